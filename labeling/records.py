@@ -1,0 +1,241 @@
+"""The nouns of Earmark, as frozen dataclasses. No behaviour beyond checking their own values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.errors import DataError
+
+Verdict = Literal["present", "absent", "unsure"]
+Kind = Literal["missing", "false", "swapped"]
+Role = Literal["primary", "secondary"]
+RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
+
+VERDICTS: tuple[Verdict, ...] = ("present", "absent", "unsure")
+KINDS: tuple[Kind, ...] = ("missing", "false", "swapped")
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One label of the vocabulary: its code (``amecro``) and a name to show (``American Crow``)."""
+
+    id: int
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One stretch of audio that carries weak labels, usually a whole file.
+
+    ``filename`` is what the imported table calls it and is unique in a workspace; ``path`` is where the
+    sound lies, an absolute path or a URL. ``status`` is ``ok``, or why the clip is skipped: ``missing``,
+    ``unreadable``, ``too_short``; ``silent`` and ``duplicate`` clips are readable and stay usable.
+    ``group`` is never split between folds ("" = none known). ``metadata`` holds every other column.
+    """
+
+    id: int
+    filename: str
+    path: str
+    duration_s: float
+    sample_rate: int
+    channels: int
+    group: str = ""
+    fold: str = ""
+    status: str = "ok"
+    reason: str = ""
+    content_hash: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether sound can be read from it, so that it can be listened to and trained on."""
+        return self.status in USABLE
+
+
+USABLE = ("ok", "silent", "duplicate")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of a clip in seconds from its start, optionally a band in Hz."""
+
+    onset_s: float
+    offset_s: float
+    low_hz: float | None = None
+    high_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.onset_s) and math.isfinite(self.offset_s)):
+            raise DataError(f"region {self.onset_s} to {self.offset_s} s is not finite; give seconds")
+        if not 0 <= self.onset_s < self.offset_s:
+            raise DataError(
+                f"region {self.onset_s} to {self.offset_s} s: onset must be at least 0 and before the offset"
+            )
+        if (self.low_hz is None) != (self.high_hz is None):
+            raise DataError("region has one of low_hz and high_hz; give both or neither")
+        if self.low_hz is not None and self.high_hz is not None and not 0 <= self.low_hz < self.high_hz < math.inf:
+            raise DataError(f"region {self.low_hz} to {self.high_hz} Hz: low_hz must be at least 0 and below high_hz")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One entry of the journal. ``position`` and ``created_at`` are set when it is stored.
+
+    ``verdict`` is ``undo`` for the entry that takes back ``undoes`` (a position). ``seen_position`` is the
+    journal's position when the reviewer's screen was drawn. ``shown`` is the suspect on screen, as it was.
+    """
+
+    event_id: str
+    reviewer: str
+    clip_id: int
+    class_code: str
+    verdict: str
+    role: str = ""
+    region: Region | None = None
+    note: str = ""
+    run_id: str = ""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    seen_position: int | None = None
+    batch_id: str = ""
+    undoes: int | None = None
+    position: int = 0
+    created_at: str = ""
+
+
+@dataclass(frozen=True)
+class CellState:
+    """One cell after the fold: what it was as imported, and what the decisions make of it.
+
+    ``verdict`` is "" while nobody has decided. ``role`` is ``primary``, ``secondary`` or "" (unlisted).
+    ``events`` are the regions where the class was marked present, ``quiet`` where it was marked absent.
+    """
+
+    clip_id: int
+    class_code: str
+    listed: bool
+    present: bool
+    unsure: bool
+    role: str
+    verdict: str = ""
+    events: tuple[Region, ...] = ()
+    quiet: tuple[Region, ...] = ()
+    position: int = 0
+    reviewer: str = ""
+
+
+@dataclass(frozen=True)
+class LabelVersion:
+    """The labels at one position of the journal, immutable, named by number and content hash."""
+
+    number: int
+    position: int
+    content_hash: str
+    note: str
+    created_by: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """A strong label: a class in a region of a clip, heard (or heard to be absent) by a reviewer."""
+
+    clip_index: int
+    class_index: int
+    region: Region
+    present: bool = True
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a collection at one journal position, as arrays.
+
+    ``present``, ``unsure`` and ``reviewed`` are bool (N, C): rows follow ``clip_ids``, columns ``classes``.
+    A cell that is unsure is not present. ``primary`` is (N,) int32: column of the primary class, -1 for none.
+    """
+
+    clip_ids: NDArray[np.int64]
+    filenames: tuple[str, ...]
+    classes: tuple[str, ...]
+    present: NDArray[np.bool_]
+    unsure: NDArray[np.bool_]
+    reviewed: NDArray[np.bool_]
+    primary: NDArray[np.int32]
+    events: tuple[Event, ...] = ()
+    position: int = 0
+    content_hash: str = ""
+
+
+@dataclass(frozen=True)
+class FrameGrid:
+    """Where a network's frames lie in time, derived from the network itself.
+
+    Frame t covers ``start_s + t * step_s`` to ``start_s + (t + 1) * step_s``. ``native_step_s`` is the time
+    that one independent output of the network stands for; it is at least ``step_s``.
+    """
+
+    start_s: float
+    step_s: float
+    native_step_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step_s <= self.native_step_s * (1 + 1e-9):
+            raise DataError(
+                f"frame grid: step_s {self.step_s} must be above 0 and at most native_step_s {self.native_step_s}"
+            )
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A cell whose given label the model doubts, and the evidence to show for it.
+
+    ``label_quality`` is 0..1, low = suspect; ``p_wrong`` the scorer's own estimate that the label is wrong.
+    ``onset_s``, ``offset_s`` bound the frames that speak. ``partner`` is the other class of a swap.
+    """
+
+    rank: int
+    clip_id: int
+    filename: str
+    class_code: str
+    kind: str
+    label_quality: float
+    p_wrong: float
+    clipwise: float
+    framewise_max: float
+    onset_s: float
+    offset_s: float
+    fold: int
+    run_id: str
+    partner: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: recipe + label version + seeds -> checkpoints, OOF predictions, metrics.
+
+    ``settings`` are the user's changes to the recipe (``KEY=VALUE``); ``progress`` is what the screen shows
+    while it runs; ``metrics`` the numbers of metrics.json's ``overall``.
+    """
+
+    id: str
+    recipe: str
+    label_version: int
+    status: str
+    created_at: str
+    settings: tuple[str, ...] = ()
+    folds: int | None = None
+    device: str = "auto"
+    started_at: str = ""
+    ended_at: str = ""
+    heartbeat_at: str = ""
+    worker: str = ""
+    stop_requested: bool = False
+    error: str = ""
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
