@@ -132,10 +132,14 @@ class CellState:
 
 @dataclass(frozen=True)
 class LabelVersion:
-    """The labels at one position of the journal, immutable, named by number and content hash."""
+    """The labels at one position of the journal, immutable, named by number and content hash.
+
+    ``import_id`` is the newest import at that time: clips that came later are not in the version.
+    """
 
     number: int
     position: int
+    import_id: int
     content_hash: str
     note: str
     created_by: str

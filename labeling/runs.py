@@ -1,0 +1,166 @@
+"""The trainings of a workspace: queued, claimed by a worker, watched, stopped, finished.
+
+A row is the queue's entry and the run's record in one. The work itself is in models/jobs.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling.errors import DataError
+from labeling.records import Run
+from labeling.workspace import Workspace
+
+STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
+
+
+def enqueue(
+    workspace: Workspace,
+    recipe: str,
+    label_version: int,
+    *,
+    settings: Sequence[str] = (),
+    folds: int | None = None,
+    device: str = "auto",
+) -> Run:
+    """Queue a training on a frozen label version."""
+    with workspace.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE runs IN EXCLUSIVE MODE")
+        count = connection.scalar(sa.select(sa.func.count()).select_from(db.runs)) or 0
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", recipe.rsplit("/", 1)[-1].removesuffix(".toml")).strip("-") or "run"
+        run = Run(
+            id=f"{count + 1:03d}-{name[:40]}",
+            recipe=recipe,
+            label_version=label_version,
+            status="queued",
+            created_at=db.now(),
+            settings=tuple(settings),
+            folds=folds,
+            device=device,
+        )
+        row = {key: getattr(run, key) for key in db.runs.c.keys()}  # noqa: SIM118
+        connection.execute(sa.insert(db.runs).values(row | {"settings": list(settings)}))
+        return run
+
+
+def all_runs(connection: Connection) -> list[Run]:
+    """Every run, oldest first."""
+    return [_run(row) for row in connection.execute(sa.select(db.runs).order_by(db.runs.c.created_at, db.runs.c.id))]
+
+
+def get_run(connection: Connection, run_id: str) -> Run:
+    """One run; raises DataError with the runs that exist."""
+    row = connection.execute(sa.select(db.runs).where(db.runs.c.id == run_id)).first()
+    if row is None:
+        known = ", ".join(one.id for one in all_runs(connection)) or "none yet"
+        raise DataError(f"no run {run_id!r}; choose from {known}")
+    return _run(row)
+
+
+def newest_done(connection: Connection) -> Run | None:
+    """The run that ended last with predictions, or None."""
+    query = sa.select(db.runs).where(db.runs.c.status == "done").order_by(db.runs.c.ended_at.desc()).limit(1)
+    row = connection.execute(query).first()
+    return _run(row) if row else None
+
+
+def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run | None:
+    """Take the oldest queued run, or one whose worker has fallen silent; None where there is none.
+
+    With ``run_id``, take that run and no other, also one that was stopped or failed (to resume it).
+    """
+    with workspace.write() as connection:
+        stale = (datetime.now(UTC) - timedelta(seconds=STALE_AFTER_S)).isoformat(timespec="microseconds")
+        free = (db.runs.c.status == "queued") | ((db.runs.c.status == "running") & (db.runs.c.heartbeat_at < stale))
+        if run_id is not None:
+            free = (db.runs.c.id == run_id) & (free | db.runs.c.status.in_(("stopped", "failed")))
+        query = sa.select(db.runs.c.id).where(free).order_by(db.runs.c.created_at, db.runs.c.id).limit(1)
+        found = connection.scalar(query.with_for_update(skip_locked=True))
+        if found is None:
+            return None
+        connection.execute(
+            sa.update(db.runs)
+            .where(db.runs.c.id == found)
+            .values(
+                status="running",
+                worker=worker,
+                started_at=sa.case((db.runs.c.started_at == "", db.now()), else_=db.runs.c.started_at),
+                heartbeat_at=db.now(),
+                ended_at="",
+                error="",
+                stop_requested=False,
+            )
+        )
+        return get_run(connection, found)
+
+
+def heartbeat(workspace: Workspace, run_id: str, worker: str, progress: Mapping[str, Any]) -> bool:
+    """Say that the worker lives and how far it is. Returns False where it must stop: asked to, or job taken away."""
+    with workspace.write() as connection:
+        mine = (db.runs.c.id == run_id) & (db.runs.c.worker == worker) & (db.runs.c.status == "running")
+        changed = connection.execute(
+            sa.update(db.runs).where(mine).values(heartbeat_at=db.now(), progress=dict(progress))
+        ).rowcount
+        stop = connection.scalar(sa.select(db.runs.c.stop_requested).where(db.runs.c.id == run_id))
+        return changed == 1 and not stop
+
+
+def finish(
+    workspace: Workspace,
+    run_id: str,
+    worker: str,
+    status: str,
+    *,
+    metrics: Mapping[str, Any] | None = None,
+    error: str = "",
+) -> None:
+    """Record how a run ended: done, failed, stopped, or queued again for another worker."""
+    with workspace.write() as connection:
+        values: dict[str, Any] = {"status": status, "error": error[:4000], "ended_at": db.now(), "worker": ""}
+        if metrics is not None:
+            values["metrics"] = dict(metrics)
+        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id, db.runs.c.worker == worker).values(values))
+
+
+def request_stop(workspace: Workspace, run_id: str) -> None:
+    """Ask the worker to stop; a run still in the queue stops at once."""
+    with workspace.write() as connection:
+        run = get_run(connection, run_id)
+        values: dict[str, Any] = {"stop_requested": True}
+        if run.status == "queued":
+            values |= {"status": "stopped", "ended_at": db.now()}
+        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id).values(values))
+
+
+def requeue(workspace: Workspace, run_id: str) -> None:
+    """Put a stopped or failed run back into the queue; it resumes where it was."""
+    with workspace.write() as connection:
+        run = get_run(connection, run_id)
+        if run.status not in ("stopped", "failed"):
+            raise DataError(f"run {run_id} is {run.status}; only a stopped or failed one can be resumed")
+        connection.execute(
+            sa.update(db.runs)
+            .where(db.runs.c.id == run_id)
+            .values(status="queued", stop_requested=False, error="", ended_at="", worker="")
+        )
+
+
+def is_alive(run: Run) -> bool:
+    """Whether a running run's worker was heard of lately."""
+    if run.status != "running" or not run.heartbeat_at:
+        return False
+    silence = datetime.now(UTC) - datetime.fromisoformat(run.heartbeat_at)
+    return silence < timedelta(seconds=STALE_AFTER_S)
+
+
+def _run(row: Any) -> Run:
+    values = dict(row._mapping)
+    return Run(**values | {"settings": tuple(values["settings"])})

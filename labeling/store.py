@@ -1,0 +1,287 @@
+"""What came in: clips, classes, imported labels. Every query on them is here.
+
+The journal's queries are in journal.py, the queue's in suspects.py, the runs' in runs.py.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling.errors import DataError
+from labeling.records import USABLE, Clip, LabelClass
+from labeling.registry import unknown_name
+
+
+@dataclass(frozen=True)
+class NewClip:
+    """A clip as an import found it. ``labels`` are (code, role) in the row's order, primary first."""
+
+    filename: str
+    path: str
+    row: int
+    labels: tuple[tuple[str, str], ...] = ()
+    group: str = ""
+    fold: str = ""
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    size_bytes: int = 0
+    content_hash: str = ""
+    status: str = "ok"
+    reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """One import: where it came from, and the table exactly as it was read."""
+
+    id: int
+    format: str
+    source: str
+    audio_root: str
+    options: Mapping[str, Any]
+    table_name: str
+    report: Mapping[str, Any]
+    created_at: str
+    table_bytes: bytes = b""
+
+
+def known_filenames(connection: Connection) -> set[str]:
+    """Names of all clips in the workspace."""
+    return set(connection.scalars(sa.select(db.clips.c.filename)))
+
+
+def add_collection(
+    connection: Connection,
+    *,
+    format: str,
+    source: str,
+    audio_root: str,
+    options: Mapping[str, Any],
+    table_name: str,
+    table_bytes: bytes,
+    clips: Sequence[NewClip],
+    class_names: Mapping[str, str],
+    report: Mapping[str, Any] | None = None,
+) -> int:
+    """Store an import and its new clips; clips whose filename is known are left as they are. Returns its id."""
+    import_id = db.insert_one(
+        connection,
+        db.imports,
+        {
+            "format": format,
+            "source": source,
+            "audio_root": audio_root,
+            "options": dict(options),
+            "table_name": table_name,
+            "table_bytes": zlib.compress(table_bytes, 6),
+            "report": dict(report or {}),
+            "created_at": db.now(),
+        },
+    )
+    known = known_filenames(connection)
+    fresh = [clip for clip in clips if clip.filename not in known]
+    class_ids = _add_classes(connection, fresh, class_names)
+    next_id = (connection.scalar(sa.select(sa.func.max(db.clips.c.id))) or 0) + 1
+    clip_rows, label_rows = [], []
+    for clip_id, clip in enumerate(fresh, start=next_id):
+        clip_rows.append(_clip_row(clip_id, import_id, clip))
+        roles: dict[str, str] = {}
+        for code, role in clip.labels:  # a primary repeated among the secondaries stays the primary
+            roles.setdefault(code, role)
+        for place, (code, role) in enumerate(roles.items()):
+            label_rows.append({"clip_id": clip_id, "class_id": class_ids[code], "role": role, "place": place})
+    _insert(connection, db.clips, clip_rows)
+    _insert(connection, db.imported_labels, label_rows)
+    return import_id
+
+
+def _clip_row(clip_id: int, import_id: int, clip: NewClip) -> dict[str, Any]:
+    return {
+        "id": clip_id,
+        "import_id": import_id,
+        "row": clip.row,
+        "filename": clip.filename,
+        "path": clip.path,
+        "group_name": clip.group,
+        "fold_name": clip.fold,
+        "duration_s": clip.duration_s,
+        "sample_rate": clip.sample_rate,
+        "channels": clip.channels,
+        "size_bytes": clip.size_bytes,
+        "content_hash": clip.content_hash,
+        "status": clip.status,
+        "reason": clip.reason,
+        "rating": _number(clip.metadata.get("rating", "")),
+        "metadata": dict(clip.metadata),
+    }
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value == value and abs(value) != float("inf") else None
+
+
+def _add_classes(connection: Connection, clips: Sequence[NewClip], names: Mapping[str, str]) -> dict[str, int]:
+    known = {one.code: one.id for one in all_classes(connection)}
+    codes = {code for clip in clips for code, _ in clip.labels} | set(names)
+    first = max(known.values(), default=0) + 1
+    fresh = {code: number for number, code in enumerate(sorted(codes - set(known)), start=first)}
+    _insert(
+        connection, db.classes, [{"id": i, "code": code, "name": names.get(code) or code} for code, i in fresh.items()]
+    )
+    return known | fresh
+
+
+def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def add_class(connection: Connection, code: str, name: str = "") -> LabelClass:
+    """A class that no clip carried yet, such as a bird nobody had listed. The code is kept as it is, trimmed."""
+    code = code.strip()
+    if not code or len(code) > 200:
+        raise DataError(f"class code {code[:40]!r} has {len(code)} characters; give 1 to 200")
+    known = {one.code: one for one in all_classes(connection)}
+    if code in known:
+        return known[code]
+    made = LabelClass(max((one.id for one in known.values()), default=0) + 1, code, name or code)
+    _insert(connection, db.classes, [{"id": made.id, "code": made.code, "name": made.name}])
+    return made
+
+
+def all_classes(connection: Connection) -> list[LabelClass]:
+    """The vocabulary, by code."""
+    query = sa.select(db.classes.c.id, db.classes.c.code, db.classes.c.name).order_by(db.classes.c.code)
+    return [LabelClass(*row) for row in db.fetch(connection, query)]
+
+
+def class_ids(connection: Connection) -> dict[str, int]:
+    """Class code to id."""
+    return {one.code: one.id for one in all_classes(connection)}
+
+
+def class_id(connection: Connection, code: str) -> int:
+    """The id of a class; raises DataError with the nearest codes for one that is unknown."""
+    ids = class_ids(connection)
+    if code not in ids:
+        raise DataError(unknown_name("class", code, sorted(ids)))
+    return ids[code]
+
+
+def usable_clips(connection: Connection) -> list[Clip]:
+    """All clips that can be listened to and trained on, by id."""
+    query = sa.select(db.clips).where(db.clips.c.status.in_(USABLE)).order_by(db.clips.c.id)
+    return [_clip(row) for row in connection.execute(query)]
+
+
+def clip_by_id(connection: Connection, clip_id: int) -> Clip | None:
+    """One clip, or None."""
+    row = connection.execute(sa.select(db.clips).where(db.clips.c.id == clip_id)).first()
+    return _clip(row) if row else None
+
+
+def clip_by_filename(connection: Connection, filename: str) -> Clip | None:
+    """One clip by the name that its table gives it, or None."""
+    row = connection.execute(sa.select(db.clips).where(db.clips.c.filename == filename)).first()
+    return _clip(row) if row else None
+
+
+def clip_ids_by_filename(connection: Connection) -> dict[str, int]:
+    """Every clip's name to its id."""
+    return dict(db.fetch(connection, sa.select(db.clips.c.filename, db.clips.c.id)))
+
+
+def skipped_clips(connection: Connection, limit: int = 1000) -> list[Clip]:
+    """Clips that cannot be used, with their reasons."""
+    query = sa.select(db.clips).where(db.clips.c.status.not_in(USABLE)).order_by(db.clips.c.id).limit(limit)
+    return [_clip(row) for row in connection.execute(query)]
+
+
+def status_counts(connection: Connection) -> dict[str, int]:
+    """How many clips have each status."""
+    query = sa.select(db.clips.c.status, sa.func.count()).group_by(db.clips.c.status)
+    return dict(db.fetch(connection, query))
+
+
+def collection_counts(connection: Connection) -> dict[str, Any]:
+    """Numbers for the overview: clips, classes, hours, labels by role, clips without secondary labels."""
+    labelled = sa.select(db.imported_labels.c.clip_id).where(db.imported_labels.c.role == "secondary")
+    counted = sa.select(db.imported_labels.c.role, sa.func.count()).group_by(db.imported_labels.c.role)
+    by_role = dict(db.fetch(connection, counted))
+    totals = sa.select(
+        sa.func.count(),
+        sa.func.coalesce(sa.func.sum(db.clips.c.duration_s), 0.0),
+        sa.func.count(sa.distinct(sa.func.nullif(db.clips.c.group_name, ""))),
+    )
+    clips, seconds, groups = db.fetch(connection, totals)[0]
+    return {
+        "clips": clips,
+        "hours": seconds / 3600,
+        "groups": groups,
+        "classes": connection.scalar(sa.select(sa.func.count()).select_from(db.classes)),
+        "labels": sum(by_role.values()),
+        "primary_labels": by_role.get("primary", 0),
+        "secondary_labels": by_role.get("secondary", 0),
+        "without_secondary": connection.scalar(
+            sa.select(sa.func.count()).select_from(db.clips).where(db.clips.c.id.not_in(labelled))
+        ),
+        "status": status_counts(connection),
+    }
+
+
+def all_imports(connection: Connection) -> list[ImportRecord]:
+    """Every import, oldest first, without its table."""
+    columns = [column for column in db.imports.c if column.name != "table_bytes"]
+    rows = connection.execute(sa.select(*columns).order_by(db.imports.c.id))
+    return [ImportRecord(**row._mapping) for row in rows]
+
+
+def import_table(connection: Connection, import_id: int) -> bytes:
+    """The table of an import, byte for byte as it was read."""
+    packed = connection.scalar(sa.select(db.imports.c.table_bytes).where(db.imports.c.id == import_id))
+    if packed is None:
+        raise DataError(f"no import {import_id}; see `python -m labeling status`")
+    return zlib.decompress(packed)
+
+
+def metadata_columns(connection: Connection) -> list[str]:
+    """Names of the metadata columns, in the order in which the newest import had them."""
+    row = connection.scalar(sa.select(db.clips.c.metadata).order_by(db.clips.c.id.desc()).limit(1))
+    return list(row or {})
+
+
+def metadata_values(connection: Connection, column: str, limit: int = 200) -> list[str]:
+    """The commonest values of one metadata column, for a filter."""
+    value = db.clips.c.metadata[column].as_string()
+    query = sa.select(value, sa.func.count()).group_by(value).order_by(sa.func.count().desc()).limit(limit)
+    return [str(text) for text, _ in connection.execute(query) if text not in (None, "")]
+
+
+def _clip(row: Any) -> Clip:
+    return Clip(
+        id=row.id,
+        filename=row.filename,
+        path=row.path,
+        duration_s=row.duration_s,
+        sample_rate=row.sample_rate,
+        channels=row.channels,
+        group=row.group_name,
+        fold=row.fold_name,
+        status=row.status,
+        reason=row.reason,
+        content_hash=row.content_hash,
+        metadata=row._mapping[db.clips.c.metadata],
+    )

@@ -1,0 +1,222 @@
+"""Label versions: the labels at one position of the journal, frozen, compared, gone back to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import journal, store
+from labeling.errors import DataError
+from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion
+from labeling.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Change:
+    """A cell that differs between two positions. ``before`` and ``after``: absent, secondary, primary, unsure."""
+
+    filename: str
+    class_code: str
+    before: str
+    after: str
+    reviewer: str
+    created_at: str
+    run_id: str
+
+
+def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersion:
+    """Name the labels as they are now. Where nothing changed since the newest version, that one is returned."""
+    with workspace.write() as connection:
+        db.lock_journal(connection)
+        position, import_id = journal.position(connection), _newest_import(connection)
+        if import_id == 0:
+            raise DataError("the workspace holds no clips; import some before freezing their labels")
+        content_hash = labels_at(connection, position, import_id).content_hash
+        newest = all_versions(connection)[-1:]
+        if newest and newest[0].content_hash == content_hash:
+            return newest[0]
+        version = LabelVersion(
+            number=newest[0].number + 1 if newest else 1,
+            position=position,
+            import_id=import_id,
+            content_hash=content_hash,
+            note=note.strip(),
+            created_by=created_by.strip() or "unknown",
+            created_at=db.now(),
+        )
+        connection.execute(sa.insert(db.label_versions).values(**version.__dict__))
+        return version
+
+
+def all_versions(connection: Connection) -> list[LabelVersion]:
+    """Every label version, oldest first."""
+    rows = connection.execute(sa.select(db.label_versions).order_by(db.label_versions.c.number))
+    return [LabelVersion(**row._mapping) for row in rows]
+
+
+def get_version(connection: Connection, number: int) -> LabelVersion:
+    """One version; raises DataError with the numbers that exist."""
+    known = all_versions(connection)
+    for one in known:
+        if one.number == number:
+            return one
+    shown = f"choose from 1 to {known[-1].number}" if known else "freeze one first"
+    raise DataError(f"no label version {number}; {shown}")
+
+
+def labels_at(connection: Connection, position: int | None = None, import_id: int | None = None) -> Labels:
+    """The labels of all usable clips at a position of the journal (default: its end) as arrays."""
+    position = journal.position(connection) if position is None else position
+    import_id = _newest_import(connection) if import_id is None else import_id
+    classes = store.all_classes(connection)
+    column = {one.code: index for index, one in enumerate(classes)}
+    query = (
+        sa.select(db.clips.c.id, db.clips.c.filename)
+        .where(db.clips.c.import_id <= import_id, db.clips.c.status.in_(USABLE))
+        .order_by(db.clips.c.id)
+    )
+    rows = db.fetch(connection, query)
+    row_of = {clip_id: index for index, (clip_id, _) in enumerate(rows)}
+    shape = (len(rows), len(classes))
+    present, unsure, reviewed = np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)
+    primary = np.full(len(rows), -1, np.int32)
+    events: list[Event] = []
+    roles = {}
+    for clip_id, code, role in _imported(connection):
+        if clip_id in row_of:
+            present[row_of[clip_id], column[code]] = True
+            roles[clip_id, code] = role
+            if role == "primary":
+                primary[row_of[clip_id]] = column[code]
+    for clip_id, states in _decided(connection, position, roles):
+        if clip_id not in row_of:
+            continue
+        row = row_of[clip_id]
+        for state in states:
+            cell = row, column[state.class_code]
+            present[cell], unsure[cell] = state.present, state.unsure
+            reviewed[cell] = state.verdict != ""
+            events += [Event(*cell, region, True) for region in state.events]
+            events += [Event(*cell, region, False) for region in state.quiet]
+        code, _ = journal.resolve(states)
+        primary[row] = column[code] if code else -1
+    labels = Labels(
+        clip_ids=np.array([clip_id for clip_id, _ in rows], np.int64),
+        filenames=tuple(filename for _, filename in rows),
+        classes=tuple(one.code for one in classes),
+        present=present,
+        unsure=unsure,
+        reviewed=reviewed,
+        primary=primary,
+        events=tuple(events),
+        position=position,
+    )
+    return Labels(**{**labels.__dict__, "content_hash": _content_hash(labels)})
+
+
+def labels_of_version(connection: Connection, number: int) -> Labels:
+    """The labels of a version; raises DataError for one that does not exist."""
+    version = get_version(connection, number)
+    return labels_at(connection, version.position, version.import_id)
+
+
+def corrected_clips(connection: Connection, position: int) -> Iterator[tuple[int, list[CellState]]]:
+    """Every clip with a decision up to ``position``: its id and the state of all its cells, in the row's order."""
+    roles = {(clip_id, code): role for clip_id, code, role in _imported(connection)}
+    yield from _decided(connection, position, roles)
+
+
+def diff(connection: Connection, older: int, newer: int) -> list[Change]:
+    """Cells whose state differs between two positions, with the decision that changed each last."""
+    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
+    before, after = dict(corrected_clips(connection, older)), dict(corrected_clips(connection, newer))
+    last: dict[tuple[int, str], Decision] = {}
+    between = (db.decisions.c.position > min(older, newer)) & (db.decisions.c.position <= max(older, newer))
+    for one in journal.decisions_where(connection, between):
+        last[one.clip_id, one.class_code] = one
+    changes = []
+    for (clip_id, code), decision in last.items():
+        was = _word(before.get(clip_id, after.get(clip_id, [])), code, decided=clip_id in before)
+        now = _word(after.get(clip_id, before.get(clip_id, [])), code, decided=clip_id in after)
+        if was != now:
+            changes.append(
+                Change(names[clip_id], code, was, now, decision.reviewer, decision.created_at, decision.run_id)
+            )
+    return changes
+
+
+def _word(states: list[CellState], code: str, *, decided: bool) -> str:
+    """absent, secondary, primary or unsure; of a clip without decisions, what was imported."""
+    state = next((one for one in states if one.class_code == code), None)
+    if state is None or (not decided and not state.listed):
+        return "absent"
+    if not decided:
+        return "primary" if state.role == "primary" and state.listed else "secondary"
+    if state.unsure:
+        return "unsure"
+    if not state.present:
+        return "absent"
+    primary, _ = journal.resolve(states)
+    return "primary" if code == primary else "secondary"
+
+
+def revert(workspace: Workspace, number: int, reviewer: str) -> list[Decision]:
+    """Take back every decision made after a version, as one batch of undo entries."""
+    with workspace.read() as connection:
+        version = get_version(connection, number)
+        later = journal.decisions_where(connection, db.decisions.c.position > version.position)
+    gone = journal.undone(later)
+    standing = [one for one in later if one.position not in gone]
+    return journal.undo_all(workspace, standing, reviewer, journal.new_event_id()) if standing else []
+
+
+def _newest_import(connection: Connection) -> int:
+    return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(db.imports.c.id), 0))) or 0
+
+
+def _imported(connection: Connection) -> Iterator[tuple[int, str, str]]:
+    labels, classes = db.imported_labels, db.classes
+    query = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
+    yield from db.fetch(connection, query.order_by(labels.c.clip_id, labels.c.place))
+
+
+def _decided(
+    connection: Connection, position: int, roles: dict[tuple[int, str], str]
+) -> Iterator[tuple[int, list[CellState]]]:
+    by_clip: dict[int, dict[str, list[Decision]]] = defaultdict(lambda: defaultdict(list))
+    for one in journal.decisions_where(connection, db.decisions.c.position <= position):
+        by_clip[one.clip_id][one.class_code].append(one)
+    listed: dict[int, list[str]] = defaultdict(list)
+    for clip_id, code in roles:
+        if clip_id in by_clip:
+            listed[clip_id].append(code)
+    for clip_id, by_class in by_clip.items():
+        codes = listed[clip_id] + [code for code in by_class if code not in listed[clip_id]]
+        yield (
+            clip_id,
+            [journal.fold_cell(clip_id, code, roles.get((clip_id, code), ""), by_class[code]) for code in codes],
+        )
+
+
+def _content_hash(labels: Labels) -> str:
+    """Of what a training sees and nothing else: the same labels reached by another way hash the same."""
+    digest = hashlib.sha256()
+    regions = defaultdict(list)
+    for one in labels.events:
+        regions[one.clip_index].append((labels.classes[one.class_index], one.present, one.region))
+    for row, filename in enumerate(labels.filenames):
+        words = [filename, labels.classes[labels.primary[row]] if labels.primary[row] >= 0 else ""]
+        words += ["+" + labels.classes[column] for column in np.flatnonzero(labels.present[row])]
+        words += ["?" + labels.classes[column] for column in np.flatnonzero(labels.unsure[row])]
+        reviewed_absent = labels.reviewed[row] & ~labels.present[row] & ~labels.unsure[row]
+        words += ["-" + labels.classes[column] for column in np.flatnonzero(reviewed_absent)]
+        words += sorted(repr(one) for one in regions[row])
+        digest.update("\x1f".join(words).encode() + b"\x1e")
+    return digest.hexdigest()
