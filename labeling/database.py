@@ -153,6 +153,14 @@ runs = sa.Table(
     sa.Column("metrics", sa.JSON, nullable=False),
 )
 
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("heartbeat_at", sa.Text, nullable=False),
+)
+
 suspects = sa.Table(
     "suspects",
     metadata,

@@ -210,7 +210,7 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
     return CellState(
         clip_id=clip_id,
         class_code=class_code,
-        listed=listed,
+        imported_role=imported_role,
         present=verdict == "present" or (not verdict and listed),
         unsure=verdict == "unsure",
         role=role,

@@ -113,13 +113,14 @@ class Decision:
 class CellState:
     """One cell after the fold: what it was as imported, and what the decisions make of it.
 
-    ``verdict`` is "" while nobody has decided. ``role`` is ``primary``, ``secondary`` or "" (unlisted).
+    ``verdict`` is "" while nobody has decided. Roles are ``primary``, ``secondary`` or "" (unlisted): as imported,
+    and as it is now.
     ``events`` are the regions where the class was marked present, ``quiet`` where it was marked absent.
     """
 
     clip_id: int
     class_code: str
-    listed: bool
+    imported_role: str
     present: bool
     unsure: bool
     role: str
@@ -128,6 +129,11 @@ class CellState:
     quiet: tuple[Region, ...] = ()
     position: int = 0
     reviewer: str = ""
+
+    @property
+    def listed(self) -> bool:
+        """Whether the imported table lists the class for this clip."""
+        return self.imported_role != ""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ def enqueue(
     settings: Sequence[str] = (),
     folds: int | None = None,
     device: str = "auto",
+    worker: str = "",
 ) -> Run:
-    """Queue a training on a frozen label version."""
+    """Queue a training on a frozen label version; with ``worker``, one that this worker has claimed already."""
     with workspace.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("LOCK TABLE runs IN EXCLUSIVE MODE")
@@ -40,8 +41,11 @@ def enqueue(
             id=f"{count + 1:03d}-{name[:40]}",
             recipe=recipe,
             label_version=label_version,
-            status="queued",
+            status="running" if worker else "queued",
             created_at=db.now(),
+            started_at=db.now() if worker else "",
+            heartbeat_at=db.now() if worker else "",
+            worker=worker,
             settings=tuple(settings),
             folds=folds,
             device=device,
@@ -72,14 +76,22 @@ def newest_done(connection: Connection) -> Run | None:
     return _run(row) if row else None
 
 
+def release(workspace: Workspace, run_id: str, worker: str) -> None:
+    """Give a job back to the queue, for instance because its worker is known to be dead."""
+    with workspace.write() as connection:
+        mine = (db.runs.c.id == run_id) & (db.runs.c.worker == worker) & (db.runs.c.status == "running")
+        connection.execute(sa.update(db.runs).where(mine).values(status="queued", worker=""))
+
+
 def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run | None:
     """Take the oldest queued run, or one whose worker has fallen silent; None where there is none.
 
     With ``run_id``, take that run and no other, also one that was stopped or failed (to resume it).
     """
     with workspace.write() as connection:
-        stale = (datetime.now(UTC) - timedelta(seconds=STALE_AFTER_S)).isoformat(timespec="microseconds")
-        free = (db.runs.c.status == "queued") | ((db.runs.c.status == "running") & (db.runs.c.heartbeat_at < stale))
+        free = (db.runs.c.status == "queued") | (
+            (db.runs.c.status == "running") & (db.runs.c.heartbeat_at < _stale_time())
+        )
         if run_id is not None:
             free = (db.runs.c.id == run_id) & (free | db.runs.c.status.in_(("stopped", "failed")))
         query = sa.select(db.runs.c.id).where(free).order_by(db.runs.c.created_at, db.runs.c.id).limit(1)
@@ -151,6 +163,35 @@ def requeue(workspace: Workspace, run_id: str) -> None:
             .where(db.runs.c.id == run_id)
             .values(status="queued", stop_requested=False, error="", ended_at="", worker="")
         )
+
+
+def worker_seen(workspace: Workspace, name: str, device: str) -> None:
+    """Say that a worker waits for jobs."""
+    with workspace.write() as connection:
+        connection.execute(sa.delete(db.workers).where(db.workers.c.name == name))
+        connection.execute(sa.insert(db.workers).values(name=name, device=device, heartbeat_at=db.now()))
+
+
+def worker_gone(workspace: Workspace, name: str) -> None:
+    """Say that a worker has ended."""
+    with workspace.write() as connection:
+        connection.execute(sa.delete(db.workers).where(db.workers.c.name == name))
+
+
+def live_workers(connection: Connection) -> dict[str, str]:
+    """Workers heard of lately, and the device of each."""
+    query = sa.select(db.workers.c.name, db.workers.c.device).where(db.workers.c.heartbeat_at >= _stale_time())
+    return dict(db.fetch(connection, query))
+
+
+def set_metrics(workspace: Workspace, run_id: str, metrics: Mapping[str, Any]) -> None:
+    """Replace the numbers kept with a run."""
+    with workspace.write() as connection:
+        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id).values(metrics=dict(metrics)))
+
+
+def _stale_time() -> str:
+    return (datetime.now(UTC) - timedelta(seconds=STALE_AFTER_S)).isoformat(timespec="microseconds")
 
 
 def is_alive(run: Run) -> bool:

@@ -21,6 +21,7 @@ from labeling.workspace import Workspace
 DEFAULT_SCORER = "earmark"
 INSERT_ROWS = 20_000
 WORKLIST_ROWS = 6_000
+WORTH_HEARING = 0.3  # p_wrong from which a cell is counted as a suspect and shown unless the filter says otherwise
 
 #: name -> what it says on the screen
 ORDERS: Mapping[str, str] = {

@@ -1,0 +1,124 @@
+"""Corrected labels, written beside what came in: the same table, the changes, the strong labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from labeling import journal, store, versions
+from labeling.csvsafe import csv_bytes, write_atomically
+from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
+from labeling.formats import FORMATS
+from labeling.formats.base import Correction
+from labeling.records import LabelVersion
+from labeling.workspace import Workspace
+
+CHANGES = ("filename", "class", "from", "to", "reviewer", "time", "run")
+STRONG = ("filename", "onset_s", "offset_s", "low_hz", "high_hz", "class", "reviewer")
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote. ``unlabelled`` counts changed rows that are left without any label."""
+
+    version: LabelVersion
+    files: tuple[Path, ...]
+    changed_clips: int
+    changes: int
+    strong_labels: int
+    unlabelled: int
+
+
+def export_labels(
+    workspace: Workspace, out_dir: Path, *, format: str = "", version: int | None = None, exported_by: str = "export"
+) -> ExportReport:
+    """Write the tables of one format as of a label version (default: the labels now, frozen first).
+
+    Beside each table come ``changes.csv``, ``strong_labels.csv`` where regions were given, and
+    ``label_version.json``. Raises DataError where nothing was imported in that format, or where the export would
+    overwrite the table that was imported.
+    """
+    if format:
+        FORMATS.get(format)
+    if version is None:
+        version = versions.freeze(workspace, exported_by, "export").number
+    out_dir = out_dir.expanduser().resolve()
+    with workspace.read() as connection:
+        frozen = versions.get_version(connection, version)
+        tables = _tables(connection, format, frozen)
+        corrections, unlabelled = _corrections(connection, frozen)
+        changes = versions.diff(connection, 0, frozen.position)
+        strong = _strong_rows(connection, frozen)
+        contents = {one.id: store.import_table(connection, one.id) for one in tables}
+    for one in tables:
+        source = Path(one.source).resolve()
+        if out_dir in (source, source.parent) or (out_dir / one.table_name) == source:
+            raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
+    files: list[Path] = []
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for one in tables:
+            into = out_dir if len(tables) == 1 else out_dir / f"import-{one.id}"
+            write = FORMATS.get(one.format).write
+            if write is None:
+                raise DataError(f"format {one.format} can be read but not written; export to another")
+            files += write(contents[one.id], one.options, corrections, into)
+        rows = [(c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at, c.run_id) for c in changes]
+        files.append(_write(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
+        if strong:
+            files.append(_write(out_dir / "strong_labels.csv", csv_bytes(STRONG, strong)))
+        files.append(_write(out_dir / "label_version.json", json.dumps(frozen.__dict__, indent=1).encode()))
+    except OSError as problem:
+        if problem.errno == 28:
+            raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
+        raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
+    return ExportReport(frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled)
+
+
+def _write(path: Path, content: bytes) -> Path:
+    write_atomically(path, content)
+    return path
+
+
+def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:
+    """The newest import of each source, of the wanted format, that the version holds."""
+    known = [one for one in store.all_imports(connection) if one.id <= version.import_id]
+    fitting = {one.source: one for one in known if format in ("", one.format)}
+    if not fitting:
+        held = ", ".join(sorted({one.format for one in known})) or "nothing"
+        raise DataError(f"nothing was imported as {format!r}; this workspace holds {held}: export to that")
+    return list(fitting.values())
+
+
+def _corrections(connection: Connection, version: LabelVersion) -> tuple[dict[str, Correction], int]:
+    """Clips whose labels differ from those imported, by filename; and how many of them have no label left."""
+    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
+    corrections, unlabelled = {}, 0
+    for clip_id, states in versions.corrected_clips(connection, version.position):
+        primary, labels = journal.resolve(states)
+        imported = [one.class_code for one in states if one.listed]
+        was_primary = next((one.class_code for one in states if one.imported_role == "primary"), "")
+        if set(labels) == set(imported) and primary == was_primary:
+            continue
+        corrections[names[clip_id]] = Correction(
+            filename=names[clip_id],
+            primary=primary,
+            labels=labels,
+            removed=tuple(code for code in imported if code not in labels),
+            added=tuple(code for code in labels if code not in imported),
+        )
+        unlabelled += not labels
+    return corrections, unlabelled
+
+
+def _strong_rows(connection: Connection, version: LabelVersion) -> list[tuple[object, ...]]:
+    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
+    return [
+        (names[clip_id], one.onset_s, one.offset_s, one.low_hz, one.high_hz, state.class_code, state.reviewer)
+        for clip_id, states in versions.corrected_clips(connection, version.position)
+        for state in states
+        for one in state.events
+    ]

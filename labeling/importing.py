@@ -1,0 +1,269 @@
+"""A folder of clips and a table -> the workspace, with a report of all that is wrong with them.
+
+Only headers are read, except for two questions: whether a file is silent (decoding stops at the first sound) and
+whether two files of one size are the same (then both are hashed).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from labeling import audio as sound
+from labeling import store
+from labeling.errors import AudioError
+from labeling.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
+from labeling.store import NewClip
+from labeling.workspace import Workspace
+
+MOST_SHOWN = 10
+MOST_STORED = 2000  # problems kept with an import; the counts are always whole
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import found. Counts are of the clips that it added, except ``already_there``.
+
+    ``problems`` has a reason for each file and row with something wrong; ``skipped`` counts the rows that gave no clip.
+    """
+
+    format: str
+    table: str
+    audio_root: str
+    clips: int
+    classes: int
+    without_secondary: int
+    without_group: int
+    added: int
+    already_there: int
+    duplicates: int
+    missing: int
+    unreadable: int
+    silent: int
+    too_short: int
+    skipped: int
+    hours: float
+    seconds: float
+    problems: tuple[Problem, ...] = ()
+
+    def text(self) -> str:
+        """The report for a terminal."""
+        lines = [
+            f"{self.clips} clips in {self.table} ({self.format}), {self.classes} classes, {self.hours:.1f} hours",
+            f"  added              {self.added}",
+            f"  already there      {self.already_there}",
+            f"  without secondary  {self.without_secondary}",
+            f"  without a group    {self.without_group}",
+            f"  duplicates         {self.duplicates}",
+            f"  missing            {self.missing}",
+            f"  unreadable         {self.unreadable}",
+            f"  silent             {self.silent}",
+            f"  too short          {self.too_short}",
+            f"  rows skipped       {self.skipped}",
+            f"  time               {self.seconds:.1f} s",
+        ]
+        for one in self.problems[:MOST_SHOWN]:
+            where = f"row {one.row}" if one.row else ""
+            lines.append(
+                "  ! " + ", ".join(part for part in (where, _printable(one.filename)) if part) + f": {one.reason}"
+            )
+        if len(self.problems) > MOST_SHOWN:
+            lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more; the overview page lists them")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON-able values, with at most MOST_STORED problems."""
+        fields = asdict(replace(self, problems=self.problems[:MOST_STORED]))
+        return {**fields, "problem_count": len(self.problems)}
+
+
+@dataclass(frozen=True)
+class _Probed:
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    size_bytes: int = 0
+    status: str = "ok"
+    reason: str = ""
+
+
+def import_collection(
+    workspace: Workspace,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    audio: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImportReport:
+    """Read a collection into the workspace. What is there already stays as it is; what is new is added.
+
+    Args:
+        workspace: where to.
+        path: the collection's folder, or its table.
+        format: a name from ``formats``; None detects it.
+        audio: folder or URL of the sound files; None looks in the conventional places.
+        options: the format's own (columns, separator).
+        progress: called with (files looked at, files in all).
+
+    Raises:
+        FormatError: no format fits, or the table lacks a column. One bad file raises nothing: it is in the report.
+    """
+    began = time.monotonic()
+    name = format or detect_format(path)
+    one = formats.get(name)
+    table = one.read(find_table(path, name), audio, dict(options or {}))
+    with workspace.read() as connection:
+        known = store.known_filenames(connection)
+        there = [(clip.path, clip.filename, clip.content_hash) for clip in store.usable_clips(connection)]
+    fresh = [clip for clip in table.clips if clip.filename not in known]
+    probed = _probe_all([clip.path for clip in fresh], progress)
+    new = [_new_clip(clip, info) for clip, info in zip(fresh, probed, strict=True)]
+    new = _mark_duplicates(new, there)
+    report = _report(table, new, time.monotonic() - began)
+    if new or not there:
+        with workspace.write() as connection:
+            store.add_collection(
+                connection,
+                format=table.format,
+                source=str(Path(path).resolve()),
+                audio_root=table.audio_root,
+                options=table.options,
+                table_name=table.table_name,
+                table_bytes=table.table_bytes,
+                clips=new,
+                class_names=table.class_names,
+                report=report.as_dict(),
+            )
+    return replace(report, seconds=time.monotonic() - began)
+
+
+def _probe_all(paths: Sequence[str], progress: Callable[[int, int], None] | None) -> list[_Probed]:
+    """What each file's header says, in order. libsndfile works outside Python's lock, so threads are enough."""
+    results: list[_Probed] = []
+    with ThreadPoolExecutor(max_workers=min(16, (os.cpu_count() or 1) + 2)) as pool:
+        try:
+            for done, info in enumerate(pool.map(_probe, paths), start=1):
+                results.append(info)
+                if progress is not None:
+                    progress(done, len(paths))
+        except BaseException:  # Ctrl-C: do not look at the other 20,000 files first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def _probe(path: str) -> _Probed:
+    size = 0
+    try:
+        if not sound.is_url(path) and os.path.isfile(path):
+            size = os.path.getsize(path)
+        info = sound.probe(path, shortest_s=0)
+        found = _Probed(info.duration_s, info.sample_rate, info.channels, size, "ok", info.note)
+        if info.duration_s < sound.SHORTEST_S:
+            reason = f"{info.duration_s:.3f} s long; at least {sound.SHORTEST_S:g} s are needed"
+            return replace(found, status="too_short", reason=reason)
+        if sound.is_silent(path):
+            return replace(found, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
+        return found
+    except AudioError as error:
+        return _Probed(size_bytes=size, status=error.status, reason=str(error))
+    except Exception as error:  # a decoder's own surprise must not stop the other files
+        return _Probed(size_bytes=size, status="unreadable", reason=f"{type(error).__name__}: {error}")
+
+
+def _new_clip(clip: ImportedClip, info: _Probed) -> NewClip:
+    labels = tuple((code, "primary" if code == clip.primary else "secondary") for code in clip.labels)
+    return NewClip(
+        filename=clip.filename,
+        path=clip.path,
+        row=clip.row,
+        labels=labels,
+        group=clip.group,
+        fold=clip.fold,
+        duration_s=info.duration_s,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        size_bytes=info.size_bytes,
+        status=info.status,
+        reason=info.reason,
+        metadata=clip.metadata,
+    )
+
+
+def _mark_duplicates(clips: Sequence[NewClip], there: Iterable[tuple[str, str, str]]) -> list[NewClip]:
+    """Hash the files that share their size with another; of those with the same bytes the first stays ``ok``.
+
+    ``there`` are (path, filename, content hash or "") of the clips that the workspace has.
+    """
+    sizes = Counter(clip.size_bytes for clip in clips if clip.size_bytes)
+    first: dict[str, str] = {}
+    if sizes:
+        for path, filename, content_hash in there:
+            if not sound.is_url(path) and os.path.isfile(path) and (size := os.path.getsize(path)) in sizes:
+                sizes[size] += 1
+                if content_hash := content_hash or _hash(path):
+                    first.setdefault(content_hash, filename)
+    shared = [clip.path for clip in clips if sizes[clip.size_bytes] > 1 and clip.status in ("ok", "silent")]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        hashes = dict(zip(shared, pool.map(_hash, shared), strict=True))
+    result: list[NewClip] = []
+    for clip in clips:
+        content_hash = hashes.get(clip.path, "") if clip.status in ("ok", "silent") else ""
+        clip = replace(clip, content_hash=content_hash)
+        if content_hash and content_hash in first:
+            clip = replace(clip, status="duplicate", reason=f"the same bytes as {first[content_hash]}")
+        elif content_hash:
+            first[content_hash] = clip.filename
+        result.append(clip)
+    return result
+
+
+def _hash(path: str) -> str:
+    digest = hashlib.blake2b(digest_size=20)
+    try:
+        with open(path, "rb") as handle:
+            while block := handle.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> ImportReport:
+    counts = Counter(clip.status for clip in new)
+    named = {(one.row, one.filename) for one in table.problems}
+    rows = {clip.row for clip in table.clips}
+    bad = [Problem(clip.row, clip.filename, f"{clip.status}: {clip.reason}") for clip in new if clip.reason]
+    return ImportReport(
+        format=table.format,
+        table=table.table_name,
+        audio_root=table.audio_root,
+        clips=len(table.clips),
+        classes=len({code for clip in table.clips for code in clip.labels}),
+        without_secondary=sum(not set(clip.labels) - {clip.primary} for clip in table.clips),
+        without_group=sum(not clip.group for clip in table.clips),
+        added=len(new),
+        already_there=len(table.clips) - len(new),
+        duplicates=counts["duplicate"],
+        missing=counts["missing"],
+        unreadable=counts["unreadable"],
+        silent=counts["silent"],
+        too_short=counts["too_short"],
+        skipped=len({row for row, _ in named if row > 1 and row not in rows}),
+        hours=sum(clip.duration_s for clip in new) / 3600,
+        seconds=seconds,
+        problems=(*table.problems, *bad),
+    )
+
+
+def _printable(text: str) -> str:
+    """A name from a table without the control characters that could rewrite a terminal."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)

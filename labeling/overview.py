@@ -1,0 +1,36 @@
+"""Where the collection stands: one call that gathers what the overview and ``status`` show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from labeling import database as db
+from labeling import journal, runs, store, suspects, versions
+from labeling.workspace import Workspace
+
+
+def overview(workspace: Workspace) -> dict[str, Any]:
+    """Counts of clips, labels, decisions, versions, runs and suspects; JSON-able."""
+    with workspace.read() as connection:
+        facts = store.collection_counts(connection)
+        frozen = versions.all_versions(connection)
+        every_run = runs.all_runs(connection)
+        found = suspects.current(connection)
+        open_suspects: dict[str, int] = {}
+        if found:
+            open_suspects = suspects.count(connection, *found, suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING))
+        verdicts = sa.select(db.cells.c.verdict, sa.func.count()).group_by(db.cells.c.verdict)
+        return facts | {
+            "decisions": journal.position(connection),
+            "decided_cells": dict(db.fetch(connection, verdicts)),
+            "label_version": frozen[-1].number if frozen else 0,
+            "decisions_since_version": journal.position(connection) - (frozen[-1].position if frozen else 0),
+            "runs": {
+                status: sum(one.status == status for one in every_run) for status in {r.status for r in every_run}
+            },
+            "scored_run": found[0] if found else "",
+            "scorer": found[1] if found else "",
+            "suspects": open_suspects,
+        }

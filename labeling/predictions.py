@@ -1,0 +1,380 @@
+"""The out-of-fold predictions of a run (``oof.zarr``): write, read, validate.
+
+A Zarr v3 group with
+
+=========== ================ ==================================================================
+array       shape            content
+=========== ================ ==================================================================
+clipwise    (N, C) float32   probability that the class is somewhere in the clip
+framewise   (sum T, C) f16   the same per frame, the clips one after the other
+offsets     (N + 1) int64    clip i owns the frames ``offsets[i]`` to ``offsets[i + 1]``
+fold        (N) int32        the fold that predicted the clip, and never saw it
+clip_ids    (N) int64        ids in the workspace's database
+filenames   (N) string       names in the imported table
+=========== ================ ==================================================================
+
+and, as attributes, the classes, the frame grid, and the number and hash of the label version trained on.
+The folder is written beside its final place and renamed when whole. Nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from labeling.errors import ArtefactError, DataError, WorkspaceFull, WorkspaceReadOnly
+from labeling.records import FrameGrid
+
+FORMAT_VERSION = 1
+REMEDY = "resume the run (python -m models train RECIPE --workspace W --resume RUN) or train again"
+
+_CHUNK_BYTES = 1 << 20  # small enough that one clip is read in about a millisecond
+_HALF_ONE = 0x3C00  # the bits of 1.0 in float16; every finite value in 0..1 has bits at or below it
+
+
+@dataclass(frozen=True)
+class FrameBlock:
+    """The frames of clips ``first`` to ``last`` (exclusive): ``values`` (sum T, C) float16, ``offsets`` into it."""
+
+    first: int
+    last: int
+    values: NDArray[np.float16]
+    offsets: NDArray[np.int64]
+
+    def clip(self, index: int) -> NDArray[np.float16]:
+        """Frames (T, C) of clip ``index``, counted over the whole collection."""
+        k = index - self.first
+        return self.values[self.offsets[k] : self.offsets[k + 1]]
+
+
+@dataclass(frozen=True)
+class Oof:
+    """Out-of-fold predictions: clipwise in memory, framewise read when asked for.
+
+    ``clipwise`` is (N, C) float32, ``offsets`` (N + 1) int64, ``fold`` (N,) int32 and ``framewise`` anything
+    that slices like a (sum T, C) float16 array. A clip may have no frames where a model gives none.
+    """
+
+    clip_ids: NDArray[np.int64]
+    filenames: tuple[str, ...]
+    classes: tuple[str, ...]
+    clipwise: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+    fold: NDArray[np.int32]
+    grid: FrameGrid
+    label_version: int
+    label_hash: str
+    framewise: Any = field(repr=False)
+    path: str = ""
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def frames(self, index: int) -> NDArray[np.float32]:
+        """Frames (T, C) float32 of clip ``index``; reads only what holds that clip. Raises ArtefactError."""
+        return self._rows(index, index + 1).astype(np.float32)
+
+    def iter_blocks(self, max_bytes: int = 32 << 20) -> Iterator[FrameBlock]:
+        """All frames in blocks of whole clips, each about ``max_bytes`` at most (a longer clip comes alone)."""
+        rows = max(1, max_bytes // max(1, 2 * len(self.classes)))
+        first, count = 0, len(self)
+        while first < count:
+            fitting = int(np.searchsorted(self.offsets, self.offsets[first] + rows, side="right")) - 1
+            last = min(count, max(first + 1, fitting))
+            yield FrameBlock(first, last, self._rows(first, last), self.offsets[first : last + 1] - self.offsets[first])
+            first = last
+
+    def span_s(self, first_frame: ArrayLike, end_frame: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Onset and offset in seconds of the frames ``first_frame`` to ``end_frame`` (exclusive)."""
+        start, step = self.grid.start_s, self.grid.step_s
+        onset = np.maximum(0.0, start + np.asarray(first_frame, dtype=np.float64) * step)
+        return onset, np.maximum(onset, start + np.asarray(end_frame, dtype=np.float64) * step)
+
+    def _rows(self, first: int, last: int) -> NDArray[np.float16]:
+        start, stop = int(self.offsets[first]), int(self.offsets[last])
+        try:
+            values = np.ascontiguousarray(self.framewise[start:stop], dtype=np.float16)
+        except Exception as error:  # a codec meets any damage it likes
+            raise ArtefactError(
+                f"{self.path}: the frames of {self.filenames[first]!r} cannot be read ({error}); {REMEDY}"
+            ) from error
+        if values.size and int(values.view(np.uint16).max()) > _HALF_ONE:
+            _check_probabilities(values, f"{self.path}: framewise of {self.filenames[first]!r} and the next clips")
+        return values
+
+
+def write_oof(
+    path: str | os.PathLike[str],
+    *,
+    clip_ids: ArrayLike,
+    filenames: Sequence[str],
+    classes: Sequence[str],
+    clipwise: ArrayLike,
+    framewise: Sequence[NDArray[Any]],
+    fold: ArrayLike,
+    grid: FrameGrid,
+    label_version: int,
+    label_hash: str,
+) -> None:
+    """Write out-of-fold predictions to ``path``, replacing what is there once the new folder is whole.
+
+    ``clipwise`` is (N, C), ``framewise`` one (T_i, C) array a clip, ``fold`` (N,). Raises ArtefactError where
+    shapes disagree or a value is no probability, WorkspaceFull or WorkspaceReadOnly where the disk refuses.
+    """
+    target = Path(path)
+    ids = np.asarray(clip_ids, dtype=np.int64)
+    names = [str(name) for name in filenames]
+    probabilities = np.asarray(clipwise, dtype=np.float32)
+    folds = np.asarray(fold, dtype=np.int32)
+    shape = (len(ids), len(classes))
+    for what, got, wanted in (
+        ("clip_ids", ids.shape, (len(ids),)),
+        ("filenames", (len(names),), shape[:1]),
+        ("clipwise", probabilities.shape, shape),
+        ("fold", folds.shape, shape[:1]),
+        ("framewise", (len(framewise),), shape[:1]),
+    ):
+        if got != wanted:
+            raise ArtefactError(f"predictions for {target}: {what} has shape {got} where {wanted} is needed")
+    if len(set(classes)) != len(classes):
+        raise ArtefactError(f"predictions for {target}: a class is named twice; give each class one column")
+    _check_probabilities(probabilities, f"predictions for {target}: clipwise")
+    for name, frames in zip(names, framewise, strict=True):
+        if frames.ndim != 2 or frames.shape[1] != shape[1]:
+            raise ArtefactError(
+                f"predictions for {target}: framewise of {name!r} has shape {frames.shape}, not (T, {shape[1]})"
+            )
+    offsets = np.zeros(len(ids) + 1, dtype=np.int64)
+    np.cumsum([len(frames) for frames in framewise], out=offsets[1:])
+
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_group(beside, ids, names, tuple(classes), probabilities, framewise, offsets, folds, grid, label_version)
+        _write_attributes(beside, tuple(classes), grid, label_version, label_hash)
+        _replace_folder(beside, target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkspaceFull(f"no space left to write {target}; free some and resume the run") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise WorkspaceReadOnly(f"no right to write {target} ({error.strerror})") from error
+        raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def read_oof(path: str | os.PathLike[str]) -> Oof:
+    """Open the predictions at ``path``; raises ArtefactError with what is wrong and what to do about it.
+
+    Everything but framewise is read and checked here; framewise is checked to be complete, and its values
+    as they are read.
+    """
+    import zarr
+
+    target = Path(path)
+    if not target.is_dir():
+        raise ArtefactError(f"{target} is missing: the run has no predictions yet; {REMEDY}")
+    try:
+        group = zarr.open_group(str(target), mode="r", zarr_format=3)
+        attributes: dict[str, Any] = dict(group.attrs)
+    except Exception as error:  # damaged metadata fails in many ways
+        raise ArtefactError(f"{target} is not a whole prediction folder ({error}); {REMEDY}") from error
+    version = attributes.get("format_version")
+    if not isinstance(version, int):
+        raise ArtefactError(f"{target} has no format version: it was cut short while written; {REMEDY}")
+    if version > FORMAT_VERSION:
+        raise ArtefactError(
+            f"{target} has format version {version}, and this Earmark reads up to {FORMAT_VERSION}; upgrade Earmark"
+        )
+    try:
+        classes = tuple(str(code) for code in attributes["classes"])
+        grid = FrameGrid(*(float(attributes["grid"][name]) for name in ("start_s", "step_s", "native_step_s")))
+        label_version, label_hash = int(attributes["label_version"]), str(attributes["label_hash"])
+    except (KeyError, TypeError, ValueError, DataError) as error:
+        raise ArtefactError(f"{target}: attribute missing or wrong ({error}); {REMEDY}") from error
+
+    offsets = _read_array(group, "offsets", target)
+    count = len(offsets) - 1
+    lazy = _whole_array(group, "framewise", target)
+    arrays = {name: _read_array(group, name, target) for name in ("clipwise", "fold", "clip_ids", "filenames")}
+    wanted = {
+        "clipwise": (count, len(classes)),
+        "fold": (count,),
+        "clip_ids": (count,),
+        "filenames": (count,),
+        "framewise": (int(offsets[-1]) if count >= 0 else 0, len(classes)),
+    }
+    for name, shape in wanted.items():
+        got = lazy.shape if name == "framewise" else arrays[name].shape
+        if tuple(got) != shape:
+            raise ArtefactError(f"{target}: {name} has shape {tuple(got)} where {shape} is needed; {REMEDY}")
+    if count < 0 or offsets[0] != 0 or np.any(np.diff(offsets) < 0):
+        raise ArtefactError(f"{target}: offsets must begin at 0 and never fall; {REMEDY}")
+    clipwise = np.asarray(arrays["clipwise"], dtype=np.float32)
+    _check_probabilities(clipwise, f"{target}: clipwise")
+    return Oof(
+        clip_ids=np.asarray(arrays["clip_ids"], dtype=np.int64),
+        filenames=tuple(str(name) for name in arrays["filenames"]),
+        classes=classes,
+        clipwise=clipwise,
+        offsets=np.asarray(offsets, dtype=np.int64),
+        fold=np.asarray(arrays["fold"], dtype=np.int32),
+        grid=grid,
+        label_version=label_version,
+        label_hash=label_hash,
+        framewise=lazy,
+        path=str(target),
+    )
+
+
+def _write_group(
+    folder: Path,
+    clip_ids: NDArray[np.int64],
+    filenames: list[str],
+    classes: tuple[str, ...],
+    clipwise: NDArray[np.float32],
+    framewise: Sequence[NDArray[Any]],
+    offsets: NDArray[np.int64],
+    fold: NDArray[np.int32],
+    grid: FrameGrid,
+    label_version: int,
+) -> None:
+    import zarr
+    from zarr.codecs import BloscCodec
+
+    group = zarr.open_group(str(folder), mode="w", zarr_format=3)
+    columns = max(1, len(classes))
+
+    def codec(typesize: int) -> BloscCodec:
+        return BloscCodec(typesize=typesize, cname="lz4", clevel=3, shuffle="bitshuffle")
+
+    def create(name: str, shape: tuple[int, ...], dtype: str, row_bytes: int, fill: float) -> Any:
+        # A chunk that is lost reads as NaN or -1, and chunks that look empty are written all the same: a
+        # folder cut short cannot pass for one full of zeros.
+        rows = max(1, min(max(1, shape[0]), _CHUNK_BYTES // row_bytes))
+        return group.create_array(
+            name,
+            shape=shape,
+            dtype=dtype,
+            chunks=(rows, *(max(1, size) for size in shape[1:])),
+            compressors=codec(np.dtype(dtype).itemsize),
+            fill_value=fill,
+            config={"write_empty_chunks": True},
+        )
+
+    for name, values, fill in (("offsets", offsets, -1), ("fold", fold, -1), ("clip_ids", clip_ids, -1)):
+        create(name, values.shape, str(values.dtype), values.itemsize, fill)[:] = values
+    create("clipwise", clipwise.shape, "float32", 4 * columns, math.nan)[:] = clipwise
+    text = group.create_array(
+        "filenames",
+        shape=(len(filenames),),
+        dtype=str,
+        chunks=(max(1, len(filenames)),),
+        config={"write_empty_chunks": True},
+    )
+    text[:] = np.array(filenames, dtype=object)
+
+    frames = create("framewise", (int(offsets[-1]), len(classes)), "float16", 2 * columns, math.nan)
+    rows = frames.chunks[0]
+    buffer = np.empty((rows, len(classes)), dtype=np.float16)
+    filled = written = 0
+    for name, clip in zip(filenames, framewise, strict=True):
+        half = np.asarray(clip).astype(np.float16) + np.float16(0)  # -0.0 becomes 0.0
+        if half.size and int(half.view(np.uint16).max()) > _HALF_ONE:
+            _check_probabilities(half, f"predictions for {folder.parent}: framewise of {name!r}")
+        taken = 0
+        while taken < len(half):
+            fits = min(rows - filled, len(half) - taken)
+            buffer[filled : filled + fits] = half[taken : taken + fits]
+            filled, taken = filled + fits, taken + fits
+            if filled == rows:
+                frames[written : written + rows] = buffer
+                written, filled = written + rows, 0
+    if filled:
+        frames[written : written + filled] = buffer[:filled]
+
+
+def _write_attributes(
+    folder: Path, classes: tuple[str, ...], grid: FrameGrid, label_version: int, label_hash: str
+) -> None:
+    import zarr
+
+    zarr.open_group(str(folder), mode="r+", zarr_format=3).attrs.update(
+        {
+            "format_version": FORMAT_VERSION,
+            "classes": list(classes),
+            "grid": {"start_s": grid.start_s, "step_s": grid.step_s, "native_step_s": grid.native_step_s},
+            "label_version": int(label_version),
+            "label_hash": str(label_hash),
+        }
+    )
+
+
+def _replace_folder(beside: Path, target: Path) -> None:
+    """Put ``beside`` in the place of ``target``; what was there is kept until the new one is in place."""
+    if not target.exists():
+        beside.rename(target)
+        return
+    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+    target.rename(old)
+    try:
+        beside.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _whole_array(group: Any, name: str, target: Path) -> Any:
+    """The Zarr array ``name``, all of whose chunks are on disk."""
+    import zarr
+
+    try:
+        array = group[name]
+    except KeyError:
+        raise ArtefactError(f"{target}: array {name!r} is missing; {REMEDY}") from None
+    except Exception as error:  # damaged metadata fails in many ways
+        raise ArtefactError(f"{target}: array {name!r} cannot be opened ({error}); {REMEDY}") from error
+    if not isinstance(array, zarr.Array):
+        raise ArtefactError(f"{target}: {name!r} is not an array; {REMEDY}")
+    if array.size and array.nchunks_initialized != array.nchunks:
+        raise ArtefactError(
+            f"{target}: {name!r} has {array.nchunks_initialized} of {array.nchunks} chunks, it was cut short; {REMEDY}"
+        )
+    return array
+
+
+def _read_array(group: Any, name: str, target: Path) -> NDArray[Any]:
+    array = _whole_array(group, name, target)
+    try:
+        return np.asarray(array[...])
+    except Exception as error:  # a codec meets any damage it likes
+        raise ArtefactError(f"{target}: array {name!r} cannot be read ({error}); {REMEDY}") from error
+
+
+def _check_probabilities(values: NDArray[Any], what: str) -> None:
+    """Raise ArtefactError unless all values are finite and within 0..1."""
+    if values.size == 0:
+        return
+    low, high = float(np.min(values)), float(np.max(values))  # NaN wins both
+    if math.isnan(low) or math.isnan(high):
+        bad = int(np.isnan(values).sum())
+        raise ArtefactError(
+            f"{what}: {bad} of {values.size} values are NaN where probabilities in 0..1 are needed; {REMEDY}, "
+            "with a lower learning rate if the training diverged"
+        )
+    if low < 0 or high > 1:
+        raise ArtefactError(
+            f"{what}: values from {low:.4g} to {high:.4g} where probabilities in 0..1 are needed; "
+            "write probabilities, not logits"
+        )
