@@ -123,7 +123,10 @@ def _demo(args: argparse.Namespace) -> None:
     workspace = _open(args, create=True)
     folder = workspace.root / "demo"
     summary = build_demo(folder, clips=args.clips, seed=args.seed, progress=_progress("Synthesising"))
-    print(summary.text())
+    print(
+        f"{summary.clips} clips, {summary.classes} species, {summary.hours:.2f} hours in {folder}\n"
+        f"planted: {summary.missing} missing, {summary.spurious} spurious, {summary.wrong_primary} wrong primaries"
+    )
     print(import_collection(workspace, str(folder), progress=_progress("Importing")).text())
 
 
@@ -149,8 +152,9 @@ def _score(args: argparse.Namespace) -> None:
 
 def _suspects(args: argparse.Namespace) -> None:
     from labeling import suspects
-    from labeling.csvsafe import csv_bytes, write_atomically
+    from labeling.csvsafe import csv_bytes
     from labeling.errors import DataError
+    from labeling.files import write_atomically
 
     if args.limit is not None and args.limit < 1:
         raise DataError(f"--limit {args.limit} must be at least 1")

@@ -69,7 +69,7 @@ def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
             )
     if info.frames == 0 or info.duration_s < shortest_s:
         raise AudioError(
-            f"{_name(path)}: {info.duration_s:.3f} s of sound; at least {shortest_s:g} s are needed", "too_short"
+            f"{file_name(path)}: {info.duration_s:.3f} s of sound; at least {shortest_s:g} s are needed", "too_short"
         )
     return info
 
@@ -95,7 +95,9 @@ def read_window(
     """
     path = str(path)
     if not math.isfinite(onset_s) or (offset_s is not None and (not math.isfinite(offset_s) or offset_s < onset_s)):
-        raise AudioError(f"{_name(path)}: window {onset_s} to {offset_s} s; give finite seconds, onset before offset")
+        raise AudioError(
+            f"{file_name(path)}: window {onset_s} to {offset_s} s; give finite seconds, onset before offset"
+        )
     if sample_rate is not None and not _SAMPLE_RATES[0] <= sample_rate <= _SAMPLE_RATES[1]:
         raise AudioError(f"sample rate {sample_rate} Hz; give {_SAMPLE_RATES[0]} to {_SAMPLE_RATES[1]} Hz")
     onset_s = max(0.0, onset_s)
@@ -177,11 +179,11 @@ def _opened(path: str) -> Iterator[Any]:
             sound = stack.enter_context(soundfile.SoundFile(source))
         except (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OSError) as error:
             if is_url(path) or not _looks_foreign(path):
-                raise AudioError(f"{_name(path)}: not readable as sound ({_why(error)})") from error
+                raise AudioError(f"{file_name(path)}: not readable as sound ({_why(error)})") from error
             sound = None
         if sound is not None and not _SAMPLE_RATES[0] <= sound.samplerate <= _SAMPLE_RATES[1]:
             raise AudioError(
-                f"{_name(path)}: sample rate {sound.samplerate} Hz in the header; "
+                f"{file_name(path)}: sample rate {sound.samplerate} Hz in the header; "
                 f"{_SAMPLE_RATES[0]} to {_SAMPLE_RATES[1]} Hz can be read"
             )
         yield sound
@@ -192,15 +194,15 @@ def _local(path: str) -> str:
     try:
         state = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise AudioError(f"{_name(path)}: no such file ({path})", "missing") from None
+        raise AudioError(f"{file_name(path)}: no such file ({path})", "missing") from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"{_name(path)}: cannot be opened ({_why(error)})") from error
+        raise AudioError(f"{file_name(path)}: cannot be opened ({_why(error)})") from error
     if not os.path.isfile(path):
-        raise AudioError(f"{_name(path)}: not a file")
+        raise AudioError(f"{file_name(path)}: not a file")
     if state.st_size == 0:
-        raise AudioError(f"{_name(path)}: the file is empty (0 bytes)")
+        raise AudioError(f"{file_name(path)}: the file is empty (0 bytes)")
     if not os.access(path, os.R_OK):
-        raise AudioError(f"{_name(path)}: no right to read the file")
+        raise AudioError(f"{file_name(path)}: no right to read the file")
     return path
 
 
@@ -216,9 +218,11 @@ def _remote(url: str) -> Iterator[Any]:
     except AudioError:
         raise
     except FileNotFoundError:
-        raise AudioError(f"{_name(url)}: no such file ({url})", "missing") from None
+        raise AudioError(f"{file_name(url)}: no such file ({url})", "missing") from None
     except Exception as error:  # each fsspec backend has its own exceptions
-        raise AudioError(f"{_name(url)}: cannot be fetched ({_why(error)}); check the URL and its access") from error
+        raise AudioError(
+            f"{file_name(url)}: cannot be fetched ({_why(error)}); check the URL and its access"
+        ) from error
 
 
 def _decode(
@@ -252,7 +256,7 @@ def _blocks(sound: Any, path: str, start: int, end: int, first_block: int | None
             yield block[:count]
         elif error is not None and position == start:
             where = "" if start == 0 else f" from {start / sound.samplerate:.2f} s on"
-            raise AudioError(f"{_name(path)}: no sound can be decoded{where} ({_why(error)})") from error
+            raise AudioError(f"{file_name(path)}: no sound can be decoded{where} ({_why(error)})") from error
         if not count or error is not None:
             return
         position += count
@@ -302,7 +306,7 @@ def _audioread(path: str) -> Any:
         return audioread.audio_open(path)
     except Exception as error:  # audioread's backends raise errors of their own, some without a common root
         raise AudioError(
-            f"{_name(path)}: not readable as sound; WAV, FLAC, Ogg, Opus, MP3 and AIFF are, "
+            f"{file_name(path)}: not readable as sound; WAV, FLAC, Ogg, Opus, MP3 and AIFF are, "
             "and others (m4a, wma, ...) where ffmpeg is installed"
         ) from error
 
@@ -340,11 +344,12 @@ def _read_audioread(
                     break
         except Exception as error:
             if not blocks:
-                raise AudioError(f"{_name(path)}: no sound can be decoded ({_why(error)})") from error
+                raise AudioError(f"{file_name(path)}: no sound can be decoded ({_why(error)})") from error
     return blocks or [np.zeros((0,) if mono else (0, channels), np.float32)], rate
 
 
-def _name(path: str) -> str:
+def file_name(path: str) -> str:
+    """The last part of a path or URL, with which every message here begins."""
     return str(path).rstrip("/").rsplit("/", 1)[-1] or str(path)
 
 

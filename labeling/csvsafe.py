@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -59,16 +58,3 @@ def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
     except csv.Error as problem:
         raise FormatError(f"{path} is not a CSV: {problem}") from problem
 
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside and rename: a reader sees the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -7,6 +7,11 @@ table refuses changes, and what their errors mean.
 from __future__ import annotations
 
 import errno
+import json
+import math
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from labeling.errors import (
+    DataError,
     WorkspaceCorrupt,
     WorkspaceError,
     WorkspaceFull,
@@ -161,26 +167,15 @@ workers = sa.Table(
     sa.Column("heartbeat_at", sa.Text, nullable=False),
 )
 
-suspects = sa.Table(
-    "suspects",
+# one row holds a whole ranking, as columns: a million suspects are written and read at once, and filtered in memory
+rankings = sa.Table(
+    "rankings",
     metadata,
     sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("scorer", sa.Text, primary_key=True),
-    sa.Column("rank", sa.Integer, primary_key=True),
-    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
-    sa.Column("class_id", sa.ForeignKey("classes.id"), nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("partner_id", sa.ForeignKey("classes.id")),
-    sa.Column("label_quality", sa.Float, nullable=False),
-    sa.Column("p_wrong", sa.Float, nullable=False),
-    sa.Column("clipwise", sa.Float, nullable=False),
-    sa.Column("framewise_max", sa.Float, nullable=False),
-    sa.Column("onset_s", sa.Float, nullable=False),
-    sa.Column("offset_s", sa.Float, nullable=False),
-    sa.Column("fold", sa.Integer, nullable=False),
-    sa.Index("suspects_clip", "run_id", "scorer", "clip_id"),
-    sa.Index("suspects_class", "run_id", "scorer", "class_id", "rank"),
-    sa.Index("suspects_kind", "run_id", "scorer", "kind", "rank"),
+    sa.Column("scored_at", sa.Text, nullable=False),
+    sa.Column("suspects", sa.Integer, nullable=False),
+    sa.Column("columns", sa.LargeBinary, nullable=False),
 )
 
 INSERT_ONLY = ("decisions", "label_versions", "imported_labels")
@@ -193,21 +188,44 @@ def now() -> str:
 
 def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine for ``url`` (``sqlite:///…`` or ``postgresql+psycopg://…``); opens no connection yet."""
-    if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"timeout": busy_timeout_s, "check_same_thread": False})
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    if url.startswith("postgresql"):
-        return sa.create_engine(url, pool_pre_ping=True)
-    raise WorkspaceError(f"database URL {url.split('@')[-1]!r} is neither sqlite nor postgresql+psycopg; change it")
+    shown = url.split("@")[-1]  # never the password
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "sqlite":
+            arguments = {"timeout": busy_timeout_s, "check_same_thread": False}
+            engine = sa.create_engine(parsed, connect_args=arguments, json_serializer=_json)
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        if parsed.get_backend_name() == "postgresql":
+            return sa.create_engine(parsed, pool_pre_ping=True, json_serializer=_json)
+    except (sa.exc.ArgumentError, ImportError, ValueError) as problem:
+        raise WorkspaceError(f"database URL {shown!r} cannot be used: {problem}; change it") from problem
+    raise WorkspaceError(f"database URL {shown!r} is neither sqlite nor postgresql+psycopg; change it")
+
+
+def _json(value: Any) -> str:
+    """JSON that every database takes: a loss that is NaN is stored as null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        return _finite(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None  # we say BEGIN ourselves, so that writes lock from their start
     cursor = dbapi_connection.cursor()
     # FULL: an acknowledged decision is on the disk, not only in the kernel's cache
-    for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-16384", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -219,14 +237,24 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
-    """A connection inside one transaction; database errors come out as WorkspaceError with a remedy."""
+    """A connection inside one transaction; database errors come out as WorkspaceError with a remedy.
+
+    One that only reads sees one state of the database, whatever others commit meanwhile.
+    """
+    options: dict[str, Any] = {"earmark_writes": writes}
+    if engine.dialect.name == "postgresql" and not writes:
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     try:
         with engine.connect() as connection:
-            connection = connection.execution_options(earmark_writes=writes)
+            connection = connection.execution_options(**options)
             with connection.begin():
                 yield connection
     except sa.exc.DBAPIError as problem:
         raise translate(problem) from problem
+    except sa.exc.TimeoutError as problem:  # every connection of this program waits for the database
+        raise WorkspaceLocked(f"the database is busy ({problem}); try again in a moment") from problem
+    except UnicodeEncodeError as problem:
+        raise DataError(f"{problem.object!r} is not valid Unicode; rename it and try again") from problem
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left on the device: {problem}; free some and try again") from problem
@@ -249,50 +277,113 @@ def lock_journal(connection: Connection) -> None:
     """Hold the journal until the transaction ends.
 
     PostgreSQL gives ids before commit: without the lock a version frozen at position p could gain rows later.
+    """
+    lock_table(connection, decisions)
+
+
+def lock_table(connection: Connection, table: sa.Table) -> None:
+    """Be the only writer to ``table`` until the transaction ends, so that ids are committed in their order.
+
     SQLite needs nothing: BEGIN IMMEDIATE admits one writer.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("LOCK TABLE decisions IN EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE")
+
+
+# primary result codes, https://sqlite.org/rescode.html, and SQLSTATE, PostgreSQL's manual, appendix A
+_SQLITE_ERRORS = {
+    sqlite3.SQLITE_BUSY: WorkspaceLocked,
+    sqlite3.SQLITE_LOCKED: WorkspaceLocked,
+    sqlite3.SQLITE_READONLY: WorkspaceReadOnly,
+    sqlite3.SQLITE_CANTOPEN: WorkspaceReadOnly,
+    sqlite3.SQLITE_PERM: WorkspaceReadOnly,
+    sqlite3.SQLITE_AUTH: WorkspaceReadOnly,
+    sqlite3.SQLITE_FULL: WorkspaceFull,
+    sqlite3.SQLITE_IOERR: WorkspaceFull,
+    sqlite3.SQLITE_NOTADB: WorkspaceCorrupt,
+    sqlite3.SQLITE_CORRUPT: WorkspaceCorrupt,
+}
+_POSTGRESQL_ERRORS = {
+    "55P03": WorkspaceLocked,  # lock not available
+    "40P01": WorkspaceLocked,  # deadlock
+    "25006": WorkspaceReadOnly,  # read-only transaction
+    "42501": WorkspaceReadOnly,  # no privilege
+    "53100": WorkspaceFull,  # disk full
+    "XX001": WorkspaceCorrupt,
+    "XX002": WorkspaceCorrupt,
+}
+_MEANING: dict[type[WorkspaceError], tuple[str, str]] = {
+    WorkspaceLocked: ("the database is locked by another program", "close it and try again"),
+    WorkspaceReadOnly: ("the database cannot be opened for writing", "check the folder's permissions"),
+    WorkspaceFull: ("the disk is full or failing", "free some space and try again"),
+    WorkspaceCorrupt: ("the database is damaged", "restore earmark.db from a copy"),
+}
 
 
 def translate(problem: sa.exc.DBAPIError) -> WorkspaceError:
-    """What a driver's error means for the user."""
+    """What a driver's error means for the user: by its code, as its text may quote a label or a file name."""
     text = str(problem.orig).strip()
-    low = text.lower()
-    if "locked" in low or "busy" in low:
-        return WorkspaceLocked(f"the database is locked by another program ({text}); close it and try again")
-    if "readonly" in low or "read-only" in low or "unable to open" in low or "permission denied" in low:
-        return WorkspaceReadOnly(f"the database cannot be written ({text}); check the folder's permissions")
-    if "full" in low or "no space" in low or "disk i/o" in low:
-        return WorkspaceFull(f"the disk is full or failing ({text}); free some space and try again")
-    if "not a database" in low or "malformed" in low or "corrupt" in low:
-        return WorkspaceCorrupt(f"the database is damaged ({text}); restore earmark.db from a copy")
-    return WorkspaceError(f"the database refused: {text}")
+    code = getattr(problem.orig, "sqlite_errorcode", None)
+    if code is not None:
+        kind = _SQLITE_ERRORS.get(code & 0xFF)
+    else:
+        kind = _POSTGRESQL_ERRORS.get(str(getattr(problem.orig, "sqlstate", "")))
+    if kind is None:
+        return WorkspaceError(f"the database refused: {text}")
+    what, remedy = _MEANING[kind]
+    return kind(f"{what} ({text}); {remedy}")
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the schema to this version's; raises WorkspaceTooNew where a later version wrote it."""
+_migrating = threading.Lock()  # Alembic's context belongs to the process, not to a thread
+
+
+def migrate(engine: Engine, *, create: bool = True) -> None:
+    """Bring the schema to this version's.
+
+    Raises WorkspaceTooNew where a later version wrote it, WorkspaceCorrupt where there are no tables at all and
+    ``create`` is false.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head()
     current = _revision(engine)
     if current == head:
         return
+    if current is None and not create:
+        raise WorkspaceCorrupt(
+            f"the database {engine.url.database!r} holds no workspace; restore it from a copy, or import into a new one"
+        )
     if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
         raise WorkspaceTooNew(f"the database is at version {current!r}, later than {head!r}; update Earmark to open it")
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:  # WAL is a property of the file, and cannot change inside a transaction
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
-            raw.execute("PRAGMA journal_mode=WAL")
-    with transaction(engine, writes=True) as connection:
+        _use_wal(engine)
+    with _migrating, transaction(engine, writes=True) as connection:
+        if connection.dialect.name == "postgresql":  # two that open a new workspace at once: one makes the tables
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236911)")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _use_wal(engine: Engine) -> None:
+    """Turn on write-ahead logging: a property of the file, that cannot be changed inside a transaction."""
+    give_up = time.monotonic() + 10.0
+    while True:
+        try:
+            with engine.connect() as connection:
+                raw = connection.connection.dbapi_connection
+                assert raw is not None
+                raw.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.Error as problem:  # SQLite does not wait its busy timeout for this one
+            busy = problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > give_up:
+                raise translate(sa.exc.DBAPIError("PRAGMA journal_mode", None, problem)) from problem
+            time.sleep(0.05)
 
 
 def _revision(engine: Engine) -> str | None:

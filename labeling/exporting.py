@@ -9,9 +9,10 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from labeling import journal, store, versions
-from labeling.csvsafe import csv_bytes, write_atomically
+from labeling.csvsafe import csv_bytes
 from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
-from labeling.formats import FORMATS
+from labeling.files import write_atomically
+from labeling.formats import formats
 from labeling.formats.base import Correction
 from labeling.records import LabelVersion
 from labeling.workspace import Workspace
@@ -42,7 +43,7 @@ def export_labels(
     overwrite the table that was imported.
     """
     if format:
-        FORMATS.get(format)
+        formats.get(format)
     if version is None:
         version = versions.freeze(workspace, exported_by, "export").number
     out_dir = out_dir.expanduser().resolve()
@@ -62,25 +63,20 @@ def export_labels(
         out_dir.mkdir(parents=True, exist_ok=True)
         for one in tables:
             into = out_dir if len(tables) == 1 else out_dir / f"import-{one.id}"
-            write = FORMATS.get(one.format).write
+            write = formats.get(one.format).write
             if write is None:
                 raise DataError(f"format {one.format} can be read but not written; export to another")
             files += write(contents[one.id], one.options, corrections, into)
         rows = [(c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at, c.run_id) for c in changes]
-        files.append(_write(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
+        files.append(write_atomically(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
         if strong:
-            files.append(_write(out_dir / "strong_labels.csv", csv_bytes(STRONG, strong)))
-        files.append(_write(out_dir / "label_version.json", json.dumps(frozen.__dict__, indent=1).encode()))
+            files.append(write_atomically(out_dir / "strong_labels.csv", csv_bytes(STRONG, strong)))
+        files.append(write_atomically(out_dir / "label_version.json", json.dumps(frozen.__dict__, indent=1).encode()))
     except OSError as problem:
         if problem.errno == 28:
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
     return ExportReport(frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled)
-
-
-def _write(path: Path, content: bytes) -> Path:
-    write_atomically(path, content)
-    return path
 
 
 def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:

@@ -56,8 +56,8 @@ class ImportReport:
     def text(self) -> str:
         """The report for a terminal."""
         lines = [
-            f"{self.clips} clips in {self.table} ({self.format}), {self.classes} classes, {self.hours:.1f} hours",
-            f"  added              {self.added}",
+            f"{self.clips} clips in {self.table} ({self.format}), {self.classes} classes",
+            f"  added              {self.added} ({self.hours:.1f} hours)",
             f"  already there      {self.already_there}",
             f"  without secondary  {self.without_secondary}",
             f"  without a group    {self.without_group}",
@@ -70,12 +70,10 @@ class ImportReport:
             f"  time               {self.seconds:.1f} s",
         ]
         for one in self.problems[:MOST_SHOWN]:
-            where = f"row {one.row}" if one.row else ""
-            lines.append(
-                "  ! " + ", ".join(part for part in (where, _printable(one.filename)) if part) + f": {one.reason}"
-            )
+            where = ", ".join(part for part in (f"row {one.row}" if one.row else "", one.filename) if part)
+            lines.append(_printable(f"  ! {where}: {one.reason}"))
         if len(self.problems) > MOST_SHOWN:
-            lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more; the overview page lists them")
+            lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more, kept with the import")
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,7 +106,7 @@ def import_collection(
     Args:
         workspace: where to.
         path: the collection's folder, or its table.
-        format: a name from ``formats``; None detects it.
+        format: a name from ``formats``; None detects it, and takes ``table`` where columns are named.
         audio: folder or URL of the sound files; None looks in the conventional places.
         options: the format's own (columns, separator).
         progress: called with (files looked at, files in all).
@@ -117,7 +115,8 @@ def import_collection(
         FormatError: no format fits, or the table lacks a column. One bad file raises nothing: it is in the report.
     """
     began = time.monotonic()
-    name = format or detect_format(path)
+    mapped = any((options or {}).get(key) for key in ("path_column", "label_column", "labels_column"))
+    name = format or ("table" if mapped else detect_format(path))
     one = formats.get(name)
     table = one.read(find_table(path, name), audio, dict(options or {}))
     with workspace.read() as connection:
@@ -128,7 +127,7 @@ def import_collection(
     new = [_new_clip(clip, info) for clip, info in zip(fresh, probed, strict=True)]
     new = _mark_duplicates(new, there)
     report = _report(table, new, time.monotonic() - began)
-    if new or not there:
+    if new:
         with workspace.write() as connection:
             store.add_collection(
                 connection,
@@ -174,7 +173,9 @@ def _probe(path: str) -> _Probed:
             return replace(found, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
         return found
     except AudioError as error:
-        return _Probed(size_bytes=size, status=error.status, reason=str(error))
+        return _Probed(
+            size_bytes=size, status=error.status, reason=str(error).removeprefix(f"{sound.file_name(path)}: ")
+        )
     except Exception as error:  # a decoder's own surprise must not stop the other files
         return _Probed(size_bytes=size, status="unreadable", reason=f"{type(error).__name__}: {error}")
 
@@ -241,7 +242,11 @@ def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> Imp
     counts = Counter(clip.status for clip in new)
     named = {(one.row, one.filename) for one in table.problems}
     rows = {clip.row for clip in table.clips}
-    bad = [Problem(clip.row, clip.filename, f"{clip.status}: {clip.reason}") for clip in new if clip.reason]
+    bad = [
+        Problem(clip.row, clip.filename, clip.reason if clip.status == "ok" else f"{clip.status}: {clip.reason}")
+        for clip in new
+        if clip.reason
+    ]
     return ImportReport(
         format=table.format,
         table=table.table_name,
@@ -265,5 +270,5 @@ def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> Imp
 
 
 def _printable(text: str) -> str:
-    """A name from a table without the control characters that could rewrite a terminal."""
+    """A line with names from a table, without the control characters that could rewrite a terminal."""
     return "".join(sign if sign.isprintable() else "�" for sign in text)

@@ -36,10 +36,11 @@ def append(workspace: Workspace, decisions: Sequence[Decision]) -> list[Decision
     with workspace.write() as connection:
         db.lock_journal(connection)
         ids = store.class_ids(connection)
+        end = position(connection)
         stored = []
         for decision in decisions:
             known = _by_event_id(connection, decision.event_id)
-            stored.append(known or _append_one(connection, decision, ids))
+            stored.append(known or _append_one(connection, decision, ids, end))
         return stored
 
 
@@ -54,7 +55,8 @@ def _check(decision: Decision) -> None:
         raise DataError(f"unknown role {decision.role!r}; choose from primary, secondary")
 
 
-def _append_one(connection: Connection, decision: Decision, ids: Mapping[str, int]) -> Decision:
+def _append_one(connection: Connection, decision: Decision, ids: Mapping[str, int], end: int) -> Decision:
+    """Store one; ``end`` is where the journal ended before this call, whose own entries make nothing stale."""
     if decision.class_code not in ids:
         store.class_id(connection, decision.class_code)
     class_id = ids[decision.class_code]
@@ -66,7 +68,9 @@ def _append_one(connection: Connection, decision: Decision, ids: Mapping[str, in
         raise DataError(
             f"region ends at {region.offset_s:.2f} s, after the end of {clip.filename} ({clip.duration_s:.2f} s)"
         )
-    before = cell_state(connection, decision.clip_id, decision.class_code)
+    if decision.undoes is not None:
+        _check_undo(connection, decision)
+    before = cell_state(connection, decision.clip_id, decision.class_code, end)
     if decision.seen_position is not None and before.position > decision.seen_position:
         raise StaleDecision(
             f"{decision.class_code} in {clip.filename} was set to {before.verdict or 'undecided'} by "
@@ -95,6 +99,17 @@ def _append_one(connection: Connection, decision: Decision, ids: Mapping[str, in
     position = db.insert_one(connection, db.decisions, values)
     _project(connection, cell_state(connection, decision.clip_id, decision.class_code), class_id)
     return replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
+
+
+def _check_undo(connection: Connection, decision: Decision) -> None:
+    found = decisions_where(connection, db.decisions.c.position == decision.undoes)
+    if not found:
+        raise DataError(f"no decision {decision.undoes} in the journal; nothing was undone")
+    if (found[0].clip_id, found[0].class_code) != (decision.clip_id, decision.class_code):
+        raise DataError(
+            f"decision {decision.undoes} is on {found[0].class_code} in clip {found[0].clip_id}, not on "
+            f"{decision.class_code} in clip {decision.clip_id}; undo it there"
+        )
 
 
 def _project(connection: Connection, state: CellState, class_id: int) -> None:
@@ -222,14 +237,16 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
     )
 
 
-def cell_state(connection: Connection, clip_id: int, class_code: str) -> CellState:
-    """One cell at the journal's end."""
-    for state in clip_states(connection, clip_id, class_code):
+def cell_state(connection: Connection, clip_id: int, class_code: str, position: int | None = None) -> CellState:
+    """One cell at a position of the journal (default: its end)."""
+    for state in clip_states(connection, clip_id, class_code, position):
         return state
     return fold_cell(clip_id, class_code, "", [])
 
 
-def clip_states(connection: Connection, clip_id: int, class_code: str | None = None) -> list[CellState]:
+def clip_states(
+    connection: Connection, clip_id: int, class_code: str | None = None, position: int | None = None
+) -> list[CellState]:
     """All cells of a clip that are listed or were decided: listed ones in the row's order, then the added."""
     labels, classes = db.imported_labels, db.classes
     query = (
@@ -242,6 +259,8 @@ def clip_states(connection: Connection, clip_id: int, class_code: str | None = N
     if class_code is not None:
         query = query.where(classes.c.code == class_code)
         where &= classes.c.code == class_code
+    if position is not None:
+        where &= db.decisions.c.position <= position
     roles = dict(db.fetch(connection, query))
     by_class: dict[str, list[Decision]] = defaultdict(list)
     for one in decisions_where(connection, where):

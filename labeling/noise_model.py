@@ -19,13 +19,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK_CELLS = 1 << 16  # so that a chunk's arrays stay in the processor's cache
-_MAX_STEP = 2.0  # largest move of a coefficient in one Newton step: keeps a poor start from overshooting
+_MAX_STEP = 2.0  # largest move of a coefficient in one Newton step, in standard deviations of the evidence
+_FIRST_WIDTH = 1.0  # the prior's width before the data have said theirs, in the same unit
+_RIDGE = 1e-3  # weak: only so that evidence that never varies has a solution
+_ENOUGH = 1e-4  # a round that improves the likelihood by a smaller share is the last
+_TINY = 1e-12
+
+FIRST_MISS_RATE = 0.1  # where the fit of the noise rates begins; as many labels are taken to be spurious
 
 
 @dataclass(frozen=True)
@@ -68,15 +74,16 @@ def fit_noise_model(
     given: NDArray[np.bool_],
     known: NDArray[np.bool_],
     *,
-    warm_up: int = 6,
-    rounds: int = 12,
+    warm_up: int = 10,
+    rounds: int = 20,
 ) -> NoiseModel:
     """Fit a NoiseModel to ``evidence`` (F arrays (N, C), finite, higher = more present) and the given labels.
 
     Cells outside ``known`` count for nothing. Coefficients of evidence are kept at or above 0: more evidence
-    never makes a class less likely. ``warm_up`` Newton steps fit the given labels as if they were right, then
-    confident learning gives first noise rates, then ``rounds`` rounds of expectation maximisation, each with one
-    Newton step, or fewer once the rates stand still.
+    never makes a class less likely. At most ``warm_up`` Newton steps fit the given labels as if they were right;
+    then, from FIRST_MISS_RATE, at most ``rounds`` rounds of expectation maximisation, each with one Newton step,
+    fit coefficients and noise rates together. Both end sooner once the likelihood hardly rises, which also keeps
+    a weak model, whose rates the data cannot tell, near where they began.
     """
     count = int(known.sum())
     columns, size = given.shape[1], 1 + len(evidence)
@@ -86,34 +93,82 @@ def fit_noise_model(
     spread = [_masked_spread(values, known, count, centre) for values, centre in zip(evidence, mean, strict=True)]
     scaled = [((v - m) / s).astype(np.float32) for v, m, s in zip(evidence, mean, spread, strict=True)]
 
-    shared = np.zeros(size)
-    shared[0] = np.log(base / (1 - base))
-    own = np.zeros((columns, size))
-    width = np.full(size, 1.0)  # of the classes around the shared coefficients; soon replaced by the data's own
-    rates: tuple[float, float] | None = None
-    for step in range(warm_up + rounds):
-        if step == warm_up:
-            rates = _confident_rates(_effective(shared, own), scaled, given, known)
-        moments, gradient, tally = _pass(_effective(shared, own), scaled, given, known, rates)
-        shared, own, width = _newton(shared, own, width, moments, gradient)
-        if rates is not None:
-            fresh = _rates_from(tally)
-            moved = max(abs(new - old) / old for new, old in zip(fresh, rates, strict=True))
-            rates = fresh
-            if moved < 0.01:
-                break
-    coefficients = _effective(shared, own)
+    fit = _Fit(np.zeros(size), np.zeros((columns, size)), np.full(size, _FIRST_WIDTH), None)
+    fit.shared[0] = np.log(base / (1 - base))
+    fit = _climb(fit, scaled, given, known, warm_up)
+    fit = replace(fit, rates=(FIRST_MISS_RATE, FIRST_MISS_RATE * base / (1 - base)))
+    fit = _climb(fit, scaled, given, known, rounds)
+
+    coefficients = fit.effective()
     for j, (m, s) in enumerate(zip(mean, spread, strict=True), start=1):
         coefficients[:, j] /= s
         coefficients[:, 0] -= coefficients[:, j] * m
-    miss, spurious = rates if rates is not None else (0.0, 0.0)
+    miss, spurious = fit.rates or (0.0, 0.0)
     return NoiseModel(coefficients.astype(np.float32), miss, spurious)
 
 
-def _effective(shared: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
-    coefficients = shared + own
-    coefficients[:, 1:] = np.maximum(coefficients[:, 1:], 0.0)
-    return coefficients
+@dataclass(frozen=True)
+class _Fit:
+    """Where the fit stands: shared coefficients (K,), those of the classes beside them (C, K), the normal
+    prior's width (K,), and the noise rates (None = the given labels are taken as right)."""
+
+    shared: NDArray[np.float64]
+    own: NDArray[np.float64]
+    width: NDArray[np.float64]
+    rates: tuple[float, float] | None
+
+    def effective(self) -> NDArray[np.float64]:
+        coefficients = self.shared + self.own
+        coefficients[:, 1:] = np.maximum(coefficients[:, 1:], 0.0)
+        return coefficients
+
+    def moved(self, step: NDArray[np.float64], own_step: NDArray[np.float64], share: float) -> _Fit:
+        shared = self.shared + share * step
+        shared[1:] = np.maximum(shared[1:], 0.0)
+        own = self.own + share * own_step
+        own[:, 1:] = np.maximum(own[:, 1:], -shared[1:])
+        return replace(self, shared=shared, own=own)
+
+    def penalty(self) -> float:
+        return 0.5 * float(((self.own / self.width) ** 2).sum() + _RIDGE * (self.shared**2).sum())
+
+
+def _climb(
+    fit: _Fit,
+    scaled: Sequence[NDArray[np.float32]],
+    given: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    rounds: int,
+) -> _Fit:
+    """Up to ``rounds`` Newton steps up the penalised likelihood; a step that leads down is halved."""
+    here = _pass(fit.effective(), scaled, given, known, fit.rates)
+    for _ in range(rounds):
+        step, own_step = _newton(fit, here.moments, here.gradient)
+        floor, share = here.likelihood - fit.penalty(), 1.0
+        for _ in range(4):
+            ahead = fit.moved(step, own_step, share)
+            there = _pass(ahead.effective(), scaled, given, known, ahead.rates)
+            if there.likelihood - ahead.penalty() >= floor - 1e-6 * abs(floor):
+                break
+            share /= 2
+        gain = (there.likelihood - ahead.penalty()) - floor
+        rates = fit.rates and _rates_from(there.tally)
+        fit, here = replace(ahead, width=_prior_width(ahead, there.moments), rates=rates), there
+        if abs(gain) < _ENOUGH * abs(floor):
+            break
+    return fit
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What one look at every cell gives: the log likelihood of the given labels, its curvature (C, K, K) and
+    gradient (C, K), and the expected number of cells that are present and listed, present and unlisted, absent
+    and listed, absent and unlisted."""
+
+    likelihood: float
+    moments: NDArray[np.float64]
+    gradient: NDArray[np.float64]
+    tally: NDArray[np.float64]
 
 
 def _pass(
@@ -122,107 +177,87 @@ def _pass(
     given: NDArray[np.bool_],
     known: NDArray[np.bool_],
     rates: tuple[float, float] | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """One look at every cell: curvature (C, K, K) and gradient (C, K) of the log likelihood, and the tally.
-
-    The tally is the expected number of cells: present and listed, present and unlisted, absent and listed,
-    absent and unlisted.
-    """
+) -> _Sums:
+    """Look at every known cell once, in threads, adding up in a fixed order."""
     columns, size = coefficients.shape
     steep = coefficients.astype(np.float32)
-    listed, unlisted = _label_log_odds(*rates) if rates is not None else (np.inf, -np.inf)
+    miss, spurious = rates or (0.0, 0.0)
+    listed, unlisted = _label_log_odds(miss, spurious)
 
-    def work(part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def work(part: slice) -> _Sums:
         values = [one[part] for one in scaled]
         y, seen = given[part], known[part].astype(np.float32)
         logit = _logit(steep, values)
         p = _sigmoid(logit)
-        target = _sigmoid(logit + np.where(y, np.float32(listed), np.float32(unlisted))) if rates is not None else y
+        target = y.astype(np.float32) if rates is None else _sigmoid(logit + np.where(y, listed, unlisted))
+        fits = np.where(y, p * (1 - miss) + (1 - p) * spurious, p * miss + (1 - p) * (1 - spurious))
         slope = p * (1 - p) * seen
         residual = (target - p) * seen
-        moments = np.empty((size, size, columns))
-        gradient = np.empty((size, columns))
+        moments, gradient = np.empty((size, size, columns)), np.empty((size, columns))
         for i in range(size):
             left = slope if i == 0 else slope * values[i - 1]
             gradient[i] = residual.sum(axis=0) if i == 0 else np.einsum("nc,nc->c", residual, values[i - 1])
             moments[i, 0] = moments[0, i] = left.sum(axis=0)
             for j in range(max(1, i), size):
                 moments[i, j] = moments[j, i] = np.einsum("nc,nc->c", left, values[j - 1])
-        present, y_seen = target * seen, y * seen
-        both = float(np.sum(present * y, dtype=np.float64))
-        all_present, all_listed = float(np.sum(present, dtype=np.float64)), float(np.sum(y_seen, dtype=np.float64))
-        all_seen = float(np.sum(seen, dtype=np.float64))
-        tally = [both, all_present - both, all_listed - both, all_seen - all_present - all_listed + both]
-        return moments, gradient, np.array(tally)
+        present = target * seen
+        both, all_present, all_listed, all_seen = (
+            float(np.sum(one, dtype=np.float64)) for one in (present * y, present, y * seen, seen)
+        )
+        tally = np.array([both, all_present - both, all_listed - both, all_seen - all_present - all_listed + both])
+        likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * seen, dtype=np.float64))
+        return _Sums(likelihood, moments, gradient, tally)
 
+    likelihood, moments = 0.0, np.zeros((size, size, columns))
+    gradient, tally = np.zeros((size, columns)), np.zeros(4)
     with ThreadPoolExecutor(_workers()) as pool:
-        moments, gradient, tally = np.zeros((size, size, columns)), np.zeros((size, columns)), np.zeros(4)
-        for m, g, t in pool.map(work, _chunks(given.shape)):
-            moments += m
-            gradient += g
-            tally += t
-    return moments.transpose(2, 0, 1), gradient.T, np.maximum(tally, 0.0)
+        for sums in pool.map(work, _chunks(given.shape)):
+            likelihood += sums.likelihood
+            moments += sums.moments
+            gradient += sums.gradient
+            tally += sums.tally
+    return _Sums(likelihood, moments.transpose(2, 0, 1), gradient.T, np.maximum(tally, 0.0))
 
 
 def _newton(
-    shared: NDArray[np.float64],
-    own: NDArray[np.float64],
-    width: NDArray[np.float64],
-    moments: NDArray[np.float64],
-    gradient: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """One step of shared and class coefficients together, and the prior's width re-estimated.
+    fit: _Fit, moments: NDArray[np.float64], gradient: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """One step of shared and class coefficients together: the moves (K,) and (C, K).
 
     The classes only meet in the shared coefficients, so their blocks are eliminated one by one (Schur
     complement) and no matrix is larger than (K, K).
     """
-    size = len(shared)
-    prior = np.diag(1 / width**2)
-    block = moments + prior
-    pull = gradient - own @ prior
-    inverse = np.linalg.inv(block)
+    size = len(fit.shared)
+    prior = np.diag(1 / fit.width**2)
+    inverse = np.linalg.inv(moments + prior)
+    pull = gradient - fit.own @ prior
     carried = moments @ inverse
-    ridge = 1e-3 * np.eye(size)  # weak: only so that evidence that never varies has a solution
-    left = moments.sum(axis=0) - (carried @ moments).sum(axis=0) + ridge
-    right = gradient.sum(axis=0) - np.einsum("cij,cj->i", carried, pull) - ridge @ shared
-    step = np.linalg.solve(left, right)
+    left = moments.sum(axis=0) - (carried @ moments).sum(axis=0) + _RIDGE * np.eye(size)
+    right = gradient.sum(axis=0) - np.einsum("cij,cj->i", carried, pull) - _RIDGE * fit.shared
+    step = np.zeros(size)
+    free = np.ones(size, dtype=bool)
+    for _ in range(size):  # coefficients that would fall below 0 stop there, and the others move accordingly
+        step[free] = np.linalg.solve(left[np.ix_(free, free)], right[free] - left[np.ix_(free, ~free)] @ step[~free])
+        below = free & (fit.shared + step < 0)
+        below[0] = False
+        if not below.any():
+            break
+        step[below] = -fit.shared[below]
+        free &= ~below
     own_step = np.einsum("cij,cj->ci", inverse, pull - moments @ step)
-    shared = shared + np.clip(step, -_MAX_STEP, _MAX_STEP)
-    own = own + np.clip(own_step, -_MAX_STEP, _MAX_STEP)
-    shared[1:] = np.maximum(shared[1:], 0.0)
-    own[:, 1:] = np.maximum(own[:, 1:], -shared[1:])
-    # E[own^2] under its posterior; half a pseudo-class of width 1 keeps one-class sets from collapsing
-    spread = own**2 + np.diagonal(inverse, axis1=1, axis2=2)
-    width = np.sqrt((spread.sum(axis=0) + 0.5) / (len(own) + 0.5))
-    return shared, own, width
+    step *= min(1.0, _MAX_STEP / max(1e-12, float(np.abs(step).max())))
+    own_step *= np.minimum(1.0, _MAX_STEP / np.maximum(1e-12, np.abs(own_step).max(axis=1, keepdims=True)))
+    return step, own_step
 
 
-def _confident_rates(
-    coefficients: NDArray[np.float64],
-    scaled: Sequence[NDArray[np.float32]],
-    given: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-) -> tuple[float, float]:
-    """First noise rates by confident learning (Northcutt et al., JAIR 2021), all classes together.
+def _prior_width(fit: _Fit, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far classes lie from the shared coefficients: sqrt E[own^2] under its posterior (empirical Bayes).
 
-    A cell is confidently present where its probability reaches the mean over the cells listed, confidently
-    absent where one minus it reaches the mean over the unlisted.
+    One pseudo-class at the first width keeps collections of few classes from collapsing.
     """
-    steep = coefficients.astype(np.float32)
-    totals = np.zeros(4)
-    for part in _chunks(given.shape):
-        p = _sigmoid(_logit(steep, [one[part] for one in scaled]))
-        y, n = given[part] & known[part], ~given[part] & known[part]
-        totals += [float(p[y].sum(dtype=np.float64)), int(y.sum()), float(p[n].sum(dtype=np.float64)), int(n.sum())]
-    high = totals[0] / max(1.0, totals[1])
-    low = totals[2] / max(1.0, totals[3])
-    tally = np.zeros(4)
-    for part in _chunks(given.shape):
-        p = _sigmoid(_logit(steep, [one[part] for one in scaled]))
-        y, seen = given[part], known[part]
-        present, absent = (p >= high) & seen, (p <= low) & (p < high) & seen
-        tally += [(present & y).sum(), (present & ~y).sum(), (absent & y).sum(), (absent & ~y).sum()]
-    return _rates_from(tally)
+    inverse = np.linalg.inv(moments + np.diag(1 / fit.width**2))
+    spread = fit.own**2 + np.diagonal(inverse, axis1=1, axis2=2)
+    return np.asarray(np.sqrt((spread.sum(axis=0) + _FIRST_WIDTH**2) / (len(fit.own) + 1)))
 
 
 def _rates_from(tally: NDArray[np.float64]) -> tuple[float, float]:

@@ -160,7 +160,7 @@ def write_oof(
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_group(beside, ids, names, tuple(classes), probabilities, framewise, offsets, folds, grid, label_version)
+        _write_group(beside, ids, names, probabilities, framewise, offsets, folds)
         _write_attributes(beside, tuple(classes), grid, label_version, label_hash)
         _replace_folder(beside, target)
     except OSError as error:
@@ -241,19 +241,17 @@ def _write_group(
     folder: Path,
     clip_ids: NDArray[np.int64],
     filenames: list[str],
-    classes: tuple[str, ...],
     clipwise: NDArray[np.float32],
     framewise: Sequence[NDArray[Any]],
     offsets: NDArray[np.int64],
     fold: NDArray[np.int32],
-    grid: FrameGrid,
-    label_version: int,
 ) -> None:
     import zarr
     from zarr.codecs import BloscCodec
 
     group = zarr.open_group(str(folder), mode="w", zarr_format=3)
-    columns = max(1, len(classes))
+    classes = clipwise.shape[1]
+    columns = max(1, classes)
 
     def codec(typesize: int) -> BloscCodec:
         return BloscCodec(typesize=typesize, cname="lz4", clevel=3, shuffle="bitshuffle")
@@ -284,9 +282,9 @@ def _write_group(
     )
     text[:] = np.array(filenames, dtype=object)
 
-    frames = create("framewise", (int(offsets[-1]), len(classes)), "float16", 2 * columns, math.nan)
+    frames = create("framewise", (int(offsets[-1]), classes), "float16", 2 * columns, math.nan)
     rows = frames.chunks[0]
-    buffer = np.empty((rows, len(classes)), dtype=np.float16)
+    buffer = np.empty((rows, classes), dtype=np.float16)
     filled = written = 0
     for name, clip in zip(filenames, framewise, strict=True):
         half = np.asarray(clip).astype(np.float16) + np.float16(0)  # -0.0 becomes 0.0

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
+from labeling import versions
 from labeling.errors import DataError
 from labeling.records import Run
 from labeling.workspace import Workspace
@@ -31,10 +32,13 @@ def enqueue(
     device: str = "auto",
     worker: str = "",
 ) -> Run:
-    """Queue a training on a frozen label version; with ``worker``, one that this worker has claimed already."""
+    """Queue a training on a frozen label version; with ``worker``, one that this worker has claimed already.
+
+    Raises DataError for a version that does not exist.
+    """
     with workspace.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("LOCK TABLE runs IN EXCLUSIVE MODE")
+        db.lock_table(connection, db.runs)
+        versions.get_version(connection, label_version)
         count = connection.scalar(sa.select(sa.func.count()).select_from(db.runs)) or 0
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", recipe.rsplit("/", 1)[-1].removesuffix(".toml")).strip("-") or "run"
         run = Run(
@@ -80,7 +84,17 @@ def release(workspace: Workspace, run_id: str, worker: str) -> None:
     """Give a job back to the queue, for instance because its worker is known to be dead."""
     with workspace.write() as connection:
         mine = (db.runs.c.id == run_id) & (db.runs.c.worker == worker) & (db.runs.c.status == "running")
-        connection.execute(sa.update(db.runs).where(mine).values(status="queued", worker=""))
+        connection.execute(sa.update(db.runs).where(mine).values(_given_back()))
+
+
+def _given_back() -> dict[str, Any]:
+    """A job without a worker: queued again, or stopped where somebody asked for that."""
+    stop = db.runs.c.stop_requested
+    return {
+        "status": sa.case((stop, "stopped"), else_="queued"),
+        "ended_at": sa.case((stop, db.now()), else_=""),
+        "worker": "",
+    }
 
 
 def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run | None:
@@ -89,9 +103,10 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
     With ``run_id``, take that run and no other, also one that was stopped or failed (to resume it).
     """
     with workspace.write() as connection:
-        free = (db.runs.c.status == "queued") | (
-            (db.runs.c.status == "running") & (db.runs.c.heartbeat_at < _stale_time())
-        )
+        silent = (db.runs.c.status == "running") & (db.runs.c.heartbeat_at < _stale_time())
+        if run_id is None:  # nobody is left to hear that it should stop
+            connection.execute(sa.update(db.runs).where(silent, db.runs.c.stop_requested).values(_given_back()))
+        free = (db.runs.c.status == "queued") | silent
         if run_id is not None:
             free = (db.runs.c.id == run_id) & (free | db.runs.c.status.in_(("stopped", "failed")))
         query = sa.select(db.runs.c.id).where(free).order_by(db.runs.c.created_at, db.runs.c.id).limit(1)
@@ -137,32 +152,37 @@ def finish(
     """Record how a run ended: done, failed, stopped, or queued again for another worker."""
     with workspace.write() as connection:
         values: dict[str, Any] = {"status": status, "error": error[:4000], "ended_at": db.now(), "worker": ""}
+        if status == "queued":
+            values |= _given_back()
         if metrics is not None:
             values["metrics"] = dict(metrics)
         connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id, db.runs.c.worker == worker).values(values))
 
 
 def request_stop(workspace: Workspace, run_id: str) -> None:
-    """Ask the worker to stop; a run still in the queue stops at once."""
+    """Ask the worker to stop; a run still in the queue, or whose worker fell silent, stops at once."""
     with workspace.write() as connection:
-        run = get_run(connection, run_id)
-        values: dict[str, Any] = {"stop_requested": True}
-        if run.status == "queued":
-            values |= {"status": "stopped", "ended_at": db.now()}
-        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id).values(values))
+        get_run(connection, run_id)
+        here = db.runs.c.id == run_id
+        silent = (db.runs.c.status == "running") & (db.runs.c.heartbeat_at < _stale_time())
+        # conditions in the statement itself: a worker may claim the run at this moment
+        asked = sa.update(db.runs).where(here, db.runs.c.status.in_(("queued", "running")))
+        connection.execute(asked.values(stop_requested=True))
+        idle = sa.update(db.runs).where(here, (db.runs.c.status == "queued") | silent)
+        connection.execute(idle.values(status="stopped", ended_at=db.now(), worker=""))
 
 
 def requeue(workspace: Workspace, run_id: str) -> None:
     """Put a stopped or failed run back into the queue; it resumes where it was."""
     with workspace.write() as connection:
-        run = get_run(connection, run_id)
-        if run.status not in ("stopped", "failed"):
-            raise DataError(f"run {run_id} is {run.status}; only a stopped or failed one can be resumed")
-        connection.execute(
+        changed = connection.execute(
             sa.update(db.runs)
-            .where(db.runs.c.id == run_id)
+            .where(db.runs.c.id == run_id, db.runs.c.status.in_(("stopped", "failed")))
             .values(status="queued", stop_requested=False, error="", ended_at="", worker="")
-        )
+        ).rowcount
+        if not changed:
+            status = get_run(connection, run_id).status
+            raise DataError(f"run {run_id} is {status}; only a stopped or failed one can be resumed")
 
 
 def worker_seen(workspace: Workspace, name: str, device: str) -> None:

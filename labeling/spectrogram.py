@@ -282,7 +282,7 @@ def frequency_ticks(settings: SpectrogramSettings) -> list[tuple[float, float]]:
     """Round frequencies to write beside the picture: ``(hz, fraction)``, fraction 0..1 from the bottom."""
     bottom_hz, top_hz = axis_edges(settings)
     if settings.axis == "linear":
-        step = _round_step((top_hz - bottom_hz) / 6)
+        step = _round_step((top_hz - bottom_hz) / 9)
         candidates = [step * k for k in range(int(top_hz // step) + 1)]
     else:
         candidates = [125.0 * 2**octave for octave in range(-3, 13)]
@@ -301,7 +301,8 @@ def frequency_ticks(settings: SpectrogramSettings) -> list[tuple[float, float]]:
 def filterbank(sample_rate: int, settings: SpectrogramSettings) -> NDArray[np.float32]:
     """Weights (rows, 1 + n_fft // 2) from power spectrum to bands, lowest band first.
 
-    Mel: librosa's triangles with Slaney's area norm. A triangle so narrow that no FFT bin falls into it takes the two
+    Mel: triangles with Slaney's area norm, as librosa.filters.mel (written out here, because loading librosa costs a
+    server seconds). A triangle so narrow that no FFT bin falls into it takes the two
     bins around its peak, where librosa would leave an empty band. Logarithmic and linear bands weigh the bins by how
     much of each lies in the band, and sum to 1.
     """
@@ -309,22 +310,17 @@ def filterbank(sample_rate: int, settings: SpectrogramSettings) -> NDArray[np.fl
     bins = np.arange(1 + settings.n_fft // 2) * (sample_rate / settings.n_fft)
     rows = settings.rows
     if settings.axis == "mel":
-        import warnings
-
-        import librosa
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            weights = librosa.filters.mel(
-                sr=sample_rate, n_fft=settings.n_fft, n_mels=rows, fmin=settings.low_hz, fmax=settings.high_hz
-            ).astype(np.float32)
         low, high = to_axis(settings.low_hz, "mel"), to_axis(settings.high_hz, "mel")
-        edges = [from_axis(low + (high - low) * k / (rows + 1), "mel") for k in range(rows + 2)]
+        edges = np.array([from_axis(low + (high - low) * k / (rows + 1), "mel") for k in range(rows + 2)])
+        rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+        falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+        weights = np.maximum(0.0, np.minimum(rising, falling))
         for row in np.flatnonzero(weights.sum(axis=1) == 0):
             below = min(int(edges[row + 1] * settings.n_fft / sample_rate), len(bins) - 2)
             share = edges[row + 1] * settings.n_fft / sample_rate - below
-            weights[row, below : below + 2] = np.array([1 - share, share]) * (2 / (edges[row + 2] - edges[row]))
-        return weights
+            weights[row, below : below + 2] = 1 - share, share
+        weights *= 2.0 / (edges[2:] - edges[:-2])[:, None]
+        return np.asarray(weights, dtype=np.float32)
     low, high = to_axis(settings.low_hz, settings.axis), to_axis(settings.high_hz, settings.axis)
     cuts = np.array([from_axis(low + (high - low) * k / rows, settings.axis) for k in range(rows + 1)])
     half = 0.5 * sample_rate / settings.n_fft
@@ -358,11 +354,10 @@ def _columns(
     Frames are centred as librosa's are: frame t lies around sample ``t * hop_length``, zeros beyond both ends.
     """
     import scipy.fft
-    import scipy.signal
 
     n_fft = settings.n_fft
     assert n_fft is not None
-    window = scipy.signal.get_window("hann", n_fft, fftbins=True).astype(np.float32)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)  # Hann, periodic
     weights = filterbank(sample_rate, settings).T
     frames = 1 + (count - 1) // hop_length
     column_of = np.minimum(np.arange(frames, dtype=np.int64) * hop_length * columns // count, columns - 1)

@@ -73,6 +73,7 @@ def add_collection(
     report: Mapping[str, Any] | None = None,
 ) -> int:
     """Store an import and its new clips; clips whose filename is known are left as they are. Returns its id."""
+    db.lock_table(connection, db.imports)  # an import that commits later has the higher id: versions rely on it
     import_id = db.insert_one(
         connection,
         db.imports,
@@ -88,7 +89,7 @@ def add_collection(
         },
     )
     known = known_filenames(connection)
-    fresh = [clip for clip in clips if clip.filename not in known]
+    fresh = list({clip.filename: clip for clip in reversed(clips) if clip.filename not in known}.values())[::-1]
     class_ids = _add_classes(connection, fresh, class_names)
     next_id = (connection.scalar(sa.select(sa.func.max(db.clips.c.id))) or 0) + 1
     clip_rows, label_rows = [], []
@@ -134,6 +135,7 @@ def _number(text: str) -> float | None:
 
 
 def _add_classes(connection: Connection, clips: Sequence[NewClip], names: Mapping[str, str]) -> dict[str, int]:
+    db.lock_table(connection, db.classes)
     known = {one.code: one.id for one in all_classes(connection)}
     codes = {code for clip in clips for code, _ in clip.labels} | set(names)
     first = max(known.values(), default=0) + 1
@@ -154,6 +156,7 @@ def add_class(connection: Connection, code: str, name: str = "") -> LabelClass:
     code = code.strip()
     if not code or len(code) > 200:
         raise DataError(f"class code {code[:40]!r} has {len(code)} characters; give 1 to 200")
+    db.lock_table(connection, db.classes)
     known = {one.code: one for one in all_classes(connection)}
     if code in known:
         return known[code]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,7 @@ def labels_at(connection: Connection, position: int | None = None, import_id: in
         if clip_id in row_of:
             present[row_of[clip_id], column[code]] = True
             roles[clip_id, code] = role
-            if role == "primary":
+            if role == "primary" and primary[row_of[clip_id]] < 0:
                 primary[row_of[clip_id]] = column[code]
     for clip_id, states in _decided(connection, position, roles):
         if clip_id not in row_of:
@@ -134,35 +135,36 @@ def corrected_clips(connection: Connection, position: int) -> Iterator[tuple[int
 
 
 def diff(connection: Connection, older: int, newer: int) -> list[Change]:
-    """Cells whose state differs between two positions, with the decision that changed each last."""
-    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
-    before, after = dict(corrected_clips(connection, older)), dict(corrected_clips(connection, newer))
+    """Cells whose state differs between two positions, with the decision that changed each last.
+
+    A class that became primary because another was taken away changed by the decision on that other.
+    """
+    low, high = sorted((older, newer))
     last: dict[tuple[int, str], Decision] = {}
-    between = (db.decisions.c.position > min(older, newer)) & (db.decisions.c.position <= max(older, newer))
-    for one in journal.decisions_where(connection, between):
-        last[one.clip_id, one.class_code] = one
+    last_of_clip: dict[int, Decision] = {}
+    for one in journal.decisions_where(connection, db.decisions.c.position > low, db.decisions.c.position <= high):
+        last[one.clip_id, one.class_code] = last_of_clip[one.clip_id] = one
+    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
+    roles = {(clip_id, code): role for clip_id, code, role in _imported(connection) if clip_id in last_of_clip}
+    before = dict(_decided(connection, older, roles, last_of_clip))
+    after = dict(_decided(connection, newer, roles, last_of_clip))
     changes = []
-    for (clip_id, code), decision in last.items():
-        was = _word(before.get(clip_id, after.get(clip_id, [])), code, decided=clip_id in before)
-        now = _word(after.get(clip_id, before.get(clip_id, [])), code, decided=clip_id in after)
-        if was != now:
-            changes.append(
-                Change(names[clip_id], code, was, now, decision.reviewer, decision.created_at, decision.run_id)
-            )
+    for clip_id, latest in last_of_clip.items():
+        for code in dict.fromkeys(one.class_code for one in before[clip_id] + after[clip_id]):
+            was, now = _word(before[clip_id], code), _word(after[clip_id], code)
+            if was != now:
+                one = last.get((clip_id, code), latest)
+                changes.append(Change(names[clip_id], code, was, now, one.reviewer, one.created_at, one.run_id))
     return changes
 
 
-def _word(states: list[CellState], code: str, *, decided: bool) -> str:
-    """absent, secondary, primary or unsure; of a clip without decisions, what was imported."""
+def _word(states: list[CellState], code: str) -> str:
+    """absent, secondary, primary or unsure."""
     state = next((one for one in states if one.class_code == code), None)
-    if state is None or (not decided and not state.listed):
+    if state is None or not (state.present or state.unsure):
         return "absent"
-    if not decided:
-        return "primary" if state.role == "primary" and state.listed else "secondary"
     if state.unsure:
         return "unsure"
-    if not state.present:
-        return "absent"
     primary, _ = journal.resolve(states)
     return "primary" if code == primary else "secondary"
 
@@ -173,7 +175,10 @@ def revert(workspace: Workspace, number: int, reviewer: str) -> list[Decision]:
         version = get_version(connection, number)
         later = journal.decisions_where(connection, db.decisions.c.position > version.position)
     gone = journal.undone(later)
-    standing = [one for one in later if one.position not in gone]
+    # an undo of something later stays: taking it back would bring that something back
+    standing = [
+        one for one in later if one.position not in gone and (one.undoes is None or one.undoes <= version.position)
+    ]
     return journal.undo_all(workspace, standing, reviewer, journal.new_event_id()) if standing else []
 
 
@@ -188,11 +193,16 @@ def _imported(connection: Connection) -> Iterator[tuple[int, str, str]]:
 
 
 def _decided(
-    connection: Connection, position: int, roles: dict[tuple[int, str], str]
+    connection: Connection,
+    position: int,
+    roles: Mapping[tuple[int, str], str],
+    clips: Collection[int] | None = None,
 ) -> Iterator[tuple[int, list[CellState]]]:
-    by_clip: dict[int, dict[str, list[Decision]]] = defaultdict(lambda: defaultdict(list))
+    """Each clip with decisions up to ``position``, or each of ``clips``, with the state of all its cells."""
+    by_clip: dict[int, dict[str, list[Decision]]] = {clip_id: {} for clip_id in clips or ()}
     for one in journal.decisions_where(connection, db.decisions.c.position <= position):
-        by_clip[one.clip_id][one.class_code].append(one)
+        if clips is None or one.clip_id in by_clip:
+            by_clip.setdefault(one.clip_id, {}).setdefault(one.class_code, []).append(one)
     listed: dict[int, list[str]] = defaultdict(list)
     for clip_id, code in roles:
         if clip_id in by_clip:
@@ -201,7 +211,10 @@ def _decided(
         codes = listed[clip_id] + [code for code in by_class if code not in listed[clip_id]]
         yield (
             clip_id,
-            [journal.fold_cell(clip_id, code, roles.get((clip_id, code), ""), by_class[code]) for code in codes],
+            [
+                journal.fold_cell(clip_id, code, roles.get((clip_id, code), ""), by_class.get(code, []))
+                for code in codes
+            ],
         )
 
 
@@ -218,5 +231,5 @@ def _content_hash(labels: Labels) -> str:
         reviewed_absent = labels.reviewed[row] & ~labels.present[row] & ~labels.unsure[row]
         words += ["-" + labels.classes[column] for column in np.flatnonzero(reviewed_absent)]
         words += sorted(repr(one) for one in regions[row])
-        digest.update("\x1f".join(words).encode() + b"\x1e")
+        digest.update(json.dumps(words).encode() + b"\n")  # JSON: no label can pass for two
     return digest.hexdigest()

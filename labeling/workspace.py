@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from labeling import database
@@ -87,8 +88,11 @@ def open_workspace(
     locked, read-only, damaged or from a later version.
     """
     folder = Path(root).expanduser().resolve()
-    url = _database_url(folder)
-    exists = url is not None or (folder / DATABASE).exists()
+    try:
+        url = _database_url(folder)
+        exists = url is not None or (folder / DATABASE).exists()
+    except PermissionError as problem:
+        raise WorkspaceReadOnly(f"cannot look into {folder}: {problem.strerror}; check its permissions") from problem
     if not exists and not create:
         raise WorkspaceError(
             f"no workspace at {folder}; make one with `python -m labeling import PATH --workspace {root}`"
@@ -102,8 +106,13 @@ def open_workspace(
         if problem.errno == 28:
             raise WorkspaceFull(f"no space left for a workspace at {folder}; free some and try again") from problem
         raise WorkspaceError(f"cannot make a workspace at {folder}: {problem.strerror}; choose another") from problem
-    workspace = Workspace(folder, url or f"sqlite:///{folder / DATABASE}", busy_timeout_s)
-    database.migrate(workspace.engine)
+    own = sa.URL.create("sqlite", database=str(folder / DATABASE)).render_as_string()
+    workspace = Workspace(folder, url or own, busy_timeout_s)
+    try:
+        database.migrate(workspace.engine, create=create)
+    except BaseException:
+        workspace.close()
+        raise
     return workspace
 
 
@@ -119,4 +128,4 @@ def _database_url(folder: Path) -> str | None:
         raise WorkspaceError(f"{settings} cannot be read: {problem}; mend or delete it") from problem
     if value is not None and not isinstance(value, str):
         raise WorkspaceError(f"{settings}: database_url is {value!r}, not a text; give a URL or delete the line")
-    return value
+    return value or None

@@ -1,0 +1,158 @@
+"""Time a page of the queue: a million suspects over ten thousand clips, under several filters and sorts.
+
+    python benchmarks/queue_speed.py [--suspects N] [--clips N] [--url postgresql+psycopg://…]
+
+Each line is the median of a page of 100 together with the count by kind, as the queue's screen asks for them, in
+milliseconds; the budget is 300. The first page after a start also reads the ranking from the database, and is
+given beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from labeling import database as db
+from labeling import journal, runs, store, suspects, versions
+from labeling.records import KINDS, Decision
+from labeling.suspects import QueueFilter
+from labeling.workspace import Workspace, open_workspace
+
+BUDGET_MS = 300
+CASES = {
+    "default": QueueFilter(),
+    "worth hearing": QueueFilter(min_p_wrong=suspects.WORTH_HEARING),
+    "all": QueueFilter(status="all"),
+    "decided": QueueFilter(status="decided"),
+    "kind": QueueFilter(kinds=("swapped",)),
+    "class": QueueFilter(classes=("sp0042",)),
+    "fold": QueueFilter(folds=(1,)),
+    "high p_wrong": QueueFilter(min_p_wrong=0.999),
+    "rating": QueueFilter(min_rating=4.5),
+    "metadata": QueueFilter(metadata=(("country", "Peru"),)),
+    "search, many": QueueFilter(search="XC"),
+    "search, one clip": QueueFilter(search="XC004242"),
+    "search, none": QueueFilter(search="nowhere"),
+    "missing rule": QueueFilter(missing_rule=True),
+    "sort class": QueueFilter(order="class"),
+    "sort filename": QueueFilter(order="filename"),
+    "sort clipwise": QueueFilter(order="clipwise"),
+    "sort framewise": QueueFilter(order="framewise"),
+    "sort rating": QueueFilter(order="rating"),
+    "several, sorted": QueueFilter(
+        kinds=("missing", "false"), min_rating=3, metadata=(("country", "Peru"),), search="9", order="framewise"
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suspects", type=int, default=1_000_000)
+    parser.add_argument("--clips", type=int, default=10_000)
+    parser.add_argument("--classes", type=int, default=264)
+    parser.add_argument("--decisions", type=int, default=2_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--url", default="", help="an empty PostgreSQL database instead of SQLite")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if args.url:
+            os.environ["EARMARK_DATABASE_URL"] = args.url
+        workspace = open_workspace(Path(folder) / "w", create=True)
+        began = time.perf_counter()
+        run_id = build(workspace, args.suspects, args.clips, args.classes, args.decisions)
+        print(f"built {args.suspects} suspects over {args.clips} clips in {time.perf_counter() - began:.1f} s")
+        worst = 0.0
+        print(f"{'filter':18} {'first ms':>9} {'median ms':>10} {'rows left':>10}")
+        for number, (name, wanted) in enumerate(CASES.items()):
+            if number == 0:
+                suspects._loaded.clear()
+            times = []
+            for _ in range(args.repeats):
+                began = time.perf_counter()
+                with workspace.read() as connection:
+                    suspects.queue(connection, run_id, "earmark", wanted)
+                    left = sum(suspects.count(connection, run_id, "earmark", wanted).values())
+                times.append(1000 * (time.perf_counter() - began))
+            worst = max(worst, statistics.median(times))
+            print(f"{name:18} {times[0]:9.0f} {statistics.median(times):10.0f} {left:10d}")
+        print(f"slowest median {worst:.0f} ms, budget {BUDGET_MS} ms")
+
+
+def build(workspace: Workspace, count: int, clips: int, classes: int, decided: int) -> str:
+    """A workspace with a ranking of random suspects, some of them decided; returns the run's id."""
+    random = np.random.default_rng(0)
+    codes = [f"sp{number:04d}" for number in range(classes)]
+    countries = ("Peru", "Kenya", "Nepal", "Chile")
+    found = []
+    for number in range(clips):
+        labels = random.choice(classes, 1 + number % 3, replace=False)
+        found.append(
+            store.NewClip(
+                filename=f"{codes[labels[0]]}/XC{number:06d}.ogg",
+                path=f"/audio/XC{number:06d}.ogg",
+                row=number,
+                labels=tuple((codes[at], "secondary" if place else "primary") for place, at in enumerate(labels)),
+                duration_s=60.0,
+                metadata={"rating": str(1 + 0.5 * (number % 9)), "country": countries[number % 4]},
+            )
+        )
+    with workspace.write() as connection:
+        store.add_collection(
+            connection,
+            format="table",
+            source="benchmark",
+            audio_root="",
+            options={},
+            table_name="",
+            table_bytes=b"",
+            clips=found,
+            class_names={code: code for code in codes},
+        )
+    version = versions.freeze(workspace, "benchmark")
+    run = runs.enqueue(workspace, "benchmark", version.number, worker="benchmark")
+    runs.finish(workspace, run.id, "benchmark", "done")
+    cells = random.choice(clips * classes, count, replace=False)
+    quality = np.sort(random.random(count)).astype(np.float32)
+    columns: dict[str, NDArray[Any]] = {
+        "clip_id": 1 + cells // classes,
+        "class_id": 1 + cells % classes,
+        "partner_id": np.zeros(count, np.int64),
+        "kind": random.choice(len(KINDS), count, p=[0.8, 0.15, 0.05]).astype(np.uint8),
+        "label_quality": quality,
+        "p_wrong": 1 - quality,
+        "clipwise": random.random(count).astype(np.float32),
+        "framewise_max": random.random(count).astype(np.float32),
+        "onset_s": np.full(count, 1.0),
+        "offset_s": np.full(count, 3.0),
+        "fold": (cells // classes % 5).astype(np.int32),
+    }
+    with workspace.write() as connection:
+        began = time.perf_counter()
+        suspects.store_ranking(connection, run.id, "earmark", columns)
+    print(f"stored the ranking in {time.perf_counter() - began:.2f} s")
+    journal.append(
+        workspace,
+        [
+            Decision(journal.new_event_id(), "benchmark", int(1 + cell // classes), codes[cell % classes], "absent")
+            for cell in cells[:decided]
+        ],
+    )
+    with workspace.read() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(db.cells)) == decided
+    return run.id
+
+
+if __name__ == "__main__":
+    main()

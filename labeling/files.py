@@ -1,0 +1,45 @@
+"""Write a file whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from labeling.errors import WorkspaceFull, WorkspaceReadOnly
+
+
+def write_atomically(path: Path, content: bytes) -> Path:
+    """Write beside the file's place, flush to the disk and rename: readers see the old file or the whole new one.
+
+    Raises WorkspaceFull, WorkspaceReadOnly.
+    """
+    beside = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(beside, 0o666 & ~mask)  # mkstemp's own mode lets nobody else read
+        os.replace(beside, path)
+        beside = ""
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkspaceFull(
+                f"no space left to write {path} ({len(content)} bytes); free some and try again"
+            ) from problem
+        raise WorkspaceReadOnly(f"cannot write {path}: {problem.strerror}; choose another folder") from problem
+    finally:
+        if beside:
+            Path(beside).unlink(missing_ok=True)
+    return path

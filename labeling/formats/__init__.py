@@ -1,0 +1,67 @@
+"""One file a format, each reads a collection and most write its labels back; all are found through ``formats``.
+
+To add one: make a module with a ``FORMAT`` (see base.Format) and add it below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labeling.errors import FormatError
+from labeling.formats import birdclef, esc50, table
+from labeling.formats.base import Correction, Format, ImportedClip, ImportedTable, Problem
+from labeling.formats.tables import SUFFIXES, header
+from labeling.registry import Registry
+
+formats: Registry[Format] = Registry("format")
+for _format in (birdclef.FORMAT, esc50.FORMAT, table.FORMAT):
+    formats.add(_format.name, _format)
+
+__all__ = [
+    "Correction",
+    "Format",
+    "ImportedClip",
+    "ImportedTable",
+    "Problem",
+    "detect_format",
+    "find_table",
+    "formats",
+]
+
+
+def detect_format(path: str | Path) -> str:
+    """The name of the format of a folder or table. Raises FormatError that says what is there and what is needed."""
+    place = existing(path)
+    for name, one in sorted(formats, key=lambda pair: pair[1].rank):
+        if one.find(place) is not None:
+            return name
+    needs = "\n".join(f"  {name}: {one.needs}" for name, one in sorted(formats, key=lambda pair: pair[1].rank))
+    raise FormatError(f"no format fits {place}: {_what_is_there(place)}. Formats, and what each needs:\n{needs}")
+
+
+def find_table(path: str | Path, name: str) -> Path:
+    """The table that format ``name`` reads at a folder or file; raises FormatError, UnknownName."""
+    one = formats.get(name)
+    place = existing(path)
+    found = one.find(place)
+    if found is None and place.is_dir() and name != "table":
+        raise FormatError(f"no {name} collection at {place}: {_what_is_there(place)}. It needs {one.needs}")
+    return found or place  # a file that does not fit is read all the same, for the reader's exact complaint
+
+
+def existing(path: str | Path) -> Path:
+    """The path, if something is there; raises FormatError."""
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise FormatError(f"nothing at {place}; give a collection's folder or its table")
+    return place
+
+
+def _what_is_there(place: Path) -> str:
+    if place.is_file():
+        columns = header(place)
+        return f"its columns are {', '.join(columns[:40])}" if columns else "it is no table (CSV, TSV or Parquet)"
+    around = (*place.glob("*.*"), *place.glob("*/*.*"))
+    tables = sorted(one for one in around if one.suffix.lower() in SUFFIXES)[:5]
+    shown = "; ".join(f"{one.relative_to(place)} with {', '.join(header(one)[:12])}" for one in tables)
+    return f"it holds {shown}" if shown else "it holds no table (CSV, TSV or Parquet)"

@@ -1,0 +1,144 @@
+"""ESC-50 and ESC-10: one class a clip, five folds, clips cut from one upload share ``src_file``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labeling.csvsafe import csv_bytes
+from labeling.errors import FormatError
+from labeling.formats.base import MISSING_WORDS, Correction, Format, ImportedClip, ImportedTable, Problem, label
+from labeling.formats.paths import Finder, choose_root, inside
+from labeling.formats.tables import Table, header, load, read_table, write_atomically
+from labeling.formats.writing import write_corrected
+
+NEEDS = "a folder with meta/esc50.csv that has the columns filename, fold, target and category; sound under audio/"
+COLUMNS = ("filename", "fold", "target", "category")
+MORE_LABELS = "esc50_more_labels.csv"
+
+
+@dataclass(frozen=True)
+class _Row:
+    number: int
+    filename: str
+    category: str
+
+
+def find(path: Path) -> Path | None:
+    """The ESC-50 table at a folder or file, or None."""
+    candidates = [path] if path.is_file() else [path / "meta" / "esc50.csv", path / "esc50.csv"]
+    for candidate in candidates:
+        if candidate.is_file() and set(COLUMNS) <= set(header(candidate)):
+            return candidate
+    return None
+
+
+def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedTable:
+    """Read meta/esc50.csv: the category is the primary label, ``src_file`` the group."""
+    data = load(path)
+    table = read_table(data, path.name)
+    rows, problems = _rows(table, path.name)
+    root = choose_root(path, audio, [row.filename for row in rows], more=[path.resolve().parent.parent / "audio"])
+    finder = Finder(root)
+    cell = {name: at for at, name in enumerate(table.columns)}
+    clips: list[ImportedClip] = []
+    for row in rows:
+        cells = table.rows[row.number]
+        relative = inside(root, row.filename)
+        if relative is None:
+            problems.append(
+                Problem(row.number, row.filename, f"{row.filename!r} points outside the audio folder; skipped")
+            )
+            continue
+        clips.append(
+            ImportedClip(
+                filename=row.filename,
+                path=finder.path(relative),
+                labels=(row.category,) if row.category else (),
+                primary=row.category,
+                row=row.number,
+                group=label(cells[cell["src_file"]]) if "src_file" in cell else "",
+                fold=label(cells[cell["fold"]]),
+                metadata={
+                    name: cells[at] for name, at in cell.items() if name not in ("filename", "target", "category")
+                },
+            )
+        )
+    return ImportedTable(
+        format="esc50",
+        table_name=path.name,
+        table_bytes=data,
+        audio_root=root,
+        clips=tuple(clips),
+        class_names={row.category: row.category.replace("_", " ").capitalize() for row in rows if row.category},
+        options={**options, "table": path.name, "source": str(path.resolve())},
+        problems=tuple(problems),
+    )
+
+
+def names(data: bytes, options: Mapping[str, Any]) -> dict[str, int]:
+    """The row of each filename."""
+    name = str(options.get("table", "esc50.csv"))
+    return {row.filename: row.number for row in _rows(read_table(data, name), name)[0]}
+
+
+def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> list[Path]:
+    """Write the table with the corrected primary as target and category.
+
+    The format holds one class a clip: further labels of corrected clips go to esc50_more_labels.csv beside it.
+    A class that the table had not gets the next free target number.
+    """
+    name = str(options.get("table", "esc50.csv"))
+    table = read_table(data, name)
+    rows, _ = _rows(table, name)
+    target, category = table.columns.index("target"), table.columns.index("category")
+    targets: dict[str, str] = {}
+    for cells in table.rows.values():
+        targets.setdefault(label(cells[category]), cells[target].strip())
+    highest = max((int(number) for number in targets.values() if number.isdecimal()), default=-1)
+    by_name = {row.filename: row for row in rows}
+    new = sorted({one.primary for one in corrections.values() if one.filename in by_name} - {"", *targets})
+    targets.update({code: str(number) for number, code in enumerate(new, start=highest + 1)})
+
+    def changed(row: _Row, correction: Correction) -> dict[int, str]:
+        if correction.primary == row.category:
+            return {}
+        return {category: correction.primary, target: targets[correction.primary] if correction.primary else ""}
+
+    written = write_corrected(table, by_name, changed, corrections, options, data, out_dir)
+    more = [
+        (one.filename, code)
+        for one in corrections.values()
+        for code in one.labels
+        if one.filename in by_name and code != one.primary
+    ]
+    if more:
+        written.append(write_atomically(Path(out_dir) / MORE_LABELS, csv_bytes(("filename", "label"), more)))
+    return written
+
+
+def _rows(table: Table, name: str) -> tuple[list[_Row], list[Problem]]:
+    lacking = [one for one in COLUMNS if one not in table.columns]
+    if lacking:
+        raise FormatError(
+            f"{name} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}. An esc50 table needs "
+            f"{', '.join(COLUMNS)}; for another layout use --format table"
+        )
+    problems = [Problem(1, "", warning) for warning in table.warnings]
+    filename_at, category_at = table.columns.index("filename"), table.columns.index("category")
+    kept: dict[str, _Row] = {}
+    for number, cells in table.rows.items():
+        filename = cells[filename_at].strip()
+        if filename in MISSING_WORDS:
+            problems.append(Problem(number, filename, "no filename; skipped"))
+        elif filename in kept:
+            first = kept[filename].number
+            problems.append(Problem(number, filename, f"listed already in row {first}; the first one counts"))
+        else:
+            kept[filename] = _Row(number, filename, label(cells[category_at]))
+    return list(kept.values()), problems
+
+
+FORMAT = Format("esc50", NEEDS, find, read, names, write, rank=20)

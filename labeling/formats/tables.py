@@ -1,0 +1,310 @@
+"""Read a table, change a few cells, and give every other byte back as it came.
+
+A CSV is cut into raw cells by one regular expression and joined again from the same pieces, so encoding, delimiter,
+quoting, line endings, blank lines and quoted newlines survive; only a cell that is set anew is written anew, quoted if
+it was quoted before or if its new text asks for it. Cells are always text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from labeling.errors import FormatError, WorkspaceFull, WorkspaceReadOnly
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+DELIMITERS = (",", "\t", ";", "|")
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+_QUOTED = '"[^"]*+(?:""[^"]*+)*+"'
+_WHOLE_CELL = re.compile('"([^"]*+(?:""[^"]*+)*+)"(.*)', re.DOTALL)
+
+# row -> column -> new text
+Changes = Mapping[int, Mapping[int, str]]
+
+
+class Table(Protocol):
+    """Columns and rows of text. A row's number is what a spreadsheet shows: the header is 1, the first row 2."""
+
+    columns: list[str]
+    rows: dict[int, list[str]]
+    warnings: list[str]
+
+    def changed(self, changes: Changes) -> bytes:
+        """The table's bytes with some cells set anew; without changes the bytes that were read."""
+        ...
+
+
+def read_table(data: bytes, name: str) -> Table:
+    """Parse a table by its bytes; Parquet by its magic, else text. Raises FormatError."""
+    if data[:4] == b"PAR1":
+        return ParquetTable(data, name)
+    return CsvTable(data, name)
+
+
+def load(path: Path) -> bytes:
+    """The bytes of a table file; raises FormatError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FormatError(f"no table at {path}") from None
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
+
+
+def header(path: Path) -> list[str]:
+    """The column names of a table file, [] where it is none. Reads no more than the first 64 KiB of a text table."""
+    try:
+        if path.suffix.lower() in {".parquet", ".pq"}:
+            import pyarrow.parquet as parquet
+
+            return [str(name) for name in parquet.read_schema(path).names]
+        with path.open("rb") as handle:
+            head = handle.read(1 << 16)
+        for end in (len(head), head.rfind(b"\n") + 1):  # 64 KiB may end within a character
+            with contextlib.suppress(FormatError):
+                return CsvTable(head[:end], path.name, header_only=True).columns
+    except Exception:  # a file that cannot be parsed is just not a table; reading it says why
+        return []
+    return []
+
+
+class CsvTable:
+    """A delimited text table, kept as its raw cells."""
+
+    def __init__(self, data: bytes, name: str, header_only: bool = False) -> None:
+        self.name = name
+        self.data = data
+        self.warnings: list[str] = []
+        self.bom, self.encoding, text = self._decode(data)
+        self.delimiter = _guess_delimiter(text, name)
+        self._records: list[_Record] = _split(text, self.delimiter, name, limit=1 if header_only else None)
+        at = next((i for i, record in enumerate(self._records) if not record.blank), None)
+        if at is None:
+            raise FormatError(f"{name}: the table is empty; it needs a line of column names and one row a clip")
+        self._header = at
+        self.columns = [_unquote(cell).strip() for cell in self._records[at].cells]
+        self.rows: dict[int, list[str]] = {}
+        for number, record in enumerate(self._records[at + 1 :], start=2):
+            if not record.blank:
+                cells = [_unquote(cell) for cell in record.cells]
+                self.rows[number] = cells + [""] * (len(self.columns) - len(cells))
+
+    def _decode(self, data: bytes) -> tuple[bytes, str, str]:
+        for bom, encoding in _BOMS:
+            if data.startswith(bom):
+                try:
+                    return bom, encoding, data[len(bom) :].decode(encoding)
+                except UnicodeDecodeError as error:
+                    raise FormatError(
+                        f"{self.name}: not {encoding} text at byte {error.start}; save it as UTF-8"
+                    ) from None
+        if b"\0" in data:
+            raise FormatError(f"{self.name}: holds NUL bytes, so it is no text table; give a CSV, TSV or Parquet file")
+        try:
+            return b"", "utf-8", data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            for encoding in ("cp1252", "latin-1"):
+                with contextlib.suppress(UnicodeDecodeError):
+                    text = data.decode(encoding)
+                    self.warnings.append(
+                        f"{self.name} is not UTF-8 (line {line}); read as {encoding}, so check names with accents"
+                    )
+                    return b"", encoding, text
+            raise
+
+    def changed(self, changes: Changes) -> bytes:
+        """The table's bytes with some cells set anew. Raises FormatError for text that its encoding cannot hold."""
+        if not changes:
+            return self.data
+        pieces: list[str] = []
+        for number, record in enumerate(self._records, start=1 - self._header):
+            cells = list(record.cells)
+            for column, value in changes.get(number, {}).items():
+                cells += [""] * (column + 1 - len(cells))
+                cells[column] = _quote(value, cells[column], self.delimiter)
+            pieces += [self.delimiter.join(cells), record.ending]
+        try:
+            return self.bom + "".join(pieces).encode(self.encoding)
+        except UnicodeEncodeError as error:
+            wrong = error.object[error.start : error.end]
+            raise FormatError(
+                f"{self.name} is {self.encoding} text, which cannot hold {wrong!r}; save it as UTF-8 and import again"
+            ) from None
+
+
+@dataclass(frozen=True)
+class _Record:
+    cells: list[str]
+    ending: str
+    blank: bool = field(default=False)
+
+
+def _split(text: str, delimiter: str, name: str, limit: int | None = None) -> list[_Record]:
+    """Cut a text into records of raw cells. Joined again they are the text, to the character."""
+    plain = f"[^{re.escape(delimiter)}\r\n]*"
+    # Possessive: a doubled quote is never read as a closing one, as in Python's csv and in pandas.
+    cell = re.compile(f'({_QUOTED}{plain}|(?!"){plain})({re.escape(delimiter)}|\r\n|\n|\r|\\Z)')
+    records: list[_Record] = []
+    cells: list[str] = []
+    position, end = 0, len(text)
+    while position < end or cells:
+        found = cell.match(text, position)
+        if found is None:
+            line = text.count("\n", 0, position) + 1
+            raise FormatError(f'{name}, line {line}: a quote (") is opened and never closed; close it or remove it')
+        cells.append(found[1])
+        position = found.end()
+        if found[2] != delimiter:
+            records.append(_Record(cells, found[2], blank=cells == [""]))
+            cells = []
+            if limit is not None and sum(not record.blank for record in records) >= limit:
+                break
+    return records
+
+
+def _unquote(raw: str) -> str:
+    if not raw.startswith('"'):
+        return raw
+    found = _WHOLE_CELL.fullmatch(raw)
+    return found[1].replace('""', '"') + found[2] if found else raw
+
+
+def _quote(value: str, before: str, delimiter: str) -> str:
+    must = any(sign in value for sign in (delimiter, '"', "\r", "\n"))
+    return '"' + value.replace('"', '""') + '"' if must or before.startswith('"') else value
+
+
+def _guess_delimiter(text: str, name: str) -> str:
+    """The delimiter that cuts the first line into most cells; by the file's suffix where none does."""
+    default = "\t" if name.lower().endswith((".tsv", ".tab")) else ","
+    best, most = default, 1
+    for delimiter in (default, *DELIMITERS):
+        with contextlib.suppress(FormatError):
+            records = _split(text[: 1 << 16], delimiter, name, limit=1)
+            count = len(records[-1].cells) if records else 0
+            if count > most:
+                best, most = delimiter, count
+    return best
+
+
+class ParquetTable:
+    """A Parquet table, its cells as text; a list cell as a Python-list text."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        self.name = name
+        self.data = data
+        self.warnings: list[str] = []
+        try:
+            self._table = parquet.read_table(io.BytesIO(data))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise FormatError(f"{name}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
+        self.columns = [str(column) for column in self._table.column_names]
+        texts = [[_text(value) for value in column.to_pylist()] for column in self._table.columns]
+        self.rows: dict[int, list[str]] = {i: list(cells) for i, cells in enumerate(zip(*texts, strict=True), start=2)}
+
+    def changed(self, changes: Changes) -> bytes:
+        """The table's bytes with some cells set anew: the same columns, types, order and schema metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+
+        if not changes:
+            return self.data
+        table = self._table
+        for column in sorted({column for cells in changes.values() for column in cells}):
+            kind = table.schema.field(column)
+            values = table.column(column).to_pylist()
+            for number, cells in changes.items():
+                if column in cells:
+                    values[number - 2] = _typed(cells[column], kind.type)
+            if pa.types.is_dictionary(kind.type):
+                made = pa.array(values, kind.type.value_type).dictionary_encode()
+                kind = kind.with_type(made.type)
+            else:
+                made = pa.array(values, kind.type)
+            table = table.set_column(column, kind, made)
+        buffer = io.BytesIO()
+        parquet.write_table(table, buffer)
+        return buffer.getvalue()
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, list | tuple):
+        return repr([_text(one) for one in value])
+    return str(value)
+
+
+def _typed(text: str, kind: Any) -> Any:
+    import pyarrow as pa
+
+    from labeling.formats.lists import parse_list
+
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return [_typed(one, kind.value_type) for one in parse_list(text) or []]
+    if pa.types.is_integer(kind):
+        return int(text) if text else None
+    return text
+
+
+def column(table: Table, names: Sequence[str]) -> int | None:
+    """The index of the first of ``names`` that the table has, case ignored; None where it has none."""
+    lowered = [one.lower() for one in table.columns]
+    for name in names:
+        if name in table.columns:
+            return table.columns.index(name)
+        if name.lower() in lowered:
+            return lowered.index(name.lower())
+    return None
+
+
+def write_atomically(path: Path, data: bytes) -> Path:
+    """Write a file beside its place, flush it to the disk, rename it: readers see the old file or the whole new one.
+
+    Raises WorkspaceFull or WorkspaceReadOnly.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+        temporary = ""
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkspaceFull(
+                f"no space left to write {path} ({len(data)} bytes); free some and try again"
+            ) from error
+        raise WorkspaceReadOnly(f"cannot write {path}: {error.strerror}; choose another folder") from error
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+    return path
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some network file systems refuse to sync a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The screens: thin. Each reads state, calls the core, draws."""

@@ -1,0 +1,40 @@
+"""Sign-in, sidebar, and the pages."""
+
+import streamlit as st
+
+from labeling.errors import EarmarkError
+from pages.ui import session
+
+st.set_page_config(page_title="Earmark", page_icon="👂", layout="wide")
+
+# Streamlit leaves a hand's breadth of nothing above each page; a reviewer needs it for the picture
+st.html("<style>.stMainBlockContainer{padding:2.6rem 2.5rem 3rem;max-width:1500px}</style>")
+
+PAGES = [
+    st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    st.Page("queue.py", title="Queue", icon=":material/format_list_numbered:"),
+    st.Page("review.py", title="Review", icon=":material/graphic_eq:"),
+    st.Page("retrain.py", title="Retrain", icon=":material/model_training:"),
+    st.Page("runs.py", title="Runs", icon=":material/compare_arrows:"),
+    st.Page("versions.py", title="Versions", icon=":material/history:"),
+]
+page = st.navigation(PAGES)
+
+with st.sidebar:
+    if not getattr(st.user, "is_logged_in", False):
+        st.text_input(
+            "Reviewer",
+            value=st.session_state.get("reviewer", session.default_reviewer()),
+            key="reviewer_box",
+            max_chars=80,
+            help="Every decision is kept under this name.",
+            on_change=lambda: st.session_state.update(reviewer=st.session_state.reviewer_box.strip()),
+        )
+    try:
+        st.caption(session.plain(session.workspace().root.name))
+    except EarmarkError as problem:
+        st.error(session.plain(str(problem)), icon=":material/error:")
+
+with session.messages():
+    session.workspace()
+page.run()

@@ -1,0 +1,143 @@
+"""Where the collection stands, and what to do next."""
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from labeling import store
+from labeling.errors import EarmarkError
+from labeling.importing import import_collection
+from labeling.overview import overview
+from pages.ui import session
+
+
+def _import_form() -> None:
+    st.markdown("#### Bring in a collection")
+    st.markdown(
+        "Earmark reads BirdCLEF tables of every year, ESC-50, and any CSV or Parquet that names audio files and labels. "
+        "The audio stays where it is, and no file of yours is changed."
+    )
+    with st.form("import", border=True):
+        path = st.text_input("Folder or table on the server", placeholder="/data/birdclef-2025")
+        audio = st.text_input("Audio folder, if it is not beside the table", placeholder="found by itself")
+        go = st.form_submit_button("Import", type="primary", icon=":material/input:")
+    if not go or not path.strip():
+        return
+    bar = st.progress(0.0, "Reading headers")
+    try:
+        report = import_collection(
+            session.workspace(),
+            path.strip(),
+            audio=audio.strip() or None,
+            progress=lambda done, total: _show(bar, done, total),
+        )
+    except EarmarkError as problem:
+        bar.empty()
+        st.error(session.plain(str(problem)), icon=":material/error:")
+        return
+    bar.empty()
+    st.code(report.text(), language=None)
+    if st.button("Go on"):
+        st.rerun()
+
+
+def _show(bar: DeltaGenerator, done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        bar.progress(done / max(1, total), f"{done:,} of {total:,} clips")
+
+
+def _next_step(facts: dict[str, object]) -> tuple[str, str, str, str]:
+    """(sentence, page, label, icon) of what to do now."""
+    suspects_open = sum(dict(facts["suspects"]).values())  # type: ignore[call-overload]
+    since = int(str(facts["decisions_since_version"]))
+    if not facts["scored_run"]:
+        return (
+            "Train a first run: each clip is predicted by a network that never saw it, and where the two disagree "
+            "a label may be wrong.",
+            "retrain.py", "Train a run", ":material/model_training:",
+        )  # fmt: skip
+    if suspects_open:
+        more = f" {since:,} decisions are not yet in a training." if since else ""
+        return (
+            f"{suspects_open:,} suspects wait to be heard.{more}",
+            "queue.py", "Open the queue", ":material/format_list_numbered:",
+        )  # fmt: skip
+    return (
+        f"No suspect is left in this run. Retrain on the corrected labels: {since:,} decisions since the last version.",
+        "retrain.py", "Retrain", ":material/model_training:",
+    )  # fmt: skip
+
+
+st.title("Overview")
+with session.messages():
+    facts = overview(session.workspace())
+    with session.workspace().read() as connection:
+        skipped = store.skipped_clips(connection)
+        imports = store.all_imports(connection)
+if not facts["clips"]:
+    _import_form()
+    st.stop()
+
+sentence, target, label, icon = _next_step(facts)
+with st.container(border=True):
+    st.markdown(f"**Next.** {sentence}")
+    st.page_link(target, label=label, icon=icon)
+
+columns = st.columns(5)
+columns[0].metric("Clips", f"{facts['clips']:,}", help=f"{facts['hours']:.1f} hours in {facts['groups']:,} groups")
+columns[1].metric("Classes", f"{facts['classes']:,}")
+columns[2].metric(
+    "Labels", f"{facts['labels']:,}", help=f"{facts['without_secondary']:,} clips list no secondary label"
+)
+columns[3].metric("Decisions", f"{facts['decisions']:,}", help="Entries in the journal, undo entries included")
+columns[4].metric("Label version", facts["label_version"] or "none")
+
+left, right = st.columns(2)
+with left:
+    st.markdown("#### Suspects to do")
+    if facts["suspects"]:
+        st.dataframe(
+            pd.DataFrame(sorted(facts["suspects"].items()), columns=["kind", "cells"]),
+            hide_index=True,
+            height="content",
+        )
+        st.caption(f"Run {facts['scored_run']}, scored by {facts['scorer']}.")
+    else:
+        st.caption("None yet: no run is scored." if not facts["scored_run"] else "None left in this run.")
+with right:
+    st.markdown("#### Verdicts so far")
+    if facts["decided_cells"]:
+        st.dataframe(
+            pd.DataFrame(sorted(facts["decided_cells"].items()), columns=["verdict", "cells"]),
+            hide_index=True,
+            height="content",
+        )
+    else:
+        st.caption("Nobody has decided on a cell yet.")
+
+status = {name: count for name, count in facts["status"].items() if name != "ok"}
+if status:
+    st.markdown("#### Clips with a remark")
+    st.caption(
+        ", ".join(f"{count:,} {session.plain(name.replace('_', ' '))}" for name, count in sorted(status.items()))
+    )
+if skipped:
+    with st.expander(f"{len(skipped):,} clips are skipped", icon=":material/warning:"):
+        st.dataframe(
+            pd.DataFrame(
+                [(one.filename, one.status, one.reason) for one in skipped], columns=["file", "why", "reason"]
+            ),
+            hide_index=True,
+        )
+with st.expander("Imports", icon=":material/input:"):
+    st.dataframe(
+        pd.DataFrame(
+            [
+                (one.id, one.format, one.source, one.audio_root, one.created_at[:19].replace("T", " "))
+                for one in imports
+            ],
+            columns=["import", "format", "table", "audio", "time"],
+        ),
+        hide_index=True,
+    )
+    _import_form()

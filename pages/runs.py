@@ -1,0 +1,110 @@
+"""Compare runs: metrics side by side, per class, and the decisions that lay between their label versions."""
+
+import pandas as pd
+import streamlit as st
+
+from labeling import runfiles, runs, versions
+from labeling.records import Run
+from pages.ui import figures, session
+
+METRICS = {
+    "macro_ap": "macro-AP",
+    "macro_auc": "macro-AUC",
+    "lwlrap": "lwlrap",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+}
+
+
+def _row(run: Run) -> dict[str, object]:
+    scores = {text: run.metrics.get(key) for key, text in METRICS.items()}
+    truth = run.metrics.get("truth") or {}
+    return {
+        "run": run.id, "status": run.status, "label version": run.label_version, "recipe": run.recipe,
+        "settings": ", ".join(run.settings), **scores, "macro-AP vs truth": truth.get("macro_ap"),
+        "ended": run.ended_at[:19].replace("T", " "),
+    }  # fmt: skip
+
+
+st.title("Runs")
+with session.messages(), session.workspace().read() as connection:
+    every_run = runs.all_runs(connection)
+if not every_run:
+    st.info("No run yet.", icon=":material/info:")
+    st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
+    st.stop()
+
+table = pd.DataFrame([_row(run) for run in reversed(every_run)])
+numbers = {text: st.column_config.NumberColumn(format="%.3f") for text in [*METRICS.values(), "macro-AP vs truth"]}
+if table["macro-AP vs truth"].isna().all():
+    table = table.drop(columns="macro-AP vs truth")
+st.dataframe(table, hide_index=True, height="content", column_config=numbers)
+
+done = [run for run in every_run if run.status == "done"]
+if len(done) < 2:
+    st.caption("With two finished runs, they are compared here.")
+    if not done:
+        st.stop()
+
+st.markdown("#### Side by side" if len(done) > 1 else "#### This run")
+ids = [run.id for run in done]
+if len(done) > 1:
+    left, right = st.columns(2)
+    before = left.selectbox("Before", ids, index=len(ids) - 2)
+    after = right.selectbox("After", ids, index=len(ids) - 1)
+else:
+    before = after = ids[0]
+by_id = {run.id: run for run in done}
+old, new = by_id[before], by_id[after]
+
+columns = st.columns(len(METRICS))
+for column, (key, text) in zip(columns, METRICS.items(), strict=True):
+    now, then = new.metrics.get(key), old.metrics.get(key)
+    delta = f"{now - then:+.3f}" if now is not None and then is not None and old.id != new.id else None
+    column.metric(text, f"{now:.3f}" if now is not None else "none", delta)
+if old.label_version != new.label_version:
+    st.caption(
+        "Each run is measured against the labels it was trained on. These differ, so part of a difference may come "
+        "from the labels and not from the network. `python -m models evaluate --truth FILE` measures against a truth."
+    )
+truth = [run.metrics.get("truth") for run in (old, new)]
+if all(truth) and old.id != new.id:
+    st.markdown("**Against the truth file**")
+    for column, (key, text) in zip(st.columns(len(METRICS)), METRICS.items(), strict=True):
+        then, now = truth[0].get(key), truth[1].get(key)  # type: ignore[union-attr]
+        if now is not None and then is not None:
+            column.metric(text, f"{now:.3f}", f"{now - then:+.3f}")
+
+with session.messages():
+    per_class = [runfiles.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]
+if per_class[0] and per_class[1]:
+    st.markdown("#### Average precision per class")
+    st.plotly_chart(figures.per_class_comparison(per_class[0], per_class[1], old.id, new.id), key="per_class")
+
+if old.label_version != new.label_version:
+    st.markdown(f"#### Decisions between label version {old.label_version} and {new.label_version}")
+    with session.messages(), session.workspace().read() as connection:
+        positions = [versions.get_version(connection, one.label_version).position for one in (old, new)]
+        changes = versions.diff(connection, *positions)
+    if changes:
+        kinds = pd.Series([f"{one.before} to {one.after}" for one in changes]).value_counts()
+        st.caption(f"{len(changes):,} cells: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    (c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at[:19].replace("T", " "))
+                    for c in changes
+                ],
+                columns=["file", "class", "from", "to", "reviewer", "time"],
+            ),
+            hide_index=True,
+        )
+    else:
+        st.caption("No cell differs between them.")
+elif old.id != new.id:
+    st.caption("Both were trained on the same label version.")
+
+with st.expander("What each run was made of", icon=":material/info:"):
+    for one in {old.id: old, new.id: new}.values():
+        st.markdown(f"**{session.plain(one.id)}**")
+        st.json(runfiles.facts(session.workspace().run_dir(one.id)), expanded=1)

@@ -1,0 +1,134 @@
+// Adding a class by typing: matches ranked as one types, Enter takes the one marked.
+
+// Classes that fit what was typed, best first: the code, the start of the code or name, a word's start, anywhere.
+function rankClasses(classes, typed, most = 8) {
+  const wanted = typed.trim().toLowerCase();
+  if (!wanted) return [];
+  const scored = [];
+  for (const [code, name] of classes) {
+    const [c, n] = [code.toLowerCase(), (name || "").toLowerCase()];
+    const words = ` ${n.replace(/[-_'(]/g, " ")}`;
+    let score = 0;
+    if (c === wanted || n === wanted) score = 6;
+    else if (c.startsWith(wanted)) score = 5;
+    else if (n.startsWith(wanted)) score = 4;
+    else if (words.includes(` ${wanted}`)) score = 3;
+    else if (wanted.split(/\s+/).every((part) => words.includes(` ${part}`))) score = 2.5;
+    else if (n.includes(wanted) || c.includes(wanted)) score = 2;
+    if (score) scored.push([score, n.length || c.length, code, name]);
+  }
+  scored.sort((a, b) => b[0] - a[0] || a[1] - b[1] || (a[2] < b[2] ? -1 : 1));
+  return scored.slice(0, most).map(([, , code, name]) => [code, name]);
+}
+
+const vocabularies = new Map();
+
+// The classes as [code, name] pairs: from the data, or fetched once from their URL.
+async function vocabularyOf(data) {
+  if (data.classes.length || !data.classes_url) return data.classes;
+  const thing = thingAt(data.classes_url);
+  if (!vocabularies.has(thing)) {
+    const loading = fetch(data.classes_url, { credentials: "same-origin" }).then(async (response) => {
+      if (!response.ok) throw new Error(await reasonOf(response));
+      return response.json();
+    });
+    vocabularies.clear();
+    vocabularies.set(thing, loading);
+    loading.catch(() => vocabularies.delete(thing));
+  }
+  return vocabularies.get(thing);
+}
+
+// `take` is called with (code, name) of the class chosen, `problem` with a message.
+class Adder {
+  constructor(v, take, problem) {
+    this.v = v;
+    this.take = take;
+    this.problem = problem;
+    this.known = [];
+    this.choices = [];
+    this.chosen = 0;
+    v.addInput.addEventListener("input", () => this.suggest());
+    v.addInput.addEventListener("keydown", (event) => this.key(event));
+    v.addInput.addEventListener("blur", () => this.close(false));
+  }
+
+  get isOpen() {
+    return !this.v.add.hidden;
+  }
+
+  async open(data) {
+    const { v } = this;
+    this.data = data;
+    v.add.hidden = false;
+    v.addInput.value = "";
+    v.addInput.focus();
+    this.suggest();
+    try {
+      this.known = await vocabularyOf(data);
+    } catch (error) {
+      this.problem(`the list of classes could not be loaded: ${error.message}`);
+    }
+    this.suggest();
+  }
+
+  // `refocus` gives the keys back to the player; not when the focus went elsewhere by itself.
+  close(refocus = true) {
+    if (!this.isOpen) return;
+    this.v.add.hidden = true;
+    if (refocus) this.v.root.focus({ preventScroll: true });
+  }
+
+  suggest() {
+    const { v, data, known } = this;
+    if (!data) return;
+    const names = new Map(known);
+    const typed = v.addInput.value.trim();
+    const likely = new Map(data.candidates);
+    const roles = new Map(data.lanes.map((lane) => [lane.class, lane.role]));
+    this.choices = typed ? rankClasses(known, typed) : data.candidates.map(([code]) => [code, names.get(code) || code]);
+    this.chosen = 0;
+    const items = this.choices.map(([code, name], index) => {
+      const item = el("li", { role: "option", test: "player-add-option", id: `em-option-${index}` },
+        el("span", { class: "name", text: name || code }), el("span", { class: "code", text: code }));
+      if (roles.get(code)) item.append(chip("role", roles.get(code)));
+      if (likely.has(code)) item.append(el("span", { class: "number", text: likely.get(code).toFixed(2), title: "clipwise probability" }));
+      item.dataset.class = code;
+      item.addEventListener("pointerdown", (event) => {
+        event.preventDefault();
+        this.chosen = index;
+        this.choose();
+      });
+      return item;
+    });
+    if (!items.length && typed) items.push(el("li", { class: "none", text: `no class fits “${typed}”` }));
+    v.options.replaceChildren(...items);
+    this.mark();
+  }
+
+  mark() {
+    const { v } = this;
+    [...v.options.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === this.chosen)));
+    v.addInput.setAttribute("aria-activedescendant", this.choices.length ? `em-option-${this.chosen}` : "");
+  }
+
+  choose() {
+    const choice = this.choices[this.chosen];
+    if (!choice) return;
+    this.close();
+    this.take(...choice);
+  }
+
+  key(event) {
+    event.stopPropagation();
+    if (event.isComposing || event.repeat) return;
+    if (event.key === "Escape") this.close();
+    else if (event.key === "Enter") this.choose();
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      this.chosen = Math.min(this.choices.length - 1, Math.max(0, this.chosen + step));
+      this.mark();
+    } else return;
+    event.preventDefault();
+  }
+}

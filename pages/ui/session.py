@@ -1,0 +1,114 @@
+"""What every page needs: the workspace, the reviewer, the run on show, errors as messages."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from labeling import store, suspects
+from labeling.errors import EarmarkError, WorkspaceError
+from labeling.records import Clip
+from labeling.workspace import Workspace, open_workspace
+from pages.ui.media import media_secret
+
+WORKSPACE = "EARMARK_WORKSPACE"
+BUSY_TIMEOUT_S = 10.0
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str) -> Workspace:
+    return open_workspace(path, create=True, busy_timeout_s=BUSY_TIMEOUT_S)
+
+
+def workspace_path() -> str:
+    """The folder that the server was started on; raises WorkspaceError where it was given none."""
+    path = os.environ.get(WORKSPACE, "")
+    if not path:
+        raise WorkspaceError(
+            f"no workspace given; start with `streamlit run app.py -- --workspace W`, or set {WORKSPACE}"
+        )
+    return path
+
+
+def workspace() -> Workspace:
+    """The workspace of this server; every thread shares its pool of connections."""
+    return _opened(workspace_path())
+
+
+@lru_cache(maxsize=4)
+def _secret(root: Path) -> bytes:
+    return media_secret(root)
+
+
+def secret() -> bytes:
+    """The key that signs media URLs."""
+    return _secret(workspace().root)
+
+
+def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
+    """The media routes of this server's workspace; none where no workspace can be opened (the pages say why)."""
+    try:
+        here = workspace()
+        return list(make(here.cache, _clip_of, secret(), classes=_class_pairs))
+    except EarmarkError:
+        return []
+
+
+def _clip_of(clip_id: int) -> Clip | None:
+    with workspace().read() as connection:
+        return store.clip_by_id(connection, clip_id)
+
+
+def _class_pairs() -> list[tuple[str, str]]:
+    with workspace().read() as connection:
+        return [(one.code, one.name) for one in store.all_classes(connection)]
+
+
+def reviewer() -> str:
+    """Who is at the screen: the signed-in user where sign-in is set up, else the name given in the sidebar."""
+    if getattr(st.user, "is_logged_in", False):
+        return str(st.user.get("email") or st.user.get("name") or "")
+    return str(st.session_state.get("reviewer", default_reviewer())).strip()
+
+
+def default_reviewer() -> str:
+    """A name to begin with: this machine's user, where only this machine can reach the server."""
+    if named := os.environ.get("EARMARK_REVIEWER"):
+        return named
+    if st.get_option("server.address") not in ("127.0.0.1", "localhost", "::1"):
+        return ""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def scored() -> tuple[str, str] | None:
+    """The scored run on show, as chosen in the queue, else the newest."""
+    wanted = st.session_state.get("scored", ("", ""))
+    with workspace().read() as connection:
+        return suspects.current(connection, *wanted)
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """Show what Earmark raises on purpose as a message in the page, and end the page there."""
+    try:
+        yield
+    except EarmarkError as problem:
+        st.error(plain(str(problem)), icon=":material/error:")
+        st.stop()
+
+
+def plain(text: str) -> str:
+    """``text`` for a Markdown element, so that labels and file names stay data."""
+    for sign in "\\`*_{}[]<>()#+-.!|~$:":
+        text = text.replace(sign, "\\" + sign)
+    return text

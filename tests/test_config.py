@@ -1,0 +1,116 @@
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling.errors import ConfigError, UnknownName
+from models import NETWORKS
+from models.config import (
+    MAIN_SETTINGS,
+    SECTIONS,
+    Recipe,
+    TrainConfig,
+    load_recipe,
+    parse_override,
+    recipe_from_table,
+    recipe_names,
+    recipe_to_toml,
+)
+
+
+def test_the_catalogue_is_read_without_torch():
+    code = "import sys, models, models.config as c; c.load_recipe('demo'); print('torch' in sys.modules, 'librosa' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_each_recipe_is_whole_and_survives_a_round_trip(name, tmp_path):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.title
+    assert recipe.source
+    assert recipe.description
+    NETWORKS.get(recipe.network.name)
+    file = tmp_path / "copy.toml"
+    file.write_text(recipe_to_toml(recipe), encoding="utf-8")
+    assert load_recipe(str(file)) == recipe
+
+
+@given(st.text(), st.floats(1e-6, 1), st.integers(1, 1000))
+def test_a_round_trip_keeps_any_text_and_number(text, rate, epochs):
+    recipe = Recipe("x", "t", "", text, train=TrainConfig(learning_rate=rate, epochs=epochs))
+    assert recipe_from_table(tomllib.loads(recipe_to_toml(recipe))) == recipe
+
+
+def test_overrides_by_full_and_bare_key():
+    recipe = load_recipe("demo", ["train.epochs=7", "hop_length=500", 'channels=["log", "delta"]', "top_db=80"])
+    assert recipe.train.epochs == 7
+    assert recipe.features.hop_length == 500
+    assert recipe.features.channels == ("log", "delta")
+    assert recipe.features.top_db == 80.0
+    assert load_recipe("demo", ["top_db=none"]).features.top_db is None
+    assert load_recipe("demo", ["learning_rate=1e-4"]).train.learning_rate == 1e-4
+    assert load_recipe("demo", ["network.weights=C:/a b/é.pth"]).network.weights == "C:/a b/é.pth"
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "words"),
+    [
+        ("train.epoch=7", UnknownName, "epochs"),
+        ("trian.epochs=7", UnknownName, "train"),
+        ("epohcs=7", UnknownName, "Did you mean 'epochs'"),
+        ("batch_size=7", ConfigError, "exists in train, predict; write train.batch_size="),
+        ("epochs", ConfigError, "KEY=VALUE"),
+        ("epochs=many", ConfigError, "whole number"),
+        ("epochs=1.5", ConfigError, "whole number"),
+        ("train.epochs=0", ConfigError, "between 1 and"),
+        ("learning_rate=nan", ConfigError, "a number"),
+        ("precompute=1", ConfigError, "true or false"),
+        ("widths=8", ConfigError, "list"),
+        ("time_pool=[2, 2]", ConfigError, "4 network.widths"),
+        ("fmax_hz=20000", ConfigError, "half of sample_rate"),
+        ("channels=[]", ConfigError, "at least one"),
+        ('channels=["logg"]', UnknownName, "Did you mean 'log'"),
+        ("patience=3", ConfigError, "select"),
+        ("gain_db=[3, -3]", ConfigError, "lower first"),
+        ("chunk_s=0.1", ConfigError, "frames"),
+        ("folds=1", ConfigError, "between 2"),
+        ("ema_decay=1", ConfigError, "0.99999"),
+    ],
+)
+def test_what_does_not_belong_says_what_would(override, error, words):
+    with pytest.raises(error, match=words):
+        load_recipe("demo", [override])
+
+
+def test_unknown_recipe_and_unreadable_files(tmp_path):
+    with pytest.raises(UnknownName, match="demo"):
+        load_recipe("dmeo")
+    with pytest.raises(ConfigError, match="no recipe file"):
+        load_recipe(str(tmp_path / "none.toml"))
+    broken = tmp_path / "broken.toml"
+    broken.write_bytes(b"title = \xff")
+    with pytest.raises(ConfigError, match="TOML"):
+        load_recipe(str(broken))
+    broken.write_text("title = 'x'\n[trian]\nepochs = 3\n")
+    with pytest.raises(UnknownName, match="trian"):
+        load_recipe(str(broken))
+    broken.write_text("title = 'x'\ntrain = 3\n")
+    with pytest.raises(ConfigError, match="table"):
+        load_recipe(str(broken))
+    broken.write_text("title = ''\n")
+    with pytest.raises(ConfigError, match="title"):
+        load_recipe(str(broken))
+
+
+def test_main_settings_exist_and_their_bounds_are_accepted():
+    for setting in MAIN_SETTINGS:
+        section, key, _ = parse_override(f"{setting.key}=0")
+        assert key in SECTIONS[section].__dataclass_fields__
+        kind = {"int": int, "float": float}[setting.kind]
+        for value in (setting.low, setting.high):
+            load_recipe("demo", [f"{setting.key}={kind(value)!r}"])
