@@ -208,7 +208,7 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
 
 def _json(value: Any) -> str:
     """JSON that every database takes: a loss that is NaN is stored as null."""
-    return json.dumps(_finite(value), allow_nan=False)
+    return json.dumps(_finite(value), allow_nan=False, ensure_ascii=False)  # SQLite finds no key that is escaped
 
 
 def _finite(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """A folder of clips and a table -> the workspace, with a report of all that is wrong with them.
 
 Only headers are read, except for two questions: whether a file is silent (decoding stops at the first sound) and
-whether two files of one size are the same (then both are hashed).
+whether two files are the same (those of one size and one beginning are hashed).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from labeling.store import NewClip
 from labeling.workspace import Workspace
 
 MOST_SHOWN = 10
+_BATCH = 20_000
 MOST_STORED = 2000  # problems kept with an import; the counts are always whole
 
 
@@ -121,7 +123,7 @@ def import_collection(
     table = one.read(find_table(path, name), audio, dict(options or {}))
     with workspace.read() as connection:
         known = store.known_filenames(connection)
-        there = [(clip.path, clip.filename, clip.content_hash) for clip in store.usable_clips(connection)]
+        there = {clip.path: clip.filename for clip in store.usable_clips(connection)}
     fresh = [clip for clip in table.clips if clip.filename not in known]
     probed = _probe_all([clip.path for clip in fresh], progress)
     new = [_new_clip(clip, info) for clip, info in zip(fresh, probed, strict=True)]
@@ -149,10 +151,11 @@ def _probe_all(paths: Sequence[str], progress: Callable[[int, int], None] | None
     results: list[_Probed] = []
     with ThreadPoolExecutor(max_workers=min(16, (os.cpu_count() or 1) + 2)) as pool:
         try:
-            for done, info in enumerate(pool.map(_probe, paths), start=1):
-                results.append(info)
-                if progress is not None:
-                    progress(done, len(paths))
+            for start in range(0, len(paths), _BATCH):  # a million waiting tasks would fill the memory
+                for info in pool.map(_probe, paths[start : start + _BATCH]):
+                    results.append(info)
+                    if progress is not None:
+                        progress(len(results), len(paths))
         except BaseException:  # Ctrl-C: do not look at the other 20,000 files first
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -199,27 +202,26 @@ def _new_clip(clip: ImportedClip, info: _Probed) -> NewClip:
     )
 
 
-def _mark_duplicates(clips: Sequence[NewClip], there: Iterable[tuple[str, str, str]]) -> list[NewClip]:
-    """Hash the files that share their size with another; of those with the same bytes the first stays ``ok``.
-
-    ``there`` are (path, filename, content hash or "") of the clips that the workspace has.
-    """
-    sizes = Counter(clip.size_bytes for clip in clips if clip.size_bytes)
+def _mark_duplicates(clips: Sequence[NewClip], there: Mapping[str, str]) -> list[NewClip]:
+    """Of files with the same bytes the first stays ``ok``. ``there``: path to filename of the clips stored so far."""
+    sizes = {clip.path: clip.size_bytes for clip in clips if clip.size_bytes and clip.status in ("ok", "silent")}
+    new_sizes = set(sizes.values())
+    for path in there if new_sizes else ():
+        if not sound.is_url(path) and os.path.isfile(path) and (size := os.path.getsize(path)) in new_sizes:
+            sizes[path] = size
+    hashes = _shared_hashes(sizes)
     first: dict[str, str] = {}
-    if sizes:
-        for path, filename, content_hash in there:
-            if not sound.is_url(path) and os.path.isfile(path) and (size := os.path.getsize(path)) in sizes:
-                sizes[size] += 1
-                if content_hash := content_hash or _hash(path):
-                    first.setdefault(content_hash, filename)
-    shared = [clip.path for clip in clips if sizes[clip.size_bytes] > 1 and clip.status in ("ok", "silent")]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        hashes = dict(zip(shared, pool.map(_hash, shared), strict=True))
+    for path, filename in there.items():
+        if path in hashes:
+            first.setdefault(hashes[path], filename)
     result: list[NewClip] = []
+    by_path = dict(there)
     for clip in clips:
-        content_hash = hashes.get(clip.path, "") if clip.status in ("ok", "silent") else ""
+        content_hash = hashes.get(clip.path, "")
         clip = replace(clip, content_hash=content_hash)
-        if content_hash and content_hash in first:
+        if clip.status in ("ok", "silent") and by_path.setdefault(clip.path, clip.filename) != clip.filename:
+            clip = replace(clip, status="duplicate", reason=f"the same file as {by_path[clip.path]}")
+        elif content_hash and content_hash in first:
             clip = replace(clip, status="duplicate", reason=f"the same bytes as {first[content_hash]}")
         elif content_hash:
             first[content_hash] = clip.filename
@@ -227,10 +229,30 @@ def _mark_duplicates(clips: Sequence[NewClip], there: Iterable[tuple[str, str, s
     return result
 
 
-def _hash(path: str) -> str:
+def _shared_hashes(sizes: Mapping[str, int]) -> dict[str, str]:
+    """Path to hash of the content, for files that may have a twin: same size, then the same first 64 KiB."""
+    alike: dict[str, str] = _repeated({path: str(size) for path, size in sizes.items()})
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for most in (1 << 16, None):
+            digests = pool.map(partial(_hash, most=most), alike)
+            found = {path: digest for path, digest in zip(alike, digests, strict=True) if digest}
+            alike = found if most is None else _repeated(found)
+    return alike
+
+
+def _repeated(keys: Mapping[str, str]) -> dict[str, str]:
+    counts = Counter(keys.values())
+    return {path: key for path, key in keys.items() if counts[key] > 1}
+
+
+def _hash(path: str, most: int | None) -> str:
+    """blake2b of a file, or of its first ``most`` bytes; "" where it cannot be read."""
     digest = hashlib.blake2b(digest_size=20)
     try:
         with open(path, "rb") as handle:
+            if most is not None:
+                digest.update(os.fstat(handle.fileno()).st_size.to_bytes(8, "big") + handle.read(most))
+                return digest.hexdigest()
             while block := handle.read(1 << 20):
                 digest.update(block)
     except OSError:

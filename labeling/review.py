@@ -20,10 +20,15 @@ CANDIDATES = 20
 
 @dataclass(frozen=True)
 class CellView:
-    """One class of a clip: its label now, the doubt if there is one, and what the model heard, (T,) framewise."""
+    """One class of a clip: its label now, the doubt if there is one, and what the model heard, (T,) framewise.
+
+    ``role`` is primary, secondary or "" (not among the labels now); ``partner`` the name of a swap's other class.
+    """
 
     class_code: str
     name: str
+    role: str
+    partner: str
     state: CellState
     suspect: Suspect | None
     clipwise: float | None
@@ -74,6 +79,7 @@ def clip_view(
         history = journal.clip_history(connection, clip_id)
         names = {one.code: one.name for one in store.all_classes(connection)}
         can_undo = bool(journal.last_undoable(connection, reviewer)) if reviewer else False
+    primary, labels = journal.resolve(list(states.values()))
     doubted = [row.suspect for row in rows if row.suspect.p_wrong >= min_p_wrong][:MOST_SUSPECTS]
     by_code = {one.class_code: one for one in doubted}
     shown = list(by_code) + [code for code in states if code not in by_code]
@@ -95,6 +101,8 @@ def clip_view(
         CellView(
             class_code=code,
             name=names.get(code, code),
+            role="" if code not in labels else "primary" if code == primary else "secondary",
+            partner=names.get(by_code[code].partner, by_code[code].partner) if code in by_code else "",
             state=states.get(code) or journal.fold_cell(clip_id, code, "", []),
             suspect=by_code.get(code),
             clipwise=clipwise.get(code),

@@ -98,8 +98,9 @@ class Picture:
     """A drawn window.
 
     ``levels`` is uint8 (rows, columns), row 0 the highest frequency: 0 stands for ``low_db``, 255 for ``high_db``
-    (relative to a full-scale sample; for PCEN plain values). ``floor_db`` and ``ceiling_db`` are the contrast that
-    suits this sound: most of its background lies below the floor, the loudest half per cent above the ceiling.
+    (as librosa.power_to_db gives them with ref 1.0, samples at full scale 1.0; for PCEN plain values). ``floor_db``
+    and ``ceiling_db`` are the contrast that suits this sound: a third of the picture lies below the floor, the loudest
+    0.2 per cent above the ceiling.
     ``bottom_hz`` and ``top_hz`` are the frequencies at the lower and upper edge.
     """
 
@@ -401,7 +402,7 @@ def _pcen(bands: NDArray[np.float32], sample_rate: int, hop_length: int, state: 
 def _contrast(values: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
     """Floor and ceiling that show this sound well, at least a tenth of the range apart."""
     some = values[:: max(1, values.shape[0] // 400)]
-    floor, ceiling = np.percentile(some, [35, 99.6])
+    floor, ceiling = np.percentile(some, [35, 99.8])
     apart = 0.3 * (high - low)
     ceiling = float(np.clip(ceiling, low + apart, high))
     return float(np.clip(floor, low, ceiling - apart)), ceiling

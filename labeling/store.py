@@ -89,7 +89,11 @@ def add_collection(
         },
     )
     known = known_filenames(connection)
-    fresh = list({clip.filename: clip for clip in reversed(clips) if clip.filename not in known}.values())[::-1]
+    by_name: dict[str, NewClip] = {}
+    for clip in clips:
+        if clip.filename not in known:
+            by_name.setdefault(clip.filename, clip)
+    fresh = list(by_name.values())
     class_ids = _add_classes(connection, fresh, class_names)
     next_id = (connection.scalar(sa.select(sa.func.max(db.clips.c.id))) or 0) + 1
     clip_rows, label_rows = [], []
@@ -266,10 +270,25 @@ def metadata_columns(connection: Connection) -> list[str]:
     return list(row or {})
 
 
+def metadata_value(connection: Connection, column: str) -> sa.ColumnElement[Any]:
+    """The SQL of one metadata column of a clip, as text; the column may have any name."""
+    if connection.dialect.name == "sqlite" and (not column.isprintable() or '"' in column or "\\" in column):
+        each = sa.func.json_each(db.clips.c.metadata).table_valued("key", "value")  # SQLite's paths know no escapes
+        return sa.select(each.c.value).where(each.c.key == column).correlate(db.clips).scalar_subquery()
+    value: sa.ColumnElement[Any] = db.clips.c.metadata[column].as_string()
+    return value
+
+
 def metadata_values(connection: Connection, column: str, limit: int = 200) -> list[str]:
     """The commonest values of one metadata column, for a filter."""
-    value = db.clips.c.metadata[column].as_string()
-    query = sa.select(value, sa.func.count()).group_by(value).order_by(sa.func.count().desc()).limit(limit)
+    value = metadata_value(connection, column)
+    query = (
+        sa.select(value, sa.func.count())
+        .select_from(db.clips)
+        .group_by(value)
+        .order_by(sa.func.count().desc())
+        .limit(limit)
+    )
     return [str(text) for text, _ in connection.execute(query) if text not in (None, "")]
 
 

@@ -280,7 +280,7 @@ def _filtered(connection: Connection, ranking: _Ranking, wanted: QueueFilter) ->
         keep &= np.isin(ranking.fold, wanted.folds)
     if wanted.min_p_wrong > 0:
         keep &= ranking.p_wrong >= wanted.min_p_wrong
-    clips = _clip_condition(wanted)
+    clips = _clip_condition(connection, wanted)
     if clips:
         keep &= _lookup(connection.scalars(sa.select(db.clips.c.id).where(*clips)), ranking.clip_id)
     if wanted.missing_rule:
@@ -291,12 +291,12 @@ def _filtered(connection: Connection, ranking: _Ranking, wanted: QueueFilter) ->
     return np.flatnonzero(keep)
 
 
-def _clip_condition(wanted: QueueFilter) -> list[Any]:
+def _clip_condition(connection: Connection, wanted: QueueFilter) -> list[Any]:
     clips, conditions = db.clips, []
     if wanted.min_rating is not None:
         conditions.append(clips.c.rating >= wanted.min_rating)
     for column, value in wanted.metadata:
-        conditions.append(clips.c.metadata[column].as_string() == value)
+        conditions.append(store.metadata_value(connection, column) == value)
     if wanted.search:
         conditions.append(clips.c.filename.icontains(wanted.search, autoescape=True))
     if wanted.missing_rule:

@@ -41,7 +41,8 @@ def draw(rng: np.random.Generator, config: AugmentConfig, batch: int, n_mels: in
         return rng.random(batch) < probability
 
     def power(low_high_db: tuple[float, ...], sign: float = 1.0) -> FloatArray:
-        return (10 ** (sign * rng.uniform(*low_high_db, batch) / 10)).astype(np.float32)
+        level_db = rng.uniform(low_high_db[0], low_high_db[1], batch)
+        return np.asarray(10 ** (sign * level_db / 10), dtype=np.float32)
 
     def masks(count: int, longest: int, size: int) -> NDArray[np.int64]:
         width = rng.integers(0, min(longest, size) + 1, (batch, count))
@@ -83,9 +84,7 @@ def apply(
     return power, targets, weight
 
 
-def mix(
-    power: Tensor, targets: Tensor, weight: Tensor, drawn: Draw, labels: str
-) -> tuple[Tensor, Tensor, Tensor]:
+def mix(power: Tensor, targets: Tensor, weight: Tensor, drawn: Draw, labels: str) -> tuple[Tensor, Tensor, Tensor]:
     """Add each chunk's partner at its drawn level; ``labels`` is ``union`` or ``mixed`` (by share of the power).
 
     In a union a class known present in either chunk is known present; else it is known only where both know it.
@@ -99,7 +98,9 @@ def mix(
     other, other_weight, used = targets[partner], weight[partner], (level > 0)[:, None]
     if labels == "union":
         new_targets = torch.maximum(targets * (weight > 0), other * (other_weight > 0))
-        new_weight = torch.where(new_targets > 0, torch.maximum(weight, other_weight), torch.minimum(weight, other_weight))
+        new_weight = torch.where(
+            new_targets > 0, torch.maximum(weight, other_weight), torch.minimum(weight, other_weight)
+        )
     else:
         share = (1 / (1 + level))[:, None]
         new_targets = share * targets + (1 - share) * other

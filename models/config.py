@@ -326,7 +326,9 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     else:
         path = Path(name_or_path)
         if path.suffix != ".toml":
-            raise UnknownName(unknown_name("recipe", name_or_path, recipe_names()) + "; or give the path of a .toml file")
+            raise UnknownName(
+                unknown_name("recipe", name_or_path, recipe_names()) + "; or give the path of a .toml file"
+            )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

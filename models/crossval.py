@@ -112,7 +112,7 @@ class _Run:
         self.device = pick_device(device)
         self.tell, self.should_stop = report, should_stop
         self.started = time.monotonic()
-        self.steps_before = -1
+        self.fraction_before, self.said_at = -1.0, self.started
         row_of = {int(clip_id): row for row, clip_id in enumerate(labels.clip_ids)}
         self.clips = [clip for clip in clips if clip.id in row_of]
         self.rows = np.array([row_of[clip.id] for clip in self.clips], dtype=np.int64)
@@ -219,7 +219,9 @@ class _Run:
         else:
             write_beside(self.folder / "recipe.toml", recipe_to_toml(self.recipe).encode())
             self._write_run_json()
-            self.log(f"started: recipe {self.recipe.name}, {len(self.clips)} clips, {self.n_folds} folds, {self.device}")
+            self.log(
+                f"started: recipe {self.recipe.name}, {len(self.clips)} clips, {self.n_folds} folds, {self.device}"
+            )
 
     def _write_run_json(self, **more: Any) -> None:
         file = self.folder / "run.json"
@@ -419,9 +421,9 @@ class _Run:
 
     def _say(self, phase: str, fraction: float, **more: Any) -> None:
         now = time.monotonic()
-        if phase == "reading audio" or self.steps_before < 0:
-            self.steps_before, self.at = fraction, now
-        gone, moved = now - self.at, fraction - self.steps_before
+        if phase == "reading audio" or self.fraction_before < 0:
+            self.fraction_before, self.said_at = fraction, now
+        gone, moved = now - self.said_at, fraction - self.fraction_before
         eta_s = gone * (1 - fraction) / moved if moved > 1e-4 else None
         self.tell({"phase": phase, "fraction": round(fraction, 4), "eta_s": eta_s, "folds": self.n_folds, **more})
 

@@ -137,7 +137,7 @@ class AudioStore:
         A clip shorter than the chunk is repeated, or zeros are put around it, as the recipe's ``data.pad`` says.
         """
         readable = np.ones(len(chunks.rows), dtype=bool)
-        cut = []
+        cut: list[Tensor | None] = []
         for k, (row, start) in enumerate(zip(chunks.rows, chunks.starts, strict=True)):
             try:
                 cut.append(self._cut(int(row), int(start), chunks.n_frames))

@@ -114,4 +114,5 @@ def pcen(
     decay = torch.where(age >= 0, smooth * (1 - smooth) ** age.clamp_min(0).float(), 0.0)
     low_pass = power @ decay + (1 - smooth) ** (step + 1).float()
     ratio = power * torch.exp(-gain * (math.log(eps) + torch.log1p(low_pass / eps)))
-    return bias**exponent * torch.expm1(exponent * torch.log1p(ratio / bias))
+    planes: Tensor = bias**exponent * torch.expm1(exponent * torch.log1p(ratio / bias))
+    return planes

@@ -54,8 +54,8 @@ def make_folds(
     fold_of_group = assign_groups(group_counts(group, present, n_groups), n_folds, seed)
     fold = fold_of_group[group]
     n_ungrouped = sum(1 for clip in clips if not clip.group)
-    by_hash = {(clip.group, clip.content_hash) for clip in clips if clip.content_hash}
-    n_same = sum(1 for clip in clips if clip.content_hash) - len(by_hash) + len(copies)
+    hashes = [clip.content_hash for clip in clips if clip.content_hash]
+    n_same = len(hashes) - len(set(hashes)) + len(copies)
     warnings = []
     if n_ungrouped:
         warnings.append(
@@ -184,7 +184,7 @@ def find_copies(
     if len(rows) < 2:
         return []
     rows = rows[np.argsort(duration_s[rows], kind="stable")]
-    prints = np.stack([fingerprints[i] for i in rows])  # type: ignore[misc]
+    prints = np.stack([fingerprints[i] for i in rows])
     lengths = duration_s[rows]
     pairs = []
     for first in range(0, len(rows), block):

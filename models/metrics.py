@@ -51,9 +51,7 @@ def score(
             f"scores {scores.shape}, labels {present.shape} and known cells {known.shape} must all have the shape "
             f"(clips, {len(classes)} classes)"
         )
-    per_class = {
-        code: class_metrics(scores[known[:, c], c], present[known[:, c], c]) for c, code in enumerate(classes)
-    }
+    per_class = {code: class_metrics(scores[known[:, c], c], present[known[:, c], c]) for c, code in enumerate(classes)}
     micro_f1, micro_threshold = best_f1(scores[known], present[known])
     macro_f1, macro_threshold = best_macro_f1(scores, present, known)
     overall = {

@@ -92,9 +92,7 @@ def predict_clips(
         alike = [one for one in windows if one.n_frames == length]
         for first in range(0, len(alike), config.batch_size):
             part = alike[first : first + config.batch_size]
-            batches.append(
-                Chunks(np.array([one.row for one in part]), np.array([one.start for one in part]), length)
-            )
+            batches.append(Chunks(np.array([one.row for one in part]), np.array([one.start for one in part]), length))
     place = {int(row): k for k, row in enumerate(rows)}
     lengths = [n_output_frames(float(store.duration_s[row]), grid) for row in rows]
     total: list[FloatArray] = []

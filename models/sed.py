@@ -52,7 +52,9 @@ def build(recipe: Recipe, n_classes: int) -> Network:
     known = timm.list_models(pretrained=False)
     if config.backbone.partition(".")[0] not in known:
         raise UnknownName(unknown_name("timm backbone", config.backbone, known))
-    backbone: Any = create_backbone(config.backbone, len(recipe.features.channels), config.pretrained and not config.weights)
+    backbone: Any = create_backbone(
+        config.backbone, len(recipe.features.channels), config.pretrained and not config.weights
+    )
     if config.weights:
         load_backbone(backbone, load_foreign(config.weights), config.weights)
     in_features = int(backbone.feature_info.channels()[-1])
@@ -66,10 +68,11 @@ def create_backbone(name: str, channels: int, pretrained: bool) -> nn.Module:
 
     if pretrained:
         require_weights(name)
-    options = {"in_chans": channels, "features_only": True}
+    options: dict[str, Any] = {"in_chans": channels, "features_only": True}
     try:
         # Asking for the whole list first, then for its end, works for every depth of backbone.
-        depth = len(timm.create_model(name, pretrained=False, **options).feature_info.channels())
+        whole: Any = timm.create_model(name, pretrained=False, **options)
+        depth = len(whole.feature_info.channels())
         backbone: nn.Module = timm.create_model(name, pretrained=pretrained, out_indices=(depth - 1,), **options)
     except Exception as error:  # no network, no such tag, a backbone without feature maps: many kinds
         if pretrained:
@@ -93,7 +96,10 @@ def require_weights(name: str) -> None:
     import timm
     from huggingface_hub import constants, try_to_load_from_cache
 
-    config = timm.get_pretrained_cfg(name)
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        config = None
     if config is None or not config.has_weights:
         raise ConfigError(f"network.pretrained = true, but timm has no weights for {name!r}; {NO_WEIGHTS}")
     repo = config.hf_hub_id

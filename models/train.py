@@ -101,7 +101,7 @@ class FoldTrainer:
         self.device, self.checkpoint, self.log = device, checkpoint, log
         self.front_end = FrontEnd(recipe.features).to(device)
         memory = torch.channels_last
-        self.network = network.to(device).to(memory_format=memory)  # type: ignore[call-overload]
+        self.network = network.to(device).to(memory_format=memory)
         self.loss = LOSSES.get(recipe.train.loss)
         self.rule = TARGET_RULES.get(recipe.data.target_rule)
         self.average = MovingAverage(self.network, recipe.train.ema_decay)
@@ -167,9 +167,7 @@ class FoldTrainer:
         self._save()
         report(self._progress(**{key: row[key] for key in ("train_loss", "valid_loss", "valid_macro_ap")}))
 
-    def _step(
-        self, chunk: Chunks, raw: Tensor, readable: NDArray[np.bool_], rng: np.random.Generator
-    ) -> float:
+    def _step(self, chunk: Chunks, raw: Tensor, readable: NDArray[np.bool_], rng: np.random.Generator) -> float:
         recipe, store = self.recipe, self.store
         targets, weight = self._targets(chunk)
         weight[~readable] = 0
@@ -297,7 +295,9 @@ class FoldTrainer:
             whole = self.optimizer.state_dict()
             self.optimizer.load_state_dict({"state": optimizer, "param_groups": whole["param_groups"]})
         except (ArtefactError, KeyError, ValueError, RuntimeError) as error:
-            raise ArtefactError(f"{self.checkpoint} cannot be resumed from ({error}); delete it to train the fold anew") from error
+            raise ArtefactError(
+                f"{self.checkpoint} cannot be resumed from ({error}); delete it to train the fold anew"
+            ) from error
         self.best = {name: value.to(self.device) for name, value in parts["best"].items()}
         self.state = state
         self.log(f"fold {self.fold}: resumed after epoch {state.epoch}")

@@ -12,6 +12,7 @@ from models.config import MAIN_SETTINGS, Recipe, Setting, load_recipe, recipe_na
 from pages.ui import figures, session
 
 ACTIVE = ("queued", "running")
+DEFAULT_RECIPE = "quick"
 
 
 def duration(seconds: float) -> str:
@@ -119,7 +120,10 @@ else:
     st.markdown("The button freezes the labels as they are now into the first version, and trains on it.")
 recipes = {name: load_recipe(name) for name in recipe_names()}
 name = st.selectbox(
-    "Recipe", list(recipes), index=list(recipes).index("quick"), format_func=lambda key: f"{key}: {recipes[key].title}"
+    "Recipe",
+    list(recipes),
+    index=list(recipes).index(DEFAULT_RECIPE),
+    format_func=lambda key: f"{key}: {recipes[key].title}",
 )
 recipe = recipes[name]
 st.caption(f"{session.plain(recipe.description)} Source: {session.plain(recipe.source)}.")

@@ -107,7 +107,7 @@ def _player_data(view: ClipView) -> PlayerData:
         Lane(
             class_code=cell.class_code,
             name=cell.name,
-            role=cell.state.role if cell.state.present or cell.state.unsure else "",
+            role=cell.role,
             kind=cell.suspect.kind if cell.suspect else "",
             verdict=cell.state.verdict,
             clipwise=cell.clipwise,
@@ -115,7 +115,7 @@ def _player_data(view: ClipView) -> PlayerData:
             onset_s=cell.suspect.onset_s if cell.suspect else None,
             offset_s=cell.suspect.offset_s if cell.suspect else None,
             p_wrong=cell.suspect.p_wrong if cell.suspect else None,
-            partner=cell.suspect.partner if cell.suspect else "",
+            partner=cell.partner,
             reviewer=cell.state.reviewer if cell.state.verdict else "",
         )
         for cell in view.cells
@@ -170,7 +170,7 @@ def _history(view: ClipView) -> None:
             "verdict": f"undo of {one.undoes}" if one.undoes else one.verdict,
             "stretch": f"{one.region.onset_s:.2f} to {one.region.offset_s:.2f} s" if one.region else "",
             "standing": "undone" if one.position in gone else "",
-            "shown": ", ".join(f"{key} {value}" for key, value in one.shown.items()),
+            "shown": f"{one.shown['kind']}, {one.shown['p_wrong']:.2f} likely wrong" if one.shown else "",
             "run": one.run_id,
             "entry": one.position,
         }

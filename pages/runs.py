@@ -79,7 +79,11 @@ with session.messages():
     per_class = [runfiles.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]
 if per_class[0] and per_class[1]:
     st.markdown("#### Average precision per class")
-    st.plotly_chart(figures.per_class_comparison(per_class[0], per_class[1], old.id, new.id), key="per_class")
+    if old.id == new.id:
+        chart = figures.class_bars({code: row["ap"] for code, row in per_class[0].items() if row.get("ap") is not None})
+    else:
+        chart = figures.per_class_comparison(per_class[0], per_class[1], old.id, new.id)
+    st.plotly_chart(chart, key="per_class")
 
 if old.label_version != new.label_version:
     st.markdown(f"#### Decisions between label version {old.label_version} and {new.label_version}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from labeling import store
+from labeling.database import connect, migrate
 from labeling.workspace import Workspace, open_workspace
 
 settings.register_profile(
@@ -42,7 +46,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
-    """A real PostgreSQL for this test process, and a maker of fresh databases: call it for a URL."""
+    """A real PostgreSQL for this test process. Call it for the URL of a database with the tables in it,
+    or with "template0" for a bare one."""
     pgserver = _import_pgserver()
     with tempfile.TemporaryDirectory(prefix="earmark-pg-", ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
@@ -51,15 +56,17 @@ def postgres_server() -> Iterator[Any]:
             for setting in ("fsync = off", "full_page_writes = off", "log_min_messages = fatal"):
                 connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
             connection.exec_driver_sql("SELECT pg_reload_conf()")
-        made: list[str] = []
+        names = (f"w{number}" for number in itertools.count())
 
-        def fresh() -> str:
-            made.append(f"w{len(made) + 1}")
+        def create(name: str, template: str) -> str:
             with admin.connect() as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {made[-1]} STRATEGY = file_copy")
-            return str(server.get_uri(database=made[-1], driver="psycopg"))
+                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY = file_copy")
+            return str(server.get_uri(database=name, driver="psycopg"))
 
-        yield fresh
+        ready = connect(create("ready", "template0"))
+        migrate(ready)
+        ready.dispose()
+        yield lambda template="ready": create(next(names), template)
         admin.dispose()
         server.stop()
 
@@ -140,8 +147,52 @@ def any_collection(any_workspace: Workspace) -> Workspace:
     return any_workspace
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a closed workspace with the four clips, to copy for each of many small histories."""
+    root = tmp_path_factory.mktemp("blank") / "workspace"
+    workspace = open_workspace(root, create=True)
+    add_clips(workspace)
+    workspace.close()
+    return root
+
+
+@contextmanager
+def copy_of(blank: Path) -> Iterator[Workspace]:
+    """A workspace of one's own, copied from ``blank``, that does not wait for the disk."""
+    with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
+        shutil.copytree(blank, Path(folder) / "workspace")
+        workspace = open_workspace(Path(folder) / "workspace")
+        sa.event.listen(workspace.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+        workspace.engine.dispose()
+        yield workspace
+        workspace.close()
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own environment changes no test."""
     for name in [key for key in os.environ if key.startswith("EARMARK_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a closed workspace: a small demo collection, one finished run, its suspects. Copy it to change it."""
+    from labeling.__main__ import main as labeling
+    from models.__main__ import main as models
+
+    root = tmp_path_factory.mktemp("trained") / "birds"
+    assert labeling(["demo", "--workspace", str(root), "--clips", "48", "--seed", "3"]) == 0
+    quickly = [word for setting in QUICK_TRAINING for word in ("--set", setting)]
+    assert models(["train", "demo", "--workspace", str(root), "--folds", "2", "--device", "cpu", *quickly]) == 0
+    return root
+
+
+QUICK_TRAINING = ("train.epochs=24", "network.widths=[12,24,48,48]", "data.chunk_s=4.0")
+
+
+@pytest.fixture
+def own_copy(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the trained workspace for one test."""
+    return Path(shutil.copytree(trained, tmp_path / "birds"))

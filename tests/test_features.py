@@ -19,8 +19,8 @@ def sounds(rate):
     return {
         "noise": rng.standard_normal(rate) * 0.1,
         "tones": 0.5 * np.sin(2 * np.pi * 440 * t)
-        + 1e-3 * np.sin(2 * np.pi * 3000 * t)
-        + 1e-4 * rng.standard_normal(rate),
+        + 0.01 * np.sin(2 * np.pi * 3000 * t)
+        + 2e-3 * rng.standard_normal(rate),
         "click": np.eye(1, rate, rate // 2)[0],
         "short": rng.standard_normal(300),
     }

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.errors import EarmarkError, FormatError, UnknownName
+from labeling.files import write_atomically
 from labeling.formats import detect_format, find_table, formats
 from labeling.formats.lists import ListStyle, parse_list, style_of
 from labeling.formats.paths import inside
 from labeling.formats.table import guess_separator
-from labeling.formats.tables import CsvTable, read_table, write_atomically
+from labeling.formats.tables import CsvTable, header, read_table
 
 # ---------------------------------------------------------------------------------------------- detection
 
@@ -55,6 +56,14 @@ def test_a_folder_is_found_by_its_conventional_table(tmp_path: Path) -> None:
     (tmp_path / "k" / "train_noisy.csv").write_text("fname,labels\n")
     with pytest.raises(FormatError, match=r"2 tables .*train_curated.csv, train_noisy.csv.*full path"):
         detect_format(tmp_path / "k")
+
+
+def test_a_long_table_is_known_by_its_first_line_alone(tmp_path: Path) -> None:
+    for shift in range(3):  # the first 64 KiB end before, within and after the two bytes of an ü
+        path = tmp_path / f"{shift}.csv"
+        path.write_bytes("fname,labels,Höhe\n".encode() + b"x" * shift + "ü".encode() * 100_000 + b',a,1\nb,"c')
+        assert header(path) == ["fname", "labels", "Höhe"]
+        assert detect_format(path) == "table"
 
 
 def test_what_fits_no_format_is_named_with_what_each_needs(tmp_path: Path) -> None:
@@ -317,7 +326,7 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     # a file-size limit stops a real write midway, like a full disk
     code = (
         "import resource, sys\nfrom pathlib import Path\n"
-        "from labeling.errors import EarmarkError\nfrom labeling.formats.tables import write_atomically\n"
+        "from labeling.errors import EarmarkError\nfrom labeling.files import write_atomically\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, {resource.RLIM_INFINITY}))\n"
         "try:\n    write_atomically(Path(sys.argv[1]), b'x' * 5000)\nexcept EarmarkError as error:\n    print(error)\n"
     )

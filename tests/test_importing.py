@@ -164,6 +164,27 @@ def test_same_size_is_not_yet_a_duplicate(tmp_path: Path, workspace: Workspace) 
     assert found["owl1/0.wav"].content_hash == found["owl1/1.wav"].content_hash != found["owl1/2.wav"].content_hash
 
 
+def test_files_that_differ_late_are_not_duplicates(tmp_path: Path, workspace: Workspace) -> None:
+    root = tmp_path / "birds"
+    whole = sound(root / "train_audio" / "owl1" / "0.wav", seconds=6).read_bytes()
+    assert len(whole) > 1 << 17
+    (root / "train_audio" / "owl1" / "1.wav").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    (root / "train_audio" / "owl1" / "2.wav").write_bytes(whole)
+    rows = (("owl1", "[]", "A", "4", f"owl1/{i}.wav") for i in range(3))
+    import_collection(workspace, table(root, *rows))
+    found = clips(workspace)
+    assert [found[f"owl1/{i}.wav"].status for i in range(3)] == ["ok", "ok", "duplicate"]
+
+
+def test_two_spellings_of_one_file_are_duplicates(tmp_path: Path, workspace: Workspace) -> None:
+    root = tmp_path / "birds"
+    sound(root / "train_audio" / "owl1" / "a.wav")
+    names = ("owl1/a.wav", "./owl1//a.wav")
+    import_collection(workspace, table(root, *(("owl1", "[]", "A", "4", name) for name in names)))
+    assert clips(workspace)["./owl1//a.wav"].status == "duplicate"
+    assert "the same file as owl1/a.wav" in clips(workspace)["./owl1//a.wav"].reason
+
+
 def test_hostile_labels_and_names_arrive_as_they_are(tmp_path: Path, workspace: Workspace) -> None:
     root = tmp_path / "birds"
     names = ["<b>x</b>.ogg", "=cmd().ogg", "🐦 ü.ogg", "'; DROP TABLE clips; --.ogg"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import CLIPS, add_clips
+from conftest import CLIPS, add_clips, copy_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -208,7 +208,7 @@ def test_an_event_id_is_one_decision_however_often_it_comes(any_collection: Work
 def test_the_second_of_two_tabs_is_asked_again(any_collection: Workspace) -> None:
     journal.append(any_collection, [decide(verdict="absent", reviewer="ann", seen_position=0)])
     with pytest.raises(
-        StaleDecision, match="amecro in amecro/XC1.ogg was set to absent by ann in the meantime"
+        StaleDecision, match=r"amecro in amecro/XC1\.ogg was set to absent by ann in the meantime"
     ) as caught:
         journal.append(any_collection, [decide(verdict="present", reviewer="bob", seen_position=0)])
     assert caught.value.state == state_of(any_collection)
@@ -302,15 +302,13 @@ def test_an_unsure_primary_stays_as_imported() -> None:
 
 
 @pytest.mark.parametrize("table", ["decisions", "label_versions", "imported_labels"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET {}", "DELETE FROM {}", "DELETE FROM {} WHERE 1 = 0"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {}", "DELETE FROM {}"])
 def test_the_database_itself_refuses_changes(any_collection: Workspace, table: str, statement: str) -> None:
     journal.append(any_collection, [decide()])
     versions.freeze(any_collection, "ann")
     column = {"decisions": "note = 'x'", "label_versions": "note = 'x'", "imported_labels": "place = 9"}[table]
     before = rows(any_collection, db.metadata.tables[table])
     assert before
-    if any_collection.engine.dialect.name == "sqlite" and "1 = 0" in statement:
-        pytest.skip("SQLite's triggers run for each row, and there is none")
     with pytest.raises(WorkspaceError, match=f"{table} is insert-only"), any_collection.write() as connection:
         connection.exec_driver_sql(statement.format(table, column))
     assert rows(any_collection, db.metadata.tables[table]) == before
@@ -405,22 +403,15 @@ def same_labels(one: Labels, other: Labels) -> bool:
     return cells(one) == cells(other)
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(steps=STEPS)
-def test_any_history_folds_as_written_down(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple]) -> None:
-    root = tmp_path_factory.mktemp("fold")
-    workspace = open_workspace(root, create=True)
-    try:
+def test_any_history_folds_as_written_down(blank: Path, steps: list[tuple]) -> None:
+    with copy_of(blank) as workspace:
         _run_history(workspace, steps)
-    finally:
-        workspace.close()
 
 
 def _run_history(workspace: Workspace, steps: Sequence[tuple]) -> None:
-    add_clips(workspace)
     model = Model()
-    with workspace.write() as connection:
-        connection.exec_driver_sql("PRAGMA synchronous=OFF")
     seen: list[tuple[int, int, Labels]] = []  # (position, import, labels then)
     frozen: list[tuple[int, Labels]] = []
     imports = 1
@@ -534,7 +525,7 @@ def _append_in_a_process(root: str, reviewer: int, count: int) -> None:
 
 
 def test_processes_at_once_lose_nothing(collection: Workspace) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     writers = [context.Process(target=_append_in_a_process, args=(str(collection.root), i, 15)) for i in range(3)]
     for writer in writers:
         writer.start()

@@ -18,20 +18,18 @@ from labeling.spectrogram import SpectrogramSettings
 from pages.ui.media import (
     TOKEN_LIFE_S,
     DiskCache,
-    WavStream,
     audio_url,
     media_routes,
     media_secret,
     peaks_url,
     picture_url,
-    playable_rate,
-    playable_type,
     settings_of,
     settings_params,
     signed_url,
     token_holds,
     vocabulary_url,
 )
+from pages.ui.playable import WavStream, playable_rate, playable_type
 
 SECRET = b"s" * 32
 RATE = 32_000
@@ -357,3 +355,23 @@ def test_a_disk_that_cannot_be_written_costs_the_cache_not_the_answer(tmp_path):
     assert DiskCache(blocked / "cache").get("k", lambda: b"data") == b"data"
     with pytest.raises(ValueError, match="no"):
         DiskCache(tmp_path).get("k", lambda: (_ for _ in ()).throw(ValueError("no")))
+
+
+def test_a_clip_behind_a_url_is_fetched_once(folder, tmp_path):
+    import fsspec
+
+    with fsspec.open("memory://earmark-media/song.ogg", "wb") as handle:
+        handle.write((folder / "song.ogg").read_bytes())
+    clips = {
+        1: Clip(1, "song.ogg", "memory://earmark-media/song.ogg", 3.3, RATE, 2),
+        2: Clip(2, "gone.ogg", "memory://earmark-media/gone.ogg", 3.3, RATE, 2),
+        3: Clip(3, "odd.ogg", "nosuchscheme://x/odd.ogg", 3.3, RATE, 2),
+    }
+    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, SECRET)))
+    part = client.get(audio_url(SECRET, 1), headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.content) == (206, b"OggS")
+    assert client.get(picture_url(SECRET, 1)).status_code == 200
+    assert len(list((tmp_path / "cache" / "remote").iterdir())) == 1
+    assert client.get(audio_url(SECRET, 2)).status_code == 404
+    answer = client.get(audio_url(SECRET, 3))
+    assert (answer.status_code, "cannot be fetched" in answer.json()["error"]) == (422, True)

@@ -52,7 +52,7 @@ def test_a_long_list_of_names_is_cut_and_counted() -> None:
     message = unknown_name("class", "c0077", known)
     assert "c029, … (400 in all)" in message
     assert "c030" not in message
-    assert message.endswith("Did you mean 'c007'?") or message.endswith("Did you mean 'c077'?")
+    assert message.endswith(("Did you mean 'c007'?", "Did you mean 'c077'?"))
 
 
 def test_the_docstring_is_true() -> None:

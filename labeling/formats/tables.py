@@ -8,17 +8,14 @@ it was quoted before or if its new text asks for it. Cells are always text.
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from labeling.errors import FormatError, WorkspaceFull, WorkspaceReadOnly
+from labeling.errors import FormatError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 DELIMITERS = (",", "\t", ";", "|")
@@ -69,7 +66,9 @@ def header(path: Path) -> list[str]:
             return [str(name) for name in parquet.read_schema(path).names]
         with path.open("rb") as handle:
             head = handle.read(1 << 16)
-        for end in (len(head), head.rfind(b"\n") + 1):  # 64 KiB may end within a character
+        # What is cut off may end within a character, so a long file is taken to its last whole line.
+        ends = (len(head),) if len(head) < 1 << 16 else (head.rfind(b"\n") + 1, len(head))
+        for end in ends:
             with contextlib.suppress(FormatError):
                 return CsvTable(head[:end], path.name, header_only=True).columns
     except Exception:  # a file that cannot be parsed is just not a table; reading it says why
@@ -269,42 +268,3 @@ def column(table: Table, names: Sequence[str]) -> int | None:
         if name.lower() in lowered:
             return lowered.index(name.lower())
     return None
-
-
-def write_atomically(path: Path, data: bytes) -> Path:
-    """Write a file beside its place, flush it to the disk, rename it: readers see the old file or the whole new one.
-
-    Raises WorkspaceFull or WorkspaceReadOnly.
-    """
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-        temporary = ""
-        _sync_folder(path.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WorkspaceFull(
-                f"no space left to write {path} ({len(data)} bytes); free some and try again"
-            ) from error
-        raise WorkspaceReadOnly(f"cannot write {path}: {error.strerror}; choose another folder") from error
-    finally:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-    return path
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some network file systems refuse to sync a folder
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -199,8 +199,8 @@ class Player {
 
   send(event, possible = true, why = "") {
     if (!possible) return this.tell(why, "warning");
-    const { clip_id, seen_position, run_id, revision } = this.data;
-    return this.messenger.send({ clip_id, seen_position, run_id, ...event }, revision);
+    const { clip_id, seen_position, run_id } = this.data;
+    return this.messenger.send({ clip_id, seen_position, run_id, ...event });
   }
 
   messaged(what) {

@@ -1,8 +1,8 @@
 """The clip player: spectrogram, sound, framewise lanes and verdict keys in one Streamlit component.
 
 All that must answer at once happens in the browser (player*.js): colour, contrast, cursor, playing, focus, typing.
-A decision goes to Python as one event; the player then waits for data of another ``revision`` before it takes the next
-one, so that fast presses neither double a verdict nor land on the wrong clip.
+A decision goes to Python as one event; the player then waits until data come back that acknowledge it before it takes
+the next one, so that fast presses neither double a verdict nor land on the wrong clip.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class PlayerData:
 
     Attributes:
         clip_id: the clip; every event names it, so that a stale one is recognised.
-        revision: a word that differs after EVERY event that was handled, also one that was refused. The player is
-            locked from a press until it changes (or the clip does).
+        revision: a word that differs after every event that was handled, also one that was refused; when it changes
+            the player chooses its focus anew.
         title: the file name; subtitle: place in the queue and the like. Both are shown as plain text.
         duration_s: length of the sound; the picture and the lanes span it.
         audio_url, picture_url: signed URLs of the sound and the spectrogram ("" for none).
@@ -267,7 +267,8 @@ def native_frames(framewise: NDArray[Any], grid: FrameGrid) -> tuple[NDArray[np.
     values = np.asarray(framewise, dtype=np.float32)
     frames_a_step = grid.native_step_s / grid.step_s
     count = max(1, math.ceil(values.shape[0] / frames_a_step - 1e-6)) if values.shape[0] else 0
-    starts = np.minimum(np.round(np.arange(count) * frames_a_step).astype(int), max(0, values.shape[0] - 1))
+    # a frame belongs to the step that its middle lies in
+    starts = np.ceil(np.arange(count) * frames_a_step - 0.5 - 1e-6).astype(int).clip(0, max(0, values.shape[0] - 1))
     steps = FrameSteps(grid.start_s, grid.native_step_s)
     if count == 0:
         return values, steps
@@ -282,9 +283,13 @@ def clip_player(
 ) -> None:
     """Show the player. ``on_event`` is called before the script runs again, so one rerun shows its outcome.
 
-    An event that cannot be understood goes to ``on_problem`` as a message (default: a toast) and changes nothing.
+    An event that cannot be understood goes to ``on_problem`` as a message (default: a toast) and changes nothing. The
+    player is told of an event as answered once ``on_event`` has returned; where that raises, it says after a while
+    that the decision may not be saved, and can send the same event again.
     """
     import streamlit as st
+
+    answered = f"{key}:answered"
 
     def handle() -> None:
         state = st.session_state.get(key)
@@ -293,11 +298,13 @@ def clip_player(
             event = parse_event(raw)
         except DataError as error:
             (on_problem or st.toast)(str(error))
-            return
-        if event is not None:
-            on_event(event)
+        else:
+            if event is not None:
+                on_event(event)
+        st.session_state[answered] = str(raw.get("event_id", "")) if isinstance(raw, Mapping) else ""
 
-    _component()(data=data.to_json(), key=key, on_event_change=handle)
+    shown = data.to_json() | {"answered": st.session_state.get(answered, "")}
+    _component()(data=shown, key=key, on_event_change=handle)
 
 
 def read_script() -> str:

@@ -60,8 +60,8 @@ function newEventId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// Sends one event and stays locked until data of another revision or clip arrives. Nothing is queued: a press during
-// the lock is refused, and seen to be. `changed` is called with "locked", "open", "refused" or "silent" (no answer).
+// Sends one event and stays locked until data arrive that answer it. Nothing is queued: a press during the lock is
+// refused, and seen to be. `changed` is called with "locked", "open", "refused" or "silent" (no answer).
 class Messenger {
   constructor(changed, patienceMs = 8000) {
     this.changed = changed;
@@ -75,12 +75,12 @@ class Messenger {
     return this.waiting !== null;
   }
 
-  send(event, revision) {
+  send(event) {
     if (this.locked) {
       this.changed("refused");
       return false;
     }
-    this.waiting = { event: { event_id: newEventId(), ...event }, revision, clip_id: event.clip_id, sentAt: performance.now() };
+    this.waiting = { event: { event_id: newEventId(), ...event }, sentAt: performance.now() };
     this.changed("locked");
     this.deliver();
     return true;
@@ -100,8 +100,8 @@ class Messenger {
   // Data has arrived; returns the event that it answers, if any.
   answered(data) {
     if (!this.locked) return null;
-    const { event, revision, clip_id, sentAt } = this.waiting;
-    if (data.revision === revision && data.clip_id === clip_id) return null;
+    const { event, sentAt } = this.waiting;
+    if (data.answered !== event.event_id) return null;
     clearTimeout(this.timer);
     this.waiting = null;
     this.changed("open");

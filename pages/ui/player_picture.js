@@ -94,6 +94,12 @@ function contrastOf(picture, look) {
   return { floor: from, ceiling: to, floorLevel: level(from), ceilingLevel: level(to) };
 }
 
+// A level as it is read: decibels below the loudest spot of the picture, or plain PCEN.
+function levelText(value, { scale, high_db: high }) {
+  if (scale === "pcen") return value.toFixed(1);
+  return `${(Math.round(value - high) || 0).toString().replace("-", "−")} dB`;
+}
+
 // Colour the whole picture into an off-screen canvas; drawing a stretch of it is then one drawImage.
 function colourPicture(picture, colormap, contrast, canvas) {
   if (canvas.width !== picture.width || canvas.height !== picture.height) {

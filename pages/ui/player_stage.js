@@ -34,13 +34,17 @@ class Stage {
   async loadPicture(pictures) {
     const { v, data } = this;
     const wanted = data.picture_url;
-    const done = () => { v.root.dataset.shown = data.clip_id; };
+    const done = () => {
+      v.root.dataset.shown = data.clip_id;
+      v.drawing.hidden = true;
+    };
     const current = () => this.data.clip_id === data.clip_id && thingAt(this.data.picture_url) === thingAt(wanted);
     delete v.root.dataset.shown;
     this.picture = null; // never the last clip's picture under this clip's name
     this.fail(data.error);
     this.drawAxis();
     if (data.error || !wanted) return done();
+    v.drawing.hidden = false;
     try {
       const picture = await pictures.load(wanted);
       if (!current()) return undefined;
@@ -72,8 +76,7 @@ class Stage {
     const contrast = contrastOf(picture, this.host.look);
     colourPicture(picture, this.colormap, contrast, this.coloured);
     this.colouredAs = this.colormap;
-    const [digits, unit] = picture.facts.scale === "pcen" ? [1, ""] : [0, " dB"];
-    const text = (value) => `${value.toFixed(digits).replace("-", "−")}${unit}`;
+    const text = (value) => levelText(value, picture.facts);
     v.scaleTop.textContent = v.ceiling.value.textContent = text(contrast.ceiling);
     v.scaleBottom.textContent = v.floor.value.textContent = text(contrast.floor);
   }
@@ -255,11 +258,11 @@ class Stage {
       const box = area.getBoundingClientRect();
       const down = Math.min(0.9999, Math.max(0, (event.clientY - box.top) / box.height));
       parts.push(hertz(frequencyAt(data.axis, 1 - down)));
-      if (picture?.facts.scale === "db") {
+      if (picture) {
         const column = Math.min(picture.width - 1, Math.floor((timeS / data.duration_s) * picture.width));
         const level = picture.levels[Math.floor(down * picture.height) * picture.width + column];
         const { low_db: low, high_db: high } = picture.facts;
-        parts.push(`${(low + (level / 255) * (high - low)).toFixed(0).replace("-", "−")} dB`);
+        parts.push(levelText(low + (level / 255) * (high - low), picture.facts));
       }
     }
     v.readout.textContent = parts.join("  ·  ");

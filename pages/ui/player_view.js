@@ -122,7 +122,8 @@ function buildView() {
   v.canvas = el("canvas", { class: "picture", test: "player-picture", role: "img", "aria-label": "spectrogram" });
   v.readout = el("div", { class: "readout", test: "player-readout", "aria-hidden": "true" });
   v.error = el("div", { class: "error", test: "player-error", role: "alert", hidden: true });
-  v.plot = el("div", { class: "plot", test: "player-plot" }, v.canvas, v.error, v.readout);
+  v.drawing = el("div", { class: "drawing", text: "drawing…", hidden: true });
+  v.plot = el("div", { class: "plot", test: "player-plot" }, v.canvas, v.drawing, v.error, v.readout);
   v.scaleBar = el("canvas", { class: "scale", "aria-hidden": "true" });
   v.scaleTop = el("span", { class: "scale-top" });
   v.scaleBottom = el("span", { class: "scale-bottom" });

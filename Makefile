@@ -1,0 +1,56 @@
+# Two commands do everything on a machine with only Python and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+WORKSPACE ?= demo
+PORT ?= 8501
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check format screenshots clean
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+demo: .venv/app ## build a demo collection, train on it, open the app
+	@test -f demo/earmark.db || $(BIN)/python -m labeling demo --workspace demo
+	@$(BIN)/python -m models runs --workspace demo | grep -q ' done ' || $(BIN)/python -m models train demo --workspace demo
+	@$(MAKE) --no-print-directory run WORKSPACE=demo
+
+run: .venv/app ## open the app: make run WORKSPACE=my-birds
+	$(BIN)/streamlit run app.py --server.port $(PORT) -- --workspace $(WORKSPACE)
+
+test: .venv/dev ## all checks and tests (installs what they need, the browser too)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+check: .venv/dev lint ## ruff, mypy, and the tests that need no browser
+	$(BIN)/python -m pytest -m "not browser"
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: .venv/dev ## take the pictures of the README again
+	$(BIN)/python docs/screenshots.py
+
+clean: ## remove the installed packages and the demo
+	rm -rf .venv demo
+
+# the virtual environment, once with what the app needs and once with what the tests need
+.venv/bin/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+.venv/app: .venv/bin/uv requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@touch $@
+
+.venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	@$(BIN)/python tests/browser.py --install
+	@touch $@ .venv/app

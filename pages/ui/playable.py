@@ -1,0 +1,152 @@
+"""Sound that a browser can play: the file as it is, or seen through a 16-bit WAV made as it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.responses import Response, StreamingResponse
+
+from labeling.errors import DataError
+
+# What every current browser plays as it is. Suffixes: formats that libsndfile does not read.
+_PLAYABLE = {"OGG": "audio/ogg", "MP3": "audio/mpeg", "FLAC": "audio/flac"}
+_PLAYABLE_SUFFIX = {
+    ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm", ".weba": "audio/webm",
+}  # fmt: skip
+_HIGHEST_RATE = 48_000
+_BLOCK_S = 4
+_WAV_HEADER_BYTES = 44
+_WAV_MOST_BYTES = 2**32 - 4096
+
+
+def playable_type(path: Path) -> str:
+    """The media type of a file that browsers play as it is, or "" for one to be turned into 16-bit WAV.
+
+    Raises:
+        AudioError: the file is missing, or is no sound.
+    """
+    from labeling.audio import probe
+
+    foreign = _PLAYABLE_SUFFIX.get(path.suffix.lower(), "")
+    if foreign and path.is_file():
+        return foreign
+    info = probe(str(path), shortest_s=0.0)
+    if info.channels > 2 or info.sample_rate > _HIGHEST_RATE or info.sample_rate < 8000 or info.note:
+        return ""
+    if info.format in ("WAV", "WAVEX"):
+        return "audio/wav" if info.subtype in ("PCM_16", "PCM_U8") else ""
+    return _PLAYABLE.get(info.format, "")
+
+
+@dataclass(frozen=True)
+class WavStream:
+    """A sound file seen as a 16-bit WAV file of known size, whose bytes are made when they are asked for.
+
+    More than two channels become their mean; rates above 48 kHz are lowered. Nothing is stored, so a file of hours
+    plays at once.
+    """
+
+    path: Path
+    native_rate: int
+    rate: int
+    channels: int
+    frames: int
+
+    @classmethod
+    def of(cls, path: Path) -> WavStream:
+        """Raises AudioError where the file cannot be read."""
+        from labeling.audio import probe
+
+        info = probe(str(path), shortest_s=0.0)
+        channels = info.channels if info.channels <= 2 else 1
+        rate = playable_rate(info.sample_rate, info.frames, channels)
+        return cls(path, info.sample_rate, rate, channels, math.ceil(info.frames * rate / info.sample_rate))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return _WAV_HEADER_BYTES + self.frames * self.channels * 2
+
+    def header(self) -> bytes:
+        """The 44 bytes before the samples."""
+        data = self.frames * self.channels * 2
+        step = self.channels * 2
+        return struct.pack(
+            "<4sI4s4sIHHIIHH4sI",
+            b"RIFF", data + 36, b"WAVE", b"fmt ", 16, 1, self.channels, self.rate, self.rate * step, step, 16,
+            b"data", data,
+        )  # fmt: skip
+
+    def read(self, first: int, last: int) -> Iterator[bytes]:
+        """Bytes ``first`` to ``last`` (exclusive), a few seconds at a time."""
+        if first < _WAV_HEADER_BYTES:
+            yield self.header()[first:last]
+        step = self.channels * 2
+        position = max(first, _WAV_HEADER_BYTES) - _WAV_HEADER_BYTES
+        end = min(last, self.size) - _WAV_HEADER_BYTES
+        while position < end:
+            # the same blocks whatever the range, so that two ranges never differ by a rounding
+            onset_s = position // step // self.rate // _BLOCK_S * _BLOCK_S
+            offset = position - onset_s * self.rate * step
+            data = self._samples(onset_s, onset_s + _BLOCK_S).tobytes()[offset : offset + end - position]
+            if not data:
+                return
+            yield data
+            position += len(data)
+
+    def _samples(self, onset_s: int, offset_s: int) -> NDArray[np.int16]:
+        """16-bit samples (n, channels) of whole seconds; silence where the file ends before its header says."""
+        from labeling.audio import read_window, resample
+
+        margin_s = 0 if self.rate == self.native_rate or onset_s == 0 else 1  # lets the filter settle
+        samples, _ = read_window(
+            str(self.path), onset_s - margin_s, offset_s + (self.rate != self.native_rate), mono=self.channels == 1
+        )
+        wave = samples[:, None] if samples.ndim == 1 else samples.T
+        wave = resample(wave, self.native_rate, self.rate)
+        wanted = min(offset_s * self.rate, self.frames) - onset_s * self.rate
+        wave = wave[margin_s * self.rate :][:wanted]
+        if len(wave) < wanted:
+            wave = np.pad(wave, ((0, wanted - len(wave)), (0, 0)))
+        return np.round(np.clip(wave, -1.0, 1.0) * 32767).astype("<i2")
+
+
+def playable_rate(rate: int, frames: int, channels: int) -> int:
+    """A rate that browsers play: the same, a whole fraction of it, or 48 kHz; lower where 16-bit WAV would overflow."""
+    if rate > _HIGHEST_RATE:
+        parts = math.ceil(rate / _HIGHEST_RATE)
+        chosen = rate // parts if rate % parts == 0 else _HIGHEST_RATE
+    else:
+        chosen = max(rate, 8000)
+    while math.ceil(frames * chosen / rate) * channels * 2 > _WAV_MOST_BYTES:
+        chosen //= 2
+    return chosen
+
+
+def wav_response(wav: WavStream, wanted: str | None, tag: str) -> Response:
+    """Answer a request, with or without a Range, from a WavStream."""
+    headers = {"accept-ranges": "bytes", "etag": f'"{hashlib.sha256(tag.encode()).hexdigest()[:32]}"'}
+    first, last, status = 0, wav.size, 200
+    if wanted is not None and wanted.startswith("bytes=") and "," not in wanted:
+        begin, _, end = wanted.removeprefix("bytes=").partition("-")
+        try:
+            if begin.strip():
+                first = int(begin)
+                last = min(int(end) + 1, wav.size) if end.strip() else wav.size
+            else:
+                first = max(0, wav.size - int(end))
+        except ValueError:
+            raise DataError(f"range {wanted!r} is not understood; ask for bytes=first-last") from None
+        if not 0 <= first < last:
+            return Response(status_code=416, headers={"content-range": f"bytes */{wav.size}"})
+        status = 206
+        headers["content-range"] = f"bytes {first}-{last - 1}/{wav.size}"
+    headers["content-length"] = str(last - first)
+    return StreamingResponse(wav.read(first, last), status_code=status, media_type="audio/wav", headers=headers)

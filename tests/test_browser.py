@@ -1,0 +1,274 @@
+"""The app in a real Chromium: from the queue to a verdict, an export, a retrain that ends, and the comparison."""
+
+import csv
+import re
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium
+from server import Server, serve
+
+pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def app(own_copy: Path) -> Iterator[Server]:
+    with serve(own_copy) as server:
+        yield server
+
+
+@pytest.fixture
+def page(chrome: Any) -> Iterator[Any]:
+    context = chrome.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("request", lambda request: _stays_here(page, request.url))
+    yield page
+    context.close()
+    assert page.problems == []
+
+
+def _stays_here(page: Any, url: str) -> None:
+    if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        page.problems.append(f"asked another machine for {url}")
+
+
+def decisions(workspace: Path) -> list[tuple[int, int, str, str]]:
+    """(position, clip, class, verdict) of the journal, read behind the app's back."""
+    with sqlite3.connect(workspace / "earmark.db") as connection:
+        return connection.execute(
+            "select position, clip_id, code, verdict from decisions join classes on classes.id = class_id order by 1"
+        ).fetchall()
+
+
+def open_review(page: Any, app: Server, path: str = "/queue") -> None:
+    page.goto(app.url + path)
+    page.get_by_role("button", name="Review these").click()
+    expect(page.get_by_test_id("player-title")).to_be_visible()
+
+
+def press(page: Any, key: str, said: str) -> None:
+    """Press a key and wait until the screen says what was done with it."""
+    page.keyboard.press(key)
+    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+
+
+def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: Path, tmp_path: Path) -> None:
+    open_review(page, app)
+    title = page.get_by_test_id("player-title")
+    question = page.get_by_test_id("player-question")
+
+    # the picture is drawn and the sound can be played; space starts it, the cursor follows
+    page.keyboard.press("Space")
+    expect(page.get_by_test_id("player-time")).not_to_have_text(re.compile(r"^0:00\.0"))
+    page.keyboard.press("Space")
+    first = title.inner_text()
+
+    # a verdict, taken back, given again; each is in the database when the screen says so
+    asked = question.inner_text().splitlines()[0]
+    press(page, "2", "saved: .* absent")
+    assert [row[3] for row in decisions(own_copy)] == ["absent"]
+    press(page, "z", "undone")
+    expect(title).to_have_text(first)
+    assert [row[3] for row in decisions(own_copy)] == ["absent", "undo"]
+    expect(question).to_contain_text(asked)
+    press(page, "1", "saved: .* present")
+    assert [row[3] for row in decisions(own_copy)] == ["absent", "undo", "present"]
+
+    # next and previous move without deciding
+    page.keyboard.press("j")
+    at = int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
+    page.keyboard.press("k")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at - 1} of")
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at} of")
+
+    # a class is added by typing; keys typed there are no verdicts
+    listed = page.get_by_test_id("player-lanes").inner_text()
+    before = len(decisions(own_copy))
+    page.keyboard.press("a")
+    page.keyboard.type("1")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("glass" if "Glass" not in listed else "reed")
+    expect(page.get_by_test_id("player-add-option").first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("player-notice")).to_contain_text("present")
+    assert len(decisions(own_copy)) == before + 1
+
+    # the history of the clip names the reviewer
+    page.get_by_role("radio", name="History").or_(page.get_by_role("button", name="History")).first.click()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+
+    # export
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("button", name="Freeze a version").click()
+    expect(page.get_by_text("version 2").first).to_be_visible()
+    page.get_by_label("Folder on the server").fill(str(tmp_path / "out"))
+    page.get_by_label("Folder on the server").press("Tab")
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_text(re.compile("clips changed"))).to_be_visible()
+    with open(tmp_path / "out/changes.csv", newline="", encoding="utf-8") as file:
+        changes = list(csv.DictReader(file))
+    assert {row["reviewer"] for row in changes} == {"rita"}
+    assert (tmp_path / "out/train_metadata.csv").exists()
+
+    # the retrain button: queued, trained by a worker of its own, ended, and compared
+    page.get_by_role("link", name="Retrain").click()
+    page.get_by_role("combobox", name=re.compile("Recipe")).click()
+    page.get_by_role("option", name=re.compile("^demo")).click()
+    page.get_by_text("Main settings").click()
+    for label, value in (("Epochs", "1"), ("Folds", "2")):
+        box = page.get_by_role("spinbutton", name=label)
+        box.fill(value)
+        box.press("Enter")
+    page.wait_for_timeout(500)
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
+    expect(page.get_by_text("002-demo").first).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_text(re.compile("002-demo.* done"))).to_be_visible(timeout=180_000)
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+
+
+def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: Path) -> None:
+    open_review(page, app)
+    for number in range(60):
+        page.keyboard.press("1" if number % 3 else "2")
+        page.wait_for_timeout(15)
+    page.wait_for_timeout(1500)
+    taken = decisions(own_copy)
+    cells = [(clip, code) for _, clip, code, _ in taken]
+    assert len(cells) >= 3, "nothing was taken"
+    assert len(set(cells)) == len(cells), "a cell was decided twice"
+    # no clip was passed over: what was decided is a beginning of the queue, clip after clip
+    with sqlite3.connect(own_copy / "earmark.db") as connection:
+        open_review(page, app)
+        shown = page.get_by_test_id("player-title").inner_text()
+        (clip_id,) = connection.execute("select id from clips where filename = ?", (shown,)).fetchone()
+    assert clip_id not in {clip for clip, _ in cells[:-1]} or cells[-1][0] == clip_id
+
+
+def test_what_the_screen_acknowledged_survives_kill_9(own_copy: Path, chrome: Any) -> None:
+    with serve(own_copy) as server:
+        context = chrome.new_context()
+        page = context.new_page()
+        open_review(page, server)
+        acknowledged = 0
+        for number in range(12):
+            press(page, "1", "saved")
+            acknowledged = number + 1
+            # another notice must come before the next press is counted
+            page.evaluate("() => 0")
+            page.wait_for_function(
+                "n => [...document.querySelectorAll('*')].length > 0", arg=number
+            )
+            if acknowledged == 8:
+                page.keyboard.press("1")  # one more is on its way when the server dies
+                server.kill()
+                break
+        context.close()
+    assert len(decisions(own_copy)) >= acknowledged
+    with sqlite3.connect(own_copy / "earmark.db") as connection:
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: Path) -> None:
+    open_review(page, app)
+    address = page.url
+    other = page.context.new_page()
+    other.goto(address)
+    expect(other.get_by_test_id("player-title")).to_have_text(page.get_by_test_id("player-title").inner_text())
+    press(page, "1", "saved")
+    other.bring_to_front()
+    other.keyboard.press("2")
+    expect(other.get_by_test_id("player-notice")).to_contain_text("not saved")
+    assert len(decisions(own_copy)) == 1
+
+
+def test_a_clip_whose_file_is_gone_says_so(own_copy: Path, page: Any) -> None:
+    audio = own_copy / "gone"
+    audio.mkdir()
+    with sqlite3.connect(own_copy / "earmark.db") as connection:
+        connection.execute("update clips set path = ?", (str(audio / "nothing.ogg"),))
+    with serve(own_copy) as server:
+        open_review(page, server)
+        expect(page.get_by_test_id("player-error").or_(page.get_by_test_id("player-sound-error")).first).to_be_visible()
+        before = page.get_by_test_id("player-title").inner_text()
+        page.keyboard.press("j")
+        expect(page.get_by_test_id("player-title")).not_to_have_text(before)
+
+
+def test_labels_are_data_on_every_screen(tmp_path: Path, page: Any) -> None:
+    """HTML, quotes, emoji and formulas in labels and file names are shown as they are, and run nowhere."""
+    from labeling.__main__ import main
+
+    name = "<img src=x onerror=document.title='owned'>"
+    folder = tmp_path / "set"
+    folder.mkdir()
+    source = Path(__file__).parent / "conftest.py"
+    import numpy as np
+    import soundfile
+
+    soundfile.write(folder / "a.wav", np.random.default_rng(0).normal(0, 0.1, 16000).astype("float32"), 16000)
+    assert source.exists()
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["filename", "label", "note"], ["a.wav", name, "=cmd() **bold** 🦉 ' \" ;"]])
+    root = tmp_path / "w"
+    assert main(["import", str(folder / "labels.csv"), "--workspace", str(root), "--audio", str(folder)]) == 0
+    with serve(root) as server:
+        for path in ("/", "/queue", "/review?clip=1", "/retrain", "/runs", "/versions"):
+            page.goto(server.url + path)
+            expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
+            page.wait_for_timeout(700)
+            assert "owned" not in page.title()
+            assert page.locator("img[src=x]").count() == 0
+            assert page.get_by_test_id("stException").count() == 0
+        page.goto(server.url + "/review?clip=1")
+        expect(page.get_by_test_id("player-lanes")).to_contain_text(name)
+
+
+def test_a_training_survives_a_restart_of_the_app(own_copy: Path, page: Any) -> None:
+    from labeling import runs
+    from labeling.workspace import open_workspace
+
+    with serve(own_copy) as server:
+        page.goto(server.url + "/retrain")
+        page.get_by_role("combobox", name=re.compile("Recipe")).click()
+        page.get_by_role("option", name=re.compile("^demo")).click()
+        page.get_by_text("Main settings").click()
+        for label, value in (("Epochs", "3"), ("Folds", "2")):
+            box = page.get_by_role("spinbutton", name=label)
+            box.fill(value)
+            box.press("Enter")
+        page.wait_for_timeout(500)
+        page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
+        expect(page.get_by_text("002-demo").first).to_be_visible()
+        server.kill()
+    workspace = open_workspace(own_copy)
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        with workspace.read() as connection:
+            status = runs.get_run(connection, "002-demo").status
+        if status == "done":
+            break
+        time.sleep(0.5)
+    assert status == "done", (own_copy / "worker.log").read_text()
+    subprocess.run(["pkill", "-f", str(own_copy)], check=False)
+    shutil.rmtree(own_copy, ignore_errors=True)

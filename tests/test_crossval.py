@@ -1,0 +1,271 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_training import CLASSES, tiny_collection, tiny_recipe
+
+from labeling.errors import ArtefactError, AudioError, ConfigError, WorkspaceFull
+from labeling.predictions import read_oof
+from models import checkpoints
+from models.config import load_recipe
+from models.crossval import Stopped, cross_validate
+
+RECIPE = tiny_recipe()
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    return tiny_collection(tmp_path_factory.mktemp("audio"))
+
+
+def run(collection, folder, recipe=RECIPE, **more):
+    return cross_validate(recipe, *collection, folder, label_version=7, device="cpu", **more)
+
+
+@pytest.fixture(scope="module")
+def straight(collection, tmp_path_factory):
+    """One uninterrupted run, to which others are compared."""
+    folder = tmp_path_factory.mktemp("straight")
+    told = []
+    truth = ~collection[1].present
+    return folder, run(collection, folder, report=told.append, truth=truth), told
+
+
+def assert_same_oof(folder, other):
+    mine, theirs = read_oof(folder / "oof.zarr"), read_oof(other / "oof.zarr")
+    assert mine.filenames == theirs.filenames
+    np.testing.assert_array_equal(mine.clipwise, theirs.clipwise)
+    np.testing.assert_array_equal(mine.framewise[:], theirs.framewise[:])
+    np.testing.assert_array_equal(mine.fold, theirs.fold)
+
+
+def test_the_folder_of_a_run(collection, straight):
+    clips, labels = collection
+    folder, result, _ = straight
+    assert load_recipe(str(folder / "recipe.toml")) == RECIPE
+    about = json.loads((folder / "run.json").read_text())
+    assert about["label_version"] == 7
+    assert about["label_hash"] == labels.content_hash
+    assert about["classes"] == list(CLASSES)
+    assert about["device"] == "cpu"
+    assert about["seed"] == 0
+    assert about["skipped"] == {}
+    assert {"torch", "librosa", "numpy", "python"} <= set(about["versions"])
+    assert json.loads((folder / "metrics.json").read_text()) == result
+    assert result["against"] == "labels"
+    assert set(result["per_class"]) == set(CLASSES)
+    assert result["truth"]["overall"]["macro_auc"] == pytest.approx(1 - result["overall"]["macro_auc"])
+    history = pd.read_csv(folder / "history.csv")
+    assert list(zip(history["fold"], history["epoch"], strict=True)) == [(f, e) for f in (0, 1) for e in (1, 2, 3)]
+    assert (history["lr"] >= 0).all()
+    table = pd.read_parquet(folder / "folds.parquet")
+    assert table.groupby("group")["fold"].nunique().max() == 1
+    names = {path.name for path in (folder / "checkpoints").iterdir()}
+    assert names == {f"fold{k}.{end}" for k in (0, 1) for end in ("json", "safetensors", "predictions.safetensors")}
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pt", ".pth", ".pkl")]
+    assert "done" in (folder / "log.txt").read_text()
+
+
+def test_every_clip_is_predicted_once_by_the_fold_that_never_saw_it(collection, straight):
+    clips, labels = collection
+    folder, _, _ = straight
+    oof = read_oof(folder / "oof.zarr")
+    table = pd.read_parquet(folder / "folds.parquet").set_index("clip_id")["fold"]
+    assert oof.clip_ids.tolist() == [clip.id for clip in clips]
+    assert oof.fold.tolist() == table.loc[oof.clip_ids].tolist()
+    assert (oof.label_version, oof.label_hash) == (7, labels.content_hash)
+    assert oof.grid.step_s == pytest.approx(4 * 128 / 8000)
+    for k, clip in enumerate(clips):
+        n = len(oof.frames(k))
+        assert oof.grid.start_s + n * oof.grid.step_s >= clip.duration_s - 1e-6
+        assert oof.grid.start_s + (n - 1) * oof.grid.step_s < clip.duration_s
+
+
+def test_progress_rises_to_one(straight):
+    _, _, told = straight
+    fractions = [one["fraction"] for one in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    phases = list(dict.fromkeys(one["phase"] for one in told))
+    assert phases == ["reading audio", "training", "predicting", "done"]
+    training = [one for one in told if one["phase"] == "training"]
+    assert {(one["fold"], one["folds"], one["epochs"]) for one in training} == {(1, 2, 3), (2, 2, 3)}
+    assert all(one["eta_s"] is None or one["eta_s"] >= 0 for one in told)
+
+
+def test_the_same_again_is_the_same_bit_for_bit(collection, straight, tmp_path):
+    run(collection, tmp_path)
+    assert_same_oof(tmp_path, straight[0])
+
+
+def test_another_seed_gives_other_predictions(collection, straight, tmp_path):
+    run(collection, tmp_path, tiny_recipe("seed=1", "epochs=1"))
+    assert not np.array_equal(read_oof(tmp_path / "oof.zarr").clipwise, read_oof(straight[0] / "oof.zarr").clipwise)
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("fold", "epoch"), [(1, 1), (1, 3), (2, 2)])
+def test_interrupted_and_resumed_is_the_same_bit_for_bit(collection, straight, tmp_path, fold, epoch):
+    def report(progress):
+        if progress.get("fold") == fold and progress.get("epoch") == epoch and "valid_loss" in progress:
+            raise Broken
+
+    with pytest.raises(Broken):
+        run(collection, tmp_path, report=report)
+    assert not (tmp_path / "oof.zarr").exists()
+    assert not (tmp_path / "metrics.json").exists()
+    told = []
+    run(collection, tmp_path, report=told.append)
+    first = next(one for one in told if one["phase"] == "training" or one["phase"] == "predicting")
+    assert (first["fold"], first.get("epoch", 4)) >= (fold, epoch)
+    assert_same_oof(tmp_path, straight[0])
+    mine, theirs = (pd.read_csv(path / "history.csv").drop(columns="seconds") for path in (tmp_path, straight[0]))
+    pd.testing.assert_frame_equal(mine, theirs)
+
+
+KILLED = """
+import sys, pathlib, torch
+sys.path.insert(0, {tests!r})
+from tiny_training import tiny_collection, tiny_recipe
+from models.crossval import cross_validate
+torch.set_num_threads({threads})
+clips, labels = tiny_collection(pathlib.Path({audio!r}))
+cross_validate(tiny_recipe(), clips, labels, pathlib.Path({folder!r}), label_version=7, device="cpu",
+               report=lambda progress: print(progress.get("fold"), progress.get("epoch"), flush=True))
+"""
+
+
+def test_kill_9_in_mid_training_resumes_to_the_same(collection, straight, tmp_path):
+    import torch
+
+    audio, folder = tmp_path / "audio", tmp_path / "run"
+    audio.mkdir()
+    here = Path(__file__).parent
+    threads = torch.get_num_threads()
+    code = KILLED.format(tests=str(here), audio=str(audio), folder=str(folder), threads=threads)
+    environment = {**os.environ, "PYTHONPATH": str(here.parent)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split() == ["1", "2"]:
+            break
+    time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    assert not (folder / "oof.zarr").exists()
+    moved = [replace(clip, path=str(audio / clip.filename)) for clip in collection[0]]
+    run((moved, collection[1]), folder)
+    assert "resumed after epoch" in (folder / "log.txt").read_text()
+    assert_same_oof(folder, straight[0])
+
+
+def test_stop_is_heard_and_the_run_goes_on_later(collection, straight, tmp_path):
+    calls = 0
+
+    def stop() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls > 16
+
+    with pytest.raises(Stopped):
+        run(collection, tmp_path, should_stop=stop)
+    run(collection, tmp_path)
+    assert_same_oof(tmp_path, straight[0])
+
+
+def test_files_cut_short_are_not_trusted(collection, straight, tmp_path):
+    run(collection, tmp_path)
+    for path in (tmp_path / "checkpoints").glob("*.predictions.safetensors"):
+        path.write_bytes(path.read_bytes()[:-10])
+    (tmp_path / "metrics.json").unlink()
+    run(collection, tmp_path)
+    assert "not whole" in (tmp_path / "log.txt").read_text()
+    assert_same_oof(tmp_path, straight[0])
+
+
+def test_a_full_disk_leaves_nothing_that_a_resume_would_trust(collection, straight, tmp_path, monkeypatch):
+    import errno
+
+    real, written = os.fsync, 0
+
+    def fsync(handle):
+        nonlocal written
+        written += 1
+        if written == 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(checkpoints.os, "fsync", fsync)
+    with pytest.raises(WorkspaceFull, match="free some and resume"):
+        run(collection, tmp_path)
+    assert not list(tmp_path.rglob("*.partial"))
+    run(collection, tmp_path)
+    assert_same_oof(tmp_path, straight[0])
+
+
+def test_a_folder_of_another_run_is_refused(collection, straight):
+    with pytest.raises(ArtefactError, match="another recipe"):
+        run(collection, straight[0], tiny_recipe("epochs=4"))
+    labels = replace(collection[1], content_hash="other")
+    with pytest.raises(ArtefactError, match="start a new run"):
+        run((collection[0], labels), straight[0])
+
+
+def test_bad_clips_are_left_out_and_named(tmp_path):
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    clips, labels = tiny_collection(audio)
+    (audio / "clip02.wav").write_bytes(b"RIFF not really")
+    clips[5] = replace(clips[5], status="missing", reason="no such file")
+    run((clips, labels), tmp_path / "run", tiny_recipe("epochs=1"))
+    oof = read_oof(tmp_path / "run" / "oof.zarr")
+    assert set(oof.clip_ids) == {clip.id for clip in clips} - {3, 6}
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert set(about["skipped"]) == {"clip02.wav", "clip05.wav"}
+    assert about["skipped"]["clip05.wav"] == "no such file"
+    assert "skipped clip02.wav" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_missing_groups_are_counted_in_the_log(collection, tmp_path):
+    clips = [replace(clip, group="") for clip in collection[0]]
+    told = []
+    run((clips, collection[1]), tmp_path, tiny_recipe("epochs=1"), report=told.append)
+    assert "12 of 12 clips have no group" in (tmp_path / "log.txt").read_text()
+    assert json.loads((tmp_path / "run.json").read_text())["ungrouped"] == 12
+    assert any("no group" in one.get("warning", "") for one in told)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"folds": 20}, ConfigError, "groups"),
+        ({"device": "tpu"}, ConfigError, "auto, cpu, cuda"),
+    ],
+)
+def test_what_cannot_be_trained_says_why(collection, tmp_path, change, error, words):
+    with pytest.raises(error, match=words):
+        cross_validate(RECIPE, *collection, tmp_path, label_version=1, **({"device": "cpu"} | change))
+
+
+def test_no_readable_clip_at_all(tmp_path):
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    clips, labels = tiny_collection(audio, 4)
+    for clip in clips:
+        Path(clip.path).write_bytes(b"")
+    with pytest.raises(AudioError, match="no clip"):
+        run((clips, labels), tmp_path / "run")
+    with pytest.raises(ConfigError, match="no clip has labels"):
+        run(([], labels), tmp_path / "other")
