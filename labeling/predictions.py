@@ -110,6 +110,7 @@ class Oof:
             ) from error
         if values.size and int(values.view(np.uint16).max()) > _HALF_ONE:
             _check_probabilities(values, f"{self.path}: framewise of {self.filenames[first]!r} and the next clips")
+            values = values + np.float16(0)  # only -0.0 is left: those who compare the bits rely on 0.0
         return values
 
 
@@ -287,7 +288,7 @@ def _write_group(
     buffer = np.empty((rows, classes), dtype=np.float16)
     filled = written = 0
     for name, clip in zip(filenames, framewise, strict=True):
-        half = np.asarray(clip).astype(np.float16) + np.float16(0)  # -0.0 becomes 0.0
+        half = np.asarray(clip).astype(np.float16)
         if half.size and int(half.view(np.uint16).max()) > _HALF_ONE:
             _check_probabilities(half, f"predictions for {folder.parent}: framewise of {name!r}")
         taken = 0

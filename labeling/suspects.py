@@ -103,7 +103,7 @@ class _Ranking:
     offset_s: NDArray[np.float64]
     fold: NDArray[np.int32]
     sorted_cells: NDArray[np.int64]
-    sorted_index: NDArray[np.int64]
+    sorted_index: NDArray[np.int32]
 
     def place(self, cells: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """Where (clip id, class id) cells stand in the ranking; those that are not in it are left out."""
@@ -113,12 +113,12 @@ class _Ranking:
         keys = _cell_keys(np.array(clip_ids, np.int64), np.array(class_ids, np.int64))
         found = np.minimum(np.searchsorted(self.sorted_cells, keys), len(self.sorted_cells) - 1)
         there = found[self.sorted_cells[found] == keys]
-        return np.asarray(self.sorted_index[there])
+        return np.asarray(self.sorted_index[there], np.int64)
 
 
 _FLOATS = ("label_quality", "p_wrong", "clipwise", "framewise_max")
 _SECONDS = ("onset_s", "offset_s")
-_STORED = ("clip_id", "class_id", "partner_id", "kind", *_FLOATS, *_SECONDS, "fold")
+_COLUMNS = ("clip_id", "class_id", "partner_id", "kind", *_FLOATS, *_SECONDS, "fold")
 _loaded: OrderedDict[tuple[str, str, str, str], _Ranking] = OrderedDict()
 _loading = threading.Lock()
 
@@ -160,7 +160,8 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
 def store_ranking(connection: Connection, run_id: str, scorer: str, columns: Mapping[str, NDArray[Any]]) -> None:
     """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before."""
     packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **{name: columns[name] for name in _STORED})
+    order = np.argsort(_cell_keys(columns["clip_id"], columns["class_id"]), kind="stable").astype(np.int32)
+    np.savez(packed, allow_pickle=False, sorted_index=order, **{name: columns[name] for name in _COLUMNS})
     here = (db.rankings.c.run_id == run_id) & (db.rankings.c.scorer == scorer)
     connection.execute(sa.delete(db.rankings).where(here))
     connection.execute(
@@ -192,18 +193,17 @@ def _ranking(connection: Connection, run_id: str, scorer: str) -> _Ranking:
 
 def _unpack(packed: bytes | None, run_id: str) -> _Ranking:
     if packed is None:
-        columns: dict[str, Any] = {name: np.zeros(0, np.int64) for name in _STORED}
+        columns: dict[str, Any] = {name: np.zeros(0, np.int64) for name in (*_COLUMNS, "sorted_index")}
     else:
         try:
             with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-                columns = {name: file[name] for name in _STORED}
+                columns = {name: file[name] for name in (*_COLUMNS, "sorted_index")}
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as problem:
             raise ArtefactError(
                 f"the suspects of run {run_id} cannot be read ({problem}); score it again: `python -m labeling score`"
             ) from problem
     keys = _cell_keys(columns["clip_id"], columns["class_id"])
-    order = np.argsort(keys, kind="stable")
-    return _Ranking(**columns, sorted_cells=keys[order], sorted_index=order)
+    return _Ranking(**columns, sorted_cells=keys[columns["sorted_index"]])
 
 
 def _cell_keys(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -238,8 +238,9 @@ def queue(
 ) -> list[QueueRow]:
     """One page of the queue."""
     ranking = _ranking(connection, run_id, scorer)
-    index = _sorted(connection, ranking, _filtered(connection, ranking, wanted), wanted.order)
-    return _rows(connection, run_id, ranking, index[offset : None if limit is None else offset + limit])
+    end = None if limit is None else offset + limit
+    index = _sorted(connection, ranking, _filtered(connection, ranking, wanted), wanted.order, end)
+    return _rows(connection, run_id, ranking, index[offset:])
 
 
 def count(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> dict[str, int]:
@@ -252,8 +253,8 @@ def count(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter)
 def worklist(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> list[int]:
     """Ids of the clips that the filter leaves, each once, in the queue's order (of its first some thousand rows)."""
     ranking = _ranking(connection, run_id, scorer)
-    index = _sorted(connection, ranking, _filtered(connection, ranking, wanted), wanted.order)
-    return list(dict.fromkeys(ranking.clip_id[index[:WORKLIST_ROWS]].tolist()))
+    index = _sorted(connection, ranking, _filtered(connection, ranking, wanted), wanted.order, WORKLIST_ROWS)
+    return list(dict.fromkeys(ranking.clip_id[index].tolist()))
 
 
 def of_clip(connection: Connection, run_id: str, scorer: str, clip_id: int) -> list[QueueRow]:
@@ -313,24 +314,31 @@ def _lookup(ids: Iterable[int], clip_id: NDArray[np.int64]) -> NDArray[np.bool_]
     return known[clip_id]
 
 
-def _sorted(connection: Connection, ranking: _Ranking, index: NDArray[np.int64], order: str) -> NDArray[np.int64]:
-    """``index`` in an order; equals stay as they are ranked."""
+def _sorted(
+    connection: Connection, ranking: _Ranking, index: NDArray[np.int64], order: str, first: int | None
+) -> NDArray[np.int64]:
+    """The ``first`` so many of ``index`` (None: all) in an order; equals stay as they are ranked."""
     clips = db.clips
     if order == "rank":
-        return index
+        return index[:first]
+    keys: NDArray[Any]
     if order in ("clipwise", "framewise"):
-        values = ranking.clipwise if order == "clipwise" else ranking.framewise_max
-        return index[np.argsort(-values[index], kind="stable")]
-    if order == "class":
+        keys = -(ranking.clipwise if order == "clipwise" else ranking.framewise_max)[index]
+    elif order == "class":
         by_code = [one.id for one in store.all_classes(connection)]
-        return index[np.argsort(_places(by_code)[ranking.class_id[index]], kind="stable")]
-    if order == "filename":
+        keys = _places(by_code)[ranking.class_id[index]]
+    elif order == "filename":
         by_name = [row.id for row in db.fetch(connection, sa.select(clips.c.id).order_by(clips.c.filename))]
-        return index[np.argsort(_places(by_name)[ranking.clip_id[index]], kind="stable")]
-    rated = db.fetch(connection, sa.select(clips.c.id, sa.func.coalesce(clips.c.rating, -1.0)))
-    rating = np.zeros(max((clip_id for clip_id, _ in rated), default=0) + 1, np.float32)
-    rating[[clip_id for clip_id, _ in rated]] = [value for _, value in rated]
-    return index[np.argsort(-rating[ranking.clip_id[index]], kind="stable")]
+        keys = _places(by_name)[ranking.clip_id[index]]
+    else:
+        rated = db.fetch(connection, sa.select(clips.c.id, sa.func.coalesce(clips.c.rating, -1.0)))
+        rating = np.zeros(max((clip_id for clip_id, _ in rated), default=0) + 1, np.float32)
+        rating[[clip_id for clip_id, _ in rated]] = [value for _, value in rated]
+        keys = -rating[ranking.clip_id[index]]
+    if first is not None and 0 < first < len(keys):  # sort no more than the page needs
+        near = np.flatnonzero(keys <= np.partition(keys, first - 1)[first - 1])
+        index, keys = index[near], keys[near]
+    return index[np.argsort(keys, kind="stable")][:first]
 
 
 def _places(ids: Sequence[int]) -> NDArray[np.int32]:
@@ -352,7 +360,7 @@ def _rows(connection: Connection, run_id: str, ranking: _Ranking, index: NDArray
     verdict_of = {(clip_id, class_id): verdict for clip_id, class_id, verdict in db.fetch(connection, decided)}
     class_of = {one.id: one for one in store.all_classes(connection)}
     rows = []
-    taken = [getattr(ranking, name)[index].tolist() for name in _STORED]
+    taken = [getattr(ranking, name)[index].tolist() for name in _COLUMNS]
     for place, row in zip(index.tolist(), zip(*taken, strict=True), strict=True):
         clip_id, class_id, partner_id, kind, quality, p_wrong, clipwise, framewise_max, onset_s, offset_s, fold = row
         clip = clip_of[clip_id]

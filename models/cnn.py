@@ -1,4 +1,7 @@
-"""A small residual CNN that trains from scratch on a CPU: a strided stem, a block for each further width, attention over time on top."""
+"""A small residual CNN that trains from scratch on a CPU.
+
+A strided stem, a block for each further width, attention over time on top.
+"""
 
 from __future__ import annotations
 

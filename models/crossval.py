@@ -11,9 +11,6 @@ import csv
 import hashlib
 import io
 import json
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +32,7 @@ from models.data import AudioStore, Stopped
 from models.folds import find_copies, make_folds
 from models.heads import frame_grid
 from models.predict import predict_clips
+from models.provenance import device_name, git_commit, library_versions, pick_device
 from models.targets import truths_of
 from models.train import FoldTrainer
 
@@ -43,20 +41,6 @@ __all__ = ["Stopped", "cross_validate", "pick_device"]
 HISTORY_COLUMNS = ("fold", "epoch", "step", "lr", "train_loss", "valid_loss", "valid_macro_ap", "seconds")
 READING_SHARE = 0.08
 """Share of the progress bar for reading audio."""
-
-
-def pick_device(name: str) -> torch.device:
-    """``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``; raises ConfigError."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name != "cpu" and not name.startswith("cuda"):
-        raise ConfigError(f"unknown device {name!r}; choose from auto, cpu, cuda")
-    if name != "cpu" and not torch.cuda.is_available():
-        raise ConfigError(f"device {name!r}: this machine or this PyTorch has no CUDA; use --device cpu or auto")
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"unknown device {name!r}; choose from auto, cpu, cuda, cuda:N") from None
 
 
 def cross_validate(
@@ -235,10 +219,10 @@ class _Run:
             "folds": self.n_folds,
             "seed": self.recipe.train.seed,
             "device": str(self.device),
-            "device_name": _device_name(self.device),
+            "device_name": device_name(self.device),
             "threads": torch.get_num_threads(),
-            "versions": _versions(),
-            "git_commit": _git_commit(),
+            "versions": library_versions(),
+            "git_commit": git_commit(),
             "n_clips": len(self.clips),
             "skipped": self.skipped,
         }
@@ -434,35 +418,3 @@ class _Run:
         for k in sorted(self.history):
             writer.writerows(self.history[k])
         write_beside(self.folder / "history.csv", text.getvalue().encode())
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
-
-
-def _versions() -> dict[str, str]:
-    import importlib.metadata
-
-    names = ("torch", "timm", "librosa", "numpy", "scikit-learn", "safetensors", "zarr", "soundfile", "soxr")
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _git_commit() -> str:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -182,6 +182,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from labeling.__main__ import main as labeling
     from models.__main__ import main as models
 
+    if kept := os.environ.get("TEST_TRAINED"):  # while writing tests: a workspace kept from an earlier session
+        return Path(kept)
     root = tmp_path_factory.mktemp("trained") / "birds"
     assert labeling(["demo", "--workspace", str(root), "--clips", "48", "--seed", "3"]) == 0
     quickly = [word for setting in QUICK_TRAINING for word in ("--set", setting)]

@@ -22,7 +22,10 @@ from models.config import (
 
 
 def test_the_catalogue_is_read_without_torch():
-    code = "import sys, models, models.config as c; c.load_recipe('demo'); print('torch' in sys.modules, 'librosa' in sys.modules)"
+    code = (
+        "import sys, models, models.config as config; config.load_recipe('demo');"
+        "print(*(name in sys.modules for name in ('torch', 'librosa')))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 

@@ -48,7 +48,7 @@ def assert_same_oof(folder, other):
 
 
 def test_the_folder_of_a_run(collection, straight):
-    clips, labels = collection
+    labels = collection[1]
     folder, result, _ = straight
     assert load_recipe(str(folder / "recipe.toml")) == RECIPE
     about = json.loads((folder / "run.json").read_text())

@@ -217,6 +217,18 @@ def planted(seed: int, clips: int = 1500, classes: int = 20) -> tuple[Evidence, 
     return evidence_of(sigmoid[0], truth ^ flip, None, sigmoid[1], above), flip
 
 
+@pytest.mark.parametrize("part", ["clipwise", "maximum", "above"])
+def test_the_default_uses_each_piece_of_evidence(part: str) -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.random((400, 3)) < 0.3
+    flip = rng.random(truth.shape) < 0.05
+    pieces = {"clipwise": np.full(truth.shape, 0.3), "maximum": np.full(truth.shape, 0.4), "above": truth * 0}
+    pieces[part] = np.where(truth, 20, 1) if part == "above" else np.where(truth, 0.8, 0.1)
+    evidence = evidence_of(pieces["clipwise"], truth ^ flip, None, pieces["maximum"], pieces["above"])
+    p_wrong = SCORERS.get("earmark")(evidence).p_wrong
+    assert p_wrong[flip].min() > 4 * p_wrong[~flip].max()
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_default_finds_more_planted_errors_than_the_others(seed: int) -> None:
     evidence, flip = planted(seed)

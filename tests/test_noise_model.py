@@ -87,6 +87,18 @@ def test_evidence_that_speaks_against_a_class_is_given_no_weight() -> None:
     assert np.all(model.coefficients[:, 2] < 0.2)
 
 
+def test_rare_classes_and_twin_evidence_do_not_throw_the_fit_off() -> None:
+    """Full Newton steps overshoot here and never come back."""
+    x, given, truth = simulate(1500, np.linspace(-9, -5, 60), slope=2.5, miss=0.15, spurious=0.0005)
+    rng = np.random.default_rng(1)
+    noisy = [(x + rng.normal(0, 0.7, x.shape)).astype(np.float32) for _ in range(2)]
+    model = fit_noise_model([*noisy, np.maximum(x, 0)], given, np.ones_like(given))
+    assert np.abs(model.coefficients).max() < 20
+    assert model.miss_rate == pytest.approx(0.15, abs=0.1)
+    wrong = model.p_wrong([*noisy, np.maximum(x, 0)], given)
+    assert float(wrong.sum()) == pytest.approx(float((given ^ truth).sum()), rel=0.5)
+
+
 def test_same_input_same_model() -> None:
     x, given, _ = simulate(5000, np.linspace(-3, 1, 30), slope=2.0, miss=0.2, spurious=0.02)
     one, other = (fit_noise_model([x], given, np.ones_like(given)) for _ in range(2))

@@ -165,7 +165,15 @@ def test_bad_content_is_not_written(tmp_path: Path, change: dict[str, Any], mess
 def test_minus_zero_and_one_are_probabilities(tmp_path: Path) -> None:
     wanted = content((2,), 2) | {"framewise": [np.array([[-0.0, 1.0], [0.99999, 1e-9]])]}
     write_oof(tmp_path / "oof.zarr", **wanted)
-    np.testing.assert_array_equal(read_oof(tmp_path / "oof.zarr").frames(0), [[0, 1], [1, 0]])
+    (block,) = read_oof(tmp_path / "oof.zarr").iter_blocks()
+    np.testing.assert_array_equal(block.values, [[0, 1], [1, 0]])
+    assert not np.signbit(block.values).any()
+
+
+def test_a_model_that_hears_nothing_is_whole(tmp_path: Path) -> None:
+    silent = content() | {"clipwise": np.zeros((4, 5)), "framewise": [np.zeros((n, 5)) for n in (3, 0, 7, 2500)]}
+    write_oof(tmp_path / "oof.zarr", **(silent | {"fold": np.full(4, -1)}))
+    assert not read_oof(tmp_path / "oof.zarr").frames(3).any()
 
 
 def test_no_folder_at_all(tmp_path: Path) -> None:

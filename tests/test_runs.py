@@ -102,9 +102,9 @@ def test_postgresql_skips_a_job_that_another_is_just_taking(postgres_workspace: 
     versions.freeze(postgres_workspace, "ann")
     first, second = (runs.enqueue(postgres_workspace, "demo", 1) for _ in range(2))
     held = sa.select(db.runs.c.id).where(db.runs.c.id == first.id).with_for_update()
-    with postgres_workspace.write() as connection:
+    with ThreadPoolExecutor(1) as pool, postgres_workspace.write() as connection:
         connection.execute(held)
-        claimed = runs.claim(postgres_workspace, "w")  # would wait for ever without SKIP LOCKED
+        claimed = pool.submit(runs.claim, postgres_workspace, "w").result(timeout=10)  # it does not wait
         assert claimed is not None
         assert claimed.id == second.id
         assert runs.claim(postgres_workspace, "w2") is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import CLASSES, CLIPS, add_clips
+from sqlalchemy.engine import Connection
 
 from labeling import journal, store, versions
 from labeling.errors import DataError
@@ -179,6 +182,29 @@ def test_a_class_is_added_once(any_collection: Workspace) -> None:
                 store.add_class(connection, code)
         with pytest.raises(DataError, match=r"unknown class 'norcra'; choose from .*Did you mean 'norcar'"):
             store.class_id(connection, "norcra")
+
+
+@pytest.mark.postgres
+def test_an_import_that_commits_later_has_the_higher_id(
+    postgres_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version holds the imports up to an id: one that came in late below it would add rows to the version."""
+    known, entered = store.known_filenames, threading.Event()
+
+    def slow(connection: Connection) -> set[str]:
+        if not entered.is_set():
+            entered.set()
+            time.sleep(0.3)  # its id is given, it is not yet committed
+        return known(connection)
+
+    monkeypatch.setattr(store, "known_filenames", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(add_clips, postgres_workspace, (("first.ogg", ("a",)),))
+        assert entered.wait(10)
+        add_clips(postgres_workspace, (("second.ogg", ("b",)),))
+        with postgres_workspace.read() as connection:
+            assert [one.id for one in store.all_imports(connection)] == [1, 2]
+        assert first.result() == 1
 
 
 def test_classes_and_imports_at_the_same_time_keep_their_ids_apart(any_workspace: Workspace) -> None:
