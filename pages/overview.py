@@ -14,8 +14,8 @@ from pages.ui import session
 def _import_form() -> None:
     st.markdown("#### Bring in a collection")
     st.markdown(
-        "Earmark reads BirdCLEF tables of every year, ESC-50, and any CSV or Parquet that names audio files and labels. "
-        "The audio stays where it is, and no file of yours is changed."
+        "Earmark reads BirdCLEF tables of every year, ESC-50, and any CSV or Parquet that names audio files and "
+        "labels. The audio stays where it is, and no file of yours is changed."
     )
     with st.form("import", border=True):
         path = st.text_input("Folder or table on the server", placeholder="/data/birdclef-2025")

@@ -39,8 +39,14 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     order = st.selectbox(
         "Order", list(ORDERS), format_func=lambda key: ORDERS[key], index=list(ORDERS).index(saved.order), width=210
     )
-    classes = st.multiselect("Class", sorted(names), default=[code for code in saved.classes if code in names],
-                             format_func=lambda code: f"{names[code]} ({code})", placeholder="Any class", width=320)  # fmt: skip
+    classes = st.multiselect(
+        "Class",
+        sorted(names),
+        default=[code for code in saved.classes if code in names],
+        format_func=lambda code: f"{names[code]} ({code})",
+        placeholder="Any class",
+        width=320,
+    )
 
 with st.expander("More filters", icon=":material/tune:"):
     left, middle, right = st.columns(3)

@@ -129,6 +129,8 @@ recipe = recipes[name]
 st.caption(f"{session.plain(recipe.description)} Source: {session.plain(recipe.source)}.")
 with st.expander("Main settings", icon=":material/tune:"):
     changes = _form(recipe)
+    changed = f"{len(changes)} setting{'s' * (len(changes) > 1)} changed: {', '.join(changes)}" if changes else ""
+    st.caption(session.plain(changed) or "As the recipe has them.")
 with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Retrain", type="primary", icon=":material/model_training:", key="retrain"):
         with session.messages():

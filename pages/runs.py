@@ -80,7 +80,8 @@ with session.messages():
 if per_class[0] and per_class[1]:
     st.markdown("#### Average precision per class")
     if old.id == new.id:
-        chart = figures.class_bars({code: row["ap"] for code, row in per_class[0].items() if row.get("ap") is not None})
+        known = {code: row["ap"] for code, row in per_class[0].items() if row.get("ap") is not None}
+        chart = figures.class_bars(known, most=60, title="average precision")
     else:
         chart = figures.per_class_comparison(per_class[0], per_class[1], old.id, new.id)
     st.plotly_chart(chart, key="per_class")

@@ -49,7 +49,9 @@ def install() -> None:
         ways += [[*sudo, "apt-get", "update", "-qq"], [*sudo, "apt-get", "install", "-y", "-qq", "chromium"]]
     for way in ways:
         print("trying", " ".join(way), file=sys.stderr)
-        subprocess.run(way, check=False, stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        subprocess.run(
+            way, check=False, stdout=subprocess.DEVNULL, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        )
         if executable():
             return
     sys.exit("no Chromium could be installed; install one, or set CHROMIUM to its path")

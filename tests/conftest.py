@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from labeling import store
-from labeling.database import connect, migrate
+from labeling.database import connect, metadata, migrate
 from labeling.workspace import Workspace, open_workspace
 
 settings.register_profile(
@@ -46,8 +45,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
-    """A real PostgreSQL for this test process. Call it for the URL of a database with the tables in it,
-    or with "template0" for a bare one."""
+    """A real PostgreSQL for this test process. Call it for the URL of a database whose tables are empty again, or
+    with a name for one of that name without tables."""
     pgserver = _import_pgserver()
     with tempfile.TemporaryDirectory(prefix="earmark-pg-", ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
@@ -56,17 +55,36 @@ def postgres_server() -> Iterator[Any]:
             for setting in ("fsync = off", "full_page_writes = off", "log_min_messages = fatal"):
                 connection.exec_driver_sql(f"ALTER SYSTEM SET {setting}")
             connection.exec_driver_sql("SELECT pg_reload_conf()")
-        names = (f"w{number}" for number in itertools.count())
 
-        def create(name: str, template: str) -> str:
+        def create(name: str) -> str:
             with admin.connect() as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY = file_copy")
+                connection.exec_driver_sql(f"CREATE DATABASE {name}")
             return str(server.get_uri(database=name, driver="psycopg"))
 
-        ready = connect(create("ready", "template0"))
+        url = create("ready")
+        ready = connect(url)
         migrate(ready)
+        tables = ", ".join(metadata.tables)
+        with ready.connect() as connection:
+            head = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+
+        def fresh(bare: str = "") -> str:
+            if bare:
+                return create(bare)
+            ready.dispose()
+            with admin.connect() as connection:  # whatever the test before left open
+                connection.exec_driver_sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'ready'"
+                )
+            with ready.begin() as connection:
+                connection.exec_driver_sql("SET session_replication_role = replica")  # past the triggers
+                connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+                connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{head}'")
+            ready.dispose()
+            return url
+
+        yield fresh
         ready.dispose()
-        yield lambda template="ready": create(next(names), template)
         admin.dispose()
         server.stop()
 
@@ -178,7 +196,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a closed workspace: a small demo collection, one finished run, its suspects. Copy it to change it."""
+    """The folder of a closed workspace: a small demo collection, a finished run, its suspects. Copy to change it."""
     from labeling.__main__ import main as labeling
     from models.__main__ import main as models
 

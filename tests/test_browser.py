@@ -71,6 +71,20 @@ def press(page: Any, key: str, said: str) -> None:
     expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
 
 
+def queue_training(page: Any, settings: dict[str, str]) -> None:
+    """On the retrain page: pick the demo recipe, change its settings, press the button."""
+    page.get_by_role("combobox", name=re.compile("Recipe")).click()
+    page.get_by_role("option", name=re.compile("^demo")).click()
+    expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
+    page.get_by_text("Main settings").click()
+    for label, value in settings.items():
+        box = page.get_by_role("spinbutton", name=label)
+        box.fill(value)
+        box.press("Enter")
+    expect(page.get_by_text(f"{len(settings)} settings changed")).to_be_visible()
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
+
+
 def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: Path, tmp_path: Path) -> None:
     open_review(page, app)
     title = page.get_by_test_id("player-title")
@@ -120,6 +134,7 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     page.get_by_role("link", name="Versions").click()
     page.get_by_role("button", name="Freeze a version").click()
     expect(page.get_by_text("version 2").first).to_be_visible()
+    expect(page.get_by_label("Folder on the server")).to_have_value(re.compile("version-2$"))
     page.get_by_label("Folder on the server").fill(str(tmp_path / "out"))
     page.get_by_label("Folder on the server").press("Tab")
     page.get_by_role("button", name="Export").click()
@@ -131,25 +146,17 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
 
     # the retrain button: queued, trained by a worker of its own, ended, and compared
     page.get_by_role("link", name="Retrain").click()
-    page.get_by_role("combobox", name=re.compile("Recipe")).click()
-    page.get_by_role("option", name=re.compile("^demo")).click()
-    page.get_by_text("Main settings").click()
-    for label, value in (("Epochs", "1"), ("Folds", "2")):
-        box = page.get_by_role("spinbutton", name=label)
-        box.fill(value)
-        box.press("Enter")
-    page.wait_for_timeout(500)
-    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
+    queue_training(page, {"Epochs": "1", "Folds": "2"})
     expect(page.get_by_text("002-demo").first).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    expect(page.get_by_text(re.compile("002-demo.* done"))).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=180_000)
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
 
 
 def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: Path) -> None:
-    open_review(page, app)
+    open_review(page, app, "/queue?p=0.01")
     for number in range(60):
         page.keyboard.press("1" if number % 3 else "2")
         page.wait_for_timeout(15)
@@ -160,7 +167,7 @@ def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: 
     assert len(set(cells)) == len(cells), "a cell was decided twice"
     # no clip was passed over: what was decided is a beginning of the queue, clip after clip
     with sqlite3.connect(own_copy / "earmark.db") as connection:
-        open_review(page, app)
+        open_review(page, app, "/queue?p=0.01")
         shown = page.get_by_test_id("player-title").inner_text()
         (clip_id,) = connection.execute("select id from clips where filename = ?", (shown,)).fetchone()
     assert clip_id not in {clip for clip, _ in cells[:-1]} or cells[-1][0] == clip_id
@@ -170,7 +177,7 @@ def test_what_the_screen_acknowledged_survives_kill_9(own_copy: Path, chrome: An
     with serve(own_copy) as server:
         context = chrome.new_context()
         page = context.new_page()
-        open_review(page, server)
+        open_review(page, server, "/queue?p=0.01")
         player, acknowledged = page.get_by_test_id("player"), 0
         while acknowledged < 8:
             revision = player.get_attribute("data-revision")
@@ -242,15 +249,7 @@ def test_a_training_survives_a_restart_of_the_app(own_copy: Path, page: Any) -> 
 
     with serve(own_copy) as server:
         page.goto(server.url + "/retrain")
-        page.get_by_role("combobox", name=re.compile("Recipe")).click()
-        page.get_by_role("option", name=re.compile("^demo")).click()
-        page.get_by_text("Main settings").click()
-        for label, value in (("Epochs", "3"), ("Folds", "2")):
-            box = page.get_by_role("spinbutton", name=label)
-            box.fill(value)
-            box.press("Enter")
-        page.wait_for_timeout(500)
-        page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
+        queue_training(page, {"Epochs": "3", "Folds": "2"})
         expect(page.get_by_text("002-demo").first).to_be_visible()
         server.kill()
     workspace = open_workspace(own_copy)

@@ -101,6 +101,25 @@ def test_a_later_import_adds_no_row_to_a_version(any_collection: Workspace) -> N
     assert versions.freeze(any_collection, "ann").number == 2
 
 
+def test_whatever_a_training_could_see_is_in_the_hash(any_collection: Workspace) -> None:
+    """Each step changes the labels in one way, and the hash with them; a confirmation changes nothing."""
+    hashes = [labels_of(any_collection).content_hash]
+    for code, verdict, more in (
+        ("balori", "present", {"role": "primary"}),
+        ("cangoo", "absent", {}),  # heard to be absent, where it was only unlisted
+        ("cangoo", "unsure", {}),
+        ("cangoo", "present", {}),
+        ("cangoo", "present", {"region": Region(1.0, 2.0)}),
+        ("cangoo", "present", {"region": Region(1.0, 2.0, 500.0, 900.0)}),
+        ("cangoo", "absent", {"region": Region(3.0, 4.0)}),
+    ):
+        decide(any_collection, 1, code, verdict, **more)
+        hashes.append(labels_of(any_collection).content_hash)
+    assert len(set(hashes)) == len(hashes)
+    decide(any_collection, 2, "amecro", "present")
+    assert labels_of(any_collection).content_hash == hashes[-1]
+
+
 def test_no_label_can_pass_for_two(workspace: Workspace) -> None:
     """The hash of one class whose code holds separators differs from that of several."""
     hashes = []

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_processes_that_make_the_same_workspace_at_once(tmp_path: Path, attempt:
 
 @pytest.mark.postgres
 def test_processes_that_make_the_same_tables_at_once(tmp_path: Path, postgres_server: Callable[..., str]) -> None:
-    assert create_at_once(tmp_path / "w", postgres_server("template0"), 4) == ["0"] * 4
+    assert create_at_once(tmp_path / "w", postgres_server("bare"), 4) == ["0"] * 4
 
 
 def test_threads_that_open_it_at_once(tmp_path: Path) -> None:
@@ -122,6 +123,17 @@ def test_threads_that_open_it_at_once(tmp_path: Path) -> None:
             with made.read() as connection:
                 assert journal.position(connection) == 0
             made.close()
+
+
+def test_a_new_workspace_waits_for_another_that_is_making_it(tmp_path: Path) -> None:
+    """SQLite's own timeout does not hold for the change to write-ahead logging."""
+    other = sqlite3.connect(tmp_path / "earmark.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+    timer.start()
+    open_workspace(tmp_path, create=True).close()
+    timer.join()
+    other.close()
 
 
 def test_two_that_hold_it_open_see_each_others_decisions(collection: Workspace) -> None:

@@ -60,8 +60,13 @@ def history_figure(history: pd.DataFrame) -> Any:
     return figure
 
 
-def class_bars(probabilities: Mapping[str, float], listed: Collection[str] = (), most: int = 15) -> Any:
-    """The clip's most probable classes, and every listed one, as bars; listed classes are filled and marked ●."""
+def class_bars(
+    probabilities: Mapping[str, float],
+    listed: Collection[str] = (),
+    most: int = 15,
+    title: str = "clipwise probability, out of fold (● listed)",
+) -> Any:
+    """The highest classes, and every listed one, as bars of 0..1; listed classes are filled and marked ●."""
     import plotly.graph_objects as go
 
     known = {code: float(p) for code, p in probabilities.items() if math.isfinite(float(p))}
@@ -83,7 +88,7 @@ def class_bars(probabilities: Mapping[str, float], listed: Collection[str] = (),
         )
     )
     figure.update_yaxes(showgrid=False)
-    figure.update_xaxes(range=[0, 1.08], title_text="clipwise probability, out of fold (● listed)")
+    figure.update_xaxes(range=[0, 1.08], title_text=title)
     return _tidy(figure, height=90 + 22 * max(1, len(shown)), legend=False)
 
 
