@@ -15,7 +15,7 @@ import streamlit as st
 from labeling import store, suspects
 from labeling.errors import EarmarkError, WorkspaceError
 from labeling.records import Clip
-from labeling.workspace import Workspace, open_workspace
+from labeling.workspace import DATABASE, Workspace, open_workspace
 from pages.ui.media import media_secret
 
 WORKSPACE = "EARMARK_WORKSPACE"
@@ -24,7 +24,8 @@ BUSY_TIMEOUT_S = 10.0
 
 @lru_cache(maxsize=4)
 def _opened(path: str) -> Workspace:
-    return open_workspace(path, create=True, busy_timeout_s=BUSY_TIMEOUT_S)
+    new = not (Path(path) / DATABASE).exists()  # a database that is there is opened, never begun anew
+    return open_workspace(path, create=new, busy_timeout_s=BUSY_TIMEOUT_S)
 
 
 def workspace_path() -> str:

@@ -1,0 +1,79 @@
+"""Take the pictures of the README and docs/: ``make screenshots``.
+
+Builds a demo collection in a temporary folder, trains on it, decides a few suspects by keyboard, retrains, and
+photographs every screen, in the light and the dark theme.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from browser import chromium  # noqa: E402
+from server import serve  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
+SIZE = {"width": 1360, "height": 860}
+
+
+def build(workspace: Path) -> None:
+    """A collection with one finished run."""
+    for words in (
+        ("labeling", "demo", "--workspace", str(workspace)),
+        ("models", "train", "demo", "--workspace", str(workspace)),
+    ):
+        subprocess.run([sys.executable, "-m", *words], cwd=ROOT, check=True)
+
+
+def shoot(workspace: Path, reviewer: str = "rita") -> None:
+    """Every screen, once the loop has gone round."""
+    PICTURES.mkdir(exist_ok=True)
+    with chromium() as browser, serve(workspace, reviewer) as server:
+
+        def picture(name: str, path: str, scheme: str = "light", width: int = SIZE["width"]) -> None:
+            context = browser.new_context(viewport={**SIZE, "width": width}, color_scheme=scheme)
+            page = context.new_page()
+            page.goto(server.url + path)
+            page.get_by_test_id("stMainBlockContainer").wait_for()
+            page.wait_for_timeout(3500)
+            page.screenshot(path=PICTURES / f"{name}.png")
+            context.close()
+
+        context = browser.new_context(viewport=SIZE, color_scheme="light")
+        page = context.new_page()
+        page.goto(server.url + "/queue")
+        page.get_by_role("button", name="Review these").click()
+        page.get_by_test_id("player-title").wait_for()
+        for key in "1211312":
+            page.keyboard.press(key)
+            page.wait_for_timeout(900)
+        seen = re.sub(r"^.*\?", "/review?", page.url)
+        page.get_by_role("radio", name="History").or_(page.get_by_role("button", name="History")).first.click()
+        page.wait_for_timeout(1500)
+        page.goto(server.url + "/retrain")
+        page.get_by_role("combobox", name=re.compile("Recipe")).click()
+        page.get_by_role("option", name=re.compile("^demo")).click()
+        page.wait_for_timeout(1500)
+        page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
+        page.get_by_text(re.compile("fold 2 of")).wait_for(timeout=600_000)
+        page.screenshot(path=PICTURES / "retrain.png")
+        page.get_by_text(re.compile("^002-demo done")).wait_for(timeout=600_000)
+        context.close()
+
+        for name in ("overview", "queue", "runs", "versions"):
+            picture(name, "/" if name == "overview" else f"/{name}")
+        picture("review", seen)
+        picture("review-dark", seen, "dark")
+        picture("review-narrow", seen, "light", 480)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="earmark-pictures-") as folder:
+        build(Path(folder) / "birdsong")
+        shoot(Path(folder) / "birdsong")
