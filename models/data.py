@@ -20,7 +20,7 @@ from labeling.errors import AudioError
 from labeling.records import Clip
 from models.config import DataConfig, FeatureConfig
 from models.features import FrontEnd
-from models.folds import fingerprint
+from models.folds import Fingerprint, fingerprint
 
 T = TypeVar("T")
 BLOCK_S = 300.0
@@ -43,7 +43,7 @@ class AudioStore:
     """All clips' sound. ``kind`` is ``mel`` (power in dB), ``samples`` (both in memory) or ``disk``.
 
     After ``load``, ``n_frames`` (N,) holds each clip's length, 0 for those that could not be read; ``skipped`` says
-    why, by row; ``fingerprints`` (N, D) serve to find near-duplicates.
+    why, by row; ``fingerprints`` serve to find near-duplicates.
     """
 
     def __init__(self, clips: Sequence[Clip], features: FeatureConfig, data: DataConfig) -> None:
@@ -53,7 +53,7 @@ class AudioStore:
         self.front_end = FrontEnd(features)
         self.n_frames = np.zeros(len(self.clips), dtype=np.int64)
         self.duration_s = np.zeros(len(self.clips))
-        self.fingerprints: list[NDArray[np.float32] | None] = [None] * len(self.clips)
+        self.fingerprints: list[Fingerprint | None] = [None] * len(self.clips)
         self.skipped: dict[int, str] = {}
         self.kind = self._choose_kind()
         self._kept: list[Any] = [None] * len(self.clips)

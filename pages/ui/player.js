@@ -354,7 +354,9 @@ function questionOf(lane) {
   const why = {
     missing: `not listed, but the model hears it${number}${where}`,
     false: `listed as ${lane.role || "a label"}, but the model does not hear it${number}`,
-    swapped: lane.partner ? `the model hears ${lane.partner} in its place` : `the model hears another class in its place${number}`,
+    swapped: lane.role && lane.verdict !== "present"
+      ? `listed, but the model hears ${lane.partner || "another class"} in its place`
+      : `the model hears it${number}${where} in place of ${lane.partner || "another class"}`,
   }[lane.kind] || (lane.role ? `listed as ${lane.role}${number}` : `not listed${number}`);
   const parts = [el("strong", { text: lane.name }), el("span", { class: "why", text: why })];
   if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· label wrong: ${Math.round(lane.p_wrong * 100)} %` }));
