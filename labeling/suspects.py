@@ -250,6 +250,11 @@ def count(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter)
     return {kind: int(number) for kind, number in zip(KINDS, counts, strict=True) if number}
 
 
+def folds(connection: Connection, run_id: str, scorer: str) -> list[int]:
+    """The folds that a ranking's clips were predicted by."""
+    return np.unique(_ranking(connection, run_id, scorer).fold).tolist()  # type: ignore[no-any-return]
+
+
 def worklist(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> list[int]:
     """Ids of the clips that the filter leaves, each once, in the queue's order (of its first some thousand rows)."""
     ranking = _ranking(connection, run_id, scorer)

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from labeling import runs, store, suspects
+from labeling import store, suspects
 from labeling.suspects import ORDERS, STATUSES, QueueFilter
 from pages.ui import session, worklist
 
@@ -17,7 +17,7 @@ with session.messages(), session.workspace().read() as connection:
     scored = suspects.current(connection, *st.session_state.get("scored", ("", "")))
     names = {one.code: one.name for one in store.all_classes(connection)}
     columns = store.metadata_columns(connection)
-    run = runs.get_run(connection, scored[0]) if scored else None
+    folds = suspects.folds(connection, *scored) if scored else []
 if not scored:
     st.info(
         "Nothing is scored yet. Train a run: its out-of-fold predictions rank the suspects.", icon=":material/info:"
@@ -55,10 +55,7 @@ with st.expander("More filters", icon=":material/tune:"):
     )
     use_rating = left.toggle("Only rated recordings", value=saved.min_rating is not None)
     rating = left.slider("Rating at least", 0.0, 5.0, saved.min_rating or 1.0, 0.5, disabled=not use_rating)
-    folds = range(int(run.progress.get("folds") or run.folds or 0)) if run else range(0)
-    chosen_folds = middle.pills(
-        "Fold", list(folds), selection_mode="multi", default=[f for f in saved.folds if f in folds]
-    )
+    chosen_folds = middle.pills("Fold", folds, selection_mode="multi", default=[f for f in saved.folds if f in folds])
     search = middle.text_input("File name contains", value=saved.search, max_chars=200)
     rule = middle.toggle(
         "Only what the rule of 2020's 6th place would add",
