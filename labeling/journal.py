@@ -177,6 +177,12 @@ def last_undoable(connection: Connection, reviewer: str) -> list[Decision]:
     return []
 
 
+def has_decided(connection: Connection, reviewer: str) -> bool:
+    """Whether this reviewer has any entry, so that an undo button makes sense."""
+    mine = sa.select(db.decisions.c.position).where(db.decisions.c.reviewer == reviewer.strip()).limit(1)
+    return connection.scalar(mine) is not None
+
+
 def position(connection: Connection) -> int:
     """The journal's end: the position of its newest entry, 0 for an empty one."""
     return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(db.decisions.c.position), 0))) or 0

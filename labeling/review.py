@@ -78,7 +78,7 @@ def clip_view(
         rows = suspects.of_clip(connection, *scored, clip_id) if scored else []
         history = journal.clip_history(connection, clip_id)
         names = {one.code: one.name for one in store.all_classes(connection)}
-        can_undo = bool(journal.last_undoable(connection, reviewer)) if reviewer else False
+        can_undo = journal.has_decided(connection, reviewer)
     primary, labels = journal.resolve(list(states.values()))
     doubted = [row.suspect for row in rows if row.suspect.p_wrong >= min_p_wrong][:MOST_SUSPECTS]
     by_code = {one.class_code: one for one in doubted}

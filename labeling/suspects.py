@@ -250,6 +250,18 @@ def count(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter)
     return {kind: int(number) for kind, number in zip(KINDS, counts, strict=True) if number}
 
 
+def count_by_class(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> dict[str, dict[str, int]]:
+    """How many suspects of each kind the filter leaves in each class, by class name; most first."""
+    ranking = _ranking(connection, run_id, scorer)
+    index = _filtered(connection, ranking, wanted)
+    cells, counts = np.unique(np.stack([ranking.class_id[index], ranking.kind[index]]), axis=1, return_counts=True)
+    names = {one.id: one.name for one in store.all_classes(connection)}
+    found: dict[str, dict[str, int]] = {}
+    for class_id, kind, number in zip(*cells.tolist(), counts.tolist(), strict=True):
+        found.setdefault(names[class_id], {})[KINDS[kind]] = number
+    return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
+
+
 def folds(connection: Connection, run_id: str, scorer: str) -> list[int]:
     """The folds that a ranking's clips were predicted by."""
     return np.unique(_ranking(connection, run_id, scorer).fold).tolist()  # type: ignore[no-any-return]

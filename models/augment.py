@@ -114,13 +114,13 @@ def noise(power: Tensor, drawn: Draw) -> Tensor:
     The power of Gaussian noise in one STFT bin is exponentially distributed; a mel band averages several bins,
     so the mean of two draws stands for it.
     """
-    generator = torch.Generator().manual_seed(drawn.noise_seed)
-    uniform = torch.rand((2, *power.shape), generator=generator).clamp_min(1e-7)
+    generator = torch.Generator(device=power.device).manual_seed(drawn.noise_seed)
+    uniform = torch.rand((2, *power.shape), generator=generator, device=power.device).clamp_min(1e-7)
     level = torch.from_numpy(drawn.noise_gain).to(power.device) * power.mean((1, 2))
-    colour = smooth_bands(drawn.noise_tilt_db, power.shape[1])
+    colour = smooth_bands(drawn.noise_tilt_db, power.shape[1]).to(power.device)
     colour = colour / colour.mean(1, keepdim=True)
     shape = -uniform.log().mean(0) * colour[:, :, None]
-    return shape.to(power.device) * level[:, None, None]
+    return shape * level[:, None, None]
 
 
 def smooth_bands(points_db: FloatArray, n_mels: int) -> Tensor:

@@ -62,6 +62,10 @@ def learning_rate_at(step: int, steps: int, peak: float, warmup_fraction: float)
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
+def _mean_of(losses: Sequence[Tensor]) -> float:
+    return float(torch.stack(list(losses)).double().mean())
+
+
 @dataclass
 class FoldState:
     """Where the training of one fold stands after an epoch."""
@@ -138,7 +142,7 @@ class FoldTrainer:
         seeds = np.random.SeedSequence([train.seed, self.fold, state.epoch]).spawn(3)
         chunk_rng, augment_rng = np.random.default_rng(seeds[0]), np.random.default_rng(seeds[1])
         chunks = training_chunks(chunk_rng, self.store, self.train_rows, self.chunk_frames, train.batch_size)
-        losses: list[float] = []
+        losses: list[Tensor] = []
         told = 0.0
         with torch.random.fork_rng():
             torch.manual_seed(int(seeds[2].generate_state(1)[0]))
@@ -149,8 +153,8 @@ class FoldTrainer:
                 losses.append(self._step(chunk, raw, readable, augment_rng))
                 if time.monotonic() - told > 1:
                     told = time.monotonic()
-                    report(self._progress(train_loss=float(np.mean(losses[-20:]))))
-        train_loss = float(np.mean(losses))
+                    report(self._progress(train_loss=_mean_of(losses[-20:])))
+        train_loss = _mean_of(losses)
         if not math.isfinite(train_loss):
             raise ConfigError(
                 f"fold {self.fold}, epoch {state.epoch + 1}: the training loss is {train_loss}; "
@@ -167,7 +171,7 @@ class FoldTrainer:
         self._save()
         report(self._progress(**{key: row[key] for key in ("train_loss", "valid_loss", "valid_macro_ap")}))
 
-    def _step(self, chunk: Chunks, raw: Tensor, readable: NDArray[np.bool_], rng: np.random.Generator) -> float:
+    def _step(self, chunk: Chunks, raw: Tensor, readable: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
         recipe, store = self.recipe, self.store
         targets, weight = self._targets(chunk)
         weight[~readable] = 0
@@ -196,7 +200,8 @@ class FoldTrainer:
         self.optimizer.step()
         self.average.update(self.network)
         self.state.step += 1
-        return float(loss.detach())
+        # Still a tensor: asking for its value would make the GPU wait at every step.
+        return loss.detach()
 
     def _targets(self, chunk: Chunks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         hop_s = self.store.hop_s

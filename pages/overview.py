@@ -4,11 +4,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import store
+from labeling import store, suspects
 from labeling.errors import EarmarkError
 from labeling.importing import import_collection
 from labeling.overview import overview
-from pages.ui import session
+from pages.ui import figures, session
 
 
 def _import_form() -> None:
@@ -74,6 +74,10 @@ with session.messages():
     with session.workspace().read() as connection:
         skipped = store.skipped_clips(connection)
         imports = store.all_imports(connection)
+        by_class = {}
+        if facts["scored_run"]:
+            wanted = suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING)
+            by_class = suspects.count_by_class(connection, facts["scored_run"], facts["scorer"], wanted)
 if not facts["clips"]:
     _import_form()
     st.stop()
@@ -92,15 +96,11 @@ columns[2].metric(
 columns[3].metric("Decisions", f"{facts['decisions']:,}", help="Entries in the journal, undo entries included")
 columns[4].metric("Label version", facts["label_version"] or "none")
 
-left, right = st.columns(2)
+left, right = st.columns([3, 2])
 with left:
     st.markdown("#### Suspects to do")
-    if facts["suspects"]:
-        st.dataframe(
-            pd.DataFrame(sorted(facts["suspects"].items()), columns=["kind", "cells"]),
-            hide_index=True,
-            height="content",
-        )
+    if by_class:
+        st.plotly_chart(figures.suspects_by_class(by_class), key="by_class")
         st.caption(f"Run {facts['scored_run']}, scored by {facts['scorer']}.")
     else:
         st.caption("None yet: no run is scored." if not facts["scored_run"] else "None left in this run.")

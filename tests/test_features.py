@@ -26,6 +26,7 @@ def sounds(rate):
     }
 
 
+@pytest.mark.filterwarnings("ignore:n_fft")
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("sound", ["noise", "tones", "click", "short"])
 def test_agrees_with_librosa(config, sound):

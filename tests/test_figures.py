@@ -1,9 +1,8 @@
 """Figures hold the numbers that they were given."""
 
-import numpy as np
 import pandas as pd
 
-from pages.ui.figures import class_bars, history_figure, per_class_comparison, quality_histogram
+from pages.ui.figures import class_bars, history_figure, per_class_comparison, suspects_by_class
 
 
 def history() -> pd.DataFrame:
@@ -68,9 +67,9 @@ def test_comparison_of_many_classes_shows_what_changed_most():
     assert "10 of 100 classes" in figure.layout.xaxis.title.text
 
 
-def test_quality_histogram_counts_every_cell():
-    listed, unlisted = np.array([0.0, 0.01, 0.5, 1.0, np.nan]), np.full(7, 0.99)
-    figure = quality_histogram(listed, unlisted, bins=10)
-    assert [int(np.sum(trace.y)) for trace in figure.data] == [4, 7]
-    assert figure.data[0].y[0] == 2
-    assert len(quality_histogram([], []).data) == 0
+def test_suspects_by_class_shows_every_kind_and_the_fullest_class_on_top():
+    counts = {"<b>Wren</b>": {"missing": 5, "swapped": 1}, "Owl": {"false": 2}, "Jay": {"missing": 1}}
+    figure = suspects_by_class(counts, most=2)
+    assert [bar.name for bar in figure.data] == ["missing", "false", "swapped"]
+    assert list(figure.data[0].y) == ["Owl", "&lt;b&gt;Wren&lt;/b&gt;"]  # drawn from the bottom up
+    assert [list(bar.x) for bar in figure.data] == [[0, 5], [2, 0], [0, 1]]

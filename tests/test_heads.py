@@ -28,7 +28,7 @@ def test_attention_stays_finite_where_probabilities_round_off():
     nn.init.ones_(head.cla.weight)
     for value in (-300.0, 300.0):
         clipwise = head(torch.full((1, 1, 4), value)).clipwise
-        assert float(clipwise) == pytest.approx(value, rel=1e-3)
+        assert clipwise.item() == pytest.approx(value, rel=1e-3)
 
 
 def test_max_head():

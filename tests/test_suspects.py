@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,23 @@ def test_a_row_says_all_that_is_known(queued: Workspace) -> None:
     assert suspect.clipwise == pytest.approx(0.1)
     assert suspect.framewise_max == pytest.approx(0.2)
     assert (row.class_name, row.verdict, row.rating, row.duration_s) == ("American Crow", "absent", 3.5, 20.0)
+
+
+def test_counts_by_class_add_up_to_the_queue(queued: Workspace) -> None:
+    with queued.read() as connection:
+        counts = suspects.count_by_class(connection, "001-demo", "earmark", ALL)
+        rows = suspects.queue(connection, "001-demo", "earmark", ALL)
+    assert {(name, kind): n for name, kinds in counts.items() for kind, n in kinds.items()} == Counter(
+        (row.class_name, row.suspect.kind) for row in rows
+    )
+    totals = [sum(kinds.values()) for kinds in counts.values()]
+    assert totals == sorted(totals, reverse=True)
+
+
+def test_the_folds_are_those_of_the_ranking(queued: Workspace) -> None:
+    with queued.read() as connection:
+        assert suspects.folds(connection, "001-demo", "earmark") == [0, 1, 2]
+        assert suspects.folds(connection, "001-demo", "never scored") == []
 
 
 FILTERS: tuple[tuple[dict[str, Any], list[int]], ...] = (

@@ -7,8 +7,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike
+from labeling.records import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 PALETTE = ("#2a9d8f", "#d9822b", "#6b7fd7", "#c4578f", "#98a03a", "#a67c52", "#4aa3c7", "#8d6cc9")
 GREY = "#8a939c"
 UP, DOWN = PALETTE[0], PALETTE[1]
+KIND_COLOURS = {"missing": "#4a8fe7", "false": "#e08a3c", "swapped": "#9b74e0"}  # as the player has them
 MOST_CLASSES = 40
 
 
@@ -145,31 +145,24 @@ def per_class_comparison(
     return _tidy(figure, height=110 + 22 * max(1, len(kept)))
 
 
-def quality_histogram(listed: ArrayLike, unlisted: ArrayLike = (), bins: int = 40) -> Any:
-    """How label quality (0..1, low = suspect) spreads over listed and unlisted cells, counts on a logarithmic axis."""
+def suspects_by_class(counts: Mapping[str, Mapping[str, int]], most: int = 20) -> Any:
+    """How many suspects of each kind each class has, as stacked bars, most on top; at most ``most`` classes."""
     import plotly.graph_objects as go
 
-    edges = np.linspace(0, 1, bins + 1)
+    shown = list(counts)[:most][::-1]
     figure = go.Figure()
-    for name, values, colour in (("listed", listed, PALETTE[0]), ("unlisted", unlisted, GREY)):
-        quality = np.asarray(values, dtype=float)
-        quality = quality[np.isfinite(quality)]
-        if quality.size == 0:
-            continue
-        counts, _ = np.histogram(quality, edges)
+    for kind in KINDS:
         figure.add_bar(
-            x=(edges[:-1] + edges[1:]) / 2,
-            y=counts,
-            width=1 / bins,
-            name=name,
-            marker={"color": colour, "line": {"width": 0}},
-            opacity=0.75,
-            hovertemplate=f"{name}, quality %{{x:.2f}}: %{{y:,}} cells<extra></extra>",
+            y=[_plain(name) for name in shown],
+            x=[counts[name].get(kind, 0) for name in shown],
+            orientation="h",
+            name=kind,
+            marker={"color": KIND_COLOURS[kind], "line": {"width": 0}},
+            hovertemplate=f"%{{y}}: %{{x:,}} {kind}<extra></extra>",
         )
-    figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(range=[0, 1], title_text="label quality (low = suspect)")
-    figure.update_yaxes(type="log", title_text="cells")
-    return _tidy(figure, height=280)
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_yaxes(showgrid=False)
+    return _tidy(figure, height=70 + 26 * max(1, len(shown)))
 
 
 def _plain(text: str) -> str:
