@@ -258,6 +258,8 @@ class Recipe:
     title: str
     source: str
     description: str
+    cpu_hours_per_hour: float = 0.0
+    """Hours on two CPU cores for an hour of audio, all folds, as measured once; 0 = not measured."""
     features: FeatureConfig = field(default_factory=FeatureConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -269,6 +271,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.name or not self.title:
             raise ConfigError("a recipe needs a name and a title at the top of its file")
+        _at_least("cpu_hours_per_hour", self.cpu_hours_per_hour, 0)
         hop_s = self.features.hop_length / self.features.sample_rate
         for key, value in (("data.chunk_s", self.data.chunk_s), ("predict.window_s", self.predict.window_s)):
             if value < 16 * hop_s:
@@ -285,30 +288,7 @@ SECTIONS: dict[str, type] = {
     "predict": PredictConfig,
 }
 TEXTS = ("name", "title", "source", "description")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting that the retrain page offers: its key, a label, and its bounds for a form."""
-
-    key: str
-    label: str
-    kind: str
-    low: float
-    high: float
-    step: float
-    help: str
-
-
-MAIN_SETTINGS: tuple[Setting, ...] = (
-    Setting("train.epochs", "Epochs", "int", 1, 500, 1, "How often the training visits each clip."),
-    Setting("train.batch_size", "Batch size", "int", 1, 512, 1, "Chunks a step; halve it if memory runs out."),
-    Setting("train.learning_rate", "Learning rate", "float", 1e-6, 0.1, 1e-4, "The peak, after the warm-up."),
-    Setting("data.chunk_s", "Chunk (s)", "float", 1, 60, 0.5, "Length of the stretch shown to the network."),
-    Setting("folds.folds", "Folds", "int", 2, 20, 1, "Each clip is predicted by the fold that never saw it."),
-    Setting("augment.mixup_probability", "Mixup", "float", 0, 1, 0.05, "Share of chunks mixed with another."),
-    Setting("train.seed", "Seed", "int", 0, 2**31 - 1, 1, "Same seed, recipe and labels: the same predictions."),
-)
+COST = "cpu_hours_per_hour"
 
 
 def recipe_names() -> list[str]:
@@ -345,14 +325,17 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 def recipe_from_table(table: Mapping[str, Any]) -> Recipe:
     """Make a recipe of a parsed TOML table; raises ConfigError and UnknownName for what does not belong."""
     for key in table:
-        if key not in SECTIONS and key not in TEXTS:
-            raise UnknownName(unknown_name("recipe section", key, [*TEXTS, *SECTIONS]))
+        if key not in (*SECTIONS, *TEXTS, COST):
+            raise UnknownName(unknown_name("recipe section", key, [*TEXTS, COST, *SECTIONS]))
     texts = {key: table.get(key, "") for key in TEXTS}
     for key, value in texts.items():
         if not isinstance(value, str):
             raise ConfigError(f"recipe {key} = {value!r} must be text")
     sections = {name: _section(name, kind, table.get(name, {})) for name, kind in SECTIONS.items()}
-    return Recipe(**texts, **sections)
+    cost = table.get(COST, 0.0)
+    if isinstance(cost, bool) or not isinstance(cost, int | float):
+        raise ConfigError(f"recipe {COST} = {cost!r} must be a number")
+    return Recipe(**texts, cpu_hours_per_hour=float(cost), **sections)
 
 
 def parse_override(text: str) -> tuple[str, str, str]:
@@ -379,7 +362,7 @@ def parse_override(text: str) -> tuple[str, str, str]:
 
 def recipe_to_toml(recipe: Recipe) -> str:
     """The whole recipe as TOML, every default written out; ``load_recipe`` reads it back to an equal one."""
-    lines = [f"{key} = {_toml(getattr(recipe, key))}" for key in TEXTS]
+    lines = [f"{key} = {_toml(getattr(recipe, key))}" for key in (*TEXTS, COST)]
     for name in SECTIONS:
         lines += ["", f"[{name}]"]
         lines += [f"{key} = {_toml(value)}" for key, value in asdict(getattr(recipe, name)).items()]

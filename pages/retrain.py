@@ -8,7 +8,8 @@ import streamlit as st
 from labeling import journal, runfiles, runs, store, versions
 from labeling.records import Run
 from models import jobs
-from models.config import MAIN_SETTINGS, Recipe, Setting, load_recipe, recipe_names
+from models.config import Recipe, load_recipe, recipe_names
+from models.settings import MAIN_SETTINGS, Setting
 from pages.ui import figures, session
 
 ACTIVE = ("queued", "running")
@@ -59,7 +60,11 @@ def _estimate(recipe: Recipe, changes: list[str], hours: float, every_run: list[
         last = done[-1]
         seconds = (pd.Timestamp(last.ended_at) - pd.Timestamp(last.started_at)).total_seconds()
         return f"about {duration(seconds)}, as run {last.id} took"
-    return "not known before a first run here"
+    if recipe.cpu_hours_per_hour and jobs.device_text().startswith("CPU"):
+        changed = load_recipe(recipe.name, changes)
+        work = changed.train.epochs * (changed.folds.folds - 1) / (recipe.train.epochs * (recipe.folds.folds - 1))
+        return f"about {duration(3600 * recipe.cpu_hours_per_hour * hours * work)} on two free cores"
+    return "how long it takes is not known before a first run here"
 
 
 @st.fragment(run_every="2s")

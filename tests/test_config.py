@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 from labeling.errors import ConfigError, UnknownName
 from models import NETWORKS
 from models.config import (
-    MAIN_SETTINGS,
-    SECTIONS,
     Recipe,
     TrainConfig,
     load_recipe,
-    parse_override,
     recipe_from_table,
     recipe_names,
     recipe_to_toml,
@@ -108,12 +105,3 @@ def test_unknown_recipe_and_unreadable_files(tmp_path):
     broken.write_text("title = ''\n")
     with pytest.raises(ConfigError, match="title"):
         load_recipe(str(broken))
-
-
-def test_main_settings_exist_and_their_bounds_are_accepted():
-    for setting in MAIN_SETTINGS:
-        section, key, _ = parse_override(f"{setting.key}=0")
-        assert key in SECTIONS[section].__dataclass_fields__
-        kind = {"int": int, "float": float}[setting.kind]
-        for value in (setting.low, setting.high):
-            load_recipe("demo", [f"{setting.key}={kind(value)!r}"])
