@@ -56,6 +56,8 @@ class FeatureConfig:
     ref: float = 1.0
     amin: float = 1e-10
     top_db: float | None = None
+    pad_mode: str = "constant"
+    """Edges of the STFT: constant (zeros, as librosa), or reflect (as PANNs' own front end)."""
     channels: tuple[str, ...] = ("log",)
     """Which planes: log (dB), log_band (dB minus each band's mean), delta, pcen, log_power15, frequency."""
     standardize: str = "none"
@@ -82,6 +84,7 @@ class FeatureConfig:
             raise ConfigError(f"features.channels is empty; name at least one of {', '.join(CHANNELS)}")
         for channel in self.channels:
             _one_of("features.channels entry", channel, CHANNELS)
+        _one_of("features.pad_mode", self.pad_mode, ("constant", "reflect"))
         _one_of("features.standardize", self.standardize, ("none", "example", "center", "image"))
 
 

@@ -37,15 +37,18 @@ class FrontEnd(nn.Module):
     def power(self, waveform: Tensor) -> Tensor:
         """Mel power spectrogram: waveform (B, samples) -> (B, n_mels, samples // hop_length + 1).
 
-        Frame t is centred on sample ``t * hop_length``; the edges are padded with zeros, as librosa does.
+        Frame t is centred on sample ``t * hop_length``; the edges are padded as ``pad_mode`` says.
         """
+        short = self.config.n_fft // 2 + 1 - waveform.shape[-1]
+        if self.config.pad_mode == "reflect" and short > 0:  # nothing to reflect
+            waveform = nn.functional.pad(waveform, (0, short))
         spectrum = torch.stft(
             waveform.float(),
             self.config.n_fft,
             self.config.hop_length,
             window=self.window,
             center=True,
-            pad_mode="constant",
+            pad_mode=self.config.pad_mode,
             return_complex=True,
         )
         return torch.matmul(self.mel, spectrum.real.square() + spectrum.imag.square())

@@ -21,7 +21,7 @@ BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 #: package -> the others of ours that it may import; nothing imports upwards
 MAY_IMPORT = {"labeling": set[str](), "models": {"labeling"}, "pages": {"labeling", "models"}}
 #: what pages may know of models: no networks
-TORCH_FREE_MODELS = {"models", "models.config", "models.jobs"}
+TORCH_FREE_MODELS = {"models", "models.config", "models.jobs", "models.settings"}
 #: foreign packages that a package of ours does without
 WITHOUT = {"labeling": {"torch", "timm", "streamlit"}, "models": {"streamlit"}, "pages": {"torch", "timm"}}
 
