@@ -23,7 +23,7 @@ if not reviewer:
 with session.messages():
     todo = worklist.current()
 asked = st.query_params.get("clip", "")
-if asked.isdigit() and int(asked) != todo.clip_id:
+if asked.isascii() and asked.isdecimal() and len(asked) < 16 and int(asked) != todo.clip_id:
     todo.go_to(int(asked))
 
 
@@ -190,6 +190,8 @@ def review() -> None:
         view = _view(clip_id)
     if view is None:
         st.error(f"There is no clip {clip_id} in this workspace.", icon=":material/error:")
+        st.page_link("queue.py", label="Open the queue", icon=":material/format_list_numbered:")
+        todo.clip_ids.remove(clip_id)
         return
     if st.query_params.get("clip") != str(clip_id):
         st.query_params["clip"] = str(clip_id)
