@@ -62,6 +62,8 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         page.wait_for_timeout(1500)
         page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
         page.get_by_text(re.compile("fold 2 of")).wait_for(timeout=600_000)
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(500)
         page.screenshot(path=PICTURES / "retrain.png")
         page.get_by_text(re.compile("^002-demo done")).wait_for(timeout=600_000)
         context.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from labeling.commandline import checked_text, printable, run_command, user_name
 
 if TYPE_CHECKING:
     from labeling.records import Decision
@@ -178,8 +179,8 @@ def _suspects(args: argparse.Namespace) -> None:
         return
     for row in table:
         rank, filename, code, kind, _, p_wrong, clipwise, frame, onset, offset, _ = row
-        print(f"{rank:>6}  {kind:<8} {p_wrong:5.2f}  {code:<16} {filename}  clip {clipwise:.2f} frame {frame:.2f}"
-              f"  {onset:.1f}-{offset:.1f} s")  # fmt: skip
+        line = f"{rank:>6}  {kind:<8} {p_wrong:5.2f}  {code:<16} {filename}  clip {clipwise:.2f} frame {frame:.2f}"
+        print(printable(f"{line}  {onset:.1f}-{offset:.1f} s"))
     if not table:
         print("no suspects to do")
 
@@ -189,7 +190,7 @@ def _decide(args: argparse.Namespace) -> None:
     from labeling.csvsafe import read_csv
     from labeling.errors import DataError, EarmarkError
 
-    path = Path(args.file)
+    path, reviewer = Path(args.file), checked_text("--reviewer", args.reviewer)
     rows = read_csv(path, ("filename", "class", "verdict"))
     workspace = _open(args)
     with workspace.read() as connection:
@@ -198,11 +199,11 @@ def _decide(args: argparse.Namespace) -> None:
         clip_ids = store.clip_ids_by_filename(connection)
         codes = set(store.class_ids(connection))
     # the same file applied twice by the same reviewer is one set of decisions
-    batch_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{args.reviewer}\x1f{path.read_bytes().hex()}"))
+    batch_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{reviewer}\x1f{path.read_bytes().hex()}"))
     decisions, problems = [], []
     for number, row in enumerate(rows, start=2):
         try:
-            decisions.append(_decision_of(row, args.reviewer, batch_id, number, clip_ids, codes))
+            decisions.append(_decision_of(row, reviewer, batch_id, number, clip_ids, codes))
         except EarmarkError as problem:
             problems.append(f"  row {number}: {problem}")
     if problems:
@@ -259,7 +260,7 @@ def _decision_of(
 def _freeze(args: argparse.Namespace) -> None:
     from labeling.versions import freeze
 
-    version = freeze(_open(args), getpass.getuser(), args.note)
+    version = freeze(_open(args), user_name(), args.note)
     print(f"label version {version.number} ({version.content_hash[:12]}) at journal position {version.position}")
 
 
@@ -267,38 +268,20 @@ def _export(args: argparse.Namespace) -> None:
     from labeling.exporting import export_labels
 
     report = export_labels(
-        _open(args), Path(args.out), format=args.format, version=args.version, exported_by=getpass.getuser()
+        _open(args), Path(args.out), format=args.format, version=args.version, exported_by=user_name()
     )
     print(f"label version {report.version.number}: {report.changed_clips} clips changed, {report.changes} cells")
     if report.unlabelled:
         print(f"{report.unlabelled} changed clips have no label left; their label column is empty")
+    if report.elsewhere:
+        print(f"{report.elsewhere} changed clips are in none of these tables; changes.csv has them")
     for file in report.files:
         print(f"  {file}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 = done, 1 = a clear message on stderr, 2 = wrong usage."""
-    from labeling.errors import EarmarkError
-
-    args = parser().parse_args(argv)
-    try:
-        args.action(args)
-    except EarmarkError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; what was stored stays", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    except OSError as problem:
-        print(
-            f"error: {problem.filename or ''} {problem.strerror or problem}".replace("error:  ", "error: "),
-            file=sys.stderr,
-        )
-        return 1
-    return 0
+    return run_command(parser().parse_args(argv))
 
 
 if __name__ == "__main__":

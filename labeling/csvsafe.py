@@ -28,12 +28,19 @@ def unguard(text: str) -> str:
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     """A UTF-8 CSV; texts guarded, None as an empty cell, numbers as they are."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")  # only the characters of its line end are quoted in a cell
     writer.writerow(columns)
     for row in rows:
         writer.writerow(["" if cell is None else guard(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue().encode()
+    return "".join(lines).encode()
+
+
+class _Lines(list[str]):
+    """What a csv writer writes to; lines end in a line feed."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
@@ -57,4 +64,3 @@ def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         return [{key: unguard(value or "") for key, value in row.items() if key is not None} for row in reader]
     except csv.Error as problem:
         raise FormatError(f"{path} is not a CSV: {problem}") from problem
-

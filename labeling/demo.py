@@ -103,6 +103,7 @@ def build_demo(
 
     Raises:
         DataError: ``clips`` is out of bounds, or the folder holds another collection.
+        WorkspaceFull, WorkspaceReadOnly: the folder cannot be written.
     """
     root = Path(folder).expanduser()
     if not 1 <= clips <= MOST_CLIPS:
@@ -223,10 +224,12 @@ def _render(rng: Generator, plan: _Plan) -> tuple[Wave, list[_Song]]:
 def _write_ogg(path: Path, wave: Wave) -> None:
     import soundfile
 
-    with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:
+    encoded = io.BytesIO()
+    with soundfile.SoundFile(encoded, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS") as file:
         # libsndfile's Vorbis encoder can overflow its stack on one long write.
         for start in range(0, len(wave), SAMPLE_RATE):
             file.write(wave[start : start + SAMPLE_RATE])
+    write_atomically(path, encoded.getvalue())
 
 
 def _write_tables(

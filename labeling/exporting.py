@@ -23,7 +23,11 @@ STRONG = ("filename", "onset_s", "offset_s", "low_hz", "high_hz", "class", "revi
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote. ``unlabelled`` counts changed rows that are left without any label."""
+    """What an export wrote. ``unlabelled`` counts changed rows that are left without any label.
+
+    ``elsewhere`` counts changed clips that none of the written tables holds: of another format, or in an older import
+    of a table that has lost their rows since. ``changes.csv`` has them all the same.
+    """
 
     version: LabelVersion
     files: tuple[Path, ...]
@@ -31,6 +35,7 @@ class ExportReport:
     changes: int
     strong_labels: int
     unlabelled: int
+    elsewhere: int = 0
 
 
 def export_labels(
@@ -58,6 +63,7 @@ def export_labels(
         source = Path(one.source).resolve()
         if out_dir in (source, source.parent) or (out_dir / one.table_name) == source:
             raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
+    written = {name for one in tables for name in formats.get(one.format).names(contents[one.id], one.options)}
     files: list[Path] = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -76,13 +82,15 @@ def export_labels(
         if problem.errno == 28:
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
-    return ExportReport(frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled)
+    elsewhere = len(set(corrections) - written)
+    return ExportReport(frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled, elsewhere)
 
 
 def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:
     """The newest import of each source, of the wanted format, that the version holds."""
     known = [one for one in store.all_imports(connection) if one.id <= version.import_id]
-    fitting = {one.source: one for one in known if format in ("", one.format)}
+    # the table itself: its folder may have been given one time, its file another
+    fitting = {one.options.get("source") or one.source: one for one in known if format in ("", one.format)}
     if not fitting:
         held = ", ".join(sorted({one.format for one in known})) or "nothing"
         raise DataError(f"nothing was imported as {format!r}; this workspace holds {held}: export to that")

@@ -19,6 +19,7 @@ from typing import Any
 
 from labeling import audio as sound
 from labeling import store
+from labeling.commandline import printable
 from labeling.errors import AudioError
 from labeling.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.store import NewClip
@@ -73,7 +74,7 @@ class ImportReport:
         ]
         for one in self.problems[:MOST_SHOWN]:
             where = ", ".join(part for part in (f"row {one.row}" if one.row else "", one.filename) if part)
-            lines.append(_printable(f"  ! {where}: {one.reason}"))
+            lines.append(printable(f"  ! {where}: {one.reason}"))
         if len(self.problems) > MOST_SHOWN:
             lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more, kept with the import")
         return "\n".join(lines)
@@ -289,8 +290,3 @@ def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> Imp
         seconds=seconds,
         problems=(*table.problems, *bad),
     )
-
-
-def _printable(text: str) -> str:
-    """A line with names from a table, without the control characters that could rewrite a terminal."""
-    return "".join(sign if sign.isprintable() else "�" for sign in text)

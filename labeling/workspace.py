@@ -87,6 +87,8 @@ def open_workspace(
     Raises WorkspaceError where there is none and ``create`` is false, and its children where the database is
     locked, read-only, damaged or from a later version.
     """
+    if not os.fspath(root).strip():  # an unset shell variable would else mean the folder that one stands in
+        raise WorkspaceError("no workspace named: the path is empty; give its folder")
     folder = Path(root).expanduser().resolve()
     try:
         url = _database_url(folder)

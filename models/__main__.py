@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from labeling.commandline import printable, run_command, user_name
+
+if TYPE_CHECKING:
+    from labeling.records import Run
+    from labeling.workspace import Workspace
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,32 +72,28 @@ def _train(args: argparse.Namespace) -> None:
 
     workspace = jobs.open_for_work(args.workspace)
     if args.resume:
-        if args.recipe or args.version or args.folds or args.set:
-            raise DataError("--resume goes on with a run as it was started; give no recipe, version, folds or settings")
-        jobs.free_dead_jobs(workspace)
-        with workspace.read() as connection:
-            if runs.get_run(connection, args.resume).status == "done":
-                print(f"run {args.resume} is done already")
-                return
-        claimed = runs.claim(workspace, jobs.worker_name(), args.resume)
+        claimed = _resumed(workspace, args)
         if claimed is None:
-            raise DataError(f"run {args.resume} is being trained by another worker; wait, or stop that one first")
+            print(f"run {args.resume} is done already")
+            return
         run = claimed
     else:
         if not args.recipe:
             raise DataError("name a recipe to train (see `python -m models recipes`), or a run with --resume")
-        load_recipe(args.recipe, args.set)  # a mistake in it shows before anything is queued
         if args.folds is not None and args.folds < 2:
             raise DataError(
                 f"--folds {args.folds} must be at least 2: each clip is predicted by a fold that never saw it"
             )
-        number = args.version or versions.freeze(workspace, getpass.getuser(), f"training {args.recipe}").number
+        folds = [] if args.folds is None else [f"folds.folds={args.folds}"]
+        load_recipe(args.recipe, [*args.set, *folds])  # a mistake in it shows before anything is queued
+        number = args.version
+        if number is None:
+            number = versions.freeze(workspace, user_name(), f"training {args.recipe}").number
         with workspace.read() as connection:
             versions.get_version(connection, number)
-        recipe = str(Path(args.recipe).resolve()) if args.recipe.endswith(".toml") else args.recipe
         run = runs.enqueue(
             workspace,
-            recipe,
+            _recipe_name(args.recipe),
             number,
             settings=args.set,
             folds=args.folds,
@@ -114,6 +115,48 @@ def _train(args: argparse.Namespace) -> None:
     if ended.status != "done":
         raise DataError(f"run {ended.id} was {ended.status}; go on with --resume {ended.id}")
     print(f"run {ended.id} done: " + _summary(ended.metrics))
+
+
+def _recipe_name(given: str) -> str:
+    """As a run keeps it: a file by its whole path."""
+    return str(Path(given).resolve()) if given.endswith(".toml") else given
+
+
+def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
+    """The run to go on with, claimed; None where it is done and whole. What else is given must be the run's own."""
+    from dataclasses import replace
+
+    from labeling import runs
+    from labeling.errors import ArtefactError, DataError
+    from labeling.predictions import read_oof
+    from models import jobs
+
+    jobs.free_dead_jobs(workspace)
+    with workspace.read() as connection:
+        run = runs.get_run(connection, args.resume)
+    given = {
+        "RECIPE": (_recipe_name(args.recipe) if args.recipe else None, run.recipe),
+        "--folds": (args.folds, run.folds),
+        "--version": (args.version, run.label_version),
+        "--set": (tuple(args.set) or None, run.settings),
+    }
+    for flag, (wanted, own) in given.items():
+        if wanted not in (None, own):
+            raise DataError(
+                f"{flag} {wanted!r} is not what run {run.id} was started with ({own!r}); "
+                "leave it out, or start a new run"
+            )
+    if run.status == "done":
+        try:
+            read_oof(workspace.run_dir(run.id) / "oof.zarr")
+            return None
+        except ArtefactError as problem:
+            print(f"{problem}", file=sys.stderr)
+            runs.finish(workspace, run.id, run.worker, "stopped", error=str(problem))
+    claimed = runs.claim(workspace, jobs.worker_name(), run.id)
+    if claimed is None:
+        raise DataError(f"run {run.id} is being trained by another worker; wait, or stop that one first")
+    return claimed if args.device == "auto" else replace(claimed, device=args.device)
 
 
 def _summary(metrics: Mapping[str, Any]) -> str:
@@ -142,6 +185,8 @@ def _progress() -> Callable[[Mapping[str, Any]], None]:
         if bar.disable and key not in seen:
             seen.add(key)
             print(f"{progress.get('phase', '')} {where}".strip(), flush=True)
+        if progress.get("warning"):
+            bar.write(printable(f"warning: {progress['warning']}"), file=sys.stderr)
         epoch = f" epoch {progress['epoch']}/{progress.get('epochs')}" if progress.get("epoch") else ""
         bar.set_description_str(f"{progress.get('phase', '')} {where}{epoch}", refresh=False)
         eta = progress.get("eta_s")
@@ -187,7 +232,7 @@ def _evaluate(args: argparse.Namespace) -> None:
                 numbers = "  ".join(
                     f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
                 )
-                print(f"  {code:<16} {numbers}")
+                print(printable(f"  {code:<16} {numbers}"))
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -201,21 +246,7 @@ def _work(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 = done, 1 = a clear message on stderr, 2 = wrong usage."""
-    from labeling.errors import EarmarkError
-
-    args = parser().parse_args(argv)
-    try:
-        args.action(args)
-    except EarmarkError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 1
-    except OSError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(parser().parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -90,6 +90,9 @@ class AudioStore:
                             future.result()
                         except AudioError as error:
                             self.skipped[futures[future]] = str(error)
+                        except (OSError, ValueError, RuntimeError) as error:  # whatever a decoder thinks of
+                            name = self.clips[futures[future]].filename
+                            self.skipped[futures[future]] = f"{name}: {type(error).__name__}: {error}"
                     if should_stop():
                         raise Stopped("stopped while reading audio")
                     if finished:

@@ -15,12 +15,15 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labeling import runs, store, suspects, versions
+import numpy as np
+
+from labeling import runfiles, runs, store, suspects, versions
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
-from labeling.records import Run
+from labeling.records import Labels, Run
 from labeling.workspace import Workspace, open_workspace
 
 HEARTBEAT_S = 3.0
@@ -68,7 +71,7 @@ class Heart(threading.Thread):
             try:
                 if not runs.heartbeat(self.workspace, self.run_id, self.worker, self.progress):
                     self.stop.set()
-            except WorkspaceError as problem:
+            except EarmarkError as problem:
                 print(f"heartbeat: {problem}", file=sys.stderr)
 
 
@@ -113,7 +116,7 @@ def run_job(
         metrics = cross_validate(
             recipe,
             clips,
-            labels,
+            _as_started(labels, folder),
             folder,
             label_version=run.label_version,
             folds=run.folds,
@@ -143,6 +146,24 @@ def run_job(
         _end(heart)
     with workspace.read() as connection:
         return runs.get_run(connection, run.id)
+
+
+def _as_started(labels: Labels, folder: Path) -> Labels:
+    """The labels with the classes that a run began with: one that was added since has no label in its version."""
+    codes = runfiles.facts(folder).get("classes")
+    if not isinstance(codes, list) or not set(codes) < set(labels.classes):
+        return labels
+    kept = [labels.classes.index(code) for code in codes]
+    new = {old: index for index, old in enumerate(kept)}
+    return replace(
+        labels,
+        classes=tuple(codes),
+        present=labels.present[:, kept],
+        unsure=labels.unsure[:, kept],
+        reviewed=labels.reviewed[:, kept],
+        primary=np.array([new.get(old, -1) for old in labels.primary.tolist()], np.int32),
+        events=tuple(replace(one, class_index=new[one.class_index]) for one in labels.events if one.class_index in new),
+    )
 
 
 def _end(heart: Heart) -> None:
@@ -237,7 +258,12 @@ def ensure_worker(workspace: Workspace) -> bool:
             return False
         if any(runs.is_alive(run) for run in every_run):
             return False
-    log = open(workspace.root / "worker.log", "ab")  # noqa: SIM115
+    try:
+        log = open(workspace.root / "worker.log", "ab")  # noqa: SIM115
+    except OSError as problem:
+        raise WorkspaceError(
+            f"no worker started: {problem.filename}: {problem.strerror}; see to that, or run `python -m models work`"
+        ) from problem
     with log:
         subprocess.Popen(
             [sys.executable, "-m", "models", "work", "--workspace", str(workspace.root), "--idle-exit", "30"],

@@ -100,7 +100,7 @@ left, right = st.columns([3, 2])
 with left:
     st.markdown("#### Suspects to do")
     if by_class:
-        st.plotly_chart(figures.suspects_by_class(by_class), key="by_class")
+        st.plotly_chart(figures.suspects_by_class(by_class), key="by_class", config=figures.CONFIG)
         st.caption(f"Run {facts['scored_run']}, scored by {facts['scorer']}.")
     else:
         st.caption("None yet: no run is scored." if not facts["scored_run"] else "None left in this run.")

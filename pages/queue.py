@@ -28,21 +28,29 @@ if not scored:
 if "queue_filter" not in st.session_state:
     st.session_state["queue_filter"] = st.query_params.to_dict()
 saved = worklist.filter_from(st.session_state["queue_filter"])
+now = dict(saved.metadata)
+# Given once a visit, by key: a default that follows the choice makes another widget, which forgets the next choice.
+session.begin_with({
+    "queue_kinds": list(saved.kinds), "queue_status": saved.status, "queue_order": saved.order,
+    "queue_classes": [code for code in saved.classes if code in names], "queue_p_wrong": saved.min_p_wrong,
+    "queue_use_rating": saved.min_rating is not None,
+    "queue_rating": 1.0 if saved.min_rating is None else saved.min_rating,
+    "queue_folds": [fold for fold in saved.folds if fold in folds], "queue_search": saved.search,
+    "queue_rule": saved.missing_rule, "queue_column": next((name for name in now if name in columns), None),
+})  # fmt: skip
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     kinds = st.pills(
-        "Kind", list(KIND_WORDS), selection_mode="multi", default=saved.kinds, help="; ".join(KIND_WORDS.values())
+        "Kind", list(KIND_WORDS), selection_mode="multi", help="; ".join(KIND_WORDS.values()), key="queue_kinds"
     )
     status = st.segmented_control(
-        "Status", list(STATUSES), format_func=lambda key: STATUSES[key], default=saved.status, required=True
+        "Status", list(STATUSES), format_func=lambda key: STATUSES[key], required=True, key="queue_status"
     )
-    order = st.selectbox(
-        "Order", list(ORDERS), format_func=lambda key: ORDERS[key], index=list(ORDERS).index(saved.order), width=210
-    )
+    order = st.selectbox("Order", list(ORDERS), format_func=lambda key: ORDERS[key], key="queue_order", width=210)
     classes = st.multiselect(
         "Class",
         sorted(names),
-        default=[code for code in saved.classes if code in names],
+        key="queue_classes",
         format_func=lambda code: f"{names[code]} ({code})",
         placeholder="Any class",
         width=320,
@@ -51,29 +59,24 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 with st.expander("More filters", icon=":material/tune:"):
     left, middle, right = st.columns(3)
     p_wrong = left.slider(
-        "At least this likely to be wrong", 0.0, 1.0, saved.min_p_wrong, 0.05, help="The scorer's own estimate."
+        "At least this likely to be wrong", 0.0, 1.0, step=0.05, key="queue_p_wrong", help="The scorer's own estimate."
     )
-    use_rating = left.toggle("Only rated recordings", value=saved.min_rating is not None)
-    rating = left.slider("Rating at least", 0.0, 5.0, saved.min_rating or 1.0, 0.5, disabled=not use_rating)
-    chosen_folds = middle.pills("Fold", folds, selection_mode="multi", default=[f for f in saved.folds if f in folds])
-    search = middle.text_input("File name contains", value=saved.search, max_chars=200)
+    use_rating = left.toggle("Only rated recordings", key="queue_use_rating")
+    rating = left.slider("Rating at least", 0.0, 5.0, step=0.5, key="queue_rating", disabled=not use_rating)
+    chosen_folds = middle.pills("Fold", folds, selection_mode="multi", key="queue_folds")
+    search = middle.text_input("File name contains", key="queue_search", max_chars=200)
     rule = middle.toggle(
         "Only what the rule of 2020's 6th place would add",
-        value=saved.missing_rule,
+        key="queue_rule",
         help="Clips without secondary labels, an unlisted class, p > 0.9.",
     )
-    now = dict(saved.metadata)
-    column = right.selectbox(
-        "Metadata column",
-        columns,
-        index=columns.index(next(iter(now))) if now and next(iter(now)) in columns else None,
-        placeholder="None",
-    )
+    column = right.selectbox("Metadata column", columns, index=None, key="queue_column", placeholder="None")
     pairs: tuple[tuple[str, str], ...] = ()
     if column:
         with session.workspace().read() as connection:
             values = store.metadata_values(connection, column)
-        value = right.selectbox("Value", values, index=values.index(now[column]) if now.get(column) in values else None)
+        session.begin_with({f"queue_value:{column}": now[column] if now.get(column) in values else None})
+        value = right.selectbox("Value", values, index=None, key=f"queue_value:{column}")
         pairs = ((column, value),) if value is not None else ()
     options = [(run_id, scorer) for run_id, scorer, _ in found]
     picked = right.selectbox(
@@ -85,8 +88,9 @@ with st.expander("More filters", icon=":material/tune:"):
         st.rerun()
 
 wanted = QueueFilter(
-    kinds=tuple(kinds), classes=tuple(classes), folds=tuple(chosen_folds), status=status, min_p_wrong=p_wrong,
-    min_rating=rating if use_rating else None, metadata=pairs, search=search.strip(), missing_rule=rule, order=order,
+    kinds=tuple(kinds), classes=tuple(classes), folds=tuple(chosen_folds), status=status or saved.status,
+    min_p_wrong=p_wrong, min_rating=rating if use_rating else None, metadata=pairs,
+    search=search.strip(), missing_rule=rule, order=order,
 )  # fmt: skip
 params = worklist.params_of(wanted)
 st.session_state["queue_filter"] = params

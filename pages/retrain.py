@@ -93,7 +93,7 @@ def _watch(run_id: str) -> None:
             st.progress(min(1.0, float(progress.get("fraction") or 0.0)), f"{word}{fold}{epoch}{left}")
         rows = runfiles.history(folder)
         if rows:
-            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}")
+            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}", config=figures.CONFIG)
         with st.expander("Log", icon=":material/article:"):
             st.code(runfiles.log_tail(folder) or "nothing yet", language=None, height=260)
 
@@ -168,5 +168,5 @@ for one in ended[:8]:
             st.rerun()
         folder = session.workspace().run_dir(one.id)
         if rows := runfiles.history(folder):
-            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"ended:{one.id}")
+            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"ended:{one.id}", config=figures.CONFIG)
         st.code(runfiles.log_tail(folder) or "no log", language=None, height=220)

@@ -205,7 +205,7 @@ def review() -> None:
         _history(view)
     elif shown == "Probabilities" and view.clipwise:
         listed = {cell.class_code for cell in view.cells if cell.state.present}
-        st.plotly_chart(figures.class_bars(dict(view.clipwise), listed=listed))
+        st.plotly_chart(figures.class_bars(dict(view.clipwise), listed=listed), config=figures.CONFIG)
 
 
 def _finished() -> None:

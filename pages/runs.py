@@ -84,7 +84,7 @@ if per_class[0] and per_class[1]:
         chart = figures.class_bars(known, most=60, title="average precision")
     else:
         chart = figures.per_class_comparison(per_class[0], per_class[1], old.id, new.id)
-    st.plotly_chart(chart, key="per_class")
+    st.plotly_chart(chart, key="per_class", config=figures.CONFIG)
 
 if old.label_version != new.label_version:
     st.markdown(f"#### Decisions between label version {old.label_version} and {new.label_version}")

@@ -101,7 +101,8 @@ if export:
         report = export_labels(session.workspace(), Path(out), format=format, version=number, exported_by=reviewer)
     st.success(
         f"{report.changed_clips:,} clips changed, {report.changes:,} cells, {report.strong_labels:,} strong labels."
-        + (f" {report.unlabelled:,} changed clips have no label left." if report.unlabelled else ""),
+        + (f" {report.unlabelled:,} changed clips have no label left." if report.unlabelled else "")
+        + (f" {report.elsewhere:,} are in none of these tables, only in changes.csv." if report.elsewhere else ""),
         icon=":material/check_circle:",
     )
     st.code("\n".join(str(file) for file in report.files), language=None)

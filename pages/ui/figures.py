@@ -17,6 +17,7 @@ GREY = "#8a939c"
 UP, DOWN = PALETTE[0], PALETTE[1]
 KIND_COLOURS = {"missing": "#4a8fe7", "false": "#e08a3c", "swapped": "#9b74e0"}  # as the player has them
 MOST_CLASSES = 40
+CONFIG = {"displayModeBar": False}  # the tool bar would cover the titles
 
 
 def history_figure(history: pd.DataFrame) -> Any:

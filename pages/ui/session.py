@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from labeling import store, suspects
+from labeling.commandline import user_name
 from labeling.errors import EarmarkError, WorkspaceError
 from labeling.records import Clip
 from labeling.workspace import DATABASE, Workspace, open_workspace
@@ -85,10 +85,7 @@ def default_reviewer() -> str:
         return named
     if st.get_option("server.address") not in ("127.0.0.1", "localhost", "::1"):
         return ""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
+    return user_name()
 
 
 def scored() -> tuple[str, str] | None:
@@ -113,3 +110,9 @@ def plain(text: str) -> str:
     for sign in "\\`*_{}[]<>()#+-.!|~$:":
         text = text.replace(sign, "\\" + sign)
     return text
+
+
+def begin_with(values: Mapping[str, Any]) -> None:
+    """What keyed widgets show at first in a visit of a page; Streamlit forgets them when the page is left."""
+    for key, value in values.items():
+        st.session_state.setdefault(key, value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import streamlit as st
 
@@ -70,25 +71,27 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
     """The filter that a URL's parameters describe; what does not fit is passed over."""
 
     def words(name: str) -> tuple[str, ...]:
-        return tuple(word for word in params.get(name, "").split("|") if word)
+        return tuple(unquote(word) for word in params.get(name, "").split("|") if word)
 
-    def number(name: str) -> float | None:
+    def number(name: str, most: float) -> float | None:
         try:
-            return float(params[name])
+            value = float(params[name])
         except (KeyError, ValueError):
             return None
+        return value if 0 <= value <= most else None
 
-    p_wrong = number("p")
-    pairs = tuple(tuple(pair.split("=", 1)) for pair in words("meta") if "=" in pair)
+    p_wrong = number("p", 1.0)
+    split = (pair.split("=", 1) for pair in params.get("meta", "").split("|") if "=" in pair)
+    pairs = tuple((unquote(column), unquote(value)) for column, value in split)
     try:
         return QueueFilter(
             kinds=words("kind"),
             classes=words("class"),
-            folds=tuple(int(word) for word in words("fold") if word.isdigit()),
+            folds=tuple(int(word) for word in words("fold") if is_number(word)),
             status=params.get("status", "open"),
             min_p_wrong=suspects.WORTH_HEARING if p_wrong is None else p_wrong,
-            min_rating=number("rating"),
-            metadata=pairs,  # type: ignore[arg-type]
+            min_rating=number("rating", 5.0),
+            metadata=pairs,
             search=params.get("q", ""),
             missing_rule=params.get("rule") == "1",
             order=params.get("order", "rank"),
@@ -101,14 +104,24 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
     """The URL parameters that ``filter_from`` reads back; defaults are left out."""
     params = {
         "kind": "|".join(wanted.kinds),
-        "class": "|".join(wanted.classes),
+        "class": "|".join(map(escaped, wanted.classes)),
         "fold": "|".join(str(fold) for fold in wanted.folds),
         "status": "" if wanted.status == "open" else wanted.status,
         "p": "" if wanted.min_p_wrong == suspects.WORTH_HEARING else f"{wanted.min_p_wrong:g}",
         "rating": "" if wanted.min_rating is None else f"{wanted.min_rating:g}",
-        "meta": "|".join("=".join(pair) for pair in wanted.metadata),
+        "meta": "|".join("=".join(map(escaped, pair)) for pair in wanted.metadata),
         "q": wanted.search,
         "rule": "1" if wanted.missing_rule else "",
         "order": "" if wanted.order == "rank" else wanted.order,
     }
     return {key: value for key, value in params.items() if value}
+
+
+def is_number(text: str) -> bool:
+    """Whether a URL's text is a whole number that a database can hold."""
+    return text.isascii() and text.isdigit() and len(text) <= 15
+
+
+def escaped(text: str) -> str:
+    """A label or a value between ``|`` and ``=``, both of which it may hold itself."""
+    return text.replace("%", "%25").replace("|", "%7C").replace("=", "%3D")

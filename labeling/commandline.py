@@ -1,0 +1,58 @@
+"""What both command lines share: how a command ends, and texts from tables on a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import io
+import os
+import sys
+
+from labeling.errors import DataError, EarmarkError
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run ``args.action``; 0 = done, 1 = a clear message on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a label still gets the rest
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args.action(args)
+        sys.stdout.flush()
+    except EarmarkError as problem:
+        return _failed(str(problem))
+    except KeyboardInterrupt:
+        return _failed("interrupted; what was stored stays", word="")
+    except BrokenPipeError:  # `… | head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as problem:
+        return _failed(" ".join(filter(None, (str(problem.filename or ""), problem.strerror or str(problem)))))
+    return 0
+
+
+def _failed(text: str, word: str = "error: ") -> int:
+    print(word + "\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)
+    return 1
+
+
+def printable(text: str) -> str:
+    """A line with names from a table, without the control characters that could rewrite a terminal."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def user_name() -> str:
+    """Who is at this machine, "" where the system has no name for the user (a container's bare number)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def checked_text(flag: str, text: str) -> str:
+    """``text`` as it was given; raises DataError where the shell passed bytes that are no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{flag} {text!r} is not valid Unicode; give it in the terminal's own encoding") from None
+    return text

@@ -1,0 +1,240 @@
+"""labeling/exporting.py"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from labeling import journal, store, versions
+from labeling.errors import DataError, UnknownName, WorkspaceFull
+from labeling.exporting import ExportReport, export_labels
+from labeling.importing import import_collection
+from labeling.records import Decision, Region
+from labeling.workspace import Workspace
+
+HEADER = "primary_label,secondary_labels,author,filename"
+ROWS = (
+    """owl,"['jay', 'tit']",ann,owl/1.wav""",
+    "owl,[],ann,owl/2.wav",
+    "jay,['tit'],bob,jay/3.wav",
+    """"=cmd()","['a, ""b""', '🦉']",bob,odd/4.wav""",
+    'tit,[],"O\'Hara, ""Bo""",tit/5.wav',
+)
+
+
+def make(root: Path, rows: tuple[str, ...] = ROWS) -> Path:
+    """A collection in BirdCLEF layout, with the line ends of a spreadsheet."""
+    for number, row in enumerate(rows):
+        path = root / "train_audio" / row.rsplit(",", 1)[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.1 * np.random.default_rng(number).standard_normal(16000), 16000)
+    (root / "train_metadata.csv").write_bytes("".join(line + "\r\n" for line in (HEADER, *rows)).encode())
+    return root
+
+
+@pytest.fixture
+def birds(workspace: Workspace, tmp_path: Path) -> Workspace:
+    import_collection(workspace, make(tmp_path / "birds"))
+    return workspace
+
+
+def decide(workspace: Workspace, filename: str, code: str, verdict: str, **more: object) -> Decision:
+    with workspace.read() as connection:
+        clip_id = store.clip_ids_by_filename(connection)[filename]
+    one = Decision(journal.new_event_id(), "=rita", clip_id, code, verdict, **more)  # type: ignore[arg-type]
+    return journal.append(workspace, [one])[0]
+
+
+def lines_after(workspace: Workspace, out: Path, **more: object) -> tuple[ExportReport, list[str]]:
+    report = export_labels(workspace, out, **more)  # type: ignore[arg-type]
+    lines = (out / "train_metadata.csv").read_bytes().decode().split("\r\n")
+    assert lines[0] == HEADER
+    assert lines.pop() == ""
+    return report, lines[1:]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("decisions", "number", "row"),
+    [
+        ([("owl/2.wav", "jay", "present")], 1, "owl,['jay'],ann,owl/2.wav"),
+        ([("owl/1.wav", "jay", "absent")], 0, "owl,['tit'],ann,owl/1.wav"),
+        ([("owl/2.wav", "owl", "absent"), ("owl/2.wav", "tit", "present")], 1, "tit,[],ann,owl/2.wav"),
+        ([("owl/1.wav", "owl", "absent")], 0, "jay,['tit'],ann,owl/1.wav"),
+        ([("odd/4.wav", "🦉", "absent")], 3, """=cmd(),"['a, ""b""']",bob,odd/4.wav"""),
+        ([("owl/2.wav", "=cmd()", "present")], 1, "owl,['=cmd()'],ann,owl/2.wav"),
+    ],
+)
+def test_a_verdict_changes_only_the_label_cells_of_its_row(
+    birds: Workspace, tmp_path: Path, decisions: list[tuple[str, str, str]], number: int, row: str
+) -> None:
+    for one in decisions:
+        decide(birds, *one)
+    report, lines = lines_after(birds, tmp_path / "out")
+    assert (report.changed_clips, report.unlabelled) == (1, 0)
+    before = [next(csv.reader([line])) for line in ROWS]
+    before[number] = next(csv.reader([row]))
+    assert [next(csv.reader([line])) for line in lines] == before
+    assert [line for at, line in enumerate(lines) if at != number] == [
+        line for at, line in enumerate(ROWS) if at != number
+    ]
+
+
+def test_unsure_and_undone_leave_every_byte(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/1.wav", "jay", "unsure")
+    decide(birds, "owl/2.wav", "tit", "unsure")
+    decide(birds, "jay/3.wav", "jay", "present")
+    gone = decide(birds, "tit/5.wav", "tit", "absent")
+    journal.undo(birds, gone.position, "rita", journal.new_event_id())
+    report = export_labels(birds, tmp_path / "out")
+    original = (tmp_path / "birds/train_metadata.csv").read_bytes()
+    assert (tmp_path / "out/train_metadata.csv").read_bytes() == original
+    assert report.changed_clips == 0
+    assert "strong_labels.csv" not in os.listdir(tmp_path / "out")
+
+
+def test_changes_are_listed_and_safe_in_a_spreadsheet(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "odd/4.wav", "=cmd()", "absent", run_id="007-demo")
+    export_labels(birds, tmp_path / "out")
+    change, follows = rows(tmp_path / "out/changes.csv")  # the next label becomes the primary
+    assert follows["to"] == "primary"
+    assert list(change) == ["filename", "class", "from", "to", "reviewer", "time", "run"]
+    assert (change["filename"], change["class"], change["reviewer"]) == ("odd/4.wav", "'=cmd()", "'=rita")
+    assert (change["to"], change["run"]) == ("absent", "007-demo")
+
+
+def test_regions_come_as_strong_labels(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "owl", "present", region=Region(0.25, 0.5, 1000.0, 3000.0))
+    decide(birds, "owl/1.wav", "owl", "present", region=Region(0.1, 0.2))
+    report = export_labels(birds, tmp_path / "out")
+    assert report.strong_labels == 2
+    found = {row["filename"]: row for row in rows(tmp_path / "out/strong_labels.csv")}
+    assert [found["owl/2.wav"][key] for key in ("onset_s", "offset_s", "low_hz", "high_hz", "class")] == [
+        *("0.25", "0.5", "1000.0", "3000.0", "owl")
+    ]
+    assert found["owl/1.wav"]["low_hz"] == ""
+
+
+def test_a_clip_without_a_label_left_is_counted(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "owl", "absent")
+    report, lines = lines_after(birds, tmp_path / "out")
+    assert report.unlabelled == 1
+    assert lines[1] == ",[],ann,owl/2.wav"
+
+
+def test_an_older_version_has_the_older_labels(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "jay", "present")
+    first = versions.freeze(birds, "rita")
+    decide(birds, "owl/2.wav", "tit", "present")
+    decide(birds, "owl/2.wav", "jay", "absent")
+    report, old = lines_after(birds, tmp_path / "old", version=first.number)
+    assert old[1] == "owl,['jay'],ann,owl/2.wav"
+    assert report.version == first
+    assert json.loads((tmp_path / "old/label_version.json").read_text())["content_hash"] == first.content_hash
+    assert [row["class"] for row in rows(tmp_path / "old/changes.csv")] == ["jay"]
+    assert lines_after(birds, tmp_path / "new")[1][1] == "owl,['tit'],ann,owl/2.wav"
+
+
+def test_the_imported_folder_is_refused_and_stays(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "jay", "present")
+    folder = tmp_path / "birds"
+    (tmp_path / "link").symlink_to(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for out in (folder, tmp_path / "link", folder / "train_audio" / ".."):
+        with pytest.raises(DataError, match="never overwritten"):
+            export_labels(birds, out)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_table_that_was_imported_by_its_own_path_is_refused_too(workspace: Workspace, tmp_path: Path) -> None:
+    folder = make(tmp_path / "birds")
+    import_collection(workspace, folder / "train_metadata.csv")
+    with pytest.raises(DataError, match="never overwritten"):
+        export_labels(workspace, folder)
+
+
+def test_a_table_that_grew_is_exported_once_with_all_its_rows(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "jay", "present")
+    make(tmp_path / "birds", (*ROWS, "owl,[],cy,owl/6.wav"))
+    import_collection(birds, tmp_path / "birds")
+    decide(birds, "owl/6.wav", "tit", "present")
+    report, lines = lines_after(birds, tmp_path / "out")
+    assert lines[1] == "owl,['jay'],ann,owl/2.wav"
+    assert lines[5] == "owl,['tit'],cy,owl/6.wav"
+    assert (report.changed_clips, report.elsewhere) == (2, 0)
+
+
+def test_two_collections_come_in_a_folder_each(birds: Workspace, tmp_path: Path) -> None:
+    make(tmp_path / "more", ("owl,[],cy,owl/9.wav",))
+    import_collection(birds, tmp_path / "more")
+    decide(birds, "owl/9.wav", "tit", "present")
+    decide(birds, "owl/2.wav", "tit", "present")
+    report = export_labels(birds, tmp_path / "out")
+    assert (tmp_path / "out/import-2/train_metadata.csv").read_bytes().endswith(b"owl,['tit'],cy,owl/9.wav\r\n")
+    assert b"owl,['tit'],ann,owl/2.wav\r\n" in (tmp_path / "out/import-1/train_metadata.csv").read_bytes()
+    assert report.elsewhere == 0
+    assert len(rows(tmp_path / "out/changes.csv")) == 2
+
+
+def test_esc50_and_table_keep_their_columns(workspace: Workspace, tmp_path: Path) -> None:
+    for name in ("1-1-A-0.wav", "1-2-A-1.wav"):
+        (tmp_path / "esc/audio").mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(len(os.listdir(tmp_path / "esc/audio"))).standard_normal(16000)
+        soundfile.write(tmp_path / "esc/audio" / name, 0.1 * noise, 16000)
+    esc = b"filename,fold,target,category,esc10,src_file,take\n"
+    esc += b"1-1-A-0.wav,1,0,dog,True,1,A\n1-2-A-1.wav,1,1,cow,True,2,A\n"
+    (tmp_path / "esc/meta").mkdir()
+    (tmp_path / "esc/meta/esc50.csv").write_bytes(esc)
+    import_collection(workspace, tmp_path / "esc", format="esc50")
+    decide(workspace, "1-1-A-0.wav", "dog", "absent")
+    decide(workspace, "1-1-A-0.wav", "cow", "present")
+    export_labels(workspace, tmp_path / "out", format="esc50")
+    after = (tmp_path / "out/esc50.csv").read_bytes().split(b"\n")
+    assert after[1] == b"1-1-A-0.wav,1,1,cow,True,1,A"
+    assert after[2:] == esc.split(b"\n")[2:]
+    with pytest.raises(DataError, match="this workspace holds esc50"):
+        export_labels(workspace, tmp_path / "out", format="birdclef")
+    with pytest.raises(UnknownName, match="unknown format 'nope'"):
+        export_labels(workspace, tmp_path / "out", format="nope")
+
+
+def test_a_table_of_ones_own(workspace: Workspace, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(16000), 16000)
+    soundfile.write(tmp_path / "b.wav", 0.1 * np.random.default_rng(1).standard_normal(16000), 16000)
+    (tmp_path / "mine.csv").write_bytes(b"path;tags;note\na.wav;x,y;=1\nb.wav;y;-\n")
+    options = {"path_column": "path", "labels_column": "tags", "separator": ","}
+    import_collection(workspace, tmp_path / "mine.csv", options=options)
+    decide(workspace, "a.wav", "x", "absent")
+    export_labels(workspace, tmp_path / "out")
+    assert (tmp_path / "out/mine.csv").read_bytes() == b"path;tags;note\na.wav;y;=1\nb.wav;y;-\n"
+
+
+def test_a_full_disk_says_so_and_leaves_nothing_half(
+    birds: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = versions.freeze(birds, "rita").number
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WorkspaceFull, match="no space left"):
+        export_labels(birds, tmp_path / "out", version=version)
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_an_unknown_version(birds: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no label version 9"):
+        export_labels(birds, tmp_path / "out", version=9)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,87 @@
+"""pages/ui/worklist.py"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling.records import KINDS
+from labeling.suspects import ORDERS, STATUSES, WORTH_HEARING, QueueFilter
+from pages.ui.worklist import Worklist, filter_from, is_number, params_of
+
+PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order")
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("|=%+&25 7C", max_size=6)
+WORD = TEXT.filter(bool)
+FILTERS = st.builds(
+    QueueFilter,
+    kinds=st.lists(st.sampled_from(list(KINDS)), unique=True).map(tuple),
+    classes=st.lists(WORD, max_size=3).map(tuple),
+    folds=st.lists(st.integers(0, 10**15 - 1), max_size=3).map(tuple),
+    status=st.sampled_from(list(STATUSES)),
+    min_p_wrong=st.integers(0, 20).map(lambda step: step / 20),
+    min_rating=st.none() | st.integers(0, 10).map(lambda step: step / 2),
+    metadata=st.lists(st.tuples(WORD, TEXT), max_size=2).map(tuple),
+    search=TEXT,
+    missing_rule=st.booleans(),
+    order=st.sampled_from(list(ORDERS)),
+)
+
+
+@given(FILTERS)
+def test_a_filter_and_back(wanted: QueueFilter) -> None:
+    assert filter_from(params_of(wanted)) == wanted
+
+
+def test_defaults_are_left_out_of_the_url() -> None:
+    assert params_of(QueueFilter(min_p_wrong=WORTH_HEARING)) == {}
+    assert filter_from({}) == QueueFilter(min_p_wrong=WORTH_HEARING)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"kind": "<script>alert(1)</script>"},
+        {"status": "'; drop table clips"},
+        {"order": "../.."},
+        {"p": "nan"},
+        {"p": "inf"},
+        {"p": "-1"},
+        {"p": "1e999"},
+        {"rating": "nan"},
+        {"rating": "6"},
+        {"fold": "-1"},
+        {"fold": "²|٣|1.5|x"},
+        {"fold": "9" * 400},
+        {"meta": "no pair||"},
+    ],
+)
+def test_a_hostile_parameter_is_passed_over(params: dict[str, str]) -> None:
+    assert filter_from(params) == QueueFilter(min_p_wrong=WORTH_HEARING)
+
+
+@given(st.dictionaries(st.sampled_from(PARAMS), TEXT))
+def test_nothing_in_a_url_raises(params: dict[str, str]) -> None:
+    filter_from(params)
+
+
+def test_whole_numbers() -> None:
+    assert [text for text in ("0", "12", "9" * 15, "9" * 16, "", "-1", "1.0", "²", "٣") if is_number(text)] == [
+        *("0", "12", "9" * 15)
+    ]
+
+
+def test_the_list_stands_still_while_one_goes_through_it() -> None:
+    todo = Worklist(None, QueueFilter(), [5, 6, 7])
+    assert (todo.clip_id, todo.coming(5)) == (5, [6, 7])
+    todo.go_to(7)
+    assert (todo.at, todo.coming(3)) == (2, [])
+    todo.at = 3  # past the end: all done
+    assert todo.clip_id is None
+    todo.go_to(9)
+    assert todo.clip_ids == [5, 6, 7, 9]
+    assert todo.at == 3
+    empty = Worklist(None, QueueFilter(), [])
+    assert empty.clip_id is None
+    empty.go_to(1)
+    assert empty.clip_id == 1
