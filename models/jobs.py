@@ -96,7 +96,7 @@ def run_job(
     interrupted = interrupted or threading.Event()
 
     def tell(progress: Mapping[str, Any]) -> None:
-        heart.progress = dict(progress)
+        heart.progress = {"warning": heart.progress.get("warning", ""), **progress}
         if report:
             report(progress)
 

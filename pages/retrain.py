@@ -91,6 +91,8 @@ def _watch(run_id: str) -> None:
             left = f", {duration(progress['eta_s'])} left" if progress.get("eta_s") else ""
             word = "Stopping after this step" if run.stop_requested else str(progress.get("phase", "starting"))
             st.progress(min(1.0, float(progress.get("fraction") or 0.0)), f"{word}{fold}{epoch}{left}")
+        if progress.get("warning"):
+            st.caption(f":material/warning: {session.plain(str(progress['warning']))}")
         rows = runfiles.history(folder)
         if rows:
             st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}", config=figures.CONFIG)
