@@ -48,16 +48,19 @@ def read_truth(path: Path, oof: Oof) -> tuple[NDArray[np.bool_], NDArray[np.int6
     """
     row_of = {name: row for row, name in enumerate(oof.filenames)}
     column_of = {code: column for column, code in enumerate(oof.classes)}
-    rows, present = [], []
+    rows: dict[int, None] = {}
+    present = []
     for line in read_csv(path, ("filename", "labels")):
         if line["filename"] not in row_of:
             continue
+        if row_of[line["filename"]] in rows:
+            raise FormatError(f"{path} names {line['filename']!r} twice; keep one of the two rows")
         one = np.zeros(len(oof.classes), bool)
         for code in filter(None, (text.strip() for text in line["labels"].split(";"))):
             if code in column_of:
                 one[column_of[code]] = True
-        rows.append(row_of[line["filename"]])
+        rows[row_of[line["filename"]]] = None
         present.append(one)
     if not rows:
         raise FormatError(f"{path} names none of the run's {len(oof.filenames)} clips; check its filename column")
-    return np.array(present), np.array(rows)
+    return np.array(present), np.array(list(rows))

@@ -58,6 +58,15 @@ def test_a_truth_file_that_cannot_be_used(trained: Path, tmp_path: Path, text: s
         evaluate_run(open_workspace(trained), only_run(trained), file)
 
 
+def test_a_clip_named_twice_in_the_truth_is_refused(trained: Path, tmp_path: Path) -> None:
+    workspace = open_workspace(trained)
+    name = read_oof(workspace.run_dir(only_run(trained)) / "oof.zarr").filenames[0]
+    file = tmp_path / "truth.csv"
+    file.write_text(f"filename,labels\n{name},ambfin1\n{name},glatit1\n")
+    with pytest.raises(FormatError, match="twice"):
+        evaluate_run(workspace, only_run(trained), file)
+
+
 def test_classes_and_clips_that_the_run_does_not_know_are_passed_over(trained: Path, tmp_path: Path) -> None:
     oof = read_oof(trained / "runs" / only_run(trained) / "oof.zarr")
     file = tmp_path / "truth.csv"

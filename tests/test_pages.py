@@ -1,0 +1,80 @@
+"""pages/*.py, each drawn by Streamlit's own test runner."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import add_clips
+from server import ROOT
+from streamlit.testing.v1 import AppTest
+
+from labeling.workspace import open_workspace
+from pages.ui import session
+
+PAGES = ("overview", "queue", "review", "retrain", "runs", "versions")
+
+
+def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    if workspace is None:
+        monkeypatch.delenv(session.WORKSPACE, raising=False)
+    else:
+        monkeypatch.setenv(session.WORKSPACE, str(workspace))
+    monkeypatch.setenv("EARMARK_REVIEWER", "rita")
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
+    app.run()
+    if page != "overview":
+        app.switch_page(f"{page}.py")
+        app.run()
+    return app
+
+
+def errors(app: AppTest) -> str:
+    assert not app.exception, [one.value for one in app.exception]
+    return " ".join(one.value for one in app.error)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_an_empty_an_untrained_and_a_trained_workspace(
+    page: str, tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("empty", "untrained"):
+        workspace = open_workspace(tmp_path / name, create=True)
+        if name == "untrained":
+            add_clips(workspace)
+        workspace.close()
+        assert errors(show(tmp_path / name, page, monkeypatch)) == ""
+    shutil.copytree(trained, tmp_path / "trained")
+    app = show(tmp_path / "trained", page, monkeypatch)
+    assert errors(app) == ""
+    if page != "review":
+        assert [title.value.lower() for title in app.title] == [page]
+
+
+@pytest.mark.parametrize("page", ["overview", "review"])
+@pytest.mark.parametrize("damage", ["none", "corrupt", "newer"])
+def test_a_workspace_that_cannot_be_opened_is_a_message(
+    page: str, damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "w"
+    workspace = open_workspace(root, create=True)
+    if damage == "newer":
+        with workspace.write() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    workspace.close()
+    if damage == "corrupt":
+        (root / "earmark.db").write_bytes(b"not a database" * 1000)
+    assert errors(show(None if damage == "none" else root, page, monkeypatch))
+
+
+def test_the_form_imports(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(tmp_path / "new", "overview", monkeypatch)
+    next(box for box in app.text_input if box.label.startswith("Folder")).set_value(str(trained / "demo"))
+    next(button for button in app.button if button.label == "Import").click()
+    app.run()
+    assert errors(app) == ""
+    assert "48" in " ".join(one.value for one in app.code)
+    with open_workspace(tmp_path / "new").read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM clips").scalar() == 48
