@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,34 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labeling.errors import ArtefactError, ConfigError, WorkspaceFull, WorkspaceReadOnly
-
-
-def write_beside(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside, synced, then renamed over ``path``.
-
-    Raises WorkspaceFull and WorkspaceReadOnly; what was at ``path`` before is then still there.
-    """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with open(beside, "wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WorkspaceFull(f"no space left to write {path}; free some and resume the run") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise WorkspaceReadOnly(f"no right to write {path} ({error.strerror})") from error
-        raise
-    finally:
-        beside.unlink(missing_ok=True)
+from labeling.errors import ArtefactError, ConfigError
+from labeling.files import write_atomically
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON (no NaN) whole or not at all."""
-    write_beside(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
@@ -48,7 +24,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, A
     from safetensors.torch import save
 
     flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_beside(path, save(flat, metadata={"earmark": json.dumps(meta)}))
+    write_atomically(path, save(flat, metadata={"earmark": json.dumps(meta)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

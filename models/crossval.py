@@ -23,10 +23,11 @@ import torch
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, AudioError, ConfigError
+from labeling.files import write_atomically
 from labeling.predictions import write_oof
 from labeling.records import Clip, FrameGrid, Labels
 from models import build_network, metrics
-from models.checkpoints import load_tensors, save_tensors, write_beside, write_json
+from models.checkpoints import load_tensors, save_tensors, write_json
 from models.config import Recipe, recipe_to_toml
 from models.data import AudioStore, Stopped
 from models.folds import find_copies, make_folds
@@ -201,7 +202,7 @@ class _Run:
                 self.log(f"device was {old.get('device')}, is {self.device}: the result may differ in the last digits")
             self.log("resumed")
         else:
-            write_beside(self.folder / "recipe.toml", recipe_to_toml(self.recipe).encode())
+            write_atomically(self.folder / "recipe.toml", recipe_to_toml(self.recipe).encode())
             self._write_run_json()
             self.log(
                 f"started: recipe {self.recipe.name}, {len(self.clips)} clips, {self.n_folds} folds, {self.device}"
@@ -278,7 +279,7 @@ class _Run:
         )
         content = io.BytesIO()
         table.to_parquet(content, index=False)
-        write_beside(file, content.getvalue())
+        write_atomically(file, content.getvalue())
         self._write_run_json(
             ungrouped=plan.n_ungrouped,
             near_duplicates=[[clips[a].filename, clips[b].filename] for a, b in copies[:1000]],
@@ -417,4 +418,4 @@ class _Run:
         writer.writeheader()
         for k in sorted(self.history):
             writer.writerows(self.history[k])
-        write_beside(self.folder / "history.csv", text.getvalue().encode())
+        write_atomically(self.folder / "history.csv", text.getvalue().encode())

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from labeling.errors import ArtefactError, ConfigError, WorkspaceFull, WorkspaceReadOnly
-from models import checkpoints
 from models.checkpoints import load_foreign, load_tensors, save_tensors, write_json
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(3), "c": torch.rand(4).half()}
@@ -44,7 +43,7 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path, monkeypatch, number, 
     def refuse(handle):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(checkpoints.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(error, match=r"x\.json"):
         write_json(file, {"new": 2})
     assert json.loads(file.read_text()) == {"old": 1}

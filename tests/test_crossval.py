@@ -14,7 +14,6 @@ from tiny_training import CLASSES, tiny_collection, tiny_recipe
 
 from labeling.errors import ArtefactError, AudioError, ConfigError, WorkspaceFull
 from labeling.predictions import read_oof
-from models import checkpoints
 from models.config import load_recipe
 from models.crossval import Stopped, cross_validate
 
@@ -207,10 +206,10 @@ def test_a_full_disk_leaves_nothing_that_a_resume_would_trust(collection, straig
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr(checkpoints.os, "fsync", fsync)
-    with pytest.raises(WorkspaceFull, match="free some and resume"):
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(WorkspaceFull, match="free some and try again"):
         run(collection, tmp_path)
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.part"))
     run(collection, tmp_path)
     assert_same_oof(tmp_path, straight[0])
 
