@@ -148,7 +148,7 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     page.get_by_role("link", name="Retrain").click()
     queue_training(page, {"Epochs": "1", "Folds": "2"})
     expect(page.get_by_text("002-demo").first).to_be_visible()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop")).to_be_visible()
     expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=180_000)
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
