@@ -144,22 +144,6 @@ def is_silent(path: str, below_db: float = SILENT_DB) -> bool:
         return not any(np.nanmax(np.abs(block), initial=0.0, where=np.isfinite(block)) > bound for block in blocks)
 
 
-def wav_bytes(samples: NDArray[np.float32], sample_rate: int) -> bytes:
-    """A 16-bit WAV file of (n,) or (channels, n) samples. Peaks above full scale turn the whole down, never wrap."""
-    import soundfile
-
-    wave = np.nan_to_num(np.asarray(samples, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    if wave.ndim == 2:
-        wave = wave.T
-    peak = float(np.abs(wave).max(initial=0.0))
-    if peak > 1.0:
-        wave = wave / peak
-    buffer = io.BytesIO()
-    pcm = np.round(wave * 32767.0).astype("<i2")
-    soundfile.write(buffer, pcm, sample_rate, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
-
-
 def is_url(path: str) -> bool:
     """Whether a path is an fsspec URL (``s3://...``) and not a local file."""
     return "://" in path

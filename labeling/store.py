@@ -200,12 +200,6 @@ def clip_by_id(connection: Connection, clip_id: int) -> Clip | None:
     return _clip(row) if row else None
 
 
-def clip_by_filename(connection: Connection, filename: str) -> Clip | None:
-    """One clip by the name that its table gives it, or None."""
-    row = connection.execute(sa.select(db.clips).where(db.clips.c.filename == filename)).first()
-    return _clip(row) if row else None
-
-
 def clip_ids_by_filename(connection: Connection) -> dict[str, int]:
     """Every clip's name to its id."""
     return dict(db.fetch(connection, sa.select(db.clips.c.filename, db.clips.c.id)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -236,19 +235,6 @@ def test_remote_files_read_as_local_ones(tmp_path: Path) -> None:
     assert caught.value.status == "missing"
     with pytest.raises(AudioError, match="cannot be fetched"):
         audio.probe("nosuchprotocol://a.ogg")
-
-
-def test_wav_bytes_never_wrap(tmp_path: Path) -> None:
-    loud = np.array([0, 3.0, -3.0, 1.5, np.nan, np.inf], np.float32)
-    back, rate = soundfile.read(io.BytesIO(audio.wav_bytes(loud, 22_050)), dtype="float32")
-    assert rate == 22_050
-    np.testing.assert_allclose(back, [0, 1, -1, 0.5, 0, 0], atol=1e-4)
-    quiet = np.array([0.25, -0.25], np.float32)
-    kept, _ = soundfile.read(io.BytesIO(audio.wav_bytes(quiet, RATE)), dtype="float32")
-    np.testing.assert_allclose(kept, quiet, atol=1e-4)  # what fits is not made louder
-    two, _ = soundfile.read(io.BytesIO(audio.wav_bytes(np.zeros((2, 10), np.float32), RATE)))
-    assert two.shape == (10, 2)
-    assert len(audio.wav_bytes(np.zeros(0, np.float32), RATE)) == 44
 
 
 def test_many_threads_read_one_file(tmp_path: Path) -> None:
