@@ -23,15 +23,15 @@ from labeling.spectrogram import SpectrogramSettings, axis_edges, frequency_tick
 Action = Literal["decide", "add", "undo", "next", "previous"]
 ACTIONS: tuple[Action, ...] = ("decide", "add", "undo", "next", "previous")
 
-_HERE = Path(__file__).parent
+_FRONT = Path(__file__).parent / "front"
 # Joined into one module, in this order; each file holds one concept.
 _SCRIPTS = (
-    "player_picture.js",
-    "player_sound.js",
-    "player_keys.js",
-    "player_view.js",
-    "player_add.js",
-    "player_stage.js",
+    "picture.js",
+    "sound.js",
+    "keys.js",
+    "view.js",
+    "add.js",
+    "stage.js",
     "player.js",
 )
 _LONGEST_TEXT = 500
@@ -309,7 +309,7 @@ def clip_player(
 
 def read_script() -> str:
     """The player's JavaScript, its files joined into one module."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    return "\n".join((_FRONT / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
 
 _registered: Any = None
@@ -321,7 +321,7 @@ def _component() -> Any:
     if _registered is None:
         import streamlit as st
 
-        css = (_HERE / "player.css").read_text(encoding="utf-8")
+        css = (_FRONT / "player.css").read_text(encoding="utf-8")
         _registered = st.components.v2.component("earmark_player", css=css, js=read_script(), isolate_styles=True)
     return _registered
 
