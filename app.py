@@ -10,6 +10,7 @@ import sys
 import streamlit as st
 
 from pages.ui import session
+from pages.ui.api import api_routes
 from pages.ui.media import media_routes
 
 
@@ -25,4 +26,7 @@ def _workspace_from_arguments(arguments: list[str]) -> str | None:
 if chosen := _workspace_from_arguments(sys.argv):
     os.environ[session.WORKSPACE] = chosen
 
-app = st.App("pages/navigation.py", routes=session.routes(media_routes))
+session.warm_up()
+app = st.App(
+    "pages/navigation.py", routes=[*session.routes(media_routes), *api_routes(session.workspace, session.secret)]
+)

@@ -54,8 +54,6 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
             page.keyboard.press(key)
             page.wait_for_timeout(900)
         seen = re.sub(r"^.*\?", "/review?", page.url)
-        page.get_by_role("radio", name="History").or_(page.get_by_role("button", name="History")).first.click()
-        page.wait_for_timeout(1500)
         page.goto(server.url + "/retrain")
         page.get_by_role("combobox", name=re.compile("Recipe")).click()
         page.get_by_role("option", name=re.compile("^demo")).click()
@@ -71,6 +69,8 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         for name in ("overview", "queue", "runs", "versions"):
             picture(name, "/" if name == "overview" else f"/{name}")
         picture("review", seen)
+        picture("sweep", "/sweep")
+        picture("sweep-dark", "/sweep", "dark")
         picture("review-dark", seen, "dark")
         picture("review-narrow", seen, "light", 480)
 

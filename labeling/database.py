@@ -1,4 +1,4 @@
-"""Tables, engine and transactions: SQLite by default, PostgreSQL by URL.
+"""Engine and transactions: SQLite by default, PostgreSQL by URL. The tables of ``tables.py`` are known here too.
 
 Where the two differ, the difference is in this file: how a write begins, how the journal is locked, how a
 table refuses changes, and what their errors mean.
@@ -31,154 +31,10 @@ from labeling.errors import (
     WorkspaceReadOnly,
     WorkspaceTooNew,
 )
+from labeling.tables import *  # noqa: F403  (``db.clips`` and so on)
+from labeling.tables import decisions
 
 BUSY_TIMEOUT_S = 30.0
-
-metadata = sa.MetaData()
-
-imports = sa.Table(
-    "imports",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("format", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("audio_root", sa.Text, nullable=False),
-    sa.Column("options", sa.JSON, nullable=False),
-    sa.Column("table_name", sa.Text, nullable=False),
-    sa.Column("table_bytes", sa.LargeBinary, nullable=False),  # zlib: the export starts from what came in
-    sa.Column("report", sa.JSON, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-)
-
-classes = sa.Table(
-    "classes",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("code", sa.Text, nullable=False, unique=True),
-    sa.Column("name", sa.Text, nullable=False),
-)
-
-clips = sa.Table(
-    "clips",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("import_id", sa.ForeignKey("imports.id"), nullable=False),
-    sa.Column("row", sa.Integer, nullable=False),
-    sa.Column("filename", sa.Text, nullable=False, unique=True),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("group_name", sa.Text, nullable=False),
-    sa.Column("fold_name", sa.Text, nullable=False),
-    sa.Column("duration_s", sa.Float, nullable=False),
-    sa.Column("sample_rate", sa.Integer, nullable=False),
-    sa.Column("channels", sa.Integer, nullable=False),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    sa.Column("content_hash", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("rating", sa.Float),  # lifted out of the metadata: every queue filters by it
-    sa.Column("metadata", sa.JSON, nullable=False),
-)
-
-imported_labels = sa.Table(
-    "imported_labels",
-    metadata,
-    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
-    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("place", sa.Integer, nullable=False),  # order in which the row lists them
-)
-
-decisions = sa.Table(
-    "decisions",
-    metadata,
-    sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("event_id", sa.Text, nullable=False, unique=True),
-    sa.Column("batch_id", sa.Text, nullable=False),
-    sa.Column("reviewer", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
-    sa.Column("class_id", sa.ForeignKey("classes.id"), nullable=False),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("onset_s", sa.Float),
-    sa.Column("offset_s", sa.Float),
-    sa.Column("low_hz", sa.Float),
-    sa.Column("high_hz", sa.Float),
-    sa.Column("note", sa.Text, nullable=False),
-    sa.Column("run_id", sa.Text, nullable=False),
-    sa.Column("shown", sa.JSON, nullable=False),
-    sa.Column("seen_position", sa.Integer),
-    sa.Column("undoes", sa.Integer),
-    sa.CheckConstraint("verdict in ('present', 'absent', 'unsure', 'undo')", name="decisions_verdict"),
-    sa.CheckConstraint("(verdict = 'undo') = (undoes is not null)", name="decisions_undo"),
-    sa.Index("decisions_cell", "clip_id", "class_id"),
-    sa.Index("decisions_reviewer", "reviewer", "position"),
-    sqlite_autoincrement=True,
-)
-
-# what the journal makes of each decided cell at its end; derived, so that the queue need not fold
-cells = sa.Table(
-    "cells",
-    metadata,
-    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
-    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
-)
-
-label_versions = sa.Table(
-    "label_versions",
-    metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("import_id", sa.Integer, nullable=False),  # clips imported later are not in this version
-    sa.Column("content_hash", sa.Text, nullable=False),
-    sa.Column("note", sa.Text, nullable=False),
-    sa.Column("created_by", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-)
-
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("recipe", sa.Text, nullable=False),
-    sa.Column("label_version", sa.ForeignKey("label_versions.number"), nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("settings", sa.JSON, nullable=False),
-    sa.Column("folds", sa.Integer),
-    sa.Column("device", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("started_at", sa.Text, nullable=False),
-    sa.Column("ended_at", sa.Text, nullable=False),
-    sa.Column("heartbeat_at", sa.Text, nullable=False),
-    sa.Column("worker", sa.Text, nullable=False),
-    sa.Column("stop_requested", sa.Boolean, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("progress", sa.JSON, nullable=False),
-    sa.Column("metrics", sa.JSON, nullable=False),
-)
-
-workers = sa.Table(
-    "workers",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("device", sa.Text, nullable=False),
-    sa.Column("heartbeat_at", sa.Text, nullable=False),
-)
-
-# one row holds a whole ranking, as columns: a million suspects are written and read at once, and filtered in memory
-rankings = sa.Table(
-    "rankings",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("scorer", sa.Text, primary_key=True),
-    sa.Column("scored_at", sa.Text, nullable=False),
-    sa.Column("suspects", sa.Integer, nullable=False),
-    sa.Column("columns", sa.LargeBinary, nullable=False),
-)
-
-INSERT_ONLY = ("decisions", "label_versions", "imported_labels")
 
 
 def now() -> str:
@@ -271,6 +127,14 @@ def insert_one(connection: Connection, table: sa.Table, values: dict[str, Any]) 
     key = connection.execute(sa.insert(table).values(**values)).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def put_one(connection: Connection, table: sa.Table, key: dict[str, Any], values: dict[str, Any]) -> None:
+    """Set the one row that has this primary key, whether it was there or not."""
+    lock_table(connection, table)
+    here = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    if not connection.execute(sa.update(table).where(here).values(**values)).rowcount:
+        connection.execute(sa.insert(table).values(**key, **values))
 
 
 def lock_journal(connection: Connection) -> None:

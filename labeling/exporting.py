@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
@@ -121,8 +121,9 @@ def _corrections(connection: Connection, version: LabelVersion) -> tuple[dict[st
 def _strong_rows(connection: Connection, version: LabelVersion) -> list[tuple[object, ...]]:
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
     return [
-        (names[clip_id], one.onset_s, one.offset_s, one.low_hz, one.high_hz, state.class_code, state.reviewer)
+        (names[clip_id], *astuple(box.region), state.class_code, box.reviewer)
         for clip_id, states in versions.corrected_clips(connection, version.position)
         for state in states
-        for one in state.events
+        for box in state.boxes
+        if box.present
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,9 +18,13 @@ from sqlalchemy.engine import Connection
 from labeling import database as db
 from labeling import store
 from labeling.errors import DataError, StaleDecision
+from labeling.folding import fold_cell as fold_cell
+from labeling.folding import resolve as resolve
+from labeling.folding import undone as undone
 from labeling.records import VERDICTS, CellState, Decision, Region
 from labeling.workspace import Workspace
 
+READ_TOGETHER = 500  # entries
 CLIP_END_TOLERANCE_S = 0.05  # a drawn region may end a frame past the sound
 
 
@@ -31,17 +35,29 @@ def append(workspace: Workspace, decisions: Sequence[Decision]) -> list[Decision
     StaleDecision where a cell changed after ``seen_position``, DataError for an unknown clip, class or verdict;
     then nothing of the call is stored.
     """
-    for decision in decisions:
-        _check(decision)
     with workspace.write() as connection:
         db.lock_journal(connection)
-        ids = store.class_ids(connection)
-        end = position(connection)
-        stored = []
-        for decision in decisions:
-            known = _by_event_id(connection, decision.event_id)
-            stored.append(known or _append_one(connection, decision, ids, end))
-        return stored
+        return append_within(connection, decisions)
+
+
+def append_within(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:
+    """`append` inside a transaction that holds the journal (database.lock_journal)."""
+    for decision in decisions:
+        _check(decision)
+    end = position(connection)
+    known: dict[str, Decision] = {}
+    for first in range(0, len(decisions), READ_TOGETHER):
+        part = decisions[first : first + READ_TOGETHER]
+        known |= {one.event_id: one for one in by_event_ids(connection, [one.event_id for one in part])}
+        fresh: dict[str, Decision] = {}
+        for decision in part:
+            if decision.event_id not in known:
+                fresh.setdefault(decision.event_id, decision)
+        about = _read_about(connection, list(fresh.values()))
+        for decision in fresh.values():
+            known[decision.event_id] = _append_one(connection, decision, about, end)
+        _project(connection, about)
+    return [known[one.event_id] for one in decisions]
 
 
 def _check(decision: Decision) -> None:
@@ -55,35 +71,58 @@ def _check(decision: Decision) -> None:
         raise DataError(f"unknown role {decision.role!r}; choose from primary, secondary")
 
 
-def _append_one(connection: Connection, decision: Decision, ids: Mapping[str, int], end: int) -> Decision:
+@dataclass(frozen=True)
+class _About:
+    """What is stored of the clips (id, filename, duration_s) and cells of some decisions.
+
+    ``said`` holds a cell's entries, oldest first.
+    """
+
+    clips: Mapping[int, Any]
+    class_ids: Mapping[str, int]
+    roles: Mapping[tuple[int, str], str]
+    said: Mapping[tuple[int, str], list[Decision]]
+
+
+def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About:
+    """Raises DataError for an unknown clip or class."""
+    clip_ids, codes = {one.clip_id for one in decisions}, {one.class_code for one in decisions}
+    labels, classes = db.imported_labels, db.classes
+    ids = dict(db.fetch(connection, sa.select(classes.c.code, classes.c.id).where(classes.c.code.in_(codes))))
+    for code in sorted(codes - set(ids)):
+        store.class_id(connection, code)  # raises, and names the nearest
+    known = sa.select(db.clips.c.id, db.clips.c.filename, db.clips.c.duration_s).where(db.clips.c.id.in_(clip_ids))
+    clips = {row.id: row for row in db.fetch(connection, known)}
+    for clip_id in sorted(clip_ids - set(clips)):
+        raise DataError(f"no clip {clip_id} in this workspace; it may be from another one")
+    listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
+    rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(clip_ids), classes.c.code.in_(codes)))
+    said: dict[tuple[int, str], list[Decision]] = {(one.clip_id, one.class_code): [] for one in decisions}
+    here = db.decisions.c.clip_id.in_(clip_ids) & db.decisions.c.class_id.in_(ids.values())
+    for one in decisions_where(connection, here):
+        said.setdefault((one.clip_id, one.class_code), []).append(one)
+    return _About(clips, ids, {(clip_id, code): role for clip_id, code, role in rows}, said)
+
+
+def _append_one(connection: Connection, decision: Decision, about: _About, end: int) -> Decision:
     """Store one; ``end`` is where the journal ended before this call, whose own entries make nothing stale."""
-    if decision.class_code not in ids:
-        store.class_id(connection, decision.class_code)
-    class_id = ids[decision.class_code]
-    clip = store.clip_by_id(connection, decision.clip_id)
-    if clip is None:
-        raise DataError(f"no clip {decision.clip_id} in this workspace; it may be from another one")
-    region = decision.region
+    cell = (decision.clip_id, decision.class_code)
+    clip, region, said = about.clips[decision.clip_id], decision.region, about.said[cell]
     if region and clip.duration_s and region.offset_s > clip.duration_s + CLIP_END_TOLERANCE_S:
         raise DataError(
             f"region ends at {region.offset_s:.2f} s, after the end of {clip.filename} ({clip.duration_s:.2f} s)"
         )
-    if decision.undoes is not None:
-        _check_undo(connection, decision)
-    before = cell_state(connection, decision.clip_id, decision.class_code, end)
-    if decision.seen_position is not None and before.position > decision.seen_position:
-        raise StaleDecision(
-            f"{decision.class_code} in {clip.filename} was set to {before.verdict or 'undecided'} by "
-            f"{before.reviewer} in the meantime; look again",
-            before,
-        )
+    if decision.undoes is not None and decision.undoes not in {one.position for one in said}:
+        _refuse_undo(connection, decision)
+    before = fold_cell(*cell, about.roles.get(cell, ""), [one for one in said if one.position <= end])
+    refuse_stale(before, decision.seen_position, clip.filename)
     values: dict[str, Any] = {
         "event_id": decision.event_id,
         "batch_id": decision.batch_id,
         "reviewer": decision.reviewer.strip(),
         "created_at": db.now(),
         "clip_id": decision.clip_id,
-        "class_id": class_id,
+        "class_id": about.class_ids[decision.class_code],
         "verdict": "undo" if decision.undoes is not None else decision.verdict,
         "role": decision.role,
         "onset_s": region.onset_s if region else None,
@@ -97,58 +136,74 @@ def _append_one(connection: Connection, decision: Decision, ids: Mapping[str, in
         "undoes": decision.undoes,
     }
     position = db.insert_one(connection, db.decisions, values)
-    _project(connection, cell_state(connection, decision.clip_id, decision.class_code), class_id)
-    return replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
+    stored = replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
+    said.append(stored)
+    return stored
 
 
-def _check_undo(connection: Connection, decision: Decision) -> None:
+def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> None:
+    """Raise StaleDecision where a cell changed after the reviewer's screen was drawn (None: whatever it is now)."""
+    if seen_position is not None and state.position > seen_position:
+        raise StaleDecision(
+            f"{state.class_code} in {filename} was set to {state.verdict or 'undecided'} by {state.reviewer} in the "
+            "meantime; look again",
+            state,
+        )
+
+
+def _refuse_undo(connection: Connection, decision: Decision) -> None:
+    """Say why an entry cannot be taken back that is not among those of its cell."""
     found = decisions_where(connection, db.decisions.c.position == decision.undoes)
     if not found:
         raise DataError(f"no decision {decision.undoes} in the journal; nothing was undone")
-    if (found[0].clip_id, found[0].class_code) != (decision.clip_id, decision.class_code):
-        raise DataError(
-            f"decision {decision.undoes} is on {found[0].class_code} in clip {found[0].clip_id}, not on "
-            f"{decision.class_code} in clip {decision.clip_id}; undo it there"
-        )
-
-
-def _project(connection: Connection, state: CellState, class_id: int) -> None:
-    """Keep ``cells`` equal to the fold at the journal's end."""
-    here = (db.cells.c.clip_id == state.clip_id) & (db.cells.c.class_id == class_id)
-    connection.execute(sa.delete(db.cells).where(here))
-    if state.verdict:
-        connection.execute(
-            sa.insert(db.cells).values(
-                clip_id=state.clip_id, class_id=class_id, verdict=state.verdict, position=state.position
-            )
-        )
-
-
-def undo(
-    workspace: Workspace, position: int, reviewer: str, event_id: str, seen_position: int | None = None
-) -> Decision:
-    """Take back the entry at ``position`` by a new entry; raises DataError where there is none."""
-    with workspace.read() as connection:
-        found = decisions_where(connection, db.decisions.c.position == position)
-    if not found:
-        raise DataError(f"no decision {position} in the journal; nothing was undone")
-    return append(workspace, [_undo_of(found[0], reviewer, event_id, seen_position)])[0]
-
-
-def undo_all(workspace: Workspace, decisions: Iterable[Decision], reviewer: str, batch_id: str) -> list[Decision]:
-    """Take back many entries as one batch, newest first. Entry ids follow from ``batch_id``: a retry adds nothing."""
-    newest_first = sorted(decisions, key=lambda one: -one.position)
-    space = uuid.uuid5(uuid.NAMESPACE_OID, batch_id)
-    return append(
-        workspace,
-        [
-            replace(_undo_of(one, reviewer, str(uuid.uuid5(space, str(one.position))), None), batch_id=batch_id)
-            for one in newest_first
-        ],
+    raise DataError(
+        f"decision {decision.undoes} is on {found[0].class_code} in clip {found[0].clip_id}, not on "
+        f"{decision.class_code} in clip {decision.clip_id}; undo it there"
     )
 
 
-def _undo_of(decision: Decision, reviewer: str, event_id: str, seen_position: int | None) -> Decision:
+def _project(connection: Connection, about: _About) -> None:
+    """Keep ``cells`` equal to the fold at the journal's end."""
+    states = {
+        (clip_id, about.class_ids[code]): fold_cell(clip_id, code, about.roles.get((clip_id, code), ""), said)
+        for (clip_id, code), said in about.said.items()
+    }
+    here = (db.cells.c.clip_id == sa.bindparam("clip")) & (db.cells.c.class_id == sa.bindparam("class"))
+    keys = [{"clip": clip_id, "class": class_id} for clip_id, class_id in states]
+    rows = [
+        {"clip_id": clip_id, "class_id": class_id, "verdict": state.verdict, "position": state.position}
+        for (clip_id, class_id), state in states.items()
+        if state.verdict
+    ]
+    if keys:
+        connection.execute(sa.delete(db.cells).where(here), keys)
+    if rows:
+        connection.execute(sa.insert(db.cells), rows)
+
+
+def undo_all(workspace: Workspace, decisions: Iterable[Decision], reviewer: str, batch_id: str) -> list[Decision]:
+    """Take back many entries as one batch, newest first; those that are gone by now are passed over.
+
+    Entry ids follow from ``batch_id``: a retry adds nothing. Raises DataError where all of them are gone.
+    """
+    newest_first = sorted(decisions, key=lambda one: -one.position)
+    space = uuid.uuid5(uuid.NAMESPACE_OID, batch_id)
+    batch = [
+        replace(undo_of(one, reviewer, str(uuid.uuid5(space, str(one.position))), None), batch_id=batch_id)
+        for one in newest_first
+    ]
+    with workspace.write() as connection:
+        db.lock_journal(connection)
+        gone = all_undone(connection, newest_first[-1].position) if newest_first else set()
+        gone -= {one.position for one in undone_by(connection, batch_id)}
+        batch = [one for one in batch if one.undoes not in gone]
+        if newest_first and not batch:
+            raise DataError(f"decision {newest_first[0].position} was taken back already; nothing was undone")
+        return append_within(connection, batch)
+
+
+def undo_of(decision: Decision, reviewer: str, event_id: str, seen_position: int | None) -> Decision:
+    """The entry that would take ``decision`` back."""
     return Decision(
         event_id=event_id,
         reviewer=reviewer,
@@ -163,18 +218,47 @@ def _undo_of(decision: Decision, reviewer: str, event_id: str, seen_position: in
 def last_undoable(connection: Connection, reviewer: str) -> list[Decision]:
     """What `undo` would take back for this reviewer: their newest standing entry, with the rest of its batch.
 
-    Undo entries themselves are passed over, so that pressing undo again goes further back.
+    Entries that only undo are passed over, so that pressing undo again goes further back. A change of a box counts
+    as a decision (boxes.change_box): its batch bears the name of its own event.
     """
-    gone = undone(decisions_where(connection, db.decisions.c.undoes.is_not(None)))
-    mine = (db.decisions.c.reviewer == reviewer.strip()) & db.decisions.c.undoes.is_(None)
-    query = sa.select(db.decisions.c.position, db.decisions.c.batch_id).where(mine)
-    for row in connection.execute(query.order_by(db.decisions.c.position.desc())):
-        if row.position not in gone:
-            same = db.decisions.c.position == row.position
-            if row.batch_id:
-                same = (db.decisions.c.batch_id == row.batch_id) & db.decisions.c.undoes.is_(None)
-            return [one for one in decisions_where(connection, same) if one.position not in gone]
+    table = db.decisions
+    mine = (table.c.reviewer == reviewer.strip()) & (table.c.undoes.is_(None) | (table.c.batch_id == table.c.event_id))
+    query = sa.select(table.c.position).where(mine).order_by(table.c.position.desc()).limit(READ_TOGETHER)
+    part: list[int] = list(connection.scalars(query))
+    while part:
+        gone = all_undone(connection, part[-1])
+        standing = next((one for one in part if one not in gone), None)
+        if standing is not None:
+            return batch_of(connection, standing, reviewer)
+        part = list(connection.scalars(query.where(table.c.position < part[-1])))
     return []
+
+
+def batch_of(connection: Connection, position: int, reviewer: str) -> list[Decision]:
+    """This reviewer's entry at ``position`` with the rest of its batch, those that stand, oldest first.
+
+    Raises DataError where there is none, it belongs to another reviewer, or it was taken back already.
+    """
+    table = db.decisions
+    found = decisions_where(connection, table.c.position == position)
+    if not found:
+        raise DataError(f"no decision {position} in the journal; nothing was undone")
+    if found[0].reviewer != reviewer.strip():
+        raise DataError(f"decision {position} belongs to {found[0].reviewer!r}; only they can take it back")
+    if found[0].batch_id:
+        mine = table.c.reviewer == found[0].reviewer
+        found = decisions_where(connection, mine, table.c.batch_id == found[0].batch_id)
+    gone = all_undone(connection, found[0].position)
+    if position in gone:
+        raise DataError(f"decision {position} was taken back already; nothing was undone")
+    return [one for one in found if one.position not in gone]
+
+
+def undone_by(connection: Connection, batch_id: str) -> list[Decision]:
+    """The entries that the undo of this name took back, oldest first; none where there was no such undo."""
+    table = db.decisions
+    taken = sa.select(table.c.undoes).where(table.c.batch_id == batch_id, table.c.undoes.is_not(None))
+    return decisions_where(connection, table.c.position.in_(taken))
 
 
 def has_decided(connection: Connection, reviewer: str) -> bool:
@@ -188,59 +272,11 @@ def position(connection: Connection) -> int:
     return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(db.decisions.c.position), 0))) or 0
 
 
-def undone(decisions: Iterable[Decision]) -> set[int]:
-    """Positions that do not count, because an undo that itself counts takes them back."""
-    gone: set[int] = set()
-    for one in sorted(decisions, key=lambda one: -one.position):
-        if one.undoes is not None and one.position not in gone:
-            gone.add(one.undoes)
-    return gone
-
-
-def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequence[Decision]) -> CellState:
-    """The state of one cell: its imported label, then its decisions in order.
-
-    A decision without a region sets the verdict, and absent or unsure clears the regions before it. A region
-    marked present makes the class present in the clip; a region marked absent says so of that stretch alone.
-    """
-    listed = imported_role != ""
-    role, verdict, reviewer = imported_role, "", ""
-    events: list[Region] = []
-    quiet: list[Region] = []
-    gone = undone(decisions)
-    for one in sorted(decisions, key=lambda one: one.position):
-        if one.undoes is not None or one.position in gone:
-            continue
-        if one.region is None:
-            verdict = one.verdict
-            if verdict != "present":
-                events, quiet = [], []
-        elif one.verdict == "present":
-            events.append(one.region)
-            verdict = "present"
-        elif one.verdict == "absent":
-            quiet.append(one.region)
-            continue
-        else:
-            continue
-        reviewer = one.reviewer
-        if verdict == "present":
-            role = one.role or role or "secondary"
-    last = max((one.position for one in decisions), default=0)
-    newest = max(decisions, key=lambda one: one.position, default=None)
-    return CellState(
-        clip_id=clip_id,
-        class_code=class_code,
-        imported_role=imported_role,
-        present=verdict == "present" or (not verdict and listed),
-        unsure=verdict == "unsure",
-        role=role,
-        verdict=verdict,
-        events=tuple(events),
-        quiet=tuple(quiet),
-        position=last,
-        reviewer=reviewer or (newest.reviewer if newest else ""),
-    )
+def all_undone(connection: Connection, since: int = 0) -> set[int]:
+    """Positions of all entries that do not count, of those from position ``since`` on."""
+    table = db.decisions
+    undos = sa.select(table.c.position, table.c.undoes).where(table.c.undoes.is_not(None), table.c.position >= since)
+    return undone(connection.execute(undos))  # what takes an entry back comes after it
 
 
 def cell_state(connection: Connection, clip_id: int, class_code: str, position: int | None = None) -> CellState:
@@ -280,28 +316,6 @@ def clip_history(connection: Connection, clip_id: int) -> list[Decision]:
     return decisions_where(connection, db.decisions.c.clip_id == clip_id)
 
 
-def resolve(states: Sequence[CellState]) -> tuple[str, tuple[str, ...]]:
-    """A clip's primary class ("" for none) and all its labels, primary first.
-
-    A cell that is unsure stays as it was imported. Where the primary was found absent, the class that a reviewer
-    named primary takes its place; else the first class that a reviewer added; else the first one still listed.
-    """
-    stays = [one for one in states if one.present or (one.unsure and one.listed)]
-    named = [one for one in stays if one.role == "primary"]
-    named.sort(key=lambda one: -one.position if one.verdict else 0)
-    added = sorted((one for one in stays if not one.listed), key=lambda one: one.position)
-    had_primary = any(one.role == "primary" for one in states)
-    primary = ""
-    if named:
-        primary = named[0].class_code
-    elif had_primary and (added or stays):
-        primary = (added or stays)[0].class_code
-    codes = [one.class_code for one in stays]
-    if primary:
-        codes = [primary] + [code for code in codes if code != primary]
-    return primary, tuple(codes)
-
-
 def decisions_where(connection: Connection, *where: Any, limit: int | None = None) -> list[Decision]:
     """Decisions that meet the conditions, oldest first; with ``limit``, the newest so many."""
     query = sa.select(db.decisions, db.classes.c.code).join(db.classes, db.classes.c.id == db.decisions.c.class_id)
@@ -309,9 +323,9 @@ def decisions_where(connection: Connection, *where: Any, limit: int | None = Non
     return [_decision(row) for row in reversed(connection.execute(query).all())]
 
 
-def _by_event_id(connection: Connection, event_id: str) -> Decision | None:
-    found = decisions_where(connection, db.decisions.c.event_id == event_id)
-    return found[0] if found else None
+def by_event_ids(connection: Connection, event_ids: Sequence[str]) -> list[Decision]:
+    """The entries that are stored under these event ids, oldest first."""
+    return decisions_where(connection, db.decisions.c.event_id.in_(event_ids))
 
 
 def _decision(row: Any) -> Decision:

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from labeling import database as db
-from labeling import journal, runs, store, suspects, versions
+from labeling import journal, marks, progress, runs, second_looks, store, suspects, versions
 from labeling.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ReviewerFacts:
+    """A reviewer's day, what their second looks say, and how many clips are flagged for an expert, by anybody."""
+
+    today: progress.Progress
+    looks: second_looks.Findings
+    flagged: int
+
+
+def of_reviewer(workspace: Workspace, reviewer: str, utc_offset_min: int) -> ReviewerFacts:
+    """What the overview shows a reviewer whose clock is so many minutes east of UTC."""
+    with workspace.read() as connection:
+        return ReviewerFacts(
+            today=progress.today(connection, reviewer, utc_offset_min=utc_offset_min),
+            looks=second_looks.findings(connection, reviewer),
+            flagged=len(marks.standing(connection, ["flag"], reviewer)),
+        )
 
 
 def overview(workspace: Workspace) -> dict[str, Any]:

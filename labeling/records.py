@@ -110,12 +110,25 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A region of a cell that stands: the class is heard in it, or (``present`` false) is not.
+
+    ``position`` is the journal entry that drew it, and the box's identity: to move a box is to undo that entry and
+    draw another. ``reviewer`` drew it.
+    """
+
+    position: int
+    region: Region
+    reviewer: str
+    present: bool = True
+
+
+@dataclass(frozen=True)
 class CellState:
     """One cell after the fold: what it was as imported, and what the decisions make of it.
 
     ``verdict`` is "" while nobody has decided. Roles are ``primary``, ``secondary`` or "" (unlisted): as imported,
-    and as it is now.
-    ``events`` are the regions where the class was marked present, ``quiet`` where it was marked absent.
+    and as it is now. ``boxes`` are the regions that stand, oldest first.
     """
 
     clip_id: int
@@ -125,10 +138,19 @@ class CellState:
     unsure: bool
     role: str
     verdict: str = ""
-    events: tuple[Region, ...] = ()
-    quiet: tuple[Region, ...] = ()
+    boxes: tuple[Box, ...] = ()
     position: int = 0
     reviewer: str = ""
+
+    @property
+    def events(self) -> tuple[Region, ...]:
+        """Where the class was marked present."""
+        return tuple(box.region for box in self.boxes if box.present)
+
+    @property
+    def quiet(self) -> tuple[Region, ...]:
+        """Where it was marked absent."""
+        return tuple(box.region for box in self.boxes if not box.present)
 
     @property
     def listed(self) -> bool:

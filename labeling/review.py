@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
 
-from labeling import journal, store, suspects
-from labeling.errors import ArtefactError
-from labeling.predictions import Oof, read_oof
+from labeling import companions, curves, journal, store, suspects
+from labeling import database as db
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.workspace import Workspace
 
 MOST_SUSPECTS = 12  # lanes beyond this many doubts of one clip are noise; the class list holds the rest
-CANDIDATES = 20
+MOST_OFFERS = 20
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Lowest and highest framewise over all runs that predicted the clip, (S,) at the native steps of the shown run."""
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,8 @@ class CellView:
     """One class of a clip: its label now, the doubt if there is one, and what the model heard, (T,) framewise.
 
     ``role`` is primary, secondary or "" (not among the labels now); ``partner`` the name of a swap's other class.
+    ``compare`` is the second run's framewise (T2,) on ``ClipView.compare_grid``, empty where that run does not know
+    the class. A frame above ``threshold`` counts as heard. ``spread`` is None where no other run predicted the clip.
     """
 
     class_code: str
@@ -33,20 +45,27 @@ class CellView:
     suspect: Suspect | None
     clipwise: float | None
     framewise: NDArray[np.float32]
+    compare: NDArray[np.float32]
+    spread: Spread | None
+    threshold: float | None
 
 
 @dataclass(frozen=True)
 class ClipView:
     """One clip as the review page shows it. ``position`` is the journal's end when this was read.
 
-    ``cells`` are suspects, best first, then the other listed or decided classes. ``candidates`` are (code, clipwise)
-    of the likeliest classes that no cell shows. ``grid`` is None without predictions.
+    ``cells`` are suspects, best first, then the other listed or decided classes. ``offers`` are what to offer first
+    when the reviewer adds a class: (code, clipwise or None, why), by companions.offers. ``clipwise`` are the likeliest
+    classes of all, best first. ``grid`` is None without predictions, ``compare_grid`` without a second run that
+    predicted the clip; ``compare_run`` is "" then.
     """
 
     clip: Clip
     cells: tuple[CellView, ...]
     grid: FrameGrid | None
-    candidates: tuple[tuple[str, float], ...]
+    compare_grid: FrameGrid | None
+    compare_run: str
+    offers: tuple[tuple[str, float | None, str], ...]
     history: tuple[Decision, ...]
     clipwise: tuple[tuple[str, float], ...]
     position: int
@@ -56,18 +75,33 @@ class ClipView:
     n_classes: int
 
 
-@lru_cache(maxsize=4)
-def _oof(path: str, changed_ns: int) -> tuple[Oof, dict[int, int]]:
-    found = read_oof(path)
-    return found, {clip_id: row for row, clip_id in enumerate(found.clip_ids.tolist())}
+_names: dict[str, tuple[object, dict[str, str]]] = {}
+
+
+def class_names(connection: Connection) -> dict[str, str]:
+    """Class code to name. Classes are only ever added, so that these are read once until the next is."""
+    query = sa.select(sa.func.max(db.classes.c.id), sa.select(sa.func.max(db.imports.c.created_at)).scalar_subquery())
+    state = tuple(connection.execute(query).one())
+    url = connection.engine.url.render_as_string(hide_password=False)
+    if url not in _names or _names[url][0] != state:
+        _names[url] = state, {one.code: one.name for one in store.all_classes(connection)}
+    return _names[url][1]
 
 
 def clip_view(
-    workspace: Workspace, clip_id: int, scored: tuple[str, str] | None, *, min_p_wrong: float, reviewer: str
+    workspace: Workspace,
+    clip_id: int,
+    scored: tuple[str, str] | None,
+    *,
+    min_p_wrong: float,
+    reviewer: str,
+    compare: str = "",
+    unseen: str = "",
 ) -> ClipView | None:
     """Read one clip; None where there is no such clip. ``scored`` is (run id, scorer), or None before any run.
 
-    A run whose predictions cannot be read is shown as if there were none.
+    ``compare`` names a second run, "" none. A run whose predictions cannot be read is shown as if there were none.
+    ``unseen`` is a class of which all is shown as if nobody had decided: what follows from a verdict gives it away.
     """
     with workspace.read() as connection:
         clip = store.clip_by_id(connection, clip_id)
@@ -75,28 +109,24 @@ def clip_view(
             return None
         position = journal.position(connection)
         states = {one.class_code: one for one in journal.clip_states(connection, clip_id)}
+        if unseen in states:
+            states[unseen] = journal.fold_cell(clip_id, unseen, states[unseen].imported_role, [])
         rows = suspects.of_clip(connection, *scored, clip_id) if scored else []
         history = journal.clip_history(connection, clip_id)
-        names = {one.code: one.name for one in store.all_classes(connection)}
+        names = class_names(connection)
         can_undo = journal.has_decided(connection, reviewer)
+        doubted = [row.suspect for row in rows if row.suspect.p_wrong >= min_p_wrong][:MOST_SUSPECTS]
+        by_code = {one.class_code: one for one in doubted}
+        codes = list(by_code) + [code for code in states if code not in by_code]
+        shown = curves.prediction(workspace, scored[0], clip_id) if scored else None
+        second = curves.prediction(workspace, compare, clip_id) if compare else None
+        between = curves.spread(workspace, connection, shown, clip_id, codes) if shown else None
+        least = curves.thresholds(workspace, connection, shown.run_id, position) if shown else {}
+        company = companions.gathered(connection, position)
     primary, labels = journal.resolve(list(states.values()))
-    doubted = [row.suspect for row in rows if row.suspect.p_wrong >= min_p_wrong][:MOST_SUSPECTS]
-    by_code = {one.class_code: one for one in doubted}
-    shown = list(by_code) + [code for code in states if code not in by_code]
-    oof, row = None, None
-    if scored:
-        try:
-            path = workspace.run_dir(scored[0]) / "oof.zarr"
-            oof, row_of = _oof(str(path), path.stat().st_mtime_ns)
-            row = row_of.get(clip_id)
-        except (ArtefactError, OSError):
-            oof = None
-    clipwise: dict[str, float] = {}
-    frames = np.zeros((0, 0), np.float32)
-    if oof is not None and row is not None:
-        clipwise = dict(zip(oof.classes, oof.clipwise[row].tolist(), strict=True))
-        frames = oof.frames(row)
-    column = {code: index for index, code in enumerate(oof.classes)} if oof is not None else {}
+    clipwise = shown.clipwise_by_code() if shown else {}
+    offers = companions.offers(company, clip_id, labels, clipwise, without=codes, count=MOST_OFFERS)
+    none = np.zeros(0, np.float32)
     cells = tuple(
         CellView(
             class_code=code,
@@ -106,21 +136,75 @@ def clip_view(
             state=states.get(code) or journal.fold_cell(clip_id, code, "", []),
             suspect=by_code.get(code),
             clipwise=clipwise.get(code),
-            framewise=frames[:, column[code]] if code in column and frames.size else np.zeros(0, np.float32),
+            framewise=shown.frames_of_class(code) if shown else none,
+            compare=second.frames_of_class(code) if second else none,
+            spread=Spread(between[0][:, place], between[1][:, place]) if between and code in clipwise else None,
+            threshold=least.get(code),
         )
-        for code in shown
+        for place, code in enumerate(codes)
     )
     ranked = sorted(clipwise.items(), key=lambda item: -item[1])
     return ClipView(
         clip=clip,
         cells=cells,
-        grid=oof.grid if oof is not None and row is not None else None,
-        candidates=tuple(item for item in ranked if item[0] not in shown)[:CANDIDATES],
+        grid=shown.grid if shown else None,
+        compare_grid=second.grid if second else None,
+        compare_run=second.run_id if second else "",
+        offers=tuple(offers),
         history=tuple(history),
-        clipwise=tuple(ranked[:CANDIDATES]),
+        clipwise=tuple(ranked[:MOST_OFFERS]),
         position=position,
         run_id=scored[0] if scored else "",
-        fold=int(oof.fold[row]) if oof is not None and row is not None else None,
+        fold=shown.fold if shown else None,
         can_undo=can_undo,
         n_classes=len(names),
     )
+
+
+def history_rows(view: ClipView) -> list[dict[str, Any]]:
+    """The decisions on a clip, newest first: who, when, what, and what was on screen.
+
+    Plain values for the browser. ``what`` and ``screen`` are phrases; ``standing`` is False for an entry that was
+    taken back.
+    """
+    gone = journal.undone(view.history)
+    drawn = {one.batch_id for one in view.history if one.region and one.batch_id == one.event_id}
+    names = {cell.class_code: cell.name for cell in view.cells}
+    return [
+        {
+            "position": one.position,
+            "created_at": one.created_at,
+            "reviewer": one.reviewer,
+            "class": one.class_code,
+            "name": names.get(one.class_code, one.class_code),
+            "what": _what(one, moved=one.batch_id in drawn),
+            "note": one.note,
+            "screen": _screen(one.shown),
+            "undoes": one.undoes,
+            "standing": one.position not in gone,
+        }
+        for one in reversed(view.history)
+    ]
+
+
+def _what(one: Decision, *, moved: bool) -> str:
+    if one.undoes is not None:
+        if moved:
+            return f"box {one.undoes} moved"
+        return f"box {one.undoes} taken away" if one.batch_id == one.event_id else f"undo of {one.undoes}"
+    return f"box marked {one.verdict}" if one.region else one.verdict
+
+
+def _screen(shown: Mapping[str, Any]) -> str:
+    """What the reviewer had before them, in a phrase; "" where nothing was kept."""
+    phrases = []
+    blind = shown.get("blind")  # the suspect is kept, and was not on the screen
+    if blind:
+        phrases.append("asked blind")
+    if shown.get("second_look"):
+        phrases.append(f"second look at {shown['second_look']}")
+    if shown.get("kind") and not blind:
+        phrases.append(f"suspect: {shown['kind']}")
+    if isinstance(shown.get("p_wrong"), int | float) and not blind:
+        phrases.append(f"{shown['p_wrong']:.2f} likely wrong")
+    return ", ".join(phrases)

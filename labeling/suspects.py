@@ -2,15 +2,11 @@
 
 A ranking is stored whole, as columns, and kept in memory once read: a filter and a sort are a few passes over
 arrays, so that a page of a million suspects takes no longer under one filter than under another. What changes
-while people work, the decided cells, is asked of the database each time.
+while people work, the decided cells and the marks, is asked of the database each time.
 """
 
 from __future__ import annotations
 
-import io
-import threading
-import zipfile
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,59 +17,21 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import runs, store, versions
+from labeling import marks, runs, store, versions
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions import read_oof
+from labeling.queue_filter import ORDERS as ORDERS
+from labeling.queue_filter import RULE_P, clip_conditions
+from labeling.queue_filter import STATUSES as STATUSES
+from labeling.queue_filter import WORTH_HEARING as WORTH_HEARING
+from labeling.queue_filter import QueueFilter as QueueFilter
 from labeling.records import KINDS, Suspect
-from labeling.registry import unknown_name
+from labeling.stored_ranking import COLUMNS, FLOATS, SECONDS, Ranking, cell_keys, read_ranking, store_ranking
 from labeling.workspace import Workspace
 
 DEFAULT_SCORER = "earmark"
 WORKLIST_ROWS = 6_000
-RULE_P = 0.9
-KEPT_RANKINGS = 3  # about 60 MB a million suspects
 MANY_CLIPS = 1_000
-WORTH_HEARING = 0.3  # p_wrong from which a cell is counted as a suspect and shown unless the filter says otherwise
-
-#: name -> what it says on the screen
-ORDERS: Mapping[str, str] = {
-    "rank": "Most suspect first",
-    "class": "Class by class",
-    "filename": "File name",
-    "clipwise": "Highest clipwise first",
-    "framewise": "Highest frame first",
-    "rating": "Best rated first",
-}
-STATUSES: Mapping[str, str] = {"open": "To do", "decided": "Decided", "all": "All"}
-
-
-@dataclass(frozen=True)
-class QueueFilter:
-    """What a queue shows. Empty tuples and None mean: any.
-
-    ``missing_rule`` keeps what the 6th place of the Cornell Birdcall challenge added by rule: clips without
-    secondary labels, an unlisted class, a frame above 0.9. ``metadata`` pairs are (column, value).
-    """
-
-    kinds: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    folds: tuple[int, ...] = ()
-    status: str = "open"
-    min_p_wrong: float = 0.0
-    min_rating: float | None = None
-    metadata: tuple[tuple[str, str], ...] = ()
-    search: str = ""
-    missing_rule: bool = False
-    order: str = "rank"
-
-    def __post_init__(self) -> None:
-        for kind in self.kinds:
-            if kind not in KINDS:
-                raise DataError(unknown_name("kind", kind, list(KINDS)))
-        if self.status not in STATUSES:
-            raise DataError(unknown_name("status", self.status, list(STATUSES)))
-        if self.order not in ORDERS:
-            raise DataError(unknown_name("order", self.order, list(ORDERS)))
 
 
 @dataclass(frozen=True)
@@ -88,39 +46,32 @@ class QueueRow:
 
 
 @dataclass(frozen=True)
-class _Ranking:
-    """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it."""
+class ClassProgress:
+    """Suspects of one class: to do, in all and by kind, and decided."""
 
-    clip_id: NDArray[np.int64]
-    class_id: NDArray[np.int64]
-    partner_id: NDArray[np.int64]
-    kind: NDArray[np.uint8]
-    label_quality: NDArray[np.float32]
-    p_wrong: NDArray[np.float32]
-    clipwise: NDArray[np.float32]
-    framewise_max: NDArray[np.float32]
-    onset_s: NDArray[np.float64]
-    offset_s: NDArray[np.float64]
-    fold: NDArray[np.int32]
-    sorted_cells: NDArray[np.int64]
-    sorted_index: NDArray[np.int32]
-
-    def place(self, cells: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-        """Where (clip id, class id) cells stand in the ranking; those that are not in it are left out."""
-        if not cells or not len(self.sorted_cells):
-            return np.zeros(0, np.int64)
-        clip_ids, class_ids = zip(*cells, strict=True)
-        keys = _cell_keys(np.array(clip_ids, np.int64), np.array(class_ids, np.int64))
-        found = np.minimum(np.searchsorted(self.sorted_cells, keys), len(self.sorted_cells) - 1)
-        there = found[self.sorted_cells[found] == keys]
-        return np.asarray(self.sorted_index[there], np.int64)
+    code: str
+    name: str
+    to_do: int
+    decided: int
+    by_kind: Mapping[str, int]
 
 
-_FLOATS = ("label_quality", "p_wrong", "clipwise", "framewise_max")
-_SECONDS = ("onset_s", "offset_s")
-_COLUMNS = ("clip_id", "class_id", "partner_id", "kind", *_FLOATS, *_SECONDS, "fold")
-_loaded: OrderedDict[tuple[str, str, str, str], _Ranking] = OrderedDict()
-_loading = threading.Lock()
+@dataclass(frozen=True)
+class QueuePage:
+    """One screen of the queue: the rows of one page, and how many suspects the filter leaves, in how many clips.
+
+    ``skipped`` are those that it leaves out of the to-do list, as the reviewer skipped their clips. ``by_class`` is as
+    `progress_by_class` gives it.
+    """
+
+    rows: Sequence[QueueRow]
+    number: int
+    pages: int
+    total: int
+    clips: int
+    skipped: int
+    by_kind: Mapping[str, int]
+    by_class: Sequence[ClassProgress]
 
 
 def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEFAULT_SCORER) -> tuple[str, int]:
@@ -150,64 +101,11 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
         "kind": np.array([KINDS.index(kind) for kind in ranked.kind.tolist()], np.uint8),
         "fold": ranked.fold.astype(np.int32),
     }
-    columns |= {name: getattr(ranked, name).astype(np.float32) for name in _FLOATS}
-    columns |= {name: getattr(ranked, name).astype(np.float64) for name in _SECONDS}
+    columns |= {name: getattr(ranked, name).astype(np.float32) for name in FLOATS}
+    columns |= {name: getattr(ranked, name).astype(np.float64) for name in SECONDS}
     with workspace.write() as connection:
         store_ranking(connection, run.id, scorer, columns)
     return run.id, len(ranked.clip_id)
-
-
-def store_ranking(connection: Connection, run_id: str, scorer: str, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before."""
-    packed = io.BytesIO()
-    order = np.argsort(_cell_keys(columns["clip_id"], columns["class_id"]), kind="stable").astype(np.int32)
-    np.savez(packed, allow_pickle=False, sorted_index=order, **{name: columns[name] for name in _COLUMNS})
-    here = (db.rankings.c.run_id == run_id) & (db.rankings.c.scorer == scorer)
-    connection.execute(sa.delete(db.rankings).where(here))
-    connection.execute(
-        sa.insert(db.rankings).values(
-            run_id=run_id,
-            scorer=scorer,
-            scored_at=db.now(),
-            suspects=len(columns["clip_id"]),
-            columns=packed.getvalue(),
-        )
-    )
-
-
-def _ranking(connection: Connection, run_id: str, scorer: str) -> _Ranking:
-    """The stored ranking, read once a process; an empty one where the run was not scored."""
-    table = db.rankings
-    here = (table.c.run_id == run_id) & (table.c.scorer == scorer)
-    scored_at = connection.scalar(sa.select(table.c.scored_at).where(here))
-    key = (connection.engine.url.render_as_string(hide_password=False), run_id, scorer, scored_at or "")
-    with _loading:
-        if key not in _loaded:
-            packed = connection.scalar(sa.select(table.c.columns).where(here)) if scored_at else None
-            _loaded[key] = _unpack(packed, run_id)
-            while len(_loaded) > KEPT_RANKINGS:
-                _loaded.popitem(last=False)
-        _loaded.move_to_end(key)
-        return _loaded[key]
-
-
-def _unpack(packed: bytes | None, run_id: str) -> _Ranking:
-    if packed is None:
-        columns: dict[str, Any] = {name: np.zeros(0, np.int64) for name in (*_COLUMNS, "sorted_index")}
-    else:
-        try:
-            with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-                columns = {name: file[name] for name in (*_COLUMNS, "sorted_index")}
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as problem:
-            raise ArtefactError(
-                f"the suspects of run {run_id} cannot be read ({problem}); score it again: `python -m labeling score`"
-            ) from problem
-    keys = _cell_keys(columns["clip_id"], columns["class_id"])
-    return _Ranking(**columns, sorted_cells=keys[columns["sorted_index"]])
-
-
-def _cell_keys(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    return (clip_ids << 24) | class_ids  # class ids count up from 1
 
 
 def scored(connection: Connection) -> list[tuple[str, str, int]]:
@@ -237,90 +135,168 @@ def queue(
     offset: int = 0,
 ) -> list[QueueRow]:
     """One page of the queue."""
-    ranking = _ranking(connection, run_id, scorer)
+    ranking = read_ranking(connection, run_id, scorer)
     end = None if limit is None else offset + limit
-    index = _sorted(connection, ranking, _filtered(connection, ranking, wanted), wanted.order, end)
+    index = _sorted(connection, ranking, _kept(connection, ranking, wanted).index(), wanted.order, end)
     return _rows(connection, run_id, ranking, index[offset:])
+
+
+def page(
+    connection: Connection, run_id: str, scorer: str, wanted: QueueFilter, *, number: int = 1, size: int = 100
+) -> QueuePage:
+    """One screen of the queue, page ``number`` from 1 (the last one where there are fewer)."""
+    ranking = read_ranking(connection, run_id, scorer)
+    kept = _kept(connection, ranking, wanted)
+    index = kept.index()
+    pages = max(1, -(-len(index) // size))
+    number = min(max(1, number), pages)
+    shown = _sorted(connection, ranking, index, wanted.order, number * size)[(number - 1) * size :]
+    return QueuePage(
+        rows=_rows(connection, run_id, ranking, shown),
+        number=number,
+        pages=pages,
+        total=len(index),
+        clips=int(np.count_nonzero(np.bincount(ranking.clip_id[index]))),
+        skipped=int(np.count_nonzero(kept.asked & kept.in_class & kept.skipped & ~kept.decided))
+        if wanted.status == "open"
+        else 0,
+        by_kind=_by_kind(ranking, index),
+        by_class=_progress(connection, ranking, kept),
+    )
 
 
 def count(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> dict[str, int]:
     """How many suspects of each kind the filter leaves."""
-    ranking = _ranking(connection, run_id, scorer)
-    counts = np.bincount(ranking.kind[_filtered(connection, ranking, wanted)].astype(np.int64), minlength=len(KINDS))
-    return {kind: int(number) for kind, number in zip(KINDS, counts, strict=True) if number}
+    ranking = read_ranking(connection, run_id, scorer)
+    return _by_kind(ranking, _kept(connection, ranking, wanted).index())
+
+
+def _by_kind(ranking: Ranking, index: NDArray[np.int64]) -> dict[str, int]:
+    counts = np.bincount(ranking.kind[index], minlength=len(KINDS)).tolist()
+    return {kind: number for kind, number in zip(KINDS, counts, strict=True) if number}
 
 
 def count_by_class(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> dict[str, dict[str, int]]:
     """How many suspects of each kind the filter leaves in each class, by class name; most first."""
-    ranking = _ranking(connection, run_id, scorer)
-    index = _filtered(connection, ranking, wanted)
+    ranking = read_ranking(connection, run_id, scorer)
+    index = _kept(connection, ranking, wanted).index()
     cells, counts = np.unique(np.stack([ranking.class_id[index], ranking.kind[index]]), axis=1, return_counts=True)
     names = {one.id: one.name for one in store.all_classes(connection)}
     found: dict[str, dict[str, int]] = {}
     for class_id, kind, number in zip(*cells.tolist(), counts.tolist(), strict=True):
-        found.setdefault(names[class_id], {})[KINDS[kind]] = number
+        kinds = found.setdefault(names[class_id], {})  # two classes may bear one name
+        kinds[KINDS[kind]] = kinds.get(KINDS[kind], 0) + number
     return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
+
+
+def progress_by_class(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> list[ClassProgress]:
+    """What is to do and done in each class, most to do first; the filter's own classes and status are passed over."""
+    ranking = read_ranking(connection, run_id, scorer)
+    return _progress(connection, ranking, _kept(connection, ranking, wanted))
+
+
+def _progress(connection: Connection, ranking: Ranking, kept: _Kept) -> list[ClassProgress]:
+    known = store.all_classes(connection)
+    most = max((one.id for one in known), default=0) + 1
+    decided = np.bincount(ranking.class_id[kept.asked & kept.decided], minlength=most)
+    to_do = kept.asked & ~(kept.decided | kept.skipped)
+    cells = np.bincount(ranking.class_id[to_do] * len(KINDS) + ranking.kind[to_do], minlength=most * len(KINDS))
+    by_kind = cells.reshape(-1, len(KINDS))
+    rows = [
+        ClassProgress(one.code, one.name, sum(kinds), done, dict(zip(KINDS, kinds, strict=True)))
+        for one in known
+        for kinds, done in [(by_kind[one.id].tolist(), int(decided[one.id]))]
+        if done or any(kinds)
+    ]
+    return sorted(rows, key=lambda row: -row.to_do)
 
 
 def folds(connection: Connection, run_id: str, scorer: str) -> list[int]:
     """The folds that a ranking's clips were predicted by."""
-    return np.unique(_ranking(connection, run_id, scorer).fold).tolist()  # type: ignore[no-any-return]
+    return np.unique(read_ranking(connection, run_id, scorer).fold).tolist()  # type: ignore[no-any-return]
 
 
 def worklist(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> list[int]:
     """Ids of the clips that the filter leaves, each once, in the queue's order (of its first some thousand rows)."""
-    ranking = _ranking(connection, run_id, scorer)
-    index = _sorted(connection, ranking, _filtered(connection, ranking, wanted), wanted.order, WORKLIST_ROWS)
+    ranking = read_ranking(connection, run_id, scorer)
+    index = _sorted(connection, ranking, _kept(connection, ranking, wanted).index(), wanted.order, WORKLIST_ROWS)
     return list(dict.fromkeys(ranking.clip_id[index].tolist()))
 
 
 def of_clip(connection: Connection, run_id: str, scorer: str, clip_id: int) -> list[QueueRow]:
     """All suspects of one clip, decided ones too, best first."""
-    ranking = _ranking(connection, run_id, scorer)
-    first, end = np.searchsorted(ranking.sorted_cells, _cell_keys(*np.array([[clip_id, clip_id + 1], [0, 0]])))
+    ranking = read_ranking(connection, run_id, scorer)
+    first, end = np.searchsorted(ranking.sorted_cells, cell_keys(*np.array([[clip_id, clip_id + 1], [0, 0]])))
     return _rows(connection, run_id, ranking, np.sort(ranking.sorted_index[first:end]))
 
 
-def _filtered(connection: Connection, ranking: _Ranking, wanted: QueueFilter) -> NDArray[np.int64]:
-    """Places in the ranking that the filter leaves, best first."""
-    keep = np.ones(len(ranking.clip_id), bool)
-    if wanted.status != "all":
-        decided = ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))
-        keep[decided] = False
-        if wanted.status == "decided":
-            keep = ~keep
+def of_cells(connection: Connection, run_id: str, scorer: str, cells: Iterable[tuple[int, str]]) -> list[QueueRow]:
+    """The suspects among these (clip id, class code) cells, best first."""
+    ranking, ids = read_ranking(connection, run_id, scorer), store.class_ids(connection)
+    places = ranking.place([(clip_id, ids[code]) for clip_id, code in cells if code in ids])
+    return _rows(connection, run_id, ranking, np.sort(places))
+
+
+def as_shown(suspect: Suspect, scorer: str) -> dict[str, Any]:
+    """A suspect as a decision on it keeps what was on screen."""
+    return {
+        "kind": suspect.kind,
+        "rank": suspect.rank,
+        "scorer": scorer,
+        "p_wrong": round(suspect.p_wrong, 4),
+        "label_quality": round(suspect.label_quality, 4),
+        "clipwise": round(suspect.clipwise, 4),
+        "framewise_max": round(suspect.framewise_max, 4),
+    }
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Which places of a ranking the filter leaves, (M,) bool, by what it asks of them."""
+
+    asked: NDArray[np.bool_]  # all but classes and status
+    in_class: NDArray[np.bool_]
+    decided: NDArray[np.bool_]
+    skipped: NDArray[np.bool_]
+    status: str
+
+    def index(self) -> NDArray[np.int64]:
+        """The places, best first."""
+        keep = self.asked & self.in_class
+        if self.status == "open":
+            keep &= ~(self.decided | self.skipped)
+        elif self.status == "decided":
+            keep &= self.decided
+        return np.flatnonzero(keep)
+
+
+def _kept(connection: Connection, ranking: Ranking, wanted: QueueFilter) -> _Kept:
+    size = len(ranking.clip_id)
+    asked, in_class = np.ones(size, bool), np.ones(size, bool)
+    decided, skipped = np.zeros(size, bool), np.zeros(size, bool)
     if wanted.kinds:
-        keep &= np.isin(ranking.kind, [KINDS.index(kind) for kind in wanted.kinds])
+        asked &= np.isin(ranking.kind, [KINDS.index(kind) for kind in wanted.kinds])
+    if wanted.folds:
+        asked &= np.isin(ranking.fold, wanted.folds)
+    if wanted.min_p_wrong > 0:
+        asked &= ranking.p_wrong >= wanted.min_p_wrong
+    clips = clip_conditions(connection, wanted)
+    if clips:
+        asked &= _lookup(connection.scalars(sa.select(db.clips.c.id).where(*clips)), ranking.clip_id)
+    if wanted.marks:
+        asked &= _lookup(marks.standing(connection, wanted.marks, wanted.reviewer), ranking.clip_id)
+    if wanted.missing_rule:
+        labels = db.imported_labels
+        asked &= ranking.framewise_max > RULE_P
+        only = sa.select(labels.c.clip_id, labels.c.class_id).where(labels.c.role == "primary")
+        asked[ranking.place(db.fetch(connection, only))] = False  # a clip without secondary labels lists no other
     if wanted.classes:
         ids = store.class_ids(connection)
-        keep &= np.isin(ranking.class_id, [ids[code] for code in wanted.classes if code in ids])
-    if wanted.folds:
-        keep &= np.isin(ranking.fold, wanted.folds)
-    if wanted.min_p_wrong > 0:
-        keep &= ranking.p_wrong >= wanted.min_p_wrong
-    clips = _clip_condition(connection, wanted)
-    if clips:
-        keep &= _lookup(connection.scalars(sa.select(db.clips.c.id).where(*clips)), ranking.clip_id)
-    if wanted.missing_rule:
-        labels = db.imported_labels
-        keep &= ranking.framewise_max > RULE_P
-        only = sa.select(labels.c.clip_id, labels.c.class_id).where(labels.c.role == "primary")
-        keep[ranking.place(db.fetch(connection, only))] = False  # a clip without secondary labels lists no other
-    return np.flatnonzero(keep)
-
-
-def _clip_condition(connection: Connection, wanted: QueueFilter) -> list[Any]:
-    clips, conditions = db.clips, []
-    if wanted.min_rating is not None:
-        conditions.append(clips.c.rating >= wanted.min_rating)
-    for column, value in wanted.metadata:
-        conditions.append(store.metadata_value(connection, column) == value)
-    if wanted.search:
-        conditions.append(clips.c.filename.icontains(wanted.search, autoescape=True))
-    if wanted.missing_rule:
-        labels = db.imported_labels
-        conditions.append(clips.c.id.not_in(sa.select(labels.c.clip_id).where(labels.c.role == "secondary")))
-    return conditions
+        in_class = np.isin(ranking.class_id, [ids[code] for code in wanted.classes if code in ids])
+    decided[ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))] = True
+    if wanted.reviewer and "skip" not in wanted.marks:
+        skipped = _lookup(marks.standing(connection, ["skip"], wanted.reviewer), ranking.clip_id)
+    return _Kept(asked, in_class, decided, skipped, wanted.status)
 
 
 def _lookup(ids: Iterable[int], clip_id: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -332,7 +308,7 @@ def _lookup(ids: Iterable[int], clip_id: NDArray[np.int64]) -> NDArray[np.bool_]
 
 
 def _sorted(
-    connection: Connection, ranking: _Ranking, index: NDArray[np.int64], order: str, first: int | None
+    connection: Connection, ranking: Ranking, index: NDArray[np.int64], order: str, first: int | None
 ) -> NDArray[np.int64]:
     """The ``first`` so many of ``index`` (None: all) in an order; equals stay as they are ranked."""
     clips = db.clips
@@ -365,7 +341,7 @@ def _places(ids: Sequence[int]) -> NDArray[np.int32]:
     return places
 
 
-def _rows(connection: Connection, run_id: str, ranking: _Ranking, index: NDArray[np.int64]) -> list[QueueRow]:
+def _rows(connection: Connection, run_id: str, ranking: Ranking, index: NDArray[np.int64]) -> list[QueueRow]:
     """The suspects at these places, with what the database knows of their clips and cells."""
     clips, cells = db.clips, db.cells
     wanted = sorted(set(ranking.clip_id[index].tolist()))
@@ -377,7 +353,7 @@ def _rows(connection: Connection, run_id: str, ranking: _Ranking, index: NDArray
     verdict_of = {(clip_id, class_id): verdict for clip_id, class_id, verdict in db.fetch(connection, decided)}
     class_of = {one.id: one for one in store.all_classes(connection)}
     rows = []
-    taken = [getattr(ranking, name)[index].tolist() for name in _COLUMNS]
+    taken = [getattr(ranking, name)[index].tolist() for name in COLUMNS]
     for place, row in zip(index.tolist(), zip(*taken, strict=True), strict=True):
         clip_id, class_id, partner_id, kind, quality, p_wrong, clipwise, framewise_max, onset_s, offset_s, fold = row
         clip = clip_of[clip_id]

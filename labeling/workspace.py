@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from labeling import database
 from labeling.errors import WorkspaceError, WorkspaceFull, WorkspaceReadOnly
 
+CACHE = "cache"  # what was drawn; it may be emptied at any time
 DATABASE = "earmark.db"
 SETTINGS = "earmark.toml"
 
@@ -46,11 +47,6 @@ class Workspace:
     def exports(self) -> Path:
         """Default place for exports."""
         return self.root / "exports"
-
-    @property
-    def cache(self) -> Path:
-        """What can be made again: pictures, transcoded sound."""
-        return self.root / "cache"
 
     def run_dir(self, run_id: str) -> Path:
         """The folder of one run; raises WorkspaceError for an id that is not a plain name."""
@@ -100,7 +96,7 @@ def open_workspace(
             f"no workspace at {folder}; make one with `python -m labeling import PATH --workspace {root}`"
         )
     try:
-        for sub in (folder, folder / "runs", folder / "exports", folder / "cache"):
+        for sub in (folder, folder / "runs", folder / "exports", folder / CACHE):
             sub.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         if isinstance(problem, PermissionError) or problem.errno == 30:

@@ -14,6 +14,7 @@ PAGES = [
     st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
     st.Page("queue.py", title="Queue", icon=":material/format_list_numbered:"),
     st.Page("review.py", title="Review", icon=":material/graphic_eq:"),
+    st.Page("sweep.py", title="Sweep", icon=":material/grid_view:"),
     st.Page("retrain.py", title="Retrain", icon=":material/model_training:"),
     st.Page("runs.py", title="Runs", icon=":material/compare_arrows:"),
     st.Page("versions.py", title="Versions", icon=":material/history:"),

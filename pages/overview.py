@@ -7,7 +7,8 @@ from streamlit.delta_generator import DeltaGenerator
 from labeling import store, suspects
 from labeling.errors import EarmarkError
 from labeling.importing import import_collection
-from labeling.overview import overview
+from labeling.intervals import Share
+from labeling.overview import ReviewerFacts, of_reviewer, overview
 from pages.ui import figures, session
 
 
@@ -68,9 +69,60 @@ def _next_step(facts: dict[str, object]) -> tuple[str, str, str, str]:
     )  # fmt: skip
 
 
+ENOUGH = 5  # suspects asked blind, and as many seen, before their difference is spoken of
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _of(share: Share) -> str:
+    return f"{share.count:,} of {share.of:,}"
+
+
+def _reviewer(facts: ReviewerFacts) -> None:
+    """Today, second looks, flags: each only where there is something to say."""
+    today, looks = facts.today, facts.looks
+    said: list[tuple[str, str, str]] = []  # (name, figure, sentence)
+    if today.decisions:
+        words = f"In {today.clips:,} {'clip' if today.clips == 1 else 'clips'}"
+        if today.per_minute and today.seconds_a_clip:
+            words += (
+                f", {today.per_minute:.1f} decisions a minute, {today.seconds_a_clip:.0f} s a clip, pauses left out"
+            )
+        said.append(("Decided today", f"{today.decisions:,}", f"{words}."))
+    if looks.consistent.interval and looks.consistent.value is not None:
+        low, high = map(_percent, looks.consistent.interval)
+        sentence = f"Of cells that came a second time you gave the same verdict to {_percent(looks.consistent.value)}"
+        said.append(("Same verdict again", _of(looks.consistent), f"{sentence}; likely between {low} and {high}."))
+    if looks.pull and looks.blind.of >= ENOUGH and looks.shown.of >= ENOUGH:
+        least, most = 100 * looks.pull.low, 100 * looks.pull.high
+        chance = " This may be chance." if least <= 0 <= most else ""
+        sentence = (
+            f"You agree with the model on {_of(looks.shown)} suspects that you saw and on {_of(looks.blind)} asked "
+            f"blind: the difference is likely between {least:+.0f} and {most:+.0f} points.{chance}"
+        )
+        said.append(("Pull of what is shown", f"{100 * looks.pull.value:+.0f} points", sentence))
+    if said:
+        st.markdown("#### Your decisions")
+    for name, figure, sentence in said:
+        left, right = st.columns([1, 4], vertical_alignment="center")
+        left.metric(name, figure)
+        right.markdown(sentence)
+    if facts.flagged:
+        st.page_link(
+            "queue.py",
+            label=f"{facts.flagged:,} {'clip is' if facts.flagged == 1 else 'clips are'} flagged for an expert",
+            icon=":material/flag:",
+            query_params={"mark": "flag", "status": "all", "p": "0"},
+        )
+
+
 st.title("Overview")
 with session.messages():
     facts = overview(session.workspace())
+    offset_min = st.context.timezone_offset  # of the browser, west of UTC; None where there is none
+    mine = of_reviewer(session.workspace(), session.reviewer(), -int(offset_min or 0))
     with session.workspace().read() as connection:
         skipped = store.skipped_clips(connection)
         imports = store.all_imports(connection)
@@ -85,7 +137,10 @@ if not facts["clips"]:
 sentence, target, label, icon = _next_step(facts)
 with st.container(border=True):
     st.markdown(f"**Next.** {sentence}")
-    st.page_link(target, label=label, icon=icon)
+    with st.container(horizontal=True):
+        st.page_link(target, label=label, icon=icon)
+        if target == "queue.py":
+            st.page_link("sweep.py", label="Or sweep class by class", icon=":material/grid_view:")
 
 columns = st.columns(5)
 columns[0].metric("Clips", f"{facts['clips']:,}", help=f"{facts['hours']:.1f} hours in {facts['groups']:,} groups")
@@ -96,6 +151,7 @@ columns[2].metric(
 columns[3].metric("Decisions", f"{facts['decisions']:,}", help="Entries in the journal, undo entries included")
 columns[4].metric("Label version", facts["label_version"] or "none")
 
+_reviewer(mine)
 left, right = st.columns([3, 2])
 with left:
     st.markdown("#### Suspects to do")

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
-from labeling import store
-from labeling.database import connect, metadata, migrate
+from labeling import journal, store
+from labeling.database import connect, decisions, metadata, migrate
+from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
 
 settings.register_profile(
@@ -214,5 +215,18 @@ QUICK_TRAINING = ("train.epochs=24", "network.widths=[12,24,48,48]", "data.chunk
 
 @pytest.fixture
 def own_copy(trained: Path, tmp_path: Path) -> Path:
-    """A copy of the trained workspace for one test."""
-    return Path(shutil.copytree(trained, tmp_path / "birds"))
+    """A copy of the trained workspace for one test; rita's list holds no second looks but where a test wants them."""
+    from labeling import preferences
+    from labeling.workspace import open_workspace
+
+    root = Path(shutil.copytree(trained, tmp_path / "birds"))
+    with closing(open_workspace(root)) as workspace:
+        preferences.put(workspace, "rita", "second_looks", {"blind": 0, "again": 0})
+    return root
+
+
+def undo_at(workspace: Workspace, position: int, reviewer: str, event_id: str) -> Decision:
+    """Take back the entry at a position, whosever it is, as one that moves a box does."""
+    with workspace.read() as connection:
+        (found,) = journal.decisions_where(connection, decisions.c.position == position)
+    return journal.append(workspace, [journal.undo_of(found, reviewer, event_id, None)])[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import undo_at
 
 from labeling import journal, store, versions
 from labeling.errors import DataError, UnknownName, WorkspaceFull
@@ -96,7 +97,7 @@ def test_unsure_and_undone_leave_every_byte(birds: Workspace, tmp_path: Path) ->
     decide(birds, "owl/2.wav", "tit", "unsure")
     decide(birds, "jay/3.wav", "jay", "present")
     gone = decide(birds, "tit/5.wav", "tit", "absent")
-    journal.undo(birds, gone.position, "rita", journal.new_event_id())
+    undo_at(birds, gone.position, "rita", journal.new_event_id())
     report = export_labels(birds, tmp_path / "out")
     original = (tmp_path / "birds/train_metadata.csv").read_bytes()
     assert (tmp_path / "out/train_metadata.csv").read_bytes() == original

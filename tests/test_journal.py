@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from conftest import add_clips
+from conftest import add_clips, undo_at
 
 from labeling import database as db
 from labeling import journal, store, versions
@@ -62,10 +62,10 @@ def test_a_verdict_overrides_the_imported_label_and_undo_brings_it_back(any_coll
     stored = journal.append(any_collection, [decide(verdict="absent")])[0]
     state = state_of(any_collection)
     assert (state.present, state.listed, state.verdict, state.reviewer) == (False, True, "absent", "ann")
-    taken_back = journal.undo(any_collection, stored.position, "bob", "e2")
+    taken_back = undo_at(any_collection, stored.position, "bob", "e2")
     state = state_of(any_collection)
     assert (state.present, state.verdict, state.position) == (True, "", taken_back.position)
-    journal.undo(any_collection, taken_back.position, "ann", "e3")
+    undo_at(any_collection, taken_back.position, "ann", "e3")
     assert state_of(any_collection).verdict == "absent"
 
 
@@ -92,7 +92,7 @@ def test_regions_are_kept_until_the_class_is_called_absent(collection: Workspace
     gone = journal.append(collection, [decide(code="cangoo", verdict="absent")])[0]
     state = state_of(collection, 1, "cangoo")
     assert (state.present, state.events, state.quiet) == (False, (), ())
-    journal.undo(collection, gone.position, "ann", "back")
+    undo_at(collection, gone.position, "ann", "back")
     assert state_of(collection, 1, "cangoo").events == REGIONS
 
 
@@ -134,7 +134,7 @@ def test_a_region_may_end_a_frame_past_the_sound(collection: Workspace) -> None:
 
 def test_undo_of_a_decision_that_is_not_there(collection: Workspace) -> None:
     with pytest.raises(DataError, match="no decision 5 in the journal; nothing was undone"):
-        journal.undo(collection, 5, "ann", "e")
+        journal.append(collection, [decide(1, verdict="undo", undoes=5)])
 
 
 def test_labels_are_data(any_workspace: Workspace) -> None:
@@ -222,6 +222,19 @@ def test_entries_of_one_call_do_not_make_each_other_stale(collection: Workspace)
     assert state_of(collection, 1, "cangoo").events == REGIONS
 
 
+def test_a_long_call_is_read_in_parts(any_collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "READ_TOGETHER", 2)
+    many = [decide(1 + number % 4, code, "unsure") for number, code in enumerate(CODES * 2)]
+    again = decide(many[0].clip_id, many[0].class_code, "absent", event_id="last", seen_position=0)
+    stored = journal.append(any_collection, [*many, many[1], again, many[0]])
+    assert [one.position for one in stored] == [1, 2, 3, 4, 5, 6, 7, 8, 2, 9, 1]
+    kept = {tuple(row)[2:] for row in rows(any_collection, db.cells)}
+    assert kept == {("absent", 9), *(("unsure", position) for position in (6, 7, 8))}
+    with pytest.raises(StaleDecision):
+        journal.append(any_collection, [decide(3, "daejun"), decide(4, "daejun"), decide(1, "amecro", seen_position=8)])
+    assert len(rows(any_collection, db.decisions)) == 9
+
+
 # ---- undo
 
 
@@ -245,6 +258,58 @@ def test_an_undo_of_many_that_is_retried_adds_nothing(collection: Workspace) -> 
     first = journal.undo_all(collection, stored, "ann", "batch")
     assert journal.undo_all(collection, stored, "ann", "batch") == first
     assert [one.undoes for one in first] == [2, 1]
+
+
+def test_an_undo_from_two_tabs_takes_back_once(any_collection: Workspace) -> None:
+    stored = journal.append(any_collection, [decide(1, batch_id="b"), decide(2, batch_id="b")])
+    journal.undo_all(any_collection, stored[:1], "ann", "tab-1")
+    assert [one.undoes for one in journal.undo_all(any_collection, stored, "ann", "tab-2")] == [2]
+    with pytest.raises(DataError, match="decision 2 was taken back already; nothing was undone"):
+        journal.undo_all(any_collection, stored, "ann", "tab-3")
+    assert len(rows(any_collection, db.decisions)) == 4
+
+
+def test_an_undo_of_anothers_entry_is_refused(collection: Workspace) -> None:
+    own, others = journal.append(collection, [decide(1, batch_id="b"), decide(2, reviewer="bob", batch_id="b")])
+    with collection.read() as connection:
+        with pytest.raises(DataError, match="decision 2 belongs to 'bob'; only they can take it back"):
+            journal.batch_of(connection, others.position, "ann")
+        assert journal.batch_of(connection, own.position, "ann") == [own], "a batch is one reviewer's"
+
+
+def test_undo_goes_back_past_many_that_are_gone(collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "READ_TOGETHER", 2)
+    first = journal.append(collection, [decide(1)])
+    for number in range(5):
+        journal.undo_all(collection, journal.append(collection, [decide(2)]), "ann", f"undo-{number}")
+    with collection.read() as connection:
+        assert journal.last_undoable(connection, "ann") == first
+
+
+def test_an_entry_is_undone_with_its_batch(any_collection: Workspace) -> None:
+    journal.append(any_collection, [decide(1), decide(2, batch_id="b"), decide(4, "cangoo", batch_id="b")])
+
+    def batch_of(position: int) -> list[int]:
+        with any_collection.read() as connection:
+            return [one.position for one in journal.batch_of(connection, position, "ann")]
+
+    assert (batch_of(1), batch_of(2), batch_of(3)) == ([1], [2, 3], [2, 3])
+    undo = undo_at(any_collection, 3, "ann", "u")
+    assert batch_of(2) == [2]
+    with pytest.raises(DataError, match="decision 3 was taken back already; nothing was undone"):
+        batch_of(3)
+    undo_at(any_collection, undo.position, "ann", "uu")
+    assert batch_of(3) == [2, 3]
+    with pytest.raises(DataError, match="no decision 99 in the journal; nothing was undone"):
+        batch_of(99)
+
+
+def test_what_an_undo_took_back_is_known_by_its_name(any_collection: Workspace) -> None:
+    stored = journal.append(any_collection, [decide(1, batch_id="b"), decide(2, batch_id="b")])
+    journal.undo_all(any_collection, stored, "ann", "undo-1")
+    with any_collection.read() as connection:
+        assert journal.undone_by(connection, "undo-1") == stored
+        assert journal.undone_by(connection, "b") == journal.undone_by(connection, "other") == []
 
 
 # ---- the clip's labels as a list

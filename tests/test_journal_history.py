@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import CLIPS, add_clips, copy_of
+from conftest import CLIPS, add_clips, copy_of, undo_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling import database as db
 from labeling import journal, versions
+from labeling.boxes import change_box
 from labeling.errors import StaleDecision
 from labeling.records import Decision, Labels, Region
 from labeling.workspace import Workspace
@@ -75,7 +76,9 @@ STEPS = st.lists(
             st.sampled_from([None, None, *REGIONS]),
             st.sampled_from([None, 0, 1, 2]),  # how old the screen was
         ),
+        st.tuples(st.just("box"), st.sampled_from(CELLS), st.sampled_from([None, *REGIONS]), st.integers(0, 4)),
         st.tuples(st.just("undo"), st.integers(0, 40)),
+        st.tuples(st.just("undo last")),
         st.tuples(st.just("repeat"), st.integers(0, 40)),
         st.tuples(st.just("freeze")),
         st.tuples(st.just("import")),
@@ -131,9 +134,23 @@ def _run_history(workspace: Workspace, steps: Sequence[tuple]) -> None:
                 stored = journal.append(workspace, [one])[0]
                 model.entries.append(one)
                 assert stored.position == len(model.entries)
+        elif step[0] == "box":  # draws, moves or takes away
+            _, cell, region, index = step
+            with workspace.read() as connection:
+                boxes = journal.cell_state(connection, *cell).boxes
+            replaces = boxes[index].position if index < len(boxes) else None
+            if region or replaces:
+                drawn = decide(*cell, "present", region=region, event_id="") if region else None
+                change = change_box(workspace, drawn, replaces, reviewer="ann", event_id=f"e{number}")
+                model.entries += change.entries
+                assert change.left == len(model.cell(*cell)[3])
+        elif step[0] == "undo last":
+            with workspace.read() as connection:
+                last = journal.last_undoable(connection, "ann")
+            model.entries += journal.undo_all(workspace, last, "ann", f"e{number}")
         elif step[0] == "undo" and model.entries:
             target = step[1] % len(model.entries) + 1
-            model.entries.append(journal.undo(workspace, target, "bob", f"e{number}"))
+            model.entries.append(undo_at(workspace, target, "bob", f"e{number}"))
         elif step[0] == "repeat" and model.entries:
             known = model.entries[step[1] % len(model.entries)]
             assert journal.append(workspace, [known])[0].event_id == known.event_id

@@ -1,10 +1,13 @@
 """Media routes: ranges, signatures, what browsers can play, and nothing but the workspace's clips."""
 
+import asyncio
 import io
+import json
 import os
-import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -12,24 +15,13 @@ import soundfile
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+import labeling.audio
+from labeling import tiles
 from labeling.errors import ConfigError
 from labeling.records import Clip
 from labeling.spectrogram import SpectrogramSettings
-from pages.ui.media import (
-    TOKEN_LIFE_S,
-    DiskCache,
-    audio_url,
-    media_routes,
-    media_secret,
-    peaks_url,
-    picture_url,
-    settings_of,
-    settings_params,
-    signed_url,
-    token_holds,
-    vocabulary_url,
-)
-from pages.ui.playable import WavStream, playable_rate, playable_type
+from pages.ui.media import HEAVY_AT_ONCE, media_routes, settings_of
+from pages.ui.signing import audio_url, peaks_url, signed_url, tile_url, vocabulary_url
 
 SECRET = b"s" * 32
 RATE = 32_000
@@ -71,14 +63,16 @@ def clips(folder) -> dict[int, Clip]:
 
 @pytest.fixture
 def client(clips, tmp_path) -> TestClient:
-    routes = media_routes(tmp_path / "cache", clips.get, SECRET, lambda: [("amecro", "Crow"), ("<b>", "=cmd()")])
+    routes = media_routes(
+        tmp_path / "cache", clips.get, lambda: SECRET, lambda: [("amecro", "Crow"), ("<b>", "=cmd()")]
+    )
     return TestClient(Starlette(routes=routes))
 
 
 # ---------------------------------------------------------------------------------------------- signatures
 
 
-@pytest.mark.parametrize("resource", ["audio", "spectrogram.png", "peaks"])
+@pytest.mark.parametrize("resource", ["audio", "tile", "peaks"])
 def test_without_a_valid_token_nothing_is_given(client, resource):
     assert client.get(f"/clips/1/{resource}").status_code == 403
     assert client.get(f"/clips/1/{resource}?expires=99999999999&token=abc").status_code == 403
@@ -89,38 +83,8 @@ def test_without_a_valid_token_nothing_is_given(client, resource):
     assert answer.status_code == 403
     assert "reload the page" in answer.json()["error"]
     assert answer.headers["cache-control"] == "no-store"
-    assert client.get(signed_url(SECRET, f"/clips/1/{resource}")).status_code == 200
-
-
-def test_a_link_holds_for_an_hour_and_not_for_three():
-    url = signed_url(SECRET, "/clips/1/audio", now_s=1_000_000)
-    assert url == signed_url(SECRET, "/clips/1/audio", now_s=1_000_000 + 60)  # a browser's cache knows it again
-    query = dict(part.split("=") for part in url.partition("?")[2].split("&"))
-    for age_s, holds in ((0, True), (TOKEN_LIFE_S, True), (2 * TOKEN_LIFE_S + 1, False)):
-        assert token_holds(SECRET, "/clips/1/audio", query["expires"], query["token"], 1_000_000 + age_s) == holds
-    later = str(int(query["expires"]) + 9999)
-    assert not token_holds(SECRET, "/clips/1/audio", later, query["token"], 1_000_000)
-
-
-@pytest.mark.parametrize(
-    ("expires", "token"), [("", ""), ("-1", "x"), ("9" * 40, "x"), ("٣", "x"), ("99999999999", "ü")]
-)
-def test_nonsense_tokens_are_refused_quietly(expires, token):
-    assert not token_holds(SECRET, "/clips/1/audio", expires, token)
-
-
-def test_all_processes_of_a_workspace_share_one_secret_that_others_cannot_read(tmp_path):
-    keys = []
-    threads = [threading.Thread(target=lambda: keys.append(media_secret(tmp_path))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(keys)) == 1
-    assert len(keys[0]) == 32
-    assert stat.S_IMODE((tmp_path / "media.key").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["media.key"]
-    assert media_secret(tmp_path / "not a folder") != media_secret(tmp_path / "not a folder")
+    place = {"level": 5, "index": 0}
+    assert client.get(signed_url(SECRET, f"/clips/1/{resource}", place)).status_code == 200
 
 
 # ---------------------------------------------------------------------------------------------- sound
@@ -174,91 +138,158 @@ def test_ranges_of_a_transcoded_file_are_pieces_of_the_whole(client, clip_id):
     assert client.get(audio_url(SECRET, clip_id), headers={"Range": "bytes=x-y"}).status_code == 422
 
 
-def test_rates_that_browsers_play_and_a_wav_header_can_hold():
-    assert [playable_rate(rate, rate, 1) for rate in (4000, 22_050, 48_000, 96_000, 88_200, 250_000, 384_000)] == [
-        8000, 22_050, 48_000, 48_000, 44_100, 48_000, 48_000,
-    ]  # fmt: skip
-    hours = 24 * 3600
-    rate = playable_rate(250_000, hours * 250_000, 1)
-    assert 20_000 < rate < 48_000
-    assert hours * rate * 2 < 2**32
+# ---------------------------------------------------------------------------------------------- tiles
 
 
-def test_only_what_is_asked_for_is_decoded(folder, monkeypatch):
-    from labeling import audio
-
-    windows = []
-    read_window = audio.read_window
-
-    def spy(path, onset_s=0.0, offset_s=None, *more, **named):
-        windows.append((onset_s, offset_s))
-        return read_window(path, onset_s, offset_s, *more, **named)
-
-    monkeypatch.setattr(audio, "read_window", spy)
-    stream = WavStream(folder / "bat.flac", 250_000, 48_000, 1, 3600 * 48_000)  # as if an hour long
-    first = 44 + 2 * 48_000 * 1801
-    assert sum(map(len, stream.read(first, first + 1000))) == 1000
-    assert windows == [(1799, 1805)]
+def tile_of(client: TestClient, clip_id: int, **params) -> tuple[np.ndarray, dict]:
+    answer = client.get(tile_url(SECRET, clip_id) + "&" + urlencode({"level": 5, "index": 0} | params))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-encoding"] == "gzip"
+    facts = json.loads(answer.headers["x-earmark-tile"])
+    return np.frombuffer(answer.content, np.uint8).reshape(facts["rows"], facts["columns"]), facts
 
 
-def test_which_files_play_as_they_are(folder):
-    kinds = {name: playable_type(folder / name) for name, *_ in FILES.values()}
-    assert kinds == {
-        "plain.wav": "audio/wav", "song.ogg": "audio/ogg", "deep.wav": "", "float.wav": "", "fast.wav": "",
-        "array.wav": "", "bat.flac": "", "quiet.flac": "audio/flac",
+def test_a_tile_comes_with_its_facts_and_once_from_the_disk(client, tmp_path):
+    levels, facts = tile_of(client, 1, axis="log", height_px=64, low_hz=50, high_hz=8000, window="blackman")
+    assert levels.shape == (64, 207)  # 3.3 s in columns of 16 ms
+    assert levels[:, 100].argmax() == pytest.approx(64 * (1 - np.log2(440 / 50) / np.log2(160)), abs=1)
+    assert levels.max() == pytest.approx(255 * (1 - 7.96 / 120), abs=1.5)  # an amplitude of 0.4
+    floor, ceiling = facts.pop("floor_db"), facts.pop("ceiling_db")
+    assert -120 <= floor < ceiling <= 0
+    assert facts == {
+        "columns": 207, "rows": 64, "onset_s": 0.0, "step_s": 0.016, "low_db": -120.0, "high_db": 0.0,
+        "bottom_hz": 50.0, "top_hz": 8000.0, "axis": "log", "scale": "db",
     }  # fmt: skip
-
-
-# ---------------------------------------------------------------------------------------------- pictures
-
-
-def test_the_picture_comes_with_its_facts_and_once_from_the_disk(client, tmp_path):
-    from PIL import Image
-
-    settings = SpectrogramSettings(width_px=200, height_px=64, axis="log")
-    answer = client.get(picture_url(SECRET, 1, settings))
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "image/png"
-    facts = answer.headers["x-earmark-picture"]
-    assert '"axis": "log"' in facts
-    assert Image.open(io.BytesIO(answer.content)).size == (200, 64)
     kept = list((tmp_path / "cache" / "pictures").iterdir())
-    assert len(kept) == 1
-    os.utime(kept[0], (1, 1))
-    again = client.get(picture_url(SECRET, 1, settings))
-    assert again.content == answer.content
-    assert again.headers["x-earmark-picture"] == facts
-    assert kept[0].stat().st_mtime > 1  # used again, not made again
-    part = client.get(picture_url(SECRET, 1, settings, 1.0, 2.0))
-    assert part.content != answer.content
+    assert len(kept) == 2  # the tile, and what the file holds
+    for one in kept:
+        os.utime(one, (1, 1))
+    again, _ = tile_of(client, 1, axis="log", height_px=64, low_hz=50, high_hz=8000, window="blackman")
+    np.testing.assert_array_equal(again, levels)
+    for one in kept:  # used again, not made again
+        assert one.stat().st_atime > 1
+        assert one.stat().st_mtime == 1
+    other, _ = tile_of(client, 1, axis="log", height_px=64, low_hz=50, high_hz=8000, window="blackman", denoise=1)
+    assert (other != levels).any()
 
 
-def test_a_file_that_changed_is_drawn_anew(client, clips, tmp_path):
+def test_a_file_that_changed_is_drawn_anew(tmp_path):
     path = tmp_path / "changing.wav"
     clips = {1: Clip(1, "changing.wav", str(path), 1.0, RATE, 1)}
-    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, SECRET)))
+    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
     soundfile.write(path, sound(1.0, RATE, 1), RATE)
-    before = client.get(picture_url(SECRET, 1)).content
+    before, _ = tile_of(client, 1)
     soundfile.write(path, sound(1.5, RATE, 1), RATE)
-    assert client.get(picture_url(SECRET, 1)).content != before
+    after, facts = tile_of(client, 1)
+    assert (before.shape[1], after.shape[1]) == (63, 94)
+    assert facts["columns"] == 94
 
 
 def test_peaks_and_vocabulary(client):
-    answer = client.get(peaks_url(SECRET, 1, 50))
-    peaks = np.frombuffer(answer.content, np.int8).reshape(50, 2)
-    assert peaks[:, 1].max() == pytest.approx(0.4 * 127, abs=1)
+    answer = client.get(peaks_url(SECRET, 1) + "&level=6&index=0")
+    facts = json.loads(answer.headers["x-earmark-peaks"])
+    assert facts == {"columns": 104, "onset_s": 0.0, "step_s": 0.032}
+    peaks = np.frombuffer(answer.content, np.int8).reshape(104, 2)
+    assert peaks[:103, 1] == pytest.approx(0.4 * 127, abs=1)
+    assert peaks[:103, 0] == pytest.approx(-0.4 * 127, abs=1)
     assert client.get(vocabulary_url(SECRET, "1")).json() == [["amecro", "Crow"], ["<b>", "=cmd()"]]
     assert client.get("/clips/vocabulary").status_code == 403
 
 
-def test_settings_travel_in_the_url():
-    settings = SpectrogramSettings(axis="linear", n_fft=512, low_hz=100.5, reference_db=-3.0, scale="pcen", n_mels=40)
-    assert settings_of(settings_params(settings)) == settings
-    assert settings_params(SpectrogramSettings()) == {}
+def test_a_file_that_was_cut_short_is_decoded_to_its_end_once(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "cut.flac", sound(20.0, RATE, 1), RATE)
+    data = (tmp_path / "cut.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
+    count, counted = labeling.audio._count, []
+    monkeypatch.setattr(labeling.audio, "_count", lambda path: counted.append(path) or count(path))
+    clips = {1: Clip(1, "cut.flac", str(tmp_path / "cut.flac"), 20.0, RATE, 1)}
+    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+    assert 0.4 * 20 < tile_of(client, 1)[0].shape[1] * 0.016 < 0.6 * 20
+    tile_of(client, 1, level=4)
+    answer = client.get(audio_url(SECRET, 1))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/wav")
+    assert len(counted) == 1
+
+
+@pytest.fixture
+def long_client(tmp_path) -> TestClient:
+    """A recording of half an hour and more, whose coarse tiles are work."""
+    with soundfile.SoundFile(tmp_path / "long.wav", "w", 16_000, 1) as file:
+        for _ in range(40):
+            file.write(np.random.default_rng(0).standard_normal(60 * 16_000) * 0.1)
+    clips = {1: Clip(1, "long.wav", str(tmp_path / "long.wav"), 2400.0, 16_000, 1)}
+    return TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+
+
+def test_heavy_tiles_wait_for_their_turn_and_light_ones_pass_them(long_client, monkeypatch):
+    real, gate, guard = tiles.Frames, threading.Event(), threading.Lock()
+    busy: list[int] = []
+    most = 0
+
+    def slow(read, count, rate, settings, hop):
+        nonlocal most
+        if settings.height_px == 50:  # those of this test
+            with guard:
+                busy.append(1)
+                most = max(most, len(busy))
+            gate.wait(10)
+            with guard:
+                busy.pop()
+        return real(read, count, rate, settings, hop)
+
+    monkeypatch.setattr(tiles, "Frames", slow)
+    with long_client as client, ThreadPoolExecutor(8) as pool:
+        wanted = [(0, 60), (1, 60), (0, 70), (1, 70), (0, 60)]
+        heavy = [
+            pool.submit(tile_of, client, 1, level=11, index=index, height_px=50, low_hz=low_hz)
+            for index, low_hz in wanted
+        ]
+        light, _ = tile_of(client, 1, level=4, index=3)
+        assert light.shape == (160, 1024)
+        gate.set()
+        shapes = [job.result()[0].shape for job in heavy]
+    assert shapes == [(50, 1024)] * 5
+    assert 1 <= most <= HEAVY_AT_ONCE
+
+
+def test_work_for_a_client_that_went_away_is_not_begun(long_client, tmp_path):
+    """The request is given up while it waits: nothing is drawn for it."""
+    routes = {route.path: route for route in long_client.app.routes}
+    url = tile_url(SECRET, 1) + "&level=11&index=1"
+    path, _, query = url.partition("?")
+    messages = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0) if len(messages) > 1 else messages[0]
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": [],
+        "path_params": {"clip_id": 1},
+    }  # fmt: skip
+    asyncio.run(routes["/clips/{clip_id:int}/tile"].app(scope, receive, send))
+    assert sent[0]["status"] == 499
+    assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 1  # what the file holds
+
+
+# ---------------------------------------------------------------------------------------------- settings
+
+
+def test_settings_are_read_from_the_url():
+    params = {"axis": "linear", "n_fft": "512", "low_hz": "100.5", "scale": "pcen", "denoise": "1", "window": "hamming"}
+    assert settings_of(params) == SpectrogramSettings(
+        axis="linear", n_fft=512, low_hz=100.5, scale="pcen", denoise=True, window="hamming"
+    )
+    assert settings_of({"denoise": "0"}) == SpectrogramSettings()
     with pytest.raises(ConfigError, match="unknown setting 'colour'; choose from axis, "):
         settings_of({"colour": "red"})
     with pytest.raises(ConfigError, match="n_fft 'abc' is not a number"):
         settings_of({"n_fft": "abc"})
+    with pytest.raises(ConfigError, match="denoise 'yes' is not a number"):
+        settings_of({"denoise": "yes"})
 
 
 # ---------------------------------------------------------------------------------------------- refusals
@@ -275,29 +306,49 @@ def test_settings_travel_in_the_url():
     ],
 )
 def test_a_bad_file_gives_its_reason_as_json(client, clip_id, status, words):
-    for url in (audio_url(SECRET, clip_id), picture_url(SECRET, clip_id), peaks_url(SECRET, clip_id)):
-        answer = client.get(url)
+    for url in (audio_url(SECRET, clip_id), tile_url(SECRET, clip_id), peaks_url(SECRET, clip_id)):
+        answer = client.get(url + "&level=5&index=0")
         assert answer.status_code == status
         assert words in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("params", "message"),
     [
-        {"axis": "bark"},
-        {"width_px": "1000000"},
-        {"n_fft": "nan"},
-        {"low_hz": "nan"},
-        {"colour": "x"},
-        {"onset_s": "-1"},
-        {"offset_s": "x"},
+        ({"axis": "bark"}, "unknown axis 'bark'"),
+        ({"height_px": "1000000"}, "height_px 1000000 must be 8 to 1024"),
+        ({"n_fft": "nan"}, "n_fft 'nan' is not a number"),
+        ({"low_hz": "nan"}, "low_hz nan must be"),
+        ({"low_hz": "16000", "high_hz": "20000"}, "low_hz 16000 is not below half the sample rate"),
+        ({"hop_length": "5000"}, "hop_length 5000 must be at most half of n_fft"),
+        ({"window": "x"}, "unknown window 'x'"),
+        ({"colour": "x"}, "unknown setting 'colour'"),
+        ({"level": "12"}, "level 12 must be 0 to 11"),
+        ({"level": "-1"}, "level '-1' is not a whole number"),
+        ({"level": ""}, "level '' is not a whole number"),
+        ({"index": "1"}, "index 1 must be 0 to 0 at level 5: the sound has 3.30 s"),
+        ({"index": "9" * 30}, "is not a whole number"),
     ],
 )
-def test_bad_settings_give_a_message(client, params):
-    answer = client.get(signed_url(SECRET, "/clips/1/spectrogram.png", params))
+def test_bad_settings_give_a_message(client, params, message):
+    answer = client.get(signed_url(SECRET, "/clips/1/tile", {"level": 5, "index": 0} | params))
     assert answer.status_code == 422
-    assert answer.json()["error"]
-    assert client.get(signed_url(SECRET, "/clips/1/peaks", {"width": "0"})).status_code == 422
+    assert message in answer.json()["error"]
+    if {"level", "index"} & set(params):
+        assert message in client.get(signed_url(SECRET, "/clips/1/peaks", {"level": 5, "index": 0} | params)).text
+
+
+def test_expanded_sound_says_so_in_its_header_and_bounds_are_told(client):
+    answer = client.get(audio_url(SECRET, 7) + "&expand=10")
+    with soundfile.SoundFile(io.BytesIO(answer.content)) as made:
+        assert (made.samplerate, made.frames, made.subtype) == (25_000, 825_000, "PCM_16")
+    part = client.get(audio_url(SECRET, 7) + "&expand=10", headers={"Range": "bytes=100000-100099"})
+    assert (part.status_code, part.content) == (206, answer.content[100_000:100_100])
+    assert part.headers["etag"] != client.get(audio_url(SECRET, 7) + "&expand=9").headers["etag"]
+    for bad in ("0", "21", "1.5", "-2", "", "x"):
+        answer = client.get(audio_url(SECRET, 7) + f"&expand={bad}")
+        assert answer.status_code == 422
+        assert f"expand {bad}" in answer.json()["error"].replace("'", "")
 
 
 @pytest.mark.parametrize(
@@ -316,47 +367,6 @@ def test_no_path_reaches_a_file_that_is_no_clip(client, path):
     assert b"key to everything" not in answer.content
 
 
-# ---------------------------------------------------------------------------------------------- cache
-
-
-def test_the_cache_stays_within_its_bound_and_drops_the_oldest(tmp_path):
-    cache = DiskCache(tmp_path, max_bytes=10_000)
-    for number in range(30):
-        cache.get(f"{number}", lambda: b"x" * 1000)
-        os.utime(tmp_path / f"{number}", (1000 + number, 1000 + number))
-    left = sorted(int(path.name) for path in tmp_path.iterdir())
-    assert 5 <= len(left) <= 10
-    assert left[-1] == 29
-    assert 0 not in left
-
-
-def test_requests_at_once_make_a_thing_once(tmp_path):
-    cache, made, gate = DiskCache(tmp_path), [], threading.Event()
-
-    def make() -> bytes:
-        made.append(1)
-        gate.wait(5)
-        return b"data"
-
-    got = []
-    threads = [threading.Thread(target=lambda: got.append(cache.get("k", make))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    gate.set()
-    for thread in threads:
-        thread.join()
-    assert got == [b"data"] * 4
-    assert len(made) == 1
-
-
-def test_a_disk_that_cannot_be_written_costs_the_cache_not_the_answer(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("in the way")
-    assert DiskCache(blocked / "cache").get("k", lambda: b"data") == b"data"
-    with pytest.raises(ValueError, match="no"):
-        DiskCache(tmp_path).get("k", lambda: (_ for _ in ()).throw(ValueError("no")))
-
-
 def test_a_clip_behind_a_url_is_fetched_once(folder, tmp_path):
     import fsspec
 
@@ -367,10 +377,13 @@ def test_a_clip_behind_a_url_is_fetched_once(folder, tmp_path):
         2: Clip(2, "gone.ogg", "memory://earmark-media/gone.ogg", 3.3, RATE, 2),
         3: Clip(3, "odd.ogg", "nosuchscheme://x/odd.ogg", 3.3, RATE, 2),
     }
-    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, SECRET)))
+    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
     part = client.get(audio_url(SECRET, 1), headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, b"OggS")
-    assert client.get(picture_url(SECRET, 1)).status_code == 200
+    assert tile_of(client, 1)[0].shape == (160, 207)
+    made = len(list((tmp_path / "cache" / "pictures").iterdir()))
+    assert tile_of(client, 1)[0].shape == (160, 207)
+    assert len(list((tmp_path / "cache" / "pictures").iterdir())) == made
     assert len(list((tmp_path / "cache" / "remote").iterdir())) == 1
     assert client.get(audio_url(SECRET, 2)).status_code == 404
     answer = client.get(audio_url(SECRET, 3))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from labeling import journal, versions
-from labeling.overview import overview
+import pytest
+from conftest import add_clips
+from test_pages import errors, show
+
+from labeling import journal, marks, versions
+from labeling.intervals import Share
+from labeling.overview import of_reviewer, overview
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
 
@@ -35,3 +40,42 @@ def test_a_trained_one(trained: Path) -> None:
     assert facts["scored_run"] == "001-demo"
     assert set(facts["suspects"]) <= {"missing", "false", "swapped"}
     assert sum(facts["suspects"].values()) > 0
+
+
+def test_what_concerns_one_reviewer(collection: Workspace) -> None:
+    empty = of_reviewer(collection, "ann", 0)
+    assert (empty.today.decisions, empty.looks.consistent.of, empty.flagged) == (0, 0, 0)
+    first = journal.append(collection, [Decision("e1", "ann", 1, "amecro", "absent")])[0]
+    again = Decision("e2", "ann", 1, "amecro", "absent", shown={"second_look": first.position})
+    journal.append(collection, [again, Decision("e3", "bob", 2, "amecro", "absent")])
+    marks.add(collection, marks.Mark("m1", "bob", 3, "flag"))
+    marks.add(collection, marks.Mark("m2", "bob", 4, "skip"))
+    found = of_reviewer(collection, "ann", 0)
+    assert (found.today.decisions, found.looks.consistent, found.flagged) == (1, Share(1, 1), 1)
+
+
+def test_the_page_says_what_there_is_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = open_workspace(tmp_path / "w", create=True)
+    add_clips(workspace, tuple((f"{number}.ogg", ("amecro",)) for number in range(20)))
+    workspace.close()
+
+    def texts() -> str:
+        app = show(tmp_path / "w", "overview", monkeypatch)
+        assert errors(app) == ""
+        return " ".join([*(one.value for one in app.markdown), *(f"{one.label} {one.value}" for one in app.metric)])
+
+    assert "Your decisions" not in texts()
+    workspace = open_workspace(tmp_path / "w")
+    for number in range(1, 13):  # all that were seen follow the model, of those asked blind none
+        shown = {"kind": "false"} | ({"blind": True} if number > 6 else {})
+        one = Decision(f"e{number}", "rita", number, "amecro", "present" if number > 6 else "absent", shown=shown)
+        journal.append(workspace, [one])
+    journal.append(workspace, [Decision("again", "rita", 1, "amecro", "absent", shown={"second_look": 1})])
+    workspace.close()
+    said = texts()
+    assert "Decided today 12" in said
+    assert "Same verdict again 1 of 1" in said
+    assert "the same verdict to 100 %; likely between 21 % and 100 %" in said
+    assert "Pull of what is shown +100 points" in said
+    assert "6 of 6 suspects that you saw and on 0 of 6 asked blind" in said
+    assert "chance" not in said

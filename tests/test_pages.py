@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from labeling.workspace import open_workspace
 from pages.ui import session
 
-PAGES = ("overview", "queue", "review", "retrain", "runs", "versions")
+PAGES = ("overview", "queue", "review", "sweep", "retrain", "runs", "versions")
 
 
 def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
@@ -51,6 +51,19 @@ def test_a_page_of_an_empty_an_untrained_and_a_trained_workspace(
     assert errors(app) == ""
     if page != "review":
         assert [title.value.lower() for title in app.title] == [page]
+
+
+@pytest.mark.parametrize(("mode", "charts"), [("", 1), ("blind", 0), ("again", 0)])
+def test_probabilities_are_hidden_during_a_second_look(
+    mode: str, charts: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained, tmp_path / "w")
+    app = show(tmp_path / "w", "review", monkeypatch)
+    app.session_state["details"] = "Probabilities"
+    app.session_state["second_look"] = mode
+    app.run()
+    assert errors(app) == ""
+    assert len(app.get("plotly_chart")) == charts
 
 
 @pytest.mark.parametrize("page", ["overview", "review"])

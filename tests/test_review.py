@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from conftest import undo_at
+from test_curves import add_run
 
 from labeling import database as db
-from labeling import journal, suspects
-from labeling.records import Decision
-from labeling.review import ClipView, clip_view
+from labeling import journal, store, suspects
+from labeling.boxes import change_box
+from labeling.records import Box, Decision, FrameGrid, Region
+from labeling.review import ClipView, clip_view, history_rows
 from labeling.workspace import Workspace, open_workspace
 
 
-def view(workspace: Workspace, clip_id: int, scored: tuple[str, str] | None = None, p: float = 0.0) -> ClipView:
-    found = clip_view(workspace, clip_id, scored, min_p_wrong=p, reviewer="rita")
+def view(
+    workspace: Workspace, clip_id: int, scored: tuple[str, str] | None = None, p: float = 0.0, compare: str = ""
+) -> ClipView:
+    found = clip_view(workspace, clip_id, scored, min_p_wrong=p, reviewer="rita", compare=compare)
     assert found is not None
     return found
 
@@ -40,8 +46,9 @@ def test_before_any_run(collection: Workspace) -> None:
     assert [(cell.class_code, cell.role) for cell in found.cells] == [("amecro", "primary"), ("balori", "secondary")]
     assert found.cells[0].name == "American Crow"
     assert found.grid is None
-    assert (found.clipwise, found.candidates, found.run_id, found.fold) == ((), (), "", None)
+    assert (found.clipwise, found.run_id, found.fold) == ((), "", None)
     assert (found.n_classes, found.position, found.can_undo) == (4, 0, False)
+    assert found.offers == (("cangoo", None, "with Baltimore Oriole in 1 clip"), ("daejun", None, ""))
     assert clip_view(collection, 99, None, min_p_wrong=0, reviewer="rita") is None
 
 
@@ -71,7 +78,7 @@ def test_suspects_come_first_with_what_the_model_heard(birds: tuple[Workspace, t
     assert first.clipwise == pytest.approx(doubts[0].clipwise, abs=2e-3)
     assert found.fold == doubts[0].fold
     shown = {cell.class_code for cell in found.cells}
-    assert not shown & {code for code, _ in found.candidates}
+    assert not shown & {code for code, *_ in found.offers}
     assert not [cell for cell in view(workspace, clip_id, scored, p=1.01).cells if cell.suspect]
 
 
@@ -93,3 +100,75 @@ def test_a_clip_that_cannot_be_used(birds: tuple[Workspace, tuple[str, str]]) ->
         connection.execute(sa.update(db.clips).where(db.clips.c.id == 1).values(row))
     found = view(workspace, 1, scored)
     assert (found.clip.status, found.clip.reason) == ("unreadable", "cut short")
+
+
+def test_a_second_run_the_spread_and_the_threshold(collection: Workspace) -> None:
+    coarse, fine = FrameGrid(0.0, 1.0, 1.0), FrameGrid(0.0, 0.5, 0.5)
+    add_run(collection, "001-a", np.array([[0.5, 0.25], [0.25, 0.125]], np.float32), coarse)
+    scored = ("001-a", "earmark")
+    alone = view(collection, 1, scored)
+    assert (alone.compare_run, alone.compare_grid) == ("", None)
+    assert [cell.spread for cell in alone.cells] == [None, None]
+    second = np.array([[0.125], [0.75], [0.5], [0.0]], np.float32)
+    add_run(collection, "002-b", second, fine, classes=("amecro",))
+    found = view(collection, 1, scored, compare="002-b")
+    assert (found.run_id, found.compare_run, found.grid, found.compare_grid) == ("001-a", "002-b", coarse, fine)
+    crow, oriole = found.cells
+    assert crow.compare.tolist() == second[:, 0].tolist()
+    assert oriole.compare.size == 0
+    assert crow.spread is not None
+    assert (crow.spread.low.tolist(), crow.spread.high.tolist()) == ([0.5, 0.25], [0.75, 0.5])
+    assert crow.threshold == pytest.approx((0.5 + (0.5 + 0.25) / 2) / 2 / 2)  # one clip lists each; half is borrowed
+    assert view(collection, 1, scored, compare="009-none").compare_run == ""
+
+
+def test_boxes_come_with_their_positions(collection: Workspace) -> None:
+    change_box(collection, Decision("", "", 1, "amecro", "present", region=Region(1, 2)), reviewer="rita", event_id="e")
+    boxes = {cell.class_code: cell.state.boxes for cell in view(collection, 1).cells}
+    assert boxes == {"amecro": (Box(1, Region(1, 2), "rita"),), "balori": ()}
+
+
+def test_a_class_added_meanwhile_has_its_name(any_collection: Workspace) -> None:
+    assert view(any_collection, 1).n_classes == 4
+    with any_collection.write() as connection:
+        store.add_class(connection, "easpho", "Eastern Phoebe")
+    decide(any_collection, 1, "easpho", "present")
+    found = view(any_collection, 1)
+    assert (found.n_classes, found.cells[-1].name) == (5, "Eastern Phoebe")
+
+
+def test_the_history_of_a_clip(collection: Workspace) -> None:
+    shown = {"kind": "false", "p_wrong": 0.734, "rank": 3}
+    first = Decision("e1", "rita", 1, "amecro", "absent", note="a wren", run_id="001", shown=shown)
+    journal.append(collection, [first])
+    change_box(
+        collection,
+        Decision("", "", 1, "balori", "present", region=Region(1, 2, 500, 900)),
+        reviewer="bob",
+        event_id="a",
+    )
+    change_box(
+        collection, Decision("", "", 1, "balori", "present", region=Region(1, 3)), 2, reviewer="bob", event_id="b"
+    )
+    change_box(collection, None, 4, reviewer="rita", event_id="c")
+    undo_at(collection, 1, "rita", "d")
+    blind = Decision("e2", "rita", 1, "amecro", "present", shown=shown | {"blind": True, "second_look": 1})
+    journal.append(collection, [blind])
+    rows = history_rows(view(collection, 1))
+    assert [(one["position"], one["reviewer"], one["class"], one["what"], one["standing"]) for one in rows] == [
+        (7, "rita", "amecro", "present", True),
+        (6, "rita", "amecro", "undo of 1", True),
+        (5, "rita", "balori", "box 4 taken away", True),
+        (4, "bob", "balori", "box marked present", False),
+        (3, "bob", "balori", "box 2 moved", True),
+        (2, "bob", "balori", "box marked present", False),
+        (1, "rita", "amecro", "absent", False),
+    ]
+    assert [one["screen"] for one in rows if one["screen"]] == [
+        "asked blind, second look at 1",
+        "suspect: false, 0.73 likely wrong",
+    ]
+    assert rows[-1]["note"] == "a wren"
+    assert rows[-1]["created_at"].endswith("+00:00")
+    json.dumps(rows)
+    assert history_rows(view(collection, 2)) == []

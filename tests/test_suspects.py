@@ -9,90 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from conftest import add_clips
+from conftest import add_clips, undo_at
+from ranked import ALL, CLIPS, RANKING, decide, finished_run, make_queue, ranks, store_ranking
 
 from labeling import database as db
-from labeling import disagreement, journal, runs, store, suspects, versions
+from labeling import disagreement, store, stored_ranking, suspects
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions import write_oof
-from labeling.records import KINDS, Decision, FrameGrid
+from labeling.records import FrameGrid
 from labeling.suspects import ORDERS, QueueFilter
 from labeling.workspace import Workspace
-
-ALL = QueueFilter(status="all")
-CLIPS = (
-    ("a/one.ogg", ("amecro", "balori")),
-    ("b/two_50%.ogg", ("balori",)),
-    ("c/Three.ogg", ("cangoo",)),
-    ("d/four.ogg", ("amecro",)),
-)
-METADATA = {
-    "a/one.ogg": {"rating": "3.5", "country": "Peru", 'a "b"': "<i>"},
-    "b/two_50%.ogg": {"rating": "5", "country": "'; DROP TABLE clips; --"},
-    "c/Three.ogg": {"rating": "", "country": "Peru"},
-    "d/four.ogg": {"rating": "1", "country": "Länd"},
-}
-#: rank, clip, class, kind, p_wrong, clipwise, framewise_max, fold
-RANKING = (
-    (1, 3, "amecro", "missing", 0.95, 0.92, 0.97, 2),
-    (2, 1, "cangoo", "swapped", 0.90, 0.95, 0.91, 0),
-    (3, 1, "amecro", "swapped", 0.85, 0.10, 0.20, 0),
-    (4, 2, "daejun", "missing", 0.70, 0.80, 0.99, 1),
-    (5, 1, "balori", "false", 0.60, 0.05, 0.30, 0),
-    (6, 4, "amecro", "false", 0.30, 0.40, 0.95, 1),
-    (7, 3, "balori", "missing", 0.10, 0.20, 0.25, 2),
-)
 
 
 @pytest.fixture
 def queued(any_workspace: Workspace) -> Workspace:
     """Four clips, and the seven suspects of RANKING as run 001-demo."""
-    add_clips(any_workspace, CLIPS, metadata=METADATA)
-    store_ranking(any_workspace, finished_run(any_workspace))
-    return any_workspace
-
-
-def finished_run(workspace: Workspace) -> str:
-    version = versions.freeze(workspace, "ann")
-    run = runs.enqueue(workspace, "demo", version.number, worker="w")
-    runs.finish(workspace, run.id, "w", "done")
-    return run.id
-
-
-def store_ranking(workspace: Workspace, run_id: str, scorer: str = "earmark", rows: Any = RANKING) -> None:
-    with workspace.write() as connection:
-        ids = store.class_ids(connection)
-        _, clip_id, code, kind, p_wrong, clipwise, framewise_max, fold = zip(*rows, strict=True)
-        partner = [
-            {"cangoo": ids["amecro"], "amecro": ids["cangoo"]}[c] if k == "swapped" else 0
-            for c, k in zip(code, kind, strict=True)
-        ]
-        columns: dict[str, Any] = {
-            "clip_id": np.array(clip_id),
-            "class_id": np.array([ids[one] for one in code]),
-            "partner_id": np.array(partner),
-            "kind": np.array([KINDS.index(one) for one in kind], np.uint8),
-            "label_quality": 1 - np.array(p_wrong, np.float32),
-            "p_wrong": np.array(p_wrong, np.float32),
-            "clipwise": np.array(clipwise, np.float32),
-            "framewise_max": np.array(framewise_max, np.float32),
-            "onset_s": np.full(len(rows), 1.25),
-            "offset_s": np.full(len(rows), 2.5),
-            "fold": np.array(fold, np.int32),
-        }
-        suspects.store_ranking(connection, run_id, scorer, columns)
-
-
-def ranks(workspace: Workspace, wanted: QueueFilter, **page: Any) -> list[int]:
-    with workspace.read() as connection:
-        found = [row.suspect.rank for row in suspects.queue(connection, "001-demo", "earmark", wanted, **page)]
-        if not page:
-            assert sum(suspects.count(connection, "001-demo", "earmark", wanted).values()) == len(found)
-        return found
-
-
-def decide(workspace: Workspace, clip_id: int, code: str, verdict: str = "absent") -> Decision:
-    return journal.append(workspace, [Decision(journal.new_event_id(), "ann", clip_id, code, verdict)])[0]
+    return make_queue(any_workspace)
 
 
 def test_a_row_says_all_that_is_known(queued: Workspace) -> None:
@@ -207,7 +139,7 @@ def test_decided_cells_leave_the_queue_and_an_undo_brings_them_back(queued: Work
             "missing": 1,
             "false": 1,
         }
-    journal.undo(queued, first.position, "ann", "back")
+    undo_at(queued, first.position, "ann", "back")
     assert ranks(queued, QueueFilter()) == [1, 2, 3, 4, 6, 7]
 
 
@@ -241,7 +173,7 @@ def test_a_run_without_a_ranking_has_an_empty_queue(queued: Workspace) -> None:
 
 def test_a_ranking_without_a_suspect_is_an_empty_queue(queued: Workspace) -> None:
     with queued.write() as connection:
-        empty = {name: np.zeros(0, np.int64) for name in suspects._COLUMNS}
+        empty = {name: np.zeros(0, np.int64) for name in stored_ranking.COLUMNS}
         suspects.store_ranking(connection, "001-demo", "earmark", empty)
     for order in ORDERS:
         assert ranks(queued, QueueFilter(order=order, missing_rule=True, search="x")) == []

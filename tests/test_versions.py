@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import add_clips, copy_of
+from conftest import add_clips, copy_of, undo_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +72,7 @@ def test_a_version_names_the_labels_and_repeats_only_where_they_changed(any_coll
     taken = decide(any_collection, 1, "amecro", "absent")
     second = versions.freeze(any_collection, "ann")
     assert (second.number, second.position) == (2, 1)
-    journal.undo(any_collection, taken.position, "ann", "back")
+    undo_at(any_collection, taken.position, "ann", "back")
     third = versions.freeze(any_collection, "ann")
     assert (third.number, third.content_hash) == (3, first.content_hash)
     assert third.content_hash != second.content_hash
@@ -187,7 +187,7 @@ def test_a_listed_secondary_that_is_called_primary_is_a_change(collection: Works
 
 def test_what_was_undone_is_no_change(collection: Workspace) -> None:
     taken = decide(collection, 1, "amecro", "absent")
-    journal.undo(collection, taken.position, "ann", "back")
+    undo_at(collection, taken.position, "ann", "back")
     assert words(collection, 0, 2) == {}
     assert words(collection, 1, 2) == {
         ("amecro/XC1.ogg", "amecro"): ("absent", "primary"),
@@ -246,4 +246,4 @@ def _play(workspace: Workspace, steps: list) -> None:
         if isinstance(step, tuple):
             decide(workspace, *step)
         elif end:
-            journal.undo(workspace, step % end + 1, "ann", journal.new_event_id())
+            undo_at(workspace, step % end + 1, "ann", journal.new_event_id())

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.marks import KINDS as MARKS
 from labeling.records import KINDS
+from labeling.second_looks import Look
 from labeling.suspects import ORDERS, STATUSES, WORTH_HEARING, QueueFilter
 from pages.ui.worklist import Worklist, filter_from, is_number, params_of
 
-PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order")
+PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order", "mark")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("|=%+&25 7C", max_size=6)
 WORD = TEXT.filter(bool)
 FILTERS = st.builds(
@@ -25,6 +27,7 @@ FILTERS = st.builds(
     search=TEXT,
     missing_rule=st.booleans(),
     order=st.sampled_from(list(ORDERS)),
+    marks=st.lists(st.sampled_from(list(MARKS)), unique=True).map(tuple),
 )
 
 
@@ -42,6 +45,7 @@ def test_defaults_are_left_out_of_the_url() -> None:
     "params",
     [
         {"kind": "<script>alert(1)</script>"},
+        {"mark": "flagg"},
         {"status": "'; drop table clips"},
         {"order": "../.."},
         {"p": "nan"},
@@ -71,16 +75,31 @@ def test_whole_numbers() -> None:
     ]
 
 
+def items(*clip_ids: int) -> list[Look]:
+    return [Look(clip_id) for clip_id in clip_ids]
+
+
 def test_the_list_stands_still_while_one_goes_through_it() -> None:
-    todo = Worklist(None, QueueFilter(), [5, 6, 7])
-    assert (todo.clip_id, todo.coming(5)) == (5, [6, 7])
-    todo.go_to(7)
-    assert (todo.at, todo.coming(3)) == (2, [])
-    todo.at = 3  # past the end: all done
+    todo = Worklist(None, QueueFilter(), items(5, 6, 7, 6))
+    name = todo.id
+    todo.go_to(6)
+    assert (todo.at, todo.clip_id, todo.id) == (1, 6, name)
+    todo.at = 2
+    todo.go_to(6)
+    assert todo.at == 3, "the next place that holds the clip"
+    todo.go_to(5)
+    assert (todo.at, todo.id) == (0, name)
+    todo.at = 4  # past the end: all done
     assert todo.clip_id is None
+
+
+def test_a_clip_from_elsewhere_is_put_in_and_makes_another_list() -> None:
+    todo = Worklist(None, QueueFilter(), items(5, 6))
+    name = todo.id
+    todo.at = 2
     todo.go_to(9)
-    assert todo.clip_ids == [5, 6, 7, 9]
-    assert todo.at == 3
+    assert [item.clip_id for item in todo.items] == [5, 6, 9]
+    assert (todo.at, todo.id != name) == (2, True)
     empty = Worklist(None, QueueFilter(), [])
     assert empty.clip_id is None
     empty.go_to(1)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response, StreamingResponse
 
-from labeling.errors import DataError
+from labeling.audio import AudioInfo
+from labeling.errors import ConfigError, DataError
 
 # What every current browser plays as it is. Suffixes: formats that libsndfile does not read.
 _PLAYABLE = {"OGG": "audio/ogg", "MP3": "audio/mpeg", "FLAC": "audio/flac"}
@@ -21,28 +22,25 @@ _PLAYABLE_SUFFIX = {
     ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm", ".weba": "audio/webm",
 }  # fmt: skip
 _HIGHEST_RATE = 48_000
+_LOWEST_RATE = 8000  # that browsers surely play
+LARGEST_EXPANSION = 20
 _BLOCK_S = 4
 _WAV_HEADER_BYTES = 44
 _WAV_MOST_BYTES = 2**32 - 4096
 
 
-def playable_type(path: Path) -> str:
-    """The media type of a file that browsers play as it is, or "" for one to be turned into 16-bit WAV.
+def foreign_type(path: Path) -> str:
+    """The media type of a file that browsers play and libsndfile may not read, known by its suffix; "" for others."""
+    return _PLAYABLE_SUFFIX.get(path.suffix.lower(), "")
 
-    Raises:
-        AudioError: the file is missing, or is no sound.
-    """
-    from labeling.audio import probe
 
-    foreign = _PLAYABLE_SUFFIX.get(path.suffix.lower(), "")
-    if foreign and path.is_file():
-        return foreign
-    info = probe(str(path), shortest_s=0.0)
-    if info.channels > 2 or info.sample_rate > _HIGHEST_RATE or info.sample_rate < 8000 or info.note:
+def playable_type(sound: AudioInfo) -> str:
+    """The media type of a sound that browsers play as it is, or "" for one to be turned into 16-bit WAV."""
+    if sound.channels > 2 or not _LOWEST_RATE <= sound.sample_rate <= _HIGHEST_RATE or sound.note:
         return ""
-    if info.format in ("WAV", "WAVEX"):
-        return "audio/wav" if info.subtype in ("PCM_16", "PCM_U8") else ""
-    return _PLAYABLE.get(info.format, "")
+    if sound.format in ("WAV", "WAVEX"):
+        return "audio/wav" if sound.subtype in ("PCM_16", "PCM_U8") else ""
+    return _PLAYABLE.get(sound.format, "")
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class WavStream:
     """A sound file seen as a 16-bit WAV file of known size, whose bytes are made when they are asked for.
 
     More than two channels become their mean; rates above 48 kHz are lowered. Nothing is stored, so a file of hours
-    plays at once.
+    plays at once. ``rate`` is that of the samples; the header's is ``expand`` times lower, so that they last
+    longer.
     """
 
     path: Path
@@ -58,16 +57,39 @@ class WavStream:
     rate: int
     channels: int
     frames: int
+    expand: int = 1
 
     @classmethod
-    def of(cls, path: Path) -> WavStream:
-        """Raises AudioError where the file cannot be read."""
-        from labeling.audio import probe
+    def of(cls, path: Path, sound: AudioInfo) -> WavStream:
+        """The sound at a rate that browsers play."""
+        channels = sound.channels if sound.channels <= 2 else 1
+        rate = playable_rate(sound.sample_rate, sound.frames, channels)
+        return cls(path, sound.sample_rate, rate, channels, math.ceil(sound.frames * rate / sound.sample_rate))
 
-        info = probe(str(path), shortest_s=0.0)
-        channels = info.channels if info.channels <= 2 else 1
-        rate = playable_rate(info.sample_rate, info.frames, channels)
-        return cls(path, info.sample_rate, rate, channels, math.ceil(info.frames * rate / info.sample_rate))
+    @classmethod
+    def expanded(cls, path: Path, sound: AudioInfo, expand: int) -> WavStream:
+        """The sound slowed down ``expand`` times with nothing filtered away, so that bats can be heard.
+
+        Raises:
+            ConfigError: ``expand`` is out of bounds, or the sound too long for a WAV.
+        """
+        if not 1 <= expand <= LARGEST_EXPANSION:
+            raise ConfigError(f"expand {expand} must be 1 to {LARGEST_EXPANSION}")
+        channels = sound.channels if sound.channels <= 2 else 1
+        rate = sound.sample_rate * math.ceil(_LOWEST_RATE * expand / sound.sample_rate)
+        frames = math.ceil(sound.frames * rate / sound.sample_rate)
+        if frames * channels * 2 > _WAV_MOST_BYTES:
+            longest_s = _WAV_MOST_BYTES / (2 * channels * rate)
+            raise ConfigError(
+                f"{path.name}: {sound.duration_s:.0f} s; only {longest_s:.0f} s of such a file can be expanded, "
+                "play it at a lower speed instead"
+            )
+        return cls(path, sound.sample_rate, rate, channels, frames, expand)
+
+    @property
+    def header_rate(self) -> int:
+        """The sample rate that the header gives."""
+        return round(self.rate / self.expand)
 
     @property
     def size(self) -> int:
@@ -77,11 +99,10 @@ class WavStream:
     def header(self) -> bytes:
         """The 44 bytes before the samples."""
         data = self.frames * self.channels * 2
-        step = self.channels * 2
+        rate, step = self.header_rate, self.channels * 2
         return struct.pack(
             "<4sI4s4sIHHIIHH4sI",
-            b"RIFF", data + 36, b"WAVE", b"fmt ", 16, 1, self.channels, self.rate, self.rate * step, step, 16,
-            b"data", data,
+            b"RIFF", data + 36, b"WAVE", b"fmt ", 16, 1, self.channels, rate, rate * step, step, 16, b"data", data,
         )  # fmt: skip
 
     def read(self, first: int, last: int) -> Iterator[bytes]:
@@ -124,7 +145,7 @@ def playable_rate(rate: int, frames: int, channels: int) -> int:
         parts = math.ceil(rate / _HIGHEST_RATE)
         chosen = rate // parts if rate % parts == 0 else _HIGHEST_RATE
     else:
-        chosen = max(rate, 8000)
+        chosen = max(rate, _LOWEST_RATE)
     while math.ceil(frames * chosen / rate) * channels * 2 > _WAV_MOST_BYTES:
         chosen //= 2
     return chosen

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from labeling import store, suspects
 from labeling.commandline import user_name
 from labeling.errors import EarmarkError, WorkspaceError
 from labeling.records import Clip
-from labeling.workspace import DATABASE, Workspace, open_workspace
-from pages.ui.media import media_secret
+from labeling.workspace import CACHE, DATABASE, Workspace, open_workspace
+from pages.ui.signing import media_secret
 
 WORKSPACE = "EARMARK_WORKSPACE"
 BUSY_TIMEOUT_S = 10.0
@@ -54,12 +55,27 @@ def secret() -> bytes:
 
 
 def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
-    """The media routes of this server's workspace; none where no workspace can be opened (the pages say why)."""
+    """The media routes of this server's workspace; none where it was given none (the pages say so)."""
     try:
-        here = workspace()
-        return list(make(here.cache, _clip_of, secret(), classes=_class_pairs))
+        cache = Path(workspace_path()) / CACHE
     except EarmarkError:
         return []
+    return list(make(cache, _clip_of, secret, classes=_class_pairs))
+
+
+def warm_up() -> None:
+    """Read one clip in the background, as the review page will, so that the first reviewer does not wait for it."""
+
+    def read() -> None:
+        from labeling.review import clip_view
+
+        with suppress(EarmarkError), workspace().read() as connection:
+            scored = suspects.current(connection)
+            first = suspects.queue(connection, *scored, suspects.QueueFilter(), limit=1) if scored else []
+            for row in first:
+                clip_view(workspace(), row.suspect.clip_id, scored, min_p_wrong=suspects.WORTH_HEARING, reviewer="")
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def _clip_of(clip_id: int) -> Clip | None:

@@ -5,14 +5,16 @@ The list is read once and kept for the visit: what is on screen and what comes n
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 import streamlit as st
 
-from labeling import suspects
+from labeling import preferences, second_looks, suspects
 from labeling.errors import DataError
+from labeling.second_looks import Look
 from labeling.suspects import QueueFilter
 from pages.ui import session
 
@@ -21,50 +23,69 @@ KEY = "worklist"
 
 @dataclass
 class Worklist:
-    """Clip ids in order, and where the reviewer is among them."""
+    """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew."""
 
     scored: tuple[str, str] | None
     wanted: QueueFilter
-    clip_ids: list[int]
+    items: list[Look]
     at: int = 0
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def clip_id(self) -> int | None:
-        """The clip on screen."""
-        return self.clip_ids[self.at] if 0 <= self.at < len(self.clip_ids) else None
+        """The clip at this place."""
+        return self.items[self.at].clip_id if 0 <= self.at < len(self.items) else None
 
     def go_to(self, clip_id: int) -> None:
-        """Show a clip; one that the list does not hold is put in at this place."""
-        if clip_id in self.clip_ids:
-            self.at = self.clip_ids.index(clip_id)
+        """Go to a clip; one that the list does not hold is put in at this place."""
+        if clip_id == self.clip_id:
+            return
+        places = [place for place, item in enumerate(self.items) if (item.clip_id, item.mode) == (clip_id, "")]
+        if places:
+            self.at = next((place for place in places if place >= self.at), places[0])
         else:
-            self.at = min(self.at, len(self.clip_ids))
-            self.clip_ids.insert(self.at, clip_id)
-
-    def coming(self, count: int) -> list[int]:
-        """The next clips."""
-        return self.clip_ids[self.at + 1 : self.at + 1 + count]
+            self.at = min(self.at, len(self.items))
+            self.items.insert(self.at, Look(clip_id))
+            self.id = uuid.uuid4().hex
 
 
 def current() -> Worklist:
-    """This visit's list; made from the saved filter on first use."""
+    """This visit's list; made on first use from the filter in the URL, else from the queue's."""
     if KEY not in st.session_state:
-        start(filter_from(st.session_state.get("queue_filter", {})))
+        given = {name: st.query_params[name] for name in st.query_params if name != "clip"}
+        if given.get("run"):
+            st.session_state["scored"] = (given["run"], given.get("scorer", ""))
+        start(filter_from(given or st.session_state.get("queue_filter", {})))
     return st.session_state[KEY]  # type: ignore[no-any-return]
 
 
 def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
     """Read the list anew and begin at its first clip, or at ``clip_id``."""
-    scored = session.scored()
-    clip_ids: list[int] = []
+    scored, reviewer = session.scored(), session.reviewer()
+    looks: list[Look] = []
     if scored:
         with session.workspace().read() as connection:
-            clip_ids = suspects.worklist(connection, *scored, wanted)
-    made = Worklist(scored, wanted, clip_ids)
+            clip_ids = suspects.worklist(connection, *scored, replace(wanted, reviewer=reviewer))
+            shares = second_looks.Shares(0, 0)  # decided ones are shown to be looked at, not to be asked about
+            if wanted.status == "open" and reviewer:
+                shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
+            least = wanted.min_p_wrong or suspects.WORTH_HEARING
+            looks = second_looks.woven(connection, clip_ids, scored, shares, min_p_wrong=least, reviewer=reviewer)
+    made = Worklist(scored, wanted, looks)
     if clip_id is not None:
         made.go_to(clip_id)
     st.session_state[KEY] = made
     return made
+
+
+def link_of(todo: Worklist) -> dict[str, str]:
+    """URL parameters that lead a colleague to the same list; the run is named where it is not the newest."""
+    params = params_of(todo.wanted)
+    with session.workspace().read() as connection:
+        newest = suspects.current(connection)
+    if todo.scored and todo.scored != newest:
+        params |= {"run": todo.scored[0], "scorer": todo.scored[1]}
+    return params
 
 
 def filter_from(params: Mapping[str, str]) -> QueueFilter:
@@ -95,6 +116,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             search=params.get("q", ""),
             missing_rule=params.get("rule") == "1",
             order=params.get("order", "rank"),
+            marks=words("mark"),
         )
     except DataError:
         return QueueFilter(min_p_wrong=suspects.WORTH_HEARING)
@@ -112,6 +134,7 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "meta": "|".join("=".join(map(escaped, pair)) for pair in wanted.metadata),
         "q": wanted.search,
         "rule": "1" if wanted.missing_rule else "",
+        "mark": "|".join(wanted.marks),
         "order": "" if wanted.order == "rank" else wanted.order,
     }
     return {key: value for key, value in params.items() if value}

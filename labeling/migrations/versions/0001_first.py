@@ -1,15 +1,28 @@
-"""The first schema: the tables of ``labeling/database.py``, and the triggers that keep the journal."""
+"""The first schema: its tables as ``labeling/tables.py`` has them, and the triggers that keep the journal."""
 
 from alembic import op
 
-from labeling.database import INSERT_ONLY, metadata, refuse_changes
+from labeling.database import metadata, refuse_changes
 
 revision = "0001"
 down_revision = None
 
+TABLES = (
+    "imports",
+    "classes",
+    "clips",
+    "imported_labels",
+    "decisions",
+    "cells",
+    "label_versions",
+    "runs",
+    "workers",
+    "rankings",
+)
+
 
 def upgrade() -> None:
     connection = op.get_bind()
-    metadata.create_all(connection)
-    for table in INSERT_ONLY:
+    metadata.create_all(connection, tables=[metadata.tables[name] for name in TABLES])
+    for table in ("decisions", "label_versions", "imported_labels"):
         refuse_changes(connection, table)

@@ -1,7 +1,8 @@
 // Adding a class by typing: matches ranked as one types, Enter takes the one marked.
 
-// Classes that fit what was typed, best first: the code, the start of the code or name, a word's start, anywhere.
-function rankClasses(classes, typed, most = 8) {
+// Classes that fit what was typed, best first: the code, the start of the code or name, a word's start, anywhere; of
+// those that fit alike, the likelier of this clip first (`likely`: code to place).
+function rankClasses(classes, typed, likely = new Map(), most = 8) {
   const wanted = typed.trim().toLowerCase();
   if (!wanted) return [];
   const scored = [];
@@ -15,17 +16,17 @@ function rankClasses(classes, typed, most = 8) {
     else if (words.includes(` ${wanted}`)) score = 3;
     else if (wanted.split(/\s+/).every((part) => words.includes(` ${part}`))) score = 2.5;
     else if (n.includes(wanted) || c.includes(wanted)) score = 2;
-    if (score) scored.push([score, n.length || c.length, code, name]);
+    if (score) scored.push([score, likely.get(code) ?? Infinity, n.length || c.length, code, name]);
   }
-  scored.sort((a, b) => b[0] - a[0] || a[1] - b[1] || (a[2] < b[2] ? -1 : 1));
-  return scored.slice(0, most).map(([, , code, name]) => [code, name]);
+  scored.sort((a, b) => b[0] - a[0] || (a[1] !== b[1] ? a[1] - b[1] : a[2] - b[2] || (a[3] < b[3] ? -1 : 1)));
+  return scored.slice(0, most).map(([, , , code, name]) => [code, name]);
 }
 
 const vocabularies = new Map();
 
-// The classes as [code, name] pairs: from the data, or fetched once from their URL.
+// The classes as [code, name] pairs, fetched once.
 async function vocabularyOf(data) {
-  if (data.classes.length || !data.classes_url) return data.classes;
+  if (!data.classes_url) return [];
   const thing = thingAt(data.classes_url);
   if (!vocabularies.has(thing)) {
     const loading = fetch(data.classes_url, { credentials: "same-origin" }).then(async (response) => {
@@ -84,15 +85,17 @@ class Adder {
     if (!data) return;
     const names = new Map(known);
     const typed = v.addInput.value.trim();
-    const likely = new Map(data.candidates);
+    const likely = new Map(data.candidates.map(([code, clipwise, why]) => [code, { clipwise, why }]));
     const roles = new Map(data.lanes.map((lane) => [lane.class, lane.role]));
-    this.choices = typed ? rankClasses(known, typed) : data.candidates.map(([code]) => [code, names.get(code) || code]);
+    this.choices = typed ? rankClasses(known, typed, new Map(data.candidates.map(([code], place) => [code, place]))) : data.candidates.map(([code]) => [code, names.get(code) || code]);
     this.chosen = 0;
     const items = this.choices.map(([code, name], index) => {
       const item = el("li", { role: "option", test: "player-add-option", id: `em-option-${index}` },
         el("span", { class: "name", text: name || code }), el("span", { class: "code", text: code }));
       if (roles.get(code)) item.append(chip("role", roles.get(code)));
-      if (likely.has(code)) item.append(el("span", { class: "number", text: likely.get(code).toFixed(2), title: "clipwise probability" }));
+      const { clipwise = null, why = "" } = likely.get(code) || {};
+      if (why) item.append(el("span", { class: "why", text: why }));
+      if (clipwise !== null) item.append(el("span", { class: "number", text: clipwise.toFixed(2), title: "clipwise probability" }));
       item.dataset.class = code;
       item.addEventListener("pointerdown", (event) => {
         event.preventDefault();

@@ -1,4 +1,4 @@
-// The picture: fetch the server's grey PNG, colour it through a table, draw any stretch of it.
+// The picture: colours, contrast, how tiles lie on the canvas, and the two axes with their ticks.
 
 const COLORMAPS = {
   magma: ["#000004", "#180f3d", "#440f76", "#721f81", "#9e2f7f", "#cd4071", "#f1605d", "#fd9668", "#feca8d", "#fcfdbf"],
@@ -45,75 +45,37 @@ async function reasonOf(response) {
   return `the server answered ${response.status}`;
 }
 
-// Decoded pictures by what they show, the oldest dropped.
-class PictureStore {
-  constructor(most) {
-    this.most = most;
-    this.entries = new Map();
-  }
+// ---------------------------------------------------------------- contrast
 
-  load(url) {
-    const thing = thingAt(url);
-    let entry = this.entries.get(thing);
-    if (entry) this.entries.delete(thing);
-    else {
-      entry = this.fetch(url);
-      entry.catch(() => this.entries.delete(thing));
-    }
-    this.entries.set(thing, entry);
-    while (this.entries.size > this.most) this.entries.delete(this.entries.keys().next().value);
-    return entry;
+// What suits the tiles of a first view: their floors' mean, weighed by length, and their highest ceiling.
+function suggestedContrast(entries) {
+  let [columns, floors, ceiling] = [0, 0, -Infinity];
+  for (const { facts } of entries) {
+    columns += facts.columns;
+    floors += facts.columns * facts.floor_db;
+    ceiling = Math.max(ceiling, facts.ceiling_db);
   }
-
-  async fetch(url) {
-    const response = await fetch(url, { credentials: "same-origin" });
-    if (!response.ok) throw new Error(await reasonOf(response));
-    const facts = JSON.parse(response.headers.get("x-earmark-picture") || "{}");
-    const bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
-    const { width, height } = bitmap;
-    const canvas = document.createElement("canvas");
-    canvas.width = width;
-    canvas.height = height;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(bitmap, 0, 0);
-    bitmap.close();
-    const pixels = context.getImageData(0, 0, width, height).data;
-    const levels = new Uint8Array(width * height);
-    for (let index = 0; index < levels.length; index += 1) levels[index] = pixels[index * 4];
-    return { levels, width, height, facts };
-  }
+  const { low_db, high_db, scale } = entries[0].facts;
+  return { floor_db: floors / columns, ceiling_db: ceiling, low_db, high_db, scale };
 }
 
-// Contrast in the picture's own units: what the server suggests, moved by the reader's sliders.
-function contrastOf(picture, look) {
-  const { low_db: low = -90, high_db: high = 0, floor_db: floor = low, ceiling_db: ceiling = high } = picture.facts;
-  const unit = (high - low) / 100;
-  const from = floor + look.floor * unit;
-  const to = Math.max(from + unit, ceiling + look.ceiling * unit);
-  const level = (value) => ((value - low) / (high - low)) * 255;
-  return { floor: from, ceiling: to, floorLevel: level(from), ceilingLevel: level(to) };
+// Contrast in the picture's own units: what suits it, moved by the reader's sliders (in hundredths of the range).
+function contrastOf({ floor_db, ceiling_db, low_db, high_db }, look) {
+  const unit = (high_db - low_db) / 100;
+  const gain = (look.brightness || 0) * unit;
+  const floor = floor_db + look.floor * unit - gain;
+  const ceiling = Math.max(floor + unit, ceiling_db + look.ceiling * unit - gain);
+  const level = (value) => ((value - low_db) / (high_db - low_db)) * 255;
+  return { floor, ceiling, floorLevel: level(floor), ceilingLevel: level(ceiling) };
 }
 
-// A level as it is read: decibels below the loudest spot of the picture, or plain PCEN.
-function levelText(value, { scale, high_db: high }) {
-  if (scale === "pcen") return value.toFixed(1);
-  return `${(Math.round(value - high) || 0).toString().replace("-", "−")} dB`;
+// A level as it is read: decibels below a full-scale sine, or plain PCEN.
+function levelText(value, scale) {
+  if (scale === "pcen") return value.toFixed(1).replace("-", "−");
+  return `${(Math.round(value) || 0).toString().replace("-", "−")} dB`;
 }
 
-// Colour the whole picture into an off-screen canvas; drawing a stretch of it is then one drawImage.
-function colourPicture(picture, colormap, contrast, canvas) {
-  if (canvas.width !== picture.width || canvas.height !== picture.height) {
-    canvas.width = picture.width;
-    canvas.height = picture.height;
-  }
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(picture.width, picture.height);
-  const pixels = new Uint32Array(image.data.buffer);
-  const table = colourTable(colormap, contrast.floorLevel, contrast.ceilingLevel);
-  const { levels } = picture;
-  for (let index = 0; index < levels.length; index += 1) pixels[index] = table[levels[index]];
-  context.putImageData(image, 0, 0);
-}
+// ---------------------------------------------------------------- on the canvas
 
 // Give a canvas one pixel for each pixel of the screen; returns its context and its size in CSS pixels.
 function fitCanvas(canvas) {
@@ -130,62 +92,75 @@ function fitCanvas(canvas) {
   return { context, width, height };
 }
 
-function drawPicture(canvas, coloured, view, durationS) {
-  const { context, width, height } = fitCanvas(canvas);
-  context.clearRect(0, 0, width, height);
-  if (!coloured.width || !durationS) return;
-  const scale = coloured.width / durationS;
+
+// Colours that get brighter with the level, or darker.
+function brightens(colormap) {
+  const light = (hex) => [1, 3, 5].reduce((sum, at) => sum + parseInt(hex.slice(at, at + 2), 16), 0);
+  return light(COLORMAPS[colormap].at(-1)) > light(COLORMAPS[colormap][0]);
+}
+
+// Draw tiles, the later over the earlier, so that each edge lies on a whole pixel: neighbours join without a seam.
+// Where a pixel holds more than one column the tile is drawn again half a pixel on, keeping the stronger of both:
+// no column falls between two pixels. `span`: {from_s, to_s, low_hz, high_hz} of the whole canvas.
+function drawTiles(canvas, entries, span, axis, colormap) {
+  const context = canvas.getContext("2d");
+  const { width, height } = canvas;
+  context.save();
+  context.setTransform(1, 0, 0, 1, 0, 0);
   context.imageSmoothingEnabled = true;
-  context.imageSmoothingQuality = "high";
-  const [from, to] = [view.from_s * scale, view.to_s * scale];
-  context.drawImage(coloured, from, 0, to - from, coloured.height, 0, 0, width, height);
-}
-
-// Framewise probabilities as blocks of the network's own step: no smoothing, the highest where a pixel holds several.
-function drawLane(canvas, values, steps, view, colours, durationS) {
-  const { context, width, height } = fitCanvas(canvas);
-  context.clearRect(0, 0, width, height);
-  context.fillStyle = colours.grid;
-  context.fillRect(0, Math.round(height / 2), width, 1);
-  const scale = width / (view.to_s - view.from_s);
-  const drawn = new Map();
-  for (let index = 0; index < values.length; index += 1) {
-    const from = Math.max(view.from_s, steps.start_s + index * steps.step_s);
-    const to = Math.min(view.to_s, durationS, steps.start_s + (index + 1) * steps.step_s);
-    if (to <= from) continue;
-    const left = Math.round((from - view.from_s) * scale);
-    const right = Math.max(left + 1, Math.round((to - view.from_s) * scale));
-    const before = drawn.get(left);
-    if (before === undefined || before.value < values[index]) drawn.set(left, { right, value: values[index] });
+  context.imageSmoothingQuality = "low";
+  const pixelS = (span.to_s - span.from_s) / width;
+  const across = (timeS) => Math.round((timeS - span.from_s) / pixelS);
+  const place = AXES[axis][0];
+  const [low, high] = [place(span.low_hz), place(span.high_hz)];
+  const down = (hz) => Math.round((1 - (place(hz) - low) / (high - low)) * height);
+  for (const { bitmap, columns, onset_s, offset_s, step_s, facts } of entries) {
+    const [left, right] = [across(onset_s), across(offset_s)];
+    const [top, bottom] = facts.top_hz ? [down(facts.top_hz), down(facts.bottom_hz)] : [0, height];
+    const box = [0, 0, columns, bitmap.height, left, top, Math.max(1, right - left), Math.max(1, bottom - top)];
+    context.globalCompositeOperation = "source-over";
+    context.drawImage(bitmap, ...box);
+    if (step_s >= pixelS * 0.98 || !colormap) continue;
+    context.globalCompositeOperation = brightens(colormap) ? "lighten" : "darken";
+    box[4] += 0.5;
+    context.drawImage(bitmap, ...box);
   }
-  context.fillStyle = colours.bar;
-  for (const [left, { right, value }] of drawn) {
-    const bar = Math.max(value > 0.01 ? 1 : 0, Math.round(value * (height - 2)));
-    context.globalAlpha = 0.3 + 0.7 * value;
-    context.fillRect(left, height - bar, right - left - (right - left > 5 ? 1 : 0), bar);
-  }
-  context.globalAlpha = 1;
+  context.restore();
 }
 
-function valueAt(values, steps, timeS) {
-  const index = Math.floor((timeS - steps.start_s) / steps.step_s);
-  return index >= 0 && index < values.length ? values[index] : null;
-}
+// ---------------------------------------------------------------- axes
 
-// Frequency axes, as in the server's labeling/spectrogram.py.
+// Frequency axes, as in the server's labeling/frequency.py.
 const AXES = {
   linear: [(hz) => hz, (place) => place],
-  log: [(hz) => Math.log2(hz), (place) => 2 ** place],
+  log: [(hz) => Math.log2(Math.max(hz, 1e-3)), (place) => 2 ** place],
   mel: [
     (hz) => (hz < 1000 ? (hz * 3) / 200 : 15 + (Math.log(hz / 1000) * 27) / Math.log(6.4)),
     (place) => (place < 15 ? (place * 200) / 3 : 1000 * Math.exp(((place - 15) * Math.log(6.4)) / 27)),
   ],
 };
 
-function frequencyAt(axis, fraction) {
-  const [to, from] = AXES[axis.kind];
-  const [low, high] = [to(axis.bottom_hz), to(axis.top_hz)];
-  return from(low + fraction * (high - low));
+// The frequency at a share (0..1) from the bottom of a band, and back.
+function frequencyAt(axis, band, share) {
+  const [to, from] = AXES[axis];
+  const [low, high] = [to(band.low_hz), to(band.high_hz)];
+  return from(low + share * (high - low));
+}
+
+function shareOf(axis, band, hz) {
+  const [to] = AXES[axis];
+  const [low, high] = [to(band.low_hz), to(band.high_hz)];
+  return (to(hz) - low) / (high - low);
+}
+
+// A band that holds this one, on a grid of about an eighth of its width: neighbouring zooms ask for the same tiles.
+function roundedBand(axis, band, full) {
+  const [to, from] = AXES[axis];
+  const [low, high] = [to(band.low_hz), to(band.high_hz)];
+  const grid = 2 ** Math.floor(Math.log2((high - low) / 8));
+  const low_hz = Math.max(full.low_hz, Math.floor(from((Math.floor(low / grid) - 0.5) * grid)));
+  const high_hz = Math.min(full.high_hz, Math.ceil(from((Math.ceil(high / grid) + 0.5) * grid)));
+  return { low_hz, high_hz };
 }
 
 function roundStep(rough) {
@@ -193,12 +168,67 @@ function roundStep(rough) {
   return [1, 2, 5, 10].map((base) => base * power).find((step) => step >= rough);
 }
 
-function clock(seconds) {
-  const whole = Math.max(0, seconds);
-  const minutes = Math.floor(whole / 60);
-  return `${minutes}:${(whole - minutes * 60).toFixed(1).padStart(4, "0")}`;
+// Round frequencies that fit a band at `most` labels: [{hz, share, text}], lowest first.
+function frequencyTicks(axis, band, most) {
+  const { low_hz: low, high_hz: high } = band;
+  const step = roundStep((high - low) / Math.max(1, most));
+  const first = Math.ceil(low / step);
+  let candidates = Array.from({ length: Math.floor(high / step) - first + 1 }, (_, k) => (first + k) * step);
+  if (axis !== "linear" && high / Math.max(low, 1) > 5) {
+    candidates = [];
+    for (let power = 1; power <= 1e6; power *= 10) candidates.push(power, 2 * power, 5 * power);
+    candidates = candidates.filter((hz) => hz >= low && hz <= high);
+  }
+  const ticks = [];
+  for (const hz of candidates) {
+    const share = shareOf(axis, band, hz);
+    if (!ticks.length || share - ticks.at(-1).share >= 0.85 / most) ticks.push({ hz, share, text: tickHertz(hz, step) });
+  }
+  return ticks;
+}
+
+function tickHertz(hz, step) {
+  if (hz < 1000) return `${+hz.toFixed(step < 1 ? 1 : 0)} Hz`;
+  return `${+(hz / 1000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} kHz`;
 }
 
 function hertz(hz) {
   return hz >= 1000 ? `${(hz / 1000).toFixed(hz >= 10000 ? 1 : 2)} kHz` : `${Math.round(hz)} Hz`;
+}
+
+const TIME_STEPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
+
+// Round times of a view at `most` labels: [{time_s, text}].
+function timeTicks({ from_s, to_s }, most) {
+  const rough = (to_s - from_s) / Math.max(1, most);
+  const step = TIME_STEPS.find((one) => one >= rough) || 3600 * roundStep(rough / 3600);
+  const ticks = [];
+  for (let count = Math.ceil(from_s / step - 1e-9); count * step <= to_s + 1e-9; count += 1) {
+    ticks.push({ time_s: count * step, text: timeText(count * step, step, to_s) });
+  }
+  return ticks;
+}
+
+// 12.5, 1:05.0 or 3:01:05, with as many digits as a step needs; `longest` decides whether minutes and hours show.
+function timeText(timeS, step, longest = timeS) {
+  const digits = step >= 1 ? 0 : step >= 0.1 ? 1 : step >= 0.01 ? 2 : 3;
+  const whole = Number(Math.max(0, timeS).toFixed(digits));
+  if (longest < 60) return `${whole.toFixed(digits)} s`;
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60)];
+  const seconds = (whole - minutes * 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
+  return longest < 3600 ? `${minutes}:${seconds}` : `${hours}:${String(minutes - 60 * hours).padStart(2, "0")}:${seconds}`;
+}
+
+function clock(seconds) {
+  return seconds < 3600 ? timeText(seconds, 0.1, 60) : timeText(seconds, 1, 3600);
+}
+
+// Whether the page around an element is dark.
+function isDark(host) {
+  const colour = getComputedStyle(host).getPropertyValue("--st-background-color").trim() || "#fff";
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
 }

@@ -1,102 +1,178 @@
-// The player itself: what new data change, what a press does, and what goes to the server.
+// The player itself: what a new clip changes, what a press does, and what goes to the server.
 
-const pictures = new PictureStore(10);
-const sounds = new SoundStore(8);
 const players = new WeakMap();
 const MARGIN_S = 0.3;
+const FOLLOW_MS = 400;
 
 class Player {
   constructor(parent) {
     this.v = buildView();
     parent.append(this.v.root);
     this.pageHost = this.v.root.getRootNode().host || this.v.root;
-    this.data = null;
+    this.page = null; // what Streamlit told: the list, the token
+    this.data = null; // the clip on the screen
     this.focus = "";
-    this.look = rememberedLook();
-    this.sound = new Sound(sounds, (what) => this.heard(what));
+    this.revision = 0;
+    this.opening = 0;
+    this.coming = false; // whether the clip at this place is still to come, and the last one stands on the screen
+    this.api = new Api();
+    this.flow = new Flow(this.api);
+    this.preferences = new Preferences(this.api, (text, level) => this.tell(text, level));
+    this.messenger = new Messenger(this.api, (what) => this.messaged(what));
+    this.keys = new Keys();
+    this.transport = new Transport(this.v, this);
+    this.decisions = new Decisions(this);
     this.stage = new Stage(this.v, this);
-    this.adder = new Adder(this.v, (code, name) => this.add(code, name), (text) => this.tell(text, "warning"));
-    this.messenger = new Messenger((what) => this.messaged(what));
+    this.lanes = new Lanes(this.v, this);
+    this.boxes = new Boxes(this.v, this);
+    this.adder = new Adder(this.v, (code, name) => this.decisions.add(code, name), (text) => this.tell(text, "warning"));
+    this.drawer = new Drawer(this.v, this);
+    this.help = new Help(this.v, this);
+    this.progress = new Progress(this.v, this);
     this.listen();
-    this.applyLook(Object.keys(this.look));
   }
 
-  // ---------------------------------------------------------------- data
+  // ---------------------------------------------------------------- the page
 
-  update(component) {
-    const { data, setTriggerValue } = component;
-    this.messenger.emit = (event) => setTriggerValue("event", event);
+  update({ data, setTriggerValue }) {
     if (!data) return;
+    const first = !this.page;
+    const follows = first || this.page.follow;
+    this.page = data;
+    this.emit = (event) => setTriggerValue("event", event);
+    this.api.token = data.token;
+    this.dark = isDark(this.pageHost);
+    this.v.root.dataset.theme = this.dark ? "dark" : "light";
+    if (first) this.prefer(data.preferences);
+    if (first) this.progress.later();
+    const anew = this.flow.begin(data) || (this.expired && this.coming);
+    if (this.expired) this.messenger.deliver(); // the page brought a new token
+    this.expired = false;
+    if (anew) this.open(this.flow.at);
+    else this.stage.drawAll();
+    if (this.data && data.follow && !follows) this.followed();
+  }
+
+  // What this reviewer set before.
+  prefer(values) {
+    this.preferences.begin(values);
+    this.keys = new Keys(this.preferences.get("keys", {}));
+    this.transport.begin(this.preferences.get("look", {}));
+    this.help.draw();
+  }
+
+  // Show what is at a place in the list: at once where it was fetched ahead.
+  open(at, answered = null) {
+    this.flow.move(at);
+    const { item } = this.flow;
+    this.opening += 1;
+    this.coming = true;
+    if (!item) return this.emit({ action: "finished", clip_id: this.data?.clip_id || 0, at: newEventId() });
+    const entry = this.flow.load(item);
+    if (entry.data) return this.show(entry.data, answered);
+    const mine = this.opening;
+    const still = (use) => (value) => { if (mine === this.opening) use(value); };
+    entry.promise.then(still((data) => this.show(data, answered)), still((problem) => this.failed(item, problem)));
+    return undefined;
+  }
+
+  go(step) {
+    if (this.messenger.locked) this.after = () => this.go(step); // harmless, so it only waits
+    else if (step < 0 && this.flow.at === 0) this.tell("this is the first clip", "warning");
+    else this.open(this.flow.at + step);
+  }
+
+  // A clip that cannot be shown says why, and the list goes on.
+  failed(item, problem) {
+    if (problem.status === 403) return this.renew();
+    return this.show({
+      clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, error: problem.message,
+      audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1 }, candidates: [], marks: [],
+      history: [], metadata: {}, seen_position: null, run_id: "", can_undo: true, classes_url: "",
+    });
+  }
+
+  // The token has run out: the page makes a new one.
+  renew() {
+    this.expired = true;
+    this.flow.visit = this.messenger.locked ? this.flow.visit : "";
+    this.emit({ action: "refresh", clip_id: this.data?.clip_id || 0, at: newEventId() });
+  }
+
+  // ---------------------------------------------------------------- a clip
+
+  show(data, answered = null) {
     const { v, stage } = this;
     const before = this.data;
-    const moved = !before || before.clip_id !== data.clip_id;
+    const moved = !before || before.clip_id !== data.clip_id || before.mode !== data.mode;
     this.data = data;
-    const answered = this.messenger.answered(data);
-    v.root.dataset.revision = data.revision;
-    if (answered) v.root.dataset.answeredMs = answered.answeredMs.toFixed(1);
-    this.dark = isDark(this.pageHost);
-    v.root.dataset.theme = this.dark ? "dark" : "light";
+    this.coming = false;
+    this.opening += 1; // what was asked for before comes too late
+    this.revision += 1;
+    v.root.dataset.revision = this.revision;
     if (moved) this.arrive();
-    else {
-      if (answered?.region && data.notice_level !== "warning") stage.selection = null;
-      if (thingAt(before.picture_url) !== thingAt(data.picture_url) || before.error !== data.error) stage.loadPicture(pictures);
-      if (this.soundFailed && before.audio_url !== data.audio_url) this.loadSound();
-    }
-    if (moved || JSON.stringify(before.lanes) !== JSON.stringify(data.lanes)) stage.buildLanes();
-    if (moved || data.revision !== before.revision) this.chooseFocus(moved, answered, before);
-    else this.setFocus(this.focus);
+    else if (answered?.region) stage.select(null);
+    if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
+    this.lanes.build();
+    this.boxes.build();
+    this.chooseFocus(moved, answered);
     this.drawHead();
     stage.drawAll();
-    this.prefetch();
+    if (moved) {
+      this.followed();
+      this.flow.ahead((next) => this.prefetch(next));
+    }
   }
 
   arrive() {
     const { data, v, stage } = this;
-    const wasPlaying = this.sound.playing;
+    this.playOnArrival = this.look.autoplay || this.sound.playing;
     v.root.dataset.clipId = data.clip_id;
+    v.root.dataset.mode = data.mode;
     this.adder.close();
+    this.drawer.arrive();
+    this.boxes.arrive();
     stage.arrive();
-    this.loadSound();
-    stage.loadPicture(pictures);
-    if (data.autoplay || wasPlaying) this.sound.play();
+    this.transport.load(); // after the stage: it may tell at once that it can be played
   }
 
-  loadSound() {
-    this.soundFailed = false;
-    this.v.soundError.hidden = true;
-    delete this.v.root.dataset.playable;
-    if (this.data.audio_url && !this.data.error) this.sound.load(this.data.audio_url);
-    else this.sound.unload();
-    this.drawTransport();
+  prefetch(next) {
+    this.stage.ahead(next);
+    this.transport.ahead(next);
+    vocabularyOf(next).catch(() => {});
   }
 
-  prefetch() {
-    for (const next of this.data.prefetch) {
-      if (next.picture_url) pictures.load(next.picture_url).catch(() => {});
-      sounds.ahead(next.audio_url);
-    }
-    vocabularyOf(this.data).catch(() => {});
+  // The address leads here, and what stands beside the player follows, once the reviewer rests.
+  followed() {
+    const { data, page } = this;
+    const query = new URLSearchParams({ ...page.link, clip: String(data.clip_id) });
+    if (data.mode) query.delete("clip");
+    history.replaceState(history.state, "", `${location.pathname}?${query}`);
+    clearTimeout(this.following);
+    // a second look is the player's own: the page hides what it draws of the clip
+    if (page.follow) this.following = setTimeout(() => this.emit({ action: "moved", clip_id: data.clip_id, mode: data.mode, at: newEventId() }), FOLLOW_MS);
   }
 
   // ---------------------------------------------------------------- focus
 
   // On a new clip the first open suspect; after a verdict the next open one; after an undo what was undone.
-  chooseFocus(moved, answered, before) {
-    const { lanes, focus: wanted } = this.data;
+  chooseFocus(moved, answered) {
+    const { lanes } = this.data;
     const place = (code) => lanes.findIndex((lane) => lane.class === code);
     const open = lanes.filter((lane) => lane.kind && !lane.verdict);
-    const decided = answered && ["decide", "add"].includes(answered.action) ? place(answered.class) : -1;
     let focus = this.focus;
-    if (wanted && place(wanted) >= 0 && (moved || decided < 0)) focus = wanted;
+    if (answered?.focus && place(answered.focus) >= 0) focus = answered.focus;
     else if (moved || place(focus) < 0) focus = (open[0] || lanes[0])?.class || "";
-    else if (decided >= 0) {
-      const after = lanes[decided].verdict && (open.find((lane) => lanes.indexOf(lane) > decided) || open[0]);
-      focus = after ? after.class : answered.class;
-    } else if (answered?.action === "undo") {
-      const was = new Map(before.lanes.map((lane) => [lane.class, lane.verdict]));
-      focus = lanes.find((lane) => was.has(lane.class) && was.get(lane.class) !== lane.verdict)?.class || focus;
+    else if (answered?.decided && place(answered.decided) >= 0) {
+      const at = place(answered.decided);
+      const after = lanes[at].verdict && (open.find((lane) => lanes.indexOf(lane) > at) || open[0]);
+      focus = after ? after.class : answered.decided;
     }
     this.setFocus(focus);
+    if (moved && this.playOnArrival) {
+      this.playOnArrival = false;
+      this.playStretch(); // begins where the clip is suspect
+    }
   }
 
   get lane() {
@@ -107,7 +183,7 @@ class Player {
     this.focus = code;
     const { v, lane } = this;
     v.root.dataset.focus = code;
-    v.question.replaceChildren(...questionOf(lane));
+    v.question.replaceChildren(...questionOf(lane, this.data?.mode));
     const [keep, drop] = lane?.role ? ["keep the label", "remove the label"] : ["add the label", "leave it out"];
     v.present.title = `the class can be heard: ${keep}`;
     v.absent.title = `the class cannot be heard: ${drop}`;
@@ -115,8 +191,11 @@ class Player {
       v[name].disabled = !lane;
       v[name].setAttribute("aria-pressed", String(lane?.verdict === name));
     }
-    this.stage.drawFocus(code);
-    this.drawTransport();
+    this.lanes.drawFocus(code);
+    this.boxes.drawFocus();
+    this.stage.drawMarks();
+    this.drawer.draw();
+    this.transport.draw();
   }
 
   moveFocus(step) {
@@ -129,7 +208,7 @@ class Player {
   // ---------------------------------------------------------------- what a press does
 
   act(action, shift = false) {
-    const { sound, data } = this;
+    const { sound, stage, boxes } = this;
     const far = shift ? 5 : 1;
     const actions = {
       toggle: () => (sound.playing ? sound.pause() : sound.resume()),
@@ -138,69 +217,72 @@ class Player {
       back: () => this.seek(sound.position - far),
       forward: () => this.seek(sound.position + far),
       start: () => this.seek(0),
-      slower: () => this.changeSpeed(-1),
-      faster: () => this.changeSpeed(1),
+      slower: () => this.transport.changeSpeed(-1),
+      faster: () => this.transport.changeSpeed(1),
+      pitch: () => this.setLook({ pitch: this.look.pitch === "kept" ? "shifted" : "kept" }),
+      normalise: () => this.setLook({ normalise: !this.look.normalise }),
+      band: () => this.transport.toggleBand(),
       present: () => this.decide("present"),
       absent: () => this.decide("absent"),
       unsure: () => this.decide("unsure"),
-      remove: () => this.remove(),
-      add: () => (this.messenger.locked ? this.messaged("refused") : this.adder.open(data)),
-      undo: () => this.send({ action: "undo" }, data.can_undo, "nothing to undo"),
-      next: () => this.send({ action: "next" }, data.has_next, "this is the last clip"),
-      previous: () => this.send({ action: "previous" }, data.has_previous, "this is the first clip"),
+      confirm_rest: () => this.decisions.confirmRest(),
+      remove: () => this.decisions.remove(),
+      add: () => this.decisions.choose(),
+      undo: () => this.decisions.undo(),
+      skip: () => this.decisions.mark("skip"),
+      later: () => this.decisions.mark("later"),
+      flag: () => this.decisions.mark("flag"),
+      note: () => this.drawer.write(),
+      history: () => this.drawer.toggle(),
+      next: () => this.go(1),
+      previous: () => this.go(-1),
       up: () => this.moveFocus(-1),
       down: () => this.moveFocus(1),
+      box: () => boxes.fromSelection(),
+      take_stretch: () => boxes.takeStretch(),
+      next_box: () => boxes.next(),
+      delete_box: () => boxes.remove(),
+      nudge_left: () => boxes.nudge(-1, shift),
+      nudge_right: () => boxes.nudge(1, shift),
+      zoom_in: () => stage.zoom(0.5),
+      zoom_out: () => stage.zoom(2),
+      pan_left: () => stage.pan(-0.5),
+      pan_right: () => stage.pan(0.5),
+      zoom_selection: () => stage.zoomTo(stage.selection || stretchOf(this.lane)),
+      fit: () => stage.fit(),
+      heatmap: () => this.setLook({ heatmap: !this.look.heatmap }),
+      compare: () => (this.data.compare_run ? this.setLook({ compare: !this.look.compare }) : this.tell("choose a second run below first", "warning")),
+      denoise: () => stage.toggleDenoise(),
+      settings: () => stage.toggleSettings(),
       colormap: () => {
         const names = ["auto", ...Object.keys(COLORMAPS)];
         this.setLook({ colormap: names[(names.indexOf(this.look.colormap) + 1) % names.length] });
       },
-      clear: () => (this.v.help.hidden ? this.stage.select(null) : this.toggleHelp()),
-      help: () => this.toggleHelp(),
+      clear: () => this.clear(),
+      help: () => this.help.toggle(),
     };
     actions[action]?.();
   }
 
-  seek(timeS) {
-    this.sound.seek(timeS, this.data.duration_s);
+  clear() {
+    if (!this.v.help.hidden) this.help.toggle();
+    else if (boxIsPicked(this.boxes)) this.boxes.pick(null);
+    else this.stage.select(null);
+  }
+
+  get clearable() {
+    return Boolean(this.stage.selection) || !this.v.help.hidden || boxIsPicked(this.boxes);
   }
 
   // What is selected, else what makes the class in focus a suspect (with a margin), else from here on.
   playStretch() {
     const { selection } = this.stage;
-    const stretch = selection || stretchOf(this.lane);
+    const stretch = selection || this.boxes.picked || stretchOf(this.lane);
     if (!stretch) return this.sound.play();
     const margin = selection ? 0 : MARGIN_S;
     const onset_s = Math.max(0, stretch.onset_s - margin);
     const offset_s = Math.min(this.data.duration_s || Infinity, stretch.offset_s + margin);
     return this.sound.play({ onset_s, offset_s });
-  }
-
-  decide(verdict, lane = this.lane, action = "decide") {
-    if (!lane) return this.tell("no class in focus; press A to add one", "warning");
-    const { lanes, auto_next } = this.data;
-    const left = lanes.some((one) => one.kind && !one.verdict && one.class !== lane.class);
-    const advance = Boolean(auto_next && action === "decide" && lane.kind && !lane.verdict && !left);
-    const region = this.stage.selection;
-    return this.send({ action, class: lane.class, verdict, role: lane.role, kind: lane.kind, advance, region });
-  }
-
-  remove() {
-    const { lane } = this;
-    if (lane?.role) return this.decide("absent", lane);
-    return this.tell(lane ? `${lane.name} is not listed; there is no label to remove` : "no class in focus", "warning");
-  }
-
-  add(code, name) {
-    const lane = this.data.lanes.find((one) => one.class === code);
-    if (!lane) return this.decide("present", { class: code, name, role: "", kind: "" }, "add");
-    this.setFocus(code);
-    return lane.role ? this.tell(`${name || code} is listed already`, "info") : this.decide("present", lane);
-  }
-
-  send(event, possible = true, why = "") {
-    if (!possible) return this.tell(why, "warning");
-    const { clip_id, seen_position, run_id } = this.data;
-    return this.messenger.send({ clip_id, seen_position, run_id, ...event });
   }
 
   messaged(what) {
@@ -213,91 +295,40 @@ class Player {
     }
     v.root.dataset.locked = String(what !== "open");
     v.silent.hidden = what !== "silent";
+    if (what === "expired") this.renew();
+    const after = what === "open" ? this.after : null;
+    if (what === "open") this.after = null;
+    if (after) queueMicrotask(after);
   }
 
-  // ---------------------------------------------------------------- sound
+  // ---------------------------------------------------------------- as the parts call it
 
-  heard(what) {
-    if (!this.data) return;
-    if (what === "playable") this.v.root.dataset.playable = this.data.clip_id;
-    else if (what === "error") this.soundBroke();
-    else if (what === "blocked") this.tell("the browser waits for a press before it plays: press Space", "warning");
-    this.drawTransport();
-    this.stage.drawCursor();
-    if (this.sound.playing && !this.frame) this.animate();
+  get look() {
+    return this.transport.look;
   }
 
-  async soundBroke() {
-    const { clip_id } = this.data;
-    this.soundFailed = true;
-    const reason = await this.sound.reason();
-    if (this.data.clip_id !== clip_id || !this.soundFailed) return;
-    this.v.soundError.textContent = `This file cannot be played: ${reason}`;
-    this.v.soundError.hidden = false;
-  }
-
-  animate() {
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      this.sound.watch();
-      this.stage.drawCursor();
-      if (this.sound.playing) this.animate();
-    });
-  }
-
-  changeSpeed(step) {
-    const speed = SPEEDS[SPEEDS.indexOf(this.look.speed) + step];
-    if (speed) this.setLook({ speed });
-  }
-
-  // ---------------------------------------------------------------- controls
-
-  listen() {
-    const { v } = this;
-    const pressed = {
-      play: "toggle", stretch: "stretch", loop: "loop", present: "present", absent: "absent", unsure: "unsure",
-      undo: "undo", next: "next", previous: "previous", addButton: "add", helpButton: "help",
-    };
-    for (const [name, action] of Object.entries(pressed)) v[name].addEventListener("click", () => this.data && this.act(action));
-    v.retry.addEventListener("click", () => {
-      v.silent.hidden = true;
-      this.messenger.retry();
-    });
-    for (const name of ["floor", "ceiling", "gain"]) {
-      v[name].input.addEventListener("input", () => this.setLook({ [name]: Number(v[name].input.value) }));
-      v[name].input.addEventListener("dblclick", () => this.setLook({ [name]: 0 }));
-    }
-    v.speed.addEventListener("change", () => this.setLook({ speed: Number(v.speed.value) }));
-    v.colormap.addEventListener("change", () => this.setLook({ colormap: v.colormap.value }));
-    for (const one of [v.speed, v.colormap]) one.addEventListener("change", () => one.blur()); // gives the keys back
-    this.onKey = (event) => {
-      if (!this.data) return;
-      const action = actionOf(event, this.pageHost);
-      if (!action || (action === "clear" && !this.stage.selection && v.help.hidden)) return;
-      event.preventDefault();
-      event.stopPropagation();
-      if (action !== "held") this.act(action, event.shiftKey);
-    };
-    document.addEventListener("keydown", this.onKey, true);
+  get sound() {
+    return this.transport.sound;
   }
 
   setLook(change) {
-    Object.assign(this.look, change);
-    rememberLook(this.look);
-    this.applyLook(Object.keys(change));
+    this.transport.setLook(change);
   }
 
-  applyLook(changed) {
-    const { v, look, sound } = this;
-    for (const name of ["floor", "ceiling", "gain"]) v[name].input.value = look[name];
-    v.colormap.value = look.colormap;
-    v.speed.value = String(look.speed);
-    v.gain.value.textContent = `${look.gain > 0 ? "+" : ""}${look.gain} dB`.replace("-", "−");
-    if (changed.includes("speed")) sound.setRate(look.speed);
-    if (changed.includes("gain")) sound.setGain(look.gain);
-    sound.loop = look.loop;
-    if (changed.some((name) => ["colormap", "floor", "ceiling"].includes(name))) this.stage.recolour();
-    this.drawTransport();
+  seek(timeS) {
+    this.sound.seek(timeS);
+  }
+
+  selected() {
+    this.transport.draw();
+  }
+
+  decide(verdict, lane = this.lane) {
+    return this.decisions.decide(verdict, lane);
+  }
+
+  changeBox(change) {
+    return this.decisions.changeBox(change);
   }
 
   tell(text, level) {
@@ -306,48 +337,55 @@ class Player {
   }
 
   drawHead() {
-    const { v, data } = this;
+    const { v, data, flow } = this;
     v.title.textContent = v.title.title = data.title;
-    v.subtitle.textContent = data.subtitle;
-    this.tell(data.notice, data.notice_level);
+    v.subtitle.textContent = `${flow.at + 1} of ${flow.items.length}`;
     v.undo.disabled = !data.can_undo;
-    v.next.disabled = !data.has_next;
-    v.previous.disabled = !data.has_previous;
+    v.previous.disabled = flow.at === 0;
   }
 
-  drawTransport() {
-    const { v, sound, look } = this;
-    setIcon(v.play.firstChild, sound.playing ? "pause" : "play");
-    v.play.children[1].textContent = sound.playing ? "Pause" : "Play";
-    v.play.disabled = v.stretch.disabled = !sound.element || Boolean(this.soundFailed);
-    v.stretch.children[1].textContent = this.stage?.selection ? "Selection" : "Stretch";
-    v.loop.setAttribute("aria-pressed", String(look.loop));
-    v.root.dataset.playing = String(sound.playing);
-  }
-
-  selected() {
-    this.drawTransport();
-  }
-
-  toggleHelp() {
+  listen() {
     const { v } = this;
-    v.help.hidden = !v.help.hidden;
-    v.helpButton.setAttribute("aria-expanded", String(!v.help.hidden));
+    for (const [name, action] of Object.entries(BUTTON_ACTIONS)) v[name].addEventListener("click", () => this.data && this.act(action));
+    v.retry.addEventListener("click", () => {
+      v.silent.hidden = true;
+      this.messenger.deliver();
+    });
+    this.onKey = (event) => {
+      if (!this.data || this.help.takes(event)) return;
+      const action = this.keys.actionFor(event, this.pageHost);
+      if (!action || (action === "clear" && !this.clearable)) return;
+      if (action.startsWith("pan_") && !this.stage.zoomed && !this.stage.gliding) return; // nothing to move: the page scrolls
+      event.preventDefault();
+      event.stopPropagation();
+      if (action !== "held") this.act(action, event.shiftKey);
+    };
+    document.addEventListener("keydown", this.onKey, true);
+    this.onLeave = () => this.preferences.flush();
+    addEventListener("pagehide", this.onLeave);
   }
 
+  // What is pressed is sent still; nothing that comes later is shown.
   close() {
+    if (this.boxes.resting) this.boxes.settle();
+    this.opening += 1;
+    this.messenger.waiting = null;
     document.removeEventListener("keydown", this.onKey, true);
-    cancelAnimationFrame(this.frame);
+    removeEventListener("pagehide", this.onLeave);
+    this.preferences.flush();
+    clearTimeout(this.following);
+    this.progress.close();
     this.stage.close();
-    this.sound.close();
-    this.messenger.close();
+    this.transport.close();
     this.v.root.remove();
   }
 }
 
 // What is asked about a class, in words.
-function questionOf(lane) {
+function questionOf(lane, mode) {
   if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
+  const strong = el("strong", { text: lane.name });
+  if (mode === "blind") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Labels and scores are hidden." })];
   const number = lane.clipwise === null ? "" : ` (${lane.clipwise.toFixed(2)})`;
   const stretch = stretchOf(lane);
   const where = stretch ? `, ${stretch.onset_s.toFixed(1)}–${stretch.offset_s.toFixed(1)} s` : "";
@@ -358,8 +396,9 @@ function questionOf(lane) {
       ? `listed, but the model hears ${lane.partner || "another class"} in its place`
       : `the model hears it${number}${where} in place of ${lane.partner || "another class"}`,
   }[lane.kind] || (lane.role ? `listed as ${lane.role}${number}` : `not listed${number}`);
-  const parts = [el("strong", { text: lane.name }), el("span", { class: "why", text: why })];
+  const parts = [strong, el("span", { class: "why", text: why })];
   if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· label wrong: ${Math.round(lane.p_wrong * 100)} %` }));
+  if (mode === "again") parts.push(el("span", { class: "why", text: "· a second look" }));
   if (lane.verdict) parts.push(chip(lane.verdict, lane.reviewer ? `${lane.verdict}, ${lane.reviewer}` : lane.verdict));
   return parts;
 }

@@ -1,113 +1,114 @@
-// The sound: elements loaded ahead, stretches and loops, speed, gain behind a limiter.
+// The sound of one clip at a time: stretches and loops, speed and pitch, gain, band-pass and normalising.
 
-const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2];
-const LARGEST_BLOB_BYTES = 32 * 1024 * 1024;
+const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
+const AUDIBLE_RATE = 48000; // recordings above it hold what a browser cannot play, unless expanded
+const SLOWEST_ELEMENT = 0.25; // some browsers fall silent below it
+const MOST_EXPANSION = 20;
+const SOUNDING = "earmark-sounding"; // told to the page by what begins to sound; all else stops
 
-// Audio elements by what they play. Those loaded ahead hold their bytes, so that the next clip plays at once.
-class SoundStore {
-  constructor(most) {
-    this.most = most;
-    this.entries = new Map();
-  }
-
-  take(url) {
-    const thing = thingAt(url);
-    let entry = this.entries.get(thing);
-    if (entry && !entry.element.src && !entry.element.error) entry.element.src = url; // still on its way: stream it
-    if (!entry || entry.element.error) {
-      entry = { element: this.make(), blob: "" };
-      entry.element.src = url;
-    }
-    this.keep(thing, entry);
-    return entry.element;
-  }
-
-  async ahead(url) {
-    const thing = thingAt(url);
-    if (!url || this.entries.has(thing)) return;
-    const entry = { element: this.make(), blob: "" };
-    this.keep(thing, entry);
-    try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      const length = Number(response.headers.get("content-length") || 0);
-      if (!response.ok || length > LARGEST_BLOB_BYTES) {
-        response.body?.cancel();
-        if (!response.ok) this.entries.delete(thing);
-        else if (!entry.element.src) entry.element.src = url;
-        return;
-      }
-      const bytes = await response.blob();
-      if (entry.element.src || !this.entries.has(thing)) return;
-      entry.blob = URL.createObjectURL(bytes);
-      entry.element.src = entry.blob;
-    } catch (error) {
-      if (!entry.element.src) this.entries.delete(thing);
-    }
-  }
-
-  make() {
-    const element = new Audio();
-    element.preload = "auto";
-    return element;
-  }
-
-  keep(thing, entry) {
-    this.entries.delete(thing);
-    this.entries.set(thing, entry);
-    while (this.entries.size > this.most) {
-      const [oldest, gone] = this.entries.entries().next().value;
-      this.entries.delete(oldest);
-      gone.element.pause();
-      gone.element.removeAttribute("src");
-      gone.element.load();
-      if (gone.blob) URL.revokeObjectURL(gone.blob);
-    }
-  }
+// How many times slower the server has to make the sound (1: as it is), so that its pitch shifts down with its speed.
+function expansionOf(rate, pitch, sampleRate) {
+  if (pitch !== "shifted" || rate >= 1 || !(sampleRate > AUDIBLE_RATE || rate < SLOWEST_ELEMENT)) return 1;
+  return Math.min(MOST_EXPANSION, Math.round(1 / rate));
 }
 
-// One clip's sound at a time. `tell` is called with (what): "state", "playable" or "error".
+function scaledBand(band, factor) {
+  const scaled = (hz) => (hz == null ? null : hz * factor);
+  return band && { low_hz: scaled(band.low_hz), high_hz: scaled(band.high_hz) };
+}
+
+// `tell` is called with what happened: "state", "playable", "error", or "blocked" (once: the browser wants a press).
+// Times are seconds in the clip, whatever the expansion.
 class Sound {
   constructor(store, tell) {
     this.store = store;
     this.tell = tell;
+    this.url = "";
+    this.facts = {};
     this.element = null;
+    this.expansion = 1;
     this.range = null;
     this.loop = false;
     this.rate = 1;
+    this.pitch = "kept";
     this.gainDb = 0;
-    this.graph = null;
-    this.sources = new WeakMap();
+    this.band = null;
+    this.normalise = false;
+    this.chain = null;
+    this.decoded = null; // promise of the clip's samples, while they are needed
+    this.measured = null; // {from_s, to_s, gainDb}: what the normalising gain was taken over
+    this.othersSound = (event) => event.detail !== this && this.playing && this.pause();
+    window.addEventListener(SOUNDING, this.othersSound);
   }
 
-  load(url) {
+  // facts: {duration_s, sample_rate, peaks_url} of the clip.
+  load(url, facts = {}) {
     this.unload();
     if (!url) return;
-    const element = this.store.take(url);
+    Object.assign(this, { url, facts });
+    this.attach();
+    this.levelOut();
+  }
+
+  // Fetches the next clips' sound, as the present speed and pitch will want it.
+  ahead(url, sampleRate) {
+    return this.store.ahead(this.address(url, expansionOf(this.rate, this.pitch, sampleRate)));
+  }
+
+  address(url, expansion) {
+    return url && expansion > 1 ? `${url}&expand=${expansion}` : url;
+  }
+
+  attach() {
+    this.expansion = expansionOf(this.rate, this.pitch, this.facts.sample_rate);
+    const element = this.store.take(this.address(this.url, this.expansion));
     this.element = element;
     if (element.currentTime) element.currentTime = 0; // a needless seek would cost the next clip its head start
-    element.playbackRate = this.rate;
-    element.onplay = element.onpause = element.onended = element.onseeked = () => this.changed(element);
+    element.onplay = element.onpause = element.onseeked = () => this.changed(element);
+    element.onended = () => this.finished(element);
+    element.onplaying = element.onratechange = () => this.wakeAtEnd();
     element.oncanplay = () => element === this.element && this.tell("playable");
     element.onerror = () => element === this.element && this.tell("error");
-    element.ontimeupdate = () => this.watch();
+    element.ontimeupdate = () => {
+      this.watch();
+      this.levelOut();
+    };
+    this.tune();
     if (element.error) this.tell("error");
     else if (element.readyState >= 3) this.tell("playable");
     this.route();
   }
 
-  unload() {
-    if (!this.element) return;
-    const element = this.element;
+  detach() {
+    const { element } = this;
     this.element = null;
-    this.range = null;
-    element.onplay = element.onpause = element.onended = element.onseeked = null;
-    element.oncanplay = element.onerror = element.ontimeupdate = null;
+    this.decoded = this.measured = null;
+    clearTimeout(this.timer);
+    if (!element) return;
+    for (const name of ["play", "pause", "ended", "seeked", "playing", "ratechange", "canplay", "error", "timeupdate"]) {
+      element[`on${name}`] = null;
+    }
     element.pause();
+    this.store.sources.get(element)?.disconnect();
+  }
+
+  unload() {
+    this.detach();
+    this.range = null;
+    this.url = "";
   }
 
   changed(element) {
     if (element !== this.element) return;
     this.watch();
+    this.wakeAtEnd();
+    this.tell("state");
+  }
+
+  finished(element) {
+    if (element !== this.element) return;
+    if (this.loop) this.play(this.range);
+    else this.range = null;
     this.tell("state");
   }
 
@@ -115,57 +116,115 @@ class Sound {
     return Boolean(this.element) && !this.element.paused && !this.element.ended;
   }
 
+  // Where the element is; what is heard is later by the way through Web Audio.
+  get reached() {
+    return this.element ? this.element.currentTime / this.expansion : 0;
+  }
+
   get position() {
-    return this.element ? this.element.currentTime : 0;
+    if (!this.playing || !this.chain) return this.reached;
+    const { outputLatency, baseLatency } = this.store.context;
+    const lateS = outputLatency || baseLatency || 0;
+    return Math.max(Math.min(this.startedS, this.reached), this.reached - lateS * this.rate);
   }
 
   // Play a stretch {onset_s, offset_s} from its start, or from here to the end.
   play(range = null) {
     if (!this.element) return;
     this.range = range;
-    if (range) this.element.currentTime = range.onset_s;
+    if (range) this.jump(range.onset_s);
+    this.route();
+    this.levelOut();
     this.resume();
   }
 
   // Go on from here, within the stretch that was playing if there is one.
-  resume() {
-    if (!this.element) return;
-    this.graph?.context.resume();
-    this.element.play().catch((error) => {
-      if (error.name === "NotAllowedError") this.tell("blocked");
-    });
+  async resume() {
+    const { element } = this;
+    if (!element) return;
+    this.startedS = element.ended ? 0 : this.reached;
+    window.dispatchEvent(new CustomEvent(SOUNDING, { detail: this }));
+    if (this.chain) this.store.context.resume();
+    try {
+      await element.play();
+    } catch (error) {
+      if (error.name !== "NotAllowedError" || this.hinted) return;
+      this.hinted = true;
+      this.tell("blocked");
+    }
   }
 
   pause() {
     this.element?.pause();
   }
 
-  seek(timeS, durationS) {
+  jump(timeS) {
+    this.startedS = timeS;
+    this.element.currentTime = timeS * this.expansion;
+    this.wakeAtEnd();
+  }
+
+  seek(timeS) {
     if (!this.element) return;
-    const time = Math.min(Math.max(0, timeS), Math.max(0, durationS - 0.01));
+    const time = Math.min(Math.max(0, timeS), Math.max(0, (this.facts.duration_s ?? Infinity) - 0.01));
     if (this.range && (time < this.range.onset_s || time >= this.range.offset_s)) this.range = null;
-    this.element.currentTime = time;
+    this.jump(time);
+    this.levelOut();
     this.tell("state");
   }
 
-  // Called for each frame while playing, and by timeupdate when the tab is hidden.
+  // A stretch ends between two frames: a timer wakes for it. The frames and timeupdate only make sure.
+  wakeAtEnd() {
+    clearTimeout(this.timer);
+    if (!this.range || !this.playing) return;
+    const leftS = (this.range.offset_s - this.reached) / this.rate;
+    this.timer = setTimeout(() => this.watch(), Math.max(1, leftS * 1000));
+  }
+
+  // Called for each frame while playing, by the timer, and by timeupdate when the tab is hidden.
   watch() {
-    const element = this.element;
-    if (!element) return;
-    if (this.range && element.currentTime >= this.range.offset_s && !element.paused) {
-      if (this.loop) element.currentTime = this.range.onset_s;
-      else {
-        const end = this.range.offset_s;
-        element.pause();
-        element.currentTime = end;
-        this.range = null;
-      }
-    } else if (element.ended && this.loop) this.play(this.range);
+    const { element, range } = this;
+    if (!range || !this.playing) return;
+    if (this.reached < range.offset_s) this.wakeAtEnd();
+    else if (this.loop) this.jump(range.onset_s);
+    else {
+      element.pause();
+      this.range = null;
+      this.jump(range.offset_s);
+    }
   }
 
   setRate(rate) {
     this.rate = rate;
-    if (this.element) this.element.playbackRate = rate;
+    this.retune();
+  }
+
+  // "kept", or "shifted": down with the speed, as a slower tape; what was too high to hear comes into hearing.
+  setPitch(pitch) {
+    this.pitch = pitch;
+    this.retune();
+  }
+
+  retune() {
+    if (!this.element) return;
+    if (expansionOf(this.rate, this.pitch, this.facts.sample_rate) !== this.expansion) {
+      const [positionS, playing] = [this.reached, this.playing];
+      this.detach();
+      this.attach();
+      this.jump(positionS);
+      this.levelOut();
+      if (playing) this.resume();
+    } else this.tune();
+    this.route();
+  }
+
+  tune() {
+    const { element } = this;
+    for (const name of ["preservesPitch", "mozPreservesPitch", "webkitPreservesPitch"]) {
+      if (name in element) element[name] = this.pitch === "kept";
+    }
+    element.playbackRate = this.rate * this.expansion;
+    this.wakeAtEnd();
   }
 
   setGain(gainDb) {
@@ -173,52 +232,96 @@ class Sound {
     this.route();
   }
 
-  // Sound goes straight out until gain is asked for; then through a gain and a limiter that guards the ears.
+  // Only what lies in {low_hz, high_hz} is heard (frequencies of the clip), or all where it is null.
+  setBand(band) {
+    this.band = band;
+    this.measured = null;
+    this.route();
+    this.levelOut();
+  }
+
+  setNormalise(normalise) {
+    this.normalise = normalise;
+    this.measured = null;
+    if (!normalise) this.decoded = null;
+    this.levelOut();
+    this.route();
+  }
+
+  // The band at the pitch at which it is heard.
+  get heardBand() {
+    return scaledBand(this.band, this.pitch === "shifted" ? this.rate : 1);
+  }
+
+  // Sound goes straight out until something has to be done to it; then through the chain, which guards the ears. A
+  // stretch goes there too: Web Audio stops within 10 ms, where an element's own output lets its buffer run out.
   route() {
-    if (!this.element || (this.gainDb === 0 && !this.graph)) return;
+    const needed = this.range || this.gainDb !== 0 || this.band || this.normalise;
+    const { store, element } = this;
+    if (!element || (!needed && !this.chain && !store.sources.has(element))) return;
+    if (!globalThis.AudioContext) return; // no Web Audio here: the sound plays as it is
+    this.chain = this.chain || store.join();
+    store.sourceOf(element).connect(this.chain.input);
+    this.chain.setBand(this.heardBand);
+    this.chain.setGain(this.gainDb + (this.measured?.gainDb || 0));
+    store.context.resume();
+  }
+
+  // The stretch whose peak counts: what is played; else the clip, or two minutes of a long recording.
+  get levelRange() {
+    if (this.range) return { from_s: this.range.onset_s, to_s: this.range.offset_s };
+    const { duration_s: durationS = Infinity } = this.facts;
+    if (durationS <= MEASURED_S) return { from_s: 0, to_s: durationS };
+    const index = Math.floor(this.reached / MEASURED_S);
+    return { from_s: index * MEASURED_S, to_s: Math.min(durationS, (index + 1) * MEASURED_S) };
+  }
+
+  // Measures the peak anew where the stretch is another; until it is known the sound is not raised.
+  async levelOut() {
+    if (!this.normalise || !this.element) return;
+    const range = this.levelRange;
+    if (this.measured?.from_s === range.from_s && this.measured.to_s === range.to_s) return;
+    const measured = { ...range, gainDb: 0 };
+    this.measured = measured;
+    this.route();
     try {
-      if (!this.graph) {
-        const context = new AudioContext();
-        const gain = context.createGain();
-        const limiter = context.createDynamicsCompressor();
-        limiter.threshold.value = -3;
-        limiter.knee.value = 0;
-        limiter.ratio.value = 20;
-        limiter.attack.value = 0.001;
-        limiter.release.value = 0.1;
-        gain.connect(limiter).connect(context.destination);
-        this.graph = { context, gain };
-      }
-      if (!this.sources.has(this.element)) {
-        const source = this.graph.context.createMediaElementSource(this.element);
-        source.connect(this.graph.gain);
-        this.sources.set(this.element, source);
-      }
-      this.graph.gain.gain.value = 10 ** (this.gainDb / 20);
-      this.graph.context.resume();
+      const peak = await this.peakOf(range);
+      if (this.measured !== measured) return;
+      measured.gainDb = normalGainDb(peak);
+      this.route();
     } catch (error) {
-      // no Web Audio here: the sound plays without gain
+      // not measured: the sound plays as loud as it is
     }
   }
 
+  async peakOf({ from_s, to_s }) {
+    const { element, expansion, facts } = this;
+    if ((facts.duration_s ?? Infinity) * expansion <= MEASURED_S) this.decoded = this.decoded || decodeSound(element);
+    const buffer = await this.decoded;
+    if (buffer) return peakOfBuffer(buffer, from_s * expansion, to_s * expansion, scaledBand(this.band, 1 / expansion));
+    return facts.peaks_url ? peakFromServer(facts.peaks_url, from_s, to_s) : 0;
+  }
+
+  // Why it cannot be played: what the server said to it (status 0: nothing against it), in words.
   async reason() {
-    if (!this.element) return "";
+    if (!this.element) return { status: 0, text: "" };
     try {
       const source = this.element.src;
       if (source && !source.startsWith("blob:")) {
         const response = await fetch(source, { headers: { Range: "bytes=0-1" }, credentials: "same-origin" });
-        if (!response.ok) return await reasonOf(response);
+        if (!response.ok) return { status: response.status, text: await reasonOf(response) };
         response.body?.cancel();
       }
     } catch (error) {
-      return "the server does not answer";
+      return { status: 0, text: "the server does not answer" };
     }
-    return "the browser cannot decode it";
+    return { status: 0, text: "the browser cannot decode it" };
   }
 
   close() {
     this.unload();
-    this.graph?.context.close();
-    this.graph = null;
+    window.removeEventListener(SOUNDING, this.othersSound);
+    if (this.chain) this.store.leave(this.chain);
+    this.chain = null;
   }
 }

@@ -1,22 +1,58 @@
-// The stage: picture, axes, lanes, cursor and marks on one time axis, and the pointer over them.
+// The stage: which part of the recording is in view, and what is drawn of it. One draw a frame, from tiles.
 
-const LOOKS = "earmark-player";
+const LONGEST_WHOLE_S = 120;
+const FIRST_SPAN_S = 60;
+const SHORTEST_VIEW_S = 0.05;
+const GLIDE_MS = 130;
+const ASK_EACH_MS = 100;
+const SETTLED_MS = 250;
+const JUMP_S = 0.5; // between two frames: the sound was sent elsewhere
+const CLIPS_KEPT_AHEAD = 4;
 
 function round3(value) {
   return Math.round(value * 1000) / 1000;
 }
 
-// `host` is what the stage belongs to: it has data, lane (in focus), sound, look, and seek(), selected(), setFocus().
+// The stretch that makes a lane a suspect, or null.
+function stretchOf(lane) {
+  if (!lane?.kind || lane.onset_s === null || lane.offset_s === null) return null;
+  return { onset_s: lane.onset_s, offset_s: lane.offset_s };
+}
+
+// A view of `spanS` around `middleS`, within the recording.
+function viewAround(middleS, spanS, durationS) {
+  const span = Math.min(durationS, Math.max(Math.min(SHORTEST_VIEW_S, durationS), spanS));
+  const from_s = Math.min(durationS - span, Math.max(0, middleS - span / 2));
+  return { from_s, to_s: from_s + span };
+}
+
+// What is in view on arrival: a clip whole; of a long recording the part with the stretch that is doubted first.
+function firstView(data) {
+  const whole = data.duration_s || 1;
+  if (whole <= LONGEST_WHOLE_S) return { from_s: 0, to_s: whole };
+  const stretch = stretchOf(data.lanes.find((lane) => lane.kind && !lane.verdict) || data.lanes[0]);
+  const middle = stretch ? Math.min((stretch.onset_s + stretch.offset_s) / 2, stretch.onset_s + FIRST_SPAN_S / 2) : 0;
+  return viewAround(middle, FIRST_SPAN_S, whole);
+}
+
+// `host` is what the stage belongs to: it has data, lane (in focus), look, dark, sound, preferences, and seek(),
+// selected(), setLook(), renew(), tell().
 class Stage {
   constructor(v, host) {
     this.v = v;
     this.host = host;
     this.view = { from_s: 0, to_s: 1 };
-    this.lanes = [];
-    this.picture = null;
-    this.coloured = document.createElement("canvas");
+    this.zoomedBand = null;
     this.selection = null;
-    this.listenTime(v.plot);
+    this.callbacks = [];
+    this.heard = { playing: false, position: 0 }; // a sound that is kept can tell of itself before the clip has arrived
+    this.pointerOwner = null; // asked at each press on the picture; where it answers true the press is not the stage's
+    this.layers = new Layers(this);
+    this.minimap = new Minimap(this);
+    this.pointing = new Pointing(this);
+    this.settings = new PictureSettings(this);
+    this.onTile = (wish) => this.tileCame(wish);
+    tiles.listeners.add(this.onTile);
     this.resized = new ResizeObserver(() => this.drawAll());
     this.resized.observe(v.plot);
   }
@@ -25,37 +61,53 @@ class Stage {
     return this.host.data;
   }
 
-  // A new clip: the whole of it in view, nothing selected.
-  arrive() {
-    this.selection = null;
-    this.view = { from_s: 0, to_s: this.data.duration_s || 1 };
+  get duration() {
+    return this.data?.duration_s || 1;
   }
 
-  async loadPicture(pictures) {
+  get span() {
+    return this.view.to_s - this.view.from_s;
+  }
+
+  get axisKind() {
+    return this.layers.picture.axis;
+  }
+
+  get band() {
+    return this.zoomedBand || this.layers.fullBand;
+  }
+
+  get zoomed() {
+    return this.span < this.duration * 0.999;
+  }
+
+  // Called after each draw, in the same frame.
+  onDraw(callback) {
+    this.callbacks.push(callback);
+  }
+
+  // ---------------------------------------------------------------- a clip
+
+  // A new clip: its first view, the whole range of frequencies, nothing selected.
+  arrive() {
     const { v, data } = this;
-    const wanted = data.picture_url;
-    const done = () => {
-      v.root.dataset.shown = data.clip_id;
-      v.drawing.hidden = true;
-    };
-    const current = () => this.data.clip_id === data.clip_id && thingAt(this.data.picture_url) === thingAt(wanted);
+    this.selection = null;
+    this.zoomedBand = null;
+    this.gliding = null;
+    this.cursorSeen = false;
+    this.heard = { playing: false, position: 0 };
+    this.view = firstView(data);
     delete v.root.dataset.shown;
-    this.picture = null; // never the last clip's picture under this clip's name
+    this.layers.arrive();
+    this.minimap.arrive();
     this.fail(data.error);
-    this.drawAxis();
-    if (data.error || !wanted) return done();
-    v.drawing.hidden = false;
-    try {
-      const picture = await pictures.load(wanted);
-      if (!current()) return undefined;
-      this.picture = picture;
-      this.colour();
-    } catch (error) {
-      if (!current()) return undefined;
-      this.fail(`No picture: ${error.message}`);
-    }
-    this.drawPicture();
-    return done();
+    v.drawing.hidden = Boolean(data.error);
+  }
+
+  // A clip that will come: its first view is fetched and coloured once nothing more urgent is left.
+  ahead(data) {
+    const { from_s, to_s } = firstView(data);
+    this.layers.ahead(data, zoomFor(to_s - from_s, this.v.canvas.width));
   }
 
   fail(text) {
@@ -63,119 +115,172 @@ class Stage {
     this.v.error.hidden = !text;
   }
 
-  // ---------------------------------------------------------------- colour
-
-  get colormap() {
-    const { look, dark } = this.host;
-    return look.colormap === "auto" ? (dark ? "magma" : "paper") : look.colormap;
+  tileCame(wish) {
+    if (!this.data) return;
+    this.layers.came(wish);
+    this.requestDraw();
   }
 
-  colour() {
-    const { v, picture } = this;
-    if (!picture) return;
-    const contrast = contrastOf(picture, this.host.look);
-    colourPicture(picture, this.colormap, contrast, this.coloured);
-    this.colouredAs = this.colormap;
-    const text = (value) => levelText(value, picture.facts);
-    v.scaleTop.textContent = v.ceiling.value.textContent = text(contrast.ceiling);
-    v.scaleBottom.textContent = v.floor.value.textContent = text(contrast.floor);
+  // ---------------------------------------------------------------- where things lie
+
+  // 0..100 across the plot.
+  percent(timeS) {
+    return ((timeS - this.view.from_s) / this.span) * 100;
   }
 
-  recolour() {
-    this.colour();
-    this.drawPicture();
+  timeAt(clientX, element = this.v.plot) {
+    const box = element.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (clientX - box.left) / Math.max(1, box.width)));
+    return this.view.from_s + share * this.span;
+  }
+
+  hertzAt(clientY) {
+    const box = this.v.plot.getBoundingClientRect();
+    const down = Math.min(1, Math.max(0, (clientY - box.top) / Math.max(1, box.height)));
+    return frequencyAt(this.axisKind, this.band, 1 - down);
+  }
+
+  // 0..100 from the top of the plot.
+  topPercent(hz) {
+    return (1 - shareOf(this.axisKind, this.band, hz)) * 100;
+  }
+
+  // ---------------------------------------------------------------- what is in view
+
+  // Keys and buttons glide, the pointer moves at once.
+  setView(view, glide = false) {
+    if (!this.data || this.data.error) return;
+    const next = viewAround((view.from_s + view.to_s) / 2, view.to_s - view.from_s, this.duration);
+    const still = !glide || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.gliding = still ? null : { from: this.view, to: next, since: performance.now() };
+    if (still) this.view = next;
+    const at = this.host.sound?.position ?? 0;
+    this.cursorSeen = at >= next.from_s && at <= next.to_s; // where the reader looks elsewhere, it is not followed
+    this.requestDraw();
+  }
+
+  get target() {
+    return this.gliding?.to || this.view;
+  }
+
+  show(from_s, to_s) {
+    this.setView({ from_s, to_s });
+  }
+
+  // `factor` below 1 zooms in; the time at `anchorS` stays where it is.
+  zoom(factor, anchorS = null, glide = anchorS === null) {
+    const { from_s, to_s } = this.target;
+    const at = this.host.sound?.position ?? -1;
+    const anchor = anchorS ?? (at > from_s && at < to_s ? at : (from_s + to_s) / 2);
+    const span = Math.min(this.duration, Math.max(SHORTEST_VIEW_S, (to_s - from_s) * factor));
+    const share = (anchor - from_s) / (to_s - from_s);
+    this.setView({ from_s: anchor - share * span, to_s: anchor + (1 - share) * span }, glide);
+  }
+
+  // By a share of what is in view.
+  pan(share, glide = true) {
+    const { from_s, to_s } = this.target;
+    const step = share * (to_s - from_s);
+    this.setView({ from_s: from_s + step, to_s: to_s + step }, glide);
+  }
+
+  // To a stretch and what is around it.
+  zoomTo(stretch) {
+    if (!stretch) return this.host.tell("select a stretch first: drag over the picture", "warning");
+    const margin = 0.15 * (stretch.offset_s - stretch.onset_s) + 0.05;
+    return this.setView({ from_s: stretch.onset_s - margin, to_s: stretch.offset_s + margin }, true);
+  }
+
+  fit() {
+    this.setBand(null);
+    this.setView({ from_s: 0, to_s: this.duration }, true);
+  }
+
+  // Frequencies low_hz..high_hz over the whole height; null for all.
+  setBand(band) {
+    const full = this.layers.fullBand;
+    const [to, from] = AXES[this.axisKind];
+    this.zoomedBand = null;
+    if (band) {
+      const [bottom, top] = [to(full.low_hz), to(full.high_hz)];
+      const high = Math.min(top - bottom, Math.max((top - bottom) / 64, to(band.high_hz) - to(band.low_hz)));
+      const low = Math.min(top - high, Math.max(bottom, to(band.low_hz)));
+      if (high < 0.995 * (top - bottom)) this.zoomedBand = { low_hz: from(low), high_hz: from(low + high) };
+    }
+    this.layers.bandMoved();
+    this.requestDraw();
+  }
+
+  toggleDenoise() {
+    this.settings.change({ denoise: !this.layers.picture.denoise });
+  }
+
+  toggleSettings() {
+    this.settings.toggle();
   }
 
   // ---------------------------------------------------------------- drawing
 
-  percent(timeS) {
-    return ((timeS - this.view.from_s) / (this.view.to_s - this.view.from_s)) * 100;
+  requestDraw() {
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.drawAll());
+  }
+
+  recolour() {
+    if (!this.data) return;
+    this.layers.recolour();
+    this.requestDraw();
   }
 
   drawAll() {
-    if (!this.data) return;
-    if (this.picture && this.colouredAs !== this.colormap) this.colour();
-    this.drawPicture();
-    this.drawTicks();
-    this.drawLanes();
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    const { v, data, view } = this;
+    if (!data) return;
+    if (this.gliding) this.glide();
+    v.waveRow.hidden = this.host.look.waveform === false;
+    const [width, height] = [v.ticks.clientWidth || 600, v.plot.clientHeight]; // measured before anything is changed
+    this.layers.draw();
+    if (this.view !== this.pointedAt) this.pointing.point();
+    this.pointedAt = this.view;
+    for (const callback of this.callbacks) callback();
+    this.minimap.draw();
+    this.drawAxes(width, height);
     this.drawMarks();
     this.drawCursor();
+    v.root.dataset.viewFrom = round3(this.view.from_s);
+    v.root.dataset.viewTo = round3(this.view.to_s);
+    if (this.gliding || this.view !== view) this.requestDraw();
   }
 
-  drawPicture() {
-    const { v, data } = this;
-    if (!data) return;
-    if (this.picture) drawPicture(v.canvas, this.coloured, this.view, data.duration_s);
-    else {
-      const { context, width, height } = fitCanvas(v.canvas);
-      context.clearRect(0, 0, width, height);
-    }
-    const { context, width, height } = fitCanvas(v.scaleBar);
-    for (let y = 0; y < height; y += 1) {
-      const [r, g, b] = colourAt(COLORMAPS[this.colormap], 1 - y / height);
-      context.fillStyle = `rgb(${r} ${g} ${b})`;
-      context.fillRect(0, y, width, 1);
-    }
-    v.canvas.setAttribute("aria-label", `spectrogram of ${data.title}, ${data.duration_s.toFixed(1)} seconds`);
+  glide() {
+    const { from, to, since } = this.gliding;
+    const done = Math.min(1, (performance.now() - since) / GLIDE_MS);
+    const ease = 1 - (1 - done) ** 3;
+    const between = (name) => from[name] + ease * (to[name] - from[name]);
+    this.view = done === 1 ? to : { from_s: between("from_s"), to_s: between("to_s") };
+    if (done === 1) this.gliding = null;
   }
 
-  drawAxis() {
-    const marks = (this.data.axis?.ticks || []).map(({ hz, at }) => {
-      const tick = el("span", { class: "tick", text: String(Math.round(hz) / 1000) });
-      tick.style.bottom = `${at * 100}%`;
-      return tick;
-    });
-    this.v.axis.replaceChildren(...marks);
-  }
-
-  drawTicks() {
+  drawAxes(width, height) {
     const { v, view } = this;
-    const span = view.to_s - view.from_s;
-    const step = roundStep(span / Math.max(2, (v.ticks.clientWidth || 600) / 70));
-    const digits = step >= 1 ? 0 : step >= 0.1 ? 1 : 2;
-    const marks = [];
-    for (let count = Math.ceil(view.from_s / step); count * step <= view.to_s + 1e-9; count += 1) {
-      const time = count * step;
-      const tick = el("span", { class: "tick", text: span >= 120 ? clock(time).replace(/\.\d$/, "") : time.toFixed(digits) });
-      tick.style.left = `${this.percent(time)}%`;
-      marks.push(tick);
-    }
-    v.ticks.replaceChildren(...marks);
-  }
-
-  buildLanes() {
-    this.lanes = this.data.lanes.map(buildLane);
-    for (const { node, lane, strip } of this.lanes) {
-      node.addEventListener("pointerdown", () => this.host.setFocus(lane.class));
-      this.listenTime(strip);
-    }
-    this.v.lanes.replaceChildren(...this.lanes.map(({ node }) => node));
-  }
-
-  drawLanes() {
-    const { data } = this;
-    const style = getComputedStyle(this.v.root);
-    const grid = style.getPropertyValue("--line").trim();
-    for (const { canvas, lane, mark } of this.lanes) {
-      const bar = style.getPropertyValue(`--${lane.kind || (lane.role ? "listed" : "other")}`).trim();
-      drawLane(canvas, lane.values, data.steps, this.view, { bar, grid }, data.duration_s);
-      this.place(mark, stretchOf(lane));
-    }
-  }
-
-  drawFocus(code) {
-    for (const { node, lane } of this.lanes) {
-      node.dataset.focus = String(lane.class === code);
-      node.setAttribute("aria-selected", String(lane.class === code));
-    }
-    this.drawMarks();
+    const { low_hz, high_hz } = this.band;
+    const drawn = [this.data.title, view.from_s, view.to_s, low_hz, high_hz, this.axisKind, width, height].join();
+    if (drawn === this.axesDrawn) return;
+    this.axesDrawn = drawn;
+    const times = timeTicks(view, Math.max(2, width / 76));
+    const places = times.map(({ time_s, text }) => ({ text, share: this.percent(time_s) / 100 }));
+    placeTicks(v.ticks, places.filter(({ text, share }) => share * width < width - 7 * text.length), "left");
+    placeTicks(v.axis, frequencyTicks(this.axisKind, this.band, Math.max(3, height / 26)), "bottom");
+    const part = `${clock(view.from_s)} to ${clock(view.to_s)} of ${clock(this.duration)}`;
+    v.canvas.setAttribute("aria-label", `spectrogram of ${this.data.title}, ${part}`);
   }
 
   place(node, range) {
-    node.hidden = !range;
-    if (!range) return;
-    const left = Math.max(0, this.percent(range.onset_s));
-    const right = Math.min(100, this.percent(range.offset_s));
+    const outside = !range || range.offset_s <= this.view.from_s || range.onset_s >= this.view.to_s;
+    node.hidden = outside;
+    if (outside) return;
+    const left = Math.max(-1, this.percent(range.onset_s));
+    const right = Math.min(101, this.percent(range.offset_s));
     node.style.left = `${left}%`;
     node.style.width = `${Math.max(0.1, right - left)}%`;
   }
@@ -185,17 +290,30 @@ class Stage {
     const { lane } = this.host;
     this.place(v.suspectMark, stretchOf(lane));
     v.suspectMark.dataset.kind = lane?.kind || "";
+    this.minimap.drawMarks();
     this.place(v.selection, selection);
     if (!selection) return;
-    const { onset_s, offset_s } = selection;
-    v.selection.firstChild.textContent = `${onset_s.toFixed(2)}–${offset_s.toFixed(2)} s (${(offset_s - onset_s).toFixed(2)} s)`;
-    Object.assign(v.selection.dataset, { onset: onset_s, offset: offset_s });
+    const { onset_s, offset_s, low_hz, high_hz } = selection;
+    const box = low_hz !== null && low_hz !== undefined;
+    const height = v.plot.clientHeight / 100;
+    v.selection.classList.toggle("box", box);
+    v.selection.style.top = box ? `${v.plot.offsetTop + height * Math.max(0, this.topPercent(high_hz))}px` : "";
+    v.selection.style.height = box ? `${height * (Math.min(100, this.topPercent(low_hz)) - Math.max(0, this.topPercent(high_hz)))}px` : "";
+    const band = box ? `, ${hertz(low_hz)}–${hertz(high_hz)}` : "";
+    v.selection.firstChild.textContent = `${onset_s.toFixed(2)}–${offset_s.toFixed(2)} s (${(offset_s - onset_s).toFixed(2)} s)${band}`;
+    Object.assign(v.selection.dataset, { onset: onset_s, offset: offset_s, low: low_hz ?? "", high: high_hz ?? "" });
   }
 
   drawCursor() {
     const { v, data } = this;
     const { sound } = this.host;
     if (!data) return;
+    const began = sound.playing && !this.heard.playing;
+    const jumped = Math.abs(sound.position - this.heard.position) > JUMP_S;
+    this.heard = { playing: sound.playing, position: sound.position };
+    const inView = sound.position >= this.view.from_s && sound.position <= this.view.to_s;
+    if (inView || began || jumped) this.cursorSeen = true;
+    if (!inView && this.cursorSeen && !this.gliding && !this.pointing.held) this.follow(sound.position);
     const at = this.percent(sound.position);
     v.cursor.style.left = `${Math.min(100, Math.max(0, at))}%`;
     v.cursor.hidden = at < 0 || at > 100 || !sound.element;
@@ -203,115 +321,33 @@ class Stage {
     v.time.textContent = `${clock(sound.position)} / ${clock(data.duration_s)}`;
   }
 
-  // ---------------------------------------------------------------- pointer
+  // The sound has left the view that it was in: turn the page.
+  follow(timeS) {
+    const { span } = this;
+    const from_s = Math.min(this.duration - span, Math.max(0, timeS > this.view.to_s ? timeS - 0.02 * span : timeS - 0.5 * span));
+    this.view = { from_s, to_s: from_s + span };
+    this.requestDraw();
+  }
 
+  // ---------------------------------------------------------------- selection
+
+  // Another strip on the same time axis: click seeks and drag selects there too.
+  listenTime(area) {
+    this.pointing.listenTime(area);
+  }
+
+  // {onset_s, offset_s, low_hz, high_hz} with null frequencies for a stretch of time, or null.
   select(range) {
-    this.selection = range && range.offset_s - range.onset_s >= 0.02 ? range : null;
+    const long = range && range.offset_s - range.onset_s >= 0.005;
+    this.selection = long ? { low_hz: null, high_hz: null, ...range } : null;
     this.drawMarks();
     this.host.selected();
   }
 
-  // Click seeks, drag selects a stretch; the same on the picture and on every lane.
-  listenTime(area) {
-    const { v } = this;
-    const timeOf = (event) => {
-      const box = area.getBoundingClientRect();
-      const fraction = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      return this.view.from_s + fraction * (this.view.to_s - this.view.from_s);
-    };
-    let start = null;
-    area.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !this.data || this.data.error) return;
-      start = { x: event.clientX, time_s: timeOf(event), clip_id: this.data.clip_id, dragged: false };
-      area.setPointerCapture(event.pointerId);
-    });
-    area.addEventListener("pointermove", (event) => {
-      this.point(event, area, timeOf(event));
-      if (start && start.clip_id !== this.data.clip_id) start = null;
-      if (!start) return;
-      if (Math.abs(event.clientX - start.x) > 4) start.dragged = true;
-      if (!start.dragged) return;
-      const [onset_s, offset_s] = [start.time_s, timeOf(event)].sort((a, b) => a - b);
-      this.select({ onset_s: round3(onset_s), offset_s: round3(offset_s) });
-    });
-    area.addEventListener("pointerup", (event) => {
-      if (start && !start.dragged) this.host.seek(timeOf(event));
-      start = null;
-    });
-    area.addEventListener("pointercancel", () => { start = null; });
-    area.addEventListener("pointerleave", () => {
-      v.pointer.hidden = true;
-      v.readout.textContent = "";
-    });
-  }
-
-  // What lies under the pointer: time; frequency and level, or class and probability.
-  point(event, area, timeS) {
-    const { v, data, picture } = this;
-    if (!data) return;
-    const parts = [`${timeS.toFixed(2)} s`];
-    const lane = this.lanes.find(({ strip }) => strip === area)?.lane;
-    if (lane) {
-      const value = valueAt(lane.values, data.steps, timeS);
-      parts.push(lane.name, value === null ? "no frame here" : value.toFixed(2));
-    } else if (data.axis) {
-      const box = area.getBoundingClientRect();
-      const down = Math.min(0.9999, Math.max(0, (event.clientY - box.top) / box.height));
-      parts.push(hertz(frequencyAt(data.axis, 1 - down)));
-      if (picture) {
-        const column = Math.min(picture.width - 1, Math.floor((timeS / data.duration_s) * picture.width));
-        const level = picture.levels[Math.floor(down * picture.height) * picture.width + column];
-        const { low_db: low, high_db: high } = picture.facts;
-        parts.push(levelText(low + (level / 255) * (high - low), picture.facts));
-      }
-    }
-    v.readout.textContent = parts.join("  ·  ");
-    v.pointer.hidden = false;
-    v.pointer.style.left = `${this.percent(timeS)}%`;
-  }
-
   close() {
+    cancelAnimationFrame(this.frame);
+    tiles.listeners.delete(this.onTile);
+    this.layers.close();
     this.resized.disconnect();
   }
-}
-
-// The stretch that makes a lane a suspect, or null.
-function stretchOf(lane) {
-  if (!lane?.kind || lane.onset_s === null || lane.offset_s === null) return null;
-  return { onset_s: lane.onset_s, offset_s: lane.offset_s };
-}
-
-// How the reader likes to see and hear, kept in the browser.
-function rememberedLook() {
-  const look = { colormap: "auto", floor: 0, ceiling: 0, gain: 0, speed: 1, loop: false };
-  try {
-    const kept = JSON.parse(localStorage.getItem(LOOKS) || "{}");
-    const within = (value, least, most) => Number.isFinite(value) && value >= least && value <= most;
-    if (kept.colormap in COLORMAPS) look.colormap = kept.colormap;
-    if (within(kept.floor, -40, 40)) look.floor = kept.floor;
-    if (within(kept.ceiling, -40, 40)) look.ceiling = kept.ceiling;
-    if (within(kept.gain, -12, 36)) look.gain = kept.gain;
-    if (SPEEDS.includes(kept.speed)) look.speed = kept.speed;
-    if (typeof kept.loop === "boolean") look.loop = kept.loop;
-  } catch (error) {
-    // private window, or not ours: start from the defaults
-  }
-  return look;
-}
-
-function rememberLook(look) {
-  try {
-    localStorage.setItem(LOOKS, JSON.stringify(look));
-  } catch (error) {
-    // private window: not remembered
-  }
-}
-
-function isDark(host) {
-  const colour = getComputedStyle(host).getPropertyValue("--st-background-color").trim() || "#fff";
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = colour;
-  probe.fillRect(0, 0, 1, 1);
-  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
 }

@@ -1,0 +1,247 @@
+"""Which classes to offer first when a reviewer adds one to a clip.
+
+Three kinds of evidence: what the network heard, which classes are found together in this collection, and which are
+found near the clip's place and time of year. What the collection says is gathered once and kept while it holds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import store
+
+RADIUS_KM = 50.0
+EARTH_KM = 6371.0
+SMOOTHING = 5.0  # as if so many further clips had shown nothing but how common each class is
+SMALLEST = 1e-4  # a network's probability is taken no closer to 0 or 1
+REFRESH_ENTRIES, REFRESH_S = 200, 60.0
+
+_LATITUDE, _LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng", "long")
+_DATE, _MONTH = ("date", "recording_date", "recorded_on", "eventdate"), ("month",)
+_DATED = re.compile(r"\s*\d{4}(?:[-/.](\d{1,2})|(\d{2})(?:\d{2})?)(?!\d)")  # 2016-05-12, 2016/5/2, 20160512
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
+MONTHS = (*_MONTHS, "November", "December")
+
+
+@dataclass(frozen=True)
+class Company:
+    """What a collection says of its labels, of N clips and C classes.
+
+    ``label_row`` and ``label_class`` (L,) pair the row of a clip with the column of a class that is present there.
+    ``direction`` (N, 3) is the clip's place as a unit vector, NaN where unknown; ``month`` (N,) 1..12, or 0.
+    """
+
+    row_of: Mapping[int, int]
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    label_row: NDArray[np.int64]
+    label_class: NDArray[np.int64]
+    direction: NDArray[np.float64]
+    month: NDArray[np.int64]
+
+
+def offers(
+    company: Company,
+    clip_id: int,
+    present: Collection[str],
+    clipwise: Mapping[str, float],
+    *,
+    without: Collection[str] = (),
+    count: int = 20,
+) -> list[tuple[str, float | None, str]]:
+    """The likeliest further classes of a clip, best first: (code, clipwise, why), ``why`` a phrase or "".
+
+    ``present`` are the clip's labels now, ``without`` what needs no offer. The odds of a class are those that the
+    network gives (how common the class is, where it gives none), times how much commoner the class is beside the
+    present label that speaks most for it, times how much commoner near by: naive Bayes, as if the three were
+    independent. Both shares are drawn towards the class's own (a Dirichlet prior of SMOOTHING clips).
+    """
+    size, row = len(company.codes), company.row_of.get(clip_id, -1)
+    counts = np.bincount(company.label_class, minlength=size)
+    usual = np.asarray((counts + 0.5) / (len(company.row_of) + 1.0), np.float64)
+    given = np.array([clipwise.get(code, np.nan) for code in company.codes])
+    chance = np.clip(np.where(np.isnan(given), usual, given), SMALLEST, 1 - SMALLEST)
+    column = {code: index for index, code in enumerate(company.codes)}
+    beside, beside_whom = np.zeros(size), np.full(size, -1)
+    together = np.zeros(size, np.int64)
+    for code in present:
+        if code not in column:
+            continue
+        rows = np.zeros(len(company.row_of), bool)
+        rows[company.label_row[company.label_class == column[code]]] = True
+        gain, found = _gain(company, rows, row, usual)
+        better = gain > beside
+        beside[better], beside_whom[better], together[better] = gain[better], column[code], found[better]
+    rows, around = _near(company, row)
+    near, nearby = _gain(company, rows, row, usual)
+    near = np.maximum(near, 0.0)  # that nobody listed a class near by is no word against it
+    score = np.log(chance / (1 - chance)) + beside + near
+    left = {*present, *without}
+    best = [index for index in np.argsort(-score, kind="stable").tolist() if company.codes[index] not in left]
+    found_offers: list[tuple[str, float | None, str]] = []
+    for index in best[:count]:
+        why = ""
+        if near[index] > beside[index]:
+            why = f"in {_clips(nearby[index])} {around}"
+        elif together[index]:
+            why = f"with {company.names[beside_whom[index]]} in {_clips(together[index])}"
+        heard = clipwise.get(company.codes[index])
+        found_offers.append((company.codes[index], heard, why))
+    return found_offers
+
+
+def _clips(number: int) -> str:
+    return f"{number} clip" if number == 1 else f"{number:,} clips"
+
+
+def _gain(
+    company: Company, rows: NDArray[np.bool_], but: int, usual: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """How much commoner each class is in these clips than in all, as a logarithm; and in how many it is, (C,).
+
+    The clip at row ``but`` (-1: none) does not speak for itself.
+    """
+    if but >= 0:
+        rows[but] = False
+    found = np.bincount(company.label_class[rows[company.label_row]], minlength=len(usual))
+    return np.log((found + SMOOTHING * usual) / (rows.sum() + SMOOTHING) / usual), found
+
+
+def _near(company: Company, row: int) -> tuple[NDArray[np.bool_], str]:
+    """The clips near a clip in place, and in time of year where that is known; and what near means, in words."""
+    if row < 0 or math.isnan(company.direction[row, 0]):
+        return np.zeros(len(company.row_of), bool), ""
+    rows = company.direction @ company.direction[row] >= math.cos(RADIUS_KM / EARTH_KM)
+    around, month = f"within {RADIUS_KM:.0f} km", int(company.month[row])
+    if month:
+        apart = np.abs(company.month - month)
+        rows &= (company.month > 0) & (np.minimum(apart, 12 - apart) <= 1)
+        around += f", {MONTHS[month - 2]} to {MONTHS[month % 12]}"
+    return rows, around
+
+
+@dataclass(frozen=True)
+class _Places:
+    imports: str
+    row_of: Mapping[int, int]
+    direction: NDArray[np.float64]
+    month: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    position: int
+    at_s: float
+    company: Company
+
+
+_places: dict[str, _Places] = {}
+_kept: dict[str, _Kept] = {}
+
+
+def gathered(connection: Connection, position: int) -> Company:
+    """What the collection says now, or said up to REFRESH_ENTRIES decisions or REFRESH_S ago."""
+    url = connection.engine.url.render_as_string(hide_password=False)
+    imports = connection.scalar(sa.select(sa.func.max(db.imports.c.created_at))) or ""
+    places = _places.get(url)
+    if places is None or places.imports != imports:  # another thread may still see the imports before
+        places = _places[url] = _read_places(connection, imports)
+    kept, now = _kept.get(url), time.monotonic()
+    if kept is not None and kept.company.row_of is places.row_of:
+        moved = position - kept.position
+        if moved == 0 or (0 < moved < REFRESH_ENTRIES and now - kept.at_s < REFRESH_S):
+            return kept.company
+    company = _read_labels(connection, places)
+    _kept[url] = _Kept(position, now, company)
+    return company
+
+
+def _read_labels(connection: Connection, places: _Places) -> Company:
+    classes = store.all_classes(connection)
+    column = np.zeros(max((one.id for one in classes), default=0) + 1, np.int64)
+    column[[one.id for one in classes]] = np.arange(len(classes))
+    row = np.full(max(places.row_of, default=0) + 1, -1, np.int64)
+    row[list(places.row_of)] = list(places.row_of.values())
+
+    def cells(table: sa.Table, *where: sa.ColumnElement[bool]) -> NDArray[np.int64]:
+        key = sa.cast(table.c.clip_id, sa.BigInteger) * (1 << 24) + table.c.class_id
+        return np.fromiter(connection.scalars(sa.select(key).where(*where)), np.int64)
+
+    gone = cells(db.cells, db.cells.c.verdict != "present")
+    imported = np.setdiff1d(cells(db.imported_labels), gone)
+    now = np.union1d(imported, cells(db.cells, db.cells.c.verdict == "present"))
+    return Company(
+        row_of=places.row_of,
+        codes=tuple(one.code for one in classes),
+        names=tuple(one.name for one in classes),
+        label_row=row[now >> 24],
+        label_class=column[now & 0xFFFFFF],
+        direction=places.direction,
+        month=places.month,
+    )
+
+
+def _read_places(connection: Connection, imports: str) -> _Places:
+    rows = db.fetch(connection, sa.select(db.clips.c.id, db.clips.c.metadata).order_by(db.clips.c.id))
+    found = [place_and_month(metadata) for _, metadata in rows]
+    angles = np.radians(np.array([place for place, _ in found], np.float64).reshape(-1, 2))
+    latitude, longitude = angles[:, 0], angles[:, 1]
+    flat = np.cos(latitude)
+    return _Places(
+        imports,
+        {clip_id: row for row, (clip_id, _) in enumerate(rows)},
+        np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1),
+        np.array([month for _, month in found], np.int64),
+    )
+
+
+def place_and_month(metadata: Mapping[str, str]) -> tuple[tuple[float, float], int]:
+    """Latitude and longitude in degrees (NaN where unknown or out of bounds), and the month 1..12 (0: unknown).
+
+    Column names may be in any case; a date begins with its year and month, as in 2016-05-12.
+    """
+    latitudes, longitudes, months, dates = _columns(tuple(metadata))
+    latitude = next(_degrees(metadata, latitudes, 90.0), math.nan)
+    longitude = next(_degrees(metadata, longitudes, 180.0), math.nan)
+    place = (math.nan, math.nan) if math.isnan(latitude) or math.isnan(longitude) else (latitude, longitude)
+    found = [_month(metadata[name]) for name in months]
+    found += [int(one[1] or one[2]) for name in dates if (one := _DATED.match(metadata[name]))]
+    return place, next((one for one in found if 1 <= one <= 12), 0)
+
+
+@lru_cache(maxsize=64)
+def _columns(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Which of a table's columns hold latitude, longitude, month and date."""
+    return tuple(
+        tuple(name for word in words for name in names if name.strip().lower() == word)
+        for words in (_LATITUDE, _LONGITUDE, _MONTH, _DATE)
+    )
+
+
+def _degrees(metadata: Mapping[str, str], names: tuple[str, ...], most: float) -> Iterator[float]:
+    for name in names:
+        try:
+            value = float(metadata[name])
+        except ValueError:
+            continue
+        if abs(value) <= most:
+            yield value
+
+
+def _month(text: str) -> int:
+    """The month that a number or a name's first letters stand for; 0 for none."""
+    text = text.strip().lower()
+    if text.isdecimal() and len(text) <= 2:
+        return int(text)
+    return next((at for at, name in enumerate(MONTHS, start=1) if name[:3].lower() == text[:3]), 0)

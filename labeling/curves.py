@@ -1,0 +1,226 @@
+"""What runs say of one clip over time: the run on show, a second one to compare, the spread over all, thresholds.
+
+Files are opened once a process and read clip by clip.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import store
+from labeling.disagreement import class_confidence
+from labeling.errors import ArtefactError
+from labeling.predictions import Oof, read_oof
+from labeling.records import FrameGrid
+from labeling.workspace import Workspace
+
+MOST_RUNS = 8  # the spread is over so many runs, the newest first
+KEPT_SPREADS, KEPT_STEPS = 64, 2_000_000  # clips, and steps of a class in all of them: 16 MB
+THRESHOLD_EVERY = 1000  # decisions: what is typical of a class moves slowly
+
+
+@dataclass(frozen=True)
+class ClipPrediction:
+    """What one run predicts of one clip: ``clipwise`` (C,) and ``framewise`` (T, C) float32, columns by class code."""
+
+    run_id: str
+    column: Mapping[str, int]
+    clipwise: NDArray[np.float32]
+    framewise: NDArray[np.float32]
+    grid: FrameGrid
+    fold: int
+
+    def clipwise_by_code(self) -> dict[str, float]:
+        """Clipwise probability by class code."""
+        return dict(zip(self.column, self.clipwise.tolist(), strict=True))
+
+    def frames_of_class(self, code: str) -> NDArray[np.float32]:
+        """Framewise (T,) of one class; empty where the run does not know it."""
+        return self.framewise[:, self.column[code]] if code in self.column else np.zeros(0, np.float32)
+
+    def frames_of(self, codes: Sequence[str]) -> NDArray[np.float32]:
+        """Framewise (T, K) of these classes; NaN where the run does not know the class."""
+        found = np.full((len(self.framewise), len(codes)), np.nan, np.float32)
+        known = [place for place, code in enumerate(codes) if code in self.column]
+        found[:, known] = self.framewise[:, [self.column[codes[place]] for place in known]]
+        return found
+
+
+@dataclass(frozen=True)
+class _Opened:
+    oof: Oof
+    row_of: Mapping[int, int]
+    column: Mapping[str, int]
+
+
+def _open(path: str, changed_ns: int) -> _Opened:
+    oof = read_oof(path)
+    return _Opened(
+        oof,
+        {clip_id: row for row, clip_id in enumerate(oof.clip_ids.tolist())},
+        {code: index for index, code in enumerate(oof.classes)},
+    )
+
+
+_opened = lru_cache(maxsize=3)(_open)
+
+
+@lru_cache(maxsize=2 * MOST_RUNS)
+def _opened_for_frames(path: str, changed_ns: int) -> _Opened:
+    """Without the clipwise matrix, which for a large collection is most of what a run takes in memory."""
+    opened = _open(path, changed_ns)
+    return replace(opened, oof=replace(opened.oof, clipwise=opened.oof.clipwise[:0].copy()))
+
+
+def _where(workspace: Workspace, run_id: str) -> tuple[str, int]:
+    path = workspace.run_dir(run_id) / "oof.zarr"
+    return str(path), path.stat().st_mtime_ns
+
+
+def prediction(workspace: Workspace, run_id: str, clip_id: int) -> ClipPrediction | None:
+    """What a run predicts of a clip; None where it does not, or where its predictions cannot be read."""
+    return _prediction(workspace, run_id, clip_id, frames_only=False)
+
+
+def _prediction(workspace: Workspace, run_id: str, clip_id: int, *, frames_only: bool) -> ClipPrediction | None:
+    try:
+        opened = (_opened_for_frames if frames_only else _opened)(*_where(workspace, run_id))
+        row = opened.row_of.get(clip_id)
+        if row is None:
+            return None
+        frames = opened.oof.frames(row)
+    except (ArtefactError, OSError):
+        return None
+    clipwise = np.zeros(0, np.float32) if frames_only else opened.oof.clipwise[row]
+    return ClipPrediction(run_id, opened.column, clipwise, frames, opened.oof.grid, int(opened.oof.fold[row]))
+
+
+Spread = tuple[NDArray[np.float32], NDArray[np.float32]]
+_spreads: OrderedDict[Hashable, Spread | None] = OrderedDict()
+_keeping = threading.Lock()
+
+
+def spread(
+    workspace: Workspace, connection: Connection, shown: ClipPrediction, clip_id: int, codes: Sequence[str]
+) -> Spread | None:
+    """Lowest and highest framewise over the finished runs that predicted the clip, each (S, K) for K classes.
+
+    S are the native steps of the run ``shown``, which takes part. None where fewer than two runs say something of
+    the clip. The newest clips are kept: a reviewer's next decision on the clip does not read the runs again.
+    """
+    finished = (db.runs.c.status == "done") & (db.runs.c.id != shown.run_id)
+    query = sa.select(db.runs.c.id).where(finished).order_by(db.runs.c.ended_at.desc()).limit(MOST_RUNS - 1)
+    others: tuple[str, ...] = tuple(connection.scalars(query))
+    key = (str(workspace.root), shown.run_id, others, clip_id, tuple(codes))
+    with _keeping:
+        if key in _spreads:
+            return _spreads[key]
+    found = _spread(workspace, others, shown, clip_id, codes)
+    with _keeping:
+        _spreads[key] = found
+        while len(_spreads) > KEPT_SPREADS or (len(_spreads) > 1 and _steps_kept() > KEPT_STEPS):
+            _spreads.popitem(last=False)
+    return found
+
+
+def _steps_kept() -> int:
+    return sum(one[0].size for one in _spreads.values() if one)
+
+
+def _spread(
+    workspace: Workspace, others: Sequence[str], shown: ClipPrediction, clip_id: int, codes: Sequence[str]
+) -> Spread | None:
+    found = [_prediction(workspace, run_id, clip_id, frames_only=True) for run_id in others]
+    spoken = [one for one in found if one is not None and len(one.framewise)]
+    low = native_frames(shown.frames_of(codes), shown.grid)
+    if not spoken or not len(low):
+        return None
+    high = low
+    for one in spoken:
+        values = resampled(native_frames(one.frames_of(codes), one.grid), one.grid, shown.grid, len(low))
+        low, high = np.fmin(low, values), np.fmax(high, values)  # past NaN: a class that one run does not know
+    return low, high
+
+
+def native_frames(framewise: NDArray[np.float32], grid: FrameGrid) -> NDArray[np.float32]:
+    """Framewise output (T,) or (T, C) at the network's own step, ``grid.native_step_s``.
+
+    A network that repeats each of its outputs to fill a finer grid must not look as if it knew more: each native step
+    is one value, the largest of the frames that it covers.
+    """
+    values = np.asarray(framewise, dtype=np.float32)
+    frames_a_step = grid.native_step_s / grid.step_s
+    count = max(1, math.ceil(len(values) / frames_a_step - 1e-6)) if len(values) else 0
+    if count == 0:
+        return values
+    # a frame belongs to the step that its middle lies in
+    starts = np.ceil(np.arange(count) * frames_a_step - 0.5 - 1e-6).astype(int).clip(0, len(values) - 1)
+    largest: NDArray[np.float32] = np.maximum.reduceat(values, starts, axis=0)
+    return largest
+
+
+def resampled(values: NDArray[np.float32], given: FrameGrid, wanted: FrameGrid, steps: int) -> NDArray[np.float32]:
+    """Values (S, K) at the native steps of ``given``, at the first ``steps`` native steps of ``wanted``: (steps, K).
+
+    A step takes the largest of the values whose middle lies in it; where there is none, the one that its own middle
+    lies in (past an end: the nearest).
+    """
+    middles = given.start_s + (np.arange(len(values)) + 0.5) * given.native_step_s
+    into = np.floor((middles - wanted.start_s) / wanted.native_step_s + 1e-6).astype(int)
+    inside = (into >= 0) & (into < steps)
+    own = wanted.start_s + (np.arange(steps) + 0.5) * wanted.native_step_s
+    nearest = np.floor((own - given.start_s) / given.native_step_s + 1e-6).astype(int).clip(0, len(values) - 1)
+    found: NDArray[np.float32] = values[nearest]
+    found[into[inside]] = -np.inf
+    np.maximum.at(found, into[inside], values[inside])
+    return found
+
+
+_thresholds: dict[tuple[str, str], tuple[tuple[int, int], dict[str, float]]] = {}
+
+
+def thresholds(workspace: Workspace, connection: Connection, run_id: str, position: int) -> Mapping[str, float]:
+    """From which frame on a class counts as heard, by class code: as the scores have it, half of what is typical.
+
+    Typical is the mean clipwise over the clips that list the class, the threshold of confident learning (Northcutt,
+    Jiang, Chuang, 2021, eq. 2), drawn towards that of all classes where clips are few. Kept for some thousand
+    decisions. Empty where the run's predictions cannot be read.
+    """
+    try:
+        path, changed_ns = _where(workspace, run_id)
+        state = (changed_ns, position // THRESHOLD_EVERY)
+        key = (workspace.database_url, path)
+        if key not in _thresholds or _thresholds[key][0] != state:
+            _thresholds[key] = state, _heard_from(connection, _opened(path, changed_ns))
+        return _thresholds[key][1]
+    except (ArtefactError, OSError):
+        return {}
+
+
+def _heard_from(connection: Connection, opened: _Opened) -> dict[str, float]:
+    given = np.zeros(opened.oof.clipwise.shape, bool)
+    known = np.ones(given.shape, bool)
+    column = {
+        number: opened.column[code] for code, number in store.class_ids(connection).items() if code in opened.column
+    }
+    imported = sa.select(db.imported_labels.c.clip_id, db.imported_labels.c.class_id)
+    rows = [(*row, "present") for row in db.fetch(connection, imported)]
+    rows += db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id, db.cells.c.verdict))
+    for clip_id, class_id, verdict in rows:
+        if clip_id in opened.row_of and class_id in column:
+            cell = opened.row_of[clip_id], column[class_id]
+            given[cell], known[cell] = verdict == "present", verdict != "unsure"
+    return dict(
+        zip(opened.oof.classes, (class_confidence(opened.oof.clipwise, given, known) / 2).tolist(), strict=True)
+    )

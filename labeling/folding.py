@@ -1,0 +1,86 @@
+"""Fold decisions into what they make of a cell and of a clip's labels; pure, on what journal.py reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from labeling.records import Box, CellState, Decision
+
+
+def undone(decisions: Iterable[Any]) -> set[int]:
+    """Positions that do not count, because an undo that itself counts takes them back.
+
+    Of decisions, or of rows that have their ``position`` and ``undoes``.
+    """
+    gone: set[int] = set()
+    for one in sorted(decisions, key=lambda one: -one.position):
+        if one.undoes is not None and one.position not in gone:
+            gone.add(one.undoes)
+    return gone
+
+
+def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequence[Decision]) -> CellState:
+    """The state of one cell: its imported label, then its decisions in order.
+
+    A decision without a region sets the verdict, and absent or unsure clears the regions before it. A region
+    marked present makes the class present in the clip; a region marked absent says so of that stretch alone.
+    """
+    listed = imported_role != ""
+    role, verdict, reviewer = imported_role, "", ""
+    boxes: list[Box] = []
+    gone = undone(decisions)
+    for one in sorted(decisions, key=lambda one: one.position):
+        if one.undoes is not None or one.position in gone:
+            continue
+        if one.region is None:
+            verdict = one.verdict
+            if verdict != "present":
+                boxes = []
+        elif one.verdict == "present":
+            boxes.append(Box(one.position, one.region, one.reviewer))
+            verdict = "present"
+        elif one.verdict == "absent":
+            boxes.append(Box(one.position, one.region, one.reviewer, present=False))
+            continue
+        else:
+            continue
+        reviewer = one.reviewer
+        if verdict == "present":
+            role = one.role or role or "secondary"
+    last = max((one.position for one in decisions), default=0)
+    newest = max(decisions, key=lambda one: one.position, default=None)
+    return CellState(
+        clip_id=clip_id,
+        class_code=class_code,
+        imported_role=imported_role,
+        present=verdict == "present" or (not verdict and listed),
+        unsure=verdict == "unsure",
+        role=role,
+        verdict=verdict,
+        boxes=tuple(boxes),
+        position=last,
+        reviewer=reviewer or (newest.reviewer if newest else ""),
+    )
+
+
+def resolve(states: Sequence[CellState]) -> tuple[str, tuple[str, ...]]:
+    """A clip's primary class ("" for none) and all its labels, primary first.
+
+    A cell that is unsure stays as it was imported. Where the primary was found absent, the class that a reviewer
+    named primary takes its place; else the first class that a reviewer added; else the first one still listed.
+    """
+    stays = [one for one in states if one.present or (one.unsure and one.listed)]
+    named = [one for one in stays if one.role == "primary"]
+    named.sort(key=lambda one: -one.position if one.verdict else 0)
+    added = sorted((one for one in stays if not one.listed), key=lambda one: one.position)
+    had_primary = any(one.role == "primary" for one in states)
+    primary = ""
+    if named:
+        primary = named[0].class_code
+    elif had_primary and (added or stays):
+        primary = (added or stays)[0].class_code
+    codes = [one.class_code for one in stays]
+    if primary:
+        codes = [primary] + [code for code in codes if code != primary]
+    return primary, tuple(codes)

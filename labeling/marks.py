@@ -1,0 +1,181 @@
+"""Marks: what a reviewer leaves on a clip beside decisions.
+
+A *note* is a text, a *flag* asks for an expert; both are seen by everybody, and anybody may take them back. *later*
+puts a clip off (it stays to do) and *skip* takes it out of the to-do list; both are each reviewer's own. Entries are
+only ever added: one that takes a mark back names it, and one that puts it back names that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import store
+from labeling.errors import DataError
+from labeling.registry import unknown_name
+from labeling.text import checked, reviewer_name
+from labeling.workspace import Workspace
+
+MOST_SIGNS = 2_000
+MANY_CLIPS = 1_000
+MOST_ID = 2**31 - 1  # of a column of integers
+
+#: name -> what it says on the screen
+KINDS = {"flag": "For an expert", "note": "Has a note", "later": "Put off by me", "skip": "Skipped by me"}
+OWN = ("later", "skip")
+_UNDO = "undo:"  # begins the event_id of an entry that an undo made; no browser makes such a name
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One entry. ``removes`` is the id of the entry that it takes back; ``id`` and ``created_at`` come with storing."""
+
+    event_id: str
+    reviewer: str
+    clip_id: int
+    kind: str
+    text: str = ""
+    removes: int | None = None
+    id: int = 0
+    created_at: str = ""
+
+
+def add(workspace: Workspace, mark: Mark) -> Mark:
+    """Store a mark and return it as stored; on the disk when this returns.
+
+    An ``event_id`` that is stored already gives its entry, as does a later or skip that stands already. Raises
+    DataError for an unknown clip or kind, an empty note, or a text of more than MOST_SIGNS.
+    """
+    if mark.kind not in KINDS:
+        raise DataError(unknown_name("kind of mark", mark.kind, list(KINDS)))
+    if mark.removes is not None:
+        raise DataError(f"a mark that removes {mark.removes} is not added; call marks.remove")
+    text = checked(mark.text, f"the {mark.kind}", MOST_SIGNS, least=1 if mark.kind == "note" else 0)
+    mark = replace(mark, text=text, reviewer=reviewer_name(mark.reviewer))
+    with workspace.write() as connection:
+        db.lock_table(connection, db.marks)
+        if known := _by_event_id(connection, mark.event_id):
+            return known
+        if not 0 < mark.clip_id <= MOST_ID or store.clip_by_id(connection, mark.clip_id) is None:
+            raise DataError(f"no clip {mark.clip_id} in this workspace; it may be from another one")
+        if mark.kind in OWN:
+            here = (db.marks.c.clip_id == mark.clip_id) & (db.marks.c.kind == mark.kind)
+            for one in _standing(connection, here & (db.marks.c.reviewer == mark.reviewer)):
+                return one
+        return _store(connection, mark)
+
+
+def remove(workspace: Workspace, mark_id: int, reviewer: str, event_id: str) -> Mark:
+    """Take a mark back, and return the entry that did so; one that is gone already stays as it is.
+
+    Raises DataError for a mark that is unknown, or that is another reviewer's own.
+    """
+    reviewer = reviewer_name(reviewer)
+    with workspace.write() as connection:
+        db.lock_table(connection, db.marks)
+        if known := _by_event_id(connection, event_id):
+            return known
+        is_mark = (db.marks.c.id == mark_id) & db.marks.c.removes.is_(None)
+        found = _fetch(connection, is_mark) if 0 < mark_id <= MOST_ID else []
+        if not found:
+            raise DataError(f"no mark {mark_id} in this workspace; nothing was taken back")
+        mark = found[0]
+        if mark.kind in OWN and mark.reviewer != reviewer:
+            raise DataError(f"mark {mark_id} ({mark.kind}) belongs to {mark.reviewer!r}; only they can take it back")
+        for gone in _fetch(connection, (db.marks.c.removes == mark_id) & _counts()):
+            return gone
+        return _store(connection, replace(mark, event_id=event_id, reviewer=reviewer, text="", removes=mark_id))
+
+
+def of_clip(connection: Connection, clip_id: int, reviewer: str) -> list[Mark]:
+    """The marks that stand on a clip, as this reviewer sees them, oldest first."""
+    return _standing(connection, (db.marks.c.clip_id == clip_id) & _seen_by(reviewer))
+
+
+def last_undoable(connection: Connection, reviewer: str) -> Mark | None:
+    """What `undo` would take back: this reviewer's newest entry that counts, a mark or one that took a mark back.
+
+    Entries that only undo are passed over, so that pressing undo again goes further back.
+    """
+    mine = (db.marks.c.reviewer == reviewer.strip()) & ~db.marks.c.event_id.startswith(_UNDO)
+    query = sa.select(db.marks).where(mine, _counts()).order_by(db.marks.c.id.desc()).limit(1)
+    return next((Mark(**row._mapping) for row in connection.execute(query)), None)
+
+
+def undo(workspace: Workspace, entry: Mark, event_id: str) -> Mark:
+    """Take back an entry that `last_undoable` gave, in its reviewer's name; returns the entry that does so.
+
+    Raises DataError where it was taken back meanwhile. A retried ``event_id`` adds nothing.
+    """
+    with workspace.write() as connection:
+        db.lock_table(connection, db.marks)
+        if known := _by_event_id(connection, _UNDO + event_id):
+            return known
+        if not _fetch(connection, (db.marks.c.id == entry.id) & _counts()):
+            raise DataError(f"the {entry.kind} was taken back already; nothing was undone")
+        return _store(connection, replace(entry, event_id=_UNDO + event_id, text="", removes=entry.id))
+
+
+def undone_by(connection: Connection, event_id: str) -> Mark | None:
+    """The entry that the undo of this name took back; None where there was no such undo."""
+    taken = sa.select(db.marks.c.removes).where(db.marks.c.event_id == _UNDO + event_id)
+    return next(iter(_fetch(connection, db.marks.c.id.in_(taken))), None)
+
+
+def kinds_of(connection: Connection, clip_ids: Sequence[int], reviewer: str) -> dict[int, tuple[str, ...]]:
+    """The kinds of the marks that stand on each of these clips, in the order of KINDS; clips without are left out."""
+    where = _seen_by(reviewer)
+    if len(clip_ids) <= MANY_CLIPS:
+        where &= db.marks.c.clip_id.in_(clip_ids)
+    pairs = set(db.fetch(connection, sa.select(db.marks.c.clip_id, db.marks.c.kind).where(where, _stands())))
+    wanted = set(clip_ids)
+    found: dict[int, tuple[str, ...]] = {}
+    for kind in KINDS:
+        for clip_id in {one for one, its in pairs if its == kind} & wanted:
+            found[clip_id] = (*found.get(clip_id, ()), kind)
+    return found
+
+
+def standing(connection: Connection, kinds: Iterable[str], reviewer: str) -> list[int]:
+    """Ids of the clips that carry a mark of any of these kinds; later and skip count where they are the reviewer's."""
+    query = sa.select(db.marks.c.clip_id).where(db.marks.c.kind.in_(list(kinds)), _seen_by(reviewer), _stands())
+    return list(connection.scalars(query.distinct()))
+
+
+def _seen_by(reviewer: str) -> Any:
+    return db.marks.c.kind.not_in(OWN) | (db.marks.c.reviewer == reviewer.strip())
+
+
+def _counts() -> Any:
+    """Whether an entry was not taken back, or was and that was undone."""
+    removal, undoing = db.marks.alias(), db.marks.alias()
+    restored = sa.exists().where(undoing.c.removes == removal.c.id)
+    return ~sa.exists().where(removal.c.removes == db.marks.c.id, ~restored)
+
+
+def _stands() -> Any:
+    return db.marks.c.removes.is_(None) & _counts()
+
+
+def _standing(connection: Connection, where: Any) -> list[Mark]:
+    return _fetch(connection, where & _stands())
+
+
+def _fetch(connection: Connection, where: Any) -> list[Mark]:
+    rows = connection.execute(sa.select(db.marks).where(where).order_by(db.marks.c.id))
+    return [Mark(**row._mapping) for row in rows]
+
+
+def _by_event_id(connection: Connection, event_id: str) -> Mark | None:
+    return next(iter(_fetch(connection, db.marks.c.event_id == event_id)), None)
+
+
+def _store(connection: Connection, mark: Mark) -> Mark:
+    stored = replace(mark, event_id=checked(mark.event_id, "the event_id", 200, least=1), created_at=db.now())
+    values = {name: value for name, value in asdict(stored).items() if name != "id"}
+    return replace(stored, id=db.insert_one(connection, db.marks, values))

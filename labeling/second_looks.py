@@ -1,0 +1,260 @@
+"""Second looks: a share of suspects is asked blind, and a share of decided cells comes twice.
+
+What comes of them says how far a reviewer agrees with themselves, and how far what is on screen pulls them. Which
+cells are chosen follows from a hash of reviewer, clip, class and run, so that a list that is read anew asks the same.
+A decision on one is a decision like others; its ``shown`` says ``blind``, or ``second_look`` with the position of the
+first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import journal, stored_ranking
+from labeling.intervals import Difference, Share, difference
+from labeling.records import VERDICTS
+
+LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
+USUAL_SHARE, MOST_SHARE = 0.05, 0.5
+MOST_READ, MOST_DUE = 20_000, 5_000  # of a reviewer's decisions, the newest: for the findings, for what is due
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Which share of suspects is asked blind, and of decided cells again, 0..1."""
+
+    blind: float = USUAL_SHARE
+    again: float = USUAL_SHARE
+
+
+@dataclass(frozen=True)
+class Look:
+    """One place in a list of clips. ``mode`` is "", or ``blind`` or ``again``, which ask of ``class_code`` alone."""
+
+    clip_id: int
+    mode: str = ""
+    class_code: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a reviewer's second looks say.
+
+    ``consistent`` counts the second looks that gave the first one's verdict, ``by_verdict`` those whose first verdict
+    was that. ``shown`` and ``blind`` count the suspects on which the reviewer said what the model suggests, by
+    whether they saw that; ``pull`` is their difference.
+    """
+
+    consistent: Share
+    by_verdict: Mapping[str, Share]
+    shown: Share
+    blind: Share
+    pull: Difference | None
+
+
+def shares_of(preference: object) -> Shares:
+    """The shares that a reviewer chose, ``{"blind": 0.05, "again": 0.05}``; the usual ones where they chose none."""
+    chosen = preference if isinstance(preference, Mapping) else {}
+
+    def share(name: str) -> float:
+        value = chosen.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+            return USUAL_SHARE
+        return float(min(max(value, 0.0), MOST_SHARE))
+
+    return Shares(share("blind"), share("again"))
+
+
+def is_chosen(share: float, purpose: str, reviewer: str, clip_id: int, class_code: str, run_id: str) -> bool:
+    """Whether a cell is among the ``share`` for a purpose, ``blind`` or ``again``: the same answer each time."""
+    words = f"{purpose}\n{reviewer}\n{clip_id}\n{class_code}\n{run_id}".encode("utf-8", "surrogatepass")
+    number = int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big")
+    return number < share * 2**64
+
+
+def plan(
+    clip_ids: Iterable[int],
+    cells: Mapping[int, Sequence[str]],
+    due: Sequence[tuple[int, str]],
+    shares: Shares,
+    *,
+    reviewer: str,
+    run_id: str,
+) -> list[Look]:
+    """A list of clips with second looks woven in. ``cells`` are the suspects to do of each clip (`suspects_to_do`).
+
+    A blind question comes before its clip, and in its place where it asks of all that is to do there. A suspect of
+    this list that is to come again does so LEAST_BETWEEN clips later; those ``due`` from before (`due_again`) come
+    one by one in between, as often as their share says.
+    """
+    looks: list[Look] = []
+    later: deque[tuple[int, Look]] = deque()
+    waiting = deque(Look(clip_id, "again", code) for clip_id, code in due)
+    every = max(1, round(1 / shares.again)) if shares.again > 0 else 0
+    for number, clip_id in enumerate(clip_ids, start=1):
+        codes = cells.get(clip_id, ())
+        blind = [code for code in codes if is_chosen(shares.blind, "blind", reviewer, clip_id, code, run_id)]
+        looks += [Look(clip_id, "blind", code) for code in blind]
+        if not blind or len(blind) < len(codes):
+            looks.append(Look(clip_id))
+        for code in codes:
+            if code not in blind and is_chosen(shares.again, "again", reviewer, clip_id, code, run_id):
+                later.append((number + LEAST_BETWEEN, Look(clip_id, "again", code)))
+        while later and later[0][0] <= number:
+            looks.append(later.popleft()[1])
+        if waiting and every and number % every == 0:
+            looks.append(waiting.popleft())
+    return looks
+
+
+def woven(
+    connection: Connection,
+    clip_ids: Sequence[int],
+    scored: tuple[str, str],
+    shares: Shares,
+    *,
+    min_p_wrong: float,
+    reviewer: str,
+) -> list[Look]:
+    """`plan` for a queue of one scored run, (run id, scorer)."""
+    if shares == Shares(0, 0):
+        return [Look(clip_id) for clip_id in clip_ids]
+    cells = suspects_to_do(connection, *scored, clip_ids, min_p_wrong)
+    return plan(
+        clip_ids, cells, due_again(connection, reviewer, shares), shares, reviewer=reviewer.strip(), run_id=scored[0]
+    )
+
+
+def suspects_to_do(
+    connection: Connection, run_id: str, scorer: str, clip_ids: Sequence[int], min_p_wrong: float
+) -> dict[int, list[str]]:
+    """The undecided suspects of these clips, best first: clip id to class codes."""
+    ranking = stored_ranking.read_ranking(connection, run_id, scorer)
+    keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (ranking.p_wrong >= min_p_wrong)
+    keep[ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))] = False
+    code_of = dict(db.fetch(connection, sa.select(db.classes.c.id, db.classes.c.code)))
+    found: dict[int, list[str]] = {}
+    for clip_id, class_id in zip(ranking.clip_id[keep].tolist(), ranking.class_id[keep].tolist(), strict=True):
+        found.setdefault(clip_id, []).append(code_of[class_id])
+    return found
+
+
+def due_again(connection: Connection, reviewer: str, shares: Shares) -> list[tuple[int, str]]:
+    """Cells (clip id, class code) to be asked a second time of this reviewer, those decided first before others.
+
+    Those that they decided once, on the whole clip, not blind nor with other clips at once, at least LEAST_BETWEEN
+    and at most MOST_DUE decisions ago, and that nobody touched since.
+    """
+    rows = _whole_clip(connection, reviewer, MOST_DUE)
+    unheard = _of_many_clips(rows)
+    times = Counter((row.clip_id, row.code) for row in rows)
+    chosen = [
+        row
+        for row in rows[: max(0, len(rows) - LEAST_BETWEEN)]
+        if times[row.clip_id, row.code] == 1
+        and not row.blind
+        and row.batch_id not in unheard
+        and is_chosen(shares.again, "again", row.reviewer, row.clip_id, row.code, row.run_id)
+    ]
+    last = db.cells.c.position
+    query = sa.select(last).where(last.in_([row.position for row in chosen]))
+    untouched = {row.position for row in db.fetch(connection, query)}
+    return [(row.clip_id, row.code) for row in chosen if row.position in untouched]
+
+
+def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: str) -> int | None:
+    """The position of this reviewer's one decision on a cell, for ``shown["second_look"]``.
+
+    None where a decision now would be no second look: they decided on the cell never, more than once, or less than
+    LEAST_BETWEEN decisions ago.
+    """
+    mine = db.decisions.c.reviewer == reviewer.strip()
+    said = journal.decisions_where(connection, db.decisions.c.clip_id == clip_id, db.classes.c.code == class_code)
+    gone = journal.undone(said)
+    own = [
+        one.position
+        for one in said
+        if one.reviewer == reviewer.strip() and one.position not in gone and one.undoes is None and not one.region
+    ]
+    if len(own) != 1:
+        return None
+    since = sa.select(sa.func.count()).where(mine, db.decisions.c.position > own[0], db.decisions.c.undoes.is_(None))
+    return own[0] if (connection.scalar(since) or 0) >= LEAST_BETWEEN else None
+
+
+def findings(connection: Connection, reviewer: str) -> Findings:
+    """What the second looks of a reviewer say, of their newest MOST_READ decisions.
+
+    The model suggests the other of what the imported table says. Of each cell the first decision counts, ``unsure``
+    as one that does not follow; those made for many clips at once do not, since nobody listened.
+    """
+    rows = _whole_clip(connection, reviewer, MOST_READ)
+    by_position = {row.position: row for row in rows}
+    agreed: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for row in rows:
+        first = by_position.get(row.second_look)
+        if first is not None:
+            asked[first.verdict] += 1
+            agreed[first.verdict] += row.verdict == first.verdict
+    unheard = _of_many_clips(rows)
+    first_of_cell = {(row.clip_id, row.code): row for row in reversed(rows)}.values()
+    followed: dict[bool, list[bool]] = {False: [], True: []}
+    for row in first_of_cell:
+        if row.kind and row.batch_id not in unheard and row.second_look is None:
+            suggested = "absent" if row.listed else "present"
+            followed[bool(row.blind)].append(row.verdict == suggested)
+    shown, blind = (Share(sum(followed[name]), len(followed[name])) for name in (False, True))
+    return Findings(
+        consistent=Share(agreed.total(), asked.total()),
+        by_verdict={verdict: Share(agreed[verdict], asked[verdict]) for verdict in VERDICTS if asked[verdict]},
+        shown=shown,
+        blind=blind,
+        pull=difference(shown, blind),
+    )
+
+
+def _of_many_clips(rows: Iterable[Any]) -> set[str]:
+    """The batches that decided many clips at once: nobody listened to each."""
+    clips: dict[str, set[int]] = {}
+    for row in rows:
+        clips.setdefault(row.batch_id, set()).add(row.clip_id)
+    return {batch_id for batch_id, its in clips.items() if batch_id and len(its) > 1}
+
+
+def _whole_clip(connection: Connection, reviewer: str, most: int) -> list[sa.Row[tuple[object, ...]]]:
+    """The reviewer's newest standing decisions on whole clips, oldest first, as rows."""
+    table, imported = db.decisions, db.imported_labels
+    query = (
+        sa.select(
+            table.c.position,
+            table.c.reviewer,
+            table.c.clip_id,
+            db.classes.c.code,
+            table.c.verdict,
+            table.c.run_id,
+            table.c.batch_id,
+            table.c.shown["kind"].as_string().label("kind"),
+            table.c.shown["blind"].as_boolean().label("blind"),
+            table.c.shown["second_look"].as_integer().label("second_look"),
+            imported.c.role.is_not(None).label("listed"),
+        )
+        .join(db.classes, db.classes.c.id == table.c.class_id)
+        .outerjoin(imported, (imported.c.clip_id == table.c.clip_id) & (imported.c.class_id == table.c.class_id))
+        .where(table.c.reviewer == reviewer.strip(), table.c.undoes.is_(None), table.c.onset_s.is_(None))
+        .order_by(table.c.position.desc())
+        .limit(most)
+    )
+    rows = list(reversed(connection.execute(query).all()))
+    gone = journal.all_undone(connection, rows[0].position) if rows else set()
+    return [row for row in rows if row.position not in gone]

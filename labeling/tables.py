@@ -1,0 +1,191 @@
+"""The tables: what is stored, by column. How they are opened and written is in ``database.py``."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+imports = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("audio_root", sa.Text, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("table_bytes", sa.LargeBinary, nullable=False),  # zlib: the export starts from what came in
+    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+
+classes = sa.Table(
+    "classes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+)
+
+clips = sa.Table(
+    "clips",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("import_id", sa.ForeignKey("imports.id"), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False, unique=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("group_name", sa.Text, nullable=False),
+    sa.Column("fold_name", sa.Text, nullable=False),
+    sa.Column("duration_s", sa.Float, nullable=False),
+    sa.Column("sample_rate", sa.Integer, nullable=False),
+    sa.Column("channels", sa.Integer, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("rating", sa.Float),  # lifted out of the metadata: every queue filters by it
+    sa.Column("metadata", sa.JSON, nullable=False),
+)
+
+imported_labels = sa.Table(
+    "imported_labels",
+    metadata,
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),  # order in which the row lists them
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("batch_id", sa.Text, nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("onset_s", sa.Float),
+    sa.Column("offset_s", sa.Float),
+    sa.Column("low_hz", sa.Float),
+    sa.Column("high_hz", sa.Float),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("shown", sa.JSON, nullable=False),
+    sa.Column("seen_position", sa.Integer),
+    sa.Column("undoes", sa.Integer),
+    sa.CheckConstraint("verdict in ('present', 'absent', 'unsure', 'undo')", name="decisions_verdict"),
+    sa.CheckConstraint("(verdict = 'undo') = (undoes is not null)", name="decisions_undo"),
+    sa.Index("decisions_cell", "clip_id", "class_id"),
+    sa.Index("decisions_reviewer", "reviewer", "position"),
+    sa.Index("decisions_batch", "batch_id"),
+    sqlite_autoincrement=True,
+)
+
+# what the journal makes of each decided cell at its end; derived, so that the queue need not fold
+cells = sa.Table(
+    "cells",
+    metadata,
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+)
+
+label_versions = sa.Table(
+    "label_versions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("import_id", sa.Integer, nullable=False),  # clips imported later are not in this version
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("recipe", sa.Text, nullable=False),
+    sa.Column("label_version", sa.ForeignKey("label_versions.number"), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("folds", sa.Integer),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text, nullable=False),
+    sa.Column("heartbeat_at", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("stop_requested", sa.Boolean, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("progress", sa.JSON, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("heartbeat_at", sa.Text, nullable=False),
+)
+
+# one row holds a whole ranking, as columns: a million suspects are written and read at once, and filtered in memory
+rankings = sa.Table(
+    "rankings",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("scorer", sa.Text, primary_key=True),
+    sa.Column("scored_at", sa.Text, nullable=False),
+    sa.Column("suspects", sa.Integer, nullable=False),
+    sa.Column("columns", sa.LargeBinary, nullable=False),
+)
+
+# what reviewers leave on a clip beside decisions; an entry that takes one back names it, and nothing is changed
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("removes", sa.ForeignKey("marks.id")),
+    sa.CheckConstraint("kind in ('note', 'flag', 'later', 'skip')", name="marks_kind"),
+    sa.Index("marks_clip", "clip_id"),
+    sa.Index("marks_removes", "removes"),
+    sa.Index("marks_kind_reviewer", "kind", "reviewer"),
+    sqlite_autoincrement=True,
+)
+
+# how a reviewer likes it; the value is JSON as text, so that every sign comes back as it went in
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    sa.Column("reviewer", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.Text, nullable=False),
+)
+
+# filters of the queue that a reviewer keeps under a name; ``params`` as the queue's URL has them
+saved_views = sa.Table(
+    "saved_views",
+    metadata,
+    sa.Column("reviewer", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("params", sa.JSON, nullable=False),
+    sa.Column("shared", sa.Boolean, nullable=False),
+    sa.Column("changed_at", sa.Text, nullable=False),
+    sa.Index("saved_views_shared", "shared"),
+)

@@ -1,0 +1,99 @@
+"""One class at a time: a wall of snippets, decided many at once."""
+
+import streamlit as st
+
+from labeling import snippets, store, suspects
+from labeling.suspects import STATUSES, WORTH_HEARING, QueueFilter
+from pages.ui import session, signing
+from pages.ui.wall import WallQuery, wall
+
+RENEW_S = 1800  # links hold for an hour at least
+DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unlikely": ""}
+
+st.html("<style>.stMainBlockContainer{max-width:none}</style>")  # a wall is as wide as the screen
+st.title("Sweep")
+reviewer = session.reviewer()
+if not reviewer:
+    st.info("Give your name in the sidebar first: every decision is kept under it.", icon=":material/person:")
+    st.stop()
+with session.messages():
+    scored = session.scored()
+if not scored:
+    st.info(
+        "Nothing is scored yet. Train a run: its out-of-fold predictions rank the suspects.", icon=":material/info:"
+    )
+    st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
+    st.stop()
+
+if "sweep" not in st.session_state:
+    st.session_state["sweep"] = st.query_params.to_dict()
+saved = DEFAULTS | st.session_state["sweep"]
+unlikely = st.session_state.get("sweep_unlikely", saved["unlikely"] == "1")
+with session.messages(), session.workspace().read() as connection:
+    least = 0.0 if unlikely else WORTH_HEARING
+    wanted = QueueFilter(status="all", min_p_wrong=least)
+    progress = {one.code: one for one in suspects.progress_by_class(connection, *scored, wanted)}
+    names = {one.code: one.name for one in store.all_classes(connection)}
+asked = st.session_state.get("sweep_class", saved["class"])
+codes = [*progress, *([asked] if asked in names and asked not in progress else [])] or sorted(names)
+
+
+def _class_text(code: str) -> str:
+    name = names[code] if names[code] == code else f"{names[code]} ({code})"
+    return f"{name}: {progress[code].to_do if code in progress else 0:,} to do"
+
+
+# set in each run: a changed number of cells to do makes another widget, which would forget the choice
+st.session_state["sweep_class"] = asked if asked in codes else codes[0]
+session.begin_with({
+    "sweep_which": saved["which"] if saved["which"] in snippets.WHICH else "all",
+    "sweep_status": saved["status"] if saved["status"] in STATUSES else "all",
+    "sweep_order": saved["order"] if saved["order"] in snippets.ORDERS else "rank",
+    "sweep_unlikely": unlikely,
+})  # fmt: skip
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    code = st.selectbox("Class, most to do first", codes, format_func=_class_text, key="sweep_class", width=300)
+    which = st.segmented_control(
+        "Labels", list(snippets.WHICH), format_func=lambda one: snippets.WHICH[one], required=True, key="sweep_which"
+    )
+    status = st.segmented_control(
+        "Status", list(STATUSES), format_func=lambda one: STATUSES[one], required=True, key="sweep_status"
+    )
+    order = st.selectbox(
+        "Order", list(snippets.ORDERS), format_func=lambda one: snippets.ORDERS[one], key="sweep_order", width=200
+    )
+    st.toggle(
+        "The unlikely too", key="sweep_unlikely", help=f"Also those less than {WORTH_HEARING:.1f} likely to be wrong."
+    )
+chosen = {"class": code, "which": which, "status": status, "order": order, "unlikely": "1" if unlikely else ""}
+chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+st.session_state["sweep"] = chosen
+if st.query_params.to_dict() != chosen:
+    st.query_params.from_dict(chosen)
+
+
+@st.fragment(run_every=RENEW_S)
+def sweep(query: WallQuery) -> None:
+    """The wall; drawn again now and then, so that its links do not run out."""
+    if clip_id := st.session_state.pop("sweep_open", None):
+        st.switch_page("review.py", query_params={"clip": str(clip_id)})
+    hint = "" if unlikely else " Turn on “The unlikely too” to see more."
+    wall(
+        query,
+        title=names[code] if names[code] == code else f"{names[code]} ({code})",
+        token=signing.api_token(session.secret(), reviewer),
+        empty=f"No suspect of this class fits.{hint}",
+        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
+    )
+
+
+sweep(
+    WallQuery(
+        *scored,
+        class_code=code,
+        which=which or "all",
+        status=status or "all",
+        order=order,
+        min_p_wrong=least,
+    )
+)

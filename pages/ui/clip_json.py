@@ -1,0 +1,155 @@
+"""One clip as the player's scripts read it: a ClipView in plain values, with signed URLs of its sound and picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling import review
+from labeling.curves import native_frames
+from labeling.marks import Mark
+from labeling.records import Box, Clip, FrameGrid
+from labeling.review import CellView, ClipView
+from pages.ui import signing
+
+
+def clip_json(
+    view: ClipView,
+    marks: Sequence[Mark],
+    secret: bytes,
+    reviewer: str,
+    *,
+    mode: str = "",
+    class_code: str = "",
+) -> dict[str, Any]:
+    """What the browser gets of a clip.
+
+    ``mode`` "blind" leaves nothing but the sound and the question whether ``class_code`` is heard: no name of the
+    file, no labels, no scores. "again" leaves the history out; the view must not have seen what was said before
+    (review.clip_view, ``unseen``).
+    """
+    clip = view.clip
+    shown = {
+        "clip_id": clip.id,
+        "mode": mode,
+        "title": clip.filename,
+        "duration_s": finite(clip.duration_s) or 0.0,
+        "sample_rate": clip.sample_rate or 32_000,
+        "error": "" if clip.usable else _error(clip, blind=mode == "blind"),
+        "audio_url": signing.audio_url(secret, clip.id) if clip.usable else "",
+        "tile_url": signing.tile_url(secret, clip.id) if clip.usable else "",
+        "peaks_url": signing.peaks_url(secret, clip.id) if clip.usable else "",
+        "seen_position": view.position,
+        "run_id": view.run_id,
+        "can_undo": view.can_undo,
+        "steps": _steps(view.grid) or {"start_s": 0.0, "step_s": 1.0},
+        "compare_run": "",
+        "compare_steps": None,
+        "classes_url": signing.vocabulary_url(secret, str(view.n_classes)),
+    }
+    if mode == "blind":
+        asked = next((cell for cell in view.cells if cell.class_code == class_code), None)
+        lane = _blank_lane(class_code, asked.name if asked else class_code)
+        return shown | {
+            "title": "A second look, blind",
+            "lanes": [lane],
+            "candidates": [],
+            "history": [],
+            "marks": [],
+            "metadata": {},
+        }
+    return shown | {
+        "lanes": [_lane(cell, view) for cell in view.cells],
+        "candidates": [[code, finite(heard), why] for code, heard, why in view.offers],
+        "compare_run": view.compare_run,
+        "compare_steps": _steps(view.compare_grid),
+        "history": [] if mode == "again" else [_history(row, reviewer) for row in review.history_rows(view)],
+        "marks": [mark_json(one) for one in marks],
+        "metadata": {
+            "file": clip.path,
+            "duration": f"{clip.duration_s:.2f} s",
+            "sample rate": f"{clip.sample_rate} Hz",
+            "channels": str(clip.channels),
+            "group": clip.group or "none known",
+            **{str(name): str(value) for name, value in clip.metadata.items()},
+        },
+    }
+
+
+def _error(clip: Clip, *, blind: bool) -> str:
+    """Why a clip cannot be used; asked blind without the reason, which may name the file."""
+    return f"this clip is {clip.status}" if blind or not clip.reason else clip.reason
+
+
+def _blank_lane(class_code: str, name: str) -> dict[str, Any]:
+    """A lane that tells nothing but the class."""
+    return {
+        "class": class_code, "name": name, "role": "", "kind": "", "verdict": "", "reviewer": "", "clipwise": None,
+        "values": [], "onset_s": None, "offset_s": None, "p_wrong": None, "partner": "", "threshold": None,
+        "events": [], "quiet": [], "compare": None, "spread": None,
+    }  # fmt: skip
+
+
+def _lane(cell: CellView, view: ClipView) -> dict[str, Any]:
+    suspect, state = cell.suspect, cell.state
+    compared = view.compare_grid is not None and cell.compare.size > 0
+    return _blank_lane(cell.class_code, cell.name or cell.class_code) | {
+        "role": cell.role,
+        "kind": suspect.kind if suspect else "",
+        "verdict": state.verdict,
+        "reviewer": state.reviewer if state.verdict else "",
+        "clipwise": finite(cell.clipwise),
+        "values": rounded(native_frames(cell.framewise, view.grid)) if view.grid else [],
+        "onset_s": finite(suspect.onset_s) if suspect else None,
+        "offset_s": finite(suspect.offset_s) if suspect else None,
+        "p_wrong": finite(suspect.p_wrong) if suspect else None,
+        "partner": cell.partner,
+        "threshold": finite(cell.threshold),
+        "events": [box_json(box) for box in state.boxes if box.present],
+        "quiet": [box_json(box) for box in state.boxes if not box.present],
+        "compare": rounded(native_frames(cell.compare, view.compare_grid)) if compared and view.compare_grid else None,
+        "spread": {"low": rounded(cell.spread.low), "high": rounded(cell.spread.high)} if cell.spread else None,
+    }
+
+
+def _steps(grid: FrameGrid | None) -> dict[str, float] | None:
+    """Where a lane's values lie: value t covers ``start_s + t * step_s`` to ``start_s + (t + 1) * step_s``."""
+    return {"start_s": grid.start_s, "step_s": grid.native_step_s} if grid else None
+
+
+def _history(row: Mapping[str, Any], reviewer: str) -> dict[str, Any]:
+    """An entry of the journal as the page tells it."""
+    text = f"{row['what']}: {row['note']}" if row["note"] else row["what"]
+    names = ("position", "created_at", "reviewer", "class", "name", "standing")
+    mine = row["reviewer"] == reviewer and row["undoes"] is None
+    return {name: row[name] for name in names} | {"text": text, "shown": row["screen"], "can_undo": mine}
+
+
+def mark_json(mark: Mark) -> dict[str, Any]:
+    """A mark that stands on a clip."""
+    return {
+        "id": mark.id, "kind": mark.kind, "text": mark.text, "reviewer": mark.reviewer, "created_at": mark.created_at,
+    }  # fmt: skip
+
+
+def box_json(box: Box) -> dict[str, Any]:
+    """A box that stands on a cell."""
+    region = box.region
+    return {
+        "position": box.position, "reviewer": box.reviewer, "onset_s": region.onset_s, "offset_s": region.offset_s,
+        "low_hz": region.low_hz, "high_hz": region.high_hz,
+    }  # fmt: skip
+
+
+def rounded(values: NDArray[np.float32]) -> list[float]:
+    """Probabilities to three places; what is not finite as 0."""
+    return np.round(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0).astype(np.float64), 3).tolist()  # type: ignore[no-any-return]
+
+
+def finite(value: float | None) -> float | None:
+    """A number that JSON can hold, or None."""
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,104 @@
+// Audio elements by what they play. Those loaded ahead hold their bytes, so that the next clip plays at once.
+
+const LARGEST_BLOB_BYTES = 32 * 1024 * 1024; // what is longer is streamed by Range requests, never held
+
+class SoundStore {
+  constructor(most) {
+    this.most = most;
+    this.entries = new Map();
+    this.taken = null;
+    this.context = null; // Web Audio, one for all that plays on this page
+    this.chains = new Set(); // those in use; without one Web Audio rests
+    this.sources = new WeakMap(); // an element can be given to Web Audio once only
+  }
+
+  // A chain that ends at the loudspeaker, until leave(chain).
+  join() {
+    this.context = this.context || new AudioContext();
+    const chain = buildSoundChain(this.context);
+    chain.output.connect(this.context.destination);
+    this.chains.add(chain);
+    return chain;
+  }
+
+  leave(chain) {
+    chain.output.disconnect();
+    this.chains.delete(chain);
+    if (!this.chains.size) this.context.suspend();
+  }
+
+  // The element as a node of `this.context`. From then on it sounds only through what it is connected to.
+  sourceOf(element) {
+    let source = this.sources.get(element);
+    if (!source) this.sources.set(element, (source = this.context.createMediaElementSource(element)));
+    return source;
+  }
+
+  take(url) {
+    const thing = thingAt(url);
+    let entry = this.entries.get(thing);
+    if (entry && !entry.element.src && !entry.element.error) {
+      entry.fetching.abort(); // still on its way: stream it
+      entry.element.src = url;
+    }
+    if (!entry || entry.element.error) {
+      if (entry) this.drop(thing, entry);
+      entry = this.make();
+      entry.element.src = url;
+    }
+    this.taken = entry;
+    this.keep(thing, entry);
+    return entry.element;
+  }
+
+  async ahead(url) {
+    const thing = thingAt(url);
+    if (!url || this.entries.has(thing)) return;
+    const entry = this.make();
+    this.keep(thing, entry);
+    const { element } = entry;
+    try {
+      const response = await fetch(url, { credentials: "same-origin", signal: entry.fetching.signal });
+      const bytes = response.ok ? await smallBody(response) : null;
+      if (element.src || this.entries.get(thing) !== entry) return;
+      if (!response.ok) this.drop(thing, entry);
+      else if (!bytes) element.src = url;
+      else element.src = entry.blob = URL.createObjectURL(bytes);
+    } catch (error) {
+      if (!element.src && this.entries.get(thing) === entry) this.drop(thing, entry);
+    }
+  }
+
+  make() {
+    const element = new Audio();
+    element.preload = "auto";
+    return { element, blob: "", fetching: new AbortController() };
+  }
+
+  keep(thing, entry) {
+    this.entries.delete(thing);
+    this.entries.set(thing, entry);
+    for (const [oldest, old] of this.entries) {
+      if (this.entries.size <= this.most) return;
+      if (old !== this.taken) this.drop(oldest, old);
+    }
+  }
+
+  // Lets go of an element's bytes and of what is still on its way.
+  drop(thing, entry) {
+    this.entries.delete(thing);
+    entry.fetching.abort();
+    entry.element.pause();
+    entry.element.removeAttribute("src");
+    entry.element.load();
+    if (entry.blob) URL.revokeObjectURL(entry.blob);
+  }
+}
+
+// The body of an answer, or null where it is too long to hold or of unknown length.
+async function smallBody(response) {
+  const length = Number(response.headers.get("content-length") || Infinity);
+  if (length <= LARGEST_BLOB_BYTES) return response.blob();
+  response.body?.cancel();
+  return null;
+}

@@ -1,0 +1,213 @@
+// Tiles: where they lie in time, which are wanted first, and those that are here. A worker fetches and colours them.
+
+const TILE_COLUMNS = 1024;
+const COARSEST_LEVEL = 11;
+const FINEST_STEP_S = 0.0005;
+const MOST_TILE_BYTES = 96 * 1024 * 1024;
+// What is wanted, most urgent first, and how many may be under way when one of these is started.
+const TILE_GROUPS = [["view", 4], ["margin", 3], ["ahead", 3], ["mini", 1]];
+const TILES_A_BATCH = 6;
+const TILE_TRIES = 3;
+const TILE_RETRY_MS = 1500;
+
+function levelStepS(level) {
+  return FINEST_STEP_S * 2 ** level;
+}
+
+// The coarsest zoom that still has a column for each pixel. Zooms above COARSEST_LEVEL are pooled in the worker.
+function zoomFor(spanS, widthPx) {
+  return Math.max(0, Math.floor(Math.log2(spanS / Math.max(1, widthPx) / FINEST_STEP_S) + 1e-9));
+}
+
+// All tiles of one clip drawn with one group of settings. `query`: the settings; `palette`: the name of its colours.
+class TileSet {
+  constructor(url, { query = "", kind = "tile", down = 1, palette }) {
+    Object.assign(this, { url, query, kind, down, palette });
+    this.name = `${thingAt(url)}&${query}|${down}`;
+  }
+
+  // What covers from_s..to_s at a zoom, in order of time. `level` is what is fetched, if finer than the zoom.
+  covering(zoom, from_s, to_s, durationS, level = Math.min(zoom, COARSEST_LEVEL)) {
+    const spanS = TILE_COLUMNS * levelStepS(level);
+    const last = Math.max(0, Math.ceil(durationS / spanS - 1e-9) - 1);
+    const first = Math.min(last, Math.max(0, Math.floor(from_s / spanS)));
+    const end = Math.min(last, Math.max(first, Math.ceil(to_s / spanS) - 1));
+    return Array.from({ length: end - first + 1 }, (_, place) => this.wish(zoom, level, first + place));
+  }
+
+  wish(zoom, level, index) {
+    const { url, kind, down, palette } = this;
+    const query = [this.query, `level=${level}&index=${index}`].filter(Boolean).join("&");
+    const spanS = TILE_COLUMNS * levelStepS(level);
+    return {
+      key: `${this.name}|${level}|${index}|${zoom}`, url: `${url}${url.includes("?") ? "&" : "?"}${query}`,
+      kind, palette, down, across: 2 ** (zoom - level), from_s: index * spanS, to_s: (index + 1) * spanS,
+    };
+  }
+}
+
+class TileStore {
+  constructor() {
+    this.entries = new Map(); // the least recently used first
+    this.bytes = 0;
+    this.groups = new Map();
+    this.jobs = new Map();
+    this.failed = new Map();
+    this.palettes = new Map();
+    this.listeners = new Set();
+    this.lastJob = 0;
+    this.batch = null;
+  }
+
+  get worker() {
+    if (!this.thread) {
+      const source = URL.createObjectURL(new Blob([TILE_WORKER_SOURCE], { type: "text/javascript" }));
+      this.thread = new Worker(source);
+      this.thread.onmessage = ({ data }) => ("batch" in data ? this.painted(data) : this.arrived(data));
+      this.thread.onerror = () => {
+        for (const job of [...this.jobs.keys()]) this.arrived({ job, error: "the browser starts no worker", status: 422 });
+      };
+      URL.revokeObjectURL(source);
+    }
+    return this.thread;
+  }
+
+  get(key) {
+    const entry = this.entries.get(key);
+    if (!entry) return null;
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    return entry;
+  }
+
+  // Why a wish was refused: {error, status}, or null.
+  problem(wish) {
+    const failure = this.failed.get(wish.key);
+    return failure && failure.url === wish.url && failure.tries >= TILE_TRIES ? failure : null;
+  }
+
+  // From now on these groups want just this; what nobody wants any more is cancelled.
+  wish(groups) {
+    for (const [group, wishes] of Object.entries(groups)) this.groups.set(group, wishes);
+    const wanted = new Set([...this.groups.values()].flat().map(({ key }) => key));
+    for (const [job, { wish }] of this.jobs) {
+      if (wanted.has(wish.key)) continue;
+      this.worker.postMessage({ do: "cancel", job });
+      this.jobs.delete(job);
+    }
+    this.pump();
+  }
+
+  // Ask again for what was refused.
+  forget(name) {
+    for (const key of [...this.failed.keys()]) if (key.startsWith(`${name}|`)) this.failed.delete(key);
+  }
+
+  pump() {
+    const under = new Set([...this.jobs.values()].map(({ wish }) => wish.key));
+    for (const [group, most] of TILE_GROUPS) {
+      for (const wish of this.groups.get(group) || []) {
+        if (this.jobs.size >= most) break;
+        if (this.entries.has(wish.key) || under.has(wish.key) || this.resting(wish)) continue;
+        under.add(wish.key);
+        this.start(wish);
+      }
+    }
+  }
+
+  resting(wish) {
+    const failure = this.failed.get(wish.key);
+    return failure && failure.url === wish.url && (failure.tries >= TILE_TRIES || performance.now() < failure.again);
+  }
+
+  start(wish) {
+    const { url, kind, across, down, palette } = wish;
+    const job = (this.lastJob += 1);
+    const colours = this.palettes.get(palette);
+    this.jobs.set(job, { wish, stamp: colours?.stamp });
+    const absolute = new URL(url, document.baseURI).href; // a worker made from a Blob has no base
+    this.worker.postMessage({ do: "load", job, url: absolute, kind, across, down, table: colours?.table });
+  }
+
+  arrived({ job, error, status, facts, levels, columns, rows, bitmap }) {
+    const { wish, stamp } = this.jobs.get(job) || {};
+    this.jobs.delete(job);
+    if (!wish) {
+      bitmap?.close();
+      return;
+    }
+    if (error !== undefined) this.refused(wish, error, status);
+    else {
+      this.failed.delete(wish.key);
+      const step_s = facts.step_s * wish.across;
+      const { onset_s } = facts;
+      this.keep({
+        key: wish.key, palette: wish.palette, facts, levels, columns, rows, bitmap, stamp: bitmap && stamp,
+        onset_s, step_s, offset_s: onset_s + columns * step_s, bytes: 5 * levels.length,
+      });
+    }
+    this.pump();
+    for (const listener of this.listeners) listener(wish);
+    this.repaint();
+  }
+
+  // What the server refuses stays refused; where it was busy or away, it is asked again.
+  refused(wish, error, status) {
+    const before = this.failed.get(wish.key);
+    const passing = status === 0 || status >= 500;
+    const tries = passing ? (before?.url === wish.url ? before.tries : 0) + 1 : TILE_TRIES;
+    this.failed.set(wish.key, { url: wish.url, error, status, tries, again: performance.now() + TILE_RETRY_MS });
+    if (tries < TILE_TRIES) setTimeout(() => this.pump(), TILE_RETRY_MS + 50);
+  }
+
+  keep(entry) {
+    this.entries.set(entry.key, entry);
+    this.bytes += entry.bytes;
+    for (const old of this.entries.values()) {
+      if (this.bytes <= MOST_TILE_BYTES) break;
+      this.entries.delete(old.key);
+      this.bytes -= old.bytes;
+      old.bitmap?.close();
+    }
+  }
+
+  // ---------------------------------------------------------------- colours
+
+  // `stamp` differs when the colours do.
+  setPalette(name, stamp, makeTable) {
+    if (this.palettes.get(name)?.stamp === stamp) return;
+    this.palettes.delete(name);
+    this.palettes.set(name, { stamp, table: makeTable() });
+    if (this.palettes.size > 400) this.palettes.delete(this.palettes.keys().next().value);
+    this.repaint();
+  }
+
+  // One batch at a time, what was drawn last first; the colours of that moment, so that a slider is followed closely.
+  repaint() {
+    if (this.batch) return;
+    const stale = [...this.entries.values()].reverse().filter(({ palette, stamp }) => {
+      const colours = this.palettes.get(palette);
+      return colours && colours.stamp !== stamp;
+    }).slice(0, TILES_A_BATCH);
+    if (!stale.length) return;
+    this.batch = stale.map((entry) => ({ entry, ...this.palettes.get(entry.palette) }));
+    const tiles = this.batch.map(({ entry: { levels, columns, rows }, table }) => ({ levels, columns, rows, table }));
+    this.worker.postMessage({ do: "paint", batch: true, tiles });
+  }
+
+  painted({ bitmaps }) {
+    const { batch } = this;
+    this.batch = null;
+    batch.forEach(({ entry, stamp }, place) => {
+      if (this.entries.get(entry.key) !== entry) return void bitmaps[place].close();
+      entry.bitmap?.close();
+      entry.bitmap = bitmaps[place];
+      entry.stamp = stamp;
+      return undefined;
+    });
+    for (const listener of this.listeners) listener(null);
+    this.repaint();
+  }
+}
+
+const tiles = new TileStore();

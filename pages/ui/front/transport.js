@@ -1,0 +1,165 @@
+// The controls of sound and looks, what they are set to, and the cursor that follows the sound.
+
+const sounds = new SoundStore(8);
+const STANDARD_LOOK = {
+  colormap: "auto", floor: 0, ceiling: 0, gain: 0, speed: 1, pitch: "kept", normalise: false, loop: false, autoplay: false,
+  heatmap: false, compare: true, waveform: true,
+};
+const HIGHEST_HEARD_HZ = 20000;
+const LOOK_BOUNDS = { floor: [-40, 40], ceiling: [-40, 40], gain: [-12, 36] };
+
+// What was kept, where it is something that these controls can show.
+function checkedLook(kept) {
+  const look = { ...STANDARD_LOOK };
+  for (const [name, standard] of Object.entries(STANDARD_LOOK)) {
+    const value = kept?.[name];
+    if (typeof value !== typeof standard) continue;
+    const [least, most] = LOOK_BOUNDS[name] || [-Infinity, Infinity];
+    if (typeof value === "number" && !(value >= least && value <= most)) continue;
+    if (name === "speed" && !SPEEDS.includes(value)) continue;
+    if (name === "colormap" && value !== "auto" && !(value in COLORMAPS)) continue;
+    if (name === "pitch" && !["kept", "shifted"].includes(value)) continue;
+    look[name] = value;
+  }
+  return look;
+}
+
+class Transport {
+  constructor(v, host) {
+    this.v = v;
+    this.host = host;
+    this.look = { ...STANDARD_LOOK };
+    this.band = null;
+    this.sound = new Sound(sounds, (what) => this.heard(what));
+    this.listen();
+  }
+
+  begin(kept) {
+    this.look = checkedLook(kept);
+    this.apply(Object.keys(this.look));
+  }
+
+  load() {
+    const { data } = this.host;
+    this.failed = false;
+    this.v.soundError.hidden = true;
+    delete this.v.root.dataset.playable;
+    if (this.band) this.setBand(null); // it was chosen for another sound
+    if (data.audio_url && !data.error) this.sound.load(data.audio_url, data);
+    else this.sound.unload();
+    this.draw();
+  }
+
+  ahead(next) {
+    if (next.audio_url && !next.error) this.sound.ahead(next.audio_url, next.sample_rate);
+  }
+
+  heard(what) {
+    const { data, stage } = this.host;
+    if (!data) return;
+    if (what === "playable") this.v.root.dataset.playable = data.clip_id;
+    else if (what === "error") this.broke();
+    else if (what === "blocked") this.host.tell("the browser waits for a press before it plays", "warning");
+    this.draw();
+    stage.drawCursor();
+    if (this.sound.playing && !this.frame) this.animate();
+  }
+
+  async broke() {
+    const { clip_id } = this.host.data;
+    this.failed = true;
+    const { status, text } = await this.sound.reason();
+    if (this.host.data.clip_id !== clip_id || !this.failed) return;
+    if (status === 403) this.host.renew(); // the link has run out: the page makes a new one
+    this.v.soundError.textContent = `This file cannot be played: ${text}`;
+    this.v.soundError.hidden = false;
+  }
+
+  animate() {
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.sound.watch();
+      this.host.stage.drawCursor();
+      if (this.sound.playing) this.animate();
+    });
+  }
+
+  changeSpeed(step) {
+    const speed = SPEEDS[SPEEDS.indexOf(this.look.speed) + step];
+    if (speed) this.setLook({ speed });
+  }
+
+  // Only the band of the selection or of the box that is picked is heard, until pressed again.
+  toggleBand() {
+    if (this.band) return this.setBand(null);
+    const { stage, boxes } = this.host;
+    const from = [stage.selection, boxes.picked].find((one) => one && one.low_hz !== null && one.low_hz !== undefined);
+    if (!from) return this.host.tell("select a band first: hold Shift while dragging over the picture", "warning");
+    this.setBand({ low_hz: from.low_hz, high_hz: from.high_hz });
+    if (this.sound.heardBand?.low_hz > HIGHEST_HEARD_HZ) this.host.tell("this band is too high to hear: shift the pitch and slow down", "warning");
+    return undefined;
+  }
+
+  setBand(band) {
+    this.band = band;
+    this.sound.setBand(band);
+    this.draw();
+  }
+
+  // ---------------------------------------------------------------- controls
+
+  listen() {
+    const { v } = this;
+    for (const name of ["floor", "ceiling", "gain"]) {
+      v[name].input.addEventListener("input", () => this.setLook({ [name]: Number(v[name].input.value) }));
+      v[name].input.addEventListener("dblclick", () => this.setLook({ [name]: 0 }));
+    }
+    v.speed.addEventListener("change", () => this.setLook({ speed: Number(v.speed.value) }));
+    v.colormap.addEventListener("change", () => this.setLook({ colormap: v.colormap.value }));
+    for (const one of [v.speed, v.colormap]) one.addEventListener("change", () => one.blur()); // gives the keys back
+    v.autoplay.addEventListener("click", () => this.setLook({ autoplay: !this.look.autoplay }));
+  }
+
+  setLook(change) {
+    Object.assign(this.look, change);
+    this.host.preferences.set("look", { ...this.look });
+    this.apply(Object.keys(change));
+  }
+
+  apply(changed) {
+    const { v, look, sound } = this;
+    const { stage } = this.host;
+    const any = (...names) => changed.some((name) => names.includes(name));
+    for (const name of ["floor", "ceiling", "gain"]) v[name].input.value = look[name];
+    v.colormap.value = look.colormap;
+    v.speed.value = String(look.speed);
+    v.gain.value.textContent = `${look.gain > 0 ? "+" : ""}${look.gain} dB`.replace("-", "−");
+    if (any("speed")) sound.setRate(look.speed);
+    if (any("pitch")) sound.setPitch(look.pitch);
+    if (any("gain")) sound.setGain(look.gain);
+    if (any("normalise")) sound.setNormalise(look.normalise);
+    sound.loop = look.loop;
+    if (any("colormap", "floor", "ceiling")) stage.recolour();
+    if (any("heatmap", "compare", "waveform") && this.host.data) stage.drawAll();
+    this.draw();
+  }
+
+  draw() {
+    const { v, sound, look } = this;
+    setIcon(v.play.firstChild, sound.playing ? "pause" : "play");
+    v.play.children[1].textContent = sound.playing ? "Pause" : "Play";
+    v.play.disabled = v.stretch.disabled = !sound.element || Boolean(this.failed);
+    v.stretch.children[1].textContent = this.host.stage?.selection ? "Selection" : "Stretch";
+    v.loop.setAttribute("aria-pressed", String(look.loop));
+    v.pitch.setAttribute("aria-pressed", String(look.pitch === "shifted"));
+    v.normalise.setAttribute("aria-pressed", String(look.normalise));
+    v.band.setAttribute("aria-pressed", String(Boolean(this.band)));
+    v.autoplay.setAttribute("aria-pressed", String(look.autoplay));
+    v.root.dataset.playing = String(sound.playing);
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+    this.sound.close();
+  }
+}

@@ -1,0 +1,377 @@
+// The wall itself: what is shown, what is selected, and what goes to the server.
+
+const walls = new WeakMap();
+
+class Wall {
+  constructor(parent) {
+    this.v = buildWall();
+    parent.append(this.v.root);
+    const { v } = this;
+    this.host = v.root.getRootNode().host || v.root;
+    this.api = new Api();
+    this.list = []; // all snippets, in their order
+    this.shown = []; // those on the wall
+    this.choice = new WallChoice(this);
+    this.batch = new WallBatch(this, { box: v.silent, text: v.silentText });
+    this.active = 0; // the index in focus
+    this.hiding = this.onHover = false;
+    this.tiles = new WallTiles((id) => this.drawPicture(id));
+    this.sound = new WallSound(v.audio, () => this.drawPlaying(), (text) => this.tell(text, "warning"));
+    this.grid = new WallGrid(v.scroller, v.field, {
+      make: () => this.makeTile(), bind: (tile, index) => this.bindTile(tile, index), moved: () => this.moved(),
+    });
+    this.pointer = new WallPointer(this, v);
+    this.listen();
+  }
+
+  // ---------------------------------------------------------------- data
+
+  update({ data, setTriggerValue }) {
+    if (!data) return;
+    this.trigger = setTriggerValue;
+    const renewed = this.api.token && this.api.token !== data.token;
+    this.api.token = data.token;
+    this.data = data;
+    this.recolour();
+    const query = JSON.stringify(data.query);
+    if (query !== this.query) {
+      this.query = query;
+      this.list = []; // what stands there is of another question: no press may fall on it
+      this.fetchList();
+      this.show();
+    } else if (renewed) this.renew();
+  }
+
+  get url() {
+    return `/api/snippets?${new URLSearchParams(this.data.query)}`;
+  }
+
+  // The list anew, in the server's order: those to do first.
+  async fetchList() {
+    const { query, v } = this;
+    v.root.dataset.loading = "true";
+    this.tell("");
+    this.sound.stop();
+    let answer;
+    try {
+      answer = await this.api.ask(this.url);
+    } catch (error) {
+      if (query === this.query) this.showEmpty(`The snippets could not be loaded: ${error.message}`);
+      return;
+    } finally {
+      if (query === this.query) v.root.dataset.loading = "false";
+    }
+    if (query !== this.query) return; // another class was chosen meanwhile
+    this.position = answer.position;
+    this.more = answer.more;
+    this.list = answer.snippets;
+    this.choice.clear();
+    this.active = this.choice.anchor = 0;
+    v.scroller.scrollTop = 0;
+    this.tiles.forgetErrors();
+    this.show();
+  }
+
+  // Fresh links and verdicts for what is on the wall; nothing moves.
+  async renew() {
+    const { query } = this;
+    const answer = await this.api.ask(this.url).catch(() => null);
+    if (!answer || query !== this.query) return;
+    const fresh = new Map(answer.snippets.map((one) => [one.clip_id, one]));
+    for (const one of this.list) Object.assign(one, fresh.get(one.clip_id));
+    this.tiles.forgetErrors();
+    await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${error.message}`, "warning"));
+  }
+
+  // What stands decided now, of every snippet of the class.
+  async readVerdicts() {
+    const { query } = this;
+    const answer = await this.api.ask(`/api/snippets/verdicts?${new URLSearchParams({ class: this.data.query.class })}`);
+    if (query !== this.query) return;
+    this.position = answer.position;
+    for (const one of this.list) {
+      const verdict = answer.verdicts[one.clip_id] || "";
+      if (verdict !== one.verdict) this.choice.ids.delete(one.clip_id);
+      one.verdict = verdict;
+    }
+    this.show();
+  }
+
+  showEmpty(text) {
+    this.v.empty.textContent = text;
+    this.v.empty.hidden = false;
+    this.v.scroller.hidden = true;
+  }
+
+  // Lay the wall out anew; the first snippet on the screen stays where it is, though others go.
+  show() {
+    const { v, grid } = this;
+    v.empty.hidden = true;
+    v.scroller.hidden = false;
+    const focused = this.shown[this.active];
+    const top = Math.floor(v.scroller.scrollTop / grid.rowHeight);
+    const below = new Set(this.shown.slice(top * grid.columns).map((one) => one.clip_id));
+    const before = this.shown;
+    this.shown = this.hiding ? this.list.filter((one) => !one.verdict) : this.list.slice();
+    this.choice.keep(new Set(this.shown.map((one) => one.clip_id)));
+    const place = this.shown.indexOf(focused);
+    this.active = Math.max(0, Math.min(this.shown.length - 1, place >= 0 ? place : this.active));
+    grid.setCount(this.shown.length);
+    if (before.length !== this.shown.length && before.length) {
+      const first = this.shown.findIndex((one) => below.has(one.clip_id));
+      if (first >= 0) v.scroller.scrollTop += (Math.floor(first / grid.columns) - top) * grid.rowHeight;
+    }
+    grid.rebind();
+    this.drawCounts();
+    this.drawSelection();
+    if (!this.list.length) this.showEmpty(v.root.dataset.loading === "true" ? "loading…" : this.data.empty);
+    else if (!this.shown.length) this.showEmpty("All of these are decided. Press T for what is left to do, or D to show them.");
+  }
+
+  // ---------------------------------------------------------------- tiles
+
+  makeTile() {
+    const tile = makeTile();
+    tile.parts.play.addEventListener("click", () => {
+      const index = this.indexOf(tile);
+      if (this.sound.clip_id === this.shown[index]?.clip_id) this.sound.stop();
+      else this.played(index);
+    });
+    tile.parts.open.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
+      event.preventDefault();
+      this.opened(this.indexOf(tile));
+    });
+    return tile;
+  }
+
+  indexOf(tile) {
+    return tile?.index ?? -1;
+  }
+
+  bindTile(tile, index) {
+    tile.index = index;
+    fillTile(tile, this.shown[index], { index, count: this.shown.length, order: this.data.query.order });
+    this.drawTile(tile);
+    this.paint(tile);
+  }
+
+  drawTile(tile) {
+    const snippet = this.shown[tile.index];
+    tile.setAttribute("aria-selected", String(this.choice.has(snippet.clip_id)));
+    tile.dataset.active = String(tile.index === this.active);
+    tile.dataset.playing = String(this.sound.clip_id === snippet.clip_id);
+  }
+
+  // What is drawn already is left as it is.
+  paint(tile) {
+    const { clip_id } = this.shown[tile.index];
+    const cut = this.tiles.get(clip_id);
+    const widthPx = Math.floor(this.grid.width * (window.devicePixelRatio || 1));
+    const painted = `${clip_id} ${this.colormap} ${widthPx} ${cut ? cut.error || "drawn" : ""}`;
+    if (tile.painted === painted) return;
+    tile.painted = painted;
+    const { canvas, state } = tile.parts;
+    state.textContent = cut ? cut.error || "" : "drawing…";
+    canvas.hidden = !cut || Boolean(cut.error);
+    if (!canvas.hidden) drawCut(canvas, cut, this.colormap, widthPx);
+    tile.dataset.drawn = String(!canvas.hidden);
+  }
+
+  drawPicture(id) {
+    for (const tile of this.grid.slots.values()) if (this.shown[tile.index]?.clip_id === id) this.paint(tile);
+  }
+
+  // After scrolling: what is on the screen is fetched first, from its top down.
+  moved() {
+    const { grid, v } = this;
+    const first = grid.firstOnScreen;
+    const indices = [...grid.slots.keys()].sort((a, b) => (a < first) - (b < first) || a - b);
+    this.tiles.want(indices.map((index) => this.shown[index]));
+    const active = grid.slots.get(this.active);
+    if (active) v.scroller.setAttribute("aria-activedescendant", active.id);
+    else v.scroller.removeAttribute("aria-activedescendant");
+  }
+
+  recolour() {
+    const dark = isDark(this.host);
+    this.v.root.dataset.theme = dark ? "dark" : "light";
+    const colormap = dark ? "magma" : "paper";
+    if (colormap === this.colormap) return;
+    this.colormap = colormap;
+    for (const tile of this.grid.slots.values()) this.paint(tile);
+  }
+
+  drawPlaying() {
+    const { sound, v } = this;
+    v.root.dataset.playing = sound.snippet ? String(sound.clip_id) : "";
+    for (const tile of this.grid.slots.values()) {
+      const playing = sound.snippet !== null && this.shown[tile.index]?.clip_id === sound.clip_id;
+      if (tile.dataset.playing !== String(playing)) {
+        tile.dataset.playing = String(playing);
+        tile.parts.play.replaceChildren(icon(playing ? "pause" : "play"));
+      }
+      if (playing) tile.parts.cursor.style.left = `${100 * sound.share}%`;
+    }
+  }
+
+  // ---------------------------------------------------------------- focus and selection
+
+  // A click: one more or one less; with Shift, all from the last one clicked.
+  press(index, shift) {
+    if (shift) this.choice.range(this.choice.anchor, index);
+    else this.choice.toggle(index);
+    this.focus(index, false);
+  }
+
+  focus(index, reveal = true) {
+    const before = this.active;
+    this.active = Math.max(0, Math.min(this.shown.length - 1, index));
+    if (reveal) this.grid.reveal(this.active);
+    for (const at of [before, this.active]) if (this.grid.slots.has(at)) this.drawTile(this.grid.slots.get(at));
+    this.moved();
+  }
+
+  move(step, shift) {
+    const before = this.active;
+    this.focus(before + step);
+    if (shift) this.choice.range(before, this.active);
+    this.choice.anchor = this.active;
+    if (this.onHover && this.active !== before) this.played(this.active);
+  }
+
+  selectAtLeast() {
+    const { value } = this.v.least;
+    const [field, words] = SCORES[this.data.query.order];
+    if (!value || !this.choice.atLeast(field, Number(value))) this.tell(`none to do is ${words} at least ${value || "?"}`, "warning");
+  }
+
+  decide(verdict) {
+    const chosen = this.list.filter((one) => this.choice.has(one.clip_id));
+    if (chosen.length) this.batch.decide(chosen, verdict, `${VERDICT_WORDS[verdict].toLowerCase()}, ${clipsWord(chosen.length)}`);
+    else this.tell("select snippets first: click them, or press X", "warning");
+  }
+
+  // ---------------------------------------------------------------- sound
+
+  hovered(index) {
+    if (!this.onHover) return;
+    if (index < 0) this.sound.stop();
+    else this.played(index);
+  }
+
+  played(index) {
+    if (this.shown[index]) this.sound.play(this.shown[index]);
+  }
+
+  opened(index) {
+    if (this.shown[index]) this.trigger("open", this.shown[index].clip_id);
+  }
+
+  // ---------------------------------------------------------------- controls
+
+  act(action, shift = false) {
+    const { grid, shown } = this;
+    const page = grid.columns * grid.rowsOnScreen;
+    const actions = {
+      left: () => this.move(-1, shift), right: () => this.move(1, shift),
+      up: () => this.active >= grid.columns && this.move(-grid.columns, shift), down: () => this.move(grid.columns, shift),
+      pageUp: () => this.move(-page, shift), pageDown: () => this.move(page, shift),
+      first: () => this.move(-shown.length, shift), last: () => this.move(shown.length, shift),
+      play: () => (this.sound.snippet && this.sound.clip_id === shown[this.active]?.clip_id ? this.sound.stop() : this.played(this.active)),
+      toggle: () => this.choice.toggle(this.active),
+      above: () => this.choice.range(0, this.active),
+      all: () => this.choice.range(0, shown.length - 1),
+      clear: () => {
+        this.choice.clear();
+        this.sound.stop();
+      },
+      present: () => this.decide("present"), absent: () => this.decide("absent"), unsure: () => this.decide("unsure"),
+      undo: () => this.batch.undo(), open: () => this.opened(this.active), tidy: () => this.fetchList(),
+      hover: () => {
+        this.onHover = !this.onHover;
+        if (!this.onHover) this.sound.stop();
+        this.drawCounts();
+      },
+      hide: () => {
+        this.hiding = !this.hiding;
+        this.show();
+      },
+    };
+    if (shown.length || ["undo", "hide", "tidy", "hover"].includes(action)) actions[action]();
+  }
+
+  listen() {
+    const { v } = this;
+    for (const name of ["present", "absent", "unsure", "undo", "above", "all", "clear", "hover", "hide", "tidy"]) {
+      v[name].addEventListener("click", () => this.act(name));
+    }
+    v.leastButton.addEventListener("click", () => this.selectAtLeast());
+    v.least.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      this.selectAtLeast();
+      v.least.blur(); // gives the keys back
+    });
+    v.retry.addEventListener("click", () => this.batch.deliver());
+    this.onKey = (event) => {
+      if (!this.data) return;
+      const action = wallAction(event, v.root, this.host);
+      if (!action) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (action !== "held") this.act(action, event.shiftKey);
+    };
+    document.addEventListener("keydown", this.onKey, true);
+  }
+
+  tell(text, level = "info") {
+    this.v.notice.textContent = this.v.notice.title = text;
+    this.v.notice.dataset.level = level;
+  }
+
+  drawCounts() {
+    const { v, list, data } = this;
+    const decided = list.filter((one) => one.verdict).length;
+    v.title.textContent = data.class_name;
+    v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do, ${decided.toLocaleString("en")} decided${this.more ? "; more after these" : ""}`;
+    v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);
+    v.leastText.textContent = `${SCORES[data.query.order][1]} at least`;
+    v.hide.setAttribute("aria-pressed", String(this.hiding));
+    v.hover.setAttribute("aria-pressed", String(this.onHover));
+  }
+
+  // The number that a press will decide is said on the button itself.
+  drawSelection() {
+    const { v, batch } = this;
+    const count = this.choice.size;
+    v.root.dataset.locked = String(batch.busy);
+    v.root.dataset.selected = count;
+    v.selected.textContent = count ? `${count.toLocaleString("en")} selected` : "none selected";
+    for (const name of Object.keys(VERDICT_WORDS)) {
+      v[name].children[1].textContent = count ? `${VERDICT_WORDS[name]}: ${clipsWord(count).replace(" ", "\u00a0")}` : VERDICT_WORDS[name];
+      v[name].disabled = !count || batch.busy;
+    }
+    v.undo.disabled = batch.busy;
+    for (const tile of this.grid.slots.values()) this.drawTile(tile);
+  }
+
+  close() {
+    document.removeEventListener("keydown", this.onKey, true);
+    for (const part of [this.pointer, this.grid, this.tiles, this.sound]) part.close();
+    this.v.root.remove();
+  }
+}
+
+export default function mount(component) {
+  const { parentElement } = component;
+  let wall = walls.get(parentElement);
+  if (!wall) {
+    wall = new Wall(parentElement);
+    walls.set(parentElement, wall);
+  }
+  wall.update(component);
+  return () => {
+    walls.get(parentElement)?.close();
+    walls.delete(parentElement);
+  };
+}

@@ -1,0 +1,66 @@
+// What is selected on the wall, by clip.
+
+// `wall` has `shown`, the snippets on it, and drawSelection().
+class WallChoice {
+  constructor(wall) {
+    this.wall = wall;
+    this.ids = new Set();
+    this.anchor = 0; // where a range begins
+    this.before = null; // what was selected when a rectangle began
+  }
+
+  get size() {
+    return this.ids.size;
+  }
+
+  has(id) {
+    return this.ids.has(id);
+  }
+
+  clear() {
+    this.ids.clear();
+    this.wall.drawSelection();
+  }
+
+  // Leave out what is no longer on the wall.
+  keep(ids) {
+    for (const id of this.ids) if (!ids.has(id)) this.ids.delete(id);
+    this.anchor = Math.min(this.anchor, Math.max(0, ids.size - 1));
+  }
+
+  toggle(index) {
+    const { clip_id } = this.wall.shown[index];
+    if (!this.ids.delete(clip_id)) this.ids.add(clip_id);
+    this.anchor = index;
+    this.wall.drawSelection();
+  }
+
+  // Ranges pass over the decided; a click on one of those selects it too.
+  add(indices) {
+    const { shown } = this.wall;
+    for (const index of indices) if (!shown[index].verdict) this.ids.add(shown[index].clip_id);
+    this.wall.drawSelection();
+  }
+
+  range(from, to) {
+    const [first, last] = [Math.min(from, to), Math.max(from, to)];
+    this.add(Array.from({ length: last - first + 1 }, (_, place) => first + place));
+  }
+
+  // A rectangle while it is dragged, and when it is done: what it touches comes to what was selected before.
+  rectangle(indices, done) {
+    this.before ||= new Set(this.ids);
+    if (!done) {
+      this.ids = new Set(this.before);
+      this.add(indices);
+    } else this.before = null;
+  }
+
+  // All to do whose `field` is at least so much; how many there are.
+  atLeast(field, least) {
+    const { shown } = this.wall;
+    const found = [...shown.keys()].filter((index) => !shown[index].verdict && shown[index][field] >= least - 1e-6);
+    this.add(found);
+    return found.length;
+  }
+}

@@ -1,0 +1,50 @@
+// The wall's keys. R and C are Streamlit's own.
+
+const WALL_KEYS = [
+  { action: "left", keys: ["ArrowLeft"], shown: ["←", "→", "↑", "↓"], text: "move; with Shift, select on the way" },
+  { action: "right", keys: ["ArrowRight"] },
+  { action: "up", keys: ["ArrowUp"] },
+  { action: "down", keys: ["ArrowDown"] },
+  { action: "pageUp", keys: ["PageUp"] },
+  { action: "pageDown", keys: ["PageDown"] },
+  { action: "first", keys: ["Home"] },
+  { action: "last", keys: ["End"] },
+  { action: "play", keys: [" ", "p"], shown: ["Space"], text: "play" },
+  { action: "toggle", keys: ["x", "Enter"], shown: ["X", "Enter"], text: "select" },
+  { action: "above", keys: ["l"], shown: ["L"], text: "select all down to here" },
+  { action: "all", keys: ["ctrl+a"], shown: ["Ctrl", "A"], text: "select all" },
+  { action: "clear", keys: ["Escape"], shown: ["Esc"], text: "select none" },
+  { action: "present", keys: ["1", "y"], shown: ["1"], text: "present" },
+  { action: "absent", keys: ["2", "n"], shown: ["2"], text: "absent" },
+  { action: "unsure", keys: ["3", "u"], shown: ["3"], text: "unsure" },
+  { action: "undo", keys: ["z"], shown: ["Z"], text: "undo" },
+  { action: "hover", keys: ["h"], shown: ["H"], text: "play on hover" },
+  { action: "hide", keys: ["d"], shown: ["D"], text: "hide the decided" },
+  { action: "tidy", keys: ["t"], shown: ["T"], text: "to do first" },
+  { action: "open", keys: ["o"], shown: ["O"], text: "open in Review" },
+];
+const WALL_ACTIONS = new Map(WALL_KEYS.flatMap(({ action, keys }) => keys.map((key) => [key, action])));
+const WALL_MOVES = new Set(["left", "right", "up", "down", "pageUp", "pageDown"]);
+const ELSEWHERE = "textarea, select, [contenteditable=true], [role=combobox], [role=slider], [role=tab], [role=radio], [role=menu], [role=dialog]";
+const PRESSABLE = "button, a[href], summary, input, [role=button]";
+
+// The action of a key press, or "" where the key belongs to something else on the page. `root` is the wall itself,
+// `host` its element in the page.
+function wallAction(event, root, host) {
+  if (event.altKey || event.isComposing || event.defaultPrevented) return "";
+  const control = event.ctrlKey || event.metaKey;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const action = WALL_ACTIONS.get(control ? `ctrl+${key}` : key) || "";
+  const target = event.composedPath()[0];
+  if (!action || !host.getClientRects().length) return "";
+  if (target instanceof Element) {
+    if (target.closest(ELSEWHERE) || (target.tagName === "INPUT" && !["checkbox", "radio", "button"].includes(target.type))) return "";
+    if ((key === " " || key === "Enter") && target.closest(PRESSABLE)) return "";
+    if (!root.contains(target) && target.closest("[role=listbox], [role=grid], [role=radiogroup]")) return "";
+  }
+  for (const dialog of document.querySelectorAll("[role=dialog]")) {
+    if (!dialog.contains(host) && dialog.getClientRects().length) return "";
+  }
+  if (event.repeat && !WALL_MOVES.has(action)) return "held"; // the key is ours, but holding it down is one press
+  return action;
+}

@@ -1,0 +1,153 @@
+// The wall's pictures: a few tiles fetched at a time, cut to each snippet's window, coloured for the theme.
+
+const WALL_LEVEL = 4; // 8 ms a column: a snippet of 3 s is 375 columns, of one tile or two
+const WALL_STEP_S = 0.0005 * 2 ** WALL_LEVEL;
+const WALL_ROWS = 80;
+const WALL_TILE_COLUMNS = 1024;
+const FETCHES_AT_ONCE = 4; // a browser allows six; the sound needs one of them
+const SETTLE_MS = 90; // what only flies past is not fetched
+const KEPT_CUTS = 400; // about 30 kB each
+const LEAST_CONTRAST_DB = 30;
+
+// Cuts by snippet: {levels, columns, rows, floor, ceiling} with levels row by row, or {error}. `drawn` is called with
+// the clip's id once its cut is there.
+class WallTiles {
+  constructor(drawn) {
+    this.drawn = drawn;
+    this.cuts = new Map();
+    this.jobs = new Map();
+    this.wanted = [];
+    this.timer = 0;
+  }
+
+  // The snippets on the screen, the most urgent first; fetches for all others are given up.
+  want(snippets) {
+    this.wanted = snippets;
+    const ids = new Set(snippets.map((one) => one.clip_id));
+    for (const [id, controller] of this.jobs) {
+      if (ids.has(id)) continue;
+      controller.abort();
+      this.jobs.delete(id);
+    }
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.fetchNext(), SETTLE_MS);
+  }
+
+  get(id) {
+    const cut = this.cuts.get(id);
+    if (!cut) return null;
+    this.cuts.delete(id); // the least recently seen go first
+    this.cuts.set(id, cut);
+    return cut;
+  }
+
+  forgetErrors() {
+    for (const [id, cut] of this.cuts) if (cut.error) this.cuts.delete(id);
+  }
+
+  fetchNext() {
+    for (const one of this.wanted) {
+      if (this.jobs.size >= FETCHES_AT_ONCE) return;
+      if (this.cuts.has(one.clip_id) || this.jobs.has(one.clip_id)) continue;
+      const controller = new AbortController();
+      this.jobs.set(one.clip_id, controller);
+      this.fetch(one, controller);
+    }
+  }
+
+  async fetch(snippet, controller) {
+    const id = snippet.clip_id;
+    let cut;
+    try {
+      cut = await cutOf(snippet, controller.signal);
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      cut = { error: error.message };
+    }
+    if (this.jobs.get(id) !== controller) return;
+    this.jobs.delete(id);
+    this.cuts.set(id, cut);
+    while (this.cuts.size > KEPT_CUTS) this.cuts.delete(this.cuts.keys().next().value);
+    this.drawn(id);
+    this.fetchNext();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    for (const controller of this.jobs.values()) controller.abort();
+    this.jobs.clear();
+  }
+}
+
+// A snippet's window, joined from the tiles that it lies in.
+async function cutOf(snippet, signal) {
+  if (!snippet.tile_url) throw new Error(snippet.error || "no picture");
+  const start = Math.round(snippet.from_s / WALL_STEP_S);
+  const end = Math.max(start + 1, Math.round(snippet.to_s / WALL_STEP_S));
+  const first = Math.floor(start / WALL_TILE_COLUMNS);
+  const last = Math.floor((end - 1) / WALL_TILE_COLUMNS);
+  const indices = Array.from({ length: last - first + 1 }, (_, place) => first + place);
+  const tiles = await Promise.all(indices.map((index) => fetchWallTile(snippet.tile_url, index, signal)));
+  const { rows, low_db: low, high_db: high } = tiles[0].facts;
+  const columns = end - start;
+  const levels = new Uint8Array(columns * rows);
+  tiles.forEach(({ facts, levels: from }, place) => {
+    const tileStart = (first + place) * WALL_TILE_COLUMNS;
+    const left = Math.max(start, tileStart);
+    const right = Math.min(end, tileStart + facts.columns);
+    if (right <= left) return;
+    for (let row = 0; row < rows; row += 1) {
+      const at = row * facts.columns - tileStart;
+      levels.set(from.subarray(at + left, at + right), row * columns + left - start);
+    }
+  });
+  return { levels, columns, rows, ...contrastOfCut(levels, 255 / (high - low)) };
+}
+
+// Half of a snippet is background, and what stands out of it is what one looks for: a quiet call is drawn as dark as
+// a loud one, noise alone stays pale. Levels; `unit` of them are a decibel (or one PCEN step).
+function contrastOfCut(levels, unit) {
+  const counts = new Uint32Array(256);
+  for (const level of levels) counts[level] += 1;
+  const share = (wanted) => {
+    let level = 0;
+    for (let seen = counts[0]; seen < wanted * levels.length && level < 255; seen += counts[level]) level += 1;
+    return level;
+  };
+  const floor = share(0.6);
+  return { floor, ceiling: Math.max(share(0.998), floor + LEAST_CONTRAST_DB * unit) };
+}
+
+async function fetchWallTile(url, index, signal) {
+  const response = await fetch(`${url}&level=${WALL_LEVEL}&index=${index}&height_px=${WALL_ROWS}`, { credentials: "same-origin", signal });
+  if (!response.ok) throw new Error(await reasonOf(response));
+  return { facts: JSON.parse(response.headers.get("x-earmark-tile")), levels: new Uint8Array(await response.arrayBuffer()) };
+}
+
+const wallColours = new Map();
+
+// Where fewer pixels than columns are left each takes the strongest of its columns: no call falls between two pixels.
+function drawCut(canvas, cut, colormap, widthPx) {
+  if (!wallColours.has(colormap)) wallColours.set(colormap, colourTable(colormap, 0, 255));
+  const colours = wallColours.get(colormap);
+  const span = Math.max(1, cut.ceiling - cut.floor);
+  const table = new Uint32Array(256);
+  for (let level = 0; level < 256; level += 1) {
+    table[level] = colours[Math.round(255 * Math.min(1, Math.max(0, (level - cut.floor) / span)))];
+  }
+  const { columns, rows } = cut;
+  const width = Math.max(1, Math.min(columns, widthPx));
+  canvas.width = width;
+  canvas.height = rows;
+  const levels = new Uint8Array(width * rows);
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1) {
+      const at = row * width + Math.floor((column * width) / columns);
+      levels[at] = Math.max(levels[at], cut.levels[row * columns + column]);
+    }
+  }
+  const image = new ImageData(width, rows);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let index = 0; index < pixels.length; index += 1) pixels[index] = table[levels[index]];
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}

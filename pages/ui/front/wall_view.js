@@ -1,0 +1,114 @@
+// The elements of the wall, and what one tile says.
+
+const SCORES = {
+  rank: ["p_wrong", "likely wrong"],
+  clipwise: ["clipwise", "clipwise"],
+  framewise: ["framewise", "highest frame"],
+};
+const VERDICT_WORDS = { present: "Present", absent: "Absent", unsure: "Unsure" };
+
+function buildWall() {
+  const v = {};
+  v.title = el("div", { class: "title", test: "wall-title" });
+  v.counts = el("div", { class: "counts", test: "wall-counts" });
+  v.notice = el("div", { class: "notice", test: "wall-notice", role: "status", "aria-live": "polite" });
+  const head = el("header", { class: "head" }, v.title, v.counts, v.notice);
+
+  const verdicts = el("div", { class: "group verdicts" });
+  const why = {
+    present: "the class can be heard in the selected clips",
+    absent: "the class cannot be heard in the selected clips",
+    unsure: "cannot be told; left out of training",
+  };
+  for (const [place, name] of Object.keys(VERDICT_WORDS).entries()) {
+    v[name] = button(`wall-${name}`, VERDICT_WORDS[name], String(place + 1), name, why[name]);
+    v[name].classList.add("verdict", name);
+    verdicts.append(v[name]);
+  }
+  v.undo = button("wall-undo", "Undo", "Z", "undo", "take back your last decision, a batch as a whole");
+  v.selected = el("span", { class: "selected", test: "wall-selected", role: "status", "aria-live": "polite" });
+  verdicts.append(v.undo, v.selected);
+  v.above = button("wall-above", "Down to here", "L", "", "select the snippet in focus and all to do that are ranked above it");
+  v.all = button("wall-all", "All", "", "", "select all that are to do (Ctrl A)");
+  v.clear = button("wall-clear", "None", "", "", "select none (Esc)");
+  v.least = el("input", { type: "number", test: "wall-least", min: 0, max: 1, step: 0.05, value: "0.9", "aria-label": "score at least" });
+  v.leastButton = el("button", { type: "button", test: "wall-least-select", text: "Select" });
+  v.leastText = el("span", { text: "at least" });
+  const line = el("label", { class: "line" }, v.leastText, v.least);
+  v.hover = button("wall-hover", "Play on hover", "H", "play", "play a snippet when the pointer or the keys come to it");
+  v.hide = button("wall-hide", "Hide decided", "D", "", "leave out what is decided");
+  v.tidy = button("wall-tidy", "To do first", "T", "", "put the decided at the end and fetch what is left to do");
+  const looks = el("div", { class: "group looks" }, v.hover, v.hide, v.tidy);
+  const choosing = el("div", { class: "group", role: "group", "aria-label": "select" }, v.above, v.all, v.clear, line, v.leastButton);
+  const tools = el("div", { class: "tools", role: "toolbar", "aria-label": "wall" }, verdicts, choosing, looks);
+
+  v.silentText = el("span");
+  v.retry = el("button", { type: "button", test: "wall-retry", text: "Send it again" });
+  v.silent = el("div", { class: "silent", test: "wall-no-answer", role: "alert", hidden: true }, icon("warning"), v.silentText, v.retry);
+
+  v.band = el("div", { class: "band", hidden: true });
+  v.field = el("div", { class: "field", role: "presentation" }, v.band);
+  v.scroller = el("div", { class: "scroller", test: "wall", tabindex: "0", role: "listbox", "aria-multiselectable": "true" }, v.field);
+  v.empty = el("div", { class: "empty", test: "wall-empty", hidden: true });
+  v.audio = el("audio", { test: "wall-audio" });
+  const legend = el("div", { class: "legend", "aria-hidden": "true" });
+  for (const { shown, text } of WALL_KEYS) {
+    if (shown) legend.append(el("span", { class: "hint" }, caps(...shown), el("span", { text })));
+  }
+  legend.append(el("span", { class: "hint", text: "drag or Shift-click selects many, a double click opens a clip, a long tap plays it" }));
+  v.root = el("section", { class: "wall", test: "wall-root", tabindex: "-1" }, head, tools, v.silent, v.scroller, v.empty, legend, v.audio);
+  return v;
+}
+
+let madeTiles = 0;
+
+// An empty tile; its parts hang on the element.
+function makeTile() {
+  madeTiles += 1;
+  const canvas = el("canvas", { "aria-hidden": "true" });
+  const stretch = el("div", { class: "stretch" });
+  const cursor = el("div", { class: "cursor" });
+  const state = el("div", { class: "state" });
+  const play = el("button", { type: "button", class: "play", tabindex: "-1", "aria-hidden": "true", title: "play" }, icon("play"));
+  const check = el("span", { class: "check", "aria-hidden": "true" }, icon("present"));
+  const name = el("span", { class: "name" });
+  const score = el("span", { class: "score" });
+  const chips = el("span", { class: "chips" });
+  const open = el("a", { class: "open", test: "wall-open", tabindex: "-1", "aria-hidden": "true", text: "open", title: "open in Review (O)" });
+  const tile = el("div", { class: "tile", role: "option", id: `wall-tile-${madeTiles}`, test: "wall-tile" },
+    el("div", { class: "pic" }, canvas, state, stretch, cursor, play, check),
+    el("div", { class: "first" }, name, score), el("div", { class: "second" }, chips, open));
+  Object.assign(tile, { parts: { canvas, stretch, cursor, state, play, name, score, chips, open } });
+  return tile;
+}
+
+function roleWords(snippet) {
+  return snippet.role ? `listed as ${snippet.role}` : "not listed";
+}
+
+// What a tile says of a snippet; its picture, selection and focus come by themselves.
+function fillTile(tile, snippet, { index, count, order }) {
+  const { parts } = tile;
+  const [field, words] = SCORES[order];
+  const score = snippet[field].toFixed(2);
+  tile.dataset.clip = snippet.clip_id;
+  tile.dataset.verdict = snippet.verdict;
+  tile.setAttribute("aria-setsize", count);
+  tile.setAttribute("aria-posinset", index + 1);
+  const said = snippet.verdict ? `decided ${snippet.verdict}` : "undecided";
+  tile.setAttribute("aria-label", `${snippet.title}, ${score} ${words}, ${roleWords(snippet)}, ${said}`);
+  parts.name.textContent = snippet.title.split("/").pop();
+  parts.name.title = snippet.title;
+  parts.score.textContent = score;
+  parts.score.title = words;
+  parts.chips.replaceChildren(snippet.verdict ? chip(snippet.verdict, snippet.verdict) : chip(snippet.kind, WORDS[snippet.kind]));
+  parts.chips.append(el("span", { class: "where", text: `${snippet.role || "unlisted"} · ${snippet.from_s.toFixed(1)} s` }));
+  parts.open.href = `review?clip=${snippet.clip_id}`;
+  const percent = (time) => 100 * Math.min(1, Math.max(0, (time - snippet.from_s) / (snippet.to_s - snippet.from_s)));
+  parts.stretch.style.left = `${percent(snippet.onset_s)}%`;
+  parts.stretch.style.width = `${percent(snippet.offset_s) - percent(snippet.onset_s)}%`;
+}
+
+function clipsWord(count) {
+  return `${count.toLocaleString("en")} ${count === 1 ? "clip" : "clips"}`;
+}

@@ -1,0 +1,197 @@
+"""pages/queue.py, with what it is drawn by: drawn by Streamlit's own test runner, and pressed in a real Chromium."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium
+from server import ROOT, serve
+from streamlit.testing.v1 import AppTest
+
+from labeling import marks, saved_views, suspects
+from labeling.marks import Mark
+from labeling.saved_views import SavedView
+from labeling.workspace import Workspace, open_workspace
+from pages.ui import session
+
+ODD = "<b>owls</b> *x* $y$ 🦉'; DROP"
+
+
+@pytest.fixture
+def birds(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """The trained workspace: Rita skips the first clip of her queue, Bob flags the second and shares a view."""
+    monkeypatch.setenv(session.WORKSPACE, str(own_copy))
+    monkeypatch.setenv("EARMARK_REVIEWER", "rita")
+    monkeypatch.chdir(ROOT)
+    workspace = open_workspace(own_copy)
+    first, second = clips(workspace)[:2]
+    marks.add(workspace, Mark("skip", "rita", first, "skip"))
+    marks.add(workspace, Mark("flag", "bob", second, "flag", ODD))
+    saved_views.save(workspace, SavedView("bob", ODD, {"kind": "false", "p": "0.35"}, shared=True))
+    yield workspace
+    workspace.close()
+
+
+def clips(workspace: Workspace) -> list[int]:
+    with workspace.read() as connection:
+        found = suspects.current(connection)
+        assert found
+        return suspects.worklist(connection, *found, suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING))
+
+
+def left(workspace: Workspace, **wanted: Any) -> suspects.QueuePage:
+    with workspace.read() as connection:
+        found = suspects.current(connection)
+        assert found
+        wanted = {"min_p_wrong": suspects.WORTH_HEARING, "reviewer": "rita"} | wanted
+        return suspects.page(connection, *found, suspects.QueueFilter(**wanted))
+
+
+def show(**params: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
+    app.run()
+    app.switch_page("queue.py")
+    for name, value in params.items():
+        app.query_params[name] = value
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception, [one.value for one in app.exception]
+    assert not app.error, [one.value for one in app.error]
+    return app
+
+
+def said(app: AppTest) -> str:
+    return " ".join(str(one.value) for one in [*app.markdown, *app.caption, *app.info])
+
+
+def url(app: AppTest) -> dict[str, str]:
+    return {name: given if isinstance(given, str) else given[0] for name, given in app.query_params.items()}
+
+
+def test_the_url_is_the_view(birds: Workspace) -> None:
+    flagged = left(birds, marks=("flag",), min_p_wrong=0.1)
+    app = show(mark="flag", p="0.1", **{"class": "nowhere"})
+    assert url(app) == {"mark": "flag", "p": "0.1"}  # a class that is not there is passed over
+    assert f"**{flagged.total} cell" in said(app)
+    assert len(app.dataframe[1].value) == flagged.total  # the first one is the progress by class
+    app.segmented_control(key="queue_status").set_value("decided")
+    run(app)
+    assert url(app) == {"mark": "flag", "p": "0.1", "status": "decided"}
+    assert "No suspect fits these filters. Lower" in said(app)
+
+
+def test_what_one_skipped_is_left_out_and_said(birds: Workspace) -> None:
+    page = left(birds)
+    assert page.skipped > 0
+    app = show()
+    assert f"**{page.total} cells in {page.clips} clips**" in said(app)
+    assert f"{page.skipped} more in clips that you skipped" in said(app)
+    assert len(app.dataframe[1].value) == page.total
+
+
+def test_views_are_kept_overwritten_deleted_and_taken_on_from_a_colleague(birds: Workspace) -> None:
+    app = show(kind="missing")
+
+    def press(**which: str) -> None:
+        ((attribute, value),) = which.items()
+        next(button for button in app.button if getattr(button, attribute) == value).click()
+        run(app)
+
+    for shared in (False, True):
+        next(box for box in app.text_input if box.label == "Keep this view as").set_value("mine")
+        app.checkbox[0].set_value(shared)
+        press(label="Keep")
+        with birds.read() as connection:
+            mine = saved_views.all_views(connection, "rita")[0]
+        assert mine == SavedView("rita", "mine", {"kind": "missing"}, shared)
+    assert "view_delete_1" not in [button.key for button in app.button]  # it is Bob's
+    press(key="view_delete_0")
+    with birds.read() as connection:
+        assert [view.reviewer for view in saved_views.all_views(connection, "rita")] == ["bob"]
+    press(key="view_0")
+    assert url(app) == {"kind": "false", "p": "0.35"}
+    assert app.pills(key="queue_kinds").value == ["false"]
+    assert len(app.dataframe[1].value) == left(birds, kinds=("false",), min_p_wrong=0.35).total
+
+
+def test_a_page_beyond_the_last_is_the_last(birds: Workspace) -> None:
+    app = show(p="0", status="all")
+    assert app.number_input(key="queue_page").value == 1
+    app.number_input(key="queue_page").set_value(3)
+    run(app)
+    assert len(app.dataframe[1].value) > 0
+    app.pills(key="queue_kinds").set_value(["missing"])
+    run(app)
+    assert app.number_input(key="queue_page").value == app.number_input(key="queue_page").max
+
+
+def decisions(workspace: Workspace) -> list[tuple[str, str]]:
+    with sqlite3.connect(workspace.root / "earmark.db") as connection:
+        return connection.execute("select batch_id, verdict from decisions order by position").fetchall()
+
+
+@pytest.mark.browser
+def test_several_rows_are_decided_in_one_batch_and_undone_after_a_reload(birds: Workspace) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    expect = sync_api.expect
+    count = left(birds).total
+    with serve(birds.root) as server, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        page.goto(server.url + "/queue")
+        rows = page.get_by_test_id("stDataFrame").locator("canvas").first
+        expect(rows).to_be_visible(timeout=30_000)
+        page.wait_for_timeout(500)
+        box = rows.bounding_box()
+        assert box
+        row_px = box["height"] / (min(count, 18) + 1)  # beyond that the table scrolls
+        for number in (1, 2, 3):
+            page.mouse.click(box["x"] + 15, box["y"] + row_px * (number + 0.5))
+            expect(page.get_by_text(f"{number} cell", exact=False).last).to_be_visible()
+            expect(page.get_by_text("ticked")).to_be_visible()
+        page.get_by_role("button", name="Decide…").click()
+        page.get_by_text("Unsure", exact=True).click()
+        expect(page.get_by_role("dialog")).to_contain_text(
+            re.compile(r"3 cells in \d clips? will be decided: 3 unsure")
+        )
+        page.get_by_role("button", name="Decide 3 cells").dblclick()
+        expect(page.get_by_text(re.compile(r"3 cells in \d clips? decided: 3 unsure"))).to_be_visible()
+        stored = decisions(birds)
+        assert [verdict for _, verdict in stored] == ["unsure"] * 3
+        assert len({batch for batch, _ in stored}) == 1
+        assert left(birds).total == count - 3
+
+        page.reload()
+        page.get_by_role("button", name=re.compile(r"Undo my last batch \(3 cells")).dblclick()
+        expect(page.get_by_text(re.compile(r"3 cells in \d clips? undone"))).to_be_visible()
+        assert [verdict for _, verdict in decisions(birds)] == ["unsure"] * 3 + ["undo"] * 3
+        assert left(birds).total == count
+
+        # the filters that are seldom needed show what they are, not what they begin at
+        page.get_by_role("button", name="More filters").click()
+        expect(page.get_by_role("slider").first).to_have_value("0.3")
+        page.get_by_role("button", name="For an expert").click()
+        expect(page).to_have_url(re.compile(r"/queue\?mark=flag$"))
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Views").click()
+        expect(page.get_by_role("button", name=ODD)).to_be_visible()  # as it was typed
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Link").click()
+        expect(page.get_by_test_id("stCode").first).to_have_text(f"{server.url}/queue?mark=flag")
+
+        page.goto(f"{server.url}/queue?mark=flag")  # as a colleague opens the link
+        expect(page.get_by_text(f"{len(left(birds, marks=('flag',)).rows)} cell").first).to_be_visible()
+        page.wait_for_timeout(500)
+        box = rows.bounding_box()
+        assert box
+        page.mouse.click(box["x"] + 150, box["y"] + row_px * 1.5)
+        expect(page).to_have_url(
+            re.compile(rf"/review\?mark=flag&clip={left(birds, marks=('flag',)).rows[0].suspect.clip_id}$")
+        )

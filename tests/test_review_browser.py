@@ -1,0 +1,265 @@
+"""The review page in a real Chromium: the flow from press to press, and what is kept between visits."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium
+from server import Server, serve
+
+from labeling import preferences
+from labeling.workspace import open_workspace
+
+pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def app(own_copy: Path) -> Iterator[Server]:
+    with serve(own_copy) as server:
+        yield server
+
+
+@pytest.fixture
+def page(chrome: Any, app: Server) -> Iterator[Any]:
+    context = chrome.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    open_review(page, app)
+    yield page
+    context.close()
+    assert page.problems == []
+
+
+def open_review(page: Any, app: Server) -> None:
+    page.goto(app.url + "/queue?p=0.01")
+    page.get_by_role("button", name="Review these").click()
+    shown(page)
+
+
+def shown(page: Any) -> str:
+    """Wait until a clip is drawn and can be played; returns its id."""
+    player = page.get_by_test_id("player")
+    expect(player).to_have_attribute("data-shown", re.compile("."))
+    expect(player).to_have_attribute("data-playable", re.compile("."))
+    return str(player.get_attribute("data-clip-id"))
+
+
+def press(page: Any, key: str, said: str) -> None:
+    """Press a key and wait until the screen says what was done with it."""
+    page.keyboard.press(key)
+    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+
+
+def rows(workspace: Path, query: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(workspace / "earmark.db") as connection:
+        return connection.execute(query).fetchall()
+
+
+def place(page: Any) -> int:
+    return int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
+
+
+def open_doubts(page: Any) -> int:
+    lanes = page.get_by_test_id("player-lane")
+    return sum(bool(lane.get_attribute("data-kind")) and not lane.get_attribute("data-verdict") for lane in lanes.all())
+
+
+def test_all_doubts_of_a_clip_in_one_visit(page: Any, own_copy: Path) -> None:
+    """One is decided, the rest are confirmed by one key as one batch, and one undo takes that back, after a reload."""
+    while open_doubts(page) < 3:
+        page.keyboard.press("j")
+        shown(page)
+    clip_id, doubts, at = shown(page), open_doubts(page), place(page)
+    press(page, "2", "saved: .* absent")
+    assert (place(page), open_doubts(page)) == (at, doubts - 1)
+    press(page, "4", f"saved: {doubts - 1} decisions" if doubts > 2 else "saved")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
+    batch = rows(own_copy, "select distinct batch_id, clip_id from decisions where batch_id != ''")
+    assert batch == [(batch[0][0], int(clip_id))]
+    labels = rows(
+        own_copy,
+        "select d.verdict, l.role is not null from decisions d left join imported_labels l "
+        "on l.clip_id = d.clip_id and l.class_id = d.class_id where d.batch_id != ''",
+    )
+    assert {verdict == "present" for verdict, listed in labels if listed} <= {True}
+    assert {verdict == "absent" for verdict, listed in labels if not listed} <= {True}
+    page.reload()
+    shown(page)
+    press(page, "z", "undone: ")
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", clip_id)
+    expect(page.get_by_test_id("player-lane").first).to_be_visible()
+    assert open_doubts(page) == doubts - 1
+
+
+def test_keys_are_remapped_and_kept_for_the_reviewer(page: Any, app: Server, chrome: Any) -> None:
+    page.keyboard.press("?")
+    page.get_by_test_id("player-key-next").click()
+    page.keyboard.press("c")
+    expect(page.get_by_test_id("player-notice")).to_contain_text("belongs to the page")
+    page.keyboard.press("9")
+    expect(page.get_by_test_id("player-key-next")).to_have_text("9")
+    page.keyboard.press("?")
+    at = place(page)
+    page.keyboard.press("9")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
+    page.keyboard.press("j")
+    page.wait_for_timeout(900)  # also lets the settings be written
+    assert place(page) == at + 1, "the key that was given away does nothing"
+    context = chrome.new_context()
+    other = context.new_page()
+    open_review(other, app)
+    at = place(other)
+    other.keyboard.press("9")
+    expect(other.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
+    other.keyboard.press("?")
+    other.get_by_test_id("player-keys-reset").click()
+    expect(other.get_by_test_id("player-key-next")).to_have_text("J")
+    context.close()
+
+
+def test_notes_flags_later_and_skip(page: Any, own_copy: Path) -> None:
+    clip_id, at = shown(page), place(page)
+    page.keyboard.press("e")
+    page.get_by_test_id("player-note-input").fill("wind <b>and</b> 1 2 3")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_test_id("player-marks")).to_contain_text("wind <b>and</b> 1 2 3")
+    press(page, "f", "saved: flag")
+    expect(page.get_by_test_id("player-flag")).to_have_attribute("aria-pressed", "true")
+    press(page, "f", "taken back: flag")
+    count = page.get_by_test_id("player-subtitle").inner_text().split()[-1]
+    press(page, "t", "saved: later")  # to the end: the next clip takes its place
+    assert shown(page) != clip_id
+    expect(page.get_by_test_id("player-subtitle")).to_have_text(f"{at} of {count}")
+    second = shown(page)
+    press(page, "s", "saved: skip")
+    expect(page.get_by_test_id("player-subtitle")).to_have_text(f"{at + 1} of {count}")
+    press(page, "z", "undone: skip")
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", second)
+    kinds = rows(own_copy, "select kind, removes is not null from marks order by id")
+    assert kinds == [("note", 0), ("flag", 0), ("flag", 1), ("later", 0), ("skip", 0), ("skip", 1)]
+
+
+def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
+    """Moves are made one after another; verdicts fall on what was on the screen, each once."""
+    at = place(page)
+    for key in "jjjjkj":
+        page.keyboard.press(key)
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 4} of")
+    shown(page)
+    page.keyboard.press("1")
+    page.keyboard.press("j")  # while the verdict is on its way
+    page.wait_for_timeout(800)
+    first = rows(own_copy, "select clip_id, class_id, verdict from decisions")
+    assert len(first) == 1
+    for _ in range(20):
+        page.keyboard.press("2")
+    page.wait_for_timeout(1500)
+    cells = rows(own_copy, "select clip_id, class_id from decisions")
+    assert len(cells) > 1
+    assert len(set(cells)) == len(cells)
+
+
+def test_no_answer_is_said_and_the_press_is_stored_once(page: Any, own_copy: Path) -> None:
+    page.route("**/api/decisions", lambda route: route.abort())
+    page.keyboard.press("2")
+    expect(page.get_by_test_id("player-no-answer")).to_be_visible()
+    clip_id = shown(page)
+    page.keyboard.press("1")  # not known whether the first is stored: nothing goes on
+    assert rows(own_copy, "select * from decisions") == []
+    page.unroute("**/api/decisions")
+    page.get_by_test_id("player-retry").click()
+    expect(page.get_by_test_id("player-notice")).to_contain_text("saved")
+    expect(page.get_by_test_id("player-no-answer")).to_be_hidden()
+    assert rows(own_copy, "select clip_id, verdict from decisions") == [(int(clip_id), "absent")]
+
+
+def test_a_token_that_ran_out_is_renewed_under_way(page: Any, own_copy: Path) -> None:
+    refused = []
+
+    def once(route: Any) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.headers["x-earmark"])
+        route.fulfill(status=403, json={"error": "the page is too old to be trusted; reload it"})
+
+    page.route("**/api/decisions", once)
+    press(page, "2", "saved")
+    assert len(refused) == 1
+    assert len(rows(own_copy, "select * from decisions")) == 1
+
+
+def test_the_place_is_kept_and_the_address_is_a_link(page: Any, chrome: Any) -> None:
+    for _ in range(4):
+        page.keyboard.press("j")
+    shown(page)
+    clip_id, at = shown(page), place(page)
+    page.get_by_role("link", name="Versions").click()
+    expect(page.get_by_role("heading", name="Versions")).to_be_visible()
+    page.get_by_role("link", name="Review", exact=True).click()
+    assert shown(page) == clip_id
+    assert place(page) == at
+    assert f"clip={clip_id}" in page.url
+    assert "p=0.01" in page.url
+    context = chrome.new_context()
+    other = context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_test_id("player")).to_have_attribute("data-clip-id", clip_id)
+    assert page.get_by_test_id("player-subtitle").inner_text() == other.get_by_test_id("player-subtitle").inner_text()
+    context.close()
+
+
+def test_what_stands_beside_the_player_follows(page: Any) -> None:
+    page.get_by_role("radio", name="Probabilities").click()
+    chart = page.get_by_test_id("stPlotlyChart")
+    expect(chart).to_be_visible()
+    before = chart.inner_text()
+    page.keyboard.press("j")
+    shown(page)
+    expect(chart).not_to_have_text(before)
+
+
+def test_a_blind_look_shows_the_question_alone(own_copy: Path, chrome: Any) -> None:
+    with closing(open_workspace(own_copy)) as workspace:
+        preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0})
+    with serve(own_copy) as server:
+        context = chrome.new_context()
+        page = context.new_page()
+        open_review(page, server)
+        page.get_by_role("radio", name="Probabilities").click()  # what stands beside the player must not tell either
+        player = page.get_by_test_id("player")
+        while player.get_attribute("data-mode") != "blind":
+            page.keyboard.press("j")
+            shown(page)
+        (lane,) = page.get_by_test_id("player-lane").all()
+        code = lane.get_attribute("data-class")
+        assert (lane.get_attribute("data-kind"), lane.get_attribute("data-role")) == ("", "")
+        assert ".ogg" not in page.get_by_test_id("player-title").inner_text()
+        expect(page.get_by_test_id("player-question")).to_contain_text("Labels and scores are hidden")
+        expect(page.get_by_test_id("player-suspect-stretch")).to_be_hidden()
+        expect(page.get_by_text("Hidden during a second look.")).to_be_visible()
+        expect(page.get_by_test_id("stPlotlyChart")).to_have_count(0)
+        expect(player).to_have_attribute("data-mode", "blind")
+        assert "clip=" not in page.url
+        clip_id, at = shown(page), place(page)
+        page.screenshot(path=own_copy / "blind.png")
+        press(page, "2", "saved")
+        expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
+        stored = rows(own_copy, "select clip_id, code, json_extract(shown, '$.blind') from decisions, classes "
+                      "where classes.id = class_id")  # fmt: skip
+        assert stored == [(int(clip_id), code, 1)]
+        context.close()

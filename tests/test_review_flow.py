@@ -1,0 +1,219 @@
+"""The review page in a real Chromium where things come late, together or not at all: no press falls on another clip."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium
+from server import Server, serve
+
+from labeling import preferences
+from labeling.workspace import open_workspace
+
+pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def app(own_copy: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    if "blind" in request.node.name:
+        with closing(open_workspace(own_copy)) as workspace:
+            preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0})
+    with serve(own_copy) as server:
+        yield server
+
+
+@pytest.fixture
+def page(chrome: Any, app: Server) -> Iterator[Any]:
+    context = chrome.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(app.url + "/queue?p=0.01")
+    page.get_by_role("button", name="Review these").click()
+    shown(page)
+    yield page
+    context.close()
+    assert problems == []
+
+
+def shown(page: Any) -> str:
+    """Wait until a clip is drawn and can be played; returns its id."""
+    player = page.get_by_test_id("player")
+    expect(player).to_have_attribute("data-shown", re.compile("."))
+    expect(player).to_have_attribute("data-playable", re.compile("."))
+    return str(player.get_attribute("data-clip-id"))
+
+
+def press(page: Any, key: str, said: str) -> None:
+    page.keyboard.press(key)
+    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+
+
+def leave_and_come_back(page: Any) -> None:
+    page.get_by_role("link", name="Versions").click()
+    expect(page.get_by_role("heading", name="Versions")).to_be_visible()
+    page.get_by_role("link", name="Review", exact=True).click()
+    shown(page)
+
+
+def rows(workspace: Path, query: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(workspace / "earmark.db") as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_copy: Path) -> None:
+    first, held = shown(page), []
+    page.wait_for_timeout(500)  # the next three are fetched ahead; those after them are held back
+    page.route("**/api/clips/*", lambda route: held.append(route))
+    for _ in range(3):
+        page.keyboard.press("j")
+    third = shown(page)
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", third)
+    for key in "2sf":
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    assert rows(own_copy, "select 1 from decisions union all select 1 from marks") == []
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/clips/*")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text("5 of")
+    fifth = shown(page)
+    assert len({first, third, fifth}) == 3
+    press(page, "f", "saved: flag")
+    assert rows(own_copy, "select clip_id from marks") == [(int(fifth),)]
+
+
+def test_an_answer_that_comes_after_the_page_was_left_moves_nothing(page: Any, own_copy: Path) -> None:
+    held: list[Any] = []
+    first = shown(page)
+    page.route("**/api/decisions", lambda route: held.append(route))
+    with page.expect_request("**/api/decisions"):
+        page.keyboard.press("4")
+    page.wait_for_timeout(200)
+    page.get_by_role("link", name="Versions").click()
+    expect(page.get_by_role("heading", name="Versions")).to_be_visible()
+    held[0].continue_()
+    page.wait_for_timeout(800)
+    assert rows(own_copy, "select distinct clip_id from decisions") == [(int(first),)]
+    assert "clip=" not in page.url  # the player that was left writes no address any more
+    page.unroute("**/api/decisions")
+    page.get_by_role("link", name="Review", exact=True).click()
+    assert shown(page) == first
+
+
+def test_the_order_of_the_list_is_kept_and_a_clip_put_off_comes_back(page: Any) -> None:
+    first = shown(page)
+    count = page.get_by_test_id("player-subtitle").inner_text().split()[-1]
+    press(page, "t", "saved: later")
+    second = shown(page)
+    assert second != first
+    for _ in range(2):
+        leave_and_come_back(page)
+        assert shown(page) == second
+    press(page, "z", "undone: later")
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", first)
+    expect(page.get_by_test_id("player-subtitle")).to_have_text(f"1 of {count}")
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", second)
+    assert len(page.workers) == 1
+
+
+def test_a_note_that_was_begun_stays_with_its_clip(page: Any) -> None:
+    note = page.get_by_test_id("player-note-input")
+    page.keyboard.press("e")
+    note.fill("a dog, from 3 s")
+    page.get_by_test_id("player-next").click()
+    expect(note).to_have_value("")
+    page.get_by_test_id("player-previous").click()
+    expect(note).to_have_value("a dog, from 3 s")
+    page.route("**/api/marks", lambda route: route.fulfill(status=422, json={"error": "no room"}))
+    page.get_by_test_id("player-note-save").click()
+    expect(page.get_by_test_id("player-notice")).to_contain_text("no room")
+    expect(note).to_have_value("a dog, from 3 s")
+    page.unroute("**/api/marks")
+    page.get_by_test_id("player-note-save").click()
+    expect(page.get_by_test_id("player-marks")).to_contain_text("a dog, from 3 s")
+    expect(note).to_have_value("")
+
+
+def test_probabilities_are_those_of_the_clip_on_the_screen(page: Any) -> None:
+    for _ in range(3):
+        page.keyboard.press("j")
+    shown(page)
+    page.get_by_role("radio", name="Probabilities").click()
+    chart = page.get_by_test_id("stPlotlyChart").first  # while it changes there may be two
+    for key in ("", "j"):
+        if key:
+            page.keyboard.press(key)
+            shown(page)
+        for score in page.locator(".lane .number").all_inner_texts():
+            expect(chart).to_contain_text(score)
+
+
+def test_sound_whose_link_ran_out_gets_a_new_one(page: Any) -> None:
+    asked: dict[str, int] = {}
+
+    def clip(route: Any) -> None:
+        answer = route.fetch().json()
+        asked[answer["title"]] = asked.get(answer["title"], 0) + 1
+        if asked[answer["title"]] > 1:  # its first link is an old one
+            answer["audio_url"] += "&hour=2"
+        route.fulfill(json=answer)
+
+    def audio(route: Any) -> None:
+        url = route.request.url
+        if url.endswith("&hour=2"):
+            route.continue_(url=url.removesuffix("&hour=2"))
+        else:
+            route.fulfill(status=403, json={"error": "the link has expired"})
+
+    page.wait_for_timeout(500)  # the next three are here already
+    page.route("**/api/clips/*", clip)
+    page.route("**/clips/*/audio*", audio)
+    for _ in range(5):
+        page.keyboard.press("j")
+        page.wait_for_timeout(300)
+    shown(page)
+    assert asked[page.get_by_test_id("player-title").inner_text()] == 2
+    expect(page.get_by_test_id("player-sound-error")).to_be_hidden()
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text("6 of")
+
+
+def test_a_blind_look_gives_nothing_away(page: Any, own_copy: Path) -> None:
+    player, notice = page.get_by_test_id("player"), page.get_by_test_id("player-notice")
+    while player.get_attribute("data-mode") != "blind":
+        page.keyboard.press("j")
+        shown(page)
+    clip_id, code = shown(page), page.get_by_test_id("player-lane").get_attribute("data-class")
+    with sqlite3.connect(own_copy / "earmark.db") as connection:
+        connection.execute(
+            "insert into marks (event_id, reviewer, clip_id, kind, text, created_at) values ('a', 'sam', ?, 'note', "
+            "'surely it is there', '2026-01-01T00:00:00Z')", (clip_id,)
+        )  # fmt: skip
+    for key in "fexa4":
+        page.keyboard.press(key)
+        expect(notice).to_contain_text("this look is blind")
+        page.keyboard.press("Escape")
+    page.keyboard.press("\\")
+    expect(page.get_by_test_id("player-drawer")).to_be_visible()
+    assert "surely" not in page.get_by_test_id("player-drawer").inner_text()
+    page.keyboard.press("\\")
+    press(page, "2", "saved")
+    press(page, "z", "undone")
+    expect(player).to_have_attribute("data-mode", "blind")
+    assert (shown(page), page.get_by_test_id("player-lane").get_attribute("data-class")) == (clip_id, code)
+    assert ".ogg" not in str(page.get_by_test_id("player-picture").get_attribute("aria-label"))

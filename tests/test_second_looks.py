@@ -1,0 +1,225 @@
+"""labeling/second_looks.py"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import pytest
+from conftest import add_clips, undo_at
+
+from labeling import journal, second_looks, suspects
+from labeling.intervals import Share
+from labeling.records import Decision
+from labeling.second_looks import Look, Shares, due_again, findings, first_look, is_chosen, plan, shares_of
+from labeling.workspace import Workspace, open_workspace
+
+NONE, ALL_AGAIN, ALL_BLIND = Shares(0, 0), Shares(0, 1), Shares(1, 0)
+MANY = tuple((f"{number}.ogg", ("amecro",)) for number in range(60))
+
+
+def plan_of(clips: int, cells: dict[int, list[str]], shares: Shares, due: list[tuple[int, str]] | None = None) -> list:
+    return plan(range(1, clips + 1), cells, due or [], shares, reviewer="ann", run_id="001")
+
+
+def say(workspace: Workspace, clip_id: int, verdict: str, code: str = "amecro", **more: object) -> int:
+    one = {"event_id": journal.new_event_id(), "reviewer": "ann"} | more
+    stored = journal.append(workspace, [Decision(clip_id=clip_id, class_code=code, verdict=verdict, **one)])  # type: ignore[arg-type]
+    return stored[0].position
+
+
+# ---- which cells
+
+
+def test_the_choice_is_a_hash_of_who_what_and_where() -> None:
+    words = b"blind\nr\xc3\xadta\n7\n<b>\0\n001-demo"
+    number = int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big") / 2**64
+    assert is_chosen(number * (1 + 1e-9), "blind", "ríta", 7, "<b>\0", "001-demo")
+    assert not is_chosen(number * (1 - 1e-9), "blind", "ríta", 7, "<b>\0", "001-demo")
+    assert is_chosen(1.0, "blind", "\udcff", 7, "a", "001")
+
+
+def test_a_share_is_a_share_and_no_choice_follows_from_another() -> None:
+    def chosen(purpose: str, reviewer: str, run_id: str) -> np.ndarray:
+        return np.array([is_chosen(0.05, purpose, reviewer, clip_id, "amecro", run_id) for clip_id in range(20_000)])
+
+    first = chosen("blind", "ann", "001")
+    for other in (chosen("again", "ann", "001"), chosen("blind", "bob", "001"), chosen("blind", "ann", "002")):
+        assert 850 < other.sum() < 1150  # 1,000 and five standard deviations
+        assert (first & other).sum() < 100  # 50 by chance
+    assert not any(is_chosen(0.0, "blind", "ann", clip_id, "a", "1") for clip_id in range(100))
+    assert all(is_chosen(1.0, "blind", "ann", clip_id, "a", "1") for clip_id in range(100))
+
+
+@pytest.mark.parametrize(
+    ("preference", "shares"),
+    [
+        (None, Shares(0.05, 0.05)),
+        ({}, Shares(0.05, 0.05)),
+        ({"blind": 0, "again": 0.25}, Shares(0.0, 0.25)),
+        ({"blind": -1, "again": 7}, Shares(0.0, 0.5)),
+        ({"blind": "often", "again": True}, Shares(0.05, 0.05)),
+        ({"blind": math.nan, "again": math.inf}, Shares(0.05, 0.05)),
+        ({"blind": 10**400, "again": -(10**400)}, Shares(0.5, 0.0)),
+        (["blind"], Shares(0.05, 0.05)),
+    ],
+)
+def test_the_shares_that_a_reviewer_chose(preference: object, shares: Shares) -> None:
+    assert shares_of(preference) == shares
+
+
+# ---- the list
+
+
+def test_without_second_looks_a_list_is_its_clips() -> None:
+    assert plan_of(3, {1: ["a"], 2: ["a", "b"]}, NONE, due=[(9, "a")]) == [Look(1), Look(2), Look(3)]
+
+
+def test_blind_comes_before_its_clip_or_in_its_place() -> None:
+    cells = {number: ["a", "b"] for number in range(1, 400)}
+    looks = plan_of(399, cells, Shares(0.1, 0))
+    assert looks == plan_of(399, cells, Shares(0.1, 0))
+    seen: set[int] = set()
+    blind: dict[int, set[str]] = {}
+    for look in looks:
+        if look.mode == "blind":
+            assert look.clip_id not in seen
+            blind.setdefault(look.clip_id, set()).add(look.class_code)
+        else:
+            seen.add(look.clip_id)
+    assert 40 < sum(map(len, blind.values())) < 130
+    wholly = {clip_id for clip_id, codes in blind.items() if codes == {"a", "b"}}
+    assert wholly
+    assert seen == set(cells) - wholly
+    assert plan_of(2, {1: ["a"]}, ALL_BLIND) == [Look(1, "blind", "a"), Look(2)]
+
+
+def test_again_comes_twenty_clips_later() -> None:
+    looks = plan_of(22, {1: ["a"], 2: ["b"], 3: ["c"]}, ALL_AGAIN)
+    assert looks[20:] == [Look(21), Look(1, "again", "a"), Look(22), Look(2, "again", "b")]
+    assert Look(3, "again", "c") not in looks
+
+
+def test_what_is_due_from_before_comes_as_often_as_its_share() -> None:
+    looks = plan_of(9, {}, Shares(0, 0.25), due=[(90, "x"), (91, "y"), (92, "z")])
+    assert [(at, look.clip_id) for at, look in enumerate(looks) if look.mode] == [(4, 90), (9, 91)]
+
+
+def test_a_cell_that_is_asked_blind_does_not_come_again() -> None:
+    assert {look.mode for look in plan_of(50, {n: ["a"] for n in range(1, 51)}, Shares(1, 1))} == {"blind"}
+
+
+def test_the_suspects_to_do_are_those_of_the_queue(own_copy: object) -> None:
+    workspace = open_workspace(own_copy)  # type: ignore[arg-type]
+    with workspace.read() as connection:
+        scored = suspects.current(connection)
+        assert scored
+        rows = suspects.queue(connection, *scored, suspects.QueueFilter(min_p_wrong=0.3), limit=None)
+    first = rows[0].suspect
+    say(workspace, first.clip_id, "present", first.class_code)
+    clip_ids = list(dict.fromkeys(row.suspect.clip_id for row in rows))[:5]
+    with workspace.read() as connection:
+        found = second_looks.suspects_to_do(connection, *scored, clip_ids, 0.3)
+    wanted: dict[int, list[str]] = {}
+    for row in rows[1:]:
+        if row.suspect.clip_id in clip_ids:
+            wanted.setdefault(row.suspect.clip_id, []).append(row.suspect.class_code)
+    assert found == wanted
+    with workspace.read() as connection:
+        given = {"min_p_wrong": 0.3, "reviewer": " ann "}
+        looks = [second_looks.woven(connection, clip_ids, scored, one, **given) for one in (NONE, ALL_BLIND)]
+    assert looks[0] == [Look(clip_id) for clip_id in clip_ids]
+    wholly = [[Look(clip_id, "blind", code) for code in wanted.get(clip_id, [])] for clip_id in clip_ids]
+    assert looks[1] == [look for clip, at in zip(wholly, clip_ids, strict=True) for look in clip or [Look(at)]]
+    workspace.close()
+
+
+# ---- what is due again
+
+
+def test_a_cell_is_due_once_after_twenty_decisions(any_workspace: Workspace) -> None:
+    add_clips(any_workspace, MANY)
+    first = say(any_workspace, 1, "absent")
+
+    def due() -> list[tuple[int, str]]:
+        with any_workspace.read() as connection:
+            return due_again(connection, " ann ", ALL_AGAIN)
+
+    def look(clip_id: int = 1) -> int | None:
+        with any_workspace.read() as connection:
+            return first_look(connection, "ann", clip_id, "amecro")
+
+    for number in range(2, 21):
+        say(any_workspace, number, "present")
+    say(any_workspace, 40, "present", reviewer="bob")
+    assert (due(), look()) == ([], None)
+    say(any_workspace, 21, "unsure")
+    assert (due(), look(), look(2), look(50)) == ([(1, "amecro")], first, None, None)
+    with any_workspace.read() as connection:
+        assert due_again(connection, "ann", NONE) == due_again(connection, "bob", ALL_AGAIN) == []
+    say(any_workspace, 1, "absent", shown={"second_look": first})
+    assert (due(), look()) == ([(2, "amecro")], None)
+
+
+def test_what_nobody_listened_to_or_others_touched_or_was_blind_or_undone_is_not_due(workspace: Workspace) -> None:
+    add_clips(workspace, MANY)
+    for clip_id in (5, 6):
+        say(workspace, clip_id, "absent", batch_id="many clips at once")
+    say(workspace, 1, "absent")
+    say(workspace, 2, "absent", shown={"blind": True})
+    undone = say(workspace, 3, "absent")
+    say(workspace, 4, "absent")
+    for number in range(10, 31):
+        say(workspace, number, "present")
+    say(workspace, 1, "present", reviewer="bob")
+    undo_at(workspace, undone, "ann", "undo")
+    with workspace.read() as connection:
+        due = due_again(connection, "ann", ALL_AGAIN)
+    assert due == [(4, "amecro"), (10, "amecro")]
+
+
+# ---- what they say
+
+
+def test_of_nobody_there_is_nothing_to_say(workspace: Workspace) -> None:
+    with workspace.read() as connection:
+        found = findings(connection, "ann")
+    assert (found.consistent, found.by_verdict, found.shown, found.blind) == (Share(), {}, Share(), Share())
+    assert found.pull is None
+
+
+def test_consistency_by_verdict(any_workspace: Workspace) -> None:
+    add_clips(any_workspace, MANY)
+    pairs = [("absent", "absent"), ("absent", "present"), ("present", "present"), ("unsure", "absent")]
+    firsts = [say(any_workspace, number, first) for number, (first, _) in enumerate(pairs, start=1)]
+    for number, (_, second) in enumerate(pairs, start=1):
+        say(any_workspace, number, second, shown={"second_look": firsts[number - 1]})
+    taken_back = say(any_workspace, 3, "absent", shown={"second_look": firsts[2]})
+    undo_at(any_workspace, taken_back, "ann", "undo")
+    with any_workspace.read() as connection:
+        found = findings(connection, "ann")
+        assert findings(connection, "bob").consistent == Share()
+    assert found.consistent == Share(2, 4)
+    assert found.by_verdict == {"present": Share(1, 1), "absent": Share(1, 2), "unsure": Share(0, 1)}
+
+
+def test_pull_compares_suspects_seen_with_suspects_asked_blind(any_workspace: Workspace) -> None:
+    add_clips(any_workspace, MANY)
+    suspect = {"kind": "false"}
+    for number, verdict in enumerate(("absent", "absent", "absent", "present"), start=1):  # listed: absent follows
+        say(any_workspace, number, verdict, shown=suspect)
+    say(any_workspace, 5, "present", "balori", shown={"kind": "missing"})  # unlisted: present follows
+    say(any_workspace, 6, "absent", shown=suspect | {"blind": True})
+    say(any_workspace, 7, "unsure", shown=suspect | {"blind": True})
+    say(any_workspace, 4, "absent", shown=suspect)  # not the first
+    say(any_workspace, 8, "absent")  # no suspect
+    for number in (9, 10):
+        say(any_workspace, number, "absent", shown=suspect, batch_id="sweep")  # nobody listened
+    say(any_workspace, 11, "present", shown=suspect, batch_id="rest")
+    with any_workspace.read() as connection:
+        found = findings(connection, "ann")
+    assert (found.shown, found.blind) == (Share(4, 6), Share(1, 2))
+    assert found.pull is not None
+    assert found.pull.value == pytest.approx(4 / 6 - 1 / 2)
+    assert found.pull.low < 0 < found.pull.high
