@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
+from server import Server, serve
 
 from labeling import journal, store
 from labeling.database import connect, decisions, metadata, migrate
@@ -230,3 +231,41 @@ def undo_at(workspace: Workspace, position: int, reviewer: str, event_id: str) -
     with workspace.read() as connection:
         (found,) = journal.decisions_where(connection, decisions.c.position == position)
     return journal.append(workspace, [journal.undo_of(found, reviewer, event_id, None)])[0]
+
+
+@pytest.fixture
+def half_blind(own_copy: Path) -> None:
+    """Half of rita's suspects come blind; to be asked for before the app."""
+    from labeling import preferences
+    from labeling.workspace import open_workspace
+
+    with closing(open_workspace(own_copy)) as workspace:
+        preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0})
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    """A headless Chromium."""
+    from browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chrome: Any) -> Iterator[Any]:
+    """A tab of its own; a script that fails in it fails the test."""
+    context = chrome.new_context(viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
+    yield page
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def app(own_copy: Path) -> Iterator[Server]:
+    """The app on a trained workspace of its own."""
+    with serve(own_copy) as server:
+        yield server

@@ -6,51 +6,27 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from browser import chromium
+from reviewing import expect, open_review, press
 from server import Server, serve
 
 from labeling.birdsong import SPECIES
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
-expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
-def app(own_copy: Path) -> Iterator[Server]:
-    with serve(own_copy) as server:
-        yield server
-
-
-@pytest.fixture
-def page(chrome: Any) -> Iterator[Any]:
-    context = chrome.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on("request", lambda request: _stays_here(page, request.url))
+def page(page: Any) -> Any:
+    """A tab that asks nothing of other machines."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     yield page
-    context.close()
-    assert page.problems == []
-
-
-def _stays_here(page: Any, url: str) -> None:
-    if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-        page.problems.append(f"asked another machine for {url}")
+    assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
 
 
 def decisions(workspace: Path) -> list[tuple[int, int, str, str]]:
@@ -59,18 +35,6 @@ def decisions(workspace: Path) -> list[tuple[int, int, str, str]]:
         return connection.execute(
             "select position, clip_id, code, verdict from decisions join classes on classes.id = class_id order by 1"
         ).fetchall()
-
-
-def open_review(page: Any, app: Server, path: str = "/queue") -> None:
-    page.goto(app.url + path)
-    page.get_by_role("button", name="Review these").click()
-    expect(page.get_by_test_id("player-title")).to_be_visible()
-
-
-def press(page: Any, key: str, said: str) -> None:
-    """Press a key and wait until the screen says what was done with it."""
-    page.keyboard.press(key)
-    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
 
 
 def queue_training(page: Any, settings: dict[str, str]) -> None:
@@ -88,7 +52,7 @@ def queue_training(page: Any, settings: dict[str, str]) -> None:
 
 
 def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: Path, tmp_path: Path) -> None:
-    open_review(page, app)
+    open_review(page, app, "/queue")
     title = page.get_by_test_id("player-title")
     question = page.get_by_test_id("player-question")
 
@@ -119,7 +83,7 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
 
     # a class is added by typing; keys typed there are no verdicts
     shown = page.get_by_test_id("player-lanes").inner_text()
-    unheard = next(one.name for one in SPECIES if one.name not in shown)
+    unheard = next(one.common_name for one in SPECIES if one.common_name not in shown)
     page.keyboard.press("a")
     page.keyboard.type("1")
     page.keyboard.press("Backspace")
@@ -159,7 +123,7 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
 
 
 def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: Path) -> None:
-    open_review(page, app, "/queue?p=0.01")
+    open_review(page, app)
     for number in range(60):
         page.keyboard.press("1" if number % 3 else "2")
         page.wait_for_timeout(15)
@@ -170,7 +134,7 @@ def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: 
     assert len(set(cells)) == len(cells), "a cell was decided twice"
     # no clip was passed over: what was decided is a beginning of the queue, clip after clip
     with sqlite3.connect(own_copy / "earmark.db") as connection:
-        open_review(page, app, "/queue?p=0.01")
+        open_review(page, app)
         shown = page.get_by_test_id("player-title").inner_text()
         (clip_id,) = connection.execute("select id from clips where filename = ?", (shown,)).fetchone()
     assert clip_id not in {clip for clip, _ in cells[:-1]} or cells[-1][0] == clip_id
@@ -180,7 +144,7 @@ def test_what_the_screen_acknowledged_survives_kill_9(own_copy: Path, chrome: An
     with serve(own_copy) as server:
         context = chrome.new_context()
         page = context.new_page()
-        open_review(page, server, "/queue?p=0.01")
+        open_review(page, server)
         player, acknowledged = page.get_by_test_id("player"), 0
         while acknowledged < 8:
             revision = player.get_attribute("data-revision")
@@ -197,7 +161,7 @@ def test_what_the_screen_acknowledged_survives_kill_9(own_copy: Path, chrome: An
 
 
 def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: Path) -> None:
-    open_review(page, app)
+    open_review(page, app, "/queue")
     address = page.url
     other = page.context.new_page()
     other.goto(address)
@@ -215,7 +179,7 @@ def test_a_clip_whose_file_is_gone_says_so(own_copy: Path, page: Any) -> None:
     with sqlite3.connect(own_copy / "earmark.db") as connection:
         connection.execute("update clips set path = ?", (str(audio / "nothing.ogg"),))
     with serve(own_copy) as server:
-        open_review(page, server)
+        open_review(page, server, "/queue")
         expect(page.get_by_test_id("player-error").or_(page.get_by_test_id("player-sound-error")).first).to_be_visible()
         before = page.get_by_test_id("player-title").inner_text()
         page.keyboard.press("j")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium
 from playerpage import DARK, LIGHT, PlayerPage, clip, lane
 
 pytestmark = pytest.mark.browser
@@ -16,23 +14,6 @@ sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 
 VALUES = [0.1] * 4 + [0.6, 0.9, 0.7] + [0.2] * 5 + [0.55, 0.5] + [0.0] * 6  # above 0.5 from 2 to 3.5 s and 6 to 7 s
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(chrome: Any) -> Iterator[Any]:
-    context = chrome.new_context(viewport={"width": 1280, "height": 1000})
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
-    yield page
-    context.close()
-    assert problems == []
 
 
 # ------------------------------------------------------------------------------------------------ values

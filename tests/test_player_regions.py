@@ -6,13 +6,11 @@ import math
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium
 from playerpage import PlayerPage, clip, lane
 from server import serve
 
@@ -22,23 +20,6 @@ expect = sync_api.expect
 expect.set_options(timeout=20_000)
 
 VALUES = [0.1] * 4 + [0.6, 0.9, 0.7] + [0.2] * 5 + [0.55, 0.5] + [0.0] * 6  # above 0.5 from 2 to 3.5 s and 6 to 7 s
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(chrome: Any) -> Iterator[Any]:
-    context = chrome.new_context(viewport={"width": 1280, "height": 1000})
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
-    yield page
-    context.close()
-    assert problems == []
 
 
 class Plot:

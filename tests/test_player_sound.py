@@ -5,17 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium
 from soundpage import CLIP_S, RATE, SoundServer, sound_page, sound_server, tone
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("playwright.sync_api")
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

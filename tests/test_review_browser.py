@@ -1,76 +1,21 @@
 """The review page in a real Chromium: the flow from press to press, and what is kept between visits."""
 
-import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
-from server import Server, serve
-
-from labeling import preferences
-from labeling.workspace import open_workspace
+from reviewing import expect, open_review, place, press, rows, shown
+from server import Server
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
-expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
-def app(own_copy: Path) -> Iterator[Server]:
-    with serve(own_copy) as server:
-        yield server
-
-
-@pytest.fixture
-def page(chrome: Any, app: Server) -> Iterator[Any]:
-    context = chrome.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
+def page(page: Any, app: Server) -> Any:
+    """A tab with the first clip of the queue."""
     open_review(page, app)
-    yield page
-    context.close()
-    assert page.problems == []
-
-
-def open_review(page: Any, app: Server) -> None:
-    page.goto(app.url + "/queue?p=0.01")
-    page.get_by_role("button", name="Review these").click()
     shown(page)
-
-
-def shown(page: Any) -> str:
-    """Wait until a clip is drawn and can be played; returns its id."""
-    player = page.get_by_test_id("player")
-    expect(player).to_have_attribute("data-shown", re.compile("."))
-    expect(player).to_have_attribute("data-playable", re.compile("."))
-    return str(player.get_attribute("data-clip-id"))
-
-
-def press(page: Any, key: str, said: str) -> None:
-    """Press a key and wait until the screen says what was done with it."""
-    page.keyboard.press(key)
-    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
-
-
-def rows(workspace: Path, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(workspace / "earmark.db") as connection:
-        return connection.execute(query).fetchall()
-
-
-def place(page: Any) -> int:
-    return int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
+    return page
 
 
 def open_doubts(page: Any) -> int:
@@ -233,33 +178,20 @@ def test_what_stands_beside_the_player_follows(page: Any) -> None:
     expect(chart).not_to_have_text(before)
 
 
-def test_a_blind_look_shows_the_question_alone(own_copy: Path, chrome: Any) -> None:
-    with closing(open_workspace(own_copy)) as workspace:
-        preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0})
-    with serve(own_copy) as server:
-        context = chrome.new_context()
-        page = context.new_page()
-        open_review(page, server)
-        page.get_by_role("radio", name="Probabilities").click()  # what stands beside the player must not tell either
-        player = page.get_by_test_id("player")
-        while player.get_attribute("data-mode") != "blind":
-            page.keyboard.press("j")
-            shown(page)
-        (lane,) = page.get_by_test_id("player-lane").all()
-        code = lane.get_attribute("data-class")
-        assert (lane.get_attribute("data-kind"), lane.get_attribute("data-role")) == ("", "")
-        assert ".ogg" not in page.get_by_test_id("player-title").inner_text()
-        expect(page.get_by_test_id("player-question")).to_contain_text("Labels and scores are hidden")
-        expect(page.get_by_test_id("player-suspect-stretch")).to_be_hidden()
-        expect(page.get_by_text("Hidden during a second look.")).to_be_visible()
-        expect(page.get_by_test_id("stPlotlyChart")).to_have_count(0)
-        expect(player).to_have_attribute("data-mode", "blind")
-        assert "clip=" not in page.url
-        clip_id, at = shown(page), place(page)
-        page.screenshot(path=own_copy / "blind.png")
-        press(page, "2", "saved")
-        expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
-        stored = rows(own_copy, "select clip_id, code, json_extract(shown, '$.blind') from decisions, classes "
-                      "where classes.id = class_id")  # fmt: skip
-        assert stored == [(int(clip_id), code, 1)]
-        context.close()
+def test_a_blind_look_shows_the_question_alone(half_blind: None, page: Any, own_copy: Path) -> None:
+    player = page.get_by_test_id("player")
+    while player.get_attribute("data-mode") != "blind":
+        page.keyboard.press("j")
+        shown(page)
+    (lane,) = page.get_by_test_id("player-lane").all()
+    code = lane.get_attribute("data-class")
+    assert (lane.get_attribute("data-kind"), lane.get_attribute("data-role")) == ("", "")
+    assert ".ogg" not in page.get_by_test_id("player-title").inner_text()
+    expect(page.get_by_test_id("player-question")).to_contain_text("Labels and scores are hidden")
+    expect(page.get_by_test_id("player-suspect-stretch")).to_be_hidden()
+    assert "clip=" not in page.url
+    clip_id, at = shown(page), place(page)
+    press(page, "2", "saved")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
+    query = "select clip_id, code, json_extract(shown, '$.blind') from decisions, classes where classes.id = class_id"
+    assert rows(own_copy, query) == [(int(clip_id), code, 1)]

@@ -1,65 +1,22 @@
 """The review page in a real Chromium where things come late, together or not at all: no press falls on another clip."""
 
-import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
-from server import Server, serve
-
-from labeling import preferences
-from labeling.workspace import open_workspace
+from reviewing import expect, open_review, press, rows, shown
+from server import Server
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
-expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
-def app(own_copy: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
-    if "blind" in request.node.name:
-        with closing(open_workspace(own_copy)) as workspace:
-            preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0})
-    with serve(own_copy) as server:
-        yield server
-
-
-@pytest.fixture
-def page(chrome: Any, app: Server) -> Iterator[Any]:
-    context = chrome.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(app.url + "/queue?p=0.01")
-    page.get_by_role("button", name="Review these").click()
+def page(page: Any, app: Server) -> Any:
+    """A tab with the first clip of the queue."""
+    open_review(page, app)
     shown(page)
-    yield page
-    context.close()
-    assert problems == []
-
-
-def shown(page: Any) -> str:
-    """Wait until a clip is drawn and can be played; returns its id."""
-    player = page.get_by_test_id("player")
-    expect(player).to_have_attribute("data-shown", re.compile("."))
-    expect(player).to_have_attribute("data-playable", re.compile("."))
-    return str(player.get_attribute("data-clip-id"))
-
-
-def press(page: Any, key: str, said: str) -> None:
-    page.keyboard.press(key)
-    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+    return page
 
 
 def leave_and_come_back(page: Any) -> None:
@@ -67,11 +24,6 @@ def leave_and_come_back(page: Any) -> None:
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     page.get_by_role("link", name="Review", exact=True).click()
     shown(page)
-
-
-def rows(workspace: Path, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(workspace / "earmark.db") as connection:
-        return connection.execute(query).fetchall()
 
 
 def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_copy: Path) -> None:
@@ -193,7 +145,7 @@ def test_sound_whose_link_ran_out_gets_a_new_one(page: Any) -> None:
     expect(page.get_by_test_id("player-subtitle")).to_contain_text("6 of")
 
 
-def test_a_blind_look_gives_nothing_away(page: Any, own_copy: Path) -> None:
+def test_a_blind_look_gives_nothing_away(half_blind: None, page: Any, own_copy: Path) -> None:
     player, notice = page.get_by_test_id("player"), page.get_by_test_id("player-notice")
     while player.get_attribute("data-mode") != "blind":
         page.keyboard.press("j")

@@ -79,7 +79,10 @@ class Player {
   go(step) {
     if (this.messenger.locked) this.after = () => this.go(step); // harmless, so it only waits
     else if (step < 0 && this.flow.at === 0) this.tell("this is the first clip", "warning");
-    else this.open(this.flow.at + step);
+    else {
+      this.tell("", "info"); // what was said was said of another clip
+      this.open(this.flow.at + step);
+    }
   }
 
   // A clip that cannot be shown says why, and the list goes on.
