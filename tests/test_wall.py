@@ -15,7 +15,7 @@ from labeling import journal, suspects
 from labeling.errors import DataError
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
-from pages.ui import signing, wall
+from pages.ui import player, signing, wall
 from pages.ui.api import api_routes
 from pages.ui.wall import WallQuery, query_of, read_script
 
@@ -94,7 +94,7 @@ def test_labels_never_become_markup() -> None:
 
 
 def test_each_script_is_part_of_the_wall_and_no_name_is_taken_twice() -> None:
-    assert {path.name for path in wall._FRONT.glob("wall*.js")} == {n for n in wall._SCRIPTS if n.startswith("wall")}
+    assert {path.name for path in player._FRONT.glob("wall*.js")} == {n for n in wall._SCRIPTS if n.startswith("wall")}
     names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", read_script(), re.MULTILINE)
     assert len(names) == len(set(names))
 

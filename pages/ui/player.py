@@ -52,9 +52,10 @@ _SCRIPTS = (
     "drawer.js",
     "help.js",
     "progress.js",
+    "question.js",
     "player.js",
 )
-_STYLES = ("player.css", "stage.css", "settings.css", "sound.css", "lanes.css")
+_STYLES = ("base.css", "player.css", "stage.css", "settings.css", "sound.css", "lanes.css")
 _WORKER = "_worker.js"  # runs beside the page, in a thread of its own
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from labeling import journal
 from labeling.errors import DataError
 from labeling.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
 from labeling.workspace import Workspace
-from pages.ui import events, signing
+from pages.ui import events, player, signing
 
-_FRONT = Path(__file__).parent / "front"
 # Joined into one module, in this order; the first three are the player's too.
 _SCRIPTS = (
     "elements.js",
@@ -33,6 +31,7 @@ _SCRIPTS = (
     "wall_batch.js",
     "wall.js",
 )
+_STYLES = ("base.css", "wall.css")
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def wall(
 
 def read_script() -> str:
     """The wall's JavaScript, its files joined into one module."""
-    return "\n".join((_FRONT / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    return player.read_script(_SCRIPTS)
 
 
 _registered: Any = None
@@ -157,6 +156,7 @@ def _component() -> Any:
     if _registered is None:
         import streamlit as st
 
-        css = (_FRONT / "wall.css").read_text(encoding="utf-8")
-        _registered = st.components.v2.component("earmark_wall", css=css, js=read_script(), isolate_styles=True)
+        _registered = st.components.v2.component(
+            "earmark_wall", css=player.read_style(_STYLES), js=read_script(), isolate_styles=True
+        )
     return _registered

@@ -1,0 +1,21 @@
+// What is asked about a class, in words.
+function questionOf(lane, mode) {
+  if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
+  const strong = el("strong", { text: lane.name });
+  if (mode === "blind") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Labels and scores are hidden." })];
+  const number = lane.clipwise === null ? "" : ` (${lane.clipwise.toFixed(2)})`;
+  const stretch = stretchOf(lane);
+  const where = stretch ? `, ${stretch.onset_s.toFixed(1)}–${stretch.offset_s.toFixed(1)} s` : "";
+  const why = {
+    missing: `not listed, but the model hears it${number}${where}`,
+    false: `listed as ${lane.role || "a label"}, but the model does not hear it${number}`,
+    swapped: lane.role && lane.verdict !== "present"
+      ? `listed, but the model hears ${lane.partner || "another class"} in its place`
+      : `the model hears it${number}${where} in place of ${lane.partner || "another class"}`,
+  }[lane.kind] || (lane.role ? `listed as ${lane.role}${number}` : `not listed${number}`);
+  const parts = [strong, el("span", { class: "why", text: why })];
+  if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· label wrong: ${Math.round(lane.p_wrong * 100)} %` }));
+  if (mode === "again") parts.push(el("span", { class: "why", text: "· a second look" }));
+  if (lane.verdict) parts.push(chip(lane.verdict, lane.reviewer ? `${lane.verdict}, ${lane.reviewer}` : lane.verdict));
+  return parts;
+}
