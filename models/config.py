@@ -196,7 +196,7 @@ class TrainConfig:
     """With select = best: stop after this many validations without a better one; 0 = never."""
     validate_every: int = 1
     precision: str = "auto"
-    """auto: bfloat16 where the hardware computes in it, else float32."""
+    """auto: bfloat16 on a GPU that computes in it, else float32."""
     seed: int = 0
 
     def __post_init__(self) -> None:

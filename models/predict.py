@@ -53,12 +53,13 @@ def n_output_frames(duration_s: float, grid: FrameGrid) -> int:
 
 
 def precision_context(device: torch.device, precision: str) -> Any:
-    """Autocast as the recipe's ``train.precision`` says: auto is bfloat16 where the hardware computes in it."""
+    """Autocast as the recipe's ``train.precision`` says: auto is bfloat16 on a GPU that computes in it, else float32.
+
+    Not on a CPU that could: there the gradient of a convolution came out as NaN for some shapes, all inputs finite
+    (PyTorch 2.15 on a Xeon with AMX), and two CPUs would not give the same predictions.
+    """
     if precision == "auto":
-        if device.type == "cuda":
-            able = torch.cuda.is_bf16_supported()
-        else:
-            able = bool(torch.cpu._is_avx512_bf16_supported())
+        able = device.type == "cuda" and torch.cuda.is_bf16_supported()
         precision = "bfloat16" if able else "float32"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 

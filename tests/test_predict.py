@@ -12,7 +12,7 @@ from models import build_network
 from models.data import AudioStore, Stopped
 from models.features import FrontEnd
 from models.heads import Network, Output, frame_grid
-from models.predict import n_output_frames, predict_clips, windows_of
+from models.predict import n_output_frames, precision_context, predict_clips, windows_of
 
 
 @given(st.integers(1, 3000), st.integers(16, 600), st.sampled_from([0.0, 0.25, 0.5, 0.9]), st.sampled_from([1, 4, 8]))
@@ -119,3 +119,10 @@ def test_a_clip_that_vanished_gives_nan_and_no_frames(tmp_path):
     assert np.isnan(clipwise).all(1).tolist() == [False, True, False]
     assert [len(one) > 0 for one in frames] == [True, False, True]
     assert "clip01.wav" in store.skipped[1]
+
+
+def test_a_cpu_computes_in_float32_unless_told_otherwise() -> None:
+    """In bfloat16 some CPUs give NaN as the gradient of a convolution whose inputs are finite."""
+    for precision, lowered in (("auto", False), ("float32", False), ("bfloat16", True)):
+        with precision_context(torch.device("cpu"), precision):
+            assert torch.is_autocast_enabled("cpu") is lowered
