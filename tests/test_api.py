@@ -222,7 +222,7 @@ def test_a_second_look_shows_nothing_that_follows_from_the_first(caller: Caller)
     """A primary label that was found false gives its place to another class, and company to what is offered."""
     place = next(
         at for at, one in enumerate(caller.suspects)
-        if one.kind == "swapped" and lane(caller.clip(one.clip_id), one.class_code)["role"] == "primary"
+        if lane(caller.clip(one.clip_id), one.class_code)["role"] == "primary"
     )  # fmt: skip
     one = caller.suspects[place]
     asked = {"mode": "again", "class": one.class_code}

@@ -259,7 +259,7 @@ def _undo(asked: Asked) -> dict[str, Any]:
         if not again:
             marks.undo(asked.workspace, mark, event_id)
         what = mark.kind if mark.removes is None else f"{mark.kind} taken back"
-        clip_id, code = mark.clip_id, ""
+        clip_id, code, mode = mark.clip_id, "", ""
     elif last:
         if not again:
             journal.undo_all(asked.workspace, last, asked.reviewer, event_id)
@@ -267,11 +267,11 @@ def _undo(asked: Asked) -> dict[str, Any]:
         what = "box taken away" if one.verdict == "undo" else one.verdict
         single = len(last) == 1 or any(entry.undoes for entry in last)
         what = f"{one.class_code} {what}" if single else f"{len(last)} decisions"
-        clip_id, code = one.clip_id, one.class_code
+        clip_id, code, mode = one.clip_id, one.class_code, "blind" if one.shown.get("blind") else ""
     else:
         return {"notice": "nothing of yours to undo", "clip_id": None}
     clip = read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})
-    return {"notice": f"undone: {what}", "clip_id": clip_id, "class": code, "clip": clip}
+    return {"notice": f"undone: {what}", "clip_id": clip_id, "class": code, "mode": mode, "clip": clip}
 
 
 # ------------------------------------------------------------------------------------------------ marks, preferences

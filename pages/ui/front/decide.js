@@ -125,7 +125,7 @@ class Decisions {
       if (answer.clip_id !== null) {
         const { flow } = this.host;
         flow.kept.clear(); // a batch may have reached into clips that were fetched ahead
-        const at = flow.placeOf(answer.clip_id, answer.class);
+        const at = flow.placeOf(answer.clip_id, answer.class, answer.mode);
         if (!flow.items[at].mode) flow.keep(flow.items[at], answer.clip);
         this.host.open(at, { focus: answer.class, region: true });
       }

@@ -48,7 +48,10 @@ class Flow {
 
   // Where a clip was looked at, for what was decided of `code` (""; a mark): the nearest place behind this one, else
   // ahead. One that was put off is brought back here, as is one that the list does not hold.
-  placeOf(clip_id, code) {
+  placeOf(clip_id, code, mode) {
+    const blind = (item) => item.clip_id === clip_id && item.mode === "blind" && item.class === code;
+    const asked = mode === "blind" ? this.items.findLastIndex((item, place) => place <= this.at && blind(item)) : -1;
+    if (asked >= 0) return asked; // what was said blind is asked blind again, though the clip is on the screen by now
     const fits = (item) => item?.clip_id === clip_id && (item.mode !== "blind" || !code || item.class === code);
     if (fits(this.item)) return this.at;
     const behind = this.items.findLastIndex((item, place) => place < this.at && fits(item));
