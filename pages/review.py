@@ -11,10 +11,7 @@ from pages.ui.player import PageEvent, Visit, clip_player
 
 # a wide screen is for the picture
 st.html("<style>.stMainBlockContainer{max-width:2100px}</style>")
-reviewer = session.reviewer()
-if not reviewer:
-    st.info("Give your name in the sidebar first: every decision is kept under it.", icon=":material/person:")
-    st.stop()
+reviewer = session.reviewer_or_stop()
 
 with session.messages():
     todo = worklist.current()

@@ -12,10 +12,7 @@ DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unli
 
 st.html("<style>.stMainBlockContainer{max-width:none}</style>")  # a wall is as wide as the screen
 st.title("Sweep")
-reviewer = session.reviewer()
-if not reviewer:
-    st.info("Give your name in the sidebar first: every decision is kept under it.", icon=":material/person:")
-    st.stop()
+reviewer = session.reviewer_or_stop()
 with session.messages():
     scored = session.scored()
 if not scored:

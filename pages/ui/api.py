@@ -25,6 +25,7 @@ from labeling.review import clip_view
 from labeling.workspace import Workspace
 from pages.ui import events, signing, wall
 from pages.ui.clip_json import clip_json, mark_json
+from pages.ui.media import problem
 
 MOST_BYTES = 2 * 1024**2
 MOST_EVENTS = 2000
@@ -57,27 +58,27 @@ def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) 
         async def endpoint(request: Request) -> Response:
             try:
                 body = await _body(request) if method != "GET" else {}
-            except DataError as problem:
-                return _problem(422, str(problem))
+            except DataError as refused:
+                return problem(422, str(refused))
 
             def work() -> Response:
                 who = signing.reviewer_of(secret(), request.headers.get("x-earmark", ""))
                 if not who:
-                    return _problem(403, "the page is too old to be trusted; reload it")
+                    return problem(403, "the page is too old to be trusted; reload it")
                 asked = Asked(workspace(), secret(), who, request.query_params, request.path_params, body)
                 return JSONResponse(answer(asked), headers={"cache-control": "no-store"})
 
             try:
                 return await run_in_threadpool(work)
-            except StaleDecision as problem:
-                return _problem(409, str(problem))
-            except NotFound as problem:
-                return _problem(404, str(problem))
-            except EarmarkError as problem:
-                return _problem(422, str(problem))
+            except StaleDecision as refused:
+                return problem(409, str(refused))
+            except NotFound as refused:
+                return problem(404, str(refused))
+            except EarmarkError as refused:
+                return problem(422, str(refused))
             except Exception:
                 _log.exception("%s %s", method, path)
-                return _problem(500, "the server failed at this; its log says why")
+                return problem(500, "the server failed at this; its log says why")
 
         return Route(path, endpoint, methods=[method])
 
@@ -106,10 +107,6 @@ async def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise DataError("the request is not a mapping; reload the page")
     return value
-
-
-def _problem(status: int, reason: str) -> JSONResponse:
-    return JSONResponse({"error": reason}, status_code=status, headers={"cache-control": "no-store"})
 
 
 # ------------------------------------------------------------------------------------------------ clips

@@ -90,12 +90,12 @@ def media_routes(
             path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
             try:
                 if not token_holds(secret(), path, given.get("expires", ""), given.get("token", "")):
-                    return _problem(403, "the link has expired or was not made by this app; reload the page")
+                    return problem(403, "the link has expired or was not made by this app; reload the page")
                 response = await answer(request)
             except AudioError as error:
-                return _problem(404 if error.status == "missing" else 422, str(error))
+                return problem(404 if error.status == "missing" else 422, str(error))
             except EarmarkError as error:
-                return _problem(422, str(error))
+                return problem(422, str(error))
             response.headers.setdefault("cache-control", f"private, max-age={TOKEN_LIFE_S}")
             response.headers["x-content-type-options"] = "nosniff"
             return response
@@ -208,7 +208,8 @@ def _warm_up() -> None:
     soundfile.write(io.BytesIO(), np.zeros(10, np.float32), 32_000, format="WAV")
 
 
-def _problem(status: int, reason: str) -> JSONResponse:
+def problem(status: int, reason: str) -> JSONResponse:
+    """An answer that says why there is none, as the scripts read it: ``{"error": reason}``."""
     return JSONResponse({"error": reason}, status_code=status, headers={"cache-control": "no-store"})
 
 

@@ -95,6 +95,15 @@ def reviewer() -> str:
     return str(st.session_state.get("reviewer", default_reviewer())).strip()
 
 
+def reviewer_or_stop() -> str:
+    """The reviewer, where a page is for deciding; one who gave no name is asked for it, and the page ends there."""
+    name = reviewer()
+    if not name:
+        st.info("Give your name in the sidebar first: every decision is kept under it.", icon=":material/person:")
+        st.stop()
+    return name
+
+
 def default_reviewer() -> str:
     """A name to begin with: this machine's user, where only this machine can reach the server."""
     if named := os.environ.get("EARMARK_REVIEWER"):
