@@ -271,6 +271,8 @@ def _export(args: argparse.Namespace) -> None:
         _open(args), Path(args.out), format=args.format, version=args.version, exported_by=user_name()
     )
     print(f"label version {report.version.number}: {report.changed_clips} clips changed, {report.changes} cells")
+    if report.by_machine:
+        print(f"{report.by_machine} of them by a machine, heard by nobody: auto:… in changes.csv")
     if report.unlabelled:
         print(f"{report.unlabelled} changed clips have no label left; their label column is empty")
     if report.elsewhere:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import database as db
 from labeling.errors import DataError
-from labeling.records import VERDICTS, Decision
+from labeling.records import VERDICTS, Decision, doubts_present
 from labeling.registry import unknown_name
 from labeling.suspects import QueueRow, as_shown
 
@@ -64,7 +64,7 @@ def plan(
 ) -> Bulk:
     """The decisions that ``choice`` means for these suspects; `journal.append` stores them.
 
-    The label as imported is what a suspect doubts: ``suggested`` says the other, ``labelled`` the same. Event ids
+    The label as it was scored is what a suspect doubts: ``suggested`` says the other, ``labelled`` the same. Event ids
     follow from ``batch_id`` and the cell, so that a second press adds nothing. ``seen_position`` is the journal's end
     when the rows were read. Raises DataError for an unknown choice, and for more than MOST_CELLS.
     """
@@ -80,7 +80,8 @@ def plan(
         cell = (suspect.clip_id, suspect.class_code)
         verdict = choice
         if choice in ("suggested", "labelled"):
-            verdict = "present" if (cell in listed) == (choice == "labelled") else "absent"
+            doubted = doubts_present(suspect.kind, cell in listed)
+            verdict = "present" if doubted == (choice == "labelled") else "absent"
         takes_primary = suspect.kind == "swapped" and verdict == "present" and cell not in listed
         decisions.append(
             Decision(

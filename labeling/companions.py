@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import store
+from labeling import journal, store
 
 RADIUS_KM = 50.0
 EARTH_KM = 6371.0
@@ -178,9 +178,14 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
         key = sa.cast(table.c.clip_id, sa.BigInteger) * (1 << 24) + table.c.class_id
         return np.fromiter(connection.scalars(sa.select(key).where(*where)), np.int64)
 
-    gone = cells(db.cells, db.cells.c.verdict != "present")
+    by_machine = journal.machine_cells(connection)
+
+    def said(verdict: str) -> NDArray[np.int64]:
+        return np.array([clip << 24 | code for (clip, code), word in by_machine.items() if word == verdict], np.int64)
+
+    gone = np.union1d(cells(db.cells, db.cells.c.verdict != "present"), said("absent"))
     imported = np.setdiff1d(cells(db.imported_labels), gone)
-    now = np.union1d(imported, cells(db.cells, db.cells.c.verdict == "present"))
+    now = np.union1d(imported, np.union1d(cells(db.cells, db.cells.c.verdict == "present"), said("present")))
     return Company(
         row_of=places.row_of,
         codes=tuple(one.code for one in classes),

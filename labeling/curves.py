@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import store
+from labeling import journal, store
 from labeling.disagreement import class_confidence
 from labeling.errors import ArtefactError
 from labeling.predictions import Oof, read_oof
@@ -216,6 +216,7 @@ def _heard_from(connection: Connection, opened: _Opened) -> dict[str, float]:
     }
     imported = sa.select(db.imported_labels.c.clip_id, db.imported_labels.c.class_id)
     rows = [(*row, "present") for row in db.fetch(connection, imported)]
+    rows += [(*cell, verdict) for cell, verdict in journal.machine_cells(connection).items()]
     rows += db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id, db.cells.c.verdict))
     for clip_id, class_id, verdict in rows:
         if clip_id in opened.row_of and class_id in column:

@@ -14,7 +14,7 @@ from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
 from labeling.files import write_atomically
 from labeling.formats import formats
 from labeling.formats.base import Correction
-from labeling.records import LabelVersion
+from labeling.records import LabelVersion, is_machine
 from labeling.workspace import Workspace
 
 CHANGES = ("filename", "class", "from", "to", "reviewer", "time", "run")
@@ -26,7 +26,8 @@ class ExportReport:
     """What an export wrote. ``unlabelled`` counts changed rows that are left without any label.
 
     ``elsewhere`` counts changed clips that none of the written tables holds: of another format, or in an older import
-    of a table that has lost their rows since. ``changes.csv`` has them all the same.
+    of a table that has lost their rows since. ``changes.csv`` has them all the same. ``by_machine`` counts the changes
+    that a machine made and nobody has heard; their reviewer begins with ``auto:``.
     """
 
     version: LabelVersion
@@ -36,6 +37,7 @@ class ExportReport:
     strong_labels: int
     unlabelled: int
     elsewhere: int = 0
+    by_machine: int = 0
 
 
 def export_labels(
@@ -83,7 +85,10 @@ def export_labels(
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
     elsewhere = len(set(corrections) - written)
-    return ExportReport(frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled, elsewhere)
+    by_machine = sum(is_machine(one.reviewer) for one in changes)
+    return ExportReport(
+        frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled, elsewhere, by_machine
+    )
 
 
 def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:

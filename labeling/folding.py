@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from labeling.records import Box, CellState, Decision
+from labeling.records import Box, CellState, Decision, is_machine
 
 
 def undone(decisions: Iterable[Any]) -> set[int]:
@@ -25,13 +25,18 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
 
     A decision without a region sets the verdict, and absent or unsure clears the regions before it. A region
     marked present makes the class present in the clip; a region marked absent says so of that stretch alone.
+    A machine's entry changes the label only while no person's verdict stands, whichever came later.
     """
     listed = imported_role != ""
     role, verdict, reviewer = imported_role, "", ""
+    machine: Decision | None = None
     boxes: list[Box] = []
     gone = undone(decisions)
     for one in sorted(decisions, key=lambda one: one.position):
         if one.undoes is not None or one.position in gone:
+            continue
+        if is_machine(one.reviewer):
+            machine = one
             continue
         if one.region is None:
             verdict = one.verdict
@@ -48,19 +53,25 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
         reviewer = one.reviewer
         if verdict == "present":
             role = one.role or role or "secondary"
-    last = max((one.position for one in decisions), default=0)
+    said = "" if verdict or machine is None else machine.verdict
+    if said == "present":
+        role = role or "secondary"
+    if said and machine is not None:
+        reviewer = machine.reviewer
     newest = max(decisions, key=lambda one: one.position, default=None)
+    by_people = [one.position for one in decisions if not is_machine(one.reviewer)]
     return CellState(
         clip_id=clip_id,
         class_code=class_code,
         imported_role=imported_role,
-        present=verdict == "present" or (not verdict and listed),
+        present=(verdict or said) == "present" or (not verdict and not said and listed),
         unsure=verdict == "unsure",
         role=role,
         verdict=verdict,
         boxes=tuple(boxes),
-        position=last,
+        position=max(by_people, default=newest.position if newest else 0),
         reviewer=reviewer or (newest.reviewer if newest else ""),
+        machine=said,
     )
 
 
@@ -68,12 +79,13 @@ def resolve(states: Sequence[CellState]) -> tuple[str, tuple[str, ...]]:
     """A clip's primary class ("" for none) and all its labels, primary first.
 
     A cell that is unsure stays as it was imported. Where the primary was found absent, the class that a reviewer
-    named primary takes its place; else the first class that a reviewer added; else the first one still listed.
+    named primary takes its place; else the first class that a reviewer added; else the first one still listed; else
+    the first that a machine added.
     """
     stays = [one for one in states if one.present or (one.unsure and one.listed)]
     named = [one for one in stays if one.role == "primary"]
     named.sort(key=lambda one: -one.position if one.verdict else 0)
-    added = sorted((one for one in stays if not one.listed), key=lambda one: one.position)
+    added = sorted((one for one in stays if not one.listed and one.verdict), key=lambda one: one.position)
     had_primary = any(one.role == "primary" for one in states)
     primary = ""
     if named:

@@ -21,7 +21,8 @@ from labeling.errors import DataError, StaleDecision
 from labeling.folding import fold_cell as fold_cell
 from labeling.folding import resolve as resolve
 from labeling.folding import undone as undone
-from labeling.records import VERDICTS, CellState, Decision, Region
+from labeling.records import MACHINE, VERDICTS, CellState, Decision, Region, is_machine
+from labeling.text import not_a_persons
 from labeling.workspace import Workspace
 
 READ_TOGETHER = 500  # entries
@@ -40,10 +41,13 @@ def append(workspace: Workspace, decisions: Sequence[Decision]) -> list[Decision
         return append_within(connection, decisions)
 
 
-def append_within(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:
-    """`append` inside a transaction that holds the journal (database.lock_journal)."""
+def append_within(connection: Connection, decisions: Sequence[Decision], *, by_machine: bool = False) -> list[Decision]:
+    """`append` inside a transaction that holds the journal (database.lock_journal).
+
+    With ``by_machine`` all entries are a machine's (machine_labels.apply_machine_labels), else all are people's.
+    """
     for decision in decisions:
-        _check(decision)
+        _check(decision, by_machine)
     end = position(connection)
     known: dict[str, Decision] = {}
     for first in range(0, len(decisions), READ_TOGETHER):
@@ -60,9 +64,13 @@ def append_within(connection: Connection, decisions: Sequence[Decision]) -> list
     return [known[one.event_id] for one in decisions]
 
 
-def _check(decision: Decision) -> None:
+def _check(decision: Decision, by_machine: bool) -> None:
     if not decision.reviewer.strip():
         raise DataError("a decision needs a reviewer's name; sign in first")
+    if is_machine(decision.reviewer) != by_machine:
+        raise DataError(not_a_persons(decision.reviewer) if not by_machine else f"{decision.reviewer!r} is no machine")
+    if by_machine and (decision.verdict == "unsure" or decision.region is not None):
+        raise DataError(f"a machine says present or absent of a whole clip, not {decision.verdict!r} of a region")
     if not decision.event_id:
         raise DataError("a decision needs an event_id; make one with journal.new_event_id()")
     if decision.undoes is None and decision.verdict not in VERDICTS:
@@ -112,8 +120,12 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
         raise DataError(
             f"region ends at {region.offset_s:.2f} s, after the end of {clip.filename} ({clip.duration_s:.2f} s)"
         )
-    if decision.undoes is not None and decision.undoes not in {one.position for one in said}:
-        _refuse_undo(connection, decision)
+    if decision.undoes is not None:
+        whose = {one.position: one.reviewer for one in said}
+        if decision.undoes not in whose:
+            _refuse_undo(connection, decision)
+        if is_machine(decision.reviewer) and not is_machine(whose[decision.undoes]):
+            raise DataError(f"decision {decision.undoes} is {whose[decision.undoes]}'s; a machine never takes one back")
     before = fold_cell(*cell, about.roles.get(cell, ""), [one for one in said if one.position <= end])
     refuse_stale(before, decision.seen_position, clip.filename)
     values: dict[str, Any] = {
@@ -142,8 +154,12 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
 
 
 def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> None:
-    """Raise StaleDecision where a cell changed after the reviewer's screen was drawn (None: whatever it is now)."""
-    if seen_position is not None and state.position > seen_position:
+    """Raise StaleDecision where a cell changed after the reviewer's screen was drawn (None: whatever it is now).
+
+    What a machine changed makes no screen stale: a person's verdict is of what they hear, and wins.
+    """
+    by_machine = not state.verdict and is_machine(state.reviewer)
+    if seen_position is not None and state.position > seen_position and not by_machine:
         raise StaleDecision(
             f"{state.class_code} in {filename} was set to {state.verdict or 'undecided'} by {state.reviewer} in the "
             "meantime; look again",
@@ -243,6 +259,11 @@ def batch_of(connection: Connection, position: int, reviewer: str) -> list[Decis
     found = decisions_where(connection, table.c.position == position)
     if not found:
         raise DataError(f"no decision {position} in the journal; nothing was undone")
+    if is_machine(found[0].reviewer):
+        raise DataError(
+            f"decision {position} is part of what {found[0].reviewer!r} changed; take back that whole batch, or say "
+            "yourself whether the class is there"
+        )
     if found[0].reviewer != reviewer.strip():
         raise DataError(f"decision {position} belongs to {found[0].reviewer!r}; only they can take it back")
     if found[0].batch_id:
@@ -270,6 +291,21 @@ def has_decided(connection: Connection, reviewer: str) -> bool:
 def position(connection: Connection) -> int:
     """The journal's end: the position of its newest entry, 0 for an empty one."""
     return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(db.decisions.c.position), 0))) or 0
+
+
+def machine_cells(connection: Connection) -> dict[tuple[int, int], str]:
+    """What machines make of cells that nobody decided: (clip id, class id) to ``present`` or ``absent``."""
+    table = db.decisions
+    columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict)
+    theirs = (sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE) & table.c.undoes.is_(None)
+    rows = db.fetch(connection, sa.select(*columns).where(theirs).order_by(table.c.position))
+    if not rows:
+        return {}
+    gone = all_undone(connection, rows[0].position)
+    said = {(row.clip_id, row.class_id): row.verdict for row in rows if row.position not in gone}
+    for cell in db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)):
+        said.pop(tuple(cell), None)
+    return said
 
 
 def all_undone(connection: Connection, since: int = 0) -> set[int]:

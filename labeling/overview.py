@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from labeling import database as db
 from labeling import journal, marks, progress, runs, second_looks, store, suspects, versions
+from labeling.records import MACHINE
 from labeling.workspace import Workspace
 
 
@@ -32,7 +34,11 @@ def of_reviewer(workspace: Workspace, reviewer: str, utc_offset_min: int) -> Rev
 
 
 def overview(workspace: Workspace) -> dict[str, Any]:
-    """Counts of clips, labels, decisions, versions, runs and suspects; JSON-able."""
+    """Counts of clips, labels, decisions, versions, runs and suspects; JSON-able.
+
+    ``decisions`` and ``decided_cells`` are people's; ``machine_cells`` counts, by verdict, what machines changed where
+    nobody decided.
+    """
     with workspace.read() as connection:
         facts = store.collection_counts(connection)
         frozen = versions.all_versions(connection)
@@ -41,12 +47,17 @@ def overview(workspace: Workspace) -> dict[str, Any]:
         open_suspects: dict[str, int] = {}
         if found:
             open_suspects = suspects.count(connection, *found, suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING))
+        entries = sa.select(sa.func.count()).select_from(db.decisions)
+        of_people = sa.func.substr(db.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
+        since = db.decisions.c.position > (frozen[-1].position if frozen else 0)
+        by_machine = Counter(journal.machine_cells(connection).values())
         verdicts = sa.select(db.cells.c.verdict, sa.func.count()).group_by(db.cells.c.verdict)
         return facts | {
-            "decisions": journal.position(connection),
+            "decisions": connection.scalar(entries.where(of_people)),
             "decided_cells": dict(db.fetch(connection, verdicts)),
+            "machine_cells": dict(by_machine),
             "label_version": frozen[-1].number if frozen else 0,
-            "decisions_since_version": journal.position(connection) - (frozen[-1].position if frozen else 0),
+            "decisions_since_version": connection.scalar(entries.where(of_people, since)),
             "runs": {
                 status: sum(one.status == status for one in every_run) for status in {r.status for r in every_run}
             },

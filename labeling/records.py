@@ -20,6 +20,22 @@ RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 VERDICTS: tuple[Verdict, ...] = ("present", "absent", "unsure")
 KINDS: tuple[Kind, ...] = ("missing", "false", "swapped")
 
+MACHINE = "auto:"
+"""What the reviewer of a machine's entry begins with: ``auto:stage1``. No person may bear such a name."""
+
+
+def is_machine(reviewer: str) -> bool:
+    """Whether an entry of this reviewer was made by a rule, with nobody listening."""
+    return reviewer.strip().startswith(MACHINE)
+
+
+def doubts_present(kind: str, imported: bool) -> bool:
+    """Whether the label that a suspect of this kind doubts says present.
+
+    A swap has one of each; there ``imported`` tells, whether the imported table lists the class.
+    """
+    return kind == "false" or (kind == "swapped" and imported)
+
 
 @dataclass(frozen=True)
 class LabelClass:
@@ -128,7 +144,9 @@ class CellState:
     """One cell after the fold: what it was as imported, and what the decisions make of it.
 
     ``verdict`` is "" while nobody has decided. Roles are ``primary``, ``secondary`` or "" (unlisted): as imported,
-    and as it is now. ``boxes`` are the regions that stand, oldest first.
+    and as it is now. ``boxes`` are the regions that stand, oldest first. ``machine`` is what a machine's entry makes
+    of a cell that nobody decided, ``present`` or ``absent``, "" where there is none. ``position`` is the newest entry
+    of people, or of machines where nobody spoke; ``reviewer`` whose word the label is.
     """
 
     clip_id: int
@@ -141,6 +159,7 @@ class CellState:
     boxes: tuple[Box, ...] = ()
     position: int = 0
     reviewer: str = ""
+    machine: str = ""
 
     @property
     def events(self) -> tuple[Region, ...]:
@@ -189,7 +208,8 @@ class Labels:
     """The labels of a collection at one journal position, as arrays.
 
     ``present``, ``unsure`` and ``reviewed`` are bool (N, C): rows follow ``clip_ids``, columns ``classes``.
-    A cell that is unsure is not present. ``primary`` is (N,) int32: column of the primary class, -1 for none.
+    A cell that is unsure is not present. Reviewed is what a person decided, never what a machine changed. ``primary``
+    is (N,) int32: column of the primary class, -1 for none.
     """
 
     clip_ids: NDArray[np.int64]

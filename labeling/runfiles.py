@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 LOG_BYTES = 20_000
+WORDS = {"stage"}
+"""Columns of ``history.csv`` that hold no number."""
 
 
 def history(run_dir: Path) -> list[dict[str, float]]:
@@ -20,7 +22,7 @@ def history(run_dir: Path) -> list[dict[str, float]]:
     rows = []
     for row in csv.DictReader(io.StringIO(text)):
         try:
-            rows.append({key: float(value) for key, value in row.items() if key and value})
+            rows.append({key: float(value) for key, value in row.items() if key and value and key not in WORDS})
         except (TypeError, ValueError):
             continue
     return rows

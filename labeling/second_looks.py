@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from labeling import database as db
 from labeling import journal, stored_ranking
 from labeling.intervals import Difference, Share, difference
-from labeling.records import VERDICTS
+from labeling.records import VERDICTS, doubts_present
 
 LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
 USUAL_SHARE, MOST_SHARE = 0.05, 0.5
@@ -195,8 +195,8 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
 def findings(connection: Connection, reviewer: str) -> Findings:
     """What the second looks of a reviewer say, of their newest MOST_READ decisions.
 
-    The model suggests the other of what the imported table says. Of each cell the first decision counts, ``unsure``
-    as one that does not follow; those made for many clips at once do not, since nobody listened.
+    The model suggests the other of what the label said as it was scored. Of each cell the first decision counts,
+    ``unsure`` as one that does not follow; those made for many clips at once do not, since nobody listened.
     """
     rows = _whole_clip(connection, reviewer, MOST_READ)
     by_position = {row.position: row for row in rows}
@@ -212,7 +212,7 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     followed: dict[bool, list[bool]] = {False: [], True: []}
     for row in first_of_cell:
         if row.kind and row.batch_id not in unheard and row.second_look is None:
-            suggested = "absent" if row.listed else "present"
+            suggested = "absent" if doubts_present(row.kind, row.listed) else "present"
             followed[bool(row.blind)].append(row.verdict == suggested)
     shown, blind = (Share(sum(followed[name]), len(followed[name])) for name in (False, True))
     return Findings(

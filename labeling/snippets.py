@@ -19,7 +19,7 @@ from labeling import database as db
 from labeling import store, suspects, tables
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions import Oof, read_oof
-from labeling.records import Suspect
+from labeling.records import Suspect, doubts_present
 from labeling.registry import unknown_name
 from labeling.suspects import QueueFilter, QueueRow
 from labeling.workspace import Workspace
@@ -66,7 +66,7 @@ def snippets(
 ) -> list[Snippet]:
     """The first ``limit`` snippets of a class, those to do before those decided, each part in ``order``.
 
-    ``which`` keeps the cells that the imported labels list (``false``) or do not list (``missing``); a swap has one of
+    ``which`` keeps the cells that were listed as they were scored (``false``) or not (``missing``); a swap has one of
     each. Raises DataError for a class, order, status or ``which`` that is not there.
     """
     store.class_id(connection, class_code)
@@ -87,7 +87,7 @@ def snippets(
             if len(rows) >= limit:
                 break
             found = suspects.queue(connection, run_id, scorer, wanted, limit=limit, offset=page * limit)
-            rows += [row for row in found if which == "all" or (row.suspect.clip_id in roles) == (which == "false")]
+            rows += [row for row in found if which == "all" or _doubts_present(row, roles) == (which == "false")]
             if len(found) < limit:
                 break
     rows = rows[:limit]
@@ -116,6 +116,10 @@ def verdicts(connection: Connection, class_code: str) -> dict[int, str]:
         cells.c.class_id == store.class_id(connection, class_code)
     )
     return dict(db.fetch(connection, query))
+
+
+def _doubts_present(row: QueueRow, roles: Mapping[int, str]) -> bool:
+    return doubts_present(row.suspect.kind, row.suspect.clip_id in roles)
 
 
 def _roles(connection: Connection, class_code: str) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labeling.errors import DataError
+from labeling.records import MACHINE, is_machine
 
 
 def checked(text: str, what: str, most: int, *, least: int = 0) -> str:
@@ -23,7 +24,17 @@ def checked(text: str, what: str, most: int, *, least: int = 0) -> str:
 
 
 def reviewer_name(name: str) -> str:
-    """A reviewer's name as it is stored; raises DataError for an empty one."""
+    """A reviewer's name as it is stored; raises DataError for an empty one, and for one that machines bear."""
     if not name.strip():
         raise DataError("no reviewer's name given; sign in first")
+    if is_machine(name):
+        raise DataError(not_a_persons(name))
     return checked(name, "the reviewer's name", 200, least=1)
+
+
+def not_a_persons(name: str) -> str:
+    """Why nobody may sign in under a machine's name, in words."""
+    return (
+        f"the name {name.strip()[:40]!r} begins with {MACHINE!r}, as only the names of machines do; "
+        "sign in under another"
+    )

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from labeling import database as db
 from labeling import journal, store
 from labeling.errors import DataError
-from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion
+from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion, is_machine
 from labeling.workspace import Workspace
 
 
@@ -33,16 +33,23 @@ class Change:
 
 
 def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersion:
-    """Name the labels as they are now. Where nothing changed since the newest version, that one is returned."""
+    """Name the labels as they are now. Where nothing changed since the newest version, that one is returned.
+
+    A label that a person confirmed changes no label and not the hash, yet makes a version: neither a machine nor a
+    teacher overrides it any more.
+    """
     with workspace.write() as connection:
         db.lock_journal(connection)
         position, import_id = journal.position(connection), _newest_import(connection)
         if import_id == 0:
             raise DataError("the workspace holds no clips; import some before freezing their labels")
-        content_hash = labels_at(connection, position, import_id).content_hash
+        labels = labels_at(connection, position, import_id)
+        content_hash = labels.content_hash
         newest = all_versions(connection)[-1:]
         if newest and newest[0].content_hash == content_hash:
-            return newest[0]
+            before = labels_at(connection, newest[0].position, newest[0].import_id)
+            if _reviewed_cells(before) == _reviewed_cells(labels):
+                return newest[0]
         version = LabelVersion(
             number=newest[0].number + 1 if newest else 1,
             position=position,
@@ -54,6 +61,10 @@ def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersio
         )
         connection.execute(sa.insert(db.label_versions).values(**version.__dict__))
         return version
+
+
+def _reviewed_cells(labels: Labels) -> set[tuple[str, str]]:
+    return {(labels.filenames[row], labels.classes[column]) for row, column in np.argwhere(labels.reviewed).tolist()}
 
 
 def all_versions(connection: Connection) -> list[LabelVersion]:
@@ -72,8 +83,13 @@ def get_version(connection: Connection, number: int) -> LabelVersion:
     raise DataError(f"no label version {number}; {shown}")
 
 
-def labels_at(connection: Connection, position: int | None = None, import_id: int | None = None) -> Labels:
-    """The labels of all usable clips at a position of the journal (default: its end) as arrays."""
+def labels_at(
+    connection: Connection, position: int | None = None, import_id: int | None = None, *, without: str = ""
+) -> Labels:
+    """The labels of all usable clips at a position of the journal (default: its end) as arrays.
+
+    They are as if the reviewer ``without`` had said nothing: what a machine said does not bind what it says next.
+    """
     position = journal.position(connection) if position is None else position
     import_id = _newest_import(connection) if import_id is None else import_id
     classes = store.all_classes(connection)
@@ -96,7 +112,7 @@ def labels_at(connection: Connection, position: int | None = None, import_id: in
             roles[clip_id, code] = role
             if role == "primary" and primary[row_of[clip_id]] < 0:
                 primary[row_of[clip_id]] = column[code]
-    for clip_id, states in _decided(connection, position, roles):
+    for clip_id, states in _decided(connection, position, roles, without=without):
         if clip_id not in row_of:
             continue
         row = row_of[clip_id]
@@ -141,9 +157,12 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
     """
     low, high = sorted((older, newer))
     last: dict[tuple[int, str], Decision] = {}
+    last_of_people: dict[tuple[int, str], Decision] = {}
     last_of_clip: dict[int, Decision] = {}
     for one in journal.decisions_where(connection, db.decisions.c.position > low, db.decisions.c.position <= high):
         last[one.clip_id, one.class_code] = last_of_clip[one.clip_id] = one
+        if not is_machine(one.reviewer):
+            last_of_people[one.clip_id, one.class_code] = one
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
     roles = {(clip_id, code): role for clip_id, code, role in _imported(connection) if clip_id in last_of_clip}
     before = dict(_decided(connection, older, roles, last_of_clip))
@@ -154,6 +173,8 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
             was, now = _word(before[clip_id], code), _word(after[clip_id], code)
             if was != now:
                 one = last.get((clip_id, code), latest)
+                if any(state.class_code == code and state.verdict for state in after[clip_id]):  # people win
+                    one = last_of_people.get((clip_id, code), one)
                 changes.append(Change(names[clip_id], code, was, now, one.reviewer, one.created_at, one.run_id))
     return changes
 
@@ -197,11 +218,13 @@ def _decided(
     position: int,
     roles: Mapping[tuple[int, str], str],
     clips: Collection[int] | None = None,
+    *,
+    without: str = "",
 ) -> Iterator[tuple[int, list[CellState]]]:
     """Each clip with decisions up to ``position``, or each of ``clips``, with the state of all its cells."""
     by_clip: dict[int, dict[str, list[Decision]]] = {clip_id: {} for clip_id in clips or ()}
     for one in journal.decisions_where(connection, db.decisions.c.position <= position):
-        if clips is None or one.clip_id in by_clip:
+        if one.reviewer != without and (clips is None or one.clip_id in by_clip):
             by_clip.setdefault(one.clip_id, {}).setdefault(one.class_code, []).append(one)
     listed: dict[int, list[str]] = defaultdict(list)
     for clip_id, code in roles:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from labeling.registry import Registry
@@ -57,9 +58,44 @@ add_network(
         "Cnn14_DecisionLevelAtt; takes the released AudioSet checkpoint",
     )
 )
+add_network(
+    NetworkSpec(
+        "cnn14_max",
+        "models.panns:build",
+        "PANNs (Kong et al. 2020)",
+        "Cnn14_DecisionLevelMax; takes the released AudioSet checkpoint",
+    )
+)
+add_network(
+    NetworkSpec(
+        "freesound_cnn",
+        "models.freesound:build",
+        "7th place of Freesound Audio Tagging 2019",
+        "CNN with doubled pooling, scSE and a pyramid head over 2 s windows",
+    )
+)
 
 
-def build_network(recipe: Recipe, n_classes: int) -> Network:
-    """Make the recipe's network; raises UnknownName and ConfigError."""
+def build_network(recipe: Recipe, n_classes: int, classes: Sequence[str] = ()) -> Network:
+    """Make the recipe's network, behind the learned resizer where ``network.resize`` is set.
+
+    ``network.weights`` may be another run's checkpoint of the same network: its classes are matched by code with
+    ``classes``; without these the last layers stay as initialised. Raises UnknownName, ConfigError, ArtefactError.
+    """
     module, _, function = NETWORKS.get(recipe.network.name).factory.partition(":")
-    return cast("Network", getattr(importlib.import_module(module), function)(recipe, n_classes))
+    factory = getattr(importlib.import_module(module), function)
+    from models import checkpoints, resizer
+    from models.heads import n_frames_of
+
+    config = recipe.network
+    continued = bool(config.weights) and checkpoints.is_run_checkpoint(config.weights)
+    bare = replace(recipe, network=replace(config, pretrained=False, weights="")) if continued else recipe
+    network = cast("Network", factory(resizer.inner_recipe(bare) if config.resize else bare, n_classes))
+    if config.resize:
+        network = resizer.wrap(network, recipe)
+    hop_s = recipe.features.hop_length / recipe.features.sample_rate
+    shortest = round(min(recipe.data.chunk_s, recipe.predict.window_s) / hop_s)
+    n_frames_of(network, len(recipe.features.channels), recipe.features.n_mels, shortest)  # fails before any training
+    if continued:
+        checkpoints.load_run(network, config.weights, classes)
+    return network

@@ -1,17 +1,24 @@
-"""Tensors on disk: safetensors with JSON in its header, written beside and renamed. Nothing pickled is ever loaded."""
+"""Tensors on disk: safetensors with JSON in its header, written beside and renamed. Nothing pickled is ever loaded.
+
+Weights come from a run's own checkpoint (``load_network``, ``load_run``) or from elsewhere (``load_foreign``).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from labeling.errors import ArtefactError, ConfigError
 from labeling.files import write_atomically
+
+if TYPE_CHECKING:
+    from models.config import Recipe
+    from models.heads import Network
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -65,3 +72,99 @@ def load_foreign(path: str) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise ConfigError(f"network.weights: {file} is not a state dict of tensors; save model.state_dict()")
     return loaded
+
+
+def is_run_checkpoint(path: str) -> bool:
+    """Whether the file is a .safetensors that Earmark wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    file = Path(path).expanduser()
+    if file.suffix != ".safetensors" or not file.is_file():
+        return False
+    try:
+        with safe_open(str(file), framework="pt", device="cpu") as handle:
+            return "earmark" in (handle.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
+def classes_of(path: Path, meta: Mapping[str, Any]) -> list[str]:
+    """Class codes of a run's checkpoint: from its own meta, the .json beside it, or its run.json; [] if none has them.
+
+    A file that cannot be read counts as one without classes.
+    """
+    tables = [meta]
+    for file in (path.with_suffix(".json"), path.resolve().parent.parent / "run.json"):
+        try:
+            tables.append(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            continue
+    for table in tables:
+        classes = table.get("classes") if isinstance(table, Mapping) else None
+        if isinstance(classes, list) and classes:
+            return [str(code) for code in classes]
+    return []
+
+
+def load_run(network: Network, path: str, classes: Sequence[str] = ()) -> int:
+    """Start ``network`` from another run's checkpoint; returns how many of ``classes`` found their rows in it.
+
+    Rows that belong to classes (``Network.class_tensors``) are matched by class code, those of other classes stay as
+    initialised; without ``classes``, or codes in the checkpoint, all of them stay. Every other tensor must be there
+    with its shape. Raises ConfigError, ArtefactError.
+    """
+    file = Path(path).expanduser()
+    theirs, meta = load_tensors(file)
+    mine = network.state_dict()
+    by_class = set(network.class_tensors())
+    wrong = [
+        name
+        for name in sorted((set(mine) | set(theirs)) - by_class)
+        if name not in mine or name not in theirs or mine[name].shape != theirs[name].shape
+    ]
+    if wrong:
+        shapes = [tuple(one[wrong[0]].shape) if wrong[0] in one else "none" for one in (theirs, mine)]
+        raise ConfigError(
+            f"network.weights = {file} is no finished checkpoint of the recipe's network: {len(wrong)} tensors differ, "
+            f"such as {wrong[0]} (there {shapes[0]}, here {shapes[1]}); give the network, features and resize settings "
+            "of that run's recipe.toml, or another checkpoint"
+        )
+    codes = {code: row for row, code in enumerate(classes_of(file, meta))}
+    pairs = [(row, codes[code]) for row, code in enumerate(classes) if code in codes]
+    found = {name: theirs[name] for name in mine if name not in by_class}
+    for name in by_class:
+        old = mine[name]
+        found[name] = old
+        new = theirs.get(name)
+        # Rows of a class are one, or two with two logits a class; of another count they stand for something else.
+        rows = old.shape[0] // len(classes) if classes else 0
+        if not pairs or new is None or new.shape != (rows * len(codes), *old.shape[1:]):
+            continue
+        there, here = torch.tensor([j for _, j in pairs]), torch.tensor([i for i, _ in pairs])
+        by_row = old.clone().reshape(len(classes), rows, *old.shape[1:])
+        by_row[here] = new.reshape(len(codes), rows, *old.shape[1:])[there].to(old.dtype)
+        found[name] = by_row.reshape(old.shape)
+    network.load_state_dict(found)
+    return len(pairs)
+
+
+def load_network(path: Path, recipe: Recipe, classes: Sequence[str]) -> Network:
+    """The trained network of a run's checkpoint, in eval mode on the CPU; ``recipe`` and ``classes`` are that run's.
+
+    Raises ArtefactError where the file is damaged or belongs to another recipe.
+    """
+    from dataclasses import replace
+
+    from models import build_network
+
+    bare = replace(recipe, network=replace(recipe.network, pretrained=False, weights=""))
+    network = build_network(bare, len(classes))
+    tensors, _ = load_tensors(path)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ArtefactError(
+            f"{path} does not fit its run's recipe ({str(error).splitlines()[-1].strip()[:200]}); "
+            "the run's recipe.toml or checkpoint was changed: train it anew"
+        ) from None
+    return network.eval()

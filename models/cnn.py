@@ -56,6 +56,7 @@ class SmallCnn(Network):
         hidden: int,
         dropout: float,
         squash: str,
+        logits_per_class: int = 1,
     ) -> None:
         super().__init__()
         self.bn0 = nn.BatchNorm2d(channels)
@@ -67,7 +68,7 @@ class SmallCnn(Network):
             channels = width
         self.blocks = nn.Sequential(*blocks)
         self.time = TimeFeatures(channels, hidden or channels, dropout)
-        self.head = AttentionHead(hidden or channels, n_classes, squash)
+        self.head = AttentionHead(hidden or channels, n_classes, squash, logits_per_class)
 
     def forward(self, planes: Tensor) -> Output:
         """Planes (B, channels, n_mels, T) -> Output."""
@@ -87,4 +88,5 @@ def build(recipe: Recipe, n_classes: int) -> Network:
         network.hidden,
         network.dropout,
         network.attention,
+        network.logits_per_class,
     )

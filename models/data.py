@@ -1,5 +1,7 @@
 """The clips' sound as a training reads it: in memory as mel or as samples where it fits, else from disk.
 
+Threads read it: decoding, resampling and the arithmetic on long arrays all run outside Python's lock.
+
 Positions count frames of ``hop_length`` samples, whichever way the sound is kept.
 """
 
@@ -7,8 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,12 +22,18 @@ from torch import Tensor
 
 from labeling.errors import AudioError
 from labeling.records import Clip
+from models.audio_cache import AudioCache, from_int16, to_int16
 from models.config import DataConfig, FeatureConfig
 from models.features import FrontEnd
 from models.folds import Fingerprint, fingerprint
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 BLOCK_S = 300.0
+STRENGTH_CELL_S = 0.05
+"""The strength of sound is kept in steps of about so long."""
+STRENGTH_RANGE_DB = 80.0
+"""What lies so far below a clip's loudest cell counts as silence, as in librosa's power_to_db."""
 
 
 class Stopped(Exception):
@@ -40,13 +50,16 @@ class Chunks:
 
 
 class AudioStore:
-    """All clips' sound. ``kind`` is ``mel`` (power in dB), ``samples`` (both in memory) or ``disk``.
+    """All clips' sound. ``kind`` is ``mel`` (power in dB), ``samples`` (both in memory) or ``disk`` (as many clips as
+    fit in memory, as samples; the others from ``cache_dir`` or their own files, chunk by chunk).
 
     After ``load``, ``n_frames`` (N,) holds each clip's length, 0 for those that could not be read; ``skipped`` says
-    why, by row; ``fingerprints`` serve to find near-duplicates.
+    why, by row; ``fingerprints`` serve to find near-duplicates; ``notes`` holds what the log should say.
     """
 
-    def __init__(self, clips: Sequence[Clip], features: FeatureConfig, data: DataConfig) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], features: FeatureConfig, data: DataConfig, cache_dir: Path | None = None
+    ) -> None:
         self.clips = list(clips)
         self.features = features
         self.data = data
@@ -55,10 +68,18 @@ class AudioStore:
         self.duration_s = np.zeros(len(self.clips))
         self.fingerprints: list[Fingerprint | None] = [None] * len(self.clips)
         self.skipped: dict[int, str] = {}
+        self.notes: list[str] = []
         self.kind = self._choose_kind()
+        # Which clips are held must not depend on which thread was faster: a resumed training reads the same samples.
+        self._in_memory = np.cumsum([self._sample_bytes(clip) for clip in self.clips]) <= data.memory_gb * 1e9
         self._kept: list[Any] = [None] * len(self.clips)
+        self._strength: list[NDArray[np.float16] | None] = [None] * len(self.clips)
         self._floor_db = float(self.front_end.db(torch.zeros(1, 1, 1)))
         self._lock = threading.Lock()
+        self._pin = False
+        self._cache: AudioCache | None = None
+        if cache_dir is not None and data.cache_gb and self.kind == "disk":
+            self._cache = AudioCache(cache_dir, features.sample_rate, data.cache_gb * 1e9, self.notes.append)
 
     @property
     def hop_s(self) -> float:
@@ -66,54 +87,98 @@ class AudioStore:
         return self.features.hop_length / self.features.sample_rate
 
     def _choose_kind(self) -> str:
-        seconds = sum(clip.duration_s for clip in self.clips)
         budget = self.data.memory_gb * 1e9
-        samples = seconds * self.features.sample_rate * 2
-        mel = seconds / self.hop_s * self.features.n_mels * 2
+        samples = sum(self._sample_bytes(clip) for clip in self.clips)
+        mel = sum(clip.duration_s for clip in self.clips) / self.hop_s * self.features.n_mels * 2
         if self.features.precompute and mel <= budget:
             return "mel"
         return "samples" if samples <= budget else "disk"
+
+    def _sample_bytes(self, clip: Clip) -> float:
+        return clip.duration_s * self.features.sample_rate * 2
 
     def load(self, report: Callable[[int, int], None], should_stop: Callable[[], bool]) -> None:
         """Read every clip once; ``report(done, total)`` after each. Unreadable ones go to ``skipped``.
 
         Raises Stopped within about a second of ``should_stop`` turning true.
         """
+        finished: SimpleQueue[Future[None]] = SimpleQueue()
+        row_of: dict[Future[None], int] = {}
         with ThreadPoolExecutor(self.data.workers) as pool:
-            futures = {pool.submit(self._load_one, row): row for row in range(len(self.clips))}
             try:
-                pending: set[Future[None]] = set(futures)
-                while pending:
-                    finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        try:
-                            future.result()
-                        except AudioError as error:
-                            self.skipped[futures[future]] = str(error)
-                        except (OSError, ValueError, RuntimeError) as error:  # whatever a decoder thinks of
-                            name = self.clips[futures[future]].filename
-                            self.skipped[futures[future]] = f"{name}: {type(error).__name__}: {error}"
+                for row in range(len(self.clips)):
+                    future = pool.submit(self._load_one, row)
+                    row_of[future] = row
+                    future.add_done_callback(finished.put)
+                done = 0
+                while done < len(row_of):
                     if should_stop():
                         raise Stopped("stopped while reading audio")
-                    if finished:
-                        report(len(futures) - len(pending), len(futures))
+                    try:
+                        future = finished.get(timeout=0.5)
+                    except Empty:
+                        continue
+                    done += 1
+                    row = row_of[future]
+                    try:
+                        future.result()
+                    except AudioError as error:
+                        self.skipped[row] = str(error)
+                    except (OSError, ValueError, RuntimeError) as error:  # whatever a decoder thinks of
+                        self.skipped[row] = f"{self.clips[row].filename}: {type(error).__name__}: {error}"
+                    report(done, len(row_of))
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _load_one(self, row: int) -> None:
         hop = self.features.hop_length
-        wave = self._read(row, 0.0, None)
+        cache = None if self._in_memory[row] else self._cache
+        entry = cache.entry_of(self.clips[row].path) if cache else None
+        kept = cache.load(entry) if cache and entry else None
+        found = kept is not None
+        wave = from_int16(*kept) if kept else self._read(row, 0.0, None)
+        if cache and not found:
+            kept = to_int16(wave)
+            wave = from_int16(*kept)  # what is measured below does not depend on whether the cache had it
         if len(wave) < hop:
             raise AudioError(f"{self.clips[row].filename}: {len(wave)} samples, under one frame of {hop}", "too_short")
         power = self._mel_of(wave)
         self.n_frames[row] = power.shape[1]
         self.duration_s[row] = len(wave) / self.features.sample_rate
         self.fingerprints[row] = fingerprint(power.numpy(), self.features.fmin_hz, self.features.fmax_hz)
+        if self.data.crop == "strength":
+            self._strength[row] = self._strength_of(power)
         if self.kind == "mel":
             self._kept[row] = self.front_end.db(power[None])[0].half()
-        elif self.kind == "samples":
-            scale = max(float(np.abs(wave).max()), 1e-9) / 32767
-            self._kept[row] = (np.round(wave / scale).astype(np.int16), np.float32(scale))
+        elif self._in_memory[row]:
+            self._kept[row] = to_int16(wave)
+        elif cache and entry and kept and (found or cache.write(entry, *kept)):
+            self._kept[row] = entry
+
+    def _strength_of(self, power: Tensor) -> NDArray[np.float16]:
+        """The mean dB of the lower mel rows, averaged over cells of about STRENGTH_CELL_S."""
+        level = self.front_end.db(power[None])[0]
+        rows = max(1, round(self.data.strength_rows * self.features.n_mels))
+        loud = level.clamp_min(float(level.max()) - STRENGTH_RANGE_DB)[:rows].mean(0).numpy().astype(np.float64)
+        edges = np.arange(0, len(loud), self._cell)
+        widths = np.diff(np.append(edges, len(loud)))
+        return (np.add.reduceat(loud, edges) / widths).astype(np.float16)
+
+    @property
+    def _cell(self) -> int:
+        return max(1, round(STRENGTH_CELL_S / self.hop_s))
+
+    def strength(self, row: int, n_frames: int) -> NDArray[np.float64]:
+        """How much sound each possible chunk of ``n_frames`` holds, by its first frame: (length - n_frames + 1,).
+
+        The sum over the chunk of the frames' mean dB in the lower mel rows. With ``data.crop = "strength"`` only.
+        """
+        profile, length = self._strength[row], int(self.n_frames[row])
+        assert profile is not None, "the strength is measured where data.crop asks for it"
+        by_frame = np.repeat(profile.astype(np.float64), self._cell)[:length]
+        until = np.concatenate([[0.0], np.cumsum(by_frame)])
+        sums: NDArray[np.float64] = until[n_frames:] - until[: length + 1 - n_frames]
+        return sums
 
     def _read(self, row: int, onset_s: float, offset_s: float | None) -> NDArray[np.float32]:
         from labeling.audio import read_window
@@ -140,58 +205,69 @@ class AudioStore:
         A clip shorter than the chunk is repeated, or zeros are put around it, as the recipe's ``data.pad`` says.
         """
         readable = np.ones(len(chunks.rows), dtype=bool)
-        cut: list[Tensor | None] = []
+        size: tuple[int, ...]
+        if self.kind == "mel":
+            size, dtype = (self.features.n_mels, chunks.n_frames), torch.float16
+        else:
+            size, dtype = (chunks.n_frames * self.features.hop_length,), torch.float32
+        out = torch.empty((len(chunks.rows), *size), dtype=dtype, pin_memory=self._pin)
         for k, (row, start) in enumerate(zip(chunks.rows, chunks.starts, strict=True)):
             try:
-                cut.append(self._cut(int(row), int(start), chunks.n_frames))
+                self._cut(int(row), int(start), chunks.n_frames, out[k])
             except AudioError as error:
                 readable[k] = False
                 with self._lock:
                     self.skipped[int(row)] = str(error)
-                cut.append(None)
-        if self.kind == "mel":
-            blank = torch.full((self.features.n_mels, chunks.n_frames), self._floor_db, dtype=torch.float16)
-        else:
-            blank = torch.zeros(chunks.n_frames * self.features.hop_length)
-        return torch.stack([blank if one is None else one for one in cut]), readable
+                out[k] = self._floor_db if self.kind == "mel" else 0.0
+        return out, readable
 
-    def _cut(self, row: int, start: int, n_frames: int) -> Tensor:
-        hop = self.features.hop_length
-        unit = 1 if self.kind == "mel" else hop
+    def _cut(self, row: int, start: int, n_frames: int, out: Tensor) -> None:
+        """Fill ``out`` with a chunk: straight away where the clip holds it, since fresh memory costs more than sums."""
+        unit = 1 if self.kind == "mel" else self.features.hop_length
         length = int(self.n_frames[row])
         first, last = (max(0, start), min(start + n_frames, length)) if length >= n_frames else (0, length)
-        part = self._stretch(row, first, last)
-        missing = n_frames * unit - part.shape[-1]
-        if missing <= 0:
-            return part
+        there = (last - first) * unit
+        missing = n_frames * unit - there
+        if not missing:
+            self._stretch(row, first, last, out)
+            return
+        part = out.new_empty((*out.shape[:-1], there))
+        self._stretch(row, first, last, part)
         if length >= n_frames:
             # The last window of a clip may reach past its end by less than a frame of the network: mirror.
-            return torch.cat([part, part[..., -missing:].flip(-1)], dim=-1)
-        if self.data.pad == "repeat":
-            place = (torch.arange(n_frames * unit) + start * unit) % part.shape[-1]
-            return part[..., place]
-        padded = torch.full((*part.shape[:-1], n_frames * unit), self._floor_db if self.kind == "mel" else 0.0)
-        padded = padded.to(part.dtype)
-        padded[..., -start * unit : (length - start) * unit] = part
-        return padded
+            out[..., :there] = part
+            if missing > there:  # a window of a single frame of the network
+                part = out.new_empty((*out.shape[:-1], missing))
+                self._stretch(row, last - missing // unit, last, part)
+            out[..., there:] = part[..., -missing:].flip(-1)
+        elif self.data.pad == "repeat":
+            at = start * unit % there
+            times = -(-(at + n_frames * unit) // there)
+            out[:] = part.repeat(*[1] * (part.dim() - 1), times)[..., at : at + n_frames * unit]
+        else:
+            out[:] = self._floor_db if self.kind == "mel" else 0.0
+            out[..., -start * unit : (length - start) * unit] = part
 
-    def _stretch(self, row: int, first: int, last: int) -> Tensor:
-        """Frames ``first`` to ``last`` of a clip, as it is kept."""
+    def _stretch(self, row: int, first: int, last: int, out: Tensor) -> None:
+        """Fill ``out`` with frames ``first`` to ``last`` of a clip, as it is kept."""
         hop = self.features.hop_length
+        kept = self._kept[row]
         if self.kind == "mel":
-            mel: Tensor = self._kept[row][:, first:last]
-            return mel
-        if self.kind == "samples":
-            samples, scale = self._kept[row]
-            return torch.from_numpy(samples[first * hop : last * hop].astype(np.float32) * scale)
-        part = self._read(row, first * self.hop_s, last * self.hop_s)
-        # Rounding to the file's own sample rate may leave a sample more or less than asked.
-        wanted = (last - first) * hop
-        return torch.from_numpy(np.pad(part, (0, max(0, wanted - len(part))))[:wanted])
+            out[:] = kept[:, first:last]
+        elif isinstance(kept, tuple):
+            samples, scale = kept
+            from_int16(samples[first * hop : last * hop], scale, out.numpy())
+        elif not (self._cache and kept and self._cache.read(kept, first * hop, out.numpy())):
+            part = self._read(row, first * self.hop_s, last * self.hop_s)[: len(out)]
+            # Rounding to the file's own sample rate may leave a sample more or less than asked.
+            out[: len(part)] = torch.from_numpy(part)
+            out[len(part) :] = 0.0
 
     def power(self, raw: Tensor, front_end: FrontEnd) -> Tensor:
         """What ``batch`` gave, moved to the device of ``front_end``, as power mel (B, n_mels, T)."""
-        raw = raw.to(front_end.mel.device, non_blocking=True)
+        device = front_end.mel.device
+        self._pin = device.type == "cuda"  # from now on batches lie where a GPU copies from while it computes
+        raw = raw.to(device, non_blocking=True)
         if self.kind == "mel":
             return torch.pow(10.0, raw.float() / 10) * self._reference()
         return front_end.power(raw)[..., :-1]
@@ -204,7 +280,11 @@ class AudioStore:
 def training_chunks(
     rng: np.random.Generator, store: AudioStore, rows: NDArray[np.int64], n_frames: int, batch_size: int
 ) -> list[Chunks]:
-    """One epoch: every row ``chunks_per_clip`` times in random order, each at a random position, in even batches."""
+    """One epoch: every row ``chunks_per_clip`` times in random order, each at a random position, in even batches.
+
+    With ``data.crop = "strength"`` the chunk at j of a longer clip is drawn with a probability in proportion to
+    ``s_j - min s``, s its strength (the adaptive crop of the 7th place in Freesound Audio Tagging 2019).
+    """
     order = rng.permutation(np.repeat(rows, store.data.chunks_per_clip))
     spare = store.n_frames[order] - n_frames
     position = rng.random(len(order))
@@ -213,24 +293,37 @@ def training_chunks(
         starts = np.floor(position * span).astype(np.int64)
     else:
         starts = np.floor(position * (np.abs(spare) + 1)).astype(np.int64) * np.where(spare >= 0, 1, -1)
+    if store.data.crop == "strength":
+        for k in np.flatnonzero(spare > 0):
+            starts[k] = draw_by_strength(store.strength(int(order[k]), n_frames), float(position[k]))
     # Even batches: a last batch of one clip would spoil the batch norm's statistics.
     count = -(-len(order) // batch_size)
     parts = zip(np.array_split(order, count), np.array_split(starts, count), strict=True)
     return [Chunks(part, first, n_frames) for part, first in parts]
 
 
+def draw_by_strength(strength: NDArray[np.float64], position: float) -> int:
+    """An index with a probability in proportion to ``strength - min``, uniform where all are alike; ``position`` is a
+    random number in [0, 1)."""
+    weight = strength - strength.min()
+    if float(weight.max()) <= 1e-9 * max(1.0, float(np.abs(strength).max())):
+        return int(position * len(strength))
+    share = np.cumsum(weight)
+    return min(int(np.searchsorted(share, position * share[-1], side="right")), len(strength) - 1)
+
+
 def prefetch(
-    work: Callable[[Chunks], T], chunks: Sequence[Chunks], workers: int, ahead: int | None = None
-) -> Iterator[tuple[Chunks, T]]:
-    """``(chunk, work(chunk))`` in order, computed by threads that stay a few batches ahead."""
+    work: Callable[[Item], T], items: Sequence[Item], workers: int, ahead: int | None = None
+) -> Iterator[tuple[Item, T]]:
+    """``(item, work(item))`` in order, computed by threads that stay a few items ahead."""
     ahead = ahead or workers + 1
     with ThreadPoolExecutor(workers) as pool:
         queue: list[Future[T]] = []
         try:
-            for k, chunk in enumerate(chunks):
-                while len(queue) < ahead and k + len(queue) < len(chunks):
-                    queue.append(pool.submit(work, chunks[k + len(queue)]))
-                yield chunk, queue.pop(0).result()
+            for k, item in enumerate(items):
+                while len(queue) < ahead and k + len(queue) < len(items):
+                    queue.append(pool.submit(work, items[k + len(queue)]))
+                yield item, queue.pop(0).result()
         finally:
             for future in queue:
                 future.cancel()

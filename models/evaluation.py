@@ -1,55 +1,145 @@
-"""Metrics of a finished run: against the labels it was trained on and, where given, against the truth."""
+"""Metrics of a finished run: against the labels it was trained on and, where given, against the truth.
+
+With post-processors, or laid over by the error distribution, the same again beside them. Torch-free.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
 
-from labeling import runs, versions
+from labeling import error_distribution, runs, store, versions
 from labeling.csvsafe import read_csv
 from labeling.errors import DataError, FormatError
 from labeling.predictions import Oof, read_oof
+from labeling.ranking import align_labels
+from labeling.records import Clip, Labels, LabelVersion, Run
 from labeling.workspace import Workspace
+from models import postprocess
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 
-def evaluate_run(workspace: Workspace, run_id: str, truth: Path | None = None) -> dict[str, Any]:
+def evaluate_run(
+    workspace: Workspace,
+    run_id: str,
+    truth: Path | None = None,
+    *,
+    post: Sequence[str] = (),
+    strength: float = 1.0,
+    errors: bool = False,
+) -> dict[str, Any]:
     """``{"labels": ..., "truth": ...}`` as ``metrics.score`` gives them; the truth's overall is kept with the run.
 
-    Raises DataError for an unknown run, FormatError for a truth file that cannot be used, ArtefactError where the
-    run's predictions cannot be read.
+    With ``post`` (names of post-processors) also ``"labels_post"`` and ``"truth_post"``; with ``errors``
+    ``"labels_errors"`` and ``"truth_errors"``, of the predictions times the collection's error distribution. Each clip
+    is changed by what other folds' clips say. Raises DataError for an unknown run, UnknownName for a post-processor,
+    FormatError for a truth file that cannot be used, ArtefactError where the run's predictions cannot be read.
     """
     from models.metrics import score
 
     with workspace.read() as connection:
-        run = runs.get_run(connection, run_id)
-        if run.status != "done":
-            raise DataError(f"run {run_id} is {run.status}; wait until it is done")
+        run = done_run(connection, run_id)
         labels = versions.labels_of_version(connection, run.label_version)
+        clips = store.usable_clips(connection) if post or errors else []
+    for name in post:
+        postprocess.POSTPROCESSORS.get(name)
     oof = read_oof(workspace.run_dir(run_id) / "oof.zarr")
-    row_of = {clip_id: row for row, clip_id in enumerate(labels.clip_ids.tolist())}
-    rows = np.array([row_of[clip_id] for clip_id in oof.clip_ids.tolist()], int)
-    columns = np.array([labels.classes.index(code) for code in oof.classes], int)
-    known = ~labels.unsure[np.ix_(rows, columns)]
-    result = {"labels": score(oof.clipwise, labels.present[np.ix_(rows, columns)], oof.classes, known=known)}
+    present, known = labels_for(labels, oof.clip_ids, oof.classes)
+    scored = {"": oof.clipwise}
+    if post:
+        scored["_post"] = after_post(post, oof, labels, clips, strength)
+    if errors:
+        scored["_errors"] = after_errors(oof, labels, clips)
+    result: dict[str, Any] = {
+        f"labels{what}": score(one, present, oof.classes, known=known) for what, one in scored.items()
+    }
     if truth is not None:
-        present, rows = read_truth(truth, oof)
-        result["truth"] = score(oof.clipwise[rows], present, oof.classes)
+        present, rows, unknown = read_truth(truth, oof)
+        result |= {f"truth{what}": score(one[rows], present, oof.classes) for what, one in scored.items()}
+        result["truth_unknown"] = unknown
         runs.set_metrics(workspace, run_id, {**run.metrics, "truth": result["truth"]["overall"]})
     return result
 
 
-def read_truth(path: Path, oof: Oof) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """True labels (M, C) of the clips that the file names, and their rows in the predictions.
+def done_run(connection: Connection, run_id: str) -> Run:
+    """A run that has predictions; raises DataError, with what to do, where it has not come to its end."""
+    run = runs.get_run(connection, run_id)
+    if run.status in ("queued", "running"):
+        raise DataError(f"run {run_id} is {run.status}; wait until it is done")
+    if run.status != "done":
+        raise DataError(f"run {run_id} was {run.status} and has no predictions; choose one that is done")
+    return run
 
-    The CSV has ``filename`` and ``labels`` (';' between them). Raises FormatError where it has not, or names no clip.
+
+def labels_for(labels: Labels, clip_ids: NDArray[np.int64], classes: Sequence[str]) -> tuple[Bools, Bools]:
+    """``present`` and ``known`` (N, C) of these clips and classes; cells that the labels do not have are not known."""
+    row_of = {clip_id: row for row, clip_id in enumerate(labels.clip_ids.tolist())}
+    column_of = {code: column for column, code in enumerate(labels.classes)}
+    rows = np.array([row_of.get(clip_id, -1) for clip_id in clip_ids.tolist()], np.int64)
+    columns = np.array([column_of.get(code, -1) for code in classes], np.int64)
+    shared = (rows >= 0)[:, None] & (columns >= 0)
+    if not shared.any():
+        return shared, shared.copy()
+    place = np.ix_(rows, columns)
+    return labels.present[place] & shared, ~labels.unsure[place] & shared
+
+
+def imported_labels(connection: Connection, version: LabelVersion) -> Labels:
+    """The labels of a version's clips before any decision."""
+    return versions.labels_at(connection, 0, version.import_id)
+
+
+def parts_of(oof: Oof, clips: Sequence[Clip]) -> NDArray[np.int32]:
+    """The run's own folds, or parts by the clips' groups where it has none."""
+    ids = oof.clip_ids.tolist()
+    return oof.fold if len(ids) and oof.fold.min() >= 0 else postprocess.group_folds(clips, ids)
+
+
+def after_post(names: Sequence[str], oof: Oof, labels: Labels, clips: Sequence[Clip], strength: float = 1.0) -> Floats:
+    """Clipwise probabilities (N, C) after post-processors, each clip by the labels of other folds."""
+    ids = oof.clip_ids.tolist()
+    fold_of = dict(zip(ids, parts_of(oof, clips).tolist(), strict=True))
+    collection = postprocess.collection_of(labels, clips, fold_of, oof.classes)
+    context = postprocess.context_for_clips(collection, ids, strength)
+    return postprocess.apply_postprocess(names, oof.clipwise, context)
+
+
+def after_errors(oof: Oof, labels: Labels, clips: Sequence[Clip]) -> Floats:
+    """Clipwise probabilities times P(given | true) of the primary label, estimated on other folds' clips.
+
+    See :mod:`labeling.error_distribution`: its source gave this up. Raises DataError without primary labels.
+    """
+    primary, parts = align_labels(oof, labels).primary, parts_of(oof, clips)
+    if not (primary >= 0).any():
+        raise DataError("no clip has a primary label, so there is no error distribution of it; leave out --errors")
+    out = oof.clipwise.copy()
+    for part in np.unique(parts).tolist():
+        lends = (parts != part) & (primary >= 0)
+        if lends.any():
+            joint = error_distribution.confident_joint(primary[lends], oof.clipwise[lends])
+            distribution = error_distribution.given_if_true(joint)
+            out[parts == part] = error_distribution.times_error_distribution(oof.clipwise[parts == part], distribution)
+    return out
+
+
+def read_truth(path: Path, oof: Oof) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[str]]:
+    """True labels (M, C) of the clips that the file names, their rows in the predictions, and labels of no class.
+
+    The CSV has ``filename`` and ``labels`` (';' between them). Raises FormatError where it has not, or names no clip
+    or no class of the run.
     """
     row_of = {name: row for row, name in enumerate(oof.filenames)}
     column_of = {code: column for column, code in enumerate(oof.classes)}
     rows: dict[int, None] = {}
     present = []
+    unknown: set[str] = set()
     for line in read_csv(path, ("filename", "labels")):
         if line["filename"] not in row_of:
             continue
@@ -59,8 +149,15 @@ def read_truth(path: Path, oof: Oof) -> tuple[NDArray[np.bool_], NDArray[np.int6
         for code in filter(None, (text.strip() for text in line["labels"].split(";"))):
             if code in column_of:
                 one[column_of[code]] = True
+            else:
+                unknown.add(code)
         rows[row_of[line["filename"]]] = None
         present.append(one)
     if not rows:
         raise FormatError(f"{path} names none of the run's {len(oof.filenames)} clips; check its filename column")
-    return np.array(present), np.array(list(rows))
+    if unknown and not np.any(present):
+        raise FormatError(
+            f"{path}: {min(unknown)!r} and all its other labels are no class of the run ({', '.join(oof.classes[:5])}, "
+            "...); put ';' between labels"
+        )
+    return np.array(present), np.array(list(rows)), sorted(unknown)

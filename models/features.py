@@ -42,16 +42,17 @@ class FrontEnd(nn.Module):
         short = self.config.n_fft // 2 + 1 - waveform.shape[-1]
         if self.config.pad_mode == "reflect" and short > 0:  # nothing to reflect
             waveform = nn.functional.pad(waveform, (0, short))
-        spectrum = torch.stft(
-            waveform.float(),
-            self.config.n_fft,
-            self.config.hop_length,
-            window=self.window,
-            center=True,
-            pad_mode=self.config.pad_mode,
-            return_complex=True,
-        )
-        return torch.matmul(self.mel, spectrum.real.square() + spectrum.imag.square())
+        with torch.autocast(waveform.device.type, enabled=False):  # half precision hears no quiet sound
+            spectrum = torch.stft(
+                waveform.float(),
+                self.config.n_fft,
+                self.config.hop_length,
+                window=self.window,
+                center=True,
+                pad_mode=self.config.pad_mode,
+                return_complex=True,
+            )
+            return torch.matmul(self.mel, spectrum.real.square() + spectrum.imag.square())
 
     def db(self, power: Tensor) -> Tensor:
         """``10 log10(max(power, amin) / ref)``, floored at ``top_db`` below each example's maximum."""
@@ -62,24 +63,33 @@ class FrontEnd(nn.Module):
         return level
 
     def planes(self, power: Tensor) -> Tensor:
-        """The network's input: power (B, n_mels, T) -> (B, channels, n_mels, T)."""
-        level = self.db(power)
-        planes = []
-        for channel in self.config.channels:
-            if channel == "log":
-                plane = level
-            elif channel == "log_band":
-                plane = level - level.mean(-1, keepdim=True)
-            elif channel == "delta":
-                plane = nn.functional.pad(level[..., 2:] - level[..., :-2], (1, 1)) / 2
-            elif channel == "pcen":
-                plane = pcen(power, self.config.hop_length / self.config.sample_rate)
-            elif channel == "log_power15":
-                plane = self.db(power.pow(1.5))
-            else:
-                plane = self.frequency.expand_as(level)
-            planes.append(plane if channel == "frequency" else self._standardize(plane))
-        return torch.stack(planes, dim=1)
+        """The network's input: power (B, n_mels, T) -> (B, channels, n_mels, T), in float32 even under autocast."""
+        config = self.config
+        with torch.autocast(power.device.type, enabled=False):
+            power = power.float()
+            if config.noise_reduction:
+                power = reduce_noise(power, config.noise_reduction, config.noise_quantile, config.noise_floor)
+            level = self.db(power)
+            made: dict[str, Tensor] = {}  # a channel named twice is computed once
+            for channel in config.channels:
+                if channel not in made:
+                    made[channel] = self._plane(channel, power, level)
+            return torch.stack([made[channel] for channel in config.channels], dim=1)
+
+    def _plane(self, channel: str, power: Tensor, level: Tensor) -> Tensor:
+        if channel == "frequency":
+            return self.frequency.expand_as(level)
+        if channel == "log":
+            plane = level
+        elif channel == "log_band":
+            plane = level - level.mean(-1, keepdim=True)
+        elif channel == "delta":
+            plane = nn.functional.pad(level[..., 2:] - level[..., :-2], (1, 1)) / 2
+        elif channel == "pcen":
+            plane = pcen(power, self.config.hop_length / self.config.sample_rate)
+        else:
+            plane = self.db(power.pow(1.5))
+        return self._standardize(plane)
 
     def _standardize(self, plane: Tensor) -> Tensor:
         how = self.config.standardize
@@ -92,6 +102,19 @@ class FrontEnd(nn.Module):
             low = plane.amin((-2, -1), keepdim=True)
             return (plane - low) / (plane.amax((-2, -1), keepdim=True) - low).clamp_min(1e-5)
         return plane
+
+
+def reduce_noise(power: Tensor, share: float, quantile: float, floor: float) -> Tensor:
+    """Spectral subtraction with a floor (Berouti et al. 1979), of power (..., T).
+
+    ``max(power - share * noise, min(power, floor * noise))``, noise the ``quantile`` of each band's power over time.
+    Nothing gets louder. The noise is estimated on the frames that are there: those of a chunk, or of a window.
+    """
+    ordered = power.sort(-1).values  # torch.quantile refuses more than 16 million values
+    place = quantile * (power.shape[-1] - 1)
+    low, high = math.floor(place), math.ceil(place)
+    noise = torch.lerp(ordered[..., low], ordered[..., high], place - low)[..., None]
+    return torch.maximum(power - share * noise, torch.minimum(power, floor * noise))
 
 
 def pcen(
@@ -111,11 +134,31 @@ def pcen(
     """
     frames = time_constant_s / hop_s
     smooth = (math.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
-    # The recursion M[t] = (1 - s) M[t-1] + s P[t], M[-1] = 1 (librosa's unscaled lfilter_zi), as one product.
-    step = torch.arange(power.shape[-1], device=power.device)
-    age = step[None, :] - step[:, None]
-    decay = torch.where(age >= 0, smooth * (1 - smooth) ** age.clamp_min(0).float(), 0.0)
-    low_pass = power @ decay + (1 - smooth) ** (step + 1).float()
+    # The recursion M[t] = (1 - s) M[t-1] + s P[t], M[-1] = 1 (librosa's unscaled lfilter_zi).
+    step = torch.arange(1, power.shape[-1] + 1, device=power.device)
+    low_pass = smooth * decaying_sum(power, 1 - smooth) + (1 - smooth) ** step.float()
     ratio = power * torch.exp(-gain * (math.log(eps) + torch.log1p(low_pass / eps)))
     planes: Tensor = bias**exponent * torch.expm1(exponent * torch.log1p(ratio / bias))
     return planes
+
+
+def decaying_sum(values: Tensor, decay: float, block: int = 128) -> Tensor:
+    """``out[t] = decay * out[t-1] + values[t]`` over the last axis, ``out[-1] = 0``; 0 <= decay <= 1.
+
+    One product within blocks; what a block hands to the next follows the same recursion over the blocks, so that time
+    and memory grow with the length and a GPU sees few, large steps.
+    """
+    length = values.shape[-1]
+    size = min(block, length)
+    step = torch.arange(size, device=values.device)
+    age = step[None, :] - step[:, None]
+    weight = torch.where(age >= 0, torch.pow(decay, age.clamp_min(0).to(values.dtype)), 0.0)
+    if length <= block:
+        return values @ weight
+    count = -(-length // block)
+    blocks = nn.functional.pad(values, (0, count * block - length)).reshape(*values.shape[:-1], count, block)
+    within = blocks @ weight
+    handed = decaying_sum(within[..., -1], decay**block, block)
+    carried = nn.functional.pad(handed[..., :-1], (1, 0))[..., None] * torch.pow(decay, (step + 1).to(values.dtype))
+    out: Tensor = (within + carried).flatten(-2)[..., :length]
+    return out

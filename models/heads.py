@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -29,9 +30,44 @@ class Network(nn.Module):
         """Planes (B, channels, n_mels, T) -> Output."""
         raise NotImplementedError
 
+    def time_geometry(self, channels: int, n_mels: int) -> tuple[int, float]:
+        """Stride and centre of the output frames, as the function ``time_geometry`` says; measured by default."""
+        return _measured_geometry(self, channels, n_mels)
+
+    def class_tensors(self) -> list[str]:
+        """Names of the state's tensors whose rows belong to classes, in the classes' order.
+
+        They are those that a module names in its ``class_layers``.
+        """
+        prefixes = [
+            ".".join(part for part in (path, layer) if part)
+            for path, module in self.named_modules()
+            for layer in getattr(module, "class_layers", ())
+        ]
+        return [
+            name
+            for name, value in self.state_dict().items()
+            if value.dim() and any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+        ]
+
 
 def _at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def pair_logits(x: Tensor, logits_per_class: int) -> Tensor:
+    """(B, C * logits_per_class, ...) -> (B, C, ...) logits, at least float32.
+
+    With two a class (rows 2c: absent, 2c + 1: present) the logit is their difference: softmax cross-entropy on the
+    pair equals binary cross-entropy on the difference, for softmax([a, p])[1] = sigmoid(p - a). So value and
+    gradient of the loss are the same; what differs is the parametrisation. Two rows of weights move in opposite
+    directions, which doubles the step of their difference, and weight decay acts on each row.
+    """
+    x = _at_least_float32(x)
+    if logits_per_class == 1:
+        return x
+    pairs = x.reshape(x.shape[0], -1, 2, *x.shape[2:])
+    return pairs[:, :, 1] - pairs[:, :, 0]
 
 
 class AttentionHead(nn.Module):
@@ -40,13 +76,17 @@ class AttentionHead(nn.Module):
     The published form sums probabilities; here the same number comes out as a logit, from log p and log(1 - p), so
     that a loss on logits stays exact where p rounds to 0 or 1. ``squash`` is what bounds the attention before the
     softmax: ``tanh`` (Cornell birdcall 6th place), ``clamp`` to -10..10 (PANNs), or ``linear``.
+    ``logits_per_class`` is as in ``pair_logits``.
     """
 
-    def __init__(self, in_features: int, n_classes: int, squash: str = "tanh") -> None:
+    class_layers: tuple[str, ...] = ("att", "cla")
+
+    def __init__(self, in_features: int, n_classes: int, squash: str = "tanh", logits_per_class: int = 1) -> None:
         super().__init__()
         self.squash = squash
+        self.logits_per_class = logits_per_class
         self.att = nn.Conv1d(in_features, n_classes, 1)
-        self.cla = nn.Conv1d(in_features, n_classes, 1)
+        self.cla = nn.Conv1d(in_features, n_classes * logits_per_class, 1)
         for layer in (self.att, self.cla):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -58,24 +98,39 @@ class AttentionHead(nn.Module):
             attention = torch.tanh(attention)
         elif self.squash == "clamp":
             attention = attention.clamp(-10, 10)
-        log_attention = F.log_softmax(attention, dim=-1)
-        frames = _at_least_float32(self.cla(features))
-        present = torch.logsumexp(log_attention + F.logsigmoid(frames), dim=-1)
-        absent = torch.logsumexp(log_attention + F.logsigmoid(-frames), dim=-1)
-        return Output(present - absent, frames.transpose(1, 2))
+        frames = pair_logits(self.cla(features), self.logits_per_class)
+        return Output(mean_probability(frames, F.log_softmax(attention, dim=-1)), frames.transpose(1, 2))
 
 
-class MaxHead(nn.Module):
-    """clipwise = the maximum of framewise over time."""
+def mean_probability(frames: Tensor, log_weight: Tensor) -> Tensor:
+    """The logit of sum_t w_t sigmoid(frames_t): frames (B, C, T), log w that adds up to 1 over T -> (B, C)."""
+    present = torch.logsumexp(log_weight + F.logsigmoid(frames), dim=-1)
+    absent = torch.logsumexp(log_weight + F.logsigmoid(-frames), dim=-1)
+    return present - absent
 
-    def __init__(self, in_features: int, n_classes: int) -> None:
-        super().__init__()
-        self.cla = nn.Conv1d(in_features, n_classes, 1)
 
-    def forward(self, features: Tensor) -> Output:
+class MaxHead(nn.Linear):
+    """clipwise = the maximum of framewise over time (PANNs' DecisionLevelMax; a linear layer, named as released)."""
+
+    class_layers: tuple[str, ...] = ("weight", "bias")
+
+    def __init__(self, in_features: int, n_classes: int, logits_per_class: int = 1) -> None:
+        super().__init__(in_features, n_classes * logits_per_class)
+        self.logits_per_class = logits_per_class
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, features: Tensor) -> Output:  # type: ignore[override]
         """Features (B, in_features, T) -> Output with framewise (B, T, C)."""
-        frames = _at_least_float32(self.cla(features))
+        scores = F.linear(features.transpose(1, 2), self.weight, self.bias)
+        frames = pair_logits(scores.transpose(1, 2), self.logits_per_class)
         return Output(frames.amax(-1), frames.transpose(1, 2))
+
+
+def pad_short(planes: Tensor, shortest: int) -> Tensor:
+    """Planes (B, channels, n_mels, T) with the last frame repeated until there are ``shortest`` frames."""
+    missing = shortest - planes.shape[3]
+    return F.pad(planes, (0, missing, 0, 0), mode="replicate") if missing > 0 else planes
 
 
 class TimeFeatures(nn.Module):
@@ -112,44 +167,83 @@ class _EvenPooling(TorchFunctionMode):
         return average(**given, count_include_pad=False)
 
 
+SHORT, LONG = 1152, 2304
+"""Lengths that networks are measured with; strides of powers of 2, 3, 9 and their products fit into them."""
+
+
+def n_frames_of(network: Network, channels: int, n_mels: int, n_frames: int) -> int:
+    """How many output frames the network makes of ``n_frames``. Nothing is computed: only shapes are followed.
+
+    Raises ConfigError where the network cannot take planes of this size.
+    """
+    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    shapes = {name: torch.empty_like(value, device="meta") for name, value in state.items()}
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            planes = torch.empty(1, channels, n_mels, n_frames, device="meta")
+            output: Output = functional_call(network, shapes, (planes,))
+    except Exception as error:  # networks of other hands fail in many ways
+        raise ConfigError(
+            f"the network cannot take {n_frames} frames of {n_mels} mel bands ({str(error).splitlines()[0][:200]}); "
+            "try a longer data.chunk_s and predict.window_s, or more features.n_mels"
+        ) from None
+    finally:
+        network.train(was_training)
+    return output.framewise.shape[1]
+
+
+def time_stride(network: Network, channels: int, n_mels: int) -> int:
+    """Input frames per output frame; raises ConfigError for a network without a fixed stride."""
+    n_short, n_long = (n_frames_of(network, channels, n_mels, length) for length in (SHORT, LONG))
+    if n_long <= n_short or (LONG - SHORT) % (n_long - n_short):
+        raise ConfigError(
+            f"the network gives {n_short} frames for {SHORT} input frames and {n_long} for {LONG}: "
+            "it has no fixed time stride, so its frames cannot be placed in time"
+        )
+    return (LONG - SHORT) // (n_long - n_short)
+
+
 def time_geometry(network: Network, channels: int, n_mels: int) -> tuple[int, float]:
     """How a network's output frames sit on its input frames: (stride, centre of output frame 0), in input frames.
 
-    Measured on a copy: the stride from the number of outputs of two lengths, the centre from the gradient of one
-    output frame with every weight made positive, so that the gradient is a symmetric bump around what it sees.
     Raises ConfigError for a network without a fixed stride.
     """
+    return network.time_geometry(channels, n_mels)
+
+
+def _measured_geometry(network: Network, channels: int, n_mels: int) -> tuple[int, float]:
+    """Measured on a copy: the stride from the number of outputs of two lengths, the centre from the gradient of one
+    output frame with every weight made positive, so that the gradient is a symmetric bump around what it sees."""
+    stride = time_stride(network, channels, n_mels)
     probe = copy.deepcopy(network).cpu().float().eval()
+    by_class = set(probe.class_tensors())
     with torch.no_grad():
         for name, value in probe.named_parameters():
             if value.dim() > 1:
                 value.fill_(1.0 / max(1, value[0].numel()))
             else:
                 value.fill_(1.0 if name.endswith("weight") else 0.0)
+            if name in by_class:
+                value[::2] /= 2  # else the two logits of a class would cancel out
         for name, buffer in probe.named_buffers():
             if name.endswith("running_mean"):
                 buffer.zero_()
             elif name.endswith("running_var"):
                 buffer.fill_(1.0)
-    short, long = 1024, 2048
-    with torch.no_grad():
-        n_short = probe(torch.ones(1, channels, n_mels, short)).framewise.shape[1]
-    x = torch.ones(1, channels, n_mels, long, requires_grad=True)
+    for module in probe.modules():
+        if isinstance(module, nn.LayerNorm | nn.GroupNorm):
+            module.forward = lambda x: x  # type: ignore[method-assign,assignment]  # of equal values it leaves nothing
+    x = torch.ones(1, channels, n_mels, SHORT, requires_grad=True)
     with torch.enable_grad(), _EvenPooling():
         frames = probe(x).framewise
-        n_long = frames.shape[1]
-        if n_long <= n_short or (long - short) % (n_long - n_short):
-            raise ConfigError(
-                f"the network gives {n_short} frames for {short} input frames and {n_long} for {long}: "
-                "it has no fixed time stride, so its frames cannot be placed in time"
-            )
-        stride = (long - short) // (n_long - n_short)
-        middle = n_long // 2
+        middle = frames.shape[1] // 2
         (gradient,) = torch.autograd.grad(frames[:, middle].sum(), x)
     seen = gradient.abs().sum((0, 1, 2)).double()
     # What the frame sees of everywhere alike (squeeze-and-excitation) tells nothing of its place.
     seen = (seen - seen.median()).clamp_min(0)
-    centre = float((seen * torch.arange(long)).sum() / seen.sum()) - middle * stride
+    centre = float((seen * torch.arange(SHORT)).sum() / seen.sum()) - middle * stride
     return stride, round(centre * 2) / 2
 
 

@@ -15,21 +15,24 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from labeling import runfiles, runs, store, suspects, versions
+from labeling import runs, suspects
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
-from labeling.records import Labels, Run
+from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
+from models.processes import lives
+
+if TYPE_CHECKING:
+    from models.processes import Together
 
 HEARTBEAT_S = 3.0
 POLL_S = 2.0
 
 Report = Callable[[Mapping[str, Any]], None]
+COMBINATIONS = ("ensemble", "stack")
+"""Recipes of runs that train no network but combine others' predictions."""
 
 
 def worker_name() -> str:
@@ -83,14 +86,14 @@ def run_job(
     report: Report | None = None,
     interrupted: threading.Event | None = None,
     when_interrupted: str = "queued",
+    together: Together | None = None,
 ) -> Run:
-    """Train a claimed run to its end, score its suspects, and record how it ended.
+    """Train a claimed run to its end, score its suspects, record how it ended, and queue its next round, if any.
 
-    ``interrupted`` is set by a signal: the run is then left as ``when_interrupted``, to be resumed. Raises
-    EarmarkError where the training failed, after recording it.
+    ``interrupted`` is set by a signal: the run is then left as ``when_interrupted``, to be resumed. ``together`` are
+    the processes that train it. Raises EarmarkError where the training failed, after recording it.
     """
-    from models.config import load_recipe
-    from models.crossval import Stopped, cross_validate
+    from models.data import Stopped
 
     heart = Heart(workspace, run.id, worker)
     interrupted = interrupted or threading.Event()
@@ -100,34 +103,25 @@ def run_job(
         if report:
             report(progress)
 
+    def should_stop() -> bool:
+        return heart.stop.is_set() or interrupted.is_set()
+
     heart.start()
     folder = workspace.run_dir(run.id)
     try:
-        started = folder / "recipe.toml"
-        recipe = load_recipe(str(started)) if started.exists() else load_recipe(run.recipe, run.settings)
-        with workspace.read() as connection:
-            clips = store.usable_clips(connection)
-            labels = versions.labels_of_version(connection, run.label_version)
-            version = versions.get_version(connection, run.label_version)
-        if labels.content_hash != version.content_hash:
-            raise ArtefactError(
-                f"label version {version.number} no longer folds to its content hash; the database was changed by hand"
-            )
-        metrics = cross_validate(
-            recipe,
-            clips,
-            _as_started(labels, folder),
-            folder,
-            label_version=run.label_version,
-            folds=run.folds,
-            device=run.device,
-            report=tell,
-            should_stop=lambda: heart.stop.is_set() or interrupted.is_set(),
-        )
+        if run.recipe in COMBINATIONS:
+            from models.combined_run import run_combination
+
+            metrics = run_combination(workspace, run, tell, should_stop)
+        else:
+            from models.training import train_run
+
+            metrics = train_run(workspace, run, report=tell, should_stop=should_stop, together=together)
         tell({**heart.progress, "phase": "scoring suspects", "fraction": 1.0})
         _end(heart)
         runs.finish(workspace, run.id, worker, "done", metrics=metrics["overall"])
         suspects.score_run(workspace, run.id)
+        _queue_next_round(workspace, run)
     except Stopped:
         _end(heart)
         status = when_interrupted if interrupted.is_set() else "stopped"
@@ -148,22 +142,25 @@ def run_job(
         return runs.get_run(connection, run.id)
 
 
-def _as_started(labels: Labels, folder: Path) -> Labels:
-    """The labels with the classes that a run began with: one that was added since has no label in its version."""
-    codes = runfiles.facts(folder).get("classes")
-    if not isinstance(codes, list) or not set(codes) < set(labels.classes):
-        return labels
-    kept = [labels.classes.index(code) for code in codes]
-    new = {old: index for index, old in enumerate(kept)}
-    return replace(
-        labels,
-        classes=tuple(codes),
-        present=labels.present[:, kept],
-        unsure=labels.unsure[:, kept],
-        reviewed=labels.reviewed[:, kept],
-        primary=np.array([new.get(old, -1) for old in labels.primary.tolist()], np.int32),
-        events=tuple(replace(one, class_index=new[one.class_index]) for one in labels.events if one.class_index in new),
-    )
+def _queue_next_round(workspace: Workspace, run: Run) -> None:
+    from models.runfolder import RunFolder, recipe_of
+    from models.stages import next_round
+
+    folder = workspace.run_dir(run.id)
+    if run.recipe in COMBINATIONS or RunFolder(folder).facts().get("repeats"):
+        return
+    recipe = recipe_of(folder)
+    if recipe.iterate.rounds > 0:
+        next_round(workspace, run, recipe)
+
+
+def _resume_rounds(workspace: Workspace) -> None:
+    from models.stages import resume_rounds
+
+    try:
+        resume_rounds(workspace)
+    except EarmarkError as problem:
+        print(f"warning: the next round of a finished run was not queued: {problem}", file=sys.stderr)
 
 
 def _end(heart: Heart) -> None:
@@ -189,28 +186,13 @@ def free_dead_jobs(workspace: Workspace) -> list[str]:
         waiting = runs.live_workers(connection)
     for name in {run.worker for run in running} | set(waiting):
         where, _, pid = name.rpartition(":")
-        if where == host and pid.isdigit() and not _lives(int(pid)):
+        if where == host and pid.isdigit() and not lives(int(pid)):
             for run in running:
                 if run.worker == name:
                     runs.release(workspace, run.id, name)
                     freed.append(run.id)
             runs.worker_gone(workspace, name)
     return freed
-
-
-def _lives(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        return stat.rpartition(")")[2].split()[0] != "Z"  # a zombie is dead, though its parent has not noticed
-    except OSError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return not Path("/proc/self").exists()
 
 
 def work(
@@ -227,6 +209,7 @@ def work(
         signal.signal(number, lambda *_: interrupted.set())
     done, idle_since = 0, time.monotonic()
     try:
+        _resume_rounds(workspace)
         while not interrupted.is_set():
             runs.worker_seen(workspace, worker, device)
             free_dead_jobs(workspace)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +18,7 @@ from labeling.errors import DataError
 FloatArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 
-
-class Predictions(Protocol):
-    """What ``evaluate`` needs of OOF predictions: clipwise (N, C) in 0..1, and the class codes of its columns."""
-
-    @property
-    def clipwise(self) -> FloatArray: ...
-
-    @property
-    def classes(self) -> Sequence[str]: ...
-
-
-def evaluate(oof: Predictions, truth_present: BoolArray, *, known: BoolArray | None = None) -> dict[str, Any]:
-    """Metrics of OOF predictions against ``truth_present`` (N, C); see ``score``."""
-    return score(np.asarray(oof.clipwise), truth_present, tuple(oof.classes), known=known)
+PADDED_ROWS = 5  # of BirdCLEF 2023
 
 
 def score(
@@ -39,8 +27,9 @@ def score(
     """``{"overall": {...}, "per_class": {code: {...}}}`` of scores (N, C) in 0..1 against present (N, C).
 
     ``known`` (N, C) leaves out cells that are False (unsure ones). Overall: ``macro_ap`` and ``macro_auc`` over the
-    classes where they are defined; ``micro_f1`` and ``macro_f1`` at the one threshold that gives the highest
-    (``*_threshold``); ``macro_f1_best``, where each class has its own threshold; ``lwlrap``.
+    classes where they are defined (BirdCLEF 2024, too, drops classes without positives); ``micro_f1`` and
+    ``macro_f1`` at the one threshold that gives the highest (``*_threshold``); ``macro_f1_best``, where each class
+    has its own threshold; ``lwlrap``; ``padded_cmap``.
     Raises DataError if the shapes do not fit.
     """
     scores = np.asarray(scores, dtype=np.float64)
@@ -51,9 +40,10 @@ def score(
             f"scores {scores.shape}, labels {present.shape} and known cells {known.shape} must all have the shape "
             f"(clips, {len(classes)} classes)"
         )
-    per_class = {code: class_metrics(scores[known[:, c], c], present[known[:, c], c]) for c, code in enumerate(classes)}
+    ranked = _ranked_classes(scores, present, known)
+    per_class = {code: _of_class(one) for code, one in zip(classes, ranked, strict=True)}
     micro_f1, micro_threshold = best_f1(scores[known], present[known])
-    macro_f1, macro_threshold = best_macro_f1(scores, present, known)
+    macro_f1, macro_threshold = _macro_f1(ranked)
     overall = {
         "macro_ap": _mean([row["ap"] for row in per_class.values()]),
         "macro_auc": _mean([row["auc"] for row in per_class.values()]),
@@ -63,65 +53,132 @@ def score(
         "macro_f1_threshold": macro_threshold,
         "macro_f1_best": _mean([row["f1"] for row in per_class.values()]),
         "lwlrap": lwlrap(scores, present & known),
+        "padded_cmap": _padded(ranked, PADDED_ROWS) if ranked else None,
         "n_clips": len(scores),
         "n_positive": int((present & known).sum()),
     }
     return {"overall": overall, "per_class": per_class}
 
 
-def class_metrics(scores: FloatArray, present: BoolArray) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Ranked:
+    """Scores (n,) and those of the positives (P,), both sorted upwards: all that the metrics of a class look at."""
+
+    scores: FloatArray
+    positives: FloatArray
+
+    def curve(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Distinct scores of positives, highest first, with the true positives and the predicted ones at each.
+
+        Between two of them precision and F1 only fall, and recall stays.
+        """
+        thresholds, first = np.unique(self.positives, return_index=True)
+        reached = len(self.scores) - np.searchsorted(self.scores, thresholds)
+        true_positives = len(self.positives) - first
+        return thresholds[::-1], true_positives[::-1].astype(np.float64), reached[::-1].astype(np.float64)
+
+
+def _ranked(scores: FloatArray, present: BoolArray) -> _Ranked:
+    return _Ranked(np.sort(scores), np.sort(scores[present]))
+
+
+def _ranked_classes(scores: FloatArray, present: BoolArray, known: BoolArray) -> list[_Ranked]:
+    """Each class's known cells; all arrays (N, C)."""
+    columns = (np.ascontiguousarray(one.T) for one in (scores, present, known))
+    return [_ranked(values[use], truth[use]) for values, truth, use in zip(*columns, strict=True)]
+
+
+def _of_class(ranked: _Ranked) -> dict[str, Any]:
     """One class: ``ap``, ``auc``, ``f1`` and the ``threshold`` that gives it, ``n_positive``; None where undefined."""
-    n_positive = int(present.sum())
-    f1, threshold = best_f1(scores, present)
-    ap = average_precision(scores, present)
-    return {"ap": ap, "auc": auc(scores, present), "f1": f1, "threshold": threshold, "n_positive": n_positive}
+    f1, threshold = _best_f1(ranked)
+    return {
+        "ap": _average_precision(ranked),
+        "auc": _auc(ranked),
+        "f1": f1,
+        "threshold": threshold,
+        "n_positive": len(ranked.positives),
+    }
 
 
 def average_precision(scores: FloatArray, present: BoolArray) -> float | None:
     """Sum over distinct thresholds of (gain in recall) x precision; None without positives. As scikit-learn's."""
-    if not present.any():
+    return _average_precision(_ranked(scores, present))
+
+
+def _average_precision(ranked: _Ranked) -> float | None:
+    if not len(ranked.positives):
         return None
-    _, true_positives, predicted = _curve(scores, present)
+    _, true_positives, predicted = ranked.curve()
     gain = np.diff(true_positives, prepend=0) / true_positives[-1]
     return float((gain * true_positives / predicted).sum())
 
 
+def macro_average_precision(scores: FloatArray, present: BoolArray, known: BoolArray) -> float | None:
+    """Mean AP over the classes with a positive among their known cells; all arrays (N, C)."""
+    return _mean([_average_precision(one) for one in _ranked_classes(scores, present, known)])
+
+
+def padded_cmap(scores: FloatArray, present: BoolArray, known: BoolArray, rows: int = PADDED_ROWS) -> float:
+    """Macro average precision over all classes after ``rows`` clips that hold every class with score 1 are added.
+
+    The metric of BirdCLEF 2023 ("padded cmAP"): a class without positives counts too, by how few clips score 1 in
+    it, and a rare one weighs less on the whole. Scores must not pass 1.
+    """
+    return _padded(_ranked_classes(scores, present, known), rows)
+
+
+def _padded(ranked: Sequence[_Ranked], rows: int) -> float:
+    ones = np.ones(rows)  # no score is above them, so that both stay sorted
+    values = [
+        _average_precision(_Ranked(np.append(one.scores, ones), np.append(one.positives, ones))) for one in ranked
+    ]
+    return float(np.mean([value for value in values if value is not None]))
+
+
 def auc(scores: FloatArray, present: BoolArray) -> float | None:
     """Probability that a positive scores above a negative, ties half; None unless both exist."""
-    n_positive = int(present.sum())
-    n_negative = len(present) - n_positive
+    return _auc(_ranked(scores, present))
+
+
+def _auc(ranked: _Ranked) -> float | None:
+    n_positive = len(ranked.positives)
+    n_negative = len(ranked.scores) - n_positive
     if not n_positive or not n_negative:
         return None
-    _, true_positives, predicted = _curve(scores, present)
-    true_positives = np.concatenate([[0], true_positives])
-    false_positives = np.concatenate([[0], predicted]) - true_positives
-    area = (np.diff(false_positives) * (true_positives[1:] + true_positives[:-1])).sum() / 2
-    return float(area / (n_positive * n_negative))
+    # Scores below each positive, ties half; the positives themselves count n_positive ** 2 / 2 of them.
+    below = np.searchsorted(ranked.scores, ranked.positives, "left")
+    up_to = np.searchsorted(ranked.scores, ranked.positives, "right")
+    pairs = (float(below.sum()) + float(up_to.sum())) / 2 - n_positive**2 / 2
+    return pairs / (n_positive * n_negative)
 
 
 def best_f1(scores: FloatArray, present: BoolArray) -> tuple[float | None, float | None]:
-    """The highest F1 over all thresholds (predicted = score >= threshold) and that threshold; None if undefined."""
-    if not present.any():
+    """The highest F1 over all thresholds (predicted = score >= threshold) and that threshold; None if undefined.
+
+    Found on the cells that it is told of: on others the same threshold does somewhat worse.
+    """
+    return _best_f1(_ranked(scores, present))
+
+
+def _best_f1(ranked: _Ranked) -> tuple[float | None, float | None]:
+    if not len(ranked.positives):
         return None, None
-    thresholds, true_positives, predicted = _curve(scores, present)
+    thresholds, true_positives, predicted = ranked.curve()
     f1 = 2 * true_positives / (predicted + true_positives[-1])
     best = int(np.argmax(f1))
     return float(f1[best]), float(thresholds[best])
 
 
-def best_macro_f1(scores: FloatArray, present: BoolArray, known: BoolArray) -> tuple[float | None, float | None]:
+def _macro_f1(ranked: Sequence[_Ranked]) -> tuple[float | None, float | None]:
     """The highest mean of the classes' F1 at one common threshold, of 0.01, 0.02 .. 0.99, and that threshold."""
     thresholds = np.arange(1, 100) / 100
     rows = []
-    for c in range(scores.shape[1]):
-        truth = present[known[:, c], c]
-        if not truth.any():
+    for one in ranked:
+        if not len(one.positives):
             continue
-        values = np.sort(scores[known[:, c], c])
-        positives = np.sort(scores[known[:, c], c][truth])
-        predicted = len(values) - np.searchsorted(values, thresholds)
-        hits = len(positives) - np.searchsorted(positives, thresholds)
-        rows.append(2 * hits / (predicted + len(positives)))
+        predicted = len(one.scores) - np.searchsorted(one.scores, thresholds)
+        hits = len(one.positives) - np.searchsorted(one.positives, thresholds)
+        rows.append(2 * hits / (predicted + len(one.positives)))
     if not rows:
         return None, None
     mean = np.mean(rows, axis=0)
@@ -144,14 +201,6 @@ def lwlrap(scores: FloatArray, present: BoolArray) -> float | None:
         total += float((hits / rank).sum())
         count += len(positives)
     return total / count if count else None
-
-
-def _curve(scores: FloatArray, present: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Distinct thresholds, highest first, with the true positives and the predicted positives at each."""
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    return ranked[last], np.cumsum(present[order])[last].astype(np.float64), (last + 1).astype(np.float64)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -1,6 +1,6 @@
-"""PANNs' Cnn14_DecisionLevelAtt (Kong et al. 2020), laid out so that the released AudioSet checkpoint loads.
+"""PANNs' Cnn14_DecisionLevelAtt and Cnn14_DecisionLevelMax (Kong et al. 2020); the released AudioSet weights load.
 
-Names and shapes of the tensors are the released ones; the checkpoint's three front-end tensors are not needed, since
+Names and shapes of the tensors are the released ones; the checkpoints' three front-end tensors are not needed, since
 the front end is ours: the mel filters are compared with ours and a misfit is an error, then all three are dropped.
 """
 
@@ -16,13 +16,13 @@ from labeling.errors import ConfigError
 from models.checkpoints import load_foreign
 from models.config import FeatureConfig, Recipe
 from models.features import FrontEnd
-from models.heads import AttentionHead, Network, Output
+from models.heads import AttentionHead, MaxHead, Network, Output, pad_short
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 FRONT_END = ("spectrogram_extractor.", "logmel_extractor.")
 MEL = "logmel_extractor.melW"
 SHORTEST = 32
-"""Fewer frames than this are gone after five poolings."""
+"""Fewer frames or bands than this are gone after five poolings."""
 
 
 class ConvBlock(nn.Module):
@@ -45,15 +45,22 @@ class ConvBlock(nn.Module):
 class AttBlock(AttentionHead):
     """The released attention block: as AttentionHead with ``clamp``, and a ``bn_att`` that it holds and never uses."""
 
-    def __init__(self, in_features: int, n_classes: int, squash: str = "clamp") -> None:
-        super().__init__(in_features, n_classes, squash)
+    class_layers = ("att", "cla", "bn_att")
+
+    def __init__(self, in_features: int, n_classes: int, squash: str = "clamp", logits_per_class: int = 1) -> None:
+        super().__init__(in_features, n_classes, squash, logits_per_class)
         self.bn_att = nn.BatchNorm1d(n_classes)
+        self.bn_att.requires_grad_(False)
 
 
-class Cnn14DecisionLevelAtt(Network):
-    """Planes (B, 1, 64, T) of log-mel in dB -> Output, one frame for 32 input frames (0.32 s as released)."""
+class Cnn14(Network):
+    """What both networks share: planes (B, 1, n_mels, T) of log-mel in dB -> Output, one frame for 32 input frames
+    (0.32 s as released). Subclasses name their last layer by ``released`` and ``last``."""
 
-    def __init__(self, n_classes: int, n_mels: int = 64, dropout: float = 0.5, squash: str = "clamp") -> None:
+    released: str
+    last: str
+
+    def __init__(self, n_mels: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
         self.bn0 = nn.BatchNorm2d(n_mels)
@@ -61,13 +68,11 @@ class Cnn14DecisionLevelAtt(Network):
         for number, width in enumerate(WIDTHS, start=1):
             setattr(self, f"conv_block{number}", ConvBlock(before, width))
             before = width
-        self.fc1 = nn.Linear(2048, 2048)
-        self.att_block = AttBlock(2048, n_classes, squash)
+        self.fc1 = nn.Linear(before, before)
 
     def forward(self, planes: Tensor) -> Output:
         """Planes (B, 1, n_mels, T) -> Output; shorter than 32 frames is padded by its last frame."""
-        if planes.shape[3] < SHORTEST:
-            planes = F.pad(planes, (0, SHORTEST - planes.shape[3], 0, 0), mode="replicate")
+        planes = pad_short(planes, SHORTEST)
         # contiguous: PyTorch's batch norm gives wrong gradients for some permuted inputs whose last axis is 1.
         x = self.bn0(planes.transpose(1, 2).contiguous()).transpose(1, 2)
         x = x.transpose(2, 3).contiguous()  # the released weights have time before frequency
@@ -78,34 +83,77 @@ class Cnn14DecisionLevelAtt(Network):
         x = F.max_pool1d(x, 3, 1, 1) + F.avg_pool1d(x, 3, 1, 1)
         x = F.dropout(x, self.dropout, self.training)
         x = F.relu(self.fc1(x.transpose(1, 2))).transpose(1, 2)
-        output: Output = self.att_block(F.dropout(x, self.dropout, self.training))
+        output: Output = getattr(self, self.last)(F.dropout(x, self.dropout, self.training))
         return output
 
 
+class Cnn14DecisionLevelAtt(Cnn14):
+    """Cnn14 under attention over time."""
+
+    released = "Cnn14_DecisionLevelAtt_mAP=0.425.pth"
+    last = "att_block"
+
+    def __init__(
+        self,
+        n_classes: int,
+        n_mels: int = 64,
+        dropout: float = 0.5,
+        squash: str = "clamp",
+        logits_per_class: int = 1,
+    ) -> None:
+        super().__init__(n_mels, dropout)
+        self.att_block = AttBlock(WIDTHS[-1], n_classes, squash, logits_per_class)
+
+
+class Cnn14DecisionLevelMax(Cnn14):
+    """Cnn14 whose clipwise output is the maximum over its frames; there is no attention, so ``squash`` is not used."""
+
+    released = "Cnn14_DecisionLevelMax_mAP=0.385.pth"
+    last = "fc_audioset"
+
+    def __init__(
+        self,
+        n_classes: int,
+        n_mels: int = 64,
+        dropout: float = 0.5,
+        squash: str = "clamp",
+        logits_per_class: int = 1,
+    ) -> None:
+        super().__init__(n_mels, dropout)
+        self.fc_audioset = MaxHead(WIDTHS[-1], n_classes, logits_per_class)
+
+
 def build(recipe: Recipe, n_classes: int) -> Network:
-    """The recipe's Cnn14_DecisionLevelAtt, with ``network.weights`` where given. Raises ConfigError."""
-    config = recipe.network
-    if len(recipe.features.channels) != 1:
+    """The recipe's Cnn14, with ``network.weights`` where given. Raises ConfigError."""
+    config, features = recipe.network, recipe.features
+    if len(features.channels) != 1:
         raise ConfigError(
-            f"network cnn14_att takes one plane, not features.channels = {list(recipe.features.channels)}; "
+            f"network {config.name} takes one plane, not features.channels = {list(features.channels)}; "
             'set features.channels = ["log"]'
         )
+    if features.n_mels < SHORTEST:
+        raise ConfigError(f"network {config.name} halves the bands five times: features.n_mels must be at least 32")
+    kind = {"cnn14_att": Cnn14DecisionLevelAtt, "cnn14_max": Cnn14DecisionLevelMax}[config.name]
     if config.pretrained and not config.weights:
         raise ConfigError(
-            "network.pretrained = true: the AudioSet weights of cnn14_att are not fetched by Earmark; download "
-            "Cnn14_DecisionLevelAtt_mAP=0.425.pth (Zenodo record 3987831) and set network.weights=PATH, "
-            "or set network.pretrained=false"
+            f"network.pretrained = true: the AudioSet weights of {config.name} are not fetched by Earmark; download "
+            f"{kind.released} (Zenodo record 3987831) and set network.weights=PATH, or set network.pretrained=false"
         )
-    network = Cnn14DecisionLevelAtt(n_classes, recipe.features.n_mels, config.dropout, config.attention)
+    network = kind(n_classes, features.n_mels, config.dropout, config.attention, config.logits_per_class)
     if config.weights:
-        load_released(network, load_foreign(config.weights), recipe.features, config.weights)
+        load_released(network, load_foreign(config.weights), features, config.weights, config.reinit_fc1)
     return network
 
 
 def load_released(
-    network: Cnn14DecisionLevelAtt, weights: dict[str, Any], features: FeatureConfig, source: str = "checkpoint"
+    network: Cnn14,
+    weights: dict[str, Any],
+    features: FeatureConfig,
+    source: str = "checkpoint",
+    reinit_fc1: bool = False,
 ) -> None:
-    """Load a released state dict. The last layer is left as it is where the number of classes differs.
+    """Load a released state dict. The last layer is left as it is where the number of classes differs, and with
+    ``reinit_fc1`` the one before it, too (as stage 1 of the Cornell birdcall 6th place did).
 
     Raises ConfigError where the mel filters are others than the recipe's, or tensors are missing or misshapen.
     """
@@ -120,9 +168,9 @@ def load_released(
             )
     mine = network.state_dict()
     given = {name: value for name, value in weights.items() if not name.startswith(FRONT_END)}
+    last_layer = [name for name in mine if name.startswith(f"{network.last}.")]
     unknown = sorted(set(given) - set(mine))
     missing = sorted(set(mine) - set(given))
-    last_layer = [name for name in mine if name.startswith("att_block.")]
     if any(name in given and given[name].shape != mine[name].shape for name in last_layer):
         given = {name: value for name, value in given.items() if name not in last_layer}
         missing = sorted(set(mine) - set(given) - set(last_layer))
@@ -133,5 +181,10 @@ def load_released(
             for what, names in (("missing", missing), ("unknown", unknown), ("misshapen", misshapen))
             if names
         ]
-        raise ConfigError(f"{source} is no Cnn14_DecisionLevelAtt: tensors {', '.join(problems)}")
+        raise ConfigError(
+            f"{source} is no {network.released.partition('_mAP')[0]}: tensors {', '.join(problems)}; "
+            "network.name cnn14_att and cnn14_max take one file each"
+        )
+    if reinit_fc1:
+        given = {name: value for name, value in given.items() if not name.startswith("fc1.")}
     network.load_state_dict({**mine, **given})

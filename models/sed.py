@@ -1,21 +1,33 @@
 """Any timm backbone under an attention head over time: a sound event detector trained on weak labels.
 
 The form is that of the 6th place of the 2020 Cornell birdcall challenge: the spectrogram as an image of 1 or 3
-channels, the backbone's last feature map, its mean over frequency, and attention over what is left of time.
+channels, the backbone's last feature map, its mean over frequency, and attention over what is left of time. The 1st
+place had the same with DenseNet121 and ``network.hidden`` = 1024.
 """
 
 from __future__ import annotations
 
+import bisect
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from labeling.errors import ConfigError, UnknownName
 from labeling.registry import unknown_name
 from models.checkpoints import load_foreign
 from models.config import Recipe
-from models.heads import AttentionHead, Network, Output, TimeFeatures
+from models.heads import (
+    SHORT,
+    AttentionHead,
+    Network,
+    Output,
+    TimeFeatures,
+    n_frames_of,
+    pad_short,
+    time_stride,
+)
 
 NO_WEIGHTS = (
     "set network.pretrained=false to train from scratch, or network.weights=PATH to a file of the weights "
@@ -24,27 +36,69 @@ NO_WEIGHTS = (
 
 
 class SedNetwork(Network):
-    """Planes (B, channels, n_mels, T) -> Output, one frame for each step of the backbone's last feature map."""
+    """Planes (B, channels, n_mels, T) -> Output, one frame for each step of the backbone's last feature map.
+
+    The map is the backbone's output before its pooling and classifier, as published. ``pad`` is how many frames the
+    backbone's unpadded layers lose; so many are put around the input (its edge frames repeated), so that every
+    ``stride`` input frames have their output frame.
+    """
 
     def __init__(
-        self, backbone: nn.Module, in_features: int, n_classes: int, hidden: int, dropout: float, squash: str
+        self,
+        backbone: Any,
+        n_classes: int,
+        hidden: int,
+        dropout: float,
+        squash: str,
+        logits_per_class: int = 1,
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.time = TimeFeatures(in_features, hidden, dropout)
-        self.head = AttentionHead(hidden, n_classes, squash)
+        self.time = TimeFeatures(backbone.num_features, hidden or backbone.num_features, dropout)
+        self.head = AttentionHead(hidden or backbone.num_features, n_classes, squash, logits_per_class)
+        self.pad = 0
+        self.stride = 1
 
     def forward(self, planes: Tensor) -> Output:
         """Planes (B, channels, n_mels, T) -> Output."""
-        output: Output = self.head(self.time(self.backbone(planes)[-1]))
+        planes = pad_short(planes, self.stride)
+        if self.pad:
+            planes = F.pad(planes, (self.pad // 2, self.pad - self.pad // 2, 0, 0), mode="replicate")
+        output: Output = self.head(self.time(self.backbone.forward_features(planes)))
         return output
+
+    def fit_padding(self, channels: int, n_mels: int) -> None:
+        """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError.
+
+        Parts of the backbone that come after its last feature map are dropped.
+        """
+        called: set[str] = set()
+        hooks = [
+            module.register_forward_hook(lambda *_, name=name: called.add(name))
+            for name, module in self.backbone.named_modules()
+        ]
+        self.stride = time_stride(self, channels, n_mels)
+        for hook in hooks:
+            hook.remove()
+        used = {name.partition(".")[0] for name in called}
+        for name, _ in list(self.backbone.named_children()):
+            if name not in used:
+                setattr(self.backbone, name, nn.Identity())
+        wanted = SHORT // self.stride
+        missing = wanted - n_frames_of(self, channels, n_mels, SHORT)
+        if missing > 0:
+            candidates = range((missing + 1) * self.stride)
+            self.pad = bisect.bisect_left(
+                candidates, wanted, key=lambda pad: n_frames_of(self, channels, n_mels, SHORT + pad)
+            )
 
 
 def build(recipe: Recipe, n_classes: int) -> Network:
     """The recipe's backbone and head.
 
     With ``network.weights`` they are read from that path; with ``network.pretrained`` timm fetches them, or takes
-    them from its cache. Raises UnknownName for the backbone and ConfigError where no weights can be had.
+    them from its cache. Raises UnknownName for the backbone and ConfigError where no weights can be had, or where
+    the backbone cannot take spectrograms of this many bands and of any length.
     """
     import timm
 
@@ -52,35 +106,40 @@ def build(recipe: Recipe, n_classes: int) -> Network:
     known = timm.list_models(pretrained=False)
     if config.backbone.partition(".")[0] not in known:
         raise UnknownName(unknown_name("timm backbone", config.backbone, known))
-    backbone: Any = create_backbone(
-        config.backbone, len(recipe.features.channels), config.pretrained and not config.weights
-    )
+    channels = len(recipe.features.channels)
+    backbone = create_backbone(config.backbone, channels, config.pretrained and not config.weights)
+    network = SedNetwork(backbone, n_classes, config.hidden, config.dropout, config.attention, config.logits_per_class)
+    try:
+        network.fit_padding(channels, recipe.features.n_mels)
+    except ConfigError as error:
+        raise ConfigError(
+            f"network.backbone = {config.backbone!r} gives no feature map of planes of any length: {error}; "
+            "or choose another backbone, such as resnest50d, tf_efficientnet_b0 or densenet121"
+        ) from None
     if config.weights:
-        load_backbone(backbone, load_foreign(config.weights), config.weights)
-    in_features = int(backbone.feature_info.channels()[-1])
-    hidden = config.hidden or in_features
-    return SedNetwork(backbone, in_features, n_classes, hidden, config.dropout, config.attention)
+        load_backbone(network.backbone, load_foreign(config.weights), config.weights)
+    return network
 
 
 def create_backbone(name: str, channels: int, pretrained: bool) -> nn.Module:
-    """timm's backbone that returns its last feature map; its first layer is made to fit ``channels``."""
+    """timm's backbone without pooling and classifier; its first layer is made to fit ``channels``."""
     import timm
 
     if pretrained:
         require_weights(name)
-    options: dict[str, Any] = {"in_chans": channels, "features_only": True}
     try:
-        # Asking for the whole list first, then for its end, works for every depth of backbone.
-        whole: Any = timm.create_model(name, pretrained=False, **options)
-        depth = len(whole.feature_info.channels())
-        backbone: nn.Module = timm.create_model(name, pretrained=pretrained, out_indices=(depth - 1,), **options)
-    except Exception as error:  # no network, no such tag, a backbone without feature maps: many kinds
+        backbone: nn.Module = timm.create_model(
+            name, pretrained=pretrained, in_chans=channels, num_classes=0, global_pool=""
+        )
+    except Exception as error:  # no network, no such tag, a backbone of fixed channels: many kinds
         if pretrained:
             raise ConfigError(
                 f"network.pretrained = true, but the weights of {name!r} cannot be fetched "
                 f"({type(error).__name__}: {str(error)[:200]}); {NO_WEIGHTS}"
             ) from None
-        raise ConfigError(f"network.backbone = {name!r} gives no feature maps ({str(error)[:200]})") from None
+        raise ConfigError(
+            f"network.backbone = {name!r} with {channels} planes cannot be made ({str(error)[:200]})"
+        ) from None
     return backbone
 
 
@@ -128,16 +187,14 @@ def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], source: str) 
     mine = backbone.state_dict()
     fitting: dict[str, Tensor] = {}
     for name, value in weights.items():
-        # feature extractors of timm flatten the first level of names: blocks.0 -> blocks_0
-        for key in (name, name.removeprefix("backbone."), name.replace(".", "_", 1)):
-            if key not in mine:
-                continue
-            wanted = mine[key].shape
-            if value.dim() == 4 and value.shape[1] != wanted[1] and value.shape[0] == wanted[0]:
-                value = value.sum(1, keepdim=True).repeat(1, wanted[1], 1, 1) / wanted[1]
-            if value.shape == wanted:
-                fitting[key] = value
-            break
+        key = name if name in mine else name.removeprefix("backbone.")
+        if key not in mine:
+            continue
+        wanted = mine[key].shape
+        if value.dim() == 4 and value.shape[1] != wanted[1] and value.shape[0] == wanted[0]:
+            value = value.sum(1, keepdim=True).repeat(1, wanted[1], 1, 1) / wanted[1]
+        if value.shape == wanted:
+            fitting[key] = value
     if len(fitting) < 0.9 * len(mine):
         raise ConfigError(
             f"network.weights = {source}: only {len(fitting)} of the backbone's {len(mine)} tensors are in it; "

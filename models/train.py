@@ -1,4 +1,4 @@
-"""Train one fold: AdamW, warm-up and cosine, a moving average of the weights, resumable after each epoch."""
+"""Train one network of one fold: its stages, its moving average, its snapshots; resumable after each epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,179 +19,239 @@ from torch import Tensor
 from labeling.errors import ArtefactError, ConfigError
 from labeling.records import FrameGrid
 from models import augment, metrics
+from models.averaging import MovingAverage
 from models.checkpoints import load_tensors, save_tensors
 from models.config import Recipe
-from models.data import AudioStore, Chunks, Stopped, prefetch, training_chunks
+from models.data import Chunks, Stopped, prefetch, training_chunks
 from models.features import FrontEnd
-from models.heads import Network
-from models.losses import LOSSES, clip_and_frame_loss
+from models.heads import Network, Output
+from models.losses import class_balance, clip_and_frame_loss, make_loss, smooth
 from models.predict import precision_context, predict_clips
-from models.targets import TARGET_RULES, ClipTruth
+from models.provenance import fastest, seeded
+from models.resume import FoldState, cannot_resume, load_training, save_training
+from models.schedule import (
+    PRETRAIN,
+    Stage,
+    batch_norms,
+    freeze_batch_norms,
+    learning_rate_at,
+    make_optimizer,
+    stages_of,
+)
+from models.targets import make_rule
+from models.task import Task, TrainingData, resume_file
 
 Report = Callable[[Mapping[str, Any]], None]
 
 
-class MovingAverage:
-    """An exponential moving average of a network's weights and batch-norm statistics.
+@dataclass(frozen=True)
+class _Loaded:
+    """A batch as the threads that read ahead hand it over: sound, targets and weight (B, C), and what to change."""
 
-    ``avg <- d avg + (1 - d) weights`` with ``d = min(decay, (1 + step) / (10 + step))``, so that a short training
-    is not an average of its first steps.
-    """
-
-    def __init__(self, network: Network, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval()
-        self.decay = decay
-        self.step = 0
-
-    @torch.no_grad()
-    def update(self, network: Network) -> None:
-        """Move the average towards the network's present weights."""
-        decay = min(self.decay, (1 + self.step) / (10 + self.step))
-        self.step += 1
-        for mine, theirs in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
-            else:
-                mine.copy_(theirs)
-
-
-def learning_rate_at(step: int, steps: int, peak: float, warmup_fraction: float) -> float:
-    """Linear from 0 to ``peak`` over the warm-up, then half a cosine to 0 at ``steps``."""
-    warmup = max(1, round(steps * warmup_fraction))
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+    raw: Tensor
+    targets: Tensor
+    weight: Tensor
+    drawn: augment.Draw
 
 
 def _mean_of(losses: Sequence[Tensor]) -> float:
     return float(torch.stack(list(losses)).double().mean())
 
 
-@dataclass
-class FoldState:
-    """Where the training of one fold stands after an epoch."""
-
-    epoch: int = 0
-    step: int = 0
-    best_ap: float = -1.0
-    best_epoch: int = 0
-    since_best: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-
 class FoldTrainer:
-    """One fold's training. ``run`` goes on from ``checkpoint`` where there is one, and returns the chosen network.
+    """One network's training. ``run`` goes on from ``folder``/NAME.resume.safetensors where there is one.
 
-    All randomness of an epoch comes from (seed, fold, epoch), so that a resumed training repeats an uninterrupted
-    one bit for bit on a CPU.
+    All randomness of an epoch comes from (seed, fold, epoch, member), so that a resumed training repeats an
+    uninterrupted one bit for bit on a CPU. Snapshots go to NAME.s0.safetensors, NAME.s1.safetensors and so on.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         network: Network,
-        store: AudioStore,
-        truths: Sequence[ClipTruth],
-        train_rows: NDArray[np.int64],
-        valid_rows: NDArray[np.int64],
-        classes: Sequence[str],
-        fold: int,
+        data: TrainingData,
+        task: Task,
         grid: FrameGrid,
         device: torch.device,
-        checkpoint: Path,
+        folder: Path,
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.recipe, self.store, self.truths, self.classes = recipe, store, truths, classes
-        self.train_rows, self.valid_rows, self.fold, self.grid = train_rows, valid_rows, fold, grid
-        self.device, self.checkpoint, self.log = device, checkpoint, log
+        self.recipe, self.data, self.store, self.task = recipe, data, data.store, task
+        self.grid, self.device, self.folder, self.log = grid, device, folder, log
+        self.resume_file = resume_file(folder, task)
         self.front_end = FrontEnd(recipe.features).to(device)
-        memory = torch.channels_last
-        self.network = network.to(device).to(memory_format=memory)
-        self.loss = LOSSES.get(recipe.train.loss)
-        self.rule = TARGET_RULES.get(recipe.data.target_rule)
-        self.average = MovingAverage(self.network, recipe.train.ema_decay)
-        decayed = [p for p in self.network.parameters() if p.requires_grad and p.dim() > 1]
-        plain = [p for p in self.network.parameters() if p.requires_grad and p.dim() <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": recipe.train.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=recipe.train.learning_rate,
-        )
+        self.network = network.to(device).to(memory_format=torch.channels_last)
+        self.forward: Callable[[Tensor], Any] = self.network
+        self.compiling = recipe.train.compile
+        self.average: MovingAverage
+        self.norms = batch_norms(self.network)
+        self.rule = make_rule(recipe.targets, task.member)
+        self.stages = stages_of(recipe.train)
+        self.epochs = self.stages[-1].first + self.stages[-1].epochs
+        self.chunk_frames = round(recipe.data.chunk_s / self.store.hop_s)
         self.best: dict[str, Tensor] = {}
         self.state = FoldState()
-        visits = len(train_rows) * recipe.data.chunks_per_clip
-        self.steps_per_epoch = -(-visits // recipe.train.batch_size)
-        self.steps = self.steps_per_epoch * recipe.train.epochs
-        self.chunk_frames = round(recipe.data.chunk_s / store.hop_s)
+        self._enter(self.stages[0])
 
-    def run(self, report: Report = lambda progress: None, should_stop: Callable[[], bool] = lambda: False) -> Network:
-        """Train to the end; ``report`` gets a dict about once a second and after each epoch. Raises Stopped."""
+    # ------------------------------------------------------------------------------------------- the plan
+
+    def _rows(self, stage: Stage) -> NDArray[np.int64]:
+        return self.task.pretrain_rows if stage.name == PRETRAIN else self.task.rows
+
+    def _steps_per_epoch(self, stage: Stage) -> int:
+        return -(-len(self._rows(stage)) * self.recipe.data.chunks_per_clip // self.recipe.train.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return sum(self._steps_per_epoch(stage) * stage.epochs for stage in self.stages)
+
+    def _enter(self, stage: Stage) -> None:
+        """Begin a stage: its own optimiser, loss and average. A later stage begins at the average of the former."""
+        if stage is not self.stages[0]:
+            self.network.load_state_dict(self.average.network.state_dict())
+        self.stage = stage
+        self.first_step = sum(self._steps_per_epoch(one) * one.epochs for one in self.stages if one.first < stage.first)
+        freeze_batch_norms(self.norms, False)
+        self.average = MovingAverage(self.network, self.recipe.train.ema_decay)
+        self.optimizer = make_optimizer(self.network, self.recipe.train)
+        balance = None
+        if self.recipe.loss.positive_weight == 0:
+            rows = self._rows(stage)
+            ratio = class_balance(self.data.present[rows], self.data.known[rows])
+            balance = torch.from_numpy(ratio).to(self.device)
+        self.loss = make_loss(self.recipe.loss, balance)
+
+    # -------------------------------------------------------------------------------------------- training
+
+    def run(
+        self, report: Report = lambda progress: None, should_stop: Callable[[], bool] = lambda: False
+    ) -> list[Network]:
+        """Train to the end; ``report`` gets a dict about once a second and after each epoch. Returns the snapshots.
+
+        Raises Stopped, ConfigError where the loss is no longer finite or memory runs out, ArtefactError.
+        """
         self._resume()
         train = self.recipe.train
-        while self.state.epoch < train.epochs:
-            if train.patience and self.state.since_best >= train.patience:
-                self.log(f"fold {self.fold}: no better epoch for {train.patience} validations; stopped early")
-                break
-            self._epoch(report, should_stop)
-        chosen = self.average.network
-        if train.select == "best" and self.best:
-            chosen.load_state_dict(self.best)
-        return chosen.eval()
+        try:
+            while self.state.epoch < self.epochs:
+                stage = next(one for one in self.stages if self.state.epoch < one.first + one.epochs)
+                if stage is not self.stage:
+                    self._enter(stage)
+                if train.patience and self.state.since_best >= train.patience and stage is self.stages[-1]:
+                    self.log(f"{self.task.name}: no better epoch for {train.patience} validations; stopped early")
+                    break
+                self._epoch(report, should_stop)
+        except torch.OutOfMemoryError as error:
+            raise ConfigError(
+                f"{self.task.name}: the GPU's memory does not hold a batch of {train.batch_size} chunks of "
+                f"{self.recipe.data.chunk_s:g} s ({str(error)[:200]}); lower train.batch_size or data.chunk_s"
+            ) from None
+        if train.select == "best":
+            weights = self.best or self.average.network.state_dict()
+            self._save_snapshot(0, weights, self.state.best_epoch if self.best else self.state.epoch)
+        return self.snapshots()
+
+    def snapshots(self) -> list[Network]:
+        """The networks that were kept, on the device, in evaluation mode. Raises ArtefactError."""
+        found = []
+        for number in range(self.recipe.train.snapshots):
+            tensors, _ = load_tensors(self.snapshot_file(number))
+            network = copy.deepcopy(self.average.network)
+            network.load_state_dict(tensors)
+            found.append(network.eval())
+        return found
+
+    def snapshot_file(self, number: int) -> Path:
+        """Where a snapshot lies."""
+        return self.folder / f"{self.task.name}.s{number}.safetensors"
 
     def _epoch(self, report: Report, should_stop: Callable[[], bool]) -> None:
-        state, train = self.state, self.recipe.train
+        state, train, task, stage = self.state, self.recipe.train, self.task, self.stage
         started = time.monotonic()
-        seeds = np.random.SeedSequence([train.seed, self.fold, state.epoch]).spawn(3)
-        chunk_rng, augment_rng = np.random.default_rng(seeds[0]), np.random.default_rng(seeds[1])
-        chunks = training_chunks(chunk_rng, self.store, self.train_rows, self.chunk_frames, train.batch_size)
+        inside = state.epoch - stage.first
+        seeds = task.seed(train.seed, state.epoch, task.member).spawn(3)
+        chunks = training_chunks(
+            np.random.default_rng(seeds[0]), self.store, self._rows(stage), self.chunk_frames, train.batch_size
+        )
+        ahead = list(zip(chunks, seeds[1].spawn(len(chunks)), strict=True))
+        load = partial(self._load, mixing=inside < self.recipe.augment.mixing_share * stage.epochs)
         losses: list[Tensor] = []
         told = 0.0
-        with torch.random.fork_rng():
-            torch.manual_seed(int(seeds[2].generate_state(1)[0]))
+        with seeded(seeds[2], self.device), fastest(self.device, not train.deterministic):
             self.network.train()
-            for chunk, (raw, readable) in prefetch(self.store.batch, chunks, self.store.data.workers):
+            freeze_batch_norms(self.norms, inside < stage.frozen_epochs)
+            for _, batch in prefetch(load, ahead, self.store.data.workers):
                 if should_stop():
-                    raise Stopped(f"stopped in fold {self.fold}, epoch {state.epoch + 1}")
-                losses.append(self._step(chunk, raw, readable, augment_rng))
+                    raise Stopped(f"stopped in {task.name}, epoch {state.epoch + 1}")
+                losses.append(self._step(batch))
                 if time.monotonic() - told > 1:
                     told = time.monotonic()
                     report(self._progress(train_loss=_mean_of(losses[-20:])))
         train_loss = _mean_of(losses)
         if not math.isfinite(train_loss):
+            rate = "pretrain_learning_rate" if stage.name == PRETRAIN else "learning_rate"
             raise ConfigError(
-                f"fold {self.fold}, epoch {state.epoch + 1}: the training loss is {train_loss}; "
-                f"lower train.learning_rate (now {train.learning_rate:g}) or set train.precision = 'float32'"
+                f"{task.name}, epoch {state.epoch + 1}: the training loss is {train_loss}; "
+                f"lower train.{rate} (now {stage.learning_rate:g}) or set train.precision = 'float32'"
             )
         state.epoch += 1
-        row: dict[str, Any] = {"fold": self.fold, "epoch": state.epoch, "step": state.step}
+        row: dict[str, Any] = {"fold": task.fold, "member": task.member, "stage": stage.name}
+        row |= {"epoch": state.epoch, "step": state.step}
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "train_loss": train_loss}
         row |= {"valid_loss": None, "valid_macro_ap": None}
-        if state.epoch % train.validate_every == 0 or state.epoch == train.epochs:
+        if len(task.valid_rows) and (state.epoch % train.validate_every == 0 or state.epoch == self.epochs):
             row |= self._validate(should_stop)
         row["seconds"] = round(time.monotonic() - started, 3)
         state.history.append(row)
+        kept = train.snapshot_epochs()
+        if stage is self.stages[-1] and train.select == "last" and state.epoch - stage.first in kept:
+            self._save_snapshot(kept.index(state.epoch - stage.first), self.average.network.state_dict(), state.epoch)
         self._save()
         report(self._progress(**{key: row[key] for key in ("train_loss", "valid_loss", "valid_macro_ap")}))
 
-    def _step(self, chunk: Chunks, raw: Tensor, readable: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-        recipe, store = self.recipe, self.store
+    def _load(self, item: tuple[Chunks, np.random.SeedSequence], mixing: bool) -> _Loaded:
+        """All of a batch that needs no GPU; runs in the threads that read ahead."""
+        chunk, seed = item
+        features = self.recipe.features
+        raw, readable = self.store.batch(chunk)
         targets, weight = self._targets(chunk)
         weight[~readable] = 0
-        hop_s = store.hop_s
-        drawn = augment.draw(rng, recipe.augment, len(chunk.rows), recipe.features.n_mels, chunk.n_frames, hop_s)
-        y, w = torch.from_numpy(targets).to(self.device), torch.from_numpy(weight).to(self.device)
-        with torch.no_grad():
-            power = store.power(raw, self.front_end)
-            power, y, w = augment.apply(power, y, w, drawn, recipe.augment)
-            planes = augment.apply_masks(self.front_end.planes(power), drawn)
-            planes = planes.contiguous(memory_format=torch.channels_last)
-        smooth = recipe.train.label_smoothing
-        y = y * (1 - smooth) + smooth / 2
-        with precision_context(self.device, recipe.train.precision):
-            output = self.network(planes)
-        loss = clip_and_frame_loss(
-            output.clipwise.float(), output.framewise.float(), y, w, self.loss, recipe.train.framewise_weight
+        shape = augment.Batch(
+            len(chunk.rows),
+            features.n_mels,
+            chunk.n_frames,
+            chunk.n_frames * features.hop_length,
+            features.sample_rate,
+            self.store.hop_s,
         )
-        rate = learning_rate_at(self.state.step, self.steps, recipe.train.learning_rate, recipe.train.warmup_fraction)
+        rng, changes = np.random.default_rng(seed), self.recipe.augment
+        drawn = augment.draw(rng, changes, shape, mixing=mixing, backgrounds=self.data.backgrounds)
+        pair = torch.from_numpy(targets), torch.from_numpy(weight)
+        if self.device.type == "cuda":
+            pair = pair[0].pin_memory(), pair[1].pin_memory()
+        return _Loaded(raw, *pair, drawn)
+
+    def _step(self, batch: _Loaded) -> Tensor:
+        recipe, store = self.recipe, self.store
+        raw, drawn = batch.raw, batch.drawn
+        y, w = batch.targets.to(self.device, non_blocking=True), batch.weight.to(self.device, non_blocking=True)
+        with torch.no_grad():
+            if store.kind != "mel" and recipe.augment.needing_samples():
+                raw = raw.to(self.device, non_blocking=True)
+                raw = augment.apply_to_samples(raw, drawn, recipe.augment)
+            power = store.power(raw, self.front_end)
+            power, y, w = augment.apply_to_power(power, y, w, drawn, recipe.augment, recipe.features)
+            planes = augment.apply_to_planes(self.front_end.planes(power), drawn, recipe.augment)
+            planes = planes.contiguous(memory_format=torch.channels_last)
+        y = smooth(y, recipe.loss.label_smoothing)
+        output = self._outputs(planes)
+        loss = clip_and_frame_loss(
+            output.clipwise.float(), output.framewise.float(), y, w, self.loss, recipe.loss.framewise_weight
+        )
+        rate = learning_rate_at(
+            self.state.step - self.first_step, self._steps_per_epoch(self.stage), self.stage, recipe.train
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -198,10 +259,25 @@ class FoldTrainer:
         if recipe.train.gradient_clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.train.gradient_clip)
         self.optimizer.step()
-        self.average.update(self.network)
+        self.average.update()
         self.state.step += 1
         # Still a tensor: asking for its value would make the GPU wait at every step.
         return loss.detach()
+
+    def _outputs(self, planes: Tensor) -> Output:
+        with precision_context(self.device, self.recipe.train.precision):
+            if self.compiling:
+                try:
+                    if self.forward is self.network:
+                        self.forward = torch.compile(self.network)
+                    return Output(*self.forward(planes))
+                except torch.OutOfMemoryError:
+                    raise
+                except Exception as error:  # a compiler fails in many ways: none installed, a layer it does not know
+                    why = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+                    self.log(f"warning: train.compile: the network could not be compiled ({why}); training without it")
+                    self.forward, self.compiling = self.network, False
+            return Output(*self.forward(planes))
 
     def _targets(self, chunk: Chunks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         hop_s = self.store.hop_s
@@ -210,28 +286,31 @@ class FoldTrainer:
             whole = self.store.n_frames[row] <= chunk.n_frames
             onset_s = 0.0 if whole else float(start) * hop_s
             offset_s = float(self.store.duration_s[row]) if whole else onset_s + chunk.n_frames * hop_s
-            pairs.append(self.rule(self.truths[int(row)], onset_s, offset_s))
+            pairs.append(self.rule(self.data.truths[int(row)], onset_s, offset_s))
         return np.stack([one for one, _ in pairs]), np.stack([one for _, one in pairs])
 
     def _validate(self, should_stop: Callable[[], bool]) -> dict[str, float | None]:
+        """Loss and macro-AP of the fold's held-out clips, one view of each window."""
+        rows = self.task.valid_rows
         clipwise, _ = predict_clips(
             self.average.network,
             self.front_end,
             self.store,
-            self.valid_rows,
-            self.recipe.predict,
+            rows,
+            replace(self.recipe.predict, tta_views=1),
             self.grid,
             self.recipe.train.precision,
             should_stop,
         )
         read = np.isfinite(clipwise[:, 0])
-        present = np.stack([self.truths[int(row)].present for row in self.valid_rows])[read]
-        known = ~np.stack([self.truths[int(row)].unsure for row in self.valid_rows])[read]
+        present, known = self.data.present[rows][read], self.data.known[rows][read]
         p = np.clip(clipwise[read].astype(np.float64), 1e-7, 1 - 1e-7)
         cells = -np.where(present, np.log(p), np.log1p(-p))
         valid_loss = float(cells[known].mean()) if known.any() else None
-        ap = metrics.score(p, present, self.classes, known=known)["overall"]["macro_ap"]
+        ap = metrics.score(p, present, self.data.classes, known=known)["overall"]["macro_ap"]
         state = self.state
+        if self.stage is not self.stages[-1]:
+            return {"valid_loss": valid_loss, "valid_macro_ap": ap}
         if ap is not None and ap > state.best_ap:
             state.best_ap, state.best_epoch, state.since_best = ap, state.epoch, 0
             if self.recipe.train.select == "best":
@@ -241,68 +320,50 @@ class FoldTrainer:
         return {"valid_loss": valid_loss, "valid_macro_ap": ap}
 
     def _progress(self, **numbers: float | None) -> dict[str, Any]:
+        state = self.state
+        begun = (state.step - self.first_step) % self._steps_per_epoch(self.stage) > 0
         return {
             "phase": "training",
-            "fold": self.fold + 1,
-            "epoch": min(self.state.epoch + (self.state.step % self.steps_per_epoch > 0), self.recipe.train.epochs),
-            "epochs": self.recipe.train.epochs,
-            "step": self.state.step,
+            "fold": self.task.fold + 1,
+            "member": self.task.member + 1,
+            "stage": self.stage.name,
+            "epoch": min(state.epoch + begun, self.epochs),
+            "epochs": self.epochs,
+            "step": state.step,
             "steps": self.steps,
             **numbers,
         }
 
+    # ---------------------------------------------------------------------------------------------- files
+
+    def _save_snapshot(self, number: int, weights: Mapping[str, Tensor], epoch: int) -> None:
+        meta = {
+            "fold": self.task.fold,
+            "member": self.task.member,
+            "snapshot": number,
+            "epoch": epoch,
+            "select": self.recipe.train.select,
+            "network": self.recipe.network.name,
+            "classes": list(self.data.classes),
+            "grid": asdict(self.grid),
+        }
+        save_tensors(self.snapshot_file(number), weights, meta)
+
     def _save(self) -> None:
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.network.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for number, entry in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in entry.items()}
-        state = self.state
-        save_tensors(
-            self.checkpoint,
-            tensors,
-            {
-                "epoch": state.epoch,
-                "step": state.step,
-                "average_step": self.average.step,
-                "best_ap": state.best_ap,
-                "best_epoch": state.best_epoch,
-                "since_best": state.since_best,
-                "history": state.history,
-            },
-        )
+        save_training(self.resume_file, self.network, self.average, self.optimizer, self.best, self.state)
 
     def _resume(self) -> None:
-        if not self.checkpoint.exists():
+        if not self.resume_file.exists():
             return
         try:
-            tensors, meta = load_tensors(self.checkpoint)
-            parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "best": {}}
-            optimizer: dict[int, dict[str, Tensor]] = {}
-            for name, value in tensors.items():
-                part, _, rest = name.partition(".")
-                if part == "optimizer":
-                    number, _, key = rest.partition(".")
-                    optimizer.setdefault(int(number), {})[key] = value
-                else:
-                    parts[part][rest] = value
-            state = FoldState(
-                meta["epoch"],
-                meta["step"],
-                meta["best_ap"],
-                meta["best_epoch"],
-                meta["since_best"],
-                list(meta["history"]),
-            )
-            self.average.step = int(meta["average_step"])
-            self.network.load_state_dict(parts["network"])
-            self.average.network.load_state_dict(parts["average"])
-            whole = self.optimizer.state_dict()
-            self.optimizer.load_state_dict({"state": optimizer, "param_groups": whole["param_groups"]})
-        except (ArtefactError, KeyError, ValueError, RuntimeError) as error:
-            raise ArtefactError(
-                f"{self.checkpoint} cannot be resumed from ({error}); delete it to train the fold anew"
-            ) from error
-        self.best = {name: value.to(self.device) for name, value in parts["best"].items()}
-        self.state = state
-        self.log(f"fold {self.fold}: resumed after epoch {state.epoch}")
+            saved = load_training(self.resume_file)
+            # The stage of the epoch before: the next one is entered from its average, as it would have been.
+            stage = next(one for one in self.stages if saved.state.epoch <= one.first + one.epochs)
+            if stage is not self.stage:
+                self._enter(stage)
+            saved.restore(self.network, self.average, self.optimizer)
+        except (ArtefactError, KeyError, ValueError, TypeError, RuntimeError, StopIteration) as error:
+            raise cannot_resume(self.resume_file, error) from error
+        self.best = {name: value.to(self.device) for name, value in saved.parts["best"].items()}
+        self.state = saved.state
+        self.log(f"{self.task.name}: resumed after epoch {self.state.epoch}")

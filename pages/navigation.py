@@ -3,6 +3,8 @@
 import streamlit as st
 
 from labeling.errors import EarmarkError
+from labeling.records import is_machine
+from labeling.text import not_a_persons
 from pages.ui import session
 
 st.set_page_config(page_title="Earmark", page_icon="👂", layout="wide")
@@ -31,6 +33,8 @@ with st.sidebar:
             help="Every decision is kept under this name.",
             on_change=lambda: st.session_state.update(reviewer=st.session_state.reviewer_box.strip()),
         )
+    if is_machine(session.reviewer()):
+        st.error(session.plain(not_a_persons(session.reviewer())), icon=":material/error:")
     try:
         st.caption(session.plain(session.workspace().root.name))
     except EarmarkError as problem:

@@ -170,6 +170,11 @@ with right:
         )
     else:
         st.caption("Nobody has decided on a cell yet.")
+    if by_machine := sum(facts["machine_cells"].values()):
+        st.caption(
+            f"The model changed {by_machine:,} {'cell' if by_machine == 1 else 'cells'} that nobody has heard; the "
+            "Retrain page takes them back."
+        )
 
 status = {name: count for name, count in facts["status"].items() if name != "ok"}
 if status:

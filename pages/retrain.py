@@ -1,19 +1,20 @@
 """Start, watch and stop a training."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from labeling import journal, runfiles, runs, store, versions
 from labeling.records import Run
 from models import jobs
-from models.config import Recipe, load_recipe, recipe_names
-from models.settings import MAIN_SETTINGS, Setting
-from pages.ui import figures, session
+from models.config import load_recipe
+from pages.ui import figures, recipe_form, run_words, session, stage_panel
 
 ACTIVE = ("queued", "running")
-DEFAULT_RECIPE = "quick"
+ICONS = {
+    "done": ":material/check_circle:",
+    "stopped": ":material/stop_circle:",
+    "failed": ":material/error:",
+}
 
 
 def duration(seconds: float) -> str:
@@ -25,50 +26,21 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _value(recipe: Recipe, setting: Setting) -> float:
-    section, _, name = setting.key.partition(".")
-    return float(getattr(getattr(recipe, section), name))
-
-
-def _form(recipe: Recipe) -> list[str]:
-    """The recipe's main settings; returns the user's changes as KEY=VALUE."""
-    changes = []
-    columns = st.columns(4)
-    for index, setting in enumerate(MAIN_SETTINGS):
-        value = _value(recipe, setting)
-        whole = setting.kind == "int"
-        number: Any = int if whole else float
-        shown = columns[index % 4].number_input(
-            setting.label,
-            min_value=number(setting.low),
-            max_value=number(setting.high),
-            value=number(value),
-            step=number(setting.step),
-            format=None if whole else "%g",
-            help=setting.help,
-            key=f"{recipe.name}:{setting.key}",
-        )
-        if shown != number(value):
-            changes.append(f"{setting.key}={shown}" if whole else f"{setting.key}={shown:g}")
-    return changes
-
-
-def _estimate(recipe: Recipe, changes: list[str], hours: float, every_run: list[Run]) -> str:
+def _estimate(choice: recipe_form.Choice, hours: float, every_run: list[Run]) -> str:
     """About how long it takes on this machine, from the last run of the recipe here; else from its own figure."""
-    done = [one for one in every_run if one.recipe == recipe.name and one.status == "done" and not one.settings]
-    if done and not changes:
+    done = [one for one in every_run if one.recipe == choice.name and one.status == "done" and not one.settings]
+    if done and not choice.changes:
         last = done[-1]
         seconds = (pd.Timestamp(last.ended_at) - pd.Timestamp(last.started_at)).total_seconds()
         return f"about {duration(seconds)}, as run {last.id} took"
-    if recipe.cpu_hours_per_hour and jobs.device_text().startswith("CPU"):
-        changed = load_recipe(recipe.name, changes)
-        work = changed.train.epochs * (changed.folds.folds - 1) / (recipe.train.epochs * (recipe.folds.folds - 1))
-        return f"about {duration(3600 * recipe.cpu_hours_per_hour * hours * work)} on two free cores"
+    if choice.recipe.cpu_hours_per_hour and choice.changed and jobs.device_text().startswith("CPU"):
+        cpu_hours = recipe_form.cost(choice.recipe, choice.changed) * hours
+        return f"about {duration(3600 * cpu_hours)} on two free cores"
     return "how long it takes is not known before a first run here"
 
 
 @st.fragment(run_every="2s")
-def _watch(run_id: str) -> None:
+def _watch(run_id: str, every_run: list[Run]) -> None:
     with session.messages(), session.workspace().read() as connection:
         run = runs.get_run(connection, run_id)
     if run.status not in ACTIVE:
@@ -76,9 +48,10 @@ def _watch(run_id: str) -> None:
     folder = session.workspace().run_dir(run.id)
     progress = run.progress
     with st.container(border=True):
-        head, stop = st.columns([5, 1], vertical_alignment="center")
-        head.markdown(f"**{session.plain(run.id)}** on label version {run.label_version}")
-        if stop.button("Stop", key=f"stop:{run.id}", icon=":material/stop:", disabled=run.stop_requested):
+        head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+        words = session.plain(run_words.purpose(run, every_run))
+        head.markdown(f"**{session.plain(run.id)}** on label version {run.label_version}: {words}", width="content")
+        if head.button("Stop", key=f"stop:{run.id}", icon=":material/stop:", disabled=run.stop_requested):
             runs.request_stop(session.workspace(), run.id)
             st.rerun(scope="fragment")
         if run.status == "queued":
@@ -116,41 +89,32 @@ if any(one.status == "queued" for one in every_run):
 
 active = [one for one in every_run if one.status in ACTIVE]
 for one in active:
-    _watch(one.id)
+    _watch(one.id, every_run)
 
 since = end - (known[-1].position if known else 0)
 if known:
-    st.markdown(
-        f"The button freezes the labels as they are now: **{since:,}** decisions since version {known[-1].number}."
-    )
+    entries = f"**{since:,}** journal {'entry' if since == 1 else 'entries'} since version {known[-1].number}"
+    st.markdown(f"The button freezes the labels as they are now ({entries}), and trains on them.")
 else:
     st.markdown("The button freezes the labels as they are now into the first version, and trains on it.")
-recipes = {name: load_recipe(name) for name in recipe_names()}
-name = st.selectbox(
-    "Recipe",
-    list(recipes),
-    index=list(recipes).index(DEFAULT_RECIPE),
-    format_func=lambda key: f"{key}: {recipes[key].title}",
-)
-recipe = recipes[name]
-st.caption(f"{session.plain(recipe.description)} Source: {session.plain(recipe.source)}.")
-with st.expander("Main settings", icon=":material/tune:"):
-    changes = _form(recipe)
-    changed = f"{len(changes)} setting{'s' * (len(changes) > 1)} changed: {', '.join(changes)}" if changes else ""
-    st.caption(session.plain(changed) or "As the recipe has them.")
+choice = recipe_form.choose()
 with st.container(horizontal=True, vertical_alignment="center"):
-    if st.button("Retrain", type="primary", icon=":material/model_training:", key="retrain"):
+    if st.button(
+        "Retrain", type="primary", icon=":material/model_training:", key="retrain", disabled=choice.changed is None
+    ):
         with session.messages():
-            load_recipe(name, changes)
-            frozen = versions.freeze(session.workspace(), session.reviewer() or "unknown", f"training {name}")
-            queued = runs.enqueue(session.workspace(), name, frozen.number, settings=changes)
+            load_recipe(choice.name, choice.changes)
+            frozen = versions.freeze(session.workspace(), session.reviewer() or "unknown", f"training {choice.text}")
+            queued = runs.enqueue(session.workspace(), choice.name, frozen.number, settings=choice.changes)
             jobs.ensure_worker(session.workspace())
         st.toast(f"Run {queued.id} is queued")
         st.rerun()
     device = jobs.device_text()
-    st.markdown(f"Trains on **{session.plain(device)}**: {_estimate(recipe, changes, counts['hours'], every_run)}.")
+    st.markdown(f"Trains on **{session.plain(device)}**: {_estimate(choice, counts['hours'], every_run)}.")
 if device.startswith("CPU"):
     st.caption("No CUDA device was found, so training runs on the CPU; `quick` and `demo` are made for that.")
+
+stage_panel.panel(choice, every_run)
 
 ended = [one for one in reversed(every_run) if one.status not in ACTIVE]
 if ended:
@@ -158,7 +122,15 @@ if ended:
 for one in ended[:8]:
     ap = one.metrics.get("macro_ap")
     line = f"**{session.plain(one.id)}** {one.status}" + (f", macro-AP {ap:.3f}" if ap is not None else "")
-    with st.expander(line, icon=":material/check_circle:" if one.status == "done" else ":material/error:"):
+    words = run_words.purpose(one, every_run)
+    line += "" if words == "training" else session.plain(f" ({words})")
+    with st.expander(
+        line, icon=ICONS.get(one.status, ICONS["failed"]), key=f"ended:{one.id}", on_change="rerun"
+    ) as shown:
+        if not shown.open:
+            continue  # its curves and log are read once they are asked for
+        if settings := run_words.settings(one):
+            st.caption(session.plain(f"Changed: {settings}"))
         if one.error:
             st.error(session.plain(one.error))
         if one.status in ("failed", "stopped") and st.button(
@@ -170,5 +142,5 @@ for one in ended[:8]:
             st.rerun()
         folder = session.workspace().run_dir(one.id)
         if rows := runfiles.history(folder):
-            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"ended:{one.id}", config=figures.CONFIG)
+            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curve:{one.id}", config=figures.CONFIG)
         st.code(runfiles.log_tail(folder) or "no log", language=None, height=220)

@@ -1,11 +1,14 @@
 """Compare runs: metrics side by side, per class, and the decisions that lay between their label versions."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from labeling import runfiles, runs, versions
+from labeling.machine_labels import who
 from labeling.records import Run
-from pages.ui import figures, session
+from pages.ui import combine_panel, figures, run_words, session
 
 METRICS = {
     "macro_ap": "macro-AP",
@@ -14,15 +17,17 @@ METRICS = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
 }
+MOST_ROWS = 12
 
 
-def _row(run: Run) -> dict[str, object]:
+def _row(run: Run, every_run: Sequence[Run]) -> dict[str, object]:
     scores = {text: run.metrics.get(key) for key, text in METRICS.items()}
     truth = run.metrics.get("truth") or {}
     return {
-        "run": run.id, "status": run.status, "label version": run.label_version, "recipe": run.recipe,
-        "settings": ", ".join(run.settings), **scores, "macro-AP vs truth": truth.get("macro_ap"),
-        "ended": run.ended_at[:19].replace("T", " "),
+        "run": run.id, "status": run.status, **scores, "macro-AP vs truth": truth.get("macro_ap"),
+        "labels": run.label_version, "recipe": run_words.recipe_name(run),
+        "purpose": run_words.purpose(run, every_run), "changed settings": run_words.settings(run),
+        "ended": run.ended_at[:16].replace("T", " "),
     }  # fmt: skip
 
 
@@ -34,11 +39,18 @@ if not every_run:
     st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
     st.stop()
 
-table = pd.DataFrame([_row(run) for run in reversed(every_run)])
+table = pd.DataFrame([_row(run, every_run) for run in reversed(every_run)])
 numbers = {text: st.column_config.NumberColumn(format="%.3f") for text in [*METRICS.values(), "macro-AP vs truth"]}
 if table["macro-AP vs truth"].isna().all():
     table = table.drop(columns="macro-AP vs truth")
-st.dataframe(table, hide_index=True, height="content", column_config=numbers)
+wide = {
+    "labels": st.column_config.NumberColumn(help="The label version that it was trained on"),
+    "purpose": st.column_config.TextColumn(width=230),
+    "changed settings": st.column_config.TextColumn(help="What differs from the recipe", width=300),
+}
+st.dataframe(table, hide_index=True, height="content" if len(table) <= MOST_ROWS else 440, column_config=numbers | wide)
+
+combine_panel.panel(every_run)
 
 done = [run for run in every_run if run.status == "done"]
 if len(done) < 2:
@@ -50,8 +62,10 @@ st.markdown("#### Side by side" if len(done) > 1 else "#### This run")
 ids = [run.id for run in done]
 if len(done) > 1:
     left, right = st.columns(2)
-    before = left.selectbox("Before", ids, index=len(ids) - 2)
-    after = right.selectbox("After", ids, index=len(ids) - 1)
+    purposes = {run.id: run_words.purpose(run, every_run) for run in done}
+    named = {name: name if words == "training" else f"{name}: {words}" for name, words in purposes.items()}
+    before = left.selectbox("Before", ids, index=len(ids) - 2, format_func=named.__getitem__)
+    after = right.selectbox("After", ids, index=len(ids) - 1, format_func=named.__getitem__)
 else:
     before = after = ids[0]
 by_id = {run.id: run for run in done}
@@ -97,7 +111,7 @@ if old.label_version != new.label_version:
         st.dataframe(
             pd.DataFrame(
                 [
-                    (c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at[:19].replace("T", " "))
+                    (c.filename, c.class_code, c.before, c.after, who(c.reviewer), c.created_at[:19].replace("T", " "))
                     for c in changes
                 ],
                 columns=["file", "class", "from", "to", "reviewer", "time"],

@@ -7,6 +7,7 @@ import streamlit as st
 
 from labeling import journal, store, versions
 from labeling.exporting import export_labels
+from labeling.machine_labels import who
 from pages.ui import session
 
 st.title("Versions")
@@ -45,7 +46,7 @@ st.dataframe(
                 one.position,
                 one.content_hash[:12],
                 one.note,
-                one.created_by,
+                who(one.created_by),
                 one.created_at[:19].replace("T", " "),
             )
             for one in reversed(known)
@@ -76,7 +77,7 @@ if changes:
                     one.class_code,
                     one.before,
                     one.after,
-                    one.reviewer,
+                    who(one.reviewer),
                     one.created_at[:19].replace("T", " "),
                     one.run_id,
                 )

@@ -21,7 +21,10 @@ BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 #: package -> the others of ours that it may import; nothing imports upwards
 MAY_IMPORT = {"labeling": set[str](), "models": {"labeling"}, "pages": {"labeling", "models"}}
 #: what pages may know of models: no networks
-TORCH_FREE_MODELS = {"models", "models.config", "models.jobs", "models.settings"}
+TORCH_FREE_MODELS = {
+    "models", "models.combination", "models.config", "models.jobs", "models.rounds", "models.settings", "models.stages",
+    *(f"models.config.{path.stem}" for path in (ROOT / "models" / "config").glob("*.py") if path.stem != "__init__"),
+}  # fmt: skip
 #: foreign packages that a package of ours does without
 WITHOUT = {"labeling": {"torch", "timm", "streamlit"}, "models": {"streamlit"}, "pages": {"torch", "timm"}}
 

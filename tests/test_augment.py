@@ -1,152 +1,166 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from labeling.errors import ConfigError
 from models import augment
-from models.config import AugmentConfig
+from models.augment import PLANES, POWER, SAMPLES, Backgrounds, Batch
+from models.config import SAMPLES as SAMPLE_NAMES
+from models.config import AugmentConfig, FeatureConfig
+from models.config.augment import Augmentation
 
-ALL = AugmentConfig(
-    gain_probability=1,
-    mixup_probability=1,
-    tilt_probability=1,
-    noise_probability=1,
-    time_masks=2,
-    frequency_masks=2,
-)
-B, MELS, T = 6, 16, 50
-
-
-def draw(config, seed=0, batch=B):
-    return augment.draw(np.random.default_rng(seed), config, batch, MELS, T, 0.02)
+B, MELS, T, N, RATE = 6, 16, 50, 8000, 8000
+FEATURES = FeatureConfig(sample_rate=RATE, n_fft=256, hop_length=160, n_mels=MELS, fmax_hz=4000)
+BATCH = Batch(B, MELS, T, N, RATE, 0.02)
+NAMES = [item.name for item in fields(AugmentConfig) if isinstance(getattr(AugmentConfig(), item.name), Augmentation)]
+WITHOUT_FILES = [name for name in NAMES if name != "background"]
 
 
-@pytest.fixture
-def batch():
-    generator = torch.Generator().manual_seed(0)
+def every(probability, *names, folder="noises"):
+    """A configuration with the augmentations named, or all, at one probability."""
+    default = AugmentConfig()
+    changed = {name: replace(getattr(default, name), probability=probability) for name in names or NAMES}
+    if "background" in changed:
+        changed["background"] = replace(changed["background"], folder=folder)
+    return replace(default, **changed)
+
+
+def draw(config, seed=0, batch=BATCH, **rest):
+    return augment.draw(np.random.default_rng(seed), config, batch, **rest)
+
+
+def batch_of(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    samples = 0.1 * torch.randn(B, N, generator=generator)
     power = torch.rand(B, MELS, T, generator=generator) + 0.1
-    targets = torch.eye(B, 4)
-    return power, targets, torch.ones(B, 4)
+    planes = torch.randn(B, 2, MELS, T, generator=generator)
+    return samples, power, torch.eye(B, 4), torch.ones(B, 4), planes
 
 
-def test_the_same_generator_draws_and_applies_the_same(batch):
-    results = [augment.apply(*batch, draw(ALL), ALL) for _ in range(2)]
-    for one, other in zip(*results, strict=True):
-        assert torch.equal(one, other)
-    assert not torch.equal(augment.apply(*batch, draw(ALL, seed=1), ALL)[0], results[0][0])
+def apply_all(parts, drawn, config):
+    samples, power, targets, weight, planes = parts
+    return (
+        augment.apply_to_samples(samples, drawn, config),
+        *augment.apply_to_power(power, targets, weight, drawn, config, FEATURES),
+        augment.apply_to_planes(planes, drawn, config),
+    )
 
 
-def test_off_changes_nothing(batch):
-    off = AugmentConfig()
-    drawn = draw(off)
-    for before, after in zip(batch, augment.apply(*batch, drawn, off), strict=True):
-        assert torch.equal(before, after)
-    planes = torch.randn(B, 1, MELS, T)
-    assert torch.equal(augment.apply_masks(planes, drawn), planes)
+@pytest.fixture(scope="module")
+def noises(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("noises")
+    rng = np.random.default_rng(0)
+    for k in range(3):
+        soundfile.write(folder / f"{k}.wav", 0.1 * rng.standard_normal(2 * RATE), RATE)
+    return Backgrounds(str(folder), RATE)
 
 
-def test_gain_is_a_factor_of_power_within_its_range(batch):
-    config = AugmentConfig(gain_probability=1, gain_db=(-6, 3))
-    power, _, _ = augment.apply(*batch, draw(config), config)
-    gain_db = 10 * torch.log10(power / batch[0])
-    assert torch.allclose(gain_db, gain_db[:, :1, :1].expand_as(gain_db), atol=1e-3)
-    assert gain_db.min() >= -6.001
-    assert gain_db.max() <= 3.001
-    assert len({round(float(g), 3) for g in gain_db[:, 0, 0]}) == B
+def test_every_table_is_applied_once_in_the_order_of_the_recipe():
+    assert [change.name for change in (*SAMPLES, *POWER, *PLANES)] == NAMES
+    assert tuple(change.name for change in SAMPLES) == SAMPLE_NAMES
 
 
-def test_a_chunk_is_never_mixed_with_itself():
-    for seed in range(20):
-        assert (draw(ALL, seed).partner != np.arange(B)).all()
-    assert draw(ALL, batch=1).partner.tolist() == [0]
+@pytest.mark.parametrize("name", NAMES)
+def test_each_changes_something_and_keeps_the_shape(name, noises):
+    config = every(1.0, name)
+    parts = batch_of()
+    results = apply_all(parts, draw(config, backgrounds=noises), config)
+    assert any(not torch.equal(before, after) for before, after in zip(parts, results, strict=True))
+    for before, after in zip(parts, results, strict=True):
+        assert after.shape == before.shape
+        assert after.dtype == torch.float32
+        assert torch.isfinite(after).all()
 
 
-def test_mixing_adds_power_at_the_drawn_level(batch):
-    config = AugmentConfig(mixup_probability=1, mixup_db=(-3, -3))
-    drawn = draw(config)
-    power, targets, weight = augment.apply(*batch, drawn, config)
-    added = power - batch[0]
-    ratio_db = 10 * torch.log10(added.mean((1, 2)) / batch[0].mean((1, 2)))
-    torch.testing.assert_close(ratio_db, torch.full((B,), -3.0), atol=1e-3, rtol=0)
-    shape = added / batch[0][torch.from_numpy(drawn.partner)]
-    torch.testing.assert_close(shape, shape[:, :1, :1].expand_as(shape))
-    partner = torch.from_numpy(drawn.partner)
-    assert torch.equal(targets, torch.maximum(batch[1], batch[1][partner]))
-    assert torch.equal(weight, torch.ones(B, 4))
-
-
-@pytest.mark.parametrize(
-    ("mine", "other", "expected"),
-    [
-        ((1, 1), (0, 0), (1, 1)),  # known present here: known present, whatever the other
-        ((0, 0), (1, 1), (1, 1)),
-        ((0, 1), (0, 0), (0, 0)),  # absent here, unknown there: unknown
-        ((0, 1), (0, 1), (0, 1)),
-        ((1, 0), (0, 1), (0, 0)),  # a masked 1 tells nothing
-    ],
+@settings(max_examples=25)
+@given(
+    names=st.sets(st.sampled_from(WITHOUT_FILES)),
+    probability=st.sampled_from([0.3, 1.0]),
+    seed=st.integers(0, 1000),
 )
-def test_union_of_known_and_unknown_cells(mine, other, expected):
-    config = AugmentConfig(mixup_probability=1)
-    power = torch.ones(2, MELS, T)
-    targets = torch.tensor([[float(mine[0])], [float(other[0])]])
-    weight = torch.tensor([[float(mine[1])], [float(other[1])]])
-    drawn = draw(config, batch=2)
-    _, new_targets, new_weight = augment.apply(power, targets, weight, drawn, config)
-    assert (float(new_targets[0]), float(new_weight[0])) == expected
-
-
-def test_mixed_labels_follow_the_share_of_power(batch):
-    config = AugmentConfig(mixup_probability=1, mixup_labels="mixed", mixup_db=(-3, -3))
-    drawn = draw(config)
-    _, targets, _ = augment.apply(*batch, drawn, config)
-    share = 1 / (1 + 10**-0.3)
-    partner = torch.from_numpy(drawn.partner)
-    torch.testing.assert_close(targets, share * batch[1] + (1 - share) * batch[1][partner])
-
-
-def test_unmixed_rows_stay(batch):
-    config = AugmentConfig(mixup_probability=0.5)
-    drawn = draw(config, seed=3)
-    still = torch.from_numpy(drawn.mix_gain == 0)
-    assert 0 < int(still.sum()) < B
-    for before, after in zip(batch, augment.apply(*batch, drawn, config), strict=True):
+def test_any_mixture_keeps_shapes_labels_in_bounds_and_unchosen_chunks(names, probability, seed):
+    config = every(probability, *names) if names else AugmentConfig()
+    drawn = draw(config, seed)
+    parts = batch_of()
+    copies = [part.clone() for part in parts]
+    results = apply_all(parts, drawn, config)
+    chosen = {int(row) for values in drawn.values.values() for row in values["rows"]}
+    still = [row for row in range(B) if row not in chosen]
+    for before, copy, after in zip(parts, copies, results, strict=True):
+        assert torch.equal(before, copy)  # nothing is changed in place
+        assert after.shape == before.shape
+        assert torch.isfinite(after).all()
         assert torch.equal(before[still], after[still])
+    _, power, targets, weight, _ = results
+    assert (power >= 0).all()
+    assert ((targets >= 0) & (targets <= 1)).all()
+    assert ((weight >= 0) & (weight <= 1)).all()
 
 
-def test_tilt_is_smooth_and_bounded(batch):
-    config = AugmentConfig(tilt_probability=1, tilt_db=6)
-    power, _, _ = augment.apply(*batch, draw(config), config)
-    tilt_db = 10 * torch.log10(power / batch[0])[:, :, 0]
-    assert tilt_db.abs().max() <= 6.001
-    assert tilt_db.diff(dim=1).abs().max() <= 12 / (MELS - 1) * (augment.TILT_POINTS - 1) + 1e-3
-    assert tilt_db.std(0).min() > 0
+def test_off_draws_nothing_and_changes_nothing():
+    rng = np.random.default_rng(0)
+    drawn = augment.draw(rng, AugmentConfig(), BATCH)
+    assert drawn.values == {}
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+    parts = batch_of()
+    for before, after in zip(parts, apply_all(parts, drawn, AugmentConfig()), strict=True):
+        assert before is after
 
 
-def test_noise_lies_at_its_level_below_the_chunk(batch):
-    config = AugmentConfig(noise_probability=1, noise_snr_db=(10, 10))
-    power, _, _ = augment.apply(batch[0] * 100, *batch[1:], draw(config), config)
-    added = power - batch[0] * 100
-    snr_db = 10 * torch.log10(100 * batch[0].mean((1, 2)) / added.mean((1, 2)))
-    torch.testing.assert_close(snr_db, torch.full((B,), 10.0), atol=0.6, rtol=0)
-    assert (added >= 0).all()
+def test_the_same_generator_draws_and_applies_the_same(noises):
+    config = every(0.7)
+    parts = batch_of()
+    one, other, third = (apply_all(parts, draw(config, seed, backgrounds=noises), config) for seed in (0, 0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert [torch.equal(a, b) for a, b in zip(one, third, strict=True)] == [False, False, False, True, False]
 
 
-def test_masks_set_stripes_to_the_mean():
-    config = AugmentConfig(time_masks=1, time_mask_s=0.4, frequency_masks=1, frequency_mask_bands=4)
-    planes = torch.randn(64, 2, MELS, T)
-    drawn = draw(config, batch=64)
-    masked = augment.apply_masks(planes, drawn)
-    for b in range(64):
-        (t, dt), (f, df) = drawn.time_masks[b, 0], drawn.frequency_masks[b, 0]
-        expected = planes[b].clone()
-        for plane in expected:
-            mean = plane.mean().clone()
-            plane[:, t : t + dt] = mean
-            plane[f : f + df] = mean
-        torch.testing.assert_close(masked[b], expected)
-    assert drawn.time_masks[:, 0, 1].max() == 20
-    assert drawn.frequency_masks[:, 0, 1].max() == 4
-    assert (drawn.time_masks.sum(-1) <= T).all()
-    never = draw(replace(config, mask_probability=0.0), batch=64)
-    assert torch.equal(augment.apply_masks(planes, never), planes)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_taken_from_the_generator_does_not_depend_on_what_is_chosen(name):
+    after = []
+    for probability in (0.001, 0.5, 1.0):
+        rng = np.random.default_rng(5)
+        augment.draw(rng, every(probability, name), BATCH)
+        after.append(rng.bit_generator.state)
+    assert after[0] == after[1] == after[2]
+
+
+def test_drawing_is_apart_from_applying(noises):
+    """A draw may be applied twice, to any sound: it holds plain arrays and no state."""
+    config = every(1.0)
+    drawn = draw(config, backgrounds=noises)
+    assert all(isinstance(array, np.ndarray) for values in drawn.values.values() for array in values.values())
+    first = apply_all(batch_of(0), drawn, config)
+    apply_all(batch_of(1), drawn, config)
+    again = apply_all(batch_of(0), drawn, config)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_the_share_of_chunks_is_the_probability():
+    drawn = draw(every(0.3, "gain"), batch=replace(BATCH, size=10_000))
+    assert len(drawn.values["gain"]["rows"]) == pytest.approx(3000, abs=140)  # three deviations
+
+
+def test_mixing_ends_where_asked_and_needs_two_chunks():
+    config = every(1.0, "mixup", "cutmix", "spec_mix", "gain")
+    assert set(draw(config).values) == {"mixup", "cutmix", "spec_mix", "gain"}
+    assert set(draw(config, mixing=False).values) == {"gain"}
+    assert set(draw(config, batch=replace(BATCH, size=1)).values) == {"gain"}
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix", "spec_mix", "time_pad"])
+def test_a_chunk_is_never_mixed_with_itself(name):
+    for seed in range(20):
+        values = draw(every(1.0, name), seed).values[name]
+        assert (values["partner"] != values["rows"]).all()
+
+
+def test_backgrounds_must_be_opened():
+    config = every(1.0, "background")
+    with pytest.raises(ConfigError, match="no backgrounds were opened"):
+        augment.apply_to_samples(batch_of()[0], draw(config), config)

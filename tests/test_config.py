@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import tomllib
@@ -76,15 +77,47 @@ def test_overrides_by_full_and_bare_key():
         ("channels=[]", ConfigError, "at least one"),
         ('channels=["logg"]', UnknownName, "Did you mean 'log'"),
         ("patience=3", ConfigError, "select"),
-        ("gain_db=[3, -3]", ConfigError, "lower first"),
+        ("gain.gain_db=[3, -3]", ConfigError, "lower first"),
         ("chunk_s=0.1", ConfigError, "frames"),
         ("folds=1", ConfigError, "between 2"),
         ("ema_decay=1", ConfigError, "0.99999"),
+        ("features.top_db=0", ConfigError, "at least 1"),
+        ("pretrained=true", ConfigError, "nobody released weights of 'cnn'"),
+        ("pretrain_clips=reviewed", ConfigError, "train.pretrain_epochs to 1 or more"),
+        ("train.batch_size=1", ConfigError, "augment.mixup needs a second chunk"),
+        ("mixing_share=0", ConfigError, "leaves it out of every epoch"),
+        ("positive_weight=3", ConfigError, "read by loss.name = 'weighted_bce' alone, not by 'bce'"),
+        ("sce_beta=2", ConfigError, "set loss.name = 'sce' or loss.sce_beta = 1"),
     ],
 )
 def test_what_does_not_belong_says_what_would(override, error, words):
     with pytest.raises(error, match=words):
         load_recipe("demo", [override])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (("targets.rule=and", "teacher=newest", "thresholds=[0.3, 0.5]"), "set train.members = 2"),
+        (("schedule=constant", "learning_rate_min=1e-5"), "never falls"),
+        (("select=best", "epochs=3"), "leaves one in train.epochs = 3"),
+        (("loss.name=sce", "sce_alpha=0", "sce_beta=0"), "leave no loss"),
+        (("tta_views=2", 'tta=["gain"]', "standardize=none", "tta_gain_db=0"), "predict.tta_gain_db = 0"),
+        (("tta_views=2", 'tta=["spec_augment"]', "tta_mask_share=0"), "predict.tta_mask_share = 0"),
+        (("tta_views=2", 'tta=["gain"]', "standardize=image"), "takes the level out"),
+        (("time_pad.probability=1", "time_pad.fill=other", "mixup.probability=0", "train.batch_size=1"), "time_pad"),
+    ],
+)
+def test_settings_that_contradict_each_other(settings, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        load_recipe("demo", settings)
+
+
+def test_what_only_looks_like_a_contradiction_is_taken():
+    load_recipe("demo", ["targets.rule=two_way", "teacher=newest", "thresholds=[0.3, 0.5]"])
+    load_recipe("demo", ["targets.rule=and", "teacher=newest", "thresholds=[0.3, 0.5]", "members=3"])
+    load_recipe("demo", ["train.batch_size=1", "mixup.probability=0"])
+    load_recipe("demo", ["tta_views=2", 'tta=["gain"]', "standardize=image", 'channels=["pcen"]'])
 
 
 def test_unknown_recipe_and_unreadable_files(tmp_path):

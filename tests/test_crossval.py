@@ -68,7 +68,8 @@ def test_the_folder_of_a_run(collection, straight):
     table = pd.read_parquet(folder / "folds.parquet")
     assert table.groupby("group")["fold"].nunique().max() == 1
     names = {path.name for path in (folder / "checkpoints").iterdir()}
-    assert names == {f"fold{k}.{end}" for k in (0, 1) for end in ("json", "safetensors", "predictions.safetensors")}
+    ends = ("json", "s0.safetensors", "predictions.safetensors")
+    assert names == {f"fold{k}.m0.{end}" for k in (0, 1) for end in ends}
     assert not [path for path in folder.rglob("*") if path.suffix in (".pt", ".pth", ".pkl")]
     assert "done" in (folder / "log.txt").read_text()
 
@@ -139,13 +140,17 @@ sys.path.insert(0, {tests!r})
 from tiny_training import tiny_collection, tiny_recipe
 from models.crossval import cross_validate
 torch.set_num_threads({threads})
+torch.manual_seed(99)
 clips, labels = tiny_collection(pathlib.Path({audio!r}))
+other = pathlib.Path({folder!r} + "-before")
+before = tiny_recipe("epochs=1", "seed=5", "dropout=0.5")
+cross_validate(before, clips, labels, other, label_version=7, device="cpu")
 cross_validate(tiny_recipe(), clips, labels, pathlib.Path({folder!r}), label_version=7, device="cpu",
                report=lambda progress: print(progress.get("fold"), progress.get("epoch"), flush=True))
 """
 
 
-def test_kill_9_in_mid_training_resumes_to_the_same(collection, straight, tmp_path):
+def test_kill_9_in_mid_training_resumes_to_the_same_whatever_ran_before(collection, straight, tmp_path):
     import torch
 
     audio, folder = tmp_path / "audio", tmp_path / "run"
@@ -168,6 +173,148 @@ def test_kill_9_in_mid_training_resumes_to_the_same(collection, straight, tmp_pa
     run((moved, collection[1]), folder)
     assert "resumed after epoch" in (folder / "log.txt").read_text()
     assert_same_oof(folder, straight[0])
+
+
+FULL = (
+    "pretrain_epochs=1",
+    "epochs=2",
+    "members=2",
+    "snapshots=2",
+    "all_data=true",
+    "freeze_bn_fraction=0.5",
+    "clip_pool=mean",
+)
+
+
+@pytest.fixture(scope="module")
+def full(collection, tmp_path_factory):
+    """A run with every stage, to which interrupted ones are compared."""
+    folder = tmp_path_factory.mktemp("full")
+    run(collection, folder, tiny_recipe(*FULL))
+    return folder
+
+
+def test_the_folder_of_a_run_with_every_stage(full):
+    ends = ("json", "s0.safetensors", "s1.safetensors")
+    expected = {f"{place}.m{m}.{end}" for place in ("fold0", "fold1", "all") for m in (0, 1) for end in ends}
+    expected |= {f"fold{k}.m{m}.predictions.safetensors" for k in (0, 1) for m in (0, 1)}
+    assert {path.name for path in (full / "checkpoints").iterdir()} == expected
+    history = pd.read_csv(full / "history.csv")
+    assert history["fold"].tolist() == [0] * 6 + [1] * 6 + [-1] * 6
+    assert history["member"].tolist() == [0, 0, 0, 1, 1, 1] * 3
+    assert history["stage"].tolist() == ["pretrain", "train", "train"] * 6
+    assert history["epoch"].tolist() == [1, 2, 3] * 6
+    assert history[history["fold"] >= 0]["valid_loss"].notna().all()
+    assert history[history["fold"] < 0]["valid_loss"].isna().all()
+
+
+def test_oof_is_the_mean_over_members_and_snapshots(collection, full, tmp_path):
+    """Predicted here once more, network by network."""
+    import torch
+
+    from models import build_network
+    from models.checkpoints import load_tensors
+    from models.data import AudioStore
+    from models.features import FrontEnd
+    from models.heads import frame_grid
+    from models.predict import predict_clips
+    from models.runfolder import networks_of
+
+    recipe = tiny_recipe(*FULL)
+    oof = read_oof(full / "oof.zarr")
+    store = AudioStore(collection[0], recipe.features, recipe.data)
+    store.load(lambda done, total: None, lambda: False)
+    rows = np.flatnonzero(oof.fold == 1)
+    found = []
+    for name in ("m0.s0", "m0.s1", "m1.s0", "m1.s1"):
+        network = build_network(recipe, 3)
+        network.load_state_dict(load_tensors(full / "checkpoints" / f"fold1.{name}.safetensors")[0])
+        grid = frame_grid(network, recipe.features)
+        network.to(memory_format=torch.channels_last)
+        found.append(predict_clips(network, FrontEnd(recipe.features), store, rows, recipe.predict, grid)[0])
+    assert len({one.tobytes() for one in found}) == 4
+    np.testing.assert_allclose(oof.clipwise[rows], np.mean(found, axis=0), atol=1e-6)
+    _, classes, grid, paths = networks_of(full)
+    assert classes == CLASSES
+    assert grid == oof.grid
+    assert [path.name for path in paths] == [f"all.m{m}.s{s}.safetensors" for m in (0, 1) for s in (0, 1)]
+
+
+@pytest.mark.parametrize("at", [(1, 1, 1), (1, 2, 3), (2, 1, 2), (0, 1, 2)])
+def test_a_run_with_every_stage_resumes_in_any_of_them(collection, full, tmp_path, at):
+    def report(progress):
+        if (progress.get("fold"), progress.get("member"), progress.get("epoch")) == at and "valid_loss" in progress:
+            raise Broken
+
+    with pytest.raises(Broken):
+        run(collection, tmp_path, tiny_recipe(*FULL), report=report)
+    run(collection, tmp_path, tiny_recipe(*FULL))
+    assert_same_oof(tmp_path, full)
+    for path in (full / "checkpoints").glob("*.s?.safetensors"):
+        assert path.read_bytes() == (tmp_path / "checkpoints" / path.name).read_bytes(), path.name
+    mine, theirs = (pd.read_csv(path / "history.csv").drop(columns="seconds") for path in (tmp_path, full))
+    pd.testing.assert_frame_equal(mine, theirs)
+
+
+def test_pretraining_and_training_never_see_the_held_out_clips(collection, tmp_path, monkeypatch):
+    from models import crossval
+
+    seen = []
+    train = crossval.FoldTrainer.run
+
+    def watched(trainer, *more):
+        seen.append(trainer.task)
+        return train(trainer, *more)
+
+    monkeypatch.setattr(crossval.FoldTrainer, "run", watched)
+    clips = [replace(clip, metadata={"set": "noisy" if clip.id % 2 else "curated"}) for clip in collection[0]]
+    settings = ("epochs=1", "pretrain_epochs=1", "data.pretrain_clips=set=noisy", "data.clips=set=curated")
+    run((clips, collection[1]), tmp_path, tiny_recipe(*settings, "all_data=true"))
+    fold = read_oof(tmp_path / "oof.zarr").fold
+    assert len(fold) == 12, "all clips are predicted"
+    assert [task.name for task in seen] == ["fold0.m0", "fold1.m0", "all.m0"]
+    for k, task in zip((0, 1, -1), seen, strict=True):
+        inside = set(np.flatnonzero(fold != k).tolist())
+        assert set(task.pretrain_rows.tolist()) == {row for row in inside if clips[row].id % 2}
+        assert set(task.rows.tolist()) == {row for row in inside if not clips[row].id % 2}
+
+
+def test_lost_predictions_are_made_again_without_training(collection, full, tmp_path, monkeypatch):
+    import shutil
+
+    from models import crossval
+
+    folder = Path(shutil.copytree(full, tmp_path / "run"))
+    shutil.rmtree(folder / "oof.zarr")
+    (folder / "checkpoints" / "fold1.m0.predictions.safetensors").unlink()
+
+    def refuse(*more):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(crossval.FoldTrainer, "run", refuse)
+    run(collection, folder, tiny_recipe(*FULL))
+    assert_same_oof(folder, full)
+
+
+def test_curves_go_to_the_trackers_once(collection, tmp_path, monkeypatch):
+    from models import crossval
+
+    class Kept:
+        def __init__(self) -> None:
+            self.points, self.closed = [], 0
+
+        def log(self, fold, step, values):
+            self.points.append((fold, step, tuple(sorted(values))))
+
+        def close(self):
+            self.closed += 1
+
+    kept = Kept()
+    monkeypatch.setattr(crossval, "open_trackers", lambda *more: kept)
+    run(collection, tmp_path, tiny_recipe("epochs=2"))
+    names = ("lr", "train_loss", "valid_loss", "valid_macro_ap")
+    assert kept.points == [(0, 1, names), (0, 2, names), (1, 1, names), (1, 2, names)]
+    assert kept.closed == 1
 
 
 def test_stop_is_heard_and_the_run_goes_on_later(collection, straight, tmp_path):

@@ -30,6 +30,18 @@ def test_history_has_three_curves_a_fold_and_one_legend_entry():
     assert train.line.color == valid.line.color == ap.line.color != figure.data[3].line.color
 
 
+def test_members_of_a_fold_are_lines_of_one_colour():
+    members = [history().assign(member=m, train_loss=m + 1.0) for m in (0, 1)]
+    whole = history().query("fold == 0").assign(fold=-1, member=0, valid_loss=None, valid_macro_ap=None)
+    figure = history_figure(pd.concat([*members, whole]))
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["all clips", "fold 0", "fold 1"]
+    first = [trace for trace in figure.data if trace.name == "fold 0"]
+    assert len(first) == 6
+    assert len({trace.line.color for trace in first}) == 1
+    assert [list(trace.x) for trace in (first[0], first[3])] == [[1, 2, 3, 4]] * 2
+    assert [trace.y[0] for trace in (first[0], first[3])] == [1.0, 2.0]
+
+
 def test_history_of_a_training_that_has_only_begun():
     assert len(history_figure(pd.DataFrame()).data) == 0
     begun = pd.DataFrame([{"fold": 0.0, "epoch": 1.0, "train_loss": 0.7}])

@@ -1,12 +1,23 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from labeling.errors import ConfigError
 from models import build_network
 from models.cnn import SmallCnn
 from models.config import load_recipe
-from models.heads import AttentionHead, MaxHead, Network, Output, TimeFeatures, frame_grid, time_geometry
+from models.heads import (
+    AttentionHead,
+    MaxHead,
+    Network,
+    Output,
+    TimeFeatures,
+    frame_grid,
+    n_frames_of,
+    pair_logits,
+    time_geometry,
+)
 
 
 @pytest.mark.parametrize("squash", ["tanh", "clamp", "linear"])
@@ -34,8 +45,42 @@ def test_attention_stays_finite_where_probabilities_round_off():
 def test_max_head():
     torch.manual_seed(0)
     head = MaxHead(5, 3)
-    output = head(torch.randn(2, 5, 7))
+    features = torch.randn(2, 5, 7)
+    output = head(features)
+    expected = torch.einsum("bit,ci->btc", features, head.weight) + head.bias
+    torch.testing.assert_close(output.framewise, expected)
     assert torch.equal(output.clipwise, output.framewise.max(1).values)
+
+
+def test_two_logits_a_class_are_softmax_cross_entropy():
+    """Value and gradient of the pair's softmax cross-entropy, as PyTorch computes it."""
+    torch.manual_seed(0)
+    pairs = (5 * torch.randn(4, 3, 2)).requires_grad_()
+    truth = torch.tensor([[0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 1]])
+    expected = F.cross_entropy(pairs.permute(0, 2, 1), truth, reduction="none")
+    (grad_expected,) = torch.autograd.grad(expected.sum(), pairs)
+    logits = pair_logits(pairs.flatten(1), 2)
+    assert logits.shape == (4, 3)
+    loss = F.binary_cross_entropy_with_logits(logits, truth.float(), reduction="none")
+    (grad,) = torch.autograd.grad(loss.sum(), pairs)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(grad, grad_expected)
+
+
+@pytest.mark.parametrize("kind", [AttentionHead, MaxHead])
+def test_heads_of_two_logits_give_present_minus_absent(kind):
+    torch.manual_seed(0)
+    head = kind(4, 3, logits_per_class=2)
+    single = kind(4, 3)
+    layer, plain = (head.cla, single.cla) if kind is AttentionHead else (head, single)
+    with torch.no_grad():
+        for mine, theirs in ((plain.weight, layer.weight), (plain.bias, layer.bias)):
+            mine.copy_(theirs[1::2] - theirs[::2])
+        if kind is AttentionHead:
+            single.att.load_state_dict(head.att.state_dict())
+    features = torch.randn(2, 4, 5)
+    for mine, theirs in zip(head(features), single(features), strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_time_features_by_hand():
@@ -63,7 +108,8 @@ class Strided(Network):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "stride", "pad", "centre"), [(4, 4, 0, 1.5), (3, 2, 1, 0), (5, 2, 2, 0), (7, 4, 0, 3), (2, 2, 0, 0.5)]
+    ("kernel", "stride", "pad", "centre"),
+    [(4, 4, 0, 1.5), (3, 2, 1, 0), (5, 2, 2, 0), (7, 4, 0, 3), (2, 2, 0, 0.5), (9, 9, 0, 4), (12, 12, 0, 5.5)],
 )
 def test_geometry_of_one_convolution(kernel, stride, pad, centre):
     assert time_geometry(Strided(kernel, stride, pad), 1, 4) == (stride, centre)
@@ -72,6 +118,39 @@ def test_geometry_of_one_convolution(kernel, stride, pad, centre):
 def test_max_pooling_does_not_shift_the_centre():
     assert time_geometry(Strided(2, 2, 0, nn.MaxPool2d((1, 3), 1, (0, 1))), 1, 4) == (2, 0.5)
     assert time_geometry(Strided(1, 1, 0, nn.MaxPool2d((1, 2))), 1, 4) == (2, 0.5)
+
+
+def test_two_logits_do_not_cancel_out_in_the_geometry():
+    for logits in (1, 2):
+        recipe = load_recipe("demo", ["widths=[4, 4]", "time_pool=[2, 2]", f"logits_per_class={logits}"])
+        assert time_geometry(build_network(recipe, 3), 1, 64) == (4, 1.0)
+
+
+class Normed(Strided):
+    def __init__(self):
+        super().__init__(4, 4, 0)
+        self.norm = nn.GroupNorm(1, 2)
+
+    def forward(self, planes):
+        frames = self.norm(self.conv(planes)).mean(2).transpose(1, 2)
+        return Output(frames.amax(1), frames)
+
+
+def test_norms_that_leave_nothing_of_equal_values_are_passed_by():
+    assert time_geometry(Normed(), 1, 4) == (4, 1.5)
+
+
+def test_frames_are_counted_without_computing_and_a_misfit_is_told():
+    network = Strided(3, 2, 0).train()
+    assert n_frames_of(network, 1, 4, 100) == network(torch.randn(1, 1, 4, 100)).framewise.shape[1]
+    assert network.training
+    with pytest.raises(ConfigError, match=r"cannot take 2 frames of 4 mel bands.*data.chunk_s"):
+        n_frames_of(network, 1, 4, 2)
+
+
+def test_what_belongs_to_classes_is_named():
+    network = build_network(load_recipe("demo", ["widths=[4]", "time_pool=[2]"]), 3)
+    assert network.class_tensors() == ["head.att.weight", "head.att.bias", "head.cla.weight", "head.cla.bias"]
 
 
 def test_a_network_without_a_fixed_stride_is_refused():

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from server import ROOT
-from tiny_training import SETTINGS, tiny_collection
+from tiny_training import SETTINGS, tiny_workspace
 
-from labeling import runs, store, versions
+from labeling import runs
 from labeling.predictions import read_oof
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
@@ -28,29 +28,7 @@ LONGER = (*SETTINGS, "train.epochs=12")
 def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed workspace with a label version and one finished run."""
     root = tmp_path_factory.mktemp("tones") / "w"
-    workspace = open_workspace(root, create=True)
-    clips, labels = tiny_collection(root)
-    new = [
-        store.NewClip(
-            filename=clip.filename,
-            path=clip.path,
-            row=row,
-            labels=tuple((labels.classes[c], "secondary") for c in np.flatnonzero(labels.present[row])),
-            group=clip.group,
-            duration_s=clip.duration_s,
-            sample_rate=clip.sample_rate,
-            channels=1,
-            content_hash=str(row),
-            metadata={},
-        )
-        for row, clip in enumerate(clips)
-    ]
-    with workspace.write() as connection:
-        store.add_collection(
-            connection, format="table", source=str(root), audio_root=str(root), options={}, table_name="t.csv",
-            table_bytes=b"", clips=new, class_names={},
-        )  # fmt: skip
-    versions.freeze(workspace, "ann")
+    workspace = open_workspace(tiny_workspace(root))
     runs.enqueue(workspace, "demo", 1, settings=LONGER, device="cpu")
     done = subprocess.run(command(root), cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

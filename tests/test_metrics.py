@@ -1,6 +1,5 @@
 import json
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +9,15 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 from labeling.errors import DataError
-from models.metrics import auc, average_precision, best_f1, evaluate, lwlrap, score
+from models.metrics import (
+    auc,
+    average_precision,
+    best_f1,
+    lwlrap,
+    macro_average_precision,
+    padded_cmap,
+    score,
+)
 
 # Few distinct values, so that ties are common.
 SCORES = hnp.arrays(np.float64, (12, 3), elements=st.integers(0, 6).map(lambda k: k / 6))
@@ -92,10 +99,9 @@ def test_unknown_cells_are_left_out():
 
 
 def test_result_is_json_even_without_any_label():
-    oof = SimpleNamespace(clipwise=np.zeros((3, 2), np.float32), classes=("a", "b"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        result = evaluate(oof, np.zeros((3, 2), dtype=bool))
+        result = score(np.zeros((3, 2), np.float32), np.zeros((3, 2), dtype=bool), ("a", "b"))
     json.dumps(result, allow_nan=False)
     assert result["overall"]["macro_ap"] is None
 
@@ -103,3 +109,51 @@ def test_result_is_json_even_without_any_label():
 def test_shapes_that_do_not_fit():
     with pytest.raises(DataError, match=r"\(3, 2\)"):
         score(np.zeros((3, 2)), np.zeros((3, 3), dtype=bool), ["a", "b"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(SCORES, LABELS)
+def test_padded_cmap_is_scikit_learns_with_five_rows_of_ones(scores, present):
+    padded = sk.average_precision_score(
+        np.vstack([present, np.ones((5, 3))]), np.vstack([scores, np.ones((5, 3))]), average="macro"
+    )
+    assert padded_cmap(scores, present, np.ones_like(present)) == pytest.approx(padded)
+    overall = score(scores, present, list("abc"))["overall"]
+    assert overall["padded_cmap"] == pytest.approx(padded)
+    defined = present[:, present.any(axis=0)], scores[:, present.any(axis=0)]
+    if present.any():
+        expected = np.mean([sk.average_precision_score(y, s) for y, s in zip(defined[0].T, defined[1].T, strict=True)])
+        assert macro_average_precision(scores, present, np.ones_like(present)) == pytest.approx(expected)
+
+
+def test_padded_cmap_by_hand():
+    # one positive, ranked second of three behind a 0.9: five ones, then precision 6/7 at the sixth of six
+    scores, present = np.array([[0.9], [0.5], [0.1]]), np.array([[False], [True], [False]])
+    known = np.ones((3, 1), bool)
+    assert padded_cmap(scores, present, known) == pytest.approx((5 + 6 / 7) / 6)
+    known[0] = False
+    assert padded_cmap(scores, present, known) == 1
+    assert padded_cmap(np.array([[1.0], [0.2]]), np.zeros((2, 1), bool), np.ones((2, 1), bool)) == pytest.approx(5 / 6)
+
+
+def test_macro_auc_leaves_out_classes_without_positives():
+    rng = np.random.default_rng(4)
+    scores, present = rng.random((50, 4)), rng.random((50, 4)) > 0.7
+    present[:, 2] = False
+    there = [0, 1, 3]
+    expected = sk.roc_auc_score(present[:, there], scores[:, there], average="macro")
+    assert score(scores, present, list("abcd"))["overall"]["macro_auc"] == pytest.approx(expected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isnan(sk.roc_auc_score(present, scores, average="macro"))  # why they must go first
+
+
+def test_lwlrap_is_not_the_unweighted_ranking_precision():
+    rng = np.random.default_rng(0)
+    present = rng.random((200, 10)) < 0.25
+    scores = rng.random((200, 10)) + 0.8 * present
+    rows = present.any(axis=1)
+    found = lwlrap(scores, present)
+    weighted = sk.label_ranking_average_precision_score(present[rows], scores[rows], sample_weight=present[rows].sum(1))
+    assert found == pytest.approx(weighted, abs=1e-12)
+    assert abs(found - sk.label_ranking_average_precision_score(present[rows], scores[rows])) > 1e-3

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from models import build_network
 from models.data import AudioStore, Stopped
 from models.features import FrontEnd
 from models.heads import Network, Output, frame_grid
-from models.predict import n_output_frames, precision_context, predict_clips, windows_of
+from models.predict import Shown, Window, n_output_frames, precision_context, predict_clips, windows_of, with_context
+from models.tta import draw_views
 
 
 @given(st.integers(1, 3000), st.integers(16, 600), st.sampled_from([0.0, 0.25, 0.5, 0.9]), st.sampled_from([1, 4, 8]))
@@ -92,8 +94,6 @@ def test_a_clip_is_predicted_alike_alone_and_among_others(setting):
 
 def test_clip_pool_mean_lies_below_max(setting):
     recipe, store, front_end, grid = setting
-    from dataclasses import replace
-
     mean = predict_clips(Level(), front_end, store, [9], replace(recipe.predict, clip_pool="mean"), grid, "float32")
     most = predict_clips(Level(), front_end, store, [9], recipe.predict, grid, "float32")
     assert mean[0][0, 0] < most[0][0, 0]
@@ -126,3 +126,123 @@ def test_a_cpu_computes_in_float32_unless_told_otherwise() -> None:
     for precision, lowered in (("auto", False), ("float32", False), ("bfloat16", True)):
         with precision_context(torch.device("cpu"), precision):
             assert torch.is_autocast_enabled("cpu") is lowered
+
+
+class Echo(Network):
+    """Stride 1: the frames that come out are the input's bands; clipwise is their mean over all that was shown."""
+
+    def forward(self, planes):
+        frames = planes[:, 0].transpose(1, 2) / 20 + 2
+        return Output(frames.mean(1), frames)
+
+
+def whole_echo(store, row):
+    """What Echo says of a whole clip."""
+    with torch.no_grad():
+        return torch.sigmoid(Echo()(store._kept[row].float()[None, None]).framewise)[0].numpy()
+
+
+@pytest.mark.parametrize("settings", [{}, {"overlap": 0.0}, {"context_s": 0.3}, {"context_s": 5.0}])
+@pytest.mark.parametrize("kinds", [(), ("shift",), ("flip_time",), ("shift", "flip_time")])
+def test_an_echo_comes_back_at_its_place_whatever_the_view(setting, settings, kinds):
+    """A network whose output is its input: each frame must be the input's at that very time, in every view."""
+    recipe, store, front_end, _ = setting
+    grid = FrameGrid(-0.008, 0.016, 0.016)
+    views = {"tta_views": 1 + len(kinds), "tta": kinds} if kinds else {}
+    config = replace(recipe.predict, window_s=0.48, **settings, **views)
+    _, frames = predict_clips(Echo(), front_end, store, [3, 9], config, grid, "float32", seed=4)
+    for k, row in enumerate([3, 9]):
+        length = int(store.n_frames[row])
+        np.testing.assert_allclose(frames[k][:length], whole_echo(store, row), atol=1e-5)
+
+
+def test_frames_of_a_strided_network_that_saw_the_sound_backwards_land_where_the_plain_ones_do(setting):
+    """Level's frame 0 is the mean of input frames 0 to 3: its middle is 1.5 frames of 16 ms after the first."""
+    recipe, store, front_end, _ = setting
+    grid = FrameGrid(1.5 * 0.016 - 0.032, 0.064, 0.064)
+    flipped = replace(recipe.predict, tta_views=2, tta=("flip_time",))
+    plain = predict_clips(Level(), front_end, store, [3, 9], recipe.predict, grid, "float32")
+    both = predict_clips(Level(), front_end, store, [3, 9], flipped, grid, "float32")
+    for k in (0, 1):
+        np.testing.assert_allclose(both[1][k], plain[1][k], atol=1e-5)
+    np.testing.assert_allclose(both[0], plain[0], atol=1e-5)
+
+
+def test_context_is_shown_and_its_frames_dropped(setting):
+    recipe, store, front_end, _ = setting
+    grid = FrameGrid(-0.008, 0.016, 0.016)
+    seen = []
+
+    class Nosy(Echo):
+        def forward(self, planes):
+            seen.append((len(planes), planes.shape[-1]))
+            return super().forward(planes)
+
+    config = replace(recipe.predict, window_s=0.48, overlap=0.0, context_s=0.32)  # 30 frames, and 20 on each side
+    length = int(store.n_frames[9])
+    windows = len(windows_of(9, length, 30, 0.0, 1))
+    clipwise, _ = predict_clips(Nosy(), front_end, store, [9], config, grid, "float32")
+    # At the clip's edges there is none on one side.
+    assert sorted(seen) == sorted([(2, 50), (windows - 2, 70)])
+    # The clipwise probability speaks of all that was shown.
+    assert clipwise.max() > 0
+    assert with_context(Window(0, 30, 30), 1000, 20, 1) == Shown(Window(0, 30, 30), 10, 70)
+    assert with_context(Window(0, 0, 32), 100, 22, 8) == Shown(Window(0, 0, 32), 0, 56)  # 22 -> 24: whole strides
+    assert with_context(Window(0, 72, 32), 100, 22, 8) == Shown(Window(0, 72, 32), 48, 56)
+    assert with_context(Window(0, 0, 32), 20, 22, 8) == Shown(Window(0, 0, 32), 0, 32)
+
+
+class Constant(Network):
+    """The same probability everywhere."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.logit = math.log(p / (1 - p))
+
+    def forward(self, planes):
+        frames = torch.full((len(planes), planes.shape[-1] // 4, 2), self.logit)
+        return Output(frames[:, 0], frames)
+
+
+def test_several_networks_are_averaged_as_probabilities(setting):
+    recipe, store, front_end, grid = setting
+    networks = [Constant(0.9), Constant(0.2).train(), Constant(0.1)]
+    clipwise, frames = predict_clips(networks, front_end, store, [0, 1], recipe.predict, grid, "float32")
+    np.testing.assert_allclose(clipwise, 0.4, atol=1e-6)
+    np.testing.assert_allclose(frames[1], 0.4, atol=1e-6)
+    assert [network.training for network in networks] == [True, True, True]
+
+
+def test_views_are_drawn_from_the_seed_alone(setting):
+    recipe, store, front_end, _ = setting
+    torch.manual_seed(0)
+    network = build_network(recipe, 3)
+    grid = frame_grid(network, recipe.features)
+    config = replace(recipe.predict, tta_views=6, tta=("shift", "gain", "spec_augment", "flip_time"))
+
+    def predicted(rows, seed, config=config):
+        return predict_clips(network, front_end, store, rows, config, grid, "float32", seed=seed)
+
+    together, again = predicted(range(12), 1), predicted(range(12), 1)
+    np.testing.assert_array_equal(together[0], again[0])
+    assert np.abs(together[0] - predicted(range(12), 2)[0]).max() > 1e-6
+    assert np.abs(together[0] - predicted(range(12), 1, recipe.predict)[0]).max() > 1e-6
+    alone = predicted([5], 1)
+    np.testing.assert_allclose(alone[0][0], together[0][5], atol=1e-5)
+    np.testing.assert_allclose(alone[1][0], together[1][5], atol=1e-5)
+
+
+def test_a_gain_view_is_louder_or_softer(setting):
+    """Echo's logit is dB / 20 + 2: with one gain view the logits' mean moves by half the gain, by hand."""
+    recipe, store, front_end, _ = setting
+    grid = FrameGrid(-0.008, 0.016, 0.016)
+    config = replace(recipe.predict, tta_views=2, tta=("gain",))
+    gain_db = draw_views(config, 3)[1].amount
+    assert abs(gain_db) > 0.1
+    _, frames = predict_clips(Echo(), front_end, store, [4], config, grid, "float32", seed=3)
+    level = np.log(whole_echo(store, 4) / (1 - whole_echo(store, 4)))
+    wanted = (1 / (1 + np.exp(-level)) + 1 / (1 + np.exp(-(level + gain_db / 20)))) / 2
+    # the floor of the log does not move with the gain
+    loud = level > (-70 / 20 + 2)
+    assert loud.mean() > 0.1
+    np.testing.assert_allclose(frames[0][: len(wanted)][loud], wanted[loud], atol=2e-4)

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from torch.nn import functional as F
 
 from labeling.errors import ConfigError, UnknownName
 from models import build_network, sed
 from models.config import load_recipe
-from models.heads import frame_grid
+from models.heads import frame_grid, n_frames_of, time_geometry
 
 SMALL = ("name=sed", "backbone=resnet10t", "n_mels=32")
 
@@ -24,6 +25,72 @@ def test_output_and_grid_of_a_timm_backbone():
     grid = frame_grid(network, config.features)
     assert grid.step_s == pytest.approx(32 * config.features.hop_length / config.features.sample_rate)
     assert grid.native_step_s == grid.step_s
+
+
+@pytest.mark.parametrize(
+    ("backbone", "features", "centre"),
+    [
+        # What the first frame sees is centred by arithmetic: SAME padding puts the spare column on the right, so that
+        # each of five strides of 3x3 adds 1, 2, 4, 8, 16; average pooling by two adds half of its stride.
+        ("tf_efficientnet_b0.ns_jft_in1k", 1280, 31),
+        ("tf_efficientnetv2_s.in21k_ft_in1k", 1280, None),
+        ("tf_efficientnetv2_m.in21k_ft_in1k", 1280, None),
+        ("resnest50d", 2048, None),
+        ("densenet121", 1024, 2 + 4 + 8),
+        ("inception_v3", 2048, (75 - 1) / 2 - 21),
+        ("convnext_atto", 320, 15.5),
+    ],
+)
+def test_the_backbones_of_the_recipes_build_and_place_their_frames(backbone, features, centre):
+    config = recipe(f"backbone={backbone}", "n_mels=80", "hidden=16")
+    torch.manual_seed(0)
+    network = build_network(config, 3).eval()
+    assert network.time.fc1.in_features == features
+    assert network.stride == 32
+    # One frame for 32 of the input, also where layers without padding would lose some.
+    assert [n_frames_of(network, 1, 80, n) for n in (7, 32, 64, 320)] == [1, 1, 2, 10]
+    with torch.no_grad():
+        output = network(torch.randn(1, 1, 80, 64))
+    assert torch.isfinite(output.clipwise).all()
+    assert torch.isfinite(output.framewise).all()
+    if centre is not None:
+        assert time_geometry(network, 1, 80) == (32, centre)
+
+
+def test_head_by_the_published_steps():
+    """The Cornell head on the backbone's own map, written out once more."""
+    import timm
+
+    torch.manual_seed(0)
+    network = build_network(recipe("hidden=24"), 3).eval()
+    weights = network.state_dict()
+    backbone = timm.create_model("resnet10t", in_chans=1, features_only=True, out_indices=(4,)).eval()
+    own = {key.removeprefix("backbone."): value for key, value in weights.items() if key.startswith("backbone.")}
+    backbone.load_state_dict(own)
+    planes = torch.randn(2, 1, 32, 160)
+    with torch.no_grad():
+        x = backbone(planes)[-1].mean(2)
+        x = F.max_pool1d(x, 3, 1, 1) + F.avg_pool1d(x, 3, 1, 1)
+        x = F.relu(F.linear(x.transpose(1, 2), weights["time.fc1.weight"], weights["time.fc1.bias"]))
+        att = torch.tanh(F.linear(x, weights["head.att.weight"][..., 0], weights["head.att.bias"]))
+        cla = torch.sigmoid(F.linear(x, weights["head.cla.weight"][..., 0], weights["head.cla.bias"]))
+        output = network(planes)
+    torch.testing.assert_close(torch.sigmoid(output.clipwise), (torch.softmax(att, 1) * cla).sum(1))
+    torch.testing.assert_close(torch.sigmoid(output.framewise), cla)
+
+
+def test_parts_after_the_last_map_are_dropped():
+    network = build_network(recipe("backbone=mobilenetv3_small_050"), 3)
+    assert isinstance(network.backbone.conv_head, torch.nn.Identity)
+    network(torch.randn(2, 1, 32, 64)).clipwise.sum().backward()
+    assert all(value.grad is not None for value in network.backbone.parameters())
+
+
+def test_backbones_that_cannot_take_spectrograms_say_so():
+    with pytest.raises(ConfigError, match=r"vit_tiny_patch16_224.*no feature map.*resnest50d"):
+        build_network(recipe("backbone=vit_tiny_patch16_224"), 3)
+    with pytest.raises(ConfigError, match=r"inception_v3.*32 mel bands.*n_mels"):
+        build_network(recipe("backbone=inception_v3"), 3)
 
 
 def test_backbone_weights_come_by_path_also_with_one_plane(tmp_path):

@@ -83,6 +83,18 @@ def test_a_version_names_the_labels_and_repeats_only_where_they_changed(any_coll
             versions.labels_of_version(connection, 9)
 
 
+def test_a_confirmation_makes_a_version_of_the_same_labels(any_collection: Workspace) -> None:
+    first = versions.freeze(any_collection, "ann")
+    decide(any_collection, 2, "amecro", "present")
+    second = versions.freeze(any_collection, "ann")
+    assert (second.number, second.content_hash) == (2, first.content_hash)
+    with any_collection.read() as connection:
+        labels = versions.labels_of_version(connection, 2)
+        assert named(labels, labels.reviewed) == [("amecro/XC2.ogg", "amecro")]
+        assert not versions.labels_of_version(connection, 1).reviewed.any()
+    assert versions.freeze(any_collection, "ann") == second
+
+
 def test_there_is_nothing_to_freeze_in_an_empty_workspace(workspace: Workspace) -> None:
     with pytest.raises(DataError, match="holds no clips"):
         versions.freeze(workspace, "ann")

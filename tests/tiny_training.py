@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from labeling import store, versions
+from labeling.predictions import read_oof
 from labeling.records import Clip, Labels
+from labeling.workspace import open_workspace
 from models.config import Recipe, load_recipe
 
 RATE = 8000
@@ -28,7 +31,8 @@ SETTINGS = (
     "folds=2",
     "validate_every=1",
     "data.workers=2",
-    "mixup_probability=0.5",
+    "mixup.probability=0.5",
+    "tensorboard=false",
 )
 
 
@@ -63,3 +67,43 @@ def tiny_collection(folder: Path, n: int = 12, seed: int = 0) -> tuple[list[Clip
         content_hash="0123abcd",
     )
     return clips, labels
+
+
+def tiny_workspace(root: Path) -> Path:
+    """A closed workspace at ``root`` with the tiny collection, whose labels are frozen as version 1."""
+    workspace = open_workspace(root, create=True)
+    clips, labels = tiny_collection(root)
+    new = [
+        store.NewClip(
+            filename=clip.filename,
+            path=clip.path,
+            row=row,
+            labels=tuple((labels.classes[c], "secondary") for c in np.flatnonzero(labels.present[row])),
+            group=clip.group,
+            duration_s=clip.duration_s,
+            sample_rate=clip.sample_rate,
+            channels=1,
+            content_hash=str(row),
+            metadata={"half": "ab"[row % 2]},
+        )
+        for row, clip in enumerate(clips)
+    ]
+    with workspace.write() as connection:
+        store.add_collection(
+            connection, format="table", source=str(root), audio_root=str(root), options={}, table_name="t.csv",
+            table_bytes=b"", clips=new, class_names={},
+        )  # fmt: skip
+    versions.freeze(workspace, "ann")
+    workspace.close()
+    return root
+
+
+def same_oof(folder: Path, other: Path) -> bool:
+    """Whether two runs' folders hold the same predictions bit for bit."""
+    mine, theirs = read_oof(folder / "oof.zarr"), read_oof(other / "oof.zarr")
+    return (
+        mine.filenames == theirs.filenames
+        and np.array_equal(mine.clipwise, theirs.clipwise)
+        and np.array_equal(mine.framewise[:], theirs.framewise[:])
+        and np.array_equal(mine.fold, theirs.fold)
+    )

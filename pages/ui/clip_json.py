@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from labeling import review
 from labeling.curves import native_frames
+from labeling.machine_labels import machine_text
 from labeling.marks import Mark
-from labeling.records import Box, Clip, FrameGrid
+from labeling.records import Box, Clip, Decision, FrameGrid, is_machine
 from labeling.review import CellView, ClipView
 from pages.ui import signing
 
@@ -67,7 +68,7 @@ def clip_json(
         "candidates": [[code, finite(heard), why] for code, heard, why in view.offers],
         "compare_run": view.compare_run,
         "compare_steps": _steps(view.compare_grid),
-        "history": [] if mode == "again" else [_history(row, reviewer) for row in review.history_rows(view)],
+        "history": [] if mode == "again" else _history(view, reviewer),
         "marks": [mark_json(one) for one in marks],
         "metadata": {
             "file": clip.path,
@@ -88,9 +89,9 @@ def _error(clip: Clip, *, blind: bool) -> str:
 def _blank_lane(class_code: str, name: str) -> dict[str, Any]:
     """A lane that tells nothing but the class."""
     return {
-        "class": class_code, "name": name, "role": "", "kind": "", "verdict": "", "reviewer": "", "clipwise": None,
-        "values": [], "onset_s": None, "offset_s": None, "p_wrong": None, "partner": "", "threshold": None,
-        "events": [], "quiet": [], "compare": None, "spread": None,
+        "class": class_code, "name": name, "role": "", "kind": "", "verdict": "", "machine": "", "reviewer": "",
+        "clipwise": None, "values": [], "onset_s": None, "offset_s": None, "p_wrong": None, "partner": "",
+        "threshold": None, "events": [], "quiet": [], "compare": None, "spread": None,
     }  # fmt: skip
 
 
@@ -101,7 +102,8 @@ def _lane(cell: CellView, view: ClipView) -> dict[str, Any]:
         "role": cell.role,
         "kind": suspect.kind if suspect else "",
         "verdict": state.verdict,
-        "reviewer": state.reviewer if state.verdict else "",
+        "machine": state.machine,
+        "reviewer": machine_text(state.reviewer) if state.machine else state.reviewer if state.verdict else "",
         "clipwise": finite(cell.clipwise),
         "values": rounded(native_frames(cell.framewise, view.grid)) if view.grid else [],
         "onset_s": finite(suspect.onset_s) if suspect else None,
@@ -121,12 +123,26 @@ def _steps(grid: FrameGrid | None) -> dict[str, float] | None:
     return {"start_s": grid.start_s, "step_s": grid.native_step_s} if grid else None
 
 
-def _history(row: Mapping[str, Any], reviewer: str) -> dict[str, Any]:
-    """An entry of the journal as the page tells it."""
+def _history(view: ClipView, reviewer: str) -> list[dict[str, Any]]:
+    """The journal of a clip as the page tells it, newest first."""
+    entries = {one.position: one for one in view.history}
+    return [_entry(row, entries[row["position"]], reviewer) for row in review.history_rows(view)]
+
+
+def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> dict[str, Any]:
     text = f"{row['what']}: {row['note']}" if row["note"] else row["what"]
-    names = ("position", "created_at", "reviewer", "class", "name", "standing")
+    who = row["reviewer"]
+    if is_machine(who):
+        who = f"{machine_text(who)} by run {entry.run_id}, heard by nobody"
+        if entry.undoes is None:
+            probability = entry.shown.get("probability")
+            text = "added" if entry.verdict == "present" else "removed"
+            text += f", probability {probability:.2f}" if isinstance(probability, int | float) else ""
+    names = ("position", "created_at", "class", "name", "standing")
     mine = row["reviewer"] == reviewer and row["undoes"] is None
-    return {name: row[name] for name in names} | {"text": text, "shown": row["screen"], "can_undo": mine}
+    return {name: row[name] for name in names} | {
+        "reviewer": who, "text": text, "shown": row["screen"], "can_undo": mine,
+    }  # fmt: skip
 
 
 def mark_json(mark: Mark) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,10 @@ CONFIG = {"displayModeBar": False}  # the tool bar would cover the titles
 
 
 def history_figure(history: pd.DataFrame) -> Any:
-    """Loss and macro-AP by epoch, one colour a fold.
+    """Loss and macro-AP by epoch, one colour a fold; a fold's members are lines of that colour.
 
-    Columns ``fold``, ``epoch``, and where they are known ``train_loss`` (solid), ``valid_loss`` (dashed) and
-    ``valid_macro_ap``; missing values are left out.
+    Columns ``fold`` (-1: trained on all clips), ``epoch``, and where they are known ``member``, ``train_loss``
+    (solid), ``valid_loss`` (dashed) and ``valid_macro_ap``; missing values are left out.
     """
     from plotly.subplots import make_subplots
 
@@ -32,22 +33,24 @@ def history_figure(history: pd.DataFrame) -> Any:
     curves = (("train_loss", 1, "solid"), ("valid_loss", 1, "dash"), ("valid_macro_ap", 2, "solid"))
     folds = sorted(history["fold"].dropna().unique()) if len(history) and "fold" in history else []
     for place, fold in enumerate(folds):
-        rows = history[history["fold"] == fold].sort_values("epoch")
+        of_fold = history[history["fold"] == fold].sort_values("epoch")
+        members = [rows for _, rows in of_fold.groupby("member")] if "member" in of_fold else [of_fold]
+        name = f"fold {int(fold)}" if fold >= 0 else "all clips"
         named = False
-        for column, panel, dash in curves:
+        for rows, (column, panel, dash) in itertools.product(members, curves):
             if column not in rows or rows[column].dropna().empty:
                 continue
             known = rows[rows[column].notna()]
             figure.add_scatter(
                 x=known["epoch"],
                 y=known[column],
-                name=f"fold {int(fold)}",
+                name=name,
                 legendgroup=str(fold),
                 showlegend=not named,
                 mode="lines+markers" if len(known) < 40 else "lines",
                 line={"color": PALETTE[place % len(PALETTE)], "dash": dash, "width": 2},
                 marker={"size": 5},
-                hovertemplate=f"fold {int(fold)}, epoch %{{x}}<br>{column.replace('_', ' ')} %{{y:.4f}}<extra></extra>",
+                hovertemplate=f"{name}, epoch %{{x}}<br>{column.replace('_', ' ')} %{{y:.4f}}<extra></extra>",
                 row=1,
                 col=panel,
             )
@@ -163,7 +166,33 @@ def suspects_by_class(counts: Mapping[str, Mapping[str, int]], most: int = 20) -
         )
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_yaxes(showgrid=False)
-    return _tidy(figure, height=70 + 26 * max(1, len(shown)))
+    return _tidy(figure, height=90 + 26 * max(1, len(shown)))
+
+
+def rounds_figure(rounds: pd.DataFrame) -> Any:
+    """Rounds of correction side by side: the share of labels that each changed (%), and its macro-AP.
+
+    Columns ``round``, ``changed %`` and ``macro-AP``; missing values are left out.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(cols=2, subplot_titles=("labels changed (%)", "macro-AP"))
+    for panel, column in enumerate(("changed %", "macro-AP"), start=1):
+        known = rounds[rounds[column].notna()]
+        figure.add_scatter(
+            x=known["round"],
+            y=known[column],
+            mode="lines+markers",
+            line={"color": PALETTE[0], "width": 2},
+            marker={"size": 7},
+            hovertemplate=f"round %{{x}}<br>{column} %{{y:.3g}}<extra></extra>",
+            row=1,
+            col=panel,
+        )
+    last = int(rounds["round"].max()) if len(rounds) else 0
+    figure.update_xaxes(title_text="round", dtick=max(1, last // 8), range=[-0.3, max(1, last) + 0.3])
+    figure.update_yaxes(rangemode="tozero")
+    return _tidy(figure, height=250, legend=False)
 
 
 def _plain(text: str) -> str:

@@ -12,6 +12,12 @@ function buildLane(lane, blind) {
   else if (lane.kind) chips.append(chip(lane.kind, WORDS[lane.kind] || lane.kind));
   if (lane.role) chips.append(chip("role", WORDS[lane.role] || lane.role));
   else if (!lane.kind && !lane.verdict && !blind) chips.append(chip("role", "unlisted"));
+  const byMachine = lane.machine && `${lane.machine === "present" ? "added" : "removed"} by the model`;
+  if (byMachine) {
+    const said = chip("machine", byMachine);
+    said.title = `${byMachine} (${lane.reviewer}); nobody has heard it yet, and what you say wins`;
+    chips.append(said);
+  }
   const canvas = el("canvas", { class: "curve" });
   const mark = el("div", { class: "mark", hidden: true });
   const scale = el("div", { class: "lane-scale", "aria-hidden": "true" });
@@ -20,7 +26,7 @@ function buildLane(lane, blind) {
   const known = lane.clipwise !== null;
   const number = el("span", { class: "number", text: known ? lane.clipwise.toFixed(2) : "–",
     title: known ? "clipwise probability, out of fold" : "no prediction" });
-  const said = [lane.name, blind ? "" : lane.role || "unlisted", lane.kind && `suspected ${lane.kind}`, lane.verdict && `decided ${lane.verdict}`,
+  const said = [lane.name, blind ? "" : lane.role || "unlisted", lane.kind && `suspected ${lane.kind}`, lane.verdict && `decided ${lane.verdict}`, byMachine,
     known && `clipwise ${lane.clipwise.toFixed(2)}`].filter(Boolean).join(", ");
   const node = el("div", { class: "lane row", test: "player-lane", role: "option", "aria-label": said },
     el("div", { class: "gutter" }, name, chips), strip, el("div", { class: "tail" }, number));

@@ -6,13 +6,15 @@ function questionOf(lane, mode) {
   const number = lane.clipwise === null ? "" : ` (${lane.clipwise.toFixed(2)})`;
   const stretch = stretchOf(lane);
   const where = stretch ? `, ${stretch.onset_s.toFixed(1)}–${stretch.offset_s.toFixed(1)} s` : "";
+  const byMachine = lane.machine && (lane.machine === "present" ? "added by the model, heard by nobody" : "removed by the model, heard by nobody");
+  const listed = byMachine || (lane.role ? `listed as ${lane.role}` : "not listed");
   const why = {
-    missing: `not listed, but the model hears it${number}${where}`,
-    false: `listed as ${lane.role || "a label"}, but the model does not hear it${number}`,
+    missing: `${listed}, but the model hears it${number}${where}`,
+    false: `${lane.role || byMachine ? listed : "listed as a label"}, but the model does not hear it${number}`,
     swapped: lane.role && lane.verdict !== "present"
       ? `listed, but the model hears ${lane.partner || "another class"} in its place`
       : `the model hears it${number}${where} in place of ${lane.partner || "another class"}`,
-  }[lane.kind] || (lane.role ? `listed as ${lane.role}${number}` : `not listed${number}`);
+  }[lane.kind] || `${listed}${number}`;
   const parts = [strong, el("span", { class: "why", text: why })];
   if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· label wrong: ${Math.round(lane.p_wrong * 100)} %` }));
   if (mode === "again") parts.push(el("span", { class: "why", text: "· a second look" }));

@@ -1,0 +1,1 @@
+"""The command line of the models: one file a group of commands. Parsing loads no torch."""

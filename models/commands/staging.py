@@ -1,0 +1,271 @@
+"""Commands that run the stages of label correction."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labeling.commandline import printable, user_name
+from models.commands.base import AddCommand, progress_bar, summary
+
+if TYPE_CHECKING:
+    from labeling.records import Run
+    from labeling.workspace import Workspace
+
+ROUND_COLUMNS = (
+    "round", "run", "status", "label_version", "macro_ap", "added", "removed", "taken_back", "share", "next_version",
+    "settled",
+)  # fmt: skip
+
+
+def add(command: AddCommand) -> None:
+    """Add this group's commands."""
+    from models.stage_notes import NOTES
+
+    one = command("stage1", _stage1, "Add the labels that a run finds missing, as machine labels.")
+    one.epilog = NOTES["stage1"]
+    one.add_argument("run", metavar="RUN", help="whose out-of-fold predictions to read")
+    one.add_argument("--threshold", type=float, default=0.9, metavar="P", help="add above this probability (0.9)")
+    one.add_argument("--any-clip", action="store_true", help="also in clips that have several labels")
+    one.add_argument("--dry-run", action="store_true", help="count what would be added, by class; store nothing")
+    one.add_argument("--undo", action="store_true", help="take back the newest stage 1 of this run instead")
+    one.add_argument("--json", action="store_true", help="for programs")
+
+    one = command("stage2", _stage2, "Train with each label only where a run hears it.")
+    one.epilog = NOTES["stage2"]
+    one.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
+    one.add_argument("--threshold", type=float, default=0.5, metavar="P", help="a frame must reach this (0.5)")
+    _add_run_flags(one, "cornell_stage2")
+
+    one = command("stage3", _stage3, "Train stage 2 at several thresholds, on all data, and average.")
+    one.epilog = NOTES["stage3"]
+    one.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
+    one.add_argument(
+        "--thresholds", type=float, nargs="+", metavar="P", help="a member takes one each (0.3 0.4 0.5 0.6 0.7)"
+    )
+    one.add_argument("--members", type=int, metavar="M", help="networks a fold (one a threshold)")
+    _add_run_flags(one, "cornell_stage3")
+
+    one = command("iterate", _iterate, "Train, correct the labels by the predictions, train again.")
+    one.epilog = NOTES["iterate"]
+    one.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or the path of a .toml file")
+    one.add_argument("--rounds", type=int, required=True, metavar="N", help="runs after the first, at most")
+    _add_run_flags(one, "")
+
+    one = command("rounds", _rounds, "The rounds that a run belongs to: what each changed, and how well it did.")
+    one.add_argument("run", metavar="RUN", help="any run of the rounds")
+    one.add_argument("--csv", metavar="FILE", help="write them here instead")
+
+
+def _add_run_flags(parser: argparse.ArgumentParser, recipe: str) -> None:
+    if recipe:
+        parser.add_argument("--recipe", default=recipe, metavar="RECIPE", help=f"a name or a .toml file ({recipe})")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable")
+    parser.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be queued; store nothing")
+    parser.add_argument("--train-now", action="store_true", help="train here at once instead of queueing it")
+
+
+def _stage1(args: argparse.Namespace) -> None:
+    from labeling import machine_labels
+    from labeling.errors import DataError
+    from labeling.workspace import open_workspace
+    from models import stages
+
+    workspace = open_workspace(args.workspace)
+    if args.undo:
+        with workspace.read() as connection:
+            stored = machine_labels.batches(connection, "stage1")
+        batch = next((one for one in stored if one.run_id == args.run and one.standing), None)
+        if batch is None:
+            raise DataError(f"no stage 1 of run {args.run!r} stands; nothing was undone")
+        undone = machine_labels.undo_machine(workspace, batch.batch_id, user_name())
+        print(f"{len(undone)} machine labels taken back")
+        return
+    report = stages.stage1(
+        workspace,
+        args.run,
+        threshold=args.threshold,
+        reviewer=user_name(),
+        dry_run=args.dry_run,
+        single_label_only=not args.any_clip,
+    )
+    if args.json:
+        version = report.version.number if report.version else None
+        print(json.dumps({**report.__dict__, "version": version}, indent=1))
+        return
+    print(report.text)
+    for code, count in report.by_class.items():
+        print(printable(f"  {code:<16} {count}"))
+    if report.version:
+        print(f"label version {report.version.number}; take it back with --undo")
+
+
+def _stage2(args: argparse.Namespace) -> None:
+    from models import stages
+
+    chosen = stages.stage2_settings(args.run, args.set, threshold=args.threshold)
+    if args.dry_run:
+        _say(args.recipe, chosen, args)
+        return
+    workspace = _open(args)
+    run = stages.stage2(
+        workspace,
+        args.run,
+        recipe=_recipe_name(args.recipe),
+        settings=args.set,
+        threshold=args.threshold,
+        reviewer=user_name(),
+        folds=args.folds,
+        device=args.device,
+    )
+    _train_or_leave(workspace, run, args)
+
+
+def _stage3(args: argparse.Namespace) -> None:
+    from models import stages
+
+    thresholds = args.thresholds or stages.THRESHOLDS
+    if args.dry_run:
+        chosen = stages.stage3_settings(
+            args.run, args.set, recipe=args.recipe, thresholds=thresholds, members=args.members
+        )
+        _say(args.recipe, chosen, args)
+        return
+    workspace = _open(args)
+    run = stages.stage3(
+        workspace,
+        args.run,
+        recipe=_recipe_name(args.recipe),
+        settings=args.set,
+        thresholds=thresholds,
+        members=args.members,
+        reviewer=user_name(),
+        folds=args.folds,
+        device=args.device,
+    )
+    _train_or_leave(workspace, run, args)
+
+
+def _iterate(args: argparse.Namespace) -> None:
+    from models import rounds, stages
+
+    if args.dry_run:
+        _say(args.recipe, rounds.iterate_settings(args.set, args.rounds), args)
+        return
+    workspace = _open(args)
+    first = stages.iterate(
+        workspace,
+        _recipe_name(args.recipe),
+        args.rounds,
+        settings=args.set,
+        reviewer=user_name(),
+        folds=args.folds,
+        device=args.device,
+    )
+    run: Run | None = first
+    while run is not None:
+        _train_or_leave(workspace, run, args)
+        run = _following(workspace, run) if args.train_now else None
+    if args.train_now:
+        _print_rounds(workspace, first.id)
+
+
+def _rounds(args: argparse.Namespace) -> None:
+    from labeling.workspace import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    if args.csv:
+        from labeling.csvsafe import csv_bytes
+        from labeling.files import write_atomically
+        from models.stages import rounds_of
+
+        rows = [tuple("" if value is None else value for value in one.__dict__.values())
+                for one in rounds_of(workspace, args.run)]  # fmt: skip
+        write_atomically(Path(args.csv), csv_bytes(ROUND_COLUMNS, rows))
+        print(f"{len(rows)} rounds written to {args.csv}")
+        return
+    _print_rounds(workspace, args.run)
+
+
+def _print_rounds(workspace: Workspace, run_id: str) -> None:
+    from models.stages import rounds_of
+
+    found = rounds_of(workspace, run_id)
+    print("round  run                      labels  macro-AP  added  removed  taken back  changed")
+    for one in found:
+        macro_ap = "-" if one.macro_ap is None else f"{one.macro_ap:.3f}"
+        share = one.status if one.share is None else f"{one.share:.2%}" + (", settled" if one.settled else "")
+        print(
+            f"{one.number:>5}  {one.run_id:<24} {one.label_version:>6}  {macro_ap:>8}  {one.added:>5}  "
+            f"{one.removed:>7}  {one.taken_back:>10}  {share}"
+        )
+
+
+def _say(recipe: str, settings: tuple[str, ...], args: argparse.Namespace) -> None:
+    """What would be queued; a mistake in it is an error as it would be then."""
+    from models.config import load_recipe
+
+    folds = [] if args.folds is None else [f"folds.folds={args.folds}"]
+    loaded = load_recipe(recipe, [*settings, *folds])
+    print(f"would queue {recipe} ({loaded.title}), {loaded.folds.folds} folds, with")
+    for one in settings:
+        print(printable(f"  {one}"))
+
+
+def _open(args: argparse.Namespace) -> Workspace:
+    from labeling.errors import DataError
+    from models import jobs
+
+    if args.folds is not None and args.folds < 2:
+        raise DataError(f"--folds {args.folds} must be at least 2: each clip is predicted by a fold that never saw it")
+    return jobs.open_for_work(args.workspace)
+
+
+def _recipe_name(given: str) -> str:
+    """As a run keeps it: a file by its whole path."""
+    return str(Path(given).resolve()) if given.endswith(".toml") else given
+
+
+def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) -> None:
+    """Train a queued run here, or say who will."""
+    from labeling import runs
+    from labeling.errors import DataError
+    from models import jobs
+
+    if not args.train_now:
+        print(f"run {run.id} on label version {run.label_version} is queued; `python -m models work` trains it")
+        return
+    claimed = runs.claim(workspace, jobs.worker_name(), run.id)
+    if claimed is None:
+        raise DataError(f"run {run.id} is being trained by another worker; see `python -m models runs`")
+    interrupted = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: interrupted.set())
+    print(f"run {run.id} on label version {run.label_version}", flush=True)
+    ended = jobs.run_job(
+        workspace,
+        claimed,
+        jobs.worker_name(),
+        report=progress_bar(),
+        interrupted=interrupted,
+        when_interrupted="stopped",
+    )
+    if ended.status != "done":
+        raise DataError(f"run {ended.id} was {ended.status}; go on with `train --resume {ended.id}`")
+    print(f"run {ended.id} done: " + summary(ended.metrics))
+
+
+def _following(workspace: Workspace, run: Run) -> Run | None:
+    """The run that was queued after this one, or None where the rounds are over."""
+    from labeling import runs
+    from models.stages import rounds_of
+
+    later = [one.run_id for one in rounds_of(workspace, run.id) if one.status == "queued"]
+    with workspace.read() as connection:
+        return runs.get_run(connection, later[0]) if later else None

@@ -1,0 +1,348 @@
+"""[augment]: changes to the training chunks, one table each, with its probability and its ranges.
+
+They are applied in the order of ``AugmentConfig``: to the samples, to power mel before the log (where sounds add
+up), to the planes. Those of ``SAMPLES`` need the sound itself and do not go with features.precompute.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from labeling.errors import ConfigError
+from models.config.checks import ascending, at_least, one_of, within
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What all have: the share of chunks that they change."""
+
+    probability: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pitch(Augmentation):
+    """Samples: pitch shift by semitones, the duration kept."""
+
+    semitones: tuple[float, ...] = (-3.0, 2.0)
+    """Lowest and highest shift."""
+    whole: bool = True
+    """Only whole semitones; anything between them costs more on a GPU, as no two chunks are shifted together."""
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Augmentation):
+    """Samples: white Gaussian noise."""
+
+    snr_db: tuple[float, ...] = (5.0, 20.0)
+    """Lowest and highest ratio of the sound's power to that of what is added."""
+
+
+@dataclass(frozen=True)
+class PinkNoise(Augmentation):
+    """Samples: noise whose power falls by 3 dB an octave."""
+
+    snr_db: tuple[float, ...] = (5.0, 20.0)
+    """Lowest and highest ratio of the sound's power to that of what is added."""
+
+
+@dataclass(frozen=True)
+class Background(Augmentation):
+    """Samples: a random stretch of a random sound file of ``folder``, added."""
+
+    folder: str = ""
+    """A folder or fsspec URL of sound files, those in folders inside it too."""
+    snr_db: tuple[float, ...] = (3.0, 30.0)
+    """Lowest and highest ratio of the sound's power to that of what is added."""
+    memory_mb: float = 256.0
+    """Decoded files are kept in memory up to this size; what does not fit is read from disk each time."""
+
+
+@dataclass(frozen=True)
+class Reverb(Augmentation):
+    """Samples: an exponentially decaying room, added to the sound itself."""
+
+    rt60_s: tuple[float, ...] = (0.2, 1.0)
+    """How long the room takes to fall by 60 dB."""
+    wet_db: tuple[float, ...] = (-20.0, -6.0)
+    """Level of the room's answer against the direct sound."""
+
+
+@dataclass(frozen=True)
+class Fade(Augmentation):
+    """Samples: a quarter-sine fade in and another out, each over this share of the chunk."""
+
+    share: tuple[float, ...] = (0.05, 0.3)
+    """Shortest and longest fade, as a share of the chunk."""
+
+
+@dataclass(frozen=True)
+class Gain(Augmentation):
+    """Power: louder or softer."""
+
+    gain_db: tuple[float, ...] = (-6.0, 6.0)
+    """Lowest and highest gain; negative makes it softer."""
+
+
+@dataclass(frozen=True)
+class Shelf(Augmentation):
+    """Power: bass and treble, each raised or lowered by its own shelf filter (those of SoX)."""
+
+    gain_db: tuple[float, ...] = (-30.0, 20.0)
+    """Lowest and highest gain of each shelf; negative lowers."""
+    bass_hz: float = 100.0
+    """Corner of the bass shelf."""
+    treble_hz: float = 3000.0
+    """Corner of the treble shelf."""
+
+
+@dataclass(frozen=True)
+class Equalizer(Augmentation):
+    """Power: one band raised or lowered, the centre drawn on a logarithmic scale."""
+
+    center_hz: tuple[float, ...] = (300.0, 8000.0)
+    """Lowest and highest centre of the band."""
+    gain_db: tuple[float, ...] = (-8.0, 8.0)
+    """Lowest and highest gain; negative lowers."""
+    q: float = 3.0
+    """Centre over width: the higher, the narrower the band."""
+
+
+@dataclass(frozen=True)
+class Tilt(Augmentation):
+    """Power: a random smooth equaliser of at most this many dB, up or down."""
+
+    tilt_db: float = 6.0
+    """At most this much up or down."""
+
+
+@dataclass(frozen=True)
+class Noise(Augmentation):
+    """Power: stationary noise of a random smooth colour."""
+
+    snr_db: tuple[float, ...] = (0.0, 30.0)
+    """Lowest and highest ratio of the sound's power to that of what is added."""
+
+
+@dataclass(frozen=True)
+class TimePad(Augmentation):
+    """Power: the chunk shortened by this share, and the rest filled with silence or with another chunk."""
+
+    share: tuple[float, ...] = (0.1, 0.5)
+    """Smallest and largest share of the chunk that is cut off."""
+    fill: str = "silence"
+    """silence; other (another chunk's sound, whose classes count as present too)."""
+
+
+@dataclass(frozen=True)
+class Mixup(Augmentation):
+    """Power: another chunk added."""
+
+    level_db: tuple[float, ...] = (-10.0, 10.0)
+    """Level of the second chunk against the first, after both are brought to the same mean power."""
+    alpha: float = 0.0
+    """Above 0: the first chunk's share of the power comes from Beta(alpha, alpha) instead, and the whole stays as
+    loud as the first chunk."""
+    labels: str = "union"
+    """union: a class of either chunk is present; mixed: targets weighted by each chunk's share of the power."""
+
+
+@dataclass(frozen=True)
+class Cutmix(Augmentation):
+    """Power: a stretch of time replaced by another chunk's, brought to the same mean power."""
+
+    share: tuple[float, ...] = (0.1, 0.5)
+    """Shortest and longest stretch, as a share of the chunk."""
+    labels: str = "mixed"
+    """union: a class of either chunk is present; mixed: targets weighted by each chunk's share of the time."""
+
+
+@dataclass(frozen=True)
+class SpecMix(Augmentation):
+    """Power: bands and stretches of time replaced by another chunk's (Kim et al. 2021), at the same mean power."""
+
+    time_stripes: int = 2
+    """How many stretches of time are replaced."""
+    frequency_stripes: int = 2
+    """How many bands are replaced."""
+    share: float = 0.2
+    """Longest stripe as a share of the axis."""
+    labels: str = "mixed"
+    """union: a class of either chunk is present; mixed: targets weighted by each chunk's share of the area."""
+
+
+@dataclass(frozen=True)
+class SpecAugment(Augmentation):
+    """Planes: stripes of time and of frequency hidden (Park et al. 2019)."""
+
+    time_masks: int = 2
+    """Stripes of time hidden."""
+    time_mask_s: float = 0.5
+    """Longest stripe of time."""
+    frequency_masks: int = 2
+    """Stripes of frequency hidden."""
+    frequency_mask_bands: int = 8
+    """Widest stripe of mel bands."""
+    fill: str = "mean"
+    """What hides: the plane's mean, zero, or random (noise of the plane's mean and deviation)."""
+
+
+@dataclass(frozen=True)
+class Cutout(Augmentation):
+    """Planes: rectangles hidden; one is cutout or random erasing, many small ones are coarse dropout."""
+
+    holes: int = 1
+    """Rectangles hidden in each chunk."""
+    area: tuple[float, ...] = (0.02, 0.2)
+    """Share of the plane that one rectangle hides."""
+    aspect: tuple[float, ...] = (0.3, 3.3)
+    """Height over width, both as shares of the plane, drawn on a logarithmic scale."""
+    fill: str = "mean"
+    """What hides: the plane's mean, zero, or random (noise of the plane's mean and deviation)."""
+
+
+@dataclass(frozen=True)
+class ResizedCrop(Augmentation):
+    """Planes: a random part, stretched to the whole."""
+
+    scale: tuple[float, ...] = (0.08, 1.0)
+    """Share of the plane that is kept."""
+    ratio: tuple[float, ...] = (0.75, 1.3333)
+    """Width over height, both as shares of the plane, drawn on a logarithmic scale."""
+
+
+@dataclass(frozen=True)
+class FlipTime(Augmentation):
+    """Planes: time reversed (horizontal flip)."""
+
+
+@dataclass(frozen=True)
+class FlipFrequency(Augmentation):
+    """Planes: high and low exchanged (vertical flip)."""
+
+
+LABELS = ("union", "mixed")
+FILLS = ("mean", "zero", "random")
+SEMITONES = 24.0
+"""The most that pitch is shifted, up or down."""
+SHARES = ("fade.share", "time_pad.share", "cutmix.share", "spec_mix.share", "cutout.area", "resized_crop.scale")
+ABOVE_0 = (
+    "reverb.rt60_s",
+    "shelf.bass_hz",
+    "shelf.treble_hz",
+    "equalizer.center_hz",
+    "equalizer.q",
+    "cutout.aspect",
+    "resized_crop.scale",
+    "resized_crop.ratio",
+)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """All augmentations, in the order in which they are applied."""
+
+    pitch: Pitch = field(default_factory=Pitch)
+    gaussian_noise: GaussianNoise = field(default_factory=GaussianNoise)
+    pink_noise: PinkNoise = field(default_factory=PinkNoise)
+    background: Background = field(default_factory=Background)
+    reverb: Reverb = field(default_factory=Reverb)
+    fade: Fade = field(default_factory=Fade)
+    tilt: Tilt = field(default_factory=Tilt)
+    shelf: Shelf = field(default_factory=Shelf)
+    equalizer: Equalizer = field(default_factory=Equalizer)
+    time_pad: TimePad = field(default_factory=TimePad)
+    mixup: Mixup = field(default_factory=Mixup)
+    cutmix: Cutmix = field(default_factory=Cutmix)
+    spec_mix: SpecMix = field(default_factory=SpecMix)
+    noise: Noise = field(default_factory=Noise)
+    gain: Gain = field(default_factory=Gain)
+    spec_augment: SpecAugment = field(default_factory=SpecAugment)
+    cutout: Cutout = field(default_factory=Cutout)
+    resized_crop: ResizedCrop = field(default_factory=ResizedCrop)
+    flip_time: FlipTime = field(default_factory=FlipTime)
+    flip_frequency: FlipFrequency = field(default_factory=FlipFrequency)
+    mixing_share: float = 1.0
+    """Mixup, cutmix and SpecMix stop after this share of the epochs."""
+
+    def __post_init__(self) -> None:
+        within("augment.mixing_share", self.mixing_share, 0, 1)
+        for item in fields(self):
+            one = getattr(self, item.name)
+            if isinstance(one, Augmentation):
+                _check(item.name, one)
+        if self.background.probability and not self.background.folder:
+            raise ConfigError(
+                f"augment.background.probability = {self.background.probability:g} but augment.background.folder is "
+                "empty; give a folder of sound files"
+            )
+        low, high = self.pitch.semitones
+        if max(-low, high) > SEMITONES:
+            raise ConfigError(f"augment.pitch.semitones = {[low, high]} must lie between -24 and 24, two octaves")
+        if self.pitch.whole and math.ceil(low) > math.floor(high):
+            raise ConfigError(
+                f"augment.pitch.semitones = {[low, high]} holds no whole semitone; widen it or set "
+                "augment.pitch.whole = false"
+            )
+        within("augment.reverb.rt60_s", self.reverb.rt60_s[1], 0, 10)
+        self._refuse_idle("spec_augment", "time_masks", "frequency_masks")
+        self._refuse_idle("spec_mix", "time_stripes", "frequency_stripes")
+        self._refuse_idle("cutout", "holes")
+        for name in MIXING:
+            probability = getattr(self, name).probability
+            if probability and not self.mixing_share:
+                raise ConfigError(
+                    f"augment.{name}.probability = {probability:g} but augment.mixing_share = 0 leaves it out of every "
+                    f"epoch; raise augment.mixing_share or set augment.{name}.probability = 0"
+                )
+
+    def _refuse_idle(self, name: str, *counts: str) -> None:
+        """What is switched on must change something."""
+        one = getattr(self, name)
+        if one.probability and not any(getattr(one, key) for key in counts):
+            zeros = " and ".join(f"{key} = 0" for key in counts)
+            raise ConfigError(
+                f"augment.{name}.probability = {one.probability:g} but {zeros}, which changes nothing; "
+                f"set augment.{name}.{counts[0]} = 1 or more, or the probability to 0"
+            )
+
+    def needing_samples(self) -> list[str]:
+        """The augmentations in use that change samples, and so cannot go with a mel computed beforehand."""
+        return [name for name in SAMPLES if getattr(self, name).probability > 0]
+
+    def needing_partners(self) -> list[str]:
+        """The augmentations in use that bring in another chunk of the batch."""
+        names = [name for name in MIXING if getattr(self, name).probability > 0]
+        return names + ["time_pad"] * (self.time_pad.probability > 0 and self.time_pad.fill == "other")
+
+
+def _check(name: str, one: Augmentation) -> None:
+    """The bounds that hold for any augmentation, by the kind of its settings."""
+    within(f"augment.{name}.probability", one.probability, 0, 1)
+    for item in fields(one):
+        key, value = f"{name}.{item.name}", getattr(one, item.name)
+        if isinstance(value, tuple):
+            ascending(f"augment.{key}", value)
+            values: tuple[float, ...] = value
+        elif isinstance(value, bool | str) or item.name == "probability":
+            continue
+        else:
+            at_least(f"augment.{key}", value, 0)
+            values = (value,)
+        for number in values:
+            if not math.isfinite(number):
+                raise ConfigError(f"augment.{key} = {number} must be finite")
+            if key in SHARES:
+                within(f"augment.{key}", number, 0, 1)
+            if key in ABOVE_0 and not number > 0:
+                raise ConfigError(f"augment.{key} = {number:g} must be above 0")
+    if isinstance(one, Mixup | Cutmix | SpecMix):
+        one_of(f"augment.{name}.labels", one.labels, LABELS)
+    elif isinstance(one, SpecAugment | Cutout):
+        one_of(f"augment.{name}.fill", one.fill, FILLS)
+    elif isinstance(one, TimePad):
+        one_of(f"augment.{name}.fill", one.fill, ("silence", "other"))
+
+
+MIXING = ("mixup", "cutmix", "spec_mix")
+SAMPLES = ("pitch", "gaussian_noise", "pink_noise", "background", "reverb", "fade")

@@ -1,0 +1,49 @@
+"""Combine finished runs into one: an average, fitted weights, a vote, or a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from labeling.records import Run
+from models import combination, jobs
+from pages.ui import session
+
+WAYS = {
+    "equal": "Average",
+    "fitted": "Average, weights fitted to the labels",
+    "vote": "Vote",
+    "stack": "Stack (logistic regression)",
+}
+
+
+def panel(every_run: Sequence[Run]) -> None:
+    """Two or more finished runs, and how; the result is a run like any other."""
+    done = [run.id for run in reversed(every_run) if run.status == "done"]
+    if len(done) < 2:
+        return
+    with st.expander("Combine runs", icon=":material/merge:", key="combine_panel"):
+        members = st.multiselect("Runs", done, default=done[:2], key="combine:runs")
+        way = st.segmented_control(
+            "How", list(WAYS), default="equal", required=True, format_func=WAYS.__getitem__, key="combine:way"
+        )
+        vote, threshold = 0, 0.5
+        if way == "vote":
+            left, right = st.columns(2)
+            most = max(2, len(members))
+            vote = int(left.number_input("Runs that must agree", 1, most, min(2, most), key="combine:vote"))
+            threshold = right.slider("A run says present above", 0.05, 0.95, 0.3, 0.05, key="combine:threshold")
+        st.caption(
+            "Each clip keeps predictions of networks that never saw it, so the result is ranked and compared like any "
+            "other run. Averaging several networks is the surest gain that the sources report."
+        )
+        if st.button("Combine", icon=":material/merge:", key="combine", disabled=len(members) < 2):
+            kind = combination.STACK if way == "stack" else combination.ENSEMBLE
+            weights = "fitted" if way == "fitted" else "equal"
+            with session.messages():
+                asked = combination.Combination(kind, tuple(members), weights=weights, vote=vote, threshold=threshold)
+                queued = combination.enqueue(session.workspace(), asked)
+                jobs.ensure_worker(session.workspace())
+            st.toast(f"Run {queued.id} is queued; watch it on the Retrain page")
+            st.rerun()

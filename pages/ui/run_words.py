@@ -1,0 +1,93 @@
+"""A run in words: its recipe's name, what it was for, and the settings that are the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+
+from labeling.errors import EarmarkError
+from labeling.records import Run
+from models import combination, rounds
+from models.config import parse_override
+
+COMBINED = {"equal": "average of", "fitted": "fitted average of"}
+OF_STAGES = ("targets.rule", "targets.teacher", "targets.thresholds", "train.members", "train.all_data")
+
+
+def recipe_name(run: Run) -> str:
+    """The recipe's name; of one kept as a file, the file's."""
+    return PurePath(run.recipe).stem if run.recipe.endswith(".toml") else run.recipe
+
+
+def purpose(run: Run, every_run: Iterable[Run]) -> str:
+    """What a run was for: a training, a stage of label correction, a round, or a combination of others."""
+    if run.recipe in combination.KINDS:
+        return _combination(run)[0]
+    given = _given(run)
+    words = _stage(given)[0]
+    left, first = given.get(rounds.ROUNDS, ""), given.get(rounds.FIRST, "")
+    total = next((_given(one).get(rounds.ROUNDS, "") for one in every_run if one.id == first), "") if first else ""
+    if first and total.isdecimal() and left.isdecimal():
+        return f"round {int(total) - int(left)} of {total} from {first}"
+    if first:
+        return f"a round from {first}"
+    return f"start of up to {left} rounds" if left not in ("", "0") else words
+
+
+def settings(run: Run) -> str:
+    """The settings that differ from the recipe and that `purpose` does not tell: ``epochs 3, mixup.probability 0``."""
+    if run.recipe in combination.KINDS:
+        return _combination(run)[1]
+    given = _given(run)
+    told = {*_stage(given)[1], rounds.ROUNDS, rounds.FIRST}
+    return ", ".join(f"{_short(key)} {value}" for key, value in given.items() if key not in told)
+
+
+def _given(run: Run) -> dict[str, str]:
+    """A run's settings by their full key."""
+    given = {}
+    for one in run.settings:
+        try:
+            key, value = parse_override(one)
+        except EarmarkError:  # of an older Earmark
+            key, _, value = one.partition("=")
+        given[key] = value
+    return given
+
+
+def _stage(given: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+    """Which stage of label correction the settings are, and the keys that say so."""
+    teacher = given.get("targets.teacher", "")
+    if given.get("targets.rule") != "and" or not teacher:
+        return "training", ()
+    stage = 3 if given.get("train.all_data") == "true" and given.get("train.members") else 2
+    heard = given.get("targets.thresholds", "").strip("[]")
+    words = f"stage {stage} on {teacher}" + (f", threshold{'s' * (',' in heard)} {heard}" if heard else "")
+    return words, OF_STAGES if stage == 3 else OF_STAGES[:3]
+
+
+def _short(key: str) -> str:
+    """A setting's key without its section, where the rest says enough."""
+    table, _, rest = key.partition(".")
+    return rest if table in ("train", "augment", "folds") and rest else key
+
+
+def _combination(run: Run) -> tuple[str, str]:
+    try:
+        asked = combination.combination_of(run)
+    except EarmarkError:
+        return run.recipe, ", ".join(run.settings)
+    members = " + ".join(asked.members)
+    told = {"members"}
+    if run.recipe == combination.STACK:
+        words = f"stack of {members}"
+    elif asked.vote:
+        words = f"vote of {asked.vote} above {asked.threshold:g}: {members}"
+        told |= {"vote", "threshold"}
+    elif asked.weights in COMBINED:
+        words = f"{COMBINED[asked.weights]} {members}"
+        told.add("weights")
+    else:
+        words = f"weighted average of {members}"
+    others = [one.partition("=") for one in run.settings]
+    return words, ", ".join(f"{key} {value}" for key, _, value in others if key not in told)

@@ -1,0 +1,64 @@
+"""A setting of the Retrain page's table, changed in a real Chromium: the run that starts has it."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reviewing import expect
+from server import Server
+
+from labeling import runs
+from labeling.workspace import open_workspace
+
+pytestmark = pytest.mark.browser
+
+
+def edit_cell(page: Any, row: int, value: str) -> None:
+    """Type into the table's second column; the table is drawn, so that a cell is a place."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.dblclick(box["x"] + 0.35 * box["width"], box["y"] + 35 + 35 * row + 17)
+    editor = page.locator(".gdg-input")
+    expect(editor).to_be_visible()
+    editor.fill(value)
+    editor.press("Enter")
+
+
+def test_a_setting_edited_in_the_table_trains_and_shows_on_the_runs_page(
+    app: Server, page: Any, own_copy: Path
+) -> None:
+    page.goto(f"{app.url}/retrain")
+    page.get_by_role("combobox", name=re.compile("Recipe")).click()
+    page.get_by_role("option", name=re.compile("^demo")).click()
+    expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
+    page.get_by_text("All other settings").click()
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    page.wait_for_timeout(500)  # it opens by and by
+    edit_cell(page, 0, "16000")
+    expect(page.get_by_text("1 setting changed: features.sample_rate 32000 → 16000")).to_be_visible()
+    expect(page.get_by_text("fmax_hz").last).to_be_visible()  # 15 kHz is too high for it: said, and nothing starts
+    retrain = page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain")
+    expect(retrain).to_be_disabled()
+    edit_cell(page, 0, "48000")
+    expect(page.get_by_text("32000 → 48000")).to_be_visible()
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_text("This run")).to_be_visible()
+    page.get_by_role("link", name="Retrain").click()
+    expect(page.get_by_text("32000 → 48000")).to_be_visible()  # kept while another page was on show
+    retrain.click()
+    expect(page.get_by_text("002-demo").first).to_be_visible()
+    page.set_viewport_size({"width": 2560, "height": 1000})  # a table holds what is on the screen
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_role("gridcell", name="features.sample_rate 48000")).to_have_count(1)
+    workspace = open_workspace(own_copy)
+    runs.request_stop(workspace, "002-demo")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with workspace.read() as connection:
+            run = runs.get_run(connection, "002-demo")
+        if run.status not in ("queued", "running"):
+            break
+        time.sleep(0.2)
+    assert run.status in ("stopped", "done")
+    assert run.settings == ("features.sample_rate=48000",)
