@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from labeling.errors import ConfigError
 from labeling.registry import Registry
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class NetworkSpec:
     factory: str
     source: str
     summary: str
+    takes_weights: bool = True
+    """Whether weights made elsewhere fit it; those of another run of the same network always do."""
 
 
 NETWORKS: Registry[NetworkSpec] = Registry("network")
@@ -41,7 +44,9 @@ def add_network(spec: NetworkSpec) -> None:
     NETWORKS.add(spec.name, spec)
 
 
-add_network(NetworkSpec("cnn", "models.cnn:build", "Earmark", "small residual CNN with an attention head, for a CPU"))
+add_network(
+    NetworkSpec("cnn", "models.cnn:build", "Earmark", "small residual CNN with an attention head, for a CPU", False)
+)
 add_network(
     NetworkSpec(
         "sed",
@@ -72,8 +77,21 @@ add_network(
         "models.freesound:build",
         "7th place of Freesound Audio Tagging 2019",
         "CNN with doubled pooling, scSE and a pyramid head over 2 s windows",
+        takes_weights=False,
     )
 )
+
+
+def refuse_strange_weights(recipe: Recipe) -> None:
+    """Raise ConfigError where ``network.weights`` is a file that the network cannot start from, and would ignore."""
+    from models.checkpoints import is_run_checkpoint
+
+    spec, weights = NETWORKS.get(recipe.network.name), recipe.network.weights
+    if weights and not spec.takes_weights and not is_run_checkpoint(weights):
+        raise ConfigError(
+            f"network.weights = {weights} is no checkpoint of a run, and network {spec.name} starts from nothing "
+            "else; give runs/RUN/checkpoints/….safetensors, or leave it out"
+        )
 
 
 def build_network(recipe: Recipe, n_classes: int, classes: Sequence[str] = ()) -> Network:
@@ -82,13 +100,15 @@ def build_network(recipe: Recipe, n_classes: int, classes: Sequence[str] = ()) -
     ``network.weights`` may be another run's checkpoint of the same network: its classes are matched by code with
     ``classes``; without these the last layers stay as initialised. Raises UnknownName, ConfigError, ArtefactError.
     """
-    module, _, function = NETWORKS.get(recipe.network.name).factory.partition(":")
+    spec = NETWORKS.get(recipe.network.name)
+    module, _, function = spec.factory.partition(":")
     factory = getattr(importlib.import_module(module), function)
     from models import checkpoints, resizer
     from models.heads import n_frames_of
 
     config = recipe.network
     continued = bool(config.weights) and checkpoints.is_run_checkpoint(config.weights)
+    refuse_strange_weights(recipe)
     bare = replace(recipe, network=replace(config, pretrained=False, weights="")) if continued else recipe
     network = cast("Network", factory(resizer.inner_recipe(bare) if config.resize else bare, n_classes))
     if config.resize:

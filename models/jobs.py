@@ -248,7 +248,7 @@ def ensure_worker(workspace: Workspace) -> bool:
             f"no worker started: {problem.filename}: {problem.strerror}; see to that, or run `python -m models work`"
         ) from problem
     with log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "models", "work", "--workspace", str(workspace.root), "--idle-exit", "30"],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
@@ -256,6 +256,8 @@ def ensure_worker(workspace: Workspace) -> bool:
             stderr=log,
             start_new_session=True,
         )
+    # It needs seconds to say so itself; a page drawn again in between must not start another.
+    runs.worker_seen(workspace, f"{socket.gethostname()}:{process.pid}", device_text())
     return True
 
 

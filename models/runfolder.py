@@ -115,7 +115,7 @@ class RunFolder:
         return False
 
     def _written(self, recipe: Recipe) -> str:
-        """recipe.toml as it stands where it says ``recipe``: one of an older Earmark lacks the settings that are new."""
+        """recipe.toml as it stands where it says ``recipe``: an older Earmark's lacks the settings that are new."""
         file = self.root / "recipe.toml"
         same = file.exists() and recipe_of(self.root) == recipe
         return file.read_text(encoding="utf-8") if same else ""

@@ -6,7 +6,6 @@ import ast
 import inspect
 import itertools
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from functools import cache
 
@@ -35,66 +34,6 @@ MAIN_SETTINGS: tuple[Setting, ...] = (
     Setting("augment.mixup.probability", "Mixup", "float", 0, 1, 0.05, "Share of chunks mixed with another."),
     Setting("train.seed", "Seed", "int", 0, 2**31 - 1, 1, "Same seed, recipe and labels: the same predictions."),
 )
-
-
-#: what the settings are whose class says nothing of them, as their names are the field's own
-WELL_KNOWN: Mapping[str, str] = {
-    "features.sample_rate": "Hz; every file is resampled to this.",
-    "features.n_fft": "Samples of one spectrum (window of the STFT).",
-    "features.hop_length": "Samples from one spectrum to the next.",
-    "features.n_mels": "Mel bands from fmin_hz to fmax_hz.",
-    "features.fmin_hz": "Lower edge of the lowest mel band.",
-    "features.fmax_hz": "Upper edge of the highest mel band; at most half of sample_rate.",
-    "features.ref": "Power that counts as 0 dB.",
-    "features.amin": "Powers below this count as this, before the log.",
-    "features.top_db": "Nothing is more than this many dB below the loudest; none = no limit.",
-    "network.name": "The kind of network: cnn, sed, cnn14_*, freesound_cnn and others; a wrong name lists all.",
-    "network.backbone": "sed: the timm network that reads the spectrogram, by its name there.",
-    "network.pretrained": "sed: begin with timm's weights for the backbone (downloaded once).",
-    "network.widths": "cnn: channels of each block.",
-    "network.time_pool": "cnn: how far each block shrinks time (1, 2 or 4).",
-    "network.dropout": "Share of features hidden in each training step.",
-    "network.attention": "How the head limits its attention before the softmax over time: tanh, clamp or linear.",
-    "network.resizer_width": "Channels of the learned resizer.",
-    "network.resizer_blocks": "Residual blocks of the learned resizer.",
-    "targets.secondary_target": "secondary = soft: the target of a secondary label.",
-    "augment.pitch.semitones": "Lowest and highest shift.",
-    "augment.fade.share": "Shortest and longest fade, as a share of the chunk.",
-    "augment.tilt.tilt_db": "At most this many dB up or down.",
-    "augment.shelf.gain_db": "Least and most gain; negative lowers.",
-    "augment.shelf.bass_hz": "Corner of the bass shelf.",
-    "augment.shelf.treble_hz": "Corner of the treble shelf.",
-    "augment.equalizer.center_hz": "Lowest and highest centre of the band.",
-    "augment.equalizer.gain_db": "Least and most gain; negative lowers.",
-    "augment.equalizer.q": "Centre over width: the higher, the narrower the band.",
-    "augment.time_pad.share": "Least and most that is cut, as a share of the chunk.",
-    "augment.cutmix.share": "Shortest and longest stretch, as a share of the chunk.",
-    "augment.spec_mix.time_stripes": "Stretches of time replaced.",
-    "augment.spec_mix.frequency_stripes": "Stretches of frequency replaced.",
-    "augment.gain.gain_db": "Least and most gain; negative makes it softer.",
-    "augment.spec_augment.time_masks": "Stripes of time hidden.",
-    "augment.spec_augment.frequency_masks": "Stripes of frequency hidden.",
-    "augment.cutout.holes": "Rectangles hidden.",
-    "loss.focal_gamma": "focal: how strongly cells that the network gets right already count less.",
-    "loss.asl_gamma_positive": "asl: the same for present cells.",
-    "loss.asl_gamma_negative": "asl: the same for absent cells.",
-    "loss.asl_margin": "asl: an absent cell below this probability costs nothing.",
-    "loss.sce_alpha": "sce: weight of the cross-entropy.",
-    "loss.sce_beta": "sce: weight of the reverse cross-entropy, which bounds what a wrong label costs.",
-    "train.optimizer": "adamw or adam.",
-    "train.learning_rate_min": "The rate at the end of the cosine.",
-    "train.weight_decay": "How strongly the weights are pulled towards 0.",
-    "train.pretrain_learning_rate": "The peak rate of the pretraining.",
-    "train.validate_every": "Epochs from one validation to the next.",
-    "folds.near_duplicates": "Keep copies of one recording in one fold.",
-    "predict.window_s": "Length of the windows in which a clip is predicted.",
-    "predict.batch_size": "Windows predicted at once; halve it if memory runs out.",
-    "track.tensorboard": "Write curves for TensorBoard into the run's folder.",
-    "track.mlflow": "Log to MLflow as well.",
-    "track.wandb": "Log to Weights & Biases as well, which sends the curves there.",
-    "track.project": "The project's name in TensorBoard, MLflow and Weights & Biases.",
-}
-SNR = "Least and most dB that the sound lies above the noise."
 
 
 @dataclass(frozen=True)
@@ -150,5 +89,4 @@ def help_of(key: str) -> str:
     table, _, name = key.rpartition(".")
     if name == "probability":
         return f"Share of chunks. {helps.get(table, '')}".strip()
-    main = next((setting.help for setting in MAIN_SETTINGS if setting.key == key), "")
-    return helps.get(key) or main or WELL_KNOWN.get(key) or (SNR if name == "snr_db" else "")
+    return helps.get(key, "")

@@ -28,6 +28,8 @@ from models.rounds import oof_of
 from models.rounds import resume_rounds as resume_rounds
 from models.rounds import rounds_of as rounds_of
 from models.stage_notes import NOTES as NOTES
+from models.stage_notes import SOURCES as SOURCES
+from models.stage_notes import WHAT as WHAT
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,12 @@ class Rule:
     clip_threshold: FloatArray | None = None
     strict: bool = False
     text: str = ""
+
+    def select(self, columns: Sequence[int]) -> Rule:
+        """The rule for these columns, in this order."""
+        at = list(columns)
+        clip = None if self.clip_threshold is None else self.clip_threshold[at]
+        return replace(self, frame_threshold=self.frame_threshold[at], clip_threshold=clip)
 
     def decide(self, frame: FloatArray, clip: FloatArray) -> BoolArray:
         """Whether each class is there: frame and clip (..., C) -> bool (..., C)."""

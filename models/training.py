@@ -15,7 +15,7 @@ from labeling.errors import ArtefactError, ConfigError, EarmarkError
 from labeling.predictions import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace
-from models import build_network
+from models import build_network, refuse_strange_weights
 from models.checkpoints import write_json
 from models.config import Recipe, load_recipe
 from models.crossval import Stopped, cross_validate
@@ -41,9 +41,10 @@ def check_recipe(recipe: Recipe, device: str, rank: int | None = None) -> None:
     No weights are loaded; it takes seconds at most, so a mistake shows before anything is queued.
     """
     pick_device(device, rank)
-    build_network(replace(recipe, network=replace(recipe.network, pretrained=False, weights="")), 2)
     if recipe.network.weights and not Path(recipe.network.weights).expanduser().is_file():
         raise ConfigError(f"network.weights: no file {recipe.network.weights}; give the path of downloaded weights")
+    refuse_strange_weights(recipe)
+    build_network(replace(recipe, network=replace(recipe.network, pretrained=False, weights="")), 2)
 
 
 def inputs_of(workspace: Workspace, run: Run) -> Inputs:

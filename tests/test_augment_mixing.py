@@ -75,6 +75,7 @@ def test_a_convex_mixture_worked_by_hand():
         ((0, 1), (0, 0), (0, 0)),  # absent here, unknown there: unknown
         ((0, 1), (0, 1), (0, 1)),
         ((1, 0), (0, 1), (0, 0)),  # a masked 1 tells nothing
+        ((0, 0), (0.25, 1), (0.25, 0)),  # a little of a soft target is not present: unknown
     ],
 )
 def test_union_of_known_and_unknown_cells(table, mine, other, expected):

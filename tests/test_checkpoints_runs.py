@@ -119,3 +119,11 @@ def test_load_network_gives_the_trained_network_back(tmp_path):
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(ArtefactError, match="not a whole checkpoint"):
         load_network(file, recipe, OLD)
+
+
+def test_weights_that_a_network_would_ignore_are_refused(tmp_path):
+    file = tmp_path / "found.pth"
+    file.write_bytes(b"whatever")
+    for name in ("cnn", "freesound_cnn"):
+        with pytest.raises(ConfigError, match="no checkpoint of a run"):
+            build_network(load_recipe("demo", [f"network.name={name}", f"network.weights={file}"]), 3)

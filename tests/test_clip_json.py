@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from labeling.records import FrameGrid
-from pages.ui.clip_json import native_frames, rounded
+from labeling import journal
+from labeling.machine_labels import MachineLabel, apply_machine_labels
+from labeling.records import Decision, FrameGrid
+from labeling.review import clip_view
+from labeling.workspace import Workspace
+from pages.ui.clip_json import clip_json, native_frames, rounded
 
 SECRET = b"s" * 32
 HOSTILE = '<img src=x onerror=alert(1)> "=cmd()" 🐦'
@@ -24,3 +28,24 @@ def test_native_frames_show_no_more_than_the_network_knows():
 
 def test_probabilities_fit_into_json():
     assert rounded(np.array([0.12345, np.nan, 1.0, np.inf], np.float32)) == [0.123, 0.0, 1.0, 1.0]
+
+
+def test_what_a_machine_changed_is_told_as_such_until_a_person_speaks(collection: Workspace) -> None:
+    added = [MachineLabel(2, "balori", "present", 0.93)]
+    apply_machine_labels(collection, added, what="stage1", run_id="001-demo")
+
+    def shown() -> tuple[dict[str, object], list[dict[str, object]]]:
+        view = clip_view(collection, 2, None, min_p_wrong=0.3, reviewer="rita")
+        assert view
+        told = clip_json(view, [], SECRET, "rita")
+        return next(lane for lane in told["lanes"] if lane["class"] == "balori"), told["history"]
+
+    lane, history = shown()
+    assert (lane["machine"], lane["reviewer"], lane["verdict"]) == ("present", "stage 1", "")
+    assert (history[0]["text"], history[0]["reviewer"], history[0]["can_undo"]) == (
+        "added, probability 0.93", "stage 1 by run 001-demo, heard by nobody", False,
+    )  # fmt: skip
+    journal.append(collection, [Decision("e1", "rita", 2, "balori", "absent")])
+    lane, history = shown()
+    assert (lane["machine"], lane["reviewer"], lane["verdict"]) == ("", "rita", "absent")
+    assert [row["reviewer"] for row in history] == ["rita", "stage 1 by run 001-demo, heard by nobody"]

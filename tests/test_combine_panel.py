@@ -43,7 +43,7 @@ def test_the_newest_two_are_averaged_unless_told_otherwise(root: Path, monkeypat
     app = combine(show(root, "runs", monkeypatch))
     assert (newest(root).recipe, newest(root).settings) == ("ensemble", ("members=002-demo,001-demo",))
     table = next(one.value for one in app.dataframe if "purpose" in one.value)
-    assert table.loc[0, ["run", "status", "purpose"]].tolist() == [
+    assert list(table.loc[0, ["run", "status", "purpose"]]) == [
         "003-ensemble", "queued", "average of 002-demo + 001-demo",
     ]  # fmt: skip
     assert table.loc[1, "changed settings"] == "epochs 3"

@@ -82,6 +82,10 @@ def test_a_queued_stack_is_made_by_a_worker(root: Path, capsys: pytest.CaptureFi
         (["stack", FIRST, "002-demo", "--version", "8"], "error: no label version 8"),
         (["ensemble", FIRST, "002-demo", "--post", "place"], "error: unknown post-processor 'place'"),
         (["noise", "--run", "nope"], "error: no run 'nope'"),
+        (["ensemble", FIRST, "002-demo", "--threshold", "0.3"], "error: --threshold and --frame-threshold are for"),
+        (["ensemble", FIRST, "002-demo", "--objective", "macro_ap"], "error: --objective macro_ap is what"),
+        (["stack", FIRST, "002-demo", "--strength", "2"], "error: --strength 2 scales post-processors; add --post"),
+        (["evaluate", "--run", FIRST, "--strength", "2"], "error: --strength 2 scales post-processors; add --post"),
     ],
 )
 def test_a_mistake_is_one_line(root: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str) -> None:

@@ -124,6 +124,7 @@ def test_a_worker_is_started_only_when_needed(own: Workspace) -> None:
     assert not jobs.ensure_worker(own), "another one waits for jobs"
     runs.worker_gone(own, "elsewhere:1")
     assert jobs.ensure_worker(own)
+    assert not jobs.ensure_worker(own), "it is starting"
     deadline = time.monotonic() + 90
     while get(own, run.id).status != "done":
         if get(own, run.id).status == "running":

@@ -238,6 +238,8 @@ def test_sources(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="no file, folder or pattern"):
         sources_of(["x/*.mp3"])
     (tmp_path / "z").mkdir()
+    with pytest.raises(DataError, match="names nothing"):
+        sources_of([""])
     with pytest.raises(DataError, match=r"a folder without \.ogg"):
         sources_of(["z"])
 

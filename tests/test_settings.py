@@ -1,5 +1,5 @@
 from models.config import SECTIONS, all_settings, load_recipe, parse_override
-from models.settings import MAIN_SETTINGS, WELL_KNOWN, every_setting, help_of
+from models.settings import MAIN_SETTINGS, every_setting, help_of
 
 
 def test_main_settings_exist_and_their_bounds_are_accepted():
@@ -27,4 +27,3 @@ def test_a_setting_says_what_it_is():
     assert "another chunk" in help_of("augment.mixup.probability")  # a table's probability: what the table does
     assert help_of("augment.mixup.labels").startswith("union: ")
     assert [key for key in all_settings() if not help_of(key)] == []
-    assert set(WELL_KNOWN) <= set(all_settings())

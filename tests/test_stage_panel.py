@@ -128,7 +128,7 @@ def test_rounds_start_without_a_run_and_their_course_is_shown(retrain: AppTest, 
     app.run()
     assert len(app.get("plotly_chart")) == 1
     (course,) = [one.value for one in app.dataframe if "then added" in one.value]
-    assert course.loc[0, ["run", "then added", "taken back", "changed %"]].tolist() == [run.id, 3, 1, 50.0]
+    assert list(course.loc[0, ["run", "then added", "taken back", "changed %"]]) == [run.id, 3, 1, 50.0]
     assert "settled" in text(app)
 
 

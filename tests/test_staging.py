@@ -92,6 +92,8 @@ def test_what_is_wrong_is_said_in_words(capsys: pytest.CaptureFixture[str], root
         (("stage3", "007-x", "--recipe", "demo"), "no run '007-x'"),
         (("iterate", "demo", "--rounds", "0"), "0 rounds iterate nothing"),
         (("rounds", "007-x"), "no run '007-x'"),
+        (("stage2", "007-x", "--recipe", "demo", "--dry-run"), "no run '007-x'"),
+        (("stage1", "001-demo", "--undo", "--dry-run"), "give one of the two"),
     ):
         assert main([*words, "--workspace", str(root)]) == 1
         said = capsys.readouterr()

@@ -94,6 +94,16 @@ def test_unknown_cells_do_not_count():
     assert parse_threshold("global").fit(1, with_mistake).frame_threshold[0] == pytest.approx(0.4)
 
 
+def test_a_class_is_decided_alike_whichever_others_are_asked_for(noisy):
+    whole = parse_threshold("per_class").fit(len(noisy.classes), noisy)
+    frame = np.random.default_rng(1).random((50, len(noisy.classes)))
+    np.testing.assert_array_equal(
+        whole.select([1, 0]).decide(frame[:, [1, 0]], frame), whole.decide(frame, frame)[:, [1, 0]]
+    )
+    both = parse_threshold("two:0.5,0.2").fit(3).select([2])
+    np.testing.assert_array_equal(both.decide(np.array([0.3, 0.3]), np.array([0.6, 0.4])), [True, False])
+
+
 def test_quantile_lets_through_its_share(noisy):
     rule = parse_threshold("quantile:0.25").fit(4, noisy)
     assert rule.decide(noisy.frame, noisy.clip).mean() == pytest.approx(0.25, abs=1e-3)

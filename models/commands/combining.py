@@ -74,14 +74,27 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queue", action="store_true", help="leave it to a worker (`python -m models work`)")
 
 
+def check_strength(args: argparse.Namespace) -> None:
+    """Raise ConfigError where there is nothing that ``--strength`` could scale."""
+    from labeling.errors import ConfigError
+
+    if args.strength != 1 and not words(args.post):
+        raise ConfigError(f"--strength {args.strength:g} scales post-processors; add --post NAMES, or leave it out")
+
+
 def words(text: str) -> tuple[str, ...]:
     """The names in a list with commas."""
     return tuple(filter(None, (word.strip() for word in text.split(","))))
 
 
 def _ensemble(args: argparse.Namespace) -> None:
+    from labeling.errors import ConfigError
     from models.combination import ENSEMBLE, Combination
 
+    if not args.vote and (args.threshold != 0.5 or args.frame_threshold):
+        raise ConfigError("--threshold and --frame-threshold are for votes; add --vote K, or leave them out")
+    if args.weights != "fitted" and args.objective != "log_loss":
+        raise ConfigError(f"--objective {args.objective} is what --weights fitted fits; add that, or leave it out")
     asked = Combination(
         ENSEMBLE,
         tuple(args.runs),
@@ -115,6 +128,7 @@ def _start(args: argparse.Namespace, asked: Combination) -> None:
     from labeling.errors import DataError
     from models import combination, jobs
 
+    check_strength(args)
     workspace = jobs.open_for_work(args.workspace)
     worker = "" if args.queue else jobs.worker_name()
     run = combination.enqueue(workspace, asked, version=args.version, worker=worker)

@@ -91,7 +91,7 @@ def _predict(args: argparse.Namespace) -> None:
     names = [classes[c] for c in columns]
     with workspace.read() as connection:
         labels = versions.labels_of_version(connection, run.label_version)
-    rule = _rule(workspace, run, labels, threshold, names)
+    rule = _rule(workspace, run, labels, threshold, classes).select(columns)
     post_names, collection, about = _post(workspace, run, labels, classes, args)
     print(f"threshold {args.threshold}: {rule.text}")
     if recipe.predict.tta_views > 1:
@@ -179,6 +179,8 @@ def sources_of(given: Sequence[str]) -> list[Source]:
 
     found: dict[str, str] = {}
     for text in given:
+        if not text.strip():
+            raise DataError(f"--audio {text!r} names nothing; give '.' for the folder that you are in")
         path = Path(text).expanduser()
         if is_url(text):
             pairs = [(text, PurePosixPath(text.split("?")[0]).name)]
@@ -240,14 +242,15 @@ def _columns(given: str | None, classes: Sequence[str]) -> list[int]:
     return [classes.index(code) for code in wanted]
 
 
-def _rule(workspace: Workspace, run: Run, labels: Labels, threshold: Any, names: Sequence[str]) -> Rule:
+def _rule(workspace: Workspace, run: Run, labels: Labels, threshold: Any, classes: Sequence[str]) -> Rule:
+    """Of all classes, so that a class is decided alike whichever others are asked for."""
     from labeling.predictions import read_oof
     from models.thresholds import oof_evidence
 
     evidence = None
     if threshold.needs_evidence:
-        evidence = oof_evidence(read_oof(workspace.run_dir(run.id) / "oof.zarr"), labels).select(names)
-    rule: Rule = threshold.fit(len(names), evidence)
+        evidence = oof_evidence(read_oof(workspace.run_dir(run.id) / "oof.zarr"), labels).select(classes)
+    rule: Rule = threshold.fit(len(classes), evidence)
     return rule
 
 

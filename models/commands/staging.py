@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labeling.commandline import printable, user_name
-from models.commands.base import AddCommand, progress_bar, summary
+from models.commands.base import AddCommand
+from models.commands.training import finish, recipe_name, stop_on_signal
 
 if TYPE_CHECKING:
     from labeling.records import Run
@@ -78,6 +78,8 @@ def _stage1(args: argparse.Namespace) -> None:
     from models import stages
 
     workspace = open_workspace(args.workspace)
+    if args.undo and args.dry_run:
+        raise DataError("--undo takes labels back and --dry-run stores nothing; give one of the two")
     if args.undo:
         with workspace.read() as connection:
             stored = machine_labels.batches(connection, "stage1")
@@ -85,7 +87,7 @@ def _stage1(args: argparse.Namespace) -> None:
         if batch is None:
             raise DataError(f"no stage 1 of run {args.run!r} stands; nothing was undone")
         undone = machine_labels.undo_machine(workspace, batch.batch_id, user_name())
-        print(f"{len(undone)} machine labels taken back")
+        print(json.dumps({"taken_back": len(undone)}) if args.json else f"{len(undone)} machine labels taken back")
         return
     report = stages.stage1(
         workspace,
@@ -111,13 +113,14 @@ def _stage2(args: argparse.Namespace) -> None:
 
     chosen = stages.stage2_settings(args.run, args.set, threshold=args.threshold)
     if args.dry_run:
+        _check_teacher(args)
         _say(args.recipe, chosen, args)
         return
     workspace = _open(args)
     run = stages.stage2(
         workspace,
         args.run,
-        recipe=_recipe_name(args.recipe),
+        recipe=recipe_name(args.recipe),
         settings=args.set,
         threshold=args.threshold,
         reviewer=user_name(),
@@ -135,13 +138,14 @@ def _stage3(args: argparse.Namespace) -> None:
         chosen = stages.stage3_settings(
             args.run, args.set, recipe=args.recipe, thresholds=thresholds, members=args.members
         )
+        _check_teacher(args)
         _say(args.recipe, chosen, args)
         return
     workspace = _open(args)
     run = stages.stage3(
         workspace,
         args.run,
-        recipe=_recipe_name(args.recipe),
+        recipe=recipe_name(args.recipe),
         settings=args.set,
         thresholds=thresholds,
         members=args.members,
@@ -161,7 +165,7 @@ def _iterate(args: argparse.Namespace) -> None:
     workspace = _open(args)
     first = stages.iterate(
         workspace,
-        _recipe_name(args.recipe),
+        recipe_name(args.recipe),
         args.rounds,
         settings=args.set,
         reviewer=user_name(),
@@ -207,6 +211,15 @@ def _print_rounds(workspace: Workspace, run_id: str) -> None:
         )
 
 
+def _check_teacher(args: argparse.Namespace) -> None:
+    """Raise DataError where there is no such run, or it has no predictions."""
+    from labeling.workspace import open_workspace
+    from models.evaluation import done_run
+
+    with open_workspace(args.workspace).read() as connection:
+        done_run(connection, args.run)
+
+
 def _say(recipe: str, settings: tuple[str, ...], args: argparse.Namespace) -> None:
     """What would be queued; a mistake in it is an error as it would be then."""
     from models.config import load_recipe
@@ -227,11 +240,6 @@ def _open(args: argparse.Namespace) -> Workspace:
     return jobs.open_for_work(args.workspace)
 
 
-def _recipe_name(given: str) -> str:
-    """As a run keeps it: a file by its whole path."""
-    return str(Path(given).resolve()) if given.endswith(".toml") else given
-
-
 def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) -> None:
     """Train a queued run here, or say who will."""
     from labeling import runs
@@ -245,20 +253,9 @@ def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) ->
     if claimed is None:
         raise DataError(f"run {run.id} is being trained by another worker; see `python -m models runs`")
     interrupted = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: interrupted.set())
+    stop_on_signal(interrupted)
     print(f"run {run.id} on label version {run.label_version}", flush=True)
-    ended = jobs.run_job(
-        workspace,
-        claimed,
-        jobs.worker_name(),
-        report=progress_bar(),
-        interrupted=interrupted,
-        when_interrupted="stopped",
-    )
-    if ended.status != "done":
-        raise DataError(f"run {ended.id} was {ended.status}; go on with `train --resume {ended.id}`")
-    print(f"run {ended.id} done: " + summary(ended.metrics))
+    finish(workspace, claimed, interrupted)
 
 
 def _following(workspace: Workspace, run: Run) -> Run | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from labeling.commandline import printable, user_name
 from models.commands.base import AddCommand, progress_bar, summary
-from models.commands.combining import add_evaluate_flags, words
+from models.commands.combining import add_evaluate_flags, check_strength, words
 
 if TYPE_CHECKING:
     from labeling.records import Run
@@ -75,7 +75,7 @@ def _train(args: argparse.Namespace) -> None:
     interrupted = threading.Event()
     if part.rank:
         run_id = share_run(part)
-        _stop_on_signal(interrupted)
+        stop_on_signal(interrupted)
         if run_id:
             from models.training import help_with
 
@@ -90,11 +90,11 @@ def _train(args: argparse.Namespace) -> None:
         run = claimed
     else:
         run = _queued(workspace, args, rank=0 if part.count > 1 else None)
-    _stop_on_signal(interrupted)
+    stop_on_signal(interrupted)
     together = Together(workspace.run_dir(run.id), part)
     share_run(part, run.id)
     print(f"run {run.id} on label version {run.label_version}", flush=True)
-    _finish(workspace, run, interrupted, together)
+    finish(workspace, run, interrupted, together)
 
 
 def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
@@ -123,7 +123,7 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
         number = versions.freeze(workspace, user_name(), f"training {args.recipe}").number
     return runs.enqueue(
         workspace,
-        _recipe_name(args.recipe),
+        recipe_name(args.recipe),
         number,
         settings=args.set,
         folds=args.folds,
@@ -157,12 +157,13 @@ def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) ->
         selected(setting, selection, clips, reviewed)
 
 
-def _stop_on_signal(interrupted: threading.Event) -> None:
+def stop_on_signal(interrupted: threading.Event) -> None:
+    """SIGTERM and SIGINT set ``interrupted`` from now on."""
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: interrupted.set())
 
 
-def _finish(workspace: Workspace, run: Run, interrupted: threading.Event, together: Together | None = None) -> None:
+def finish(workspace: Workspace, run: Run, interrupted: threading.Event, together: Together | None = None) -> None:
     """Train a claimed run; raises DataError where it did not come to its end."""
     from labeling.errors import DataError
     from models import jobs
@@ -177,7 +178,7 @@ def _finish(workspace: Workspace, run: Run, interrupted: threading.Event, togeth
         together=together,
     )
     if ended.status != "done":
-        raise DataError(f"run {ended.id} was {ended.status}; go on with --resume {ended.id}")
+        raise DataError(f"run {ended.id} was {ended.status}; go on with `train --resume {ended.id}`")
     print(f"run {ended.id} done: " + summary(ended.metrics))
 
 
@@ -225,13 +226,13 @@ def _rerun(args: argparse.Namespace) -> None:
         runs.finish(workspace, run.id, jobs.worker_name(), "failed", error=str(problem))
         raise
     interrupted = threading.Event()
-    _stop_on_signal(interrupted)
+    stop_on_signal(interrupted)
     print(f"run {run.id} repeats {old.id}", flush=True)
-    _finish(workspace, run, interrupted)
+    finish(workspace, run, interrupted)
     print(f"{old.id} and {run.id}: {compare_runs(workspace, old.id, run.id)}")
 
 
-def _recipe_name(given: str) -> str:
+def recipe_name(given: str) -> str:
     """As a run keeps it: a file by its whole path."""
     return str(Path(given).resolve()) if given.endswith(".toml") else given
 
@@ -249,7 +250,7 @@ def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
     with workspace.read() as connection:
         run = runs.get_run(connection, args.resume)
     given = {
-        "RECIPE": (_recipe_name(args.recipe) if args.recipe else None, run.recipe),
+        "RECIPE": (recipe_name(args.recipe) if args.recipe else None, run.recipe),
         "--folds": (args.folds, run.folds),
         "--version": (args.version, run.label_version),
         "--set": (tuple(args.set) or None, run.settings),
@@ -294,6 +295,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from labeling.workspace import open_workspace
     from models.evaluation import evaluate_run
 
+    check_strength(args)
     result = evaluate_run(
         open_workspace(args.workspace),
         args.run,

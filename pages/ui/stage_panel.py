@@ -11,7 +11,7 @@ import streamlit as st
 
 from labeling import journal, machine_labels
 from labeling.records import Run
-from models import jobs, rounds, stage_notes, stages
+from models import jobs, rounds, stages
 from models.stages import StageReport
 from pages.ui import figures, session
 from pages.ui.recipe_form import Choice
@@ -45,7 +45,7 @@ def panel(choice: Choice, every_run: Sequence[Run]) -> None:
             label_visibility="collapsed",
             key="stage",
         )
-        st.markdown(session.plain(stage_notes.WHAT[kind]), help=stage_notes.SOURCES[kind])
+        st.markdown(session.plain(stages.WHAT[kind]), help=stages.SOURCES[kind])
         done = [run.id for run in reversed(every_run) if run.status == "done"]
         if kind != "iterate" and not done:
             st.info("This reads the predictions of a finished run; train one first.", icon=":material/info:")
