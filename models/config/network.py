@@ -55,7 +55,7 @@ class NetworkConfig:
     """Residual blocks of the learned resizer."""
 
     def __post_init__(self) -> None:
-        if self.pretrained and self.name in UNRELEASED:
+        if self.pretrained and not self.weights and self.name in UNRELEASED:
             raise ConfigError(
                 f"network.pretrained = true but nobody released weights of {self.name!r}; set network.pretrained = "
                 "false, or network.weights to a checkpoint of another run of yours"
