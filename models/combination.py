@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runfiles, runs, versions
+from labeling import runs, versions
 from labeling.errors import ConfigError, DataError
 from labeling.predictions import read_oof
 from labeling.records import Run
@@ -135,9 +134,3 @@ def enqueue(workspace: Workspace, combination: Combination, *, version: int | No
             labels = versions.labels_of_version(connection, number)
         stacking.check_decisions(int((labels.reviewed & ~labels.unsure).sum()))
     return runs.enqueue(workspace, combination.kind, number, settings=combination.settings(), worker=worker)
-
-
-def members_of(run_dir: Path) -> list[tuple[str, float]]:
-    """(run id, weight) of a combination's members, [] for a training; a stack's weights are 0."""
-    rows = runfiles.facts(run_dir).get("members") or []
-    return [(str(row["run"]), float(row.get("weight") or 0.0)) for row in rows]

@@ -135,11 +135,6 @@ def parse_threshold(text: str) -> Threshold:
     return Threshold(text.strip(), kind.needs_evidence(numbers), kind.make(numbers))
 
 
-def threshold_help() -> str:
-    """All rules in a line each."""
-    return "; ".join(f"{name}[:{kind.numbers}] {kind.summary}" for name, kind in RULES)
-
-
 def oof_evidence(oof: Oof, labels: Labels) -> Evidence:
     """Out-of-fold predictions beside the labels of their clips. A clip without frames has its clipwise for them.
 

@@ -13,7 +13,7 @@ from labeling import journal, runs, versions
 from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError, UnknownName
 from labeling.records import Decision, Run
 from labeling.workspace import open_workspace
-from models.combination import Combination, combination_of, enqueue, members_of
+from models.combination import Combination, combination_of, enqueue
 
 PAIR = ("001-a", "002-b")
 
@@ -119,7 +119,3 @@ def test_the_members_newest_label_version_is_what_is_fitted_and_measured(own_cop
     assert enqueue(workspace, Combination("ensemble", (third, FIRST))).label_version == newer
     assert enqueue(workspace, Combination("stack", (FIRST, third))).label_version == newer
     assert enqueue(workspace, Combination("ensemble", (FIRST, third)), version=1).label_version == 1
-
-
-def test_a_training_has_no_members(trained: Path) -> None:
-    assert members_of(trained / "runs" / FIRST) == []

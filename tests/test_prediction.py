@@ -10,7 +10,7 @@ from tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
 
 from labeling import runs, store, versions
 from labeling.csvsafe import read_csv
-from labeling.event_tables import TableEvent, read_audacity, read_raven
+from labeling.event_tables import TableEvent
 from labeling.predictions import write_oof
 from labeling.workspace import open_workspace
 from models import build_network
@@ -104,15 +104,26 @@ def test_a_folder_of_recordings(world, tmp_path, capsys):
     assert raw.split("\n")[1].startswith("'=b\tc_2,'=b\tc.wav,0.0,2.0,")
     raven = (tmp_path / "night/=b\tc.selections.txt").read_text().split("\n")
     assert raven[1].endswith("\t=b\\tc.wav")
-    events = read_raven(tmp_path / "a.wav.selections.txt")
-    assert {(one.low_hz, one.high_hz) for one in events} == {(50.0, 4000.0)}
-    plain = [(one.onset_s, one.offset_s, one.label) for one in events]
-    assert plain == [(one.onset_s, one.offset_s, one.label) for one in read_audacity(tmp_path / "a.wav.labels.txt")]
+    events = selections(tmp_path / "a.wav.selections.txt")
+    assert {(one["Low Freq (Hz)"], one["High Freq (Hz)"]) for one in events} == {("50.0", "4000.0")}
+    plain = [[one["Begin Time (s)"], one["End Time (s)"], one["Annotation"]] for one in events]
+    assert plain == track(tmp_path / "a.wav.labels.txt")
     best = {code: max(float(row[code]) for row in rows) for code in CLASSES}
     for code, highest in best.items():
-        scores = [one.score for one in events if one.label == code]
+        scores = [float(one["Score"]) for one in events if one["Annotation"] == code]
         assert bool(scores) == (highest >= 0.1)
         assert max(scores, default=highest) == pytest.approx(highest, abs=1e-3)
+
+
+def selections(path):
+    """A Raven selection table, a dict a row."""
+    with open(path, newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def track(path):
+    """An Audacity label track, [start, end, label] a line."""
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def classes_of(world):
@@ -254,7 +265,6 @@ def test_class_names_are_data_too(tmp_path):
             ["row_id", "filename", "start_s", "end_s", "'=a\n", 'b,"c"'],
             ["one_2", "one.wav", "0.0", "1.5", "0.12346", "1.0"],
         ]
-    (event,) = read_audacity(tmp_path / "sub/one.labels.txt")
-    assert event.label == "=a\\n"
-    (event,) = read_raven(tmp_path / "sub/one.selections.txt")
-    assert (event.label, event.score, event.high_hz) == ("=a\\n", 0.75, 900.0)
+    assert track(tmp_path / "sub/one.labels.txt") == [["0.500000", "1.000000", "=a\\n"]]
+    (event,) = selections(tmp_path / "sub/one.selections.txt")
+    assert (event["Annotation"], event["Score"], event["High Freq (Hz)"]) == ("=a\\n", "0.7500", "900.0")

@@ -14,7 +14,6 @@ from models.thresholds import (
     oof_evidence,
     parse_threshold,
     shrunk_thresholds,
-    threshold_help,
 )
 
 
@@ -148,11 +147,6 @@ def test_fitting_without_what_is_needed_says_so(noisy):
     nothing = evidence_of(np.ones((3, 2)), np.zeros((3, 2)))
     with pytest.raises(ConfigError, match="no class has a known positive"):
         parse_threshold("per_class").fit(2, nothing)
-
-
-def test_every_rule_is_in_the_help():
-    for name in ("global[:P]", "per_class[:STRENGTH]", "quantile[:Q]", "clip_and_frame", "two"):
-        assert name in threshold_help()
 
 
 def test_evidence_is_the_highest_frame_beside_the_right_label(tmp_path):
