@@ -121,7 +121,7 @@ def parse_threshold(text: str) -> Threshold:
     kind = RULES.get(name.strip())
     given = [part.strip() for part in rest.split(",")] if colon else []
     if len(given) > len(kind.defaults) or (colon and not all(given)):
-        raise ConfigError(f"threshold {text!r} must read {name}:{kind.numbers}")
+        raise ConfigError(f"threshold {text!r} must read {name}:{kind.numbers}: {kind.summary}")
     values: list[float | None] = list(kind.defaults)
     for k, part in enumerate(given):
         value = _number(part)
