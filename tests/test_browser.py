@@ -101,8 +101,12 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     page.get_by_role("link", name="Versions").click()
     page.get_by_role("button", name="Freeze a version").click()
     expect(page.get_by_text("version 2").first).to_be_visible()
-    expect(page.get_by_label("Folder on the server")).to_have_count(1)  # the older version's form has gone
-    expect(page.get_by_label("Folder on the server")).to_have_value(re.compile("version-2$"))
+    page.wait_for_function(  # the older version's form has gone
+        """() => {
+            const forms = [...document.querySelectorAll('input[aria-label="Folder on the server"]')];
+            return forms.length === 1 && forms[0].value.endsWith("version-2");
+        }"""
+    )
     page.get_by_label("Folder on the server").fill(str(tmp_path / "out"))
     page.get_by_label("Folder on the server").press("Tab")
     page.get_by_role("button", name="Export").click()
