@@ -31,13 +31,11 @@ HEARTBEAT_S = 3.0
 POLL_S = 2.0
 
 Report = Callable[[Mapping[str, Any]], None]
-COMBINATIONS = ("ensemble", "stack")
-"""Recipes of runs that train no network but combine others' predictions."""
 
 
-def worker_name() -> str:
-    """This process, as the run's row names it: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def worker_name(pid: int | None = None) -> str:
+    """A process of this machine (this one), as the run's row names it: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
 
 
 def device_text() -> str:
@@ -93,6 +91,7 @@ def run_job(
     ``interrupted`` is set by a signal: the run is then left as ``when_interrupted``, to be resumed. ``together`` are
     the processes that train it. Raises EarmarkError where the training failed, after recording it.
     """
+    from models.combination import KINDS
     from models.data import Stopped
 
     heart = Heart(workspace, run.id, worker)
@@ -109,7 +108,7 @@ def run_job(
     heart.start()
     folder = workspace.run_dir(run.id)
     try:
-        if run.recipe in COMBINATIONS:
+        if run.recipe in KINDS:
             from models.combined_run import run_combination
 
             metrics = run_combination(workspace, run, tell, should_stop)
@@ -143,11 +142,12 @@ def run_job(
 
 
 def _queue_next_round(workspace: Workspace, run: Run) -> None:
+    from models.combination import KINDS
     from models.runfolder import RunFolder, recipe_of
     from models.stages import next_round
 
     folder = workspace.run_dir(run.id)
-    if run.recipe in COMBINATIONS or RunFolder(folder).facts().get("repeats"):
+    if run.recipe in KINDS or RunFolder(folder).facts().get("repeats"):
         return
     recipe = recipe_of(folder)
     if recipe.iterate.rounds > 0:
@@ -257,7 +257,7 @@ def ensure_worker(workspace: Workspace) -> bool:
             start_new_session=True,
         )
     # It needs seconds to say so itself; a page drawn again in between must not start another.
-    runs.worker_seen(workspace, f"{socket.gethostname()}:{process.pid}", device_text())
+    runs.worker_seen(workspace, worker_name(process.pid), device_text())
     return True
 
 

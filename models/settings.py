@@ -8,6 +8,7 @@ import itertools
 import typing
 from dataclasses import dataclass, is_dataclass
 from functools import cache
+from typing import Any
 
 from models.config import SECTIONS, Recipe, all_settings, toml_value
 
@@ -46,13 +47,19 @@ class SettingRow:
     help: str
 
 
+def value_of(recipe: Recipe, key: str) -> Any:
+    """A setting's value by its full key."""
+    value: Any = recipe
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
 def every_setting(recipe: Recipe) -> list[SettingRow]:
     """All settings of ``recipe`` in the order of its file."""
     rows = []
     for key in all_settings():
-        value: object = recipe
-        for name in key.split("."):
-            value = getattr(value, name)
+        value = value_of(recipe, key)
         text = value if isinstance(value, str) else "none" if value is None else toml_value(value)
         rows.append(SettingRow(key, text, help_of(key)))
     return rows

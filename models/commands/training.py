@@ -186,6 +186,7 @@ def _rerun(args: argparse.Namespace) -> None:
     from labeling import runs
     from labeling.errors import ConfigError, DataError
     from models import jobs
+    from models.combination import KINDS
     from models.config import parse_override
     from models.provenance import differences, pick_device, surroundings
     from models.runfolder import recipe_of
@@ -194,7 +195,7 @@ def _rerun(args: argparse.Namespace) -> None:
     workspace = jobs.open_for_work(args.workspace)
     with workspace.read() as connection:
         old = runs.get_run(connection, args.run)
-    if old.recipe in jobs.COMBINATIONS:
+    if old.recipe in KINDS:
         raise DataError(f"run {old.id} combines other runs and was not trained; repeat those")
     if old.status != "done":
         raise DataError(f"run {old.id} is {old.status}; only one that is done can be repeated and compared")

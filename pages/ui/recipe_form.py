@@ -18,7 +18,7 @@ import streamlit as st
 from labeling.errors import EarmarkError
 from labeling.files import write_atomically
 from models.config import RECIPES_DIR, Recipe, load_recipe, recipe_names, recipe_to_toml
-from models.settings import MAIN_SETTINGS, Setting, every_setting
+from models.settings import MAIN_SETTINGS, every_setting, value_of
 from pages.ui import session
 
 OWN = "recipes"  # the workspace's folder of its own recipes
@@ -144,7 +144,7 @@ def _main(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
     found = {}
     columns = st.columns(4)
     for index, setting in enumerate(MAIN_SETTINGS):
-        own = _value(recipe, setting)
+        own = float(value_of(recipe, setting.key))
         number: Any = int if setting.kind == "int" else float
         key = _key(name, setting.key)
         session.begin_with({key: number(kept.get(setting.key, own))})
@@ -160,13 +160,6 @@ def _main(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
         if shown != number(own):
             found[setting.key] = str(shown) if setting.kind == "int" else f"{shown:.10g}"
     return found
-
-
-def _value(recipe: Recipe, setting: Setting) -> float:
-    value: Any = recipe
-    for name in setting.key.split("."):
-        value = getattr(value, name)
-    return float(value)
 
 
 def _others(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
