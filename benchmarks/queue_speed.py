@@ -33,6 +33,13 @@ from labeling.workspace import Workspace, open_workspace
 BUDGET_MS = 300
 CASES = {
     "default": QueueFilter(),
+    "rank": QueueFilter(order="rank"),
+    "likely, no variety": QueueFilter(variety=False),
+    "likely, batches": QueueFilter(batches=True),
+    "worth": QueueFilter(order="worth"),
+    "worth, hearing": QueueFilter(order="worth", min_p_wrong=suspects.WORTH_HEARING),
+    "uncertain": QueueFilter(order="uncertain"),
+    "audit": QueueFilter(order="audit"),
     "worth hearing": QueueFilter(min_p_wrong=suspects.WORTH_HEARING),
     "all": QueueFilter(status="all"),
     "decided": QueueFilter(status="decided"),
@@ -108,6 +115,7 @@ def build(workspace: Workspace, count: int, clips: int, classes: int, decided: i
                 path=f"/audio/XC{number:06d}.ogg",
                 row=number,
                 labels=tuple((codes[at], "secondary" if place else "primary") for place, at in enumerate(labels)),
+                group=f"recordist {number % 300}",
                 duration_s=60.0,
                 metadata={"rating": str(1 + 0.5 * (number % 9)), "country": countries[number % 4]},
             )

@@ -92,7 +92,7 @@ def plan(
                 verdict=verdict,
                 role="primary" if takes_primary else "",
                 run_id=suspect.run_id,
-                shown=as_shown(suspect, scorer),
+                shown=as_shown(row, scorer),
                 seen_position=seen_position,
                 batch_id=batch_id,
             )

@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection
 
 from labeling import database as db
 from labeling import journal, store
-from labeling.disagreement import class_confidence
 from labeling.errors import ArtefactError
+from labeling.evidence import class_confidence
 from labeling.predictions import Oof, read_oof
 from labeling.records import FrameGrid
 from labeling.workspace import Workspace

@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection
 
 from labeling import database as db
 from labeling import journal
-from labeling.disagreement import for_each_block
 from labeling.errors import DataError
+from labeling.evidence import for_each_block
 from labeling.predictions import FrameBlock, Oof
 from labeling.ranking import align_labels
 from labeling.records import MACHINE, CellState, Decision, Labels, is_machine

@@ -10,8 +10,10 @@ Fitted by expectation maximisation, it gives P(z != y | x, y) for every cell. Th
 Raykar et al., "Learning from crowds" (JMLR 2010), with one annotator, and of Bootkrajang & Kabán,
 "Label-noise robust logistic regression" (ECML 2012); the fit here is our own: the coefficients of a class are
 drawn towards those of all classes by a normal prior whose width is estimated from the data (empirical Bayes),
-so that a class with three clips borrows from the others and one with a thousand speaks for itself.
-Only numpy; a pass over the cells runs in threads and sums in a fixed order, so results do not vary.
+so that a class with three clips borrows from the others and one with a thousand speaks for itself. Where a person
+has decided, z is known. People look where errors are, which depends on x and y alone, and with all cells in one
+likelihood that biases nothing (Rubin, "Inference and missing data", 1976).
+Only numpy; the cells are summed in a fixed order, so results do not vary.
 """
 
 from __future__ import annotations
@@ -28,10 +30,14 @@ _CHUNK_CELLS = 1 << 16  # so that a chunk's arrays stay in the processor's cache
 _MAX_STEP = 2.0  # largest move of a coefficient in one Newton step, in standard deviations of the evidence
 _FIRST_WIDTH = 1.0  # the prior's width before the data have said theirs, in the same unit
 _RIDGE = 1e-3  # weak: only so that evidence that never varies has a solution
-_ENOUGH = 1e-4  # a round that improves the likelihood by a smaller share is the last
+_ENOUGH = 1e-7  # a round that improves the likelihood by a smaller share, and moves no rate, is the last
+_STILL = 1e-3  # log odds by which a rate may move in a round and still count as unmoved
+_FARTHEST_LEAP = 16.0  # times a round's move of the rates, when the next rounds are foreseen
 _TINY = 1e-12
 
 FIRST_MISS_RATE = 0.1  # where the fit of the noise rates begins; as many labels are taken to be spurious
+RATE_WIDTH = 1.0  # log odds, one standard deviation: before the data speak, a rate is likely a seventh to sevenfold
+FIT_CELLS = 300_000  # listed cells, decided ones and so many others fit the model; all of them are scored
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,13 @@ class NoiseModel:
             out[part] = _sigmoid(_logit(self.coefficients, [values[part] for values in evidence]))
         return out
 
-    def p_wrong(self, evidence: Sequence[NDArray[np.float32]], given: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """P(z != y | x, y), (N, C) float32 in 0..1."""
+    def p_wrong(
+        self,
+        evidence: Sequence[NDArray[np.float32]],
+        given: NDArray[np.bool_],
+        shift: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """P(z != y | x, y), (N, C) float32 in 0..1; ``shift`` (N, C) are further log odds of z = 1."""
         out = np.empty(given.shape, dtype=np.float32)
         # odds of z = 1 against z = 0 that the given label alone speaks for
         listed, unlisted = _label_log_odds(self.miss_rate, self.spurious_rate)
@@ -62,6 +73,8 @@ class NoiseModel:
             logit = _logit(self.coefficients, [values[part] for values in evidence])
             y = given[part]
             logit += np.where(y, listed, unlisted)
+            if shift is not None:
+                logit += shift[part]
             out[part] = _sigmoid(np.where(y, -logit, logit))
 
         with ThreadPoolExecutor(_workers()) as pool:
@@ -74,53 +87,127 @@ def fit_noise_model(
     given: NDArray[np.bool_],
     known: NDArray[np.bool_],
     *,
+    verdict: NDArray[np.int8] | None = None,
     warm_up: int = 10,
-    rounds: int = 20,
+    rounds: int = 200,
 ) -> NoiseModel:
     """Fit a NoiseModel to ``evidence`` (F arrays (N, C), finite, higher = more present) and the given labels.
 
-    Cells outside ``known`` count for nothing. Coefficients of evidence are kept at or above 0: more evidence
-    never makes a class less likely. At most ``warm_up`` Newton steps fit the given labels as if they were right;
-    then, from FIRST_MISS_RATE, at most ``rounds`` rounds of expectation maximisation, each with one Newton step,
-    fit coefficients and noise rates together. Both end sooner once the likelihood hardly rises, which also keeps
-    a weak model, whose rates the data cannot tell, near where they began.
+    Cells outside ``known`` count for nothing. ``verdict`` (N, C) is what people said, 1 present, 0 absent, -1 nothing.
+    Coefficients of evidence are kept at or above 0: more evidence never makes a class less likely. At most ``warm_up``
+    Newton steps fit the given labels as if they were right; then, from FIRST_MISS_RATE, at most ``rounds`` rounds of
+    expectation maximisation, each with one Newton step, fit coefficients and noise rates together, until neither
+    moves. A normal prior on the rates' log odds, RATE_WIDTH wide, keeps them near where they began when the data cannot
+    tell. Above FIT_CELLS cells the unlisted ones are sampled, and weighted for it.
     """
-    count = int(known.sum())
-    columns, size = given.shape[1], 1 + len(evidence)
-    positives = int((given & known).sum())
-    base = (positives + 0.5) / (count + 1.0)
-    mean = [_masked_mean(values, known, count) for values in evidence]
-    spread = [_masked_spread(values, known, count, centre) for values, centre in zip(evidence, mean, strict=True)]
-    scaled = [((v - m) / s).astype(np.float32) for v, m, s in zip(evidence, mean, spread, strict=True)]
+    cells = _gather(evidence, given, known, verdict)
+    size = 1 + len(evidence)
+    total = float(cells.weight.sum())
+    base = (float(cells.weight[cells.listed].sum()) + 0.5) / (total + 1.0)
+    mean = [float(values @ cells.weight) / max(1.0, total) for values in cells.values]
+    for values, centre in zip(cells.values, mean, strict=True):
+        values -= np.float32(centre)
+    spread = [float(np.sqrt((values * values) @ cells.weight / max(1.0, total))) for values in cells.values]
+    spread = [one if one > 1e-6 else 1.0 for one in spread]
+    for values, one in zip(cells.values, spread, strict=True):
+        values /= np.float32(one)
 
+    columns = given.shape[1]
     fit = _Fit(np.zeros(size), np.zeros((columns, size)), np.full(size, _FIRST_WIDTH), None)
     fit.shared[0] = np.log(base / (1 - base))
-    fit = _climb(fit, scaled, given, known, warm_up)
-    fit = replace(fit, rates=(FIRST_MISS_RATE, FIRST_MISS_RATE * base / (1 - base)))
-    fit = _climb(fit, scaled, given, known, rounds)
+    fit = _climb(fit, cells, warm_up)
+    first = _log_odds_of((FIRST_MISS_RATE, min(0.5, FIRST_MISS_RATE * base / (1 - base))))
+    fit = _climb(replace(fit, rates=first, usual=first), cells, rounds)
 
     coefficients = fit.effective()
     for j, (m, s) in enumerate(zip(mean, spread, strict=True), start=1):
         coefficients[:, j] /= s
         coefficients[:, 0] -= coefficients[:, j] * m
-    miss, spurious = fit.rates or (0.0, 0.0)
+    miss, spurious = fit.noise_rates() or (0.0, 0.0)
     return NoiseModel(coefficients.astype(np.float32), miss, spurious)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The cells that fit the model, (n,) each, those of a class together: ``values`` F arrays of evidence (changed in
+    place), ``weight`` how many cells each stands for, ``truth`` -1 where nobody decided. The classes ``present``
+    have ``count`` cells each, from ``start``."""
+
+    values: list[NDArray[np.float32]]
+    listed: NDArray[np.bool_]
+    truth: NDArray[np.int8]
+    weight: NDArray[np.float32]
+    start: NDArray[np.int64]
+    count: NDArray[np.int64]
+    present: NDArray[np.int64]
+
+    def by_class(self, values: NDArray[np.float32], columns: int) -> NDArray[np.float64]:
+        """Sums (C,) of values (n,)."""
+        out = np.zeros(columns)
+        if len(values):
+            out[self.present] = np.add.reduceat(values, self.start)
+        return out
+
+
+def _gather(
+    evidence: Sequence[NDArray[np.float32]],
+    given: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    verdict: NDArray[np.int8] | None,
+) -> _Cells:
+    """The cells to fit. Of too many, all listed and decided ones are kept, half of the room goes to the unlisted ones
+    whose first evidence is highest, and the other half to a random draw of the rest."""
+    decided = known & (verdict >= 0) if verdict is not None else np.zeros_like(known)
+    kept, weight = known, None
+    certain = known & (given | decided)
+    rest = int(known.sum()) - int(certain.sum())
+    if rest > FIT_CELLS:
+        half = FIT_CELLS // 2
+        open_ = known & ~certain
+        high = np.where(open_, evidence[0], -np.inf)
+        bound = np.partition(high, high.size - half, axis=None)[high.size - half]
+        top = open_ & (high > bound)
+        others = open_ & ~top
+        share = half / max(1, int(others.sum()))
+        drawn = others & (np.random.default_rng(0).random(others.shape, dtype=np.float32) < share)
+        kept = certain | top | drawn
+        weight = np.where(drawn, np.float32(int(others.sum()) / max(1, int(drawn.sum()))), np.float32(1))
+    column, row = np.nonzero(np.ascontiguousarray(kept.T))
+    truth = np.where(decided[row, column], verdict[row, column], np.int8(-1)) if verdict is not None else None
+    present, start, count = np.unique(column, return_index=True, return_counts=True)
+    return _Cells(
+        [np.asarray(one[row, column], np.float32) for one in evidence],
+        given[row, column],
+        np.full(len(row), -1, np.int8) if truth is None else truth.astype(np.int8),
+        np.ones(len(row), np.float32) if weight is None else weight[row, column],
+        start,
+        count,
+        present,
+    )
 
 
 @dataclass(frozen=True)
 class _Fit:
     """Where the fit stands: shared coefficients (K,), those of the classes beside them (C, K), the normal
-    prior's width (K,), and the noise rates (None = the given labels are taken as right)."""
+    prior's width (K,), and the log odds (2,) of the noise rates (None = the given labels are taken as right), with
+    what they are likely before the data speak."""
 
     shared: NDArray[np.float64]
     own: NDArray[np.float64]
     width: NDArray[np.float64]
-    rates: tuple[float, float] | None
+    rates: NDArray[np.float64] | None
+    usual: NDArray[np.float64] | None = None
 
     def effective(self) -> NDArray[np.float64]:
         coefficients = self.shared + self.own
         coefficients[:, 1:] = np.maximum(coefficients[:, 1:], 0.0)
         return coefficients
+
+    def noise_rates(self) -> tuple[float, float] | None:
+        if self.rates is None:
+            return None
+        miss, spurious = (1 / (1 + np.exp(-self.rates))).tolist()
+        return miss, spurious
 
     def moved(self, step: NDArray[np.float64], own_step: NDArray[np.float64], share: float) -> _Fit:
         shared = self.shared + share * step
@@ -130,33 +217,63 @@ class _Fit:
         return replace(self, shared=shared, own=own)
 
     def penalty(self) -> float:
-        return 0.5 * float(((self.own / self.width) ** 2).sum() + _RIDGE * (self.shared**2).sum())
+        own = 0.5 * float(((self.own / self.width) ** 2).sum() + _RIDGE * (self.shared**2).sum())
+        if self.rates is None or self.usual is None:
+            return own
+        return own + 0.5 * float((((self.rates - self.usual) / RATE_WIDTH) ** 2).sum())
 
 
-def _climb(
-    fit: _Fit,
-    scaled: Sequence[NDArray[np.float32]],
-    given: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    rounds: int,
-) -> _Fit:
-    """Up to ``rounds`` Newton steps up the penalised likelihood; a step that leads down is halved."""
-    here = _pass(fit.effective(), scaled, given, known, fit.rates)
+def _climb(fit: _Fit, cells: _Cells, rounds: int) -> _Fit:
+    """Up to ``rounds`` Newton steps up the penalised likelihood; a step that leads down is halved.
+
+    Expectation maximisation creeps where labels tell little of the noise, so every third round leaps ahead along the
+    rates' last two moves (Varadhan & Roland, "SQUAREM", 2008) where that leads up.
+    """
+    here = _look(fit, cells)
+    trail: list[NDArray[np.float64]] = []
     for _ in range(rounds):
         step, own_step = _newton(fit, here.moments, here.gradient)
         floor, share = here.likelihood - fit.penalty(), 1.0
         for _ in range(4):
             ahead = fit.moved(step, own_step, share)
-            there = _pass(ahead.effective(), scaled, given, known, ahead.rates)
-            if there.likelihood - ahead.penalty() >= floor - 1e-6 * abs(floor):
+            there = _look(ahead, cells)
+            if there.likelihood - ahead.penalty() >= floor:
                 break
             share /= 2
+        else:
+            ahead, there = fit, here
         gain = (there.likelihood - ahead.penalty()) - floor
-        rates = fit.rates and _rates_from(there.tally)
-        fit, here = replace(ahead, width=_prior_width(ahead, there.moments), rates=rates), there
-        if abs(gain) < _ENOUGH * abs(floor):
+        fit, here, still = replace(ahead, width=_prior_width(ahead, there.moments)), there, True
+        if fit.rates is not None and fit.usual is not None:
+            rates = _rates_from(here.tally, fit.rates, fit.usual)
+            still = float(np.abs(rates - fit.rates).max()) < _STILL
+            trail = [*trail, fit.rates][-2:] if len(trail) < 2 else [fit.rates]
+            fit = replace(fit, rates=rates)
+            here = _look(fit, cells)
+            if len(trail) == 2:
+                fit, here = _leap(fit, here, cells, trail[0], trail[1])
+        if abs(gain) < _ENOUGH * abs(floor) and still:
             break
     return fit
+
+
+def _leap(
+    fit: _Fit, here: _Sums, cells: _Cells, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[_Fit, _Sums]:
+    """Farther along the rates' way from ``first`` over ``second`` to where they are, if that is higher up."""
+    assert fit.rates is not None
+    move = second - first
+    bend = (fit.rates - second) - move
+    length = float(np.linalg.norm(bend))
+    if length < _TINY:
+        return fit, here
+    leap = min(_FARTHEST_LEAP, float(np.linalg.norm(move)) / length)
+    if leap <= 1:
+        return fit, here
+    ahead = replace(fit, rates=np.minimum(first + 2 * leap * move + leap**2 * bend, 0.0))
+    there = _look(ahead, cells)
+    higher = there.likelihood - ahead.penalty() > here.likelihood - fit.penalty()
+    return (ahead, there) if higher else (fit, here)
 
 
 @dataclass(frozen=True)
@@ -171,52 +288,48 @@ class _Sums:
     tally: NDArray[np.float64]
 
 
-def _pass(
-    coefficients: NDArray[np.float64],
-    scaled: Sequence[NDArray[np.float32]],
-    given: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    rates: tuple[float, float] | None,
-) -> _Sums:
-    """Look at every known cell once, in threads, adding up in a fixed order."""
+def _look(fit: _Fit, cells: _Cells) -> _Sums:
+    """Look at every cell once."""
+    coefficients = fit.effective()
     columns, size = coefficients.shape
-    steep = coefficients.astype(np.float32)
+    rates = fit.noise_rates()
     miss, spurious = rates or (0.0, 0.0)
     listed, unlisted = _label_log_odds(miss, spurious)
-
-    def work(part: slice) -> _Sums:
-        values = [one[part] for one in scaled]
-        y, seen = given[part], known[part].astype(np.float32)
-        logit = _logit(steep, values)
-        p = _sigmoid(logit)
-        target = y.astype(np.float32) if rates is None else _sigmoid(logit + np.where(y, listed, unlisted))
+    y, weight = cells.listed, cells.weight
+    steep = coefficients.astype(np.float32)
+    logit = np.repeat(steep[cells.present, 0], cells.count)
+    for j, values in enumerate(cells.values, start=1):
+        logit += np.repeat(steep[cells.present, j], cells.count) * values
+    p = _sigmoid(logit)
+    if rates is None:
+        target, fits = y.astype(np.float32), np.where(y, p, 1 - p)
+    else:
+        target = _sigmoid(logit + np.where(y, listed, unlisted))
         fits = np.where(y, p * (1 - miss) + (1 - p) * spurious, p * miss + (1 - p) * (1 - spurious))
-        slope = p * (1 - p) * seen
-        residual = (target - p) * seen
-        moments, gradient = np.empty((size, size, columns)), np.empty((size, columns))
-        for i in range(size):
-            left = slope if i == 0 else slope * values[i - 1]
-            gradient[i] = residual.sum(axis=0) if i == 0 else np.einsum("nc,nc->c", residual, values[i - 1])
-            moments[i, 0] = moments[0, i] = left.sum(axis=0)
-            for j in range(max(1, i), size):
-                moments[i, j] = moments[j, i] = np.einsum("nc,nc->c", left, values[j - 1])
-        present = target * seen
-        both, all_present, all_listed, all_seen = (
-            float(np.sum(one, dtype=np.float64)) for one in (present * y, present, y * seen, seen)
-        )
-        tally = np.array([both, all_present - both, all_listed - both, all_seen - all_present - all_listed + both])
-        likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * seen, dtype=np.float64))
-        return _Sums(likelihood, moments, gradient, tally)
-
-    likelihood, moments = 0.0, np.zeros((size, size, columns))
-    gradient, tally = np.zeros((size, columns)), np.zeros(4)
-    with ThreadPoolExecutor(_workers()) as pool:
-        for sums in pool.map(work, _chunks(given.shape)):
-            likelihood += sums.likelihood
-            moments += sums.moments
-            gradient += sums.gradient
-            tally += sums.tally
-    return _Sums(likelihood, moments.transpose(2, 0, 1), gradient.T, np.maximum(tally, 0.0))
+    decided = cells.truth >= 0
+    if decided.any():
+        said = cells.truth[decided].astype(np.float32)
+        target[decided] = said
+        fits[decided] = np.where(said > 0, p[decided], 1 - p[decided])
+        if rates is not None:
+            right = np.where(said > 0, 1 - miss, 1 - spurious)
+            fits[decided] *= np.where(y[decided] == (said > 0), right, 1 - right)
+    slope, residual = p * (1 - p) * weight, (target - p) * weight
+    moments, gradient = np.empty((columns, size, size)), np.empty((columns, size))
+    for i in range(size):
+        left = slope if i == 0 else slope * cells.values[i - 1]
+        gradient[:, i] = cells.by_class(residual if i == 0 else residual * cells.values[i - 1], columns)
+        for j in range(i, size):
+            moments[:, i, j] = moments[:, j, i] = cells.by_class(
+                left if j == 0 else left * cells.values[j - 1], columns
+            )
+    present = target * weight
+    both, all_present, all_listed, all_seen = (
+        float(np.sum(one, dtype=np.float64)) for one in (present * y, present, y * weight, weight)
+    )
+    tally = np.array([both, all_present - both, all_listed - both, all_seen - all_present - all_listed + both])
+    likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * weight, dtype=np.float64))
+    return _Sums(likelihood, moments, gradient, np.maximum(tally, 0.0))
 
 
 def _newton(
@@ -225,26 +338,32 @@ def _newton(
     """One step of shared and class coefficients together: the moves (K,) and (C, K).
 
     The classes only meet in the shared coefficients, so their blocks are eliminated one by one (Schur
-    complement) and no matrix is larger than (K, K).
+    complement) and no matrix is larger than (K, K). A class's coefficient that lies at 0 and would fall stays there.
     """
     size = len(fit.shared)
-    prior = np.diag(1 / fit.width**2)
-    inverse = np.linalg.inv(moments + prior)
-    pull = gradient - fit.own @ prior
-    carried = moments @ inverse
-    left = moments.sum(axis=0) - (carried @ moments).sum(axis=0) + _RIDGE * np.eye(size)
-    right = gradient.sum(axis=0) - np.einsum("cij,cj->i", carried, pull) - _RIDGE * fit.shared
+    prior = 1 / fit.width**2
+    held = (fit.effective() <= _TINY) & (gradient - fit.own * prior < 0)
+    held[:, 0] = False
+    free = (~held).astype(float)
+    both = free[:, :, None] * free[:, None, :]
+    inverse = np.linalg.inv((moments + np.diag(prior)) * both + np.eye(size) * held[:, None, :]) * both
+    # the class's own move is inverse (gradient - prior (own - step)), and step balances prior (own + move - step)
+    alone = np.einsum("cij,cj->ci", inverse, gradient - fit.own * prior)
+    left = len(fit.own) * np.diag(prior) - prior[:, None] * inverse.sum(axis=0) * prior + _RIDGE * np.eye(size)
+    right = prior * (fit.own + alone).sum(axis=0) - _RIDGE * fit.shared
     step = np.zeros(size)
-    free = np.ones(size, dtype=bool)
+    loose = np.ones(size, dtype=bool)
     for _ in range(size):  # coefficients that would fall below 0 stop there, and the others move accordingly
-        step[free] = np.linalg.solve(left[np.ix_(free, free)], right[free] - left[np.ix_(free, ~free)] @ step[~free])
-        below = free & (fit.shared + step < 0)
+        among = np.ix_(loose, loose)
+        step[loose] = np.linalg.solve(left[among], right[loose] - left[np.ix_(loose, ~loose)] @ step[~loose])
+        below = loose & (fit.shared + step < 0)
         below[0] = False
         if not below.any():
             break
         step[below] = -fit.shared[below]
-        free &= ~below
-    own_step = np.einsum("cij,cj->ci", inverse, pull - moments @ step)
+        loose &= ~below
+    move = alone + np.einsum("cij,j->ci", inverse, prior * step)
+    own_step = move - step
     step *= min(1.0, _MAX_STEP / max(1e-12, float(np.abs(step).max())))
     own_step *= np.minimum(1.0, _MAX_STEP / np.maximum(1e-12, np.abs(own_step).max(axis=1, keepdims=True)))
     return step, own_step
@@ -260,15 +379,27 @@ def _prior_width(fit: _Fit, moments: NDArray[np.float64]) -> NDArray[np.float64]
     return np.asarray(np.sqrt((spread.sum(axis=0) + _FIRST_WIDTH**2) / (len(fit.own) + 1)))
 
 
-def _rates_from(tally: NDArray[np.float64]) -> tuple[float, float]:
-    """Miss rate and spurious rate from expected counts, half a cell added to each so that neither is 0 or 1.
+def _rates_from(
+    tally: NDArray[np.float64], rates: NDArray[np.float64], usual: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The log odds (2,) of miss and spurious rate that expected counts and the prior ask for, by Newton's method.
 
-    Neither may pass 0.5: beyond it, labels would say the opposite of the truth, and the two would trade places.
+    Neither may pass a rate of 0.5: beyond it, labels would say the opposite of the truth, and the two would trade
+    places.
     """
-    present_listed, present_unlisted, absent_listed, absent_unlisted = tally + 0.5
-    miss = present_unlisted / (present_listed + present_unlisted)
-    spurious = absent_listed / (absent_listed + absent_unlisted)
-    return min(0.5, float(miss)), min(0.5, float(spurious))
+    wrong, right = tally[[1, 2]], tally[[0, 3]]
+    out = rates.copy()
+    for _ in range(20):
+        share = 1 / (1 + np.exp(-out))
+        slope = wrong - (wrong + right) * share - (out - usual) / RATE_WIDTH**2
+        curve = (wrong + right) * share * (1 - share) + 1 / RATE_WIDTH**2
+        out += np.clip(slope / curve, -1, 1)
+    return np.minimum(out, 0.0)
+
+
+def _log_odds_of(rates: tuple[float, float]) -> NDArray[np.float64]:
+    share = np.clip(np.array(rates), 1e-6, 0.5)
+    return np.asarray(np.log(share / (1 - share)))
 
 
 def _label_log_odds(miss_rate: float, spurious_rate: float) -> tuple[np.float32, np.float32]:
@@ -286,19 +417,6 @@ def _logit(coefficients: NDArray[np.float32], values: Sequence[NDArray[np.float3
 
 def _sigmoid(logit: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(1 / (1 + np.exp(-np.clip(logit, -80, 80))), dtype=np.float32)
-
-
-def _masked_mean(values: NDArray[np.float32], known: NDArray[np.bool_], count: int) -> float:
-    return float(np.sum(values, where=known, dtype=np.float64)) / max(1, count)
-
-
-def _masked_spread(values: NDArray[np.float32], known: NDArray[np.bool_], count: int, mean: float) -> float:
-    square = sum(
-        float(np.sum((values[part] - np.float32(mean)) ** 2, where=known[part], dtype=np.float64))
-        for part in _chunks(values.shape)
-    )
-    spread = float(np.sqrt(square / max(1, count)))
-    return spread if spread > 1e-6 else 1.0
 
 
 def _chunks(shape: tuple[int, ...]) -> list[slice]:

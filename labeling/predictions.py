@@ -19,11 +19,8 @@ The folder is written beside its final place and renamed when whole. Nothing in 
 
 from __future__ import annotations
 
-import errno
 import math
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,13 +29,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labeling.errors import ArtefactError, DataError, WorkspaceFull, WorkspaceReadOnly
+from labeling.errors import ArtefactError, DataError
 from labeling.records import FrameGrid
+from labeling.zarrfolder import create_array, open_folder, read_array, whole_array, written_beside
 
 FORMAT_VERSION = 1
 REMEDY = "resume the run (python -m models train RECIPE --workspace W --resume RUN) or train again"
 
-_CHUNK_BYTES = 1 << 20  # small enough that one clip is read in about a millisecond
 _HALF_ONE = 0x3C00  # the bits of 1.0 in float16; every finite value in 0..1 has bits at or below it
 
 
@@ -158,20 +155,9 @@ def write_oof(
     offsets = np.zeros(len(ids) + 1, dtype=np.int64)
     np.cumsum([len(frames) for frames in framewise], out=offsets[1:])
 
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with written_beside(target) as beside:
         _write_group(beside, ids, names, probabilities, framewise, offsets, folds)
         _write_attributes(beside, tuple(classes), grid, label_version, label_hash)
-        _replace_folder(beside, target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WorkspaceFull(f"no space left to write {target}; free some and resume the run") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise WorkspaceReadOnly(f"no right to write {target} ({error.strerror})") from error
-        raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def read_oof(path: str | os.PathLike[str]) -> Oof:
@@ -180,23 +166,10 @@ def read_oof(path: str | os.PathLike[str]) -> Oof:
     Everything but framewise is read and checked here; framewise is checked to be complete, and its values
     as they are read.
     """
-    import zarr
-
     target = Path(path)
     if not target.is_dir():
         raise ArtefactError(f"{target} is missing: the run has no predictions yet; {REMEDY}")
-    try:
-        group = zarr.open_group(str(target), mode="r", zarr_format=3)
-        attributes: dict[str, Any] = dict(group.attrs)
-    except Exception as error:  # damaged metadata fails in many ways
-        raise ArtefactError(f"{target} is not a whole prediction folder ({error}); {REMEDY}") from error
-    version = attributes.get("format_version")
-    if not isinstance(version, int):
-        raise ArtefactError(f"{target} has no format version: it was cut short while written; {REMEDY}")
-    if version > FORMAT_VERSION:
-        raise ArtefactError(
-            f"{target} has format version {version}, and this Earmark reads up to {FORMAT_VERSION}; upgrade Earmark"
-        )
+    group, attributes = open_folder(target, REMEDY, FORMAT_VERSION)
     try:
         classes = tuple(str(code) for code in attributes["classes"])
         grid = FrameGrid(*(float(attributes["grid"][name]) for name in ("start_s", "step_s", "native_step_s")))
@@ -204,10 +177,10 @@ def read_oof(path: str | os.PathLike[str]) -> Oof:
     except (KeyError, TypeError, ValueError, DataError) as error:
         raise ArtefactError(f"{target}: attribute missing or wrong ({error}); {REMEDY}") from error
 
-    offsets = _read_array(group, "offsets", target)
+    offsets = read_array(group, "offsets", target, REMEDY)
     count = len(offsets) - 1
-    lazy = _whole_array(group, "framewise", target)
-    arrays = {name: _read_array(group, name, target) for name in ("clipwise", "fold", "clip_ids", "filenames")}
+    lazy = whole_array(group, "framewise", target, REMEDY)
+    arrays = {name: read_array(group, name, target, REMEDY) for name in ("clipwise", "fold", "clip_ids", "filenames")}
     wanted = {
         "clipwise": (count, len(classes)),
         "fold": (count,),
@@ -248,32 +221,11 @@ def _write_group(
     fold: NDArray[np.int32],
 ) -> None:
     import zarr
-    from zarr.codecs import BloscCodec
 
     group = zarr.open_group(str(folder), mode="w", zarr_format=3)
     classes = clipwise.shape[1]
-    columns = max(1, classes)
-
-    def codec(typesize: int) -> BloscCodec:
-        return BloscCodec(typesize=typesize, cname="lz4", clevel=3, shuffle="bitshuffle")
-
-    def create(name: str, shape: tuple[int, ...], dtype: str, row_bytes: int, fill: float) -> Any:
-        # A chunk that is lost reads as NaN or -1, and chunks that look empty are written all the same: a
-        # folder cut short cannot pass for one full of zeros.
-        rows = max(1, min(max(1, shape[0]), _CHUNK_BYTES // row_bytes))
-        return group.create_array(
-            name,
-            shape=shape,
-            dtype=dtype,
-            chunks=(rows, *(max(1, size) for size in shape[1:])),
-            compressors=codec(np.dtype(dtype).itemsize),
-            fill_value=fill,
-            config={"write_empty_chunks": True},
-        )
-
-    for name, values, fill in (("offsets", offsets, -1), ("fold", fold, -1), ("clip_ids", clip_ids, -1)):
-        create(name, values.shape, str(values.dtype), values.itemsize, fill)[:] = values
-    create("clipwise", clipwise.shape, "float32", 4 * columns, math.nan)[:] = clipwise
+    for name, values in (("offsets", offsets), ("fold", fold), ("clip_ids", clip_ids), ("clipwise", clipwise)):
+        create_array(group, name, values.shape, values.dtype)[:] = values
     text = group.create_array(
         "filenames",
         shape=(len(filenames),),
@@ -283,7 +235,7 @@ def _write_group(
     )
     text[:] = np.array(filenames, dtype=object)
 
-    frames = create("framewise", (int(offsets[-1]), classes), "float16", 2 * columns, math.nan)
+    frames = create_array(group, "framewise", (int(offsets[-1]), classes), "float16")
     rows = frames.chunks[0]
     buffer = np.empty((rows, classes), dtype=np.float16)
     filled = written = 0
@@ -317,48 +269,6 @@ def _write_attributes(
             "label_hash": str(label_hash),
         }
     )
-
-
-def _replace_folder(beside: Path, target: Path) -> None:
-    """Put ``beside`` in the place of ``target``; what was there is kept until the new one is in place."""
-    if not target.exists():
-        beside.rename(target)
-        return
-    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
-    target.rename(old)
-    try:
-        beside.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _whole_array(group: Any, name: str, target: Path) -> Any:
-    """The Zarr array ``name``, all of whose chunks are on disk."""
-    import zarr
-
-    try:
-        array = group[name]
-    except KeyError:
-        raise ArtefactError(f"{target}: array {name!r} is missing; {REMEDY}") from None
-    except Exception as error:  # damaged metadata fails in many ways
-        raise ArtefactError(f"{target}: array {name!r} cannot be opened ({error}); {REMEDY}") from error
-    if not isinstance(array, zarr.Array):
-        raise ArtefactError(f"{target}: {name!r} is not an array; {REMEDY}")
-    if array.size and array.nchunks_initialized != array.nchunks:
-        raise ArtefactError(
-            f"{target}: {name!r} has {array.nchunks_initialized} of {array.nchunks} chunks, it was cut short; {REMEDY}"
-        )
-    return array
-
-
-def _read_array(group: Any, name: str, target: Path) -> NDArray[Any]:
-    array = _whole_array(group, name, target)
-    try:
-        return np.asarray(array[...])
-    except Exception as error:  # a codec meets any damage it likes
-        raise ArtefactError(f"{target}: array {name!r} cannot be read ({error}); {REMEDY}") from error
 
 
 def _check_probabilities(values: NDArray[Any], what: str) -> None:

@@ -23,7 +23,7 @@ NAMES: dict[str, tuple[type, str]] = {
     "picture": (dict, "how the spectrogram is computed"),
     "presets": (list, "pictures under a name"),
     "keys": (dict, "action to keys"),
-    "second_looks": (dict, "which shares come again or blind"),
+    "second_looks": (dict, "which shares come again, blind or at random"),
 }
 
 

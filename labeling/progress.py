@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from labeling import database as db
 from labeling import journal
 from labeling.errors import DataError
+from labeling.records import is_machine
 
 LONGEST_PAUSE_S = 300.0  # a longer gap between two presses is no work
 MOST_OFFSET_MIN = 16 * 60
@@ -69,28 +70,46 @@ def today(connection: Connection, reviewer: str, *, utc_offset_min: int = 0, now
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
     rows = _since(connection, reviewer.strip(), midnight.isoformat(timespec="microseconds"))
     gone = journal.all_undone(connection, rows[0].position) if rows else set()
-    cells: set[tuple[int, int]] = set()
+    standing = [row for row in rows if row.undoes is None and row.position not in gone]
+    cells = {(row.clip_id, row.class_id) for row in standing}
+    return pace(_presses(rows, gone), decisions=len(cells), clips=len({clip_id for clip_id, _ in cells}))
+
+
+def worked_between(connection: Connection, older: int, newer: int) -> float:
+    """Seconds that people worked from one position of the journal to another, all reviewers together, as `pace` has it.
+
+    0 where nothing says how long it took: decisions from a file, or of many clips at once.
+    """
+    low, high = sorted((older, newer))
+    table = db.decisions
+    columns = (*_columns(), table.c.reviewer)
+    query = sa.select(*columns).where(table.c.position > low, table.c.position <= high).order_by(table.c.position)
+    of_reviewer: dict[str, list[Any]] = {}
+    for row in db.fetch(connection, query):
+        if not is_machine(row.reviewer):
+            of_reviewer.setdefault(row.reviewer, []).append(row)
+    return sum(pace(_presses(rows, set()), decisions=0, clips=0).working_s for rows in of_reviewer.values())
+
+
+def _presses(rows: Iterable[Any], gone: Collection[int]) -> list[Press]:
+    """A reviewer's entries in order of time as presses; those of one batch that follow each other are one."""
     presses: list[Press] = []
     batch = ""
     for row in rows:
-        at_s = datetime.fromisoformat(row.created_at).timestamp()
         counts = row.undoes is None and row.position not in gone
-        if counts:
-            cells.add((row.clip_id, row.class_id))
         clip = frozenset([row.clip_id])
         if row.batch_id and row.batch_id == batch:
             before = presses.pop()
             presses.append(Press(before.at_s, before.decisions + counts, before.clips | clip))
         else:
-            presses.append(Press(at_s, int(counts), clip))
+            presses.append(Press(datetime.fromisoformat(row.created_at).timestamp(), int(counts), clip))
         batch = row.batch_id
-    return pace(presses, decisions=len(cells), clips=len({clip_id for clip_id, _ in cells}))
+    return presses
 
 
-def _since(connection: Connection, reviewer: str, moment: str) -> list[Any]:
-    """A reviewer's entries since a moment, oldest first. Read backwards in parts, for no index knows the time."""
+def _columns() -> tuple[sa.Column[Any], ...]:
     table = db.decisions
-    columns = (
+    return (
         table.c.position,
         table.c.created_at,
         table.c.clip_id,
@@ -98,9 +117,13 @@ def _since(connection: Connection, reviewer: str, moment: str) -> list[Any]:
         table.c.batch_id,
         table.c.undoes,
     )
-    mine = (
-        sa.select(*columns).where(table.c.reviewer == reviewer).order_by(table.c.position.desc()).limit(READ_TOGETHER)
-    )
+
+
+def _since(connection: Connection, reviewer: str, moment: str) -> list[Any]:
+    """A reviewer's entries since a moment, oldest first. Read backwards in parts, for no index knows the time."""
+    table = db.decisions
+    query = sa.select(*_columns()).where(table.c.reviewer == reviewer)
+    mine = query.order_by(table.c.position.desc()).limit(READ_TOGETHER)
     newest_first: list[Any] = []
     part = db.fetch(connection, mine)
     while part:

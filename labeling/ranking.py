@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import disagreement
-from labeling.disagreement import DEFAULT_SCORER, Scores
+from labeling import disagreement, several_runs
+from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError
+from labeling.evidence import Evidence, Scores, class_confidence, for_each_block
+from labeling.gathering import gather_evidence
 from labeling.predictions import FrameBlock, Oof
 from labeling.records import Labels
 
@@ -18,12 +21,26 @@ MISSING_RULE_P = 0.9
 
 
 @dataclass(frozen=True)
+class PastCells:
+    """Cells (P,) that people decided before, scored as if the label that they judged still stood: rows of the
+    predictions, places in the labels' classes, that label, p_wrong, and whether they said otherwise."""
+
+    clip_index: NDArray[np.int64]
+    class_index: NDArray[np.int64]
+    given: NDArray[np.bool_]
+    p_wrong: NDArray[np.float32]
+    wrong: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Suspects:
     """Suspects best first, one array a column, all of one length M.
 
     ``clip_index`` is the row in the predictions, ``clip_id`` the database's id; ``class_index`` and
     ``partner_index`` point into ``classes`` (-1: no partner). ``kind`` is ``missing``, ``false`` or ``swapped``.
-    ``onset_s`` and ``offset_s`` bound the frames that speak; both are 0 where a model gave no frames.
+    ``onset_s`` and ``offset_s`` bound the frames that speak; both are 0 where a model gave no frames. ``given``,
+    ``runs``, ``runs_agree``, ``neighbours`` and ``typical`` are as `labeling.stored_ranking.Ranking` has them, and
+    ``past`` are the cells that were decided before.
     """
 
     classes: tuple[str, ...]
@@ -39,6 +56,12 @@ class Suspects:
     onset_s: NDArray[np.float64]
     offset_s: NDArray[np.float64]
     fold: NDArray[np.int32]
+    given: NDArray[np.bool_]
+    runs: NDArray[np.uint8]
+    runs_agree: NDArray[np.uint8]
+    neighbours: NDArray[np.float32]
+    typical: NDArray[np.float32]
+    past: PastCells
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -60,6 +83,9 @@ class AlignedLabels:
     class_index: NDArray[np.int64]
 
 
+Gather = Callable[[Oof, AlignedLabels], Evidence]
+
+
 def rank_suspects(
     oof: Oof,
     labels: Labels,
@@ -68,18 +94,20 @@ def rank_suspects(
     reviewed: NDArray[np.bool_] | None = None,
     limit: int | None = None,
     max_cells: int = MAX_CELLS,
+    gather: Gather | None = None,
 ) -> Suspects:
     """Score every cell of ``oof`` against ``labels`` and rank those that nobody has decided on.
 
     Clips and classes are matched by id and code; what only one side has is left out. ``reviewed`` (shape of
     ``labels.present``) replaces ``labels.reviewed``: True cells are not asked about, though class statistics use
     them. Unsure cells are never ranked. Above ``max_cells`` candidates, all listed cells and the best unlisted are
-    kept. ``limit`` keeps the first so many. Raises UnknownName for a scorer that is not there, ArtefactError where
+    kept. ``limit`` keeps the first so many. ``gather`` finds the evidence, by default the predictions alone. Raises
+    UnknownName for a scorer that is not there, DataError where a scorer's evidence is not there, ArtefactError where
     frames cannot be read.
     """
     score = disagreement.SCORERS.get(scorer)
     aligned = align_labels(oof, labels, reviewed)
-    evidence = disagreement.gather_evidence(oof, aligned.given, aligned.known)
+    evidence = gather(oof, aligned) if gather else gather_evidence(oof, aligned.given, aligned.known)
     scores = score(evidence)
     partner = find_swaps(scores.p_wrong, aligned)
     rows, columns = order_cells(scores, aligned.given, aligned.open, oof.clip_ids, limit=limit, max_cells=max_cells)
@@ -91,6 +119,9 @@ def rank_suspects(
     given, partners = aligned.given[rows, columns], partner[rows, columns]
     kind = np.where(partners >= 0, "swapped", np.where(given, "false", "missing"))
     places = np.append(aligned.class_index, -1)
+    runs, against = several_runs.against(evidence)
+    unknown = np.full(len(rows), np.nan, np.float32)
+    typical = class_confidence(oof.clipwise, evidence.label, evidence.known).astype(np.float32)
     return Suspects(
         classes=tuple(labels.classes),
         clip_index=rows,
@@ -105,7 +136,21 @@ def rank_suspects(
         onset_s=onset,
         offset_s=offset,
         fold=oof.fold[rows],
+        given=given,
+        runs=runs[rows],
+        runs_agree=against[rows, columns],
+        neighbours=unknown if evidence.neighbours is None else evidence.neighbours[rows, columns],
+        typical=typical[columns],
+        past=_past(evidence, scores, places),
     )
+
+
+def _past(evidence: Evidence, scores: Scores, places: NDArray[np.int64]) -> PastCells:
+    verdict = np.full(evidence.given.shape, -1, np.int8) if evidence.verdict is None else evidence.verdict
+    rows, columns = np.nonzero(verdict >= 0)
+    given = evidence.given[rows, columns]
+    wrong = (verdict[rows, columns] > 0) != given
+    return PastCells(rows, places[columns], given, scores.p_wrong[rows, columns], wrong)
 
 
 def align_labels(oof: Oof, labels: Labels, reviewed: NDArray[np.bool_] | None = None) -> AlignedLabels:
@@ -202,7 +247,7 @@ def find_stretches(
                 continue
             first[cells], end[cells] = _stretch(frames[:, columns[cells]])
 
-    disagreement.for_each_block(oof, work)
+    for_each_block(oof, work)
     return first, end
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from labeling import companions, curves, journal, store, suspects
 from labeling import database as db
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
+from labeling.why import support
 from labeling.workspace import Workspace
 
 MOST_SUSPECTS = 12  # lanes beyond this many doubts of one clip are noise; the class list holds the rest
@@ -35,6 +36,8 @@ class CellView:
     ``role`` is primary, secondary or "" (not among the labels now); ``partner`` the name of a swap's other class.
     ``compare`` is the second run's framewise (T2,) on ``ClipView.compare_grid``, empty where that run does not know
     the class. A frame above ``threshold`` counts as heard. ``spread`` is None where no other run predicted the clip.
+    ``probability`` is the calibrated one that the doubt is right, ``support`` what speaks for it beside this clip's own
+    prediction (`why.support`).
     """
 
     class_code: str
@@ -48,6 +51,8 @@ class CellView:
     compare: NDArray[np.float32]
     spread: Spread | None
     threshold: float | None
+    probability: float | None
+    support: str
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,11 @@ def clip_view(
     reviewer: str,
     compare: str = "",
     unseen: str = "",
+    calibrated_at: int | None = None,
 ) -> ClipView | None:
     """Read one clip; None where there is no such clip. ``scored`` is (run id, scorer), or None before any run.
 
+    ``min_p_wrong`` is asked of the probability as calibrated at a position of the journal (None: its end).
     ``compare`` names a second run, "" none. A run whose predictions cannot be read is shown as if there were none.
     ``unseen`` is a class of which all is shown as if nobody had decided: what follows from a verdict gives it away.
     """
@@ -111,12 +118,14 @@ def clip_view(
         states = {one.class_code: one for one in journal.clip_states(connection, clip_id)}
         if unseen in states:
             states[unseen] = journal.fold_cell(clip_id, unseen, states[unseen].imported_role, [])
-        rows = suspects.of_clip(connection, *scored, clip_id) if scored else []
+        basis = suspects.Basis(calibrated_at)
+        rows = suspects.of_clip(connection, *scored, clip_id, basis=basis) if scored else []
         history = journal.clip_history(connection, clip_id)
         names = class_names(connection)
         can_undo = journal.has_decided(connection, reviewer)
-        doubted = [row.suspect for row in rows if row.suspect.p_wrong >= min_p_wrong][:MOST_SUSPECTS]
-        by_code = {one.class_code: one for one in doubted}
+        doubted = [row for row in rows if row.probability >= min_p_wrong][:MOST_SUSPECTS]
+        row_of = {row.suspect.class_code: row for row in doubted}
+        by_code = {code: row.suspect for code, row in row_of.items()}
         codes = list(by_code) + [code for code in states if code not in by_code]
         shown = curves.prediction(workspace, scored[0], clip_id) if scored else None
         second = curves.prediction(workspace, compare, clip_id) if compare else None
@@ -140,6 +149,8 @@ def clip_view(
             compare=second.frames_of_class(code) if second else none,
             spread=Spread(between[0][:, place], between[1][:, place]) if between and code in clipwise else None,
             threshold=least.get(code),
+            probability=row_of[code].probability if code in row_of else None,
+            support=support(row_of[code].evidence) if code in row_of else "",
         )
         for place, code in enumerate(codes)
     )
@@ -198,13 +209,14 @@ def _what(one: Decision, *, moved: bool) -> str:
 def _screen(shown: Mapping[str, Any]) -> str:
     """What the reviewer had before them, in a phrase; "" where nothing was kept."""
     phrases = []
-    blind = shown.get("blind")  # the suspect is kept, and was not on the screen
+    blind = shown.get("blind") or shown.get("audit")  # the suspect is kept, and was not on the screen
     if blind:
-        phrases.append("asked blind")
+        phrases.append("asked blind" if shown.get("blind") else "drawn at random")
     if shown.get("second_look"):
         phrases.append(f"second look at {shown['second_look']}")
     if shown.get("kind") and not blind:
         phrases.append(f"suspect: {shown['kind']}")
-    if isinstance(shown.get("p_wrong"), int | float) and not blind:
-        phrases.append(f"{shown['p_wrong']:.2f} likely wrong")
+    likely = shown.get("likely_wrong", shown.get("p_wrong"))  # older entries keep the scorer's estimate alone
+    if isinstance(likely, int | float) and not blind:
+        phrases.append(f"{likely:.2f} likely wrong")
     return ", ".join(phrases)

@@ -20,6 +20,8 @@ from labeling.records import Run
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
+BROUGHT = "brought"
+"""The recipe of a run whose predictions were made elsewhere (labeling/foreign_predictions.py)."""
 
 
 def enqueue(
@@ -71,6 +73,15 @@ def get_run(connection: Connection, run_id: str) -> Run:
         known = ", ".join(one.id for one in all_runs(connection)) or "none yet"
         raise DataError(f"no run {run_id!r}; choose from {known}")
     return _run(row)
+
+
+def check_trained(run: Run) -> None:
+    """Raise DataError for a run whose predictions were made elsewhere: there is nothing to train or predict with."""
+    if run.recipe == BROUGHT:
+        raise DataError(
+            f"run {run.id} was brought from elsewhere and has no recipe and no network here; bring newer predictions "
+            "with `python -m labeling predictions FILE`, or train a run of a recipe"
+        )
 
 
 def newest_done(connection: Connection) -> Run | None:

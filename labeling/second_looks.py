@@ -1,9 +1,10 @@
-"""Second looks: a share of suspects is asked blind, and a share of decided cells comes twice.
+"""Second looks: a share of suspects is asked blind, a share of decided cells comes twice, and a share of looks goes to
+cells drawn at random (audit.py).
 
 What comes of them says how far a reviewer agrees with themselves, and how far what is on screen pulls them. Which
 cells are chosen follows from a hash of reviewer, clip, class and run, so that a list that is read anew asks the same.
 A decision on one is a decision like others; its ``shown`` says ``blind``, or ``second_look`` with the position of the
-first.
+first, or ``audit``.
 """
 
 from __future__ import annotations
@@ -13,33 +14,36 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling import audit, journal, queue_order, stored_ranking
 from labeling import database as db
-from labeling import journal, stored_ranking
 from labeling.intervals import Difference, Share, difference
 from labeling.records import VERDICTS, doubts_present
 
 LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
 USUAL_SHARE, MOST_SHARE = 0.05, 0.5
+USUAL_AUDIT = 0.1  # of looks: after a thousand decisions some fifty of each kind, which bound it within a few percent
 MOST_READ, MOST_DUE = 20_000, 5_000  # of a reviewer's decisions, the newest: for the findings, for what is due
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Which share of suspects is asked blind, and of decided cells again, 0..1."""
+    """Which share of suspects is asked blind, of decided cells again, and of looks at random, 0..MOST_SHARE."""
 
     blind: float = USUAL_SHARE
     again: float = USUAL_SHARE
+    audit: float = USUAL_AUDIT
 
 
 @dataclass(frozen=True)
 class Look:
-    """One place in a list of clips. ``mode`` is "", or ``blind`` or ``again``, which ask of ``class_code`` alone."""
+    """One place in a list of clips. ``mode`` is "", or ``blind``, ``again`` or ``audit``: of ``class_code`` alone."""
 
     clip_id: int
     mode: str = ""
@@ -63,16 +67,16 @@ class Findings:
 
 
 def shares_of(preference: object) -> Shares:
-    """The shares that a reviewer chose, ``{"blind": 0.05, "again": 0.05}``; the usual ones where they chose none."""
+    """The shares that a reviewer chose, ``{"blind": 0.05, "again": 0.05, "audit": 0.1}``; the usual ones where none."""
     chosen = preference if isinstance(preference, Mapping) else {}
 
-    def share(name: str) -> float:
+    def share(name: str, usual: float) -> float:
         value = chosen.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
-            return USUAL_SHARE
+            return usual
         return float(min(max(value, 0.0), MOST_SHARE))
 
-    return Shares(share("blind"), share("again"))
+    return Shares(share("blind", USUAL_SHARE), share("again", USUAL_SHARE), share("audit", USUAL_AUDIT))
 
 
 def is_chosen(share: float, purpose: str, reviewer: str, clip_id: int, class_code: str, run_id: str) -> bool:
@@ -90,17 +94,22 @@ def plan(
     *,
     reviewer: str,
     run_id: str,
+    drawn: Sequence[tuple[int, str]] = (),
 ) -> list[Look]:
     """A list of clips with second looks woven in. ``cells`` are the suspects to do of each clip (`suspects_to_do`).
 
     A blind question comes before its clip, and in its place where it asks of all that is to do there. A suspect of
     this list that is to come again does so LEAST_BETWEEN clips later; those ``due`` from before (`due_again`) come
-    one by one in between, as often as their share says.
+    one by one in between, as often as their share says; so do those ``drawn`` at random (`audit.waiting`), but for
+    what the list has asked by then.
     """
     looks: list[Look] = []
     later: deque[tuple[int, Look]] = deque()
     waiting = deque(Look(clip_id, "again", code) for clip_id, code in due)
     every = max(1, round(1 / shares.again)) if shares.again > 0 else 0
+    random = iter([Look(clip_id, "audit", code) for clip_id, code in drawn])
+    asked: set[tuple[int, str]] = set()
+    owed = 0.0
     for number, clip_id in enumerate(clip_ids, start=1):
         codes = cells.get(clip_id, ())
         blind = [code for code in codes if is_chosen(shares.blind, "blind", reviewer, clip_id, code, run_id)]
@@ -114,6 +123,11 @@ def plan(
             looks.append(later.popleft()[1])
         if waiting and every and number % every == 0:
             looks.append(waiting.popleft())
+        asked |= {(clip_id, code) for code in codes}
+        owed += shares.audit / (1 - shares.audit)
+        while owed >= 1 - 1e-9:
+            owed -= 1
+            looks += list(islice((one for one in random if (one.clip_id, one.class_code) not in asked), 1))
     return looks
 
 
@@ -125,22 +139,34 @@ def woven(
     *,
     min_p_wrong: float,
     reviewer: str,
+    kinds: Sequence[str] = (),
+    position: int | None = None,
 ) -> list[Look]:
-    """`plan` for a queue of one scored run, (run id, scorer)."""
-    if shares == Shares(0, 0):
+    """`plan` for a queue of one scored run, (run id, scorer), of some ``kinds`` (empty: any).
+
+    ``min_p_wrong`` is asked of the probability as calibrated at a ``position`` of the journal (None: its end).
+    """
+    if shares == Shares(0, 0, 0):
         return [Look(clip_id) for clip_id in clip_ids]
-    cells = suspects_to_do(connection, *scored, clip_ids, min_p_wrong)
-    return plan(
-        clip_ids, cells, due_again(connection, reviewer, shares), shares, reviewer=reviewer.strip(), run_id=scored[0]
-    )
+    cells = suspects_to_do(connection, *scored, clip_ids, min_p_wrong, position)
+    due = due_again(connection, reviewer, shares)
+    count = math.ceil(len(clip_ids) * shares.audit / (1 - shares.audit))
+    drawn = audit.waiting(connection, *scored, reviewer, count, kinds)
+    return plan(clip_ids, cells, due, shares, reviewer=reviewer.strip(), run_id=scored[0], drawn=drawn)
 
 
 def suspects_to_do(
-    connection: Connection, run_id: str, scorer: str, clip_ids: Sequence[int], min_p_wrong: float
+    connection: Connection,
+    run_id: str,
+    scorer: str,
+    clip_ids: Sequence[int],
+    min_p_wrong: float,
+    position: int | None = None,
 ) -> dict[int, list[str]]:
     """The undecided suspects of these clips, best first: clip id to class codes."""
     ranking = stored_ranking.read_ranking(connection, run_id, scorer)
-    keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (ranking.p_wrong >= min_p_wrong)
+    probability = queue_order.standing(connection, run_id, scorer, queue_order.Basis(position)).probability
+    keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (probability >= min_p_wrong)
     keep[ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))] = False
     code_of = dict(db.fetch(connection, sa.select(db.classes.c.id, db.classes.c.code)))
     found: dict[int, list[str]] = {}
@@ -152,8 +178,8 @@ def suspects_to_do(
 def due_again(connection: Connection, reviewer: str, shares: Shares) -> list[tuple[int, str]]:
     """Cells (clip id, class code) to be asked a second time of this reviewer, those decided first before others.
 
-    Those that they decided once, on the whole clip, not blind nor with other clips at once, at least LEAST_BETWEEN
-    and at most MOST_DUE decisions ago, and that nobody touched since.
+    Those that they decided once, on the whole clip, not blind nor at random nor with other clips at once, at least
+    LEAST_BETWEEN and at most MOST_DUE decisions ago, and that nobody touched since.
     """
     rows = _whole_clip(connection, reviewer, MOST_DUE)
     unheard = _of_many_clips(rows)
@@ -162,7 +188,7 @@ def due_again(connection: Connection, reviewer: str, shares: Shares) -> list[tup
         row
         for row in rows[: max(0, len(rows) - LEAST_BETWEEN)]
         if times[row.clip_id, row.code] == 1
-        and not row.blind
+        and not (row.blind or row.audit)
         and row.batch_id not in unheard
         and is_chosen(shares.again, "again", row.reviewer, row.clip_id, row.code, row.run_id)
     ]
@@ -196,7 +222,8 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     """What the second looks of a reviewer say, of their newest MOST_READ decisions.
 
     The model suggests the other of what the label said as it was scored. Of each cell the first decision counts,
-    ``unsure`` as one that does not follow; those made for many clips at once do not, since nobody listened.
+    ``unsure`` as one that does not follow; those made for many clips at once do not, since nobody listened, nor those
+    on cells drawn at random, which are no suspects.
     """
     rows = _whole_clip(connection, reviewer, MOST_READ)
     by_position = {row.position: row for row in rows}
@@ -211,7 +238,7 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     first_of_cell = {(row.clip_id, row.code): row for row in reversed(rows)}.values()
     followed: dict[bool, list[bool]] = {False: [], True: []}
     for row in first_of_cell:
-        if row.kind and row.batch_id not in unheard and row.second_look is None:
+        if row.kind and row.batch_id not in unheard and row.second_look is None and not row.audit:
             suggested = "absent" if doubts_present(row.kind, row.listed) else "present"
             followed[bool(row.blind)].append(row.verdict == suggested)
     shown, blind = (Share(sum(followed[name]), len(followed[name])) for name in (False, True))
@@ -247,6 +274,7 @@ def _whole_clip(connection: Connection, reviewer: str, most: int) -> list[sa.Row
             table.c.shown["kind"].as_string().label("kind"),
             table.c.shown["blind"].as_boolean().label("blind"),
             table.c.shown["second_look"].as_integer().label("second_look"),
+            table.c.shown["audit"].as_boolean().label("audit"),
             imported.c.role.is_not(None).label("listed"),
         )
         .join(db.classes, db.classes.c.id == table.c.class_id)

@@ -17,13 +17,36 @@ from sqlalchemy.engine import Connection
 
 from labeling import database as db
 from labeling.errors import ArtefactError
+from labeling.records import KINDS
 
 KEPT_RANKINGS = 3  # about 60 MB a million suspects
 
 
 @dataclass(frozen=True)
+class Past:
+    """Cells (P,) that people had decided before a scoring, scored as if the label they judged still stood.
+
+    ``given``: that label said present. ``wrong``: they said otherwise.
+    """
+
+    clip_id: NDArray[np.int64]
+    class_id: NDArray[np.int64]
+    given: NDArray[np.bool_]
+    p_wrong: NDArray[np.float32]
+    wrong: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.clip_id)
+
+
+@dataclass(frozen=True)
 class Ranking:
-    """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it."""
+    """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it.
+
+    ``given``: the label that is doubted says present. ``runs`` runs' predictions were weighed, of which
+    ``runs_agree`` contradict it. ``neighbours``: share of similar stretches in other clips whose clip lists the class,
+    ``typical``: typical clipwise probability of clips that list it; NaN where it is not known.
+    """
 
     clip_id: NDArray[np.int64]
     class_id: NDArray[np.int64]
@@ -36,6 +59,12 @@ class Ranking:
     onset_s: NDArray[np.float64]
     offset_s: NDArray[np.float64]
     fold: NDArray[np.int32]
+    given: NDArray[np.bool_]
+    runs: NDArray[np.uint8]
+    runs_agree: NDArray[np.uint8]
+    neighbours: NDArray[np.float32]
+    typical: NDArray[np.float32]
+    past: Past
     sorted_cells: NDArray[np.int64]
     sorted_index: NDArray[np.int32]
 
@@ -53,15 +82,34 @@ class Ranking:
 FLOATS = ("label_quality", "p_wrong", "clipwise", "framewise_max")
 SECONDS = ("onset_s", "offset_s")
 COLUMNS = ("clip_id", "class_id", "partner_id", "kind", *FLOATS, *SECONDS, "fold")
+EVIDENCE = ("given", "runs", "runs_agree", "neighbours", "typical")  # a ranking may lack them
+PAST = {
+    "clip_id": np.int64,
+    "class_id": np.int64,
+    "given": np.bool_,
+    "p_wrong": np.float32,
+    "wrong": np.bool_,
+}
 _loaded: OrderedDict[tuple[str, str, str, str], Ranking] = OrderedDict()
 _loading = threading.Lock()
 
 
-def store_ranking(connection: Connection, run_id: str, scorer: str, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before."""
+def store_ranking(
+    connection: Connection,
+    run_id: str,
+    scorer: str,
+    columns: Mapping[str, NDArray[Any]],
+    past: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
+    """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before.
+
+    Columns of EVIDENCE may be left out; ``past`` holds those of `Past`.
+    """
     packed = io.BytesIO()
     order = np.argsort(cell_keys(columns["clip_id"], columns["class_id"]), kind="stable").astype(np.int32)
-    np.savez(packed, allow_pickle=False, sorted_index=order, **{name: columns[name] for name in COLUMNS})
+    kept = {name: columns[name] for name in (*COLUMNS, *EVIDENCE) if name in columns}
+    kept |= {f"past_{name}": np.asarray(values) for name, values in (past or {}).items()}
+    np.savez(packed, allow_pickle=False, sorted_index=order, **kept)
     here = (db.rankings.c.run_id == run_id) & (db.rankings.c.scorer == scorer)
     connection.execute(sa.delete(db.rankings).where(here))
     connection.execute(
@@ -98,13 +146,33 @@ def _unpack(packed: bytes | None, run_id: str) -> Ranking:
     else:
         try:
             with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-                columns = {name: file[name] for name in (*COLUMNS, "sorted_index")}
+                columns = {name: file[name] for name in file.files}
+                missing = {*COLUMNS, "sorted_index"} - set(columns)
+                if missing:
+                    raise KeyError(f"no column {min(missing)}")
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as problem:
             raise ArtefactError(
                 f"the suspects of run {run_id} cannot be read ({problem}); score it again: `python -m labeling score`"
             ) from problem
+    past = Past(**{name: np.asarray(columns.pop(f"past_{name}", np.zeros(0)), dtype) for name, dtype in PAST.items()})
+    columns = _without_evidence(columns) | columns
     keys = cell_keys(columns["clip_id"], columns["class_id"])
-    return Ranking(**columns, sorted_cells=keys[columns["sorted_index"]])
+    return Ranking(**columns, past=past, sorted_cells=keys[columns["sorted_index"]])
+
+
+def _without_evidence(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What stands for the columns of EVIDENCE in a ranking that was stored without them."""
+    kind, clipwise = columns["kind"], columns["clipwise"]
+    # of a swap, the cell that the model hears less is the one that is listed
+    given = (kind == KINDS.index("false")) | ((kind == KINDS.index("swapped")) & (clipwise < 0.5))
+    unknown = np.full(len(kind), np.nan, np.float32)
+    return {
+        "given": given,
+        "runs": np.ones(len(kind), np.uint8),
+        "runs_agree": ((clipwise >= 0.5) != given).astype(np.uint8),
+        "neighbours": unknown,
+        "typical": unknown,
+    }
 
 
 def cell_keys(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.int64]:

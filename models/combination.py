@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runs, versions
+from labeling import priors, runs, versions
 from labeling.errors import ConfigError, DataError
 from labeling.predictions import read_oof
 from labeling.records import Run
 from labeling.registry import unknown_name
 from labeling.workspace import Workspace
-from models import ensemble, postprocess, stacking
+from models import ensemble, stacking
 from models.ensemble import OBJECTIVES
 
 ENSEMBLE, STACK = "ensemble", "stack"
@@ -63,7 +63,7 @@ class Combination:
         if self.vote and self.weights != "equal":
             raise ConfigError("a vote counts runs and knows no weights; leave out --vote or --weights")
         for name in self.post:
-            postprocess.POSTPROCESSORS.get(name)
+            priors.POSTPROCESSORS.get(name)
         if not 0 <= self.strength <= 10:
             raise ConfigError(f"strength {self.strength:g} must be from 0 to 10; 1 takes the prior at its word")
         self.given_weights()

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runs, store, versions
-from labeling.disagreement import summarise_frames
+from labeling import metrics, priors, runs, store, versions
+from labeling.evidence import summarise_frames
 from labeling.files import write_atomically
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import Workspace
-from models import ensemble, metrics, postprocess, stacking
+from models import ensemble, stacking
 from models.combination import STACK, Combination, combination_of
 from models.ensemble import Combine, CombinedFrames, Floats, Shared
 from models.evaluation import imported_labels, labels_for
@@ -108,7 +108,7 @@ def run_combination(
 
                 raise Stopped
         values = made.frames(index, stack)
-        return values if made.shift is None else postprocess.shifted(values, made.shift[index])
+        return values if made.shift is None else priors.shifted(values, made.shift[index])
 
     frames = CombinedFrames(oofs, shared, frames_of)
     write_oof(
@@ -169,7 +169,7 @@ def fitting_folds(oofs: Sequence[Oof], shared: Shared, clips: Sequence[Clip]) ->
     for fold in (shared.fold, *(oof.fold[rows] for oof, rows in zip(oofs, shared.rows, strict=True))):
         if fold.min() >= 0 and len(np.unique(fold)) > 1:
             return fold.astype(np.int32)
-    return postprocess.group_folds(clips, shared.clip_ids.tolist())
+    return priors.group_folds(clips, shared.clip_ids.tolist())
 
 
 def _made(asked: Combination, ground: _Ground) -> _Made:
@@ -257,12 +257,12 @@ def _post(asked: Combination, ground: _Ground, made: _Made) -> None:
     """Shift what was made, and keep how good it was before."""
     ids = ground.shared.clip_ids.tolist()
     fold_of = dict(zip(ids, ground.fold.tolist(), strict=True))
-    collection = postprocess.collection_of(ground.labels, ground.clips, fold_of, ground.shared.classes)
-    context = postprocess.context_for_clips(collection, ids, asked.strength)
+    collection = priors.collection_of(ground.labels, ground.clips, fold_of, ground.shared.classes)
+    context = priors.context_for_clips(collection, ids, asked.strength)
     made.measured["without_post"] = _overall(made.clipwise, ground)["overall"]
     made.facts["post"] = {"names": list(asked.post), "strength": asked.strength}
-    made.shift = postprocess.postprocess_shift(asked.post, made.clipwise, context)
-    made.clipwise = postprocess.shifted(made.clipwise, made.shift)
+    made.shift = priors.postprocess_shift(asked.post, made.clipwise, context)
+    made.clipwise = priors.shifted(made.clipwise, made.shift)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -16,21 +16,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from labeling import leaks, metrics
 from labeling.errors import ArtefactError, AudioError, ConfigError
+from labeling.landmarks import Copy, find_copies
 from labeling.predictions import Oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
-from models import augment, build_network, metrics
+from models import augment, build_network
 from models.checkpoints import write_json
 from models.config import Recipe
 from models.data import AudioStore, Stopped
+from models.evidencefiles import keep_neighbours, lacks_neighbours, write_evidence
 from models.foldfiles import FoldPredictions, finished, history_of, mean_of_members, write_finished
-from models.folds import find_copies, make_folds
+from models.folds import make_folds
 from models.heads import Network, frame_grid
 from models.predict import predict_clips
 from models.processes import Together
 from models.progress import READING_SHARE, Progress
 from models.provenance import deterministic, differences, pick_device, seeded, surroundings
 from models.runfolder import RunFolder
+from models.same_folds import earlier_folds, keep_folds
 from models.selection import check_selection, selected
 from models.targets import truths_of
 from models.task import ALL_DATA, Task, TrainingData, resume_file
@@ -140,7 +144,8 @@ class _Run:
         readable = [clip for clip in self.clips if clip.usable]
         self.skipped |= {clip.filename: clip.reason or clip.status for clip in self.clips if not clip.usable}
         use = np.array([k for k, clip in enumerate(self.clips) if clip.usable], dtype=np.int64)
-        store = AudioStore(readable, self.recipe.features, self.recipe.data, self.cache_dir)
+        planning = self.leads and self.recipe.folds.near_duplicates and not self.folder.read_folds()
+        store = AudioStore(readable, self.recipe.features, self.recipe.data, self.cache_dir, find_landmarks=planning)
         if self.recipe.features.precompute and store.kind != "mel":
             self.folder.log(
                 f"features.precompute: the mel does not fit data.memory_gb = {self.recipe.data.memory_gb:g}"
@@ -238,19 +243,27 @@ class _Run:
 
     def _plan_folds(self, store: AudioStore, rows: NDArray[np.int64], present: NDArray[np.bool_]) -> None:
         config = self.recipe.folds
-        copies: list[tuple[int, int]] = []
-        if config.near_duplicates:
-            prints = [store.fingerprints[int(row)] for row in rows]
-            copies = find_copies(prints, store.duration_s[rows], config.duplicate_similarity)
         clips = [store.clips[int(row)] for row in rows]
-        plan = make_folds(clips, present, self.n_folds, self.recipe.train.seed, copies, self.labels.classes)
+        copies: list[Copy] = []
+        if config.near_duplicates:
+            copies = find_copies([store.landmarks[int(row)] for row in rows])
+            leaks.write_copies(self.folder.root / leaks.COPIES_FILE, clips, [clip.id for clip in clips], copies)
+        together = leaks.belonging(clips, copies, config.same_outing)
+        pairs = leaks.pairs_of(together)
+        plan = make_folds(clips, present, self.n_folds, self.recipe.train.seed, pairs, self.labels.classes)
+        if config.like:
+            earlier = earlier_folds(self.folder.root.parent, config.like)
+            plan = keep_folds(plan, clips, present, earlier, self.n_folds, self.labels.classes)
+        for reason, count in leaks.counts(together).items():
+            self.folder.log(f"kept in one fold: {count} clips, {leaks.WORDS[reason]}")
         for warning in plan.warnings:
             self.folder.log(f"warning: {warning}")
             self.progress.say("reading audio", READING_SHARE, warning=warning)
         self.folder.write_folds(clips, plan.fold, plan.group)
         self.folder.write_facts(
             ungrouped=plan.n_ungrouped,
-            near_duplicates=[[clips[a].filename, clips[b].filename] for a, b in copies[:1000]],
+            kept_together=leaks.counts(together),
+            near_copies=leaks.pairs_to_tell(together, clips),
             warnings=list(plan.warnings),
         )
 
@@ -270,12 +283,17 @@ class _Run:
             resume_file(folder.checkpoints, task).unlink(missing_ok=True)  # killed before it was removed
             self.progress.history[task.name] = found.history
             folder.log(f"{task.name}: finished before")
-            return
-        pretrained = f" (pretrained on {len(task.pretrain_rows)})" if self.recipe.train.pretrain_epochs else ""
-        folder.log(f"{task.name}: {len(task.rows)} clips to train on{pretrained}, {len(task.valid_rows)} to predict")
+            if not lacks_neighbours(folder, self.recipe, task, data.store):
+                return
         with seeded(task.seed(self.recipe.train.seed, task.member), torch.device("cpu")):
             network = build_network(self.recipe, len(self.labels.classes), self.labels.classes)
         trainer = FoldTrainer(self.recipe, network, data, task, grid, self.device, folder.checkpoints, folder.log)
+        if found is not None:
+            if networks := self._kept(trainer, task):
+                keep_neighbours(folder, self.recipe, networks[-1], trainer, self.should_stop)
+            return
+        pretrained = f" (pretrained on {len(task.pretrain_rows)})" if self.recipe.train.pretrain_epochs else ""
+        folder.log(f"{task.name}: {len(task.rows)} clips to train on{pretrained}, {len(task.valid_rows)} to predict")
 
         def told(progress: Mapping[str, Any]) -> None:
             self.progress.training(task.name, place, progress, trainer.state.history)
@@ -301,6 +319,9 @@ class _Run:
         write_finished(folder.checkpoints, task, FoldPredictions(ids, clipwise, framewise, trainer.state.history))
         trainer.resume_file.unlink(missing_ok=True)
         self.progress.write_history()
+        if lacks_neighbours(folder, self.recipe, task, data.store):
+            self.progress.say("predicting", self.progress.fraction(place, 0.99), fold=task.fold + 1)
+            keep_neighbours(folder, self.recipe, networks[-1], trainer, self.should_stop)
 
     def _kept(self, trainer: FoldTrainer, task: Task) -> list[Network]:
         """The networks of a training that came to its end, [] where it did not: their predictions may be lost."""
@@ -310,7 +331,7 @@ class _Run:
         try:
             networks = trainer.snapshots()
         except (ArtefactError, RuntimeError) as error:
-            self.folder.log(f"{task.name}: {error}; trained anew")
+            self.folder.log(f"{task.name}: its snapshots cannot be used: {error}")
             return []
         trainer.state.history = history
         return networks
@@ -348,9 +369,12 @@ class _Run:
         kept = np.flatnonzero((fold >= 0) & np.isfinite(clipwise[:, 0]))
         if not len(kept):
             raise AudioError("no clip could be read, so nothing was predicted; see log.txt for the reasons")
+        of_folds = [task for task in tasks.values() if task.fold != ALL_DATA]
+        ids = np.array([store.clips[int(row)].id for row in kept], dtype=np.int64)
+        write_evidence(self.folder, self.recipe, of_folds, ids, data.classes)
         write_oof(
             self.folder.root / "oof.zarr",
-            clip_ids=[store.clips[int(row)].id for row in kept],
+            clip_ids=ids,
             filenames=[store.clips[int(row)].filename for row in kept],
             classes=list(data.classes),
             clipwise=clipwise[kept],

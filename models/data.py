@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labeling.errors import AudioError
+from labeling.landmarks import Landmarks, landmarks
 from labeling.records import Clip
 from models.audio_cache import AudioCache, from_int16, to_int16
 from models.config import DataConfig, FeatureConfig
 from models.features import FrontEnd
-from models.folds import Fingerprint, fingerprint
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -54,11 +54,18 @@ class AudioStore:
     fit in memory, as samples; the others from ``cache_dir`` or their own files, chunk by chunk).
 
     After ``load``, ``n_frames`` (N,) holds each clip's length, 0 for those that could not be read; ``skipped`` says
-    why, by row; ``fingerprints`` serve to find near-duplicates; ``notes`` holds what the log should say.
+    why, by row; ``landmarks``, where they were asked for, tell copies of one recording; ``notes`` holds what the log
+    should say.
     """
 
     def __init__(
-        self, clips: Sequence[Clip], features: FeatureConfig, data: DataConfig, cache_dir: Path | None = None
+        self,
+        clips: Sequence[Clip],
+        features: FeatureConfig,
+        data: DataConfig,
+        cache_dir: Path | None = None,
+        *,
+        find_landmarks: bool = False,
     ) -> None:
         self.clips = list(clips)
         self.features = features
@@ -66,7 +73,8 @@ class AudioStore:
         self.front_end = FrontEnd(features)
         self.n_frames = np.zeros(len(self.clips), dtype=np.int64)
         self.duration_s = np.zeros(len(self.clips))
-        self.fingerprints: list[Fingerprint | None] = [None] * len(self.clips)
+        self.find_landmarks = find_landmarks
+        self.landmarks: list[Landmarks | None] = [None] * len(self.clips)
         self.skipped: dict[int, str] = {}
         self.notes: list[str] = []
         self.kind = self._choose_kind()
@@ -145,7 +153,8 @@ class AudioStore:
         power = self._mel_of(wave)
         self.n_frames[row] = power.shape[1]
         self.duration_s[row] = len(wave) / self.features.sample_rate
-        self.fingerprints[row] = fingerprint(power.numpy(), self.features.fmin_hz, self.features.fmax_hz)
+        if self.find_landmarks:
+            self.landmarks[row] = landmarks(wave, self.features.sample_rate)
         if self.data.crop == "strength":
             self._strength[row] = self._strength_of(power)
         if self.kind == "mel":

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labeling.errors import ConfigError, DataError
+from labeling.metrics import macro_average_precision
 from labeling.predictions import FrameBlock, Oof
 from labeling.records import FrameGrid
 from labeling.registry import unknown_name
-from models.metrics import macro_average_precision
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]

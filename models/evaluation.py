@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import error_distribution, runs, store, versions
-from labeling.csvsafe import read_csv
-from labeling.errors import DataError, FormatError
+from labeling import error_distribution, priors, runs, store, versions
+from labeling import truth as truth_files
+from labeling.errors import DataError
 from labeling.predictions import Oof, read_oof
 from labeling.ranking import align_labels
 from labeling.records import Clip, Labels, LabelVersion, Run
 from labeling.workspace import Workspace
-from models import postprocess
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -42,14 +41,14 @@ def evaluate_run(
     is changed by what other folds' clips say. Raises DataError for an unknown run, UnknownName for a post-processor,
     FormatError for a truth file that cannot be used, ArtefactError where the run's predictions cannot be read.
     """
-    from models.metrics import score
+    from labeling.metrics import score
 
     with workspace.read() as connection:
         run = done_run(connection, run_id)
         labels = versions.labels_of_version(connection, run.label_version)
         clips = store.usable_clips(connection) if post or errors else []
     for name in post:
-        postprocess.POSTPROCESSORS.get(name)
+        priors.POSTPROCESSORS.get(name)
     oof = read_oof(workspace.run_dir(run_id) / "oof.zarr")
     present, known = labels_for(labels, oof.clip_ids, oof.classes)
     scored = {"": oof.clipwise}
@@ -99,16 +98,16 @@ def imported_labels(connection: Connection, version: LabelVersion) -> Labels:
 def parts_of(oof: Oof, clips: Sequence[Clip]) -> NDArray[np.int32]:
     """The run's own folds, or parts by the clips' groups where it has none."""
     ids = oof.clip_ids.tolist()
-    return oof.fold if len(ids) and oof.fold.min() >= 0 else postprocess.group_folds(clips, ids)
+    return oof.fold if len(ids) and oof.fold.min() >= 0 else priors.group_folds(clips, ids)
 
 
 def after_post(names: Sequence[str], oof: Oof, labels: Labels, clips: Sequence[Clip], strength: float = 1.0) -> Floats:
     """Clipwise probabilities (N, C) after post-processors, each clip by the labels of other folds."""
     ids = oof.clip_ids.tolist()
     fold_of = dict(zip(ids, parts_of(oof, clips).tolist(), strict=True))
-    collection = postprocess.collection_of(labels, clips, fold_of, oof.classes)
-    context = postprocess.context_for_clips(collection, ids, strength)
-    return postprocess.apply_postprocess(names, oof.clipwise, context)
+    collection = priors.collection_of(labels, clips, fold_of, oof.classes)
+    context = priors.context_for_clips(collection, ids, strength)
+    return priors.apply_postprocess(names, oof.clipwise, context)
 
 
 def after_errors(oof: Oof, labels: Labels, clips: Sequence[Clip]) -> Floats:
@@ -132,32 +131,6 @@ def after_errors(oof: Oof, labels: Labels, clips: Sequence[Clip]) -> Floats:
 def read_truth(path: Path, oof: Oof) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[str]]:
     """True labels (M, C) of the clips that the file names, their rows in the predictions, and labels of no class.
 
-    The CSV has ``filename`` and ``labels`` (';' between them). Raises FormatError where it has not, or names no clip
-    or no class of the run.
+    `labeling.truth.read_labels` for a run's clips and classes; raises what it raises.
     """
-    row_of = {name: row for row, name in enumerate(oof.filenames)}
-    column_of = {code: column for column, code in enumerate(oof.classes)}
-    rows: dict[int, None] = {}
-    present = []
-    unknown: set[str] = set()
-    for line in read_csv(path, ("filename", "labels")):
-        if line["filename"] not in row_of:
-            continue
-        if row_of[line["filename"]] in rows:
-            raise FormatError(f"{path} names {line['filename']!r} twice; keep one of the two rows")
-        one = np.zeros(len(oof.classes), bool)
-        for code in filter(None, (text.strip() for text in line["labels"].split(";"))):
-            if code in column_of:
-                one[column_of[code]] = True
-            else:
-                unknown.add(code)
-        rows[row_of[line["filename"]]] = None
-        present.append(one)
-    if not rows:
-        raise FormatError(f"{path} names none of the run's {len(oof.filenames)} clips; check its filename column")
-    if unknown and not np.any(present):
-        raise FormatError(
-            f"{path}: {min(unknown)!r} and all its other labels are no class of the run ({', '.join(oof.classes[:5])}, "
-            "...); put ';' between labels"
-        )
-    return np.array(present), np.array(list(rows)), sorted(unknown)
+    return truth_files.read_labels(path, oof.filenames, oof.classes)

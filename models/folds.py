@@ -1,35 +1,16 @@
-"""K folds: stratified over many classes at once, groups kept whole, copies of one recording kept together."""
+"""K folds: stratified over many classes at once, groups kept whole, what belongs together kept together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
 from labeling.records import Clip
-
-BANDS = 12
-SLICES = 32
-FINER = 8
-"""Each slice is cut into so many for the second look."""
-FINE_SIMILARITY = 0.25
-"""Other recordings stay below 0.2, re-encoded copies above 0.7, copies shifted by 25 ms near 0.3 (measured)."""
-TOP_HZ = 8000.0
-"""Lossy codecs cut what lies above, so a copy may not have it."""
-
-
-class Fingerprint(NamedTuple):
-    """How a recording moves: ``coarse`` (BANDS * SLICES,) over the whole clip, ``fine`` within each slice; unit norm.
-
-    Two clips with one event at the same place share the coarse part; only a copy shares the fine one too.
-    """
-
-    coarse: NDArray[np.float32]
-    fine: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -77,6 +58,15 @@ def make_folds(
             f"{n_ungrouped} of {len(clips)} clips have no group: clips of one recordist or site may fall into "
             "different folds, and their predictions look better than they are; import a group column to prevent it"
         )
+    warnings += without_positives(fold, present, n_folds, classes)
+    return FoldPlan(fold.astype(np.int32), group, n_ungrouped, n_same, tuple(warnings))
+
+
+def without_positives(
+    fold: NDArray[Any], present: NDArray[np.bool_], n_folds: int, classes: Sequence[str] = ()
+) -> list[str]:
+    """A warning for each fold that trains without any positive of some class; ``fold`` (N,), ``present`` (N, C)."""
+    warnings = []
     for k in range(n_folds):
         missing = np.flatnonzero(present.any(0) & ~present[fold != k].any(0))
         if len(missing):
@@ -85,7 +75,7 @@ def make_folds(
                 f"fold {k} trains without any positive of {len(missing)} classes ({names}): all of their clips are "
                 "in one group or one fold"
             )
-    return FoldPlan(fold.astype(np.int32), group, n_ungrouped, n_same, tuple(warnings))
+    return warnings
 
 
 def merge_groups(clips: Sequence[Clip], copies: Sequence[tuple[int, int]] = ()) -> NDArray[np.int64]:
@@ -162,68 +152,3 @@ def assign_groups(counts: NDArray[np.float64], n_folds: int, seed: int) -> NDArr
         if not moved:
             break
     return fold
-
-
-def fingerprint(power: NDArray[np.float32], fmin_hz: float, fmax_hz: float) -> Fingerprint | None:
-    """The envelope of power mel (n_mels, T) that a copy shares, or None for a clip that is flat, such as silence.
-
-    The log energy of a few bands in slices of the clip, without each band's mean, so that level and equaliser drop
-    out and what remains is how this very recording moves.
-    """
-    import librosa
-
-    mels = librosa.mel_frequencies(power.shape[0] + 2, fmin=fmin_hz, fmax=fmax_hz)[1:-1]
-    heard = power[mels <= max(TOP_HZ, float(mels[min(BANDS, len(mels)) - 1]))]
-    bands = np.stack([part.sum(0) for part in np.array_split(heard, min(BANDS, len(heard)))])
-    edges = np.linspace(0, bands.shape[1], SLICES * FINER + 1)
-    total = np.concatenate([np.zeros((len(bands), 1)), np.cumsum(bands, 1, dtype=np.float64)], axis=1)
-    at = np.stack([np.interp(edges, np.arange(total.shape[1]), row) for row in total])
-    energy = np.diff(at, axis=1) / np.diff(edges)
-    floor = max(float(bands.max()), 1e-20) * 1e-6
-    coarse = np.log10(energy.reshape(len(bands), SLICES, FINER).mean(2) + floor)
-    level = np.log10(energy + floor).reshape(len(bands), SLICES, FINER)
-    coarse -= coarse.mean(1, keepdims=True)
-    fine = level - level.mean(2, keepdims=True)
-    # Each cell counts alike: the loud edges of one event must not speak for the whole clip.
-    fine /= np.maximum(np.linalg.norm(fine, axis=2, keepdims=True), 0.1)
-    norms = float(np.linalg.norm(coarse)), float(np.linalg.norm(fine))
-    if min(norms) < 1e-3:
-        return None
-    missing = BANDS - len(bands)
-    whole = np.pad(coarse / norms[0], ((0, missing), (0, 0)))
-    parts = np.pad(fine / norms[1], ((0, missing), (0, 0), (0, 0)))
-    return Fingerprint(whole.ravel().astype(np.float32), parts.ravel().astype(np.float16))
-
-
-def find_copies(
-    fingerprints: Sequence[Fingerprint | None],
-    duration_s: NDArray[np.float64],
-    similarity: float,
-    tolerance_s: float = 0.25,
-    block: int = 2048,
-) -> list[tuple[int, int]]:
-    """Pairs of clips of about the same duration whose fingerprints correlate: the coarse part by at least
-    ``similarity``, the fine part by FINE_SIMILARITY."""
-    known = [(i, one) for i, one in enumerate(fingerprints) if one is not None]
-    if len(known) < 2:
-        return []
-    known.sort(key=lambda pair: float(duration_s[pair[0]]))
-    rows = [i for i, _ in known]
-    prints = np.stack([one.coarse for _, one in known])
-    lengths = duration_s[rows]
-    pairs = []
-    for first in range(0, len(rows), block):
-        last = min(first + block, len(rows))
-        reach = int(np.searchsorted(lengths, lengths[last - 1] + tolerance_s, side="right"))
-        for start in range(first, reach, block):
-            stop = min(start + block, reach)
-            alike = prints[first:last] @ prints[start:stop].T >= similarity
-            for i, j in np.argwhere(alike):
-                a, b = first + int(i), start + int(j)
-                if a < b and lengths[b] - lengths[a] <= tolerance_s and _same_detail(known[a][1], known[b][1]):
-                    pairs.append((rows[a], rows[b]))
-    return sorted((min(pair), max(pair)) for pair in pairs)
-
-
-def _same_detail(one: Fingerprint, other: Fingerprint) -> bool:
-    return float(one.fine.astype(np.float32) @ other.fine.astype(np.float32)) >= FINE_SIMILARITY

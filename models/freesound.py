@@ -120,12 +120,13 @@ class PyramidHead(nn.Module):
             parts += [pooled[..., at : at + windows].flatten(1, 2) for at in range(0, COLUMNS, width)]
         return torch.cat(parts, dim=1).transpose(1, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, channels, rows, W) -> logits (B, classes, W - 15)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, channels, rows, W) -> logits (B, classes, W - 15), and what they are made of (B, hidden, W - 15)."""
         features = self.regions(x)
         y = F.dropout(self.bn1(features.flatten(0, 1)), 0.4, self.training)
         y = F.dropout(self.bn2(self.act(self.hidden(y))), 0.2, self.training)
-        return pair_logits(self.last(y).unflatten(0, features.shape[:2]).transpose(1, 2), self.logits_per_class)
+        logits, last = (one.unflatten(0, features.shape[:2]).transpose(1, 2) for one in (self.last(y), y))
+        return pair_logits(logits, self.logits_per_class), last
 
 
 class FreesoundCnn(Network):
@@ -154,16 +155,17 @@ class FreesoundCnn(Network):
         x = pad_short(self.blocks(planes), COLUMNS)
         whole = x.shape[3] - COLUMNS + 1
         if self.training:
-            frames = self.head(x)
+            frames, features = self.head(x)
             inside = frames
         else:
             n_frames = max(1, planes.shape[3] // STRIDE)
             # Frames begin at window -LEAD; the whole windows are 0 to whole - 1.
             after = max(0, n_frames - LEAD - whole)
-            windows = self.head(F.pad(x, (LEAD, after, 0, 0), mode="replicate"))
+            windows, features = self.head(F.pad(x, (LEAD, after, 0, 0), mode="replicate"))
             frames, inside = windows[..., :n_frames], windows[..., LEAD : LEAD + whole]
+            features = features[..., :n_frames]
         weight = inside.new_full((inside.shape[-1],), 1 / inside.shape[-1]).log()
-        return Output(mean_probability(inside, weight), frames.transpose(1, 2))
+        return Output(mean_probability(inside, weight), frames.transpose(1, 2), features)
 
 
 def build(recipe: Recipe, n_classes: int) -> Network:

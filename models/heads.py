@@ -17,10 +17,15 @@ from models.config import FeatureConfig
 
 
 class Output(NamedTuple):
-    """Logits: ``clipwise`` (B, C), ``framewise`` (B, T, C) at the network's own frame rate."""
+    """Logits: ``clipwise`` (B, C), ``framewise`` (B, T, C) at the network's own frame rate.
+
+    ``features`` (B, D, T) is what the classifying layers made the frames of: an embedding of the sound around each
+    frame. A network that gives none is trained and predicts all the same; its clips have no neighbours.
+    """
 
     clipwise: Tensor
     framewise: Tensor
+    features: Tensor | None = None
 
 
 class Network(nn.Module):
@@ -29,6 +34,12 @@ class Network(nn.Module):
     def forward(self, planes: Tensor) -> Output:
         """Planes (B, channels, n_mels, T) -> Output."""
         raise NotImplementedError
+
+    def embed(self, planes: Tensor) -> Tensor | None:
+        """Planes (B, channels, n_mels, T) -> features (B, D, T'), one column for each frame of ``framewise``; None
+        from a network whose Output holds no features."""
+        output: Output = self(planes)
+        return output.features
 
     def time_geometry(self, channels: int, n_mels: int) -> tuple[int, float]:
         """Stride and centre of the output frames, as the function ``time_geometry`` says; measured by default."""
@@ -99,7 +110,8 @@ class AttentionHead(nn.Module):
         elif self.squash == "clamp":
             attention = attention.clamp(-10, 10)
         frames = pair_logits(self.cla(features), self.logits_per_class)
-        return Output(mean_probability(frames, F.log_softmax(attention, dim=-1)), frames.transpose(1, 2))
+        clipwise = mean_probability(frames, F.log_softmax(attention, dim=-1))
+        return Output(clipwise, frames.transpose(1, 2), features)
 
 
 def mean_probability(frames: Tensor, log_weight: Tensor) -> Tensor:
@@ -124,7 +136,7 @@ class MaxHead(nn.Linear):
         """Features (B, in_features, T) -> Output with framewise (B, T, C)."""
         scores = F.linear(features.transpose(1, 2), self.weight, self.bias)
         frames = pair_logits(scores.transpose(1, 2), self.logits_per_class)
-        return Output(frames.amax(-1), frames.transpose(1, 2))
+        return Output(frames.amax(-1), frames.transpose(1, 2), features)
 
 
 def pad_short(planes: Tensor, shortest: int) -> Tensor:

@@ -94,6 +94,9 @@ def run_job(
     from models.combination import KINDS
     from models.data import Stopped
 
+    if run.recipe == runs.BROUGHT:
+        runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
+        runs.check_trained(run)
     heart = Heart(workspace, run.id, worker)
     interrupted = interrupted or threading.Event()
 

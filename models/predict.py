@@ -172,13 +172,11 @@ class Predictor:
                     framewise.append(to_grid(frames, place))
             return _mean(clipwise).cpu().numpy(), _mean(framewise).cpu().numpy()
 
-    def predict(
+    def batches(
         self, sound: Sound, shown: Sequence[Shown], workers: int, should_stop: Callable[[], bool] = lambda: False
-    ) -> Iterator[tuple[list[Predicted], int, int]]:
-        """Each batch's windows with the number of batches done and of all. Those shown alike long share a batch.
-
-        Call it within ``evaluating``. Raises Stopped.
-        """
+    ) -> Iterator[tuple[list[Shown], NDArray[np.bool_], Tensor, int]]:
+        """Each batch's windows, which of them could be read, their power mel (B, n_mels, T), and how many batches there
+        are. Those shown alike long share a batch. Raises Stopped."""
         batches: list[list[Shown]] = []
         for length in sorted({one.n_frames for one in shown}):
             alike = [one for one in shown if one.n_frames == length]
@@ -188,19 +186,34 @@ class Predictor:
             Chunks(np.array([one.window.row for one in part]), np.array([one.start for one in part]), part[0].n_frames)
             for part in batches
         ]
-        for done, (chunk, (raw, readable)) in enumerate(prefetch(sound.batch, chunks, workers)):
+        for done, (_, (raw, readable)) in enumerate(prefetch(sound.batch, chunks, workers)):
             if should_stop():
                 raise Stopped("stopped while predicting")
-            clipwise, framewise = self.probabilities(sound.power(raw, self.front_end), chunk.starts)
+            yield batches[done], readable, sound.power(raw, self.front_end), len(batches)
+
+    def own_frames(self, one: Shown) -> slice:
+        """Which of the output frames of all that was shown are the window's own."""
+        if one.n_frames == one.window.n_frames:
+            return slice(None)
+        before = (one.window.start - one.start) // self.stride
+        return slice(before, before + one.window.n_frames // self.stride)
+
+    def predict(
+        self, sound: Sound, shown: Sequence[Shown], workers: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[list[Predicted], int, int]]:
+        """Each batch's windows with the number of batches done and of all.
+
+        Call it within ``evaluating``. Raises Stopped.
+        """
+        for done, (batch, readable, power, total) in enumerate(self.batches(sound, shown, workers, should_stop)):
+            starts = np.array([one.start for one in batch])
+            clipwise, framewise = self.probabilities(power, starts)
             found = []
-            for k, one in enumerate(batches[done]):
-                frames = framewise[k]
-                if one.n_frames != one.window.n_frames:
-                    before = (one.window.start - one.start) // self.stride
-                    frames = frames[before : before + one.window.n_frames // self.stride]
+            for k, one in enumerate(batch):
+                frames = framewise[k][self.own_frames(one)]
                 first = one.window.start // self.stride
                 found.append(Predicted(one.window.row, first, clipwise[k], frames, bool(readable[k])))
-            yield found, done + 1, len(batches)
+            yield found, done + 1, total
 
 
 def _mean(parts: list[Tensor]) -> Tensor:

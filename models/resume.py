@@ -35,7 +35,7 @@ class Saved:
     state: FoldState
     average_step: int
     parts: Mapping[str, dict[str, Tensor]]
-    """``network``, ``average``, and ``best`` ({} where there is none)."""
+    """``network``, ``average``, ``best`` and ``dynamics`` ({} where there is none)."""
     optimizer: Mapping[int, dict[str, Tensor]]
 
     def restore(self, network: Network, average: MovingAverage, optimizer: torch.optim.Optimizer) -> None:
@@ -59,11 +59,13 @@ def save_training(
     optimizer: torch.optim.Optimizer,
     best: Mapping[str, Tensor],
     state: FoldState,
+    dynamics: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write everything that the next epoch depends on, whole or not at all."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.network.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in best.items()}
+    tensors |= {f"dynamics.{name}": value for name, value in (dynamics or {}).items()}
     for number, entry in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in entry.items()}
     save_tensors(path, tensors, asdict(state) | {"average_step": average.step})
@@ -72,7 +74,7 @@ def save_training(
 def load_training(path: Path) -> Saved:
     """Read what ``save_training`` wrote; raises ArtefactError, KeyError, TypeError."""
     tensors, meta = load_tensors(path)
-    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "best": {}}
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "best": {}, "dynamics": {}}
     optimizer: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")

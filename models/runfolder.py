@@ -9,6 +9,7 @@ labels.npz          the labels of the version, as ``Labels``; nothing in it is p
 clips.jsonl         the clips, one a line, as ``Clip``
 teacher.zarr        the teacher's out-of-fold predictions, where the recipe has a teacher
 folds.parquet       each clip's fold and group
+copies.json         clips that hold the same recording, found by their sound
 checkpoints/        foldK.mM.sS.safetensors and all.mM.sS.safetensors: snapshot S of member M; and what a resume needs
 history.csv         fold (-1: trained on all clips), member, stage, epoch (through all stages), losses, macro-AP
 oof.zarr            the out-of-fold predictions

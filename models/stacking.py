@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement import Evidence, gather_evidence, noise_model_input
+from labeling.disagreement import noise_model_input
 from labeling.errors import DataError
+from labeling.evidence import Evidence
+from labeling.gathering import gather_evidence
 from labeling.noise_model import NoiseModel, fit_noise_model
 from labeling.predictions import Oof
 from labeling.ranking import align_labels
@@ -246,7 +248,7 @@ def fit_noise_classifier(
 
 
 def _report(predicted: NDArray[np.float64], wrong: Bools) -> dict[str, Any]:
-    from models.metrics import average_precision
+    from labeling.metrics import average_precision
 
     flagged = predicted >= 0.5
     hits = int((flagged & wrong).sum())

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling import runs, store
-from labeling.disagreement import for_each_block
 from labeling.errors import ArtefactError, ConfigError, UnknownName
+from labeling.evidence import for_each_block
 from labeling.predictions import FrameBlock, Oof, read_oof
 from labeling.records import Labels
 from labeling.registry import unknown_name

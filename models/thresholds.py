@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError, DataError
+from labeling.metrics import best_f1
 from labeling.predictions import Oof
 from labeling.records import Labels
 from labeling.registry import Registry
-from models.metrics import best_f1
 
 FloatArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]

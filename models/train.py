@@ -16,13 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labeling import metrics
 from labeling.errors import ArtefactError, ConfigError
 from labeling.records import FrameGrid
-from models import augment, metrics
+from models import augment
 from models.averaging import MovingAverage
 from models.checkpoints import load_tensors, save_tensors
 from models.config import Recipe
 from models.data import Chunks, Stopped, prefetch, training_chunks
+from models.dynamics import Dynamics
+from models.evidencefiles import write_learned
 from models.features import FrontEnd
 from models.heads import Network, Output
 from models.losses import class_balance, clip_and_frame_loss, make_loss, smooth
@@ -39,15 +42,20 @@ from models.schedule import (
     stages_of,
 )
 from models.targets import make_rule
-from models.task import Task, TrainingData, resume_file
+from models.task import ALL_DATA, Task, TrainingData, resume_file
 
 Report = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A batch as the threads that read ahead hand it over: sound, targets and weight (B, C), and what to change."""
+    """A batch as the threads that read ahead hand it over: sound, targets and weight (B, C), and what to change.
 
+    ``rows`` (B,) are the chunks' clips; ``plain`` (B,) which chunks hold the sound of their clip and no other's.
+    """
+
+    rows: NDArray[np.int64]
+    plain: NDArray[np.bool_]
     raw: Tensor
     targets: Tensor
     weight: Tensor
@@ -91,6 +99,9 @@ class FoldTrainer:
         self.chunk_frames = round(recipe.data.chunk_s / self.store.hop_s)
         self.best: dict[str, Tensor] = {}
         self.state = FoldState()
+        self.dynamics: Dynamics | None = None
+        if recipe.train.dynamics and task.fold != ALL_DATA:
+            self.dynamics = Dynamics(task.rows, data.present[task.rows])
         self._enter(self.stages[0])
 
     # ------------------------------------------------------------------------------------------- the plan
@@ -150,6 +161,8 @@ class FoldTrainer:
         if train.select == "best":
             weights = self.best or self.average.network.state_dict()
             self._save_snapshot(0, weights, self.state.best_epoch if self.best else self.state.epoch)
+        if self.dynamics is not None:
+            write_learned(self.folder, self.task, self.dynamics.learned(), self.store)
         return self.snapshots()
 
     def snapshots(self) -> list[Network]:
@@ -181,6 +194,8 @@ class FoldTrainer:
         with seeded(seeds[2], self.device), fastest(self.device, not train.deterministic):
             self.network.train()
             freeze_batch_norms(self.norms, inside < stage.frozen_epochs)
+            if self.dynamics is not None:
+                self.dynamics.begin_epoch()
             for _, batch in prefetch(load, ahead, self.store.data.workers):
                 if should_stop():
                     raise Stopped(f"stopped in {task.name}, epoch {state.epoch + 1}")
@@ -196,6 +211,8 @@ class FoldTrainer:
                 f"lower train.{rate} (now {stage.learning_rate:g}) or set train.precision = 'float32'"
             )
         state.epoch += 1
+        if self.dynamics is not None:
+            self.dynamics.end_epoch(late=2 * inside >= stage.epochs)
         row: dict[str, Any] = {"fold": task.fold, "member": task.member, "stage": stage.name}
         row |= {"epoch": state.epoch, "step": state.step}
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "train_loss": train_loss}
@@ -230,7 +247,8 @@ class FoldTrainer:
         pair = torch.from_numpy(targets), torch.from_numpy(weight)
         if self.device.type == "cuda":
             pair = pair[0].pin_memory(), pair[1].pin_memory()
-        return _Loaded(raw, *pair, drawn)
+        plain = readable & ~augment.with_partner(drawn, changes)
+        return _Loaded(chunk.rows, plain, raw, *pair, drawn)
 
     def _step(self, batch: _Loaded) -> Tensor:
         recipe, store = self.recipe, self.store
@@ -246,6 +264,8 @@ class FoldTrainer:
             planes = planes.contiguous(memory_format=torch.channels_last)
         y = smooth(y, recipe.loss.label_smoothing)
         output = self._outputs(planes)
+        if self.dynamics is not None and self.stage is self.stages[-1]:
+            self.dynamics.add(batch.rows, batch.plain, output.clipwise)
         loss = clip_and_frame_loss(
             output.clipwise.float(), output.framewise.float(), y, w, self.loss, recipe.loss.framewise_weight
         )
@@ -350,7 +370,8 @@ class FoldTrainer:
         save_tensors(self.snapshot_file(number), weights, meta)
 
     def _save(self) -> None:
-        save_training(self.resume_file, self.network, self.average, self.optimizer, self.best, self.state)
+        dynamics = self.dynamics.state() if self.dynamics is not None else {}
+        save_training(self.resume_file, self.network, self.average, self.optimizer, self.best, self.state, dynamics)
 
     def _resume(self) -> None:
         if not self.resume_file.exists():
@@ -362,6 +383,8 @@ class FoldTrainer:
             if stage is not self.stage:
                 self._enter(stage)
             saved.restore(self.network, self.average, self.optimizer)
+            if self.dynamics is not None:
+                self.dynamics.restore(saved.parts["dynamics"])
         except (ArtefactError, KeyError, ValueError, TypeError, RuntimeError, StopIteration) as error:
             raise cannot_resume(self.resume_file, error) from error
         self.best = {name: value.to(self.device) for name, value in saved.parts["best"].items()}

@@ -17,6 +17,7 @@ PAGES = [
     st.Page("queue.py", title="Queue", icon=":material/format_list_numbered:"),
     st.Page("review.py", title="Review", icon=":material/graphic_eq:"),
     st.Page("sweep.py", title="Sweep", icon=":material/grid_view:"),
+    st.Page("quality.py", title="Label quality", icon=":material/verified:"),
     st.Page("retrain.py", title="Retrain", icon=":material/model_training:"),
     st.Page("runs.py", title="Runs", icon=":material/compare_arrows:"),
     st.Page("versions.py", title="Versions", icon=":material/history:"),

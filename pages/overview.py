@@ -9,7 +9,7 @@ from labeling.errors import EarmarkError
 from labeling.importing import import_collection
 from labeling.intervals import Share
 from labeling.overview import ReviewerFacts, of_reviewer, overview
-from pages.ui import figures, session
+from pages.ui import figures, quality_parts, session
 
 
 def _import_form() -> None:
@@ -175,6 +175,10 @@ with right:
             f"The model changed {by_machine:,} {'cell' if by_machine == 1 else 'cells'} that nobody has heard; the "
             "Retrain page takes them back."
         )
+
+if facts["scored_run"]:
+    with session.messages():
+        quality_parts.short(str(session.workspace().root), str(facts["scored_run"]), str(facts["scorer"]))
 
 status = {name: count for name, count in facts["status"].items() if name != "ok"}
 if status:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from labeling import bulk, journal, marks, suspects
-from pages.ui import bulk_dialog, queue_filters, queue_table, queue_views, session, worklist
+from labeling import bulk, journal, marks, runs, suspects
+from pages.ui import bring_panel, bulk_dialog, queue_drawn, queue_filters, queue_table, queue_views, session, worklist
 
 ROWS = 100
 
@@ -21,17 +21,21 @@ if not here:
 above = st.container()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     start = st.container(horizontal=True, vertical_alignment="center", width="content")
-    order = st.container(width="content")
+    order = st.container(horizontal=True, vertical_alignment="center", width="content")
 with above:
     wanted, params = queue_filters.filters(here, order)
 reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
-    page = suspects.page(connection, *here.scored, wanted, number=st.session_state.get("queue_page", 1), size=ROWS)
+    basis = queue_drawn.basis(connection, here.scored)
+    number = st.session_state.get("queue_page", 1)
+    page = suspects.page(connection, *here.scored, wanted, number=number, size=ROWS, basis=basis)
     marked = marks.kinds_of(connection, [row.suspect.clip_id for row in page.rows], reviewer)
     seen_position = journal.position(connection)
     last = journal.last_undoable(connection, reviewer) if reviewer else []
+    every_run = runs.all_runs(connection)
 
 with above:
+    bring_panel.warn(here.scored[0], every_run)
     said = bulk_dialog.just_done(last)
 with start:
     if st.button(
@@ -41,7 +45,9 @@ with start:
             worklist.start(wanted)
         st.switch_page("review.py", query_params=params)
     st.markdown(queue_table.summary(page), width="content")
-
+with st.container(horizontal=True, vertical_alignment="center"), session.workspace().read() as connection:
+    st.markdown(queue_table.soon(page), width="content")
+    queue_drawn.update_button(connection, basis)
 with st.expander(queue_table.progress_label(page, wanted), icon=":material/donut_small:", key="queue_progress"):
     queue_table.progress(page, wanted)
 over_rows = st.container(horizontal=True, vertical_alignment="center")
@@ -65,7 +71,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     label = f"Decide all {many:,}…" if many == page.total else f"Decide the first {many:,}…"
     if many and st.button(label, type="tertiary", icon=":material/done_all:", disabled=not reviewer, key="decide_all"):
         with session.messages(), session.workspace().read() as connection:
-            rows = suspects.queue(connection, *here.scored, wanted, limit=bulk.MOST_CELLS)
+            rows = suspects.queue(connection, *here.scored, wanted, limit=bulk.MOST_CELLS, basis=basis)
             seen_position = journal.position(connection)
         bulk_dialog.ask(bulk_dialog.Asked(rows, page.total, here.scored[1], seen_position))
     if not said:

@@ -7,7 +7,7 @@ from labeling import journal, runfiles, runs, store, versions
 from labeling.records import Run
 from models import jobs
 from models.config import load_recipe
-from pages.ui import figures, recipe_form, run_words, session, stage_panel
+from pages.ui import figures, gain_panel, recipe_form, run_words, session, stage_panel
 
 ACTIVE = ("queued", "running")
 ICONS = {
@@ -114,6 +114,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
 if device.startswith("CPU"):
     st.caption("No CUDA device was found, so training runs on the CPU; `quick` and `demo` are made for that.")
 
+gain_panel.start(every_run)
 stage_panel.panel(choice, every_run)
 
 ended = [one for one in reversed(every_run) if one.status not in ACTIVE]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from labeling import preferences, runs, second_looks, suspects
 from labeling.review import clip_view
-from pages.ui import figures, session, signing, worklist
+from pages.ui import figures, queue_drawn, session, signing, worklist
 from pages.ui.player import PageEvent, Visit, clip_player
 
 # a wide screen is for the picture
@@ -45,7 +45,9 @@ def _visit(follow: bool) -> Visit:
         with session.workspace().read() as connection:
             mine = preferences.get_all(connection, reviewer)
     compare = st.session_state.get("compare_run") or ""
+    at = todo.basis.position  # likelihoods stay as the list was drawn with
     view = {"run": run_id, "scorer": scorer, "p": f"{_threshold():g}", "compare": compare}
+    view["at"] = "" if at is None else str(at)
     return Visit(
         id=todo.id,
         items=tuple(todo.items),
@@ -83,19 +85,22 @@ def review() -> None:
 
 
 def _second_looks() -> None:
-    """How often this reviewer is asked blind or again; from the next list on."""
+    """How often this reviewer is asked blind, again, or at random; from the next list on."""
     with session.messages(), session.workspace().read() as connection:
         now = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
     st.markdown(
         "Some suspects come **blind**, with labels and scores hidden, and some decided ones come **again**. "
-        "The overview says how consistent you are, and how far what the model suggests pulls you."
+        "The overview says how consistent you are, and how far what the model suggests pulls you. "
+        "Cells drawn at **random** from all labels say how many wrong ones are left; they come in lists of all "
+        "clips and classes."
     )
     most = round(100 * second_looks.MOST_SHARE)
     blind = st.slider("Blind", 0, most, round(100 * now.blind), format="%d %%", key="share_blind")
     again = st.slider("Again", 0, most, round(100 * now.again), format="%d %%", key="share_again")
-    if (blind, again) != (round(100 * now.blind), round(100 * now.again)):
+    drawn = st.slider("Random", 0, most, round(100 * now.audit), format="%d %%", key="share_audit")
+    if (blind, again, drawn) != (round(100 * now.blind), round(100 * now.again), round(100 * now.audit)):
         with session.messages():
-            chosen = {"blind": blind / 100, "again": again / 100}
+            chosen = {"blind": blind / 100, "again": again / 100, "audit": drawn / 100}
             preferences.put(session.workspace(), reviewer, "second_looks", chosen)
         st.caption("Kept; it holds from your next list on.")
 
@@ -109,7 +114,10 @@ def _other_runs() -> list[str]:
 
 def _probabilities(clip_id: int) -> None:
     with session.messages():
-        view = clip_view(session.workspace(), clip_id, todo.scored, min_p_wrong=_threshold(), reviewer=reviewer)
+        view = clip_view(
+            session.workspace(), clip_id, todo.scored, min_p_wrong=_threshold(), reviewer=reviewer,
+            calibrated_at=todo.basis.position,
+        )  # fmt: skip
     if view is None or not view.clipwise:
         st.caption("No run has predicted this clip.")
         return
@@ -128,6 +136,7 @@ def _finished() -> None:
     st.success("That was the last clip of this queue.", icon=":material/check_circle:")
     left, middle, _ = st.columns([1, 1, 2])
     if left.button("Look for what is left", icon=":material/refresh:", type="primary"):
+        queue_drawn.forget()  # with what has been learned from this list
         with session.messages():
             worklist.start(todo.wanted)
         st.rerun(scope="app")

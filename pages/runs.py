@@ -8,7 +8,7 @@ import streamlit as st
 from labeling import runfiles, runs, versions
 from labeling.machine_labels import who
 from labeling.records import Run
-from pages.ui import combine_panel, figures, run_words, session
+from pages.ui import bring_panel, combine_panel, figures, gain_panel, run_words, session
 
 METRICS = {
     "macro_ap": "macro-AP",
@@ -37,6 +37,7 @@ with session.messages(), session.workspace().read() as connection:
 if not every_run:
     st.info("No run yet.", icon=":material/info:")
     st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
+    bring_panel.panel(expanded=True)
     st.stop()
 
 table = pd.DataFrame([_row(run, every_run) for run in reversed(every_run)])
@@ -44,13 +45,16 @@ numbers = {text: st.column_config.NumberColumn(format="%.3f") for text in [*METR
 if table["macro-AP vs truth"].isna().all():
     table = table.drop(columns="macro-AP vs truth")
 wide = {
-    "labels": st.column_config.NumberColumn(help="The label version that it was trained on"),
+    "labels": st.column_config.NumberColumn(
+        help="The label version that it was trained on; of a brought run, the one it is measured on"
+    ),
     "purpose": st.column_config.TextColumn(width=230),
     "changed settings": st.column_config.TextColumn(help="What differs from the recipe", width=300),
 }
 st.dataframe(table, hide_index=True, height="content" if len(table) <= MOST_ROWS else 440, column_config=numbers | wide)
 
 combine_panel.panel(every_run)
+bring_panel.panel()
 
 done = [run for run in every_run if run.status == "done"]
 if len(done) < 2:
@@ -76,6 +80,8 @@ for column, (key, text) in zip(columns, METRICS.items(), strict=True):
     now, then = new.metrics.get(key), old.metrics.get(key)
     delta = f"{now - then:+.3f}" if now is not None and then is not None and old.id != new.id else None
     column.metric(text, f"{now:.3f}" if now is not None else "none", delta)
+for run in {old.id: old, new.id: new}.values():
+    bring_panel.warn(run.id, every_run)
 if old.label_version != new.label_version:
     st.caption(
         "Each run is measured against the labels it was trained on. These differ, so part of a difference may come "
@@ -88,6 +94,8 @@ if all(truth) and old.id != new.id:
         then, now = truth[0].get(key), truth[1].get(key)  # type: ignore[union-attr]
         if now is not None and then is not None:
             column.metric(text, f"{now:.3f}", f"{now - then:+.3f}")
+
+gain_panel.panel(old, new)
 
 with session.messages():
     per_class = [runfiles.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]

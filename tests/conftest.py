@@ -222,7 +222,7 @@ def own_copy(trained: Path, tmp_path: Path) -> Path:
 
     root = Path(shutil.copytree(trained, tmp_path / "birds"))
     with closing(open_workspace(root)) as workspace:
-        preferences.put(workspace, "rita", "second_looks", {"blind": 0, "again": 0})
+        preferences.put(workspace, "rita", "second_looks", {"blind": 0, "again": 0, "audit": 0})
     return root
 
 
@@ -240,7 +240,7 @@ def half_blind(own_copy: Path) -> None:
     from labeling.workspace import open_workspace
 
     with closing(open_workspace(own_copy)) as workspace:
-        preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0})
+        preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0, "audit": 0})
 
 
 @pytest.fixture(scope="module")

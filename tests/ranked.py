@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from conftest import add_clips
 
-from labeling import journal, runs, store, suspects, versions
+from labeling import journal, runs, store, stored_ranking, suspects, versions
 from labeling.records import KINDS, Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
@@ -51,7 +51,9 @@ def finished_run(workspace: Workspace) -> str:
     return run.id
 
 
-def store_ranking(workspace: Workspace, run_id: str, scorer: str = "earmark", rows: Any = RANKING) -> None:
+def store_ranking(
+    workspace: Workspace, run_id: str, scorer: str = "earmark", rows: Any = RANKING, past: Any = None
+) -> None:
     with workspace.write() as connection:
         ids = store.class_ids(connection)
         _, clip_id, code, kind, p_wrong, clipwise, framewise_max, fold = zip(*rows, strict=True)
@@ -72,7 +74,7 @@ def store_ranking(workspace: Workspace, run_id: str, scorer: str = "earmark", ro
             "offset_s": np.full(len(rows), 2.5),
             "fold": np.array(fold, np.int32),
         }
-        suspects.store_ranking(connection, run_id, scorer, columns)
+        stored_ranking.store_ranking(connection, run_id, scorer, columns, past)
 
 
 def ranks(workspace: Workspace, wanted: QueueFilter, **page: Any) -> list[int]:

@@ -206,6 +206,19 @@ def test_a_blind_look_tells_nothing_but_the_question(caller: Caller) -> None:
     assert caller.journal()[-1].shown["blind"] is True
 
 
+def test_a_look_drawn_at_random_is_as_hidden_and_says_so_in_the_journal(caller: Caller) -> None:
+    one = caller.suspects[0]
+    asked = {"mode": "audit", "class": one.class_code}
+    shown, blind = caller.clip(one.clip_id, **asked), caller.clip(one.clip_id, **asked | {"mode": "blind"})
+    assert (shown["title"], shown["mode"]) == ("Drawn at random", "audit")
+    assert {**shown, "title": "", "mode": ""} == {**blind, "title": "", "mode": ""}
+    caller.decide("absent", mode="audit")
+    kept = caller.journal()[-1].shown
+    assert (kept["audit"], kept.get("blind")) == (True, None)
+    answer = caller.post("/api/undo", event_id="u1")
+    assert (answer["clip_id"], answer["class"], answer["mode"]) == (one.clip_id, one.class_code, "audit")
+
+
 def test_a_second_look_hides_the_first_verdict_and_names_it(caller: Caller) -> None:
     first = caller.decide("absent")["positions"][0]
     for place in range(1, 21):
@@ -225,7 +238,7 @@ def test_a_second_look_shows_nothing_that_follows_from_the_first(caller: Caller)
         if lane(caller.clip(one.clip_id), one.class_code)["role"] == "primary"
     )  # fmt: skip
     one = caller.suspects[place]
-    asked = {"mode": "again", "class": one.class_code}
+    asked = {"mode": "again", "class": one.class_code, "at": "0"}  # likelihoods as the list was drawn with
     before = caller.clip(one.clip_id, **asked)
     for number, (verdict, more) in enumerate(
         [("absent", {}), ("present", {"kind": "swapped"}), ("present", {"region": {"onset_s": 0, "offset_s": 1}})]
@@ -323,3 +336,10 @@ def test_preferences_are_kept_for_each_reviewer(caller: Caller) -> None:
     with caller.workspace.read() as connection:
         assert preferences.get_all(connection, "rita")["look"] == {"gain": 6}
         assert preferences.get_all(connection, "sam") == {}
+
+
+def test_it_is_kept_whether_a_screen_asked_of_the_cell(caller: Caller) -> None:
+    caller.decide("absent")
+    caller.decide("present", place=1, kind="")  # a lane that is no suspect there
+    caller.decide("present", place=2, kind="", mode="blind")
+    assert [one.shown["asked"] for one in caller.journal()] == [True, False, True]

@@ -22,7 +22,8 @@ BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 MAY_IMPORT = {"labeling": set[str](), "models": {"labeling"}, "pages": {"labeling", "models"}}
 #: what pages may know of models: no networks
 TORCH_FREE_MODELS = {
-    "models", "models.combination", "models.config", "models.jobs", "models.rounds", "models.settings", "models.stages",
+    "models", "models.combination", "models.config", "models.jobs", "models.rounds", "models.same_folds",
+    "models.settings", "models.stages",
     *(f"models.config.{path.stem}" for path in (ROOT / "models" / "config").glob("*.py") if path.stem != "__init__"),
 }  # fmt: skip
 #: foreign packages that a package of ours does without

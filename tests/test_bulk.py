@@ -60,7 +60,7 @@ def test_a_batch_is_stored_once_shown_as_it_was_and_undone_whole(queued: Workspa
     again = plan(queued, rows, "suggested", seen)  # the button pressed twice
     assert journal.append(queued, again.decisions) == stored
     assert [one.verdict for one in stored] == ["present", "absent", "absent"]
-    assert stored[0].shown == suspects.as_shown(rows[0].suspect, "earmark")
+    assert stored[0].shown == suspects.as_shown(rows[0], "earmark")
     assert stored[0].shown["p_wrong"] == 0.95
     assert ranks(queued, QueueFilter()) == [2, 4, 5, 7]
     with queued.read() as connection:

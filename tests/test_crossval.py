@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_training import CLASSES, tiny_collection, tiny_recipe
+from tiny_training import CLASSES, assert_same_evidence, tiny_collection, tiny_recipe
 
 from labeling.errors import ArtefactError, AudioError, ConfigError, WorkspaceFull
 from labeling.predictions import read_oof
@@ -44,6 +44,7 @@ def assert_same_oof(folder, other):
     np.testing.assert_array_equal(mine.clipwise, theirs.clipwise)
     np.testing.assert_array_equal(mine.framewise[:], theirs.framewise[:])
     np.testing.assert_array_equal(mine.fold, theirs.fold)
+    assert_same_evidence(folder, other)
 
 
 def test_the_folder_of_a_run(collection, straight):
@@ -68,7 +69,7 @@ def test_the_folder_of_a_run(collection, straight):
     table = pd.read_parquet(folder / "folds.parquet")
     assert table.groupby("group")["fold"].nunique().max() == 1
     names = {path.name for path in (folder / "checkpoints").iterdir()}
-    ends = ("json", "s0.safetensors", "predictions.safetensors")
+    ends = ("json", *(f"{end}.safetensors" for end in ("s0", "predictions", "dynamics", "neighbours")))
     assert names == {f"fold{k}.m0.{end}" for k in (0, 1) for end in ends}
     assert not [path for path in folder.rglob("*") if path.suffix in (".pt", ".pth", ".pkl")]
     assert "done" in (folder / "log.txt").read_text()
@@ -197,7 +198,9 @@ def full(collection, tmp_path_factory):
 def test_the_folder_of_a_run_with_every_stage(full):
     ends = ("json", "s0.safetensors", "s1.safetensors")
     expected = {f"{place}.m{m}.{end}" for place in ("fold0", "fold1", "all") for m in (0, 1) for end in ends}
-    expected |= {f"fold{k}.m{m}.predictions.safetensors" for k in (0, 1) for m in (0, 1)}
+    kept = ("predictions", "dynamics")
+    expected |= {f"fold{k}.m{m}.{end}.safetensors" for k in (0, 1) for m in (0, 1) for end in kept}
+    expected |= {f"fold{k}.m0.neighbours.safetensors" for k in (0, 1)}
     assert {path.name for path in (full / "checkpoints").iterdir()} == expected
     history = pd.read_csv(full / "history.csv")
     assert history["fold"].tolist() == [0] * 6 + [1] * 6 + [-1] * 6

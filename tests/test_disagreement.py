@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,8 +12,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from labeling import disagreement
-from labeling.disagreement import SCORERS, Evidence, FrameSummary, class_confidence, summarise_frames
-from labeling.errors import ArtefactError, UnknownName
+from labeling.disagreement import NEEDS, SCORERS
+from labeling.errors import ArtefactError, DataError, UnknownName
+from labeling.evidence import Dynamics, Evidence, FrameSummary, class_confidence, summarise_frames
+from labeling.gathering import gather_evidence
 from labeling.noise_model import fit_noise_model
 from labeling.predictions import Oof
 from labeling.records import FrameGrid
@@ -26,6 +30,7 @@ def evidence_of(
     known: NDArray[np.bool_] | None = None,
     maximum: NDArray[np.floating] | None = None,
     above: NDArray[np.integer] | None = None,
+    mean: NDArray[np.floating] | None = None,
 ) -> Evidence:
     clipwise = np.asarray(clipwise, dtype=np.float32)
     return Evidence(
@@ -34,9 +39,31 @@ def evidence_of(
         clipwise=clipwise,
         frames=FrameSummary(
             maximum=clipwise if maximum is None else np.asarray(maximum, dtype=np.float32),
+            mean=np.full(clipwise.shape, 0.05, np.float32) if mean is None else np.asarray(mean, dtype=np.float32),
             above=np.ones(clipwise.shape, np.int32) if above is None else np.asarray(above, dtype=np.int32),
             threshold=np.full(clipwise.shape[1], 0.5, dtype=np.float32),
         ),
+    )
+
+
+def complete(evidence: Evidence, seed: int = 0) -> Evidence:
+    """With every other kind of evidence that there is, made up."""
+    rng = np.random.default_rng(seed)
+    shape = evidence.given.shape
+
+    def numbers(low: float, high: float, holes: float = 0.2) -> NDArray[np.float32]:
+        values = rng.uniform(low, high, shape).astype(np.float32)
+        values[rng.random(shape) < holes] = np.nan
+        return values
+
+    other = numbers(0, 1, 0)
+    other[rng.random(shape[0]) < 0.2] = np.nan
+    return replace(
+        evidence,
+        others=(other, numbers(0, 1, 0)),
+        dynamics=Dynamics(numbers(-5, 5), numbers(0, 3), numbers(0, 0.5)),
+        neighbours=numbers(0, 1),
+        priors=(numbers(-3, 3, 0), numbers(-3, 3, 0)),
     )
 
 
@@ -66,7 +93,7 @@ def random_evidence(seed: int, clips: int = 40, classes: int = 4, unsure: float 
 
 
 def test_unknown_scorer_names_those_that_exist() -> None:
-    assert SCORERS.names() == ["cleanlab", "earmark", "frame_max", "relative", "self_confidence"]
+    assert set(SCORERS.names()) >= {"cleanlab", "earmark", "frame_max", "relative", "self_confidence", *NEEDS}
     with pytest.raises(UnknownName, match=r"unknown scorer 'earmrk'; choose from .*Did you mean 'earmark'"):
         SCORERS.get("earmrk")
 
@@ -123,7 +150,7 @@ def test_cleanlab_is_cleanlab(seed: int, adjust: bool) -> None:
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(SCORERS.names()), clips=st.integers(1, 30))
 def test_scores_are_finite_and_within_0_and_1(seed: int, name: str, clips: int) -> None:
-    scores = SCORERS.get(name)(random_evidence(seed, clips=clips, unsure=0.3))
+    scores = SCORERS.get(name)(complete(random_evidence(seed, clips=clips, unsure=0.3), seed))
     for array in (scores.label_quality, scores.p_wrong):
         assert array.dtype == np.float32
         assert np.all(np.isfinite(array))
@@ -137,7 +164,7 @@ def test_nothing_listed_everything_listed_and_certain_models(name: str, fill: bo
     labels = np.full((6, 3), fill)
     labels[0, 0] = not fill
     for known in (np.ones_like(labels), np.zeros_like(labels)):
-        scores = SCORERS.get(name)(evidence_of(np.full(labels.shape, value), labels, known))
+        scores = SCORERS.get(name)(complete(evidence_of(np.full(labels.shape, value), labels, known)))
         assert np.all(np.isfinite(scores.label_quality))
         assert np.all((scores.label_quality >= 0) & (scores.label_quality <= 1))
 
@@ -145,13 +172,24 @@ def test_nothing_listed_everything_listed_and_certain_models(name: str, fill: bo
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(SCORERS.names()))
 def test_the_order_of_clips_does_not_matter(seed: int, name: str) -> None:
-    evidence = random_evidence(seed)
+    evidence = complete(random_evidence(seed), seed)
     order = np.random.default_rng(seed).permutation(len(evidence.given))
+    assert evidence.dynamics is not None
+    assert evidence.neighbours is not None
     shuffled = Evidence(
         evidence.given[order],
         evidence.known[order],
         evidence.clipwise[order],
-        FrameSummary(evidence.frames.maximum[order], evidence.frames.above[order], evidence.frames.threshold),
+        FrameSummary(
+            evidence.frames.maximum[order],
+            evidence.frames.mean[order],
+            evidence.frames.above[order],
+            evidence.frames.threshold,
+        ),
+        others=tuple(one[order] for one in evidence.others),
+        dynamics=Dynamics(*(value[order] for value in vars(evidence.dynamics).values())),
+        neighbours=evidence.neighbours[order],
+        priors=tuple(one[order] for one in evidence.priors),
     )
     scorer = SCORERS.get(name)
     np.testing.assert_allclose(
@@ -173,8 +211,8 @@ def test_masked_cells_change_nothing_elsewhere(seed: int, name: str) -> None:
     )
     scorer = SCORERS.get(name)
     np.testing.assert_allclose(
-        scorer(other).label_quality[evidence.known],
-        scorer(evidence).label_quality[evidence.known],
+        scorer(complete(other, seed)).label_quality[evidence.known],
+        scorer(complete(evidence, seed)).label_quality[evidence.known],
         rtol=2e-3,
         atol=1e-4,
     )
@@ -183,24 +221,40 @@ def test_masked_cells_change_nothing_elsewhere(seed: int, name: str) -> None:
 @settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
-    part=st.sampled_from(["clipwise", "maximum", "above"]),
+    part=st.sampled_from(["clipwise", "maximum", "others", "margin", "neighbours", "priors"]),
     raised=st.floats(0, 1),
 )
 def test_more_evidence_never_hides_a_missing_label(seed: int, part: str, raised: float) -> None:
     """With the statistics of the classes held fixed."""
-    evidence = random_evidence(seed)
+    evidence = complete(random_evidence(seed), seed)
     model = fit_noise_model(*disagreement.noise_model_input(evidence))
-    more = {"clipwise": evidence.clipwise, "maximum": evidence.frames.maximum, "above": evidence.frames.above}
-    if part == "above":
-        more[part] = more[part] + round(100 * raised)
-    else:
-        more[part] = more[part] + np.float32(raised) * (1 - more[part])
-    after = evidence_of(more["clipwise"], evidence.given, evidence.known, more["maximum"], more["above"])
+    up = np.float32(raised)
+    assert evidence.dynamics is not None
+    assert evidence.neighbours is not None
+    after = {
+        "clipwise": replace(evidence, clipwise=evidence.clipwise + up * (1 - evidence.clipwise)),
+        "maximum": replace(
+            evidence,
+            frames=replace(evidence.frames, maximum=evidence.frames.maximum + up * (1 - evidence.frames.maximum)),
+        ),
+        "others": replace(evidence, others=tuple(one + up * (1 - one) for one in evidence.others)),
+        "margin": replace(evidence, dynamics=replace(evidence.dynamics, margin=_one_up(evidence.dynamics.margin, up))),
+        "neighbours": replace(evidence, neighbours=evidence.neighbours + up * (1 - evidence.neighbours)),
+        "priors": replace(evidence, priors=tuple(one + up for one in evidence.priors)),
+    }[part]
     before_quality = disagreement.score_with(model, evidence).label_quality
     after_quality = disagreement.score_with(model, after).label_quality
     unlisted = ~evidence.given
+    if part == "margin":  # of one cell: what is usual of the class moves a little with it
+        before_quality, after_quality, unlisted = before_quality[:1, :1], after_quality[:1, :1], unlisted[:1, :1]
     assert np.all(after_quality[unlisted] <= before_quality[unlisted] + 1e-6)
     assert np.all(after_quality[~unlisted] >= before_quality[~unlisted] - 1e-6)
+
+
+def _one_up(margin: NDArray[np.float32], up: np.float32) -> NDArray[np.float32]:
+    margin = margin.copy()
+    margin[0, 0] += up
+    return margin
 
 
 def planted(seed: int, clips: int = 1500, classes: int = 20) -> tuple[Evidence, NDArray[np.bool_]]:
@@ -214,19 +268,67 @@ def planted(seed: int, clips: int = 1500, classes: int = 20) -> tuple[Evidence, 
     clip = frame - 1 + rng.normal(0, 1, truth.shape)
     above = rng.poisson(np.where(truth, 4.0, 1.5))
     sigmoid = [1 / (1 + np.exp(-logit)) for logit in (clip, frame)]
-    return evidence_of(sigmoid[0], truth ^ flip, None, sigmoid[1], above), flip
+    mean = sigmoid[1] * np.where(truth, 0.2, 0.35)  # what is there for a moment stands out
+    return evidence_of(sigmoid[0], truth ^ flip, None, sigmoid[1], above, mean), flip
 
 
-@pytest.mark.parametrize("part", ["clipwise", "maximum", "above"])
+@pytest.mark.parametrize("part", ["clipwise", "maximum", "mean", "others", "neighbours", "priors"])
 def test_the_default_uses_each_piece_of_evidence(part: str) -> None:
     rng = np.random.default_rng(5)
     truth = rng.random((400, 3)) < 0.3
     flip = rng.random(truth.shape) < 0.05
-    pieces = {"clipwise": np.full(truth.shape, 0.3), "maximum": np.full(truth.shape, 0.4), "above": truth * 0}
-    pieces[part] = np.where(truth, 20, 1) if part == "above" else np.where(truth, 0.8, 0.1)
-    evidence = evidence_of(pieces["clipwise"], truth ^ flip, None, pieces["maximum"], pieces["above"])
+    pieces = {"clipwise": np.full(truth.shape, 0.3), "maximum": np.full(truth.shape, 0.4), "mean": truth * 0 + 0.1}
+    told = np.where(truth, 0.8, 0.1).astype(np.float32)
+    if part in pieces:
+        pieces[part] = np.where(truth, 0.02, 0.2) if part == "mean" else told
+    evidence = evidence_of(pieces["clipwise"], truth ^ flip, None, pieces["maximum"], None, pieces["mean"])
+    if part == "neighbours":
+        evidence = replace(evidence, neighbours=told)
+    elif part in ("others", "priors"):
+        evidence = replace(evidence, **{part: (told,)})
     p_wrong = SCORERS.get("earmark")(evidence).p_wrong
     assert p_wrong[flip].min() > 4 * p_wrong[~flip].max()
+
+
+def test_the_margin_in_training_parts_cells_that_all_else_leaves_alike() -> None:
+    rng = np.random.default_rng(6)
+    truth = rng.random((400, 3)) < 0.3
+    flip = rng.random(truth.shape) < 0.05
+    given_labels = truth ^ flip
+    alike = evidence_of(np.full(truth.shape, 0.3), given_labels)
+    unknown = np.zeros(truth.shape, np.float32)
+    seen = np.where(given_labels, 2.0, -2.0) + np.where(truth, 1.0, -1.0)  # the label is learned, the sound a little
+    evidence = replace(alike, dynamics=Dynamics(seen.astype(np.float32), unknown, unknown))
+    for cells in (given_labels, ~given_labels):
+        p_wrong = SCORERS.get("earmark")(evidence).p_wrong
+        assert p_wrong[cells & flip].min() > 2 * p_wrong[cells & ~flip].max()
+
+
+def test_verdicts_teach_the_default_but_are_not_taken_for_rates_of_noise() -> None:
+    """People look where errors are: half of what they decided was wrong, and the collection is no worse for it."""
+    evidence, flip = planted(1)
+    plain = SCORERS.get("earmark")(evidence).p_wrong
+    order = np.argsort(-plain, axis=None)[:400]
+    verdict = np.full(flip.shape, -1, np.int8)
+    verdict.ravel()[order] = (evidence.given ^ flip).ravel()[order]
+    taught = SCORERS.get("earmark")(replace(evidence, verdict=verdict)).p_wrong
+    rest = verdict < 0
+    assert float(taught[rest].sum()) == pytest.approx(float(flip[rest].sum()), rel=0.35)
+
+    def loss(p: NDArray[np.float32]) -> float:
+        return float(-np.mean(np.where(flip, np.log(p), np.log1p(-p))[rest]))
+
+    assert loss(np.clip(taught, 1e-6, 1 - 1e-6)) <= loss(np.clip(plain, 1e-6, 1 - 1e-6)) + 1e-4
+
+
+def test_what_a_scorer_needs_is_said() -> None:
+    for name, words in (
+        ("runs_mean", "second run"),
+        ("margin", "train.dynamics"),
+        ("neighbours", "predict.neighbours"),
+    ):
+        with pytest.raises(DataError, match=words):
+            SCORERS.get(name)(evidence_of(P, GIVEN))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -238,7 +340,8 @@ def test_the_default_finds_more_planted_errors_than_the_others(seed: int) -> Non
         return float(average_precision_score(flip[cells], -SCORERS.get(name)(evidence).label_quality[cells]))
 
     for cells in (listed | True, listed, ~listed):
-        best = max(found(name, cells) for name in SCORERS.names() if name != "earmark")
+        names = set(SCORERS.names()) - {"earmark", *NEEDS}
+        best = max(found(name, cells) for name in names)
         assert found("earmark", cells) > best
 
 
@@ -284,9 +387,7 @@ def test_frame_summary_counts_like_numpy(seed: int, lengths: list[int], threshol
 def test_frames_are_counted_against_half_the_typical_confidence() -> None:
     frames = [np.array([[0.3], [0.2]]), np.array([[0.5], [0.45]]), np.array([[0.1], [0.32]])]
     given_labels = np.array([[True], [True], [False]])
-    evidence = disagreement.gather_evidence(
-        oof_of(np.array([[0.4], [0.8], [0.1]]), frames), given_labels, given_labels | True
-    )
+    evidence = gather_evidence(oof_of(np.array([[0.4], [0.8], [0.1]]), frames), given_labels, given_labels | True)
     assert evidence.frames.threshold[0] == pytest.approx(0.3)
     np.testing.assert_array_equal(evidence.frames.above[:, 0], [1, 2, 1])
 
@@ -294,7 +395,7 @@ def test_frames_are_counted_against_half_the_typical_confidence() -> None:
 def test_broken_frames_stop_the_scoring_with_a_remedy() -> None:
     oof = oof_of(np.full((2, 1), 0.5), [np.array([[0.5]]), np.array([[np.nan]])])
     with pytest.raises(ArtefactError, match=r"NaN .*resume the run"):
-        disagreement.gather_evidence(oof, np.ones((2, 1), bool), np.ones((2, 1), bool))
+        gather_evidence(oof, np.ones((2, 1), bool), np.ones((2, 1), bool))
 
 
 def test_shapes_must_agree() -> None:

@@ -12,12 +12,11 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from labeling import error_distribution as ed
-from labeling import runs, store, versions
+from labeling import priors, runs, store, versions
 from labeling.errors import ArtefactError, DataError, FormatError, UnknownName
 from labeling.predictions import read_oof
 from labeling.records import Labels
 from labeling.workspace import open_workspace
-from models import postprocess
 from models.evaluation import evaluate_run, labels_for, read_truth
 
 
@@ -138,10 +137,10 @@ def test_with_and_without_what_the_collection_knows(own_copy: Path) -> None:
         others = replace(
             labels, clip_ids=labels.clip_ids[rest], present=labels.present[rest], unsure=labels.unsure[rest]
         )
-        collection = postprocess.collection_of(others, clips)
+        collection = priors.collection_of(others, clips)
         where = [clip.metadata for clip, here in zip(clips, inside, strict=True) if here]
-        context = postprocess.context_for_sound(collection, where, 0.5)
-        post[inside] = postprocess.apply_postprocess(names, oof.clipwise[inside], context)
+        context = priors.context_for_sound(collection, where, 0.5)
+        post[inside] = priors.apply_postprocess(names, oof.clipwise[inside], context)
         joint = ed.confident_joint(labels.primary[rest], oof.clipwise[rest])
         errors[inside] = ed.times_error_distribution(oof.clipwise[inside], ed.given_if_true(joint))
     for name, values in (("labels_post", post), ("labels_errors", errors)):

@@ -2,19 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-import soundfile
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import ConfigError
 from labeling.records import Clip
-from models.config import FeatureConfig
-from models.features import FrontEnd
-from models.folds import assign_groups, find_copies, fingerprint, group_counts, make_folds, merge_groups
+from models.folds import assign_groups, group_counts, make_folds, merge_groups
 
 RATE = 16000
-FEATURES = FeatureConfig(sample_rate=RATE, n_fft=512, hop_length=256, fmax_hz=8000)
 
 
 def clip(i, group="", content_hash=""):
@@ -86,66 +81,6 @@ def test_copies_and_equal_content_join_groups_through_chains():
     clips = [clip(0, "a"), clip(1, "a", "h1"), clip(2, "b", "h1"), clip(3, "c"), clip(4), clip(5)]
     assert merge_groups(clips).tolist() == [0, 0, 0, 1, 2, 3]
     assert merge_groups(clips, [(3, 2), (5, 4)]).tolist() == [0, 0, 0, 0, 1, 1]
-
-
-def song(rng, seconds=6.0):
-    """Chirps at random times over noise."""
-    t = np.arange(int(seconds * RATE)) / RATE
-    wave = 0.02 * rng.standard_normal(len(t))
-    for _ in range(rng.integers(3, 8)):
-        at, pitch = rng.uniform(0, seconds - 0.5), rng.uniform(500, 5000)
-        inside = (t >= at) & (t < at + 0.4)
-        wave[inside] += 0.3 * np.sin(2 * np.pi * (pitch + 800 * (t[inside] - at)) * t[inside])
-    return wave
-
-
-def print_of(wave):
-    power = FrontEnd(FEATURES).power(torch.from_numpy(wave.astype(np.float32))[None])[0]
-    return fingerprint(power.numpy(), FEATURES.fmin_hz, FEATURES.fmax_hz)
-
-
-def test_near_duplicates_are_found_and_others_are_not(tmp_path):
-    rng = np.random.default_rng(0)
-    waves = [song(rng) for _ in range(12)] + [0.1 * rng.standard_normal(6 * RATE) for _ in range(6)]
-    file = tmp_path / "copy.ogg"
-    soundfile.write(file, waves[3], RATE, format="OGG", subtype="VORBIS", compression_level=0.9)
-    recoded, _ = soundfile.read(file)
-    quieter = 0.05 * waves[5]
-    boosted = np.diff(waves[7], prepend=0)  # an equaliser of 6 dB an octave
-    noise_copy = 3 * waves[14] + 0.001 * rng.standard_normal(6 * RATE)
-    waves += [recoded[: 6 * RATE], quieter, boosted, noise_copy]
-    prints = [print_of(wave) for wave in waves]
-    durations = np.full(len(waves), 6.0)
-    expected = [(3, 18), (5, 19), (7, 20), (14, 21)]
-    assert find_copies(prints, durations, 0.75) == expected
-    assert find_copies(prints, durations, 0.75, block=3) == expected
-    durations[18] = 7.0
-    assert find_copies(prints, durations, 0.75) == expected[1:]
-
-
-def test_one_event_at_the_same_place_is_no_copy():
-    """Two recordings that are quiet but for one sound at the same time look alike from afar."""
-    rng = np.random.default_rng(0)
-    waves = []
-    for band in (1.0, 0.3):
-        wave = 0.001 * rng.standard_normal(6 * RATE)
-        wave[2 * RATE : 3 * RATE] += np.convolve(0.3 * rng.standard_normal(RATE), [1.0, band], "same")
-        waves.append(wave)
-    one, other = (print_of(wave) for wave in waves)
-    assert float(one.coarse @ other.coarse) > 0.95
-    assert find_copies([one, other], np.full(2, 6.0), 0.75) == []
-    assert find_copies([one, one], np.full(2, 6.0), 0.75) == [(0, 1)]
-
-
-def test_silence_has_no_fingerprint_and_no_copies():
-    assert print_of(np.zeros(RATE)) is None
-    assert find_copies([None, None], np.ones(2), 0.75) == []
-    assert find_copies([], np.zeros(0), 0.75) == []
-
-
-def test_fingerprint_of_a_clip_of_a_few_frames():
-    one = print_of(np.random.default_rng(0).standard_normal(300))
-    assert one is None or (np.isfinite(one.coarse).all() and np.isfinite(one.fine).all())
 
 
 def test_count_of_copies():

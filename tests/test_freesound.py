@@ -103,7 +103,7 @@ def test_128_frames_have_one_window_and_its_logit_is_the_clip(narrow, settings):
     with torch.no_grad():
         planes = torch.randn(2, 1, 128, 128)
         output = network(planes)
-        window = network.head(network.blocks(planes))
+        window, _ = network.head(network.blocks(planes))
     assert window.shape == (2, 3, 1)
     torch.testing.assert_close(output.clipwise, window[..., 0])
     # The window begins with the map, and frame 6 is the one whose window begins there.
@@ -117,7 +117,7 @@ def test_longer_planes_average_the_windows_probabilities(narrow):
     network = small()
     with torch.no_grad():
         planes = torch.randn(1, 1, 128, 200)
-        windows = network.head(network.blocks(planes))
+        windows, _ = network.head(network.blocks(planes))
         output = network(planes)
     # 200 frames: (200 + 6) // 3 = 68 columns, then (68 + 4) // 3 = 24; 24 - 15 = 9 windows.
     assert windows.shape == (1, 3, 9)

@@ -12,7 +12,7 @@ from server import ROOT
 
 SUSPECT_COLUMNS = (
     *("rank", "filename", "class", "kind", "label_quality", "p_wrong"),
-    *("clipwise", "framewise_max", "onset_s", "offset_s", "run"),
+    *("clipwise", "framewise_max", "onset_s", "offset_s", "run", "likely_wrong", "why"),
 )
 
 

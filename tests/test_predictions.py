@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from labeling import predictions
+from labeling import zarrfolder
 from labeling.errors import ArtefactError, WorkspaceFull, WorkspaceReadOnly
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import FrameGrid
@@ -89,7 +89,7 @@ def test_blocks_cover_all_frames_once_in_order(
 
 
 def test_one_clip_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "_CHUNK_BYTES", 100)  # 10 rows of 5 float16
+    monkeypatch.setattr(zarrfolder, "CHUNK_BYTES", 100)  # 10 rows of 5 float16
     write_oof(tmp_path / "oof.zarr", **content((10, 10, 10)))
     for damaged in sorted((tmp_path / "oof.zarr" / "framewise" / "c").iterdir())[1:]:
         for chunk in damaged.iterdir():
@@ -136,7 +136,7 @@ def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch, code
     def refuse(beside: Path, target: Path) -> None:
         raise OSError(code, "refused")
 
-    monkeypatch.setattr(predictions, "_replace_folder", refuse)
+    monkeypatch.setattr(zarrfolder, "replace_folder", refuse)
     with pytest.raises(error, match=r"oof.zarr"):
         write_oof(folder, **content(seed=1))
     assert [path.name for path in folder.parent.iterdir()] == ["oof.zarr"]
@@ -210,7 +210,7 @@ def test_damaged_metadata(folder: Path, damage: str) -> None:
     with pytest.raises(ArtefactError, match=r"oof.zarr"):
         read_oof(folder)
     (folder / "zarr.json").unlink()
-    with pytest.raises(ArtefactError, match=r"not a whole prediction folder"):
+    with pytest.raises(ArtefactError, match=r"not a whole folder of arrays"):
         read_oof(folder)
 
 

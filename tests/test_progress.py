@@ -114,3 +114,24 @@ def test_what_was_taken_back_is_work_and_no_decision(any_collection: Workspace, 
 def test_an_offset_that_cannot_be(collection: Workspace) -> None:
     with collection.read() as connection, pytest.raises(DataError, match="UTC offset 2000 min is beyond 960 min"):
         today(connection, "ann", utc_offset_min=2000)
+
+
+def test_the_time_between_two_positions_is_of_all_reviewers(any_collection: Workspace, at) -> None:  # type: ignore[no-untyped-def]
+    def said(seconds: float, clip_id: int, code: str, reviewer: str = "ann", batch: str = "") -> int:
+        at(seconds)
+        return say(any_collection, clip_id, code, reviewer, batch).position
+
+    said(0, 1, "amecro")
+    start = said(10, 1, "balori")
+    said(20, 2, "amecro")  # the first of ann's after the start: no gap before it is known
+    said(25, 2, "balori", "bob")
+    said(45, 3, "amecro", "bob")  # 20 s
+    said(50, 3, "balori")  # 30 s
+    for clip_id in (1, 2, 3):
+        said(80, clip_id, "cangoo", batch="many")  # of many clips: nobody listened
+    end = said(90, 4, "cangoo")  # 10 s
+    said(500, 4, "amecro")
+    with any_collection.read() as connection:
+        assert progress.worked_between(connection, start, end) == pytest.approx(60)
+        assert progress.worked_between(connection, end, start) == pytest.approx(60)
+        assert progress.worked_between(connection, end, end) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from browser import chromium
 from server import ROOT, serve
 from streamlit.testing.v1 import AppTest
 
-from labeling import marks, saved_views, suspects
+from labeling import journal, marks, saved_views, suspects
 from labeling.marks import Mark
+from labeling.records import Decision
 from labeling.saved_views import SavedView
+from labeling.why import reason
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
 
@@ -120,6 +123,50 @@ def test_views_are_kept_overwritten_deleted_and_taken_on_from_a_colleague(birds:
     assert url(app) == {"kind": "false", "p": "0.35"}
     assert app.pills(key="queue_kinds").value == ["false"]
     assert len(app.dataframe[1].value) == left(birds, kinds=("false",), min_p_wrong=0.35).total
+
+
+def test_the_order_and_how_it_is_dealt_are_in_the_url(birds: Workspace) -> None:
+    app = show(order="worth", rare="1", batches="1")
+    assert url(app) == {"order": "worth", "rare": "1", "batches": "1"}
+    wanted = left(birds, order="worth", rarity=1.0, batches=True)
+    assert app.dataframe[1].value["rank"].tolist() == [row.suspect.rank for row in wanted.rows]
+    assert app.dataframe[1].value["wrong"].tolist() == [row.probability for row in wanted.rows]
+    assert app.dataframe[1].value["why"].tolist() == [reason(row.evidence) for row in wanted.rows]
+    app.selectbox(key="queue_order").set_value("likely")
+    run(app)
+    assert url(app) == {"rare": "1", "batches": "1"}
+    assert "not a number" not in said(show(rare="nan", variety="0"))
+
+
+def test_what_is_learned_moves_no_row_until_one_asks(birds: Workspace) -> None:
+    app = show(p="0")
+    first = left(birds, min_p_wrong=0.0)
+    assert first.soon
+    assert f"Of the next {first.soon.of} about **{round(first.soon.expected)}** are wrong" in said(app)
+    assert "a guess, before enough verdicts of this kind" in said(app)
+    before = app.dataframe[1].value.set_index("rank")["wrong"]
+    done = [row.suspect for row in first.rows[:12]]
+    for one in done:  # all of them were right
+        shown = {"kind": one.kind, "p_wrong": one.p_wrong, "scorer": "earmark", "asked": True}
+        verdict = "absent" if one.kind == "missing" else "present"
+        event = Decision(journal.new_event_id(), "rita", one.clip_id, one.class_code, verdict, shown=shown)
+        journal.append(birds, [replace(event, run_id=one.run_id)])
+    run(app)
+    after = app.dataframe[1].value.set_index("rank")["wrong"]
+    gone = [one.rank for one in done]
+    stay = [rank for rank in before.index if rank not in gone]
+    assert after.index.tolist()[: len(stay)] == stay
+    assert (after[stay] == before[stay]).all()
+    button = app.button(key="queue_update")
+    assert button.label == "Update the order: 12 new decisions"
+    button.click()
+    run(app)
+    renewed = app.dataframe[1].value.set_index("rank")["wrong"]
+    missing = [row.suspect.rank for row in first.rows[12:] if row.suspect.kind == "missing"]
+    both = renewed.index.intersection(missing)
+    assert len(both)
+    assert (renewed[both] < before[both]).all(), "labels that were found to be right make the rest likelier right"
+    assert "queue_update" not in [button.key for button in app.button]
 
 
 def test_a_page_beyond_the_last_is_the_last(birds: Workspace) -> None:

@@ -1,11 +1,15 @@
 """The review page in a real Chromium: the flow from press to press, and what is kept between visits."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reviewing import expect, open_review, place, press, rows, shown
 from server import Server
+
+from labeling import preferences
+from labeling.workspace import open_workspace
 
 pytestmark = pytest.mark.browser
 
@@ -16,6 +20,13 @@ def page(page: Any, app: Server) -> Any:
     open_review(page, app)
     shown(page)
     return page
+
+
+@pytest.fixture
+def half_random(own_copy: Path) -> None:
+    """Half of rita's looks are drawn at random; to be asked for before the app."""
+    with closing(open_workspace(own_copy)) as workspace:
+        preferences.put(workspace, "rita", "second_looks", {"blind": 0, "again": 0, "audit": 0.5})
 
 
 def open_doubts(page: Any) -> int:
@@ -176,6 +187,27 @@ def test_what_stands_beside_the_player_follows(page: Any) -> None:
     page.keyboard.press("j")
     shown(page)
     expect(chart).not_to_have_text(before)
+
+
+def test_a_look_drawn_at_random_shows_the_question_alone(half_random: None, page: Any, own_copy: Path) -> None:
+    player, question = page.get_by_test_id("player"), page.get_by_test_id("player-question")
+    page.keyboard.press("j")
+    clip_id = shown(page)
+    expect(player).to_have_attribute("data-mode", "audit")
+    (lane,) = page.get_by_test_id("player-lane").all()
+    code = lane.get_attribute("data-class")
+    assert (lane.get_attribute("data-kind"), lane.get_attribute("data-role")) == ("", "")
+    assert ".ogg" not in page.get_by_test_id("player-title").inner_text()
+    expect(question).to_contain_text("Drawn at random; labels and scores are hidden")
+    page.keyboard.press("e")
+    expect(page.get_by_test_id("player-notice")).to_contain_text("this look is drawn at random")
+    press(page, "2", "saved")
+    expect(player).not_to_have_attribute("data-mode", "audit")
+    query = "select clip_id, code, json_extract(shown, '$.audit') from decisions, classes where classes.id = class_id"
+    assert rows(own_copy, query) == [(int(clip_id), code, 1)]
+    press(page, "z", "undone")
+    expect(player).to_have_attribute("data-mode", "audit")
+    expect(page.get_by_test_id("player-lane")).to_have_attribute("data-class", str(code))
 
 
 def test_a_blind_look_shows_the_question_alone(half_blind: None, page: Any, own_copy: Path) -> None:

@@ -15,7 +15,7 @@ from labeling.records import Decision
 from labeling.second_looks import Look, Shares, due_again, findings, first_look, is_chosen, plan, shares_of
 from labeling.workspace import Workspace, open_workspace
 
-NONE, ALL_AGAIN, ALL_BLIND = Shares(0, 0), Shares(0, 1), Shares(1, 0)
+NONE, ALL_AGAIN, ALL_BLIND = Shares(0, 0, 0), Shares(0, 1, 0), Shares(1, 0, 0)
 MANY = tuple((f"{number}.ogg", ("amecro",)) for number in range(60))
 
 
@@ -55,12 +55,16 @@ def test_a_share_is_a_share_and_no_choice_follows_from_another() -> None:
 @pytest.mark.parametrize(
     ("preference", "shares"),
     [
-        (None, Shares(0.05, 0.05)),
-        ({}, Shares(0.05, 0.05)),
+        (None, Shares(0.05, 0.05, 0.1)),
+        ({}, Shares(0.05, 0.05, 0.1)),
         ({"blind": 0, "again": 0.25}, Shares(0.0, 0.25)),
         ({"blind": -1, "again": 7}, Shares(0.0, 0.5)),
         ({"blind": "often", "again": True}, Shares(0.05, 0.05)),
         ({"blind": math.nan, "again": math.inf}, Shares(0.05, 0.05)),
+        ({"audit": 0.25}, Shares(0.05, 0.05, 0.25)),
+        ({"audit": 0, "blind": 0}, Shares(0, 0.05, 0)),
+        ({"audit": 9}, Shares(0.05, 0.05, 0.5)),
+        ({"audit": "never"}, Shares(0.05, 0.05, 0.1)),
         ({"blind": 10**400, "again": -(10**400)}, Shares(0.5, 0.0)),
         (["blind"], Shares(0.05, 0.05)),
     ],
@@ -78,8 +82,8 @@ def test_without_second_looks_a_list_is_its_clips() -> None:
 
 def test_blind_comes_before_its_clip_or_in_its_place() -> None:
     cells = {number: ["a", "b"] for number in range(1, 400)}
-    looks = plan_of(399, cells, Shares(0.1, 0))
-    assert looks == plan_of(399, cells, Shares(0.1, 0))
+    looks = plan_of(399, cells, Shares(0.1, 0, 0))
+    assert looks == plan_of(399, cells, Shares(0.1, 0, 0))
     seen: set[int] = set()
     blind: dict[int, set[str]] = {}
     for look in looks:
@@ -102,12 +106,23 @@ def test_again_comes_twenty_clips_later() -> None:
 
 
 def test_what_is_due_from_before_comes_as_often_as_its_share() -> None:
-    looks = plan_of(9, {}, Shares(0, 0.25), due=[(90, "x"), (91, "y"), (92, "z")])
+    looks = plan_of(9, {}, Shares(0, 0.25, 0), due=[(90, "x"), (91, "y"), (92, "z")])
     assert [(at, look.clip_id) for at, look in enumerate(looks) if look.mode] == [(4, 90), (9, 91)]
 
 
+def test_one_look_in_ten_is_drawn_at_random_but_not_what_the_list_asked() -> None:
+    cells = {number: ["a"] for number in range(1, 28)}
+    drawn = [(90, "x"), (18, "a"), (27, "b"), (20, "a"), (91, "x")]
+    looks = plan(cells, cells, [], Shares(0, 0, 0.1), reviewer="ann", run_id="001", drawn=drawn)
+    random = [(at, look.clip_id, look.class_code) for at, look in enumerate(looks) if look.mode == "audit"]
+    assert random == [(9, 90, "x"), (19, 27, "b"), (29, 91, "x")]  # 18 and 20 were asked by then
+    assert len(looks) == 30
+    half = plan(range(4), {}, [], Shares(0, 0, 0.5), reviewer="ann", run_id="001", drawn=drawn[:3])
+    assert [look.mode for look in half] == ["", "audit", "", "audit", "", "audit", ""]
+
+
 def test_a_cell_that_is_asked_blind_does_not_come_again() -> None:
-    assert {look.mode for look in plan_of(50, {n: ["a"] for n in range(1, 51)}, Shares(1, 1))} == {"blind"}
+    assert {look.mode for look in plan_of(50, {n: ["a"] for n in range(1, 51)}, Shares(1, 1, 0))} == {"blind"}
 
 
 def test_the_suspects_to_do_are_those_of_the_queue(own_copy: object) -> None:
@@ -168,6 +183,7 @@ def test_what_nobody_listened_to_or_others_touched_or_was_blind_or_undone_is_not
         say(workspace, clip_id, "absent", batch_id="many clips at once")
     say(workspace, 1, "absent")
     say(workspace, 2, "absent", shown={"blind": True})
+    say(workspace, 7, "absent", shown={"audit": True})
     undone = say(workspace, 3, "absent")
     say(workspace, 4, "absent")
     for number in range(10, 31):
@@ -217,6 +233,7 @@ def test_pull_compares_suspects_seen_with_suspects_asked_blind(any_workspace: Wo
     for number in (9, 10):
         say(any_workspace, number, "absent", shown=suspect, batch_id="sweep")  # nobody listened
     say(any_workspace, 11, "present", shown=suspect, batch_id="rest")
+    say(any_workspace, 12, "absent", shown=suspect | {"audit": True})  # drawn at random: no suspect
     with any_workspace.read() as connection:
         found = findings(connection, "ann")
     assert (found.shown, found.blind) == (Share(4, 6), Share(1, 2))

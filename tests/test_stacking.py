@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from labeling.disagreement import Evidence, FrameSummary
 from labeling.errors import DataError
+from labeling.evidence import Evidence, FrameSummary
 from models import stacking
 from models.stacking import cross_stack, fit_noise_classifier, fit_stacker, log_odds
 
@@ -100,7 +100,7 @@ def doubtful(seed: int = 0, n: int = 200, c: int = 4) -> tuple[Evidence, np.ndar
     p = (1 / (1 + np.exp(-rng.normal(np.where(truth, 2, -2), 1.2)))).astype(np.float32)
     given = truth ^ (rng.random((n, c)) < 0.1)
     top = np.minimum(1, p * 1.1)
-    frames = FrameSummary(top, (p * 20).astype(np.int32), np.full(c, 0.5, np.float32))
+    frames = FrameSummary(top, p, (p * 20).astype(np.int32), np.full(c, 0.5, np.float32))
     decided = rng.random((n, c)) < 0.5
     return Evidence(given, np.ones((n, c), bool), p, frames), decided, truth, np.arange(n) % 4
 

@@ -10,9 +10,9 @@ from labeling.marks import KINDS as MARKS
 from labeling.records import KINDS
 from labeling.second_looks import Look
 from labeling.suspects import ORDERS, STATUSES, WORTH_HEARING, QueueFilter
-from pages.ui.worklist import Worklist, filter_from, is_number, params_of
+from pages.ui.worklist import Worklist, filter_from, is_number, narrows, params_of
 
-PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order", "mark")
+PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order", "mark", "rare", "variety")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("|=%+&25 7C", max_size=6)
 WORD = TEXT.filter(bool)
 FILTERS = st.builds(
@@ -28,6 +28,9 @@ FILTERS = st.builds(
     missing_rule=st.booleans(),
     order=st.sampled_from(list(ORDERS)),
     marks=st.lists(st.sampled_from(list(MARKS)), unique=True).map(tuple),
+    rarity=st.integers(0, 20).map(lambda step: step / 20),
+    variety=st.booleans(),
+    batches=st.booleans(),
 )
 
 
@@ -54,6 +57,10 @@ def test_defaults_are_left_out_of_the_url() -> None:
         {"p": "1e999"},
         {"rating": "nan"},
         {"rating": "6"},
+        {"rare": "nan"},
+        {"rare": "1.01"},
+        {"variety": "<b>"},
+        {"batches": "yes"},
         {"fold": "-1"},
         {"fold": "²|٣|1.5|x"},
         {"fold": "9" * 400},
@@ -104,3 +111,23 @@ def test_a_clip_from_elsewhere_is_put_in_and_makes_another_list() -> None:
     assert empty.clip_id is None
     empty.go_to(1)
     assert empty.clip_id == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "narrowed"),
+    [
+        ({}, False),
+        ({"kinds": ("false",), "order": "audit", "min_p_wrong": 0.9}, False),
+        ({"classes": ("amecro",)}, True),
+        ({"folds": (0,)}, True),
+        ({"min_rating": 0.0}, True),
+        ({"metadata": (("country", "Peru"),)}, True),
+        ({"search": "a"}, True),
+        ({"missing_rule": True}, True),
+        ({"marks": ("flag",)}, True),
+    ],
+)
+def test_a_filter_by_clip_or_class_narrows_and_one_by_kind_or_likelihood_does_not(
+    wanted: dict[str, object], narrowed: bool
+) -> None:
+    assert narrows(QueueFilter(**wanted)) == narrowed  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import soundfile
 from labeling import store, versions
 from labeling.predictions import read_oof
 from labeling.records import Clip, Labels
+from labeling.run_evidence import read_run_evidence
 from labeling.workspace import open_workspace
 from models.config import Recipe, load_recipe
 
@@ -96,6 +97,17 @@ def tiny_workspace(root: Path) -> Path:
     versions.freeze(workspace, "ann")
     workspace.close()
     return root
+
+
+def assert_same_evidence(folder: Path, other: Path) -> None:
+    """Two runs recorded the same bit for bit, and something."""
+    mine, theirs = (read_run_evidence(path / "evidence.zarr") for path in (folder, other))
+    assert mine is not None
+    assert theirs is not None
+    assert mine.has_dynamics
+    assert mine.has_neighbours
+    for name, value in vars(mine).items():
+        np.testing.assert_array_equal(value, getattr(theirs, name), err_msg=name)
 
 
 def same_oof(folder: Path, other: Path) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.augment import mixing, pitch, planes, power, samples
@@ -64,6 +65,7 @@ __all__ = [
     "apply_to_power",
     "apply_to_samples",
     "draw",
+    "with_partner",
 ]
 
 
@@ -105,6 +107,15 @@ def draw(
         chosen = values["background"]
         values["background"] = {**chosen, "sound": samples.read_stretches(backgrounds, chosen, batch.samples)}
     return Draw(batch, values)
+
+
+def with_partner(drawn: Draw, config: AugmentConfig) -> NDArray[np.bool_]:
+    """Which chunks (B,) get sound of another chunk mixed in: what the network says of them speaks of both."""
+    mixed = np.zeros(drawn.batch.size, dtype=bool)
+    for name in config.needing_partners():
+        if name in drawn.values:
+            mixed[drawn.values[name]["rows"]] = True
+    return mixed
 
 
 def apply_to_samples(samples: Tensor, drawn: Draw, config: AugmentConfig) -> Tensor:

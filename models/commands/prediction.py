@@ -217,11 +217,13 @@ def _stem(name: str) -> str:
 
 
 def _done_run(workspace: Workspace, run_id: str) -> Run:
+    from labeling import runs
     from labeling.errors import DataError
     from models.evaluation import done_run
 
     with workspace.read() as connection:
         run = done_run(connection, run_id)
+    runs.check_trained(run)
     if run.recipe in ("ensemble", "stack"):
         raise DataError(f"run {run_id} combines other runs and has no networks of its own; predict with one of those")
     return run
@@ -266,7 +268,7 @@ def _post(
         if args.about:
             raise ConfigError("--about serves post-processors; add --post place_date, or leave it out")
         return (), None, {}
-    from models.postprocess import POSTPROCESSORS, collection_of
+    from labeling.priors import POSTPROCESSORS, collection_of
 
     names = tuple(dict.fromkeys(name.strip() for name in args.post.split(",") if name.strip()))
     for name in names:

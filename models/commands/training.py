@@ -32,6 +32,7 @@ def add(command: AddCommand) -> None:
     one.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable")
     one.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, failed or killed")
+    one.add_argument("--like", metavar="RUN", help="recipe, settings, seed and folds of this run, on the labels now")
     one.epilog = (
         "Several GPUs of one machine: torchrun --nproc-per-node N -m models train ... starts N processes that share "
         "the run's networks; each takes the GPU of its rank and keeps the sound in memory of its own "
@@ -104,6 +105,8 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
     from models import jobs
     from models.config import load_recipe
 
+    if args.like:
+        return _queued_like(workspace, args, rank)
     if not args.recipe:
         raise DataError("name a recipe to train (see `python -m models recipes`), or a run with --resume")
     if args.folds is not None and args.folds < 2:
@@ -132,14 +135,40 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
     )
 
 
+def _queued_like(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
+    """A new run, claimed, that differs from ``--like`` in its labels alone."""
+    from labeling import runs
+    from labeling.errors import DataError
+    from models import jobs
+    from models.config import load_recipe
+    from models.same_folds import enqueue_like, recipe_like
+    from models.training import check_recipe
+
+    given = [flag for flag, value in (("RECIPE", args.recipe), ("--set", args.set), ("--folds", args.folds)) if value]
+    if given:
+        raise DataError(
+            f"--like takes recipe, settings and folds from run {args.like}; leave out {', '.join(given)}, or keep only "
+            f"its folds: train RECIPE --set folds.like={args.like}"
+        )
+    with workspace.read() as connection:
+        run = runs.get_run(connection, args.like)
+    recipe = load_recipe(*recipe_like(workspace, run))
+    check_recipe(recipe, args.device, rank)
+    _check_choices(workspace, recipe, args.version)
+    device = "" if args.device == "auto" else args.device
+    return enqueue_like(workspace, run.id, user_name(), device=device, version=args.version, worker=jobs.worker_name())
+
+
 def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) -> None:
-    """Raise EarmarkError where the workspace has no such teacher, or no clip that the recipe's selections take."""
+    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
     import numpy as np
 
     from labeling import store, versions
+    from models.same_folds import check_like
     from models.selection import selected
     from models.teacher import open_teacher
 
+    check_like(workspace.runs, recipe.folds)
     if recipe.targets.teacher:
         open_teacher(workspace, recipe.targets.teacher)
     chosen = {"data.clips": recipe.data.clips, "data.pretrain_clips": recipe.data.pretrain_clips}
@@ -195,6 +224,7 @@ def _rerun(args: argparse.Namespace) -> None:
     workspace = jobs.open_for_work(args.workspace)
     with workspace.read() as connection:
         old = runs.get_run(connection, args.run)
+    runs.check_trained(old)
     if old.recipe in KINDS:
         raise DataError(f"run {old.id} combines other runs and was not trained; repeat those")
     if old.status != "done":

@@ -17,13 +17,16 @@ class FoldConfig:
     folds: int = 4
     """Each clip is predicted by the fold that never saw it."""
     near_duplicates: bool = True
-    """Keep copies of one recording in one fold."""
-    duplicate_similarity: float = 0.75
-    """Correlation of two clips' envelopes from which they count as copies of one recording."""
+    """Find clips that hold the same recording, also cut or encoded anew, by their sound, and keep them in one fold."""
+    same_outing: bool = True
+    """Keep clips without a group in one fold where one recordist made them on one day, or, with no day, at one
+    place."""
+    like: str = ""
+    """An earlier run's id: each clip stays in the fold that it had there, and new clips join them; empty = folds of
+    its own."""
 
     def __post_init__(self) -> None:
         within("folds.folds", self.folds, 2, 100)
-        within("folds.duplicate_similarity", self.duplicate_similarity, 0.5, 1)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class PredictConfig:
     """Each stripe of a spec_augment view is narrower than this share of its axis."""
     clip_pool: str = "max"
     """How the windows' clipwise predictions become the clip's: max or mean."""
+    neighbours: int = 16
+    """For each held-out clip, find so many training clips that sound most alike to the network: evidence for finding
+    wrong labels. It takes about as long as predicting all clips once more a fold; 0 = none."""
 
     def __post_init__(self) -> None:
         within("predict.window_s", self.window_s, 0.1, 3600)
@@ -75,3 +81,4 @@ class PredictConfig:
                     f"predict.{key} or take {view} out of predict.tta"
                 )
         one_of("predict.clip_pool", self.clip_pool, ("max", "mean"))
+        within("predict.neighbours", self.neighbours, 0, 256)

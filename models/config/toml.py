@@ -18,6 +18,8 @@ from labeling.errors import ConfigError, UnknownName
 from labeling.registry import unknown_name
 from models.config.recipe import COST, SECTIONS, TEXTS, Recipe
 
+RETIRED = ("folds.duplicate_similarity",)
+"""Settings that earlier runs wrote down and nothing reads any more."""
 RECIPES_DIR = Path(__file__).parent.parent / "recipes"
 
 
@@ -163,6 +165,8 @@ def _section(name: str, kind: type, table: Any) -> Any:
     hints = _types_of(kind)
     values = {}
     for key, value in table.items():
+        if f"{name}.{key}" in RETIRED:
+            continue
         if key not in hints:
             raise UnknownName(unknown_name(f"setting of [{name}]", key, sorted(hints)))
         full = f"{name}.{key}"

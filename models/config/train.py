@@ -66,6 +66,8 @@ class TrainConfig:
     """torch.compile the network; pays off on a GPU after some minutes."""
     deterministic: bool = False
     """On a GPU: hold cuDNN to algorithms that repeat their result, at some cost in speed; a CPU always repeats."""
+    dynamics: bool = True
+    """Record how each clip was learned, epoch by epoch: evidence for finding wrong labels, at no cost to speak of."""
     seed: int = 0
     """Same seed, recipe and labels: the same predictions."""
 

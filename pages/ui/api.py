@@ -24,7 +24,7 @@ from labeling.records import Decision
 from labeling.review import clip_view
 from labeling.workspace import Workspace
 from pages.ui import events, signing, wall
-from pages.ui.clip_json import clip_json, mark_json
+from pages.ui.clip_json import HIDING, clip_json, mark_json
 from pages.ui.media import problem
 
 MOST_BYTES = 2 * 1024**2
@@ -117,6 +117,12 @@ def _scored(view: Mapping[str, Any]) -> tuple[str, str] | None:
     return (run_id, scorer) if run_id and scorer else None
 
 
+def _calibrated_at(view: Mapping[str, Any]) -> int | None:
+    """The journal position that this list's likelihoods stand on; None where it names none that there could be."""
+    text = str(view.get("at") or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
 def _clip(asked: Asked) -> dict[str, Any]:
     return read_clip(asked, events.clip_id_of(asked.path), asked.query)
 
@@ -136,6 +142,7 @@ def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> dict[str, 
         reviewer=asked.reviewer,
         compare=events.text_of(view, "compare", 200),
         unseen=class_code if mode == "again" else "",
+        calibrated_at=_calibrated_at(view),
     )
     if found is None:
         raise NotFound(f"there is no clip {clip_id} in this workspace")
@@ -221,23 +228,31 @@ def _what_was_shown(
     scored = _scored(view)
     cells = [(one.clip_id, one.class_code) for one in parsed]
     with asked.workspace.read() as connection:
-        rows = suspects.of_cells(connection, *scored, cells) if scored else []
+        basis = suspects.Basis(_calibrated_at(view))
+        rows = suspects.of_cells(connection, *scored, cells, basis=basis) if scored else []
         shown = {
-            (row.suspect.clip_id, row.suspect.class_code): suspects.as_shown(row.suspect, scored[1])
-            for row in rows
-            if scored
+            (row.suspect.clip_id, row.suspect.class_code): suspects.as_shown(row, scored[1]) for row in rows if scored
         }
         for one in parsed:
             how = shown.setdefault((one.clip_id, one.class_code), {})
+            looked = bool(one.mode) and one.class_code == view.get("class")
+            how["asked"] = bool(one.kind) or looked  # else the reviewer spoke of a cell that no screen doubted
             if one.class_code != view.get("class"):  # a second look asks of one class, whatever else is said there
                 continue
             if one.mode == "blind":
                 how["blind"] = True
+            elif one.mode == "audit":
+                how["audit"] = True
             elif one.mode == "again":
                 first = second_looks.first_look(connection, asked.reviewer, one.clip_id, one.class_code)
                 if first is not None:
                     how["second_look"] = first
     return shown
+
+
+def _hidden_as(shown: Mapping[str, Any]) -> str:
+    """The mode in which a cell was asked with all else hidden; it is asked so again when it is taken back."""
+    return next((mode for mode in HIDING if shown.get(mode)), "")
 
 
 def _undo(asked: Asked) -> dict[str, Any]:
@@ -264,7 +279,7 @@ def _undo(asked: Asked) -> dict[str, Any]:
         what = "box taken away" if one.verdict == "undo" else one.verdict
         single = len(last) == 1 or any(entry.undoes for entry in last)
         what = f"{one.class_code} {what}" if single else f"{len(last)} decisions"
-        clip_id, code, mode = one.clip_id, one.class_code, "blind" if one.shown.get("blind") else ""
+        clip_id, code, mode = one.clip_id, one.class_code, _hidden_as(one.shown)
     else:
         return {"notice": "nothing of yours to undo", "clip_id": None}
     clip = read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})

@@ -17,6 +17,8 @@ from labeling.records import Box, Clip, Decision, FrameGrid, is_machine
 from labeling.review import CellView, ClipView
 from pages.ui import signing
 
+HIDING = {"blind": "A second look, blind", "audit": "Drawn at random"}  # modes that show the question alone
+
 
 def clip_json(
     view: ClipView,
@@ -30,8 +32,8 @@ def clip_json(
     """What the browser gets of a clip.
 
     ``mode`` "blind" leaves nothing but the sound and the question whether ``class_code`` is heard: no name of the
-    file, no labels, no scores. "again" leaves the history out; the view must not have seen what was said before
-    (review.clip_view, ``unseen``).
+    file, no labels, no scores; so does "audit". "again" leaves the history out; the view must not have seen what was
+    said before (review.clip_view, ``unseen``).
     """
     clip = view.clip
     shown = {
@@ -40,7 +42,7 @@ def clip_json(
         "title": clip.filename,
         "duration_s": finite(clip.duration_s) or 0.0,
         "sample_rate": clip.sample_rate or 32_000,
-        "error": "" if clip.usable else _error(clip, blind=mode == "blind"),
+        "error": "" if clip.usable else _error(clip, blind=mode in HIDING),
         "audio_url": signing.audio_url(secret, clip.id) if clip.usable else "",
         "tile_url": signing.tile_url(secret, clip.id) if clip.usable else "",
         "peaks_url": signing.peaks_url(secret, clip.id) if clip.usable else "",
@@ -52,11 +54,11 @@ def clip_json(
         "compare_steps": None,
         "classes_url": signing.vocabulary_url(secret, str(view.n_classes)),
     }
-    if mode == "blind":
+    if mode in HIDING:
         asked = next((cell for cell in view.cells if cell.class_code == class_code), None)
         lane = _blank_lane(class_code, asked.name if asked else class_code)
         return shown | {
-            "title": "A second look, blind",
+            "title": HIDING[mode],
             "lanes": [lane],
             "candidates": [],
             "history": [],
@@ -91,7 +93,7 @@ def _blank_lane(class_code: str, name: str) -> dict[str, Any]:
     return {
         "class": class_code, "name": name, "role": "", "kind": "", "verdict": "", "machine": "", "reviewer": "",
         "clipwise": None, "values": [], "onset_s": None, "offset_s": None, "p_wrong": None, "partner": "",
-        "threshold": None, "events": [], "quiet": [], "compare": None, "spread": None,
+        "threshold": None, "events": [], "quiet": [], "compare": None, "spread": None, "support": "",
     }  # fmt: skip
 
 
@@ -108,7 +110,8 @@ def _lane(cell: CellView, view: ClipView) -> dict[str, Any]:
         "values": rounded(native_frames(cell.framewise, view.grid)) if view.grid else [],
         "onset_s": finite(suspect.onset_s) if suspect else None,
         "offset_s": finite(suspect.offset_s) if suspect else None,
-        "p_wrong": finite(suspect.p_wrong) if suspect else None,
+        "p_wrong": finite(cell.probability),
+        "support": cell.support,
         "partner": cell.partner,
         "threshold": finite(cell.threshold),
         "events": [box_json(box) for box in state.boxes if box.present],

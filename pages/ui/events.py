@@ -9,7 +9,7 @@ from typing import Any
 from labeling.errors import DataError
 from labeling.records import KINDS, VERDICTS, Region
 
-MODES = ("", "blind", "again")
+MODES = ("", "blind", "again", "audit")
 _LONGEST_TEXT = 500
 _LONGEST_NOTE = 2000
 
@@ -20,7 +20,8 @@ class PlayerEvent:
 
     ``verdict`` is "" only where a box is taken away (``replaces`` without ``region``). ``role`` and ``kind`` are what
     the lane showed. ``replaces`` is the journal position of the box that ``region`` stands for from now on.
-    ``mode`` says how the cell was asked about: as usual, ``blind`` (labels and scores hidden), or ``again``.
+    ``mode`` says how the cell was asked about: as usual, ``blind`` (labels and scores hidden), ``again``, or ``audit``
+    (drawn at random, and as hidden).
     """
 
     event_id: str

@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labeling import marks, store, suspects
-from labeling.queue_filter import ORDERS, STATUSES, QueueFilter
-from pages.ui import session, worklist
+from labeling.queue_filter import STATUSES, QueueFilter
+from pages.ui import queue_drawn, queue_sorting, session, worklist
 
 PARAMS = "queue_filter"
 #: kind -> what it says on the screen
@@ -73,7 +73,7 @@ def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[st
     saved = worklist.filter_from(st.session_state[PARAMS])
     # Given once a visit, by key: a default that follows the choice makes another widget, which forgets the next choice.
     session.begin_with({
-        "queue_kinds": list(saved.kinds), "queue_status": saved.status, "queue_order": saved.order,
+        "queue_kinds": list(saved.kinds), "queue_status": saved.status,
         "queue_classes": [code for code in saved.classes if code in here.names],
     })  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -88,14 +88,11 @@ def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[st
             format_func=lambda code: named(code, here.names[code]),
             placeholder="Any class",
         )
-        order = beside.selectbox(
-            "Order", list(ORDERS), format_func=lambda key: ORDERS[key], key="queue_order", width=210,
-            label_visibility="collapsed",
-        )  # fmt: skip
         wanted = QueueFilter(
-            kinds=tuple(kinds), classes=tuple(classes), status=status or saved.status, order=order,
-            reviewer=session.reviewer(),
-        )  # fmt: skip
+            kinds=tuple(kinds), classes=tuple(classes), status=status or saved.status, reviewer=session.reviewer()
+        )
+        with beside:
+            wanted = queue_sorting.order(saved, wanted)
         wanted = _more(here, saved, wanted)
     params = worklist.params_of(wanted)
     if here.scored != here.every_scored[0]:
@@ -139,7 +136,7 @@ def _more(here: Choices, saved: QueueFilter, wanted: QueueFilter) -> QueueFilter
         )  # fmt: skip
         p_wrong = st.slider(
             "At least this likely to be wrong", 0.0, 1.0, step=0.05, key="queue_p_wrong",
-            help="The scorer's own estimate.",
+            help="Learned from the verdicts so far; a random audit passes over it.",
         )  # fmt: skip
         search = st.text_input("File name contains", key="queue_search", max_chars=200)
         pairs = _metadata(here, saved)
@@ -177,4 +174,5 @@ def _run_and_scorer(here: Choices) -> None:
     if picked != here.scored:
         st.session_state["scored"] = picked
         st.session_state.pop(worklist.KEY, None)
+        queue_drawn.forget()
         st.rerun()

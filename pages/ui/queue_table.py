@@ -12,6 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from labeling.bulk import cells_and_clips
 from labeling.queue_filter import QueueFilter
 from labeling.suspects import ClassProgress, QueuePage, QueueRow
+from labeling.why import reason
 from pages.ui import queue_filters, session, worklist
 
 
@@ -21,6 +22,19 @@ def summary(page: QueuePage) -> str:
     skipped = f":gray[{page.skipped:,} more in clips that you skipped]" if page.skipped else ""
     left = f"**{cells_and_clips(page.total, page.clips)}**: {parts}" if page.total else ""
     return " :gray[·] ".join(filter(None, (left, skipped)))
+
+
+def soon(page: QueuePage) -> str:
+    """How many of the first rows are likely wrong, in words; "" where there is nothing to do."""
+    if page.soon is None:
+        return ""
+    said, of = page.soon, page.soon.of
+    among = f"Of the next {of}" if of > 1 else "Of the next one"
+    number = round(said.expected)
+    verb = "is" if number == 1 else "are"
+    interval = f"likely {said.low} to {said.high}" if said.low < said.high else f"likely {said.low}"
+    guess = " :gray[· a guess, before enough verdicts of this kind]" if said.guess else ""
+    return f"{among} about **{number}** {verb} wrong ({interval}){guess}"
 
 
 def progress_label(page: QueuePage, wanted: QueueFilter) -> str:
@@ -87,12 +101,12 @@ def rows(
             "rank": row.suspect.rank,
             "kind": row.suspect.kind,
             "class": queue_filters.named(row.suspect.class_code, row.class_name),
-            "wrong": row.suspect.p_wrong,
+            "wrong": row.probability,
+            "why": reason(row.evidence),
             "verdict": row.verdict,
             "marks": ", ".join(marked.get(row.suspect.clip_id, ())),
             "clipwise": row.suspect.clipwise,
             "frame": row.suspect.framewise_max,
-            "heard at": f"{row.suspect.onset_s:.1f} to {row.suspect.offset_s:.1f} s",
             "file": row.suspect.filename,
             "rating": row.rating,
             "fold": row.suspect.fold,
@@ -108,8 +122,13 @@ def rows(
         key=f"queue_table_{page.number}_{hash(tuple(params.items()))}_{st.session_state.get('queue_pass', '')}",
         column_config={
             "wrong": st.column_config.ProgressColumn(
-                "likely wrong", help="The scorer's estimate that the label is wrong", format="%.2f", width="small"
+                "likely wrong",
+                help="How likely the label is wrong, learned from the verdicts so far",
+                format="%.2f",
+                max_value=1.0,
+                width="small",
             ),
+            "why": st.column_config.TextColumn(help="Why it is here", width=380),
             "clipwise": st.column_config.NumberColumn(help="The network's probability for the clip", format="%.2f"),
             "frame": st.column_config.NumberColumn(help="The highest probability in any frame", format="%.2f"),
             "rating": st.column_config.NumberColumn(format="%.1f") if table["rating"].notna().any() else None,
@@ -129,8 +148,10 @@ def class_column(names: Iterable[str]) -> ColumnConfig:
 
 
 def ticked_words(ticked: Sequence[QueueRow]) -> None:
-    """What is ticked, or how to."""
-    if ticked:
+    """What is ticked, or how to; of one row also why it is there."""
+    if len(ticked) == 1:
+        st.markdown(f"**1 cell** ticked :gray[·] {session.plain(ticked[0].why)}")
+    elif ticked:
         clips = len({row.suspect.clip_id for row in ticked})
         st.markdown(f"**{cells_and_clips(len(ticked), clips)}** ticked")
     else:

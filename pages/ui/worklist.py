@@ -12,23 +12,29 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from labeling import preferences, second_looks, suspects
+from labeling import audit, preferences, second_looks, suspects
 from labeling.errors import DataError
 from labeling.second_looks import Look
-from labeling.suspects import QueueFilter
-from pages.ui import session
+from labeling.suspects import Basis, QueueFilter
+from labeling.worth import RARITY
+from pages.ui import queue_drawn, session
 
 KEY = "worklist"
+DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
 
 
 @dataclass
 class Worklist:
-    """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew."""
+    """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew.
+
+    ``basis`` is what its order and likelihoods stand on.
+    """
 
     scored: tuple[str, str] | None
     wanted: QueueFilter
     items: list[Look]
     at: int = 0
+    basis: Basis = suspects.NOW
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -63,19 +69,36 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
     """Read the list anew and begin at its first clip, or at ``clip_id``."""
     scored, reviewer = session.scored(), session.reviewer()
     looks: list[Look] = []
+    basis = suspects.NOW
     if scored:
         with session.workspace().read() as connection:
-            clip_ids = suspects.worklist(connection, *scored, replace(wanted, reviewer=reviewer))
-            shares = second_looks.Shares(0, 0)  # decided ones are shown to be looked at, not to be asked about
-            if wanted.status == "open" and reviewer:
-                shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
-            least = wanted.min_p_wrong or suspects.WORTH_HEARING
-            looks = second_looks.woven(connection, clip_ids, scored, shares, min_p_wrong=least, reviewer=reviewer)
-    made = Worklist(scored, wanted, looks)
+            basis = queue_drawn.basis(connection, scored)
+            asks = wanted.status == "open" and bool(reviewer)  # decided ones are shown, not asked about
+            whole = not narrows(wanted)  # a draw from some clips or classes alone says nothing of the rest
+            if asks and whole and wanted.order == "audit":
+                drawn = audit.waiting(connection, *scored, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
+                looks = [Look(one, "audit", code) for one, code in drawn]
+            else:
+                clip_ids = suspects.worklist(connection, *scored, replace(wanted, reviewer=reviewer), basis=basis)
+                shares = second_looks.Shares(0, 0, 0)
+                if asks:
+                    shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
+                looks = second_looks.woven(
+                    connection, clip_ids, scored, shares if whole else replace(shares, audit=0),
+                    min_p_wrong=wanted.min_p_wrong or suspects.WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
+                    position=basis.position,
+                )  # fmt: skip
+    made = Worklist(scored, wanted, looks, basis=basis)
     if clip_id is not None:
         made.go_to(clip_id)
     st.session_state[KEY] = made
     return made
+
+
+def narrows(wanted: QueueFilter) -> bool:
+    """Whether a filter leaves out clips or classes, whatever their likelihood."""
+    some = (wanted.classes, wanted.folds, wanted.metadata, wanted.search, wanted.missing_rule, wanted.marks)
+    return any(some) or wanted.min_rating is not None
 
 
 def link_of(todo: Worklist) -> dict[str, str]:
@@ -101,7 +124,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             return None
         return value if 0 <= value <= most else None
 
-    p_wrong = number("p", 1.0)
+    p_wrong, rarity = number("p", 1.0), number("rare", 1.0)
     split = (pair.split("=", 1) for pair in params.get("meta", "").split("|") if "=" in pair)
     pairs = tuple((unquote(column), unquote(value)) for column, value in split)
     try:
@@ -115,8 +138,11 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             metadata=pairs,
             search=params.get("q", ""),
             missing_rule=params.get("rule") == "1",
-            order=params.get("order", "rank"),
+            order=params.get("order", "likely"),
             marks=words("mark"),
+            rarity=RARITY if rarity is None else rarity,
+            variety=params.get("variety") != "0",
+            batches=params.get("batches") == "1",
         )
     except DataError:
         return QueueFilter(min_p_wrong=suspects.WORTH_HEARING)
@@ -135,7 +161,10 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "q": wanted.search,
         "rule": "1" if wanted.missing_rule else "",
         "mark": "|".join(wanted.marks),
-        "order": "" if wanted.order == "rank" else wanted.order,
+        "order": "" if wanted.order == "likely" else wanted.order,
+        "rare": "" if wanted.rarity == RARITY else f"{wanted.rarity:g}",
+        "variety": "" if wanted.variety else "0",
+        "batches": "1" if wanted.batches else "",
     }
     return {key: value for key, value in params.items() if value}
 

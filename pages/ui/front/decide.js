@@ -17,8 +17,10 @@ class Decisions {
 
   // A blind look asks for one verdict; anything else would show what it hides.
   isBlind() {
-    if (this.data.mode === "blind") this.host.tell("this look is blind: only a verdict is asked", "warning");
-    return this.data.mode === "blind";
+    const { mode } = this.data;
+    const how = mode === "audit" ? "drawn at random" : "blind";
+    if (isHiding(mode)) this.host.tell(`this look is ${how}: only a verdict is asked`, "warning");
+    return isHiding(mode);
   }
 
   // Whether the reviewer is still at the item that was answered.
@@ -36,7 +38,7 @@ class Decisions {
     if (!lane) return this.host.tell("no class in focus; add one first", "warning");
     const { lanes, mode } = this.data;
     const left = lanes.some((one) => one.kind && !one.verdict && one.class !== lane.class);
-    const region = verdict === "unsure" || mode === "blind" ? null : this.host.stage.selection;
+    const region = verdict === "unsure" || isHiding(mode) ? null : this.host.stage.selection;
     const settles = verdict === "present" || !region; // an absent stretch says nothing of the rest of the clip
     const advance = Boolean(mode || (settles && lane.kind && !lane.verdict && !left));
     return this.post([this.eventFor(lane, verdict, { region })], { advance, decided: lane.class, region });
@@ -147,7 +149,7 @@ class Decisions {
       flow.forget(clip_id);
       if (kind === "note" && removes === null) drawer.written(clip_id);
       if (this.isAt(item)) {
-        if (this.data.mode !== "blind") this.data.marks = answer.marks;
+        if (!isHiding(this.data.mode)) this.data.marks = answer.marks;
         drawer.draw();
         if (kind === "skip" && removes === null) this.host.open(flow.at + 1);
         else if (kind === "later" && removes === null) {

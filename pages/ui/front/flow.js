@@ -3,6 +3,9 @@
 const KEPT_CLIPS = 24;
 const CLIPS_AHEAD = 3;
 
+// Modes that ask of one class alone, with labels and scores hidden.
+const isHiding = (mode) => mode === "blind" || mode === "audit";
+
 const lastVisit = { id: "", items: [], at: 0 }; // kept while the page is left and come back to
 
 // The list of one visit, the place in it, and the clips already fetched.
@@ -49,10 +52,10 @@ class Flow {
   // Where a clip was looked at, for what was decided of `code` (""; a mark): the nearest place behind this one, else
   // ahead. One that was put off is brought back here, as is one that the list does not hold.
   placeOf(clip_id, code, mode) {
-    const blind = (item) => item.clip_id === clip_id && item.mode === "blind" && item.class === code;
-    const asked = mode === "blind" ? this.items.findLastIndex((item, place) => place <= this.at && blind(item)) : -1;
-    if (asked >= 0) return asked; // what was said blind is asked blind again, though the clip is on the screen by now
-    const fits = (item) => item?.clip_id === clip_id && (item.mode !== "blind" || !code || item.class === code);
+    const hidden = (item) => item.clip_id === clip_id && item.mode === mode && item.class === code;
+    const asked = isHiding(mode) ? this.items.findLastIndex((item, place) => place <= this.at && hidden(item)) : -1;
+    if (asked >= 0) return asked; // what was said with all else hidden is asked so again, though the clip is on the screen by now
+    const fits = (item) => item?.clip_id === clip_id && (!isHiding(item.mode) || !code || item.class === code);
     if (fits(this.item)) return this.at;
     const behind = this.items.findLastIndex((item, place) => place < this.at && fits(item));
     const found = behind >= 0 ? behind : this.items.findIndex(fits);

@@ -51,7 +51,7 @@ class Lanes {
 
   build() {
     const { data } = this.host;
-    const blind = data.mode === "blind";
+    const blind = isHiding(data.mode);
     this.rows = data.lanes.map((lane) => {
       const row = buildLane(lane, blind);
       row.levels = heights(lane.values);
@@ -251,7 +251,7 @@ class Lanes {
   // What lies under the pointer on a lane, beside the time.
   describe(lane, timeS) {
     const { data, look } = this.host;
-    if (data.mode === "blind") return [lane.name];
+    if (isHiding(data.mode)) return [lane.name];
     const at = (values, steps = data.steps) => (values ? valueAt(values, steps, timeS) : null);
     const value = at(lane.values);
     const parts = [lane.name, value === null ? "no frame here" : value.toFixed(2)];

@@ -2,6 +2,7 @@
 function questionOf(lane, mode) {
   if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
   const strong = el("strong", { text: lane.name });
+  if (mode === "audit") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Drawn at random; labels and scores are hidden." })];
   if (mode === "blind") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Labels and scores are hidden." })];
   const number = lane.clipwise === null ? "" : ` (${lane.clipwise.toFixed(2)})`;
   const stretch = stretchOf(lane);
@@ -17,6 +18,7 @@ function questionOf(lane, mode) {
   }[lane.kind] || `${listed}${number}`;
   const parts = [strong, el("span", { class: "why", text: why })];
   if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· label wrong: ${Math.round(lane.p_wrong * 100)} %` }));
+  if (lane.support && lane.kind) parts.push(el("span", { class: "why", text: `· ${lane.support}` }));
   if (mode === "again") parts.push(el("span", { class: "why", text: "· a second look" }));
   if (lane.verdict) parts.push(chip(lane.verdict, lane.reviewer ? `${lane.verdict}, ${lane.reviewer}` : lane.verdict));
   return parts;

@@ -126,13 +126,13 @@ class Boxes {
     const { data, lane, sound } = this.host;
     const times = [this.drag.pointerS, sound.position > 0 ? sound.position : null];
     const stretch = lane && modelStretch(lane, data.steps, data.duration_s, times);
-    if (lane && !stretch && data.mode !== "blind") return this.host.tell("the model hears nothing of this class above its threshold", "warning");
+    if (lane && !stretch && !isHiding(data.mode)) return this.host.tell("the model hears nothing of this class above its threshold", "warning");
     return this.add(stretch);
   }
 
   add(stretch) {
-    const { lane, data } = this.host;
-    if (data.mode === "blind") return this.host.tell("this look is blind: only a verdict is asked", "warning");
+    const { lane } = this.host;
+    if (this.host.decisions.isBlind()) return undefined;
     if (!lane) return this.host.tell("no class in focus; add one first", "warning");
     const region = regionOf(stretch);
     const same = this.all.find((box) => box.class === lane.class && box.verdict === "present" && sameRegion(box, region));

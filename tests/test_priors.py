@@ -1,4 +1,4 @@
-"""models/postprocess.py"""
+"""labeling/priors.py"""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling import priors
 from labeling.errors import ConfigError, DataError, UnknownName
-from labeling.records import Clip, Labels
-from models import postprocess
-from models.postprocess import (
+from labeling.priors import (
     FREE,
     Collection,
     PostContext,
@@ -26,6 +25,7 @@ from models.postprocess import (
     scene,
     shifted,
 )
+from labeling.records import Clip, Labels
 
 BOTH = ("cooccurrence", "place_date")
 NOWHERE: dict[str, str] = {}
@@ -120,7 +120,7 @@ def test_place_and_season_by_hand() -> None:
 
 def test_many_places_count_as_if_each_were_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against every pair of row and clip; in blocks, and where place or month is not told."""
-    monkeypatch.setattr(postprocess, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(priors, "_BLOCK_ROWS", 7)
     rng = np.random.default_rng(3)
     n = 900
     lat, lon, month = rng.uniform(44, 50, n), rng.uniform(-4, 8, n), rng.integers(0, 13, n)
@@ -210,7 +210,7 @@ def test_certainty_stays_and_no_strength_changes_nothing() -> None:
     assert found[0, :2].tolist() == [0.0, 1.0]
     single = sum(postprocess_shift([name], p, context_for_sound(SOURCE, where)) for name in BOTH)
     assert postprocess_shift(BOTH[::-1], p, context_for_sound(SOURCE, where, 2.0)) == pytest.approx(2 * single)
-    assert np.abs(single).max() <= 2 * postprocess.LIMIT
+    assert np.abs(single).max() <= 2 * priors.LIMIT
 
 
 def test_a_shift_moves_the_log_odds() -> None:

@@ -1,0 +1,148 @@
+"""replay: what each order of the queue would find, by a simulated reviewer against a known truth."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labeling.commandline import printable
+from labeling.commands.base import AddCommand, opened
+
+if TYPE_CHECKING:
+    from labeling.replay import Outcome, Plan, Tell
+
+USUAL_ERROR = 0.05
+
+
+def add(command: AddCommand) -> None:
+    """Add this group's commands."""
+    text = "A simulated reviewer works through the queue against a known truth: errors found against decisions made."
+    one = command("replay", _replay, text)
+    one.add_argument("--truth", required=True, metavar="FILE", help="truth_labels.csv (filename, labels) or "
+                     "truth_noise.csv (filename, label: the wrong cells)")  # fmt: skip
+    one.add_argument("--run", default="", metavar="RUN", help="which run's suspects (the newest that is done)")
+    one.add_argument("--scorer", action="append", default=[], metavar="NAME", help="those that the run was scored by; "
+                     "repeatable")  # fmt: skip
+    one.add_argument("--order", action="append", default=[], metavar="NAME", help="an order of the queue (likely, "
+                     "worth, uncertain, audit); repeatable")  # fmt: skip
+    one.add_argument("--decisions", type=int, metavar="N", help="stop after so many (all, up to 20000)")
+    one.add_argument("--step", type=int, metavar="N", help="decisions between two readings of the list, each of which "
+                     "learns from all verdicts so far (200 steps, at least 20)")  # fmt: skip
+    one.add_argument("--reviewer-error", type=float, default=USUAL_ERROR, metavar="P", help="share of answers that are "
+                     "wrong (0.05)")  # fmt: skip
+    one.add_argument("--miss", type=float, metavar="P", help="of wrong labels, let stand (as --reviewer-error)")
+    one.add_argument("--false-alarm", type=float, metavar="P", help="of right labels, changed (as --reviewer-error)")
+    one.add_argument("--unsure", type=float, default=0.0, metavar="P", help="share of cells answered unsure (0)")
+    one.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another reviewer (0)")
+    one.add_argument("--retrain", type=int, metavar="ROUNDS", help="train so often on the way, on a copy")
+    one.add_argument("--recipe", default="", metavar="NAME", help="what --retrain trains")
+    one.add_argument("--every", type=int, metavar="N", help="decisions from one --retrain round to the next")
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe; repeatable")
+    one.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
+    one.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
+    one.add_argument("--csv", metavar="FILE", help="write the curves there as well")
+    one.add_argument("--name", default="", metavar="NAME", help="to keep it under (the next number)")
+    one.epilog = (
+        "The workspace's own journal is only read: decisions and trainings go to a copy that is thrown away. The "
+        "curves are kept in W/replays/ and shown on the Label quality page."
+    )
+
+
+def _replay(args: argparse.Namespace) -> None:
+    from labeling import replay_files
+    from labeling.errors import DataError
+
+    plan = _plan(args)
+    if args.csv and Path(args.csv).is_dir():
+        raise DataError(f"--csv {args.csv} is a folder; name a file")
+    workspace = opened(args)
+    with _bar() as tell:
+        kept, outcome = replay_files.run(workspace, plan, args.name, tell)
+    _print(outcome)
+    print(f"kept as replay {kept.name} in {workspace.root / replay_files.FOLDER}")
+    if args.csv:
+        target = Path(args.csv)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(workspace.root / replay_files.FOLDER / f"{kept.name}.csv", target)
+        print(f"curves written to {args.csv}")
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """What the flags ask for; raises DataError for one that is out of bounds or lacks another."""
+    from labeling.commandline import checked_text
+    from labeling.errors import DataError
+    from labeling.replay import USUAL_ORDERS, Plan
+    from labeling.replay_reviewer import MOST_ERROR, SimulatedReviewer
+    from labeling.replay_training import Retraining
+
+    for flag in ("reviewer_error", "miss", "false_alarm", "unsure"):
+        value = getattr(args, flag)
+        if value is not None and not 0 <= value <= MOST_ERROR:
+            raise DataError(f"--{flag.replace('_', '-')} {value:g} is outside 0 to {MOST_ERROR:g}; give a share")
+    training = None
+    if args.retrain is not None:
+        if args.every is None:
+            raise DataError("--retrain needs --every N: how many decisions lie between two trainings")
+        training = Retraining(args.retrain, args.recipe, args.every, tuple(args.set), args.folds, args.device)
+    elif args.recipe or args.every is not None or args.set or args.folds is not None:
+        raise DataError("--recipe, --every, --set and --folds say how to retrain; add --retrain ROUNDS")
+    reviewer = SimulatedReviewer(
+        miss=args.reviewer_error if args.miss is None else args.miss,
+        false_alarm=args.reviewer_error if args.false_alarm is None else args.false_alarm,
+        unsure=args.unsure,
+        seed=args.seed,
+    )
+    return Plan(
+        truth=Path(checked_text("--truth", args.truth)),
+        run_id=args.run,
+        scorers=tuple(dict.fromkeys(args.scorer)),
+        orders=tuple(dict.fromkeys(args.order)) or USUAL_ORDERS,
+        reviewer=reviewer,
+        decisions=args.decisions,
+        every=args.step,
+        retraining=training,
+    )
+
+
+@contextmanager
+def _bar() -> Iterator[Tell]:
+    """A bar on a terminal, silence elsewhere."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" decisions", disable=None, leave=False) as bar:
+
+        def show(done: int, total: int, text: str) -> None:
+            bar.total = total
+            bar.set_description_str(text, refresh=False)
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def _print(outcome: Outcome) -> None:
+    """A line a curve: decisions to find half and nine tenths of the errors, and what the first so many find."""
+    from labeling.replay_curves import summarise
+
+    print(
+        f"run {outcome.run_id}: {outcome.errors} wrong labels, {outcome.reachable} of them among the {outcome.cells} "
+        f"suspects; this reviewer would put {outcome.catches} right. {outcome.horizon} decisions, the list read anew "
+        f"every {outcome.every}."
+    )
+    if outcome.unknown:
+        more = ", ..." if len(outcome.unknown) > 5 else ""
+        names = ", ".join(outcome.unknown[:5])
+        print(printable(f"{len(outcome.unknown)} labels of the truth are no class here: {names}{more}"))
+    first = f"first {outcome.errors}"
+    print(f"{'scorer':<18} {'order':<14} {'50 %':>7} {'90 %':>7} {'90 %, h':>8} {first:>12} {'area':>6} {'spoiled':>8}")
+    for curve in outcome.curves:
+        one = summarise(curve, outcome.errors, outcome.horizon)
+        half, most = (str(value or "-") for value in (one.decisions_50, one.decisions_90))
+        hours = "-" if one.seconds_90 is None else f"{one.seconds_90 / 3600:.2f}"
+        print(
+            f"{curve.scorer or '-':<18} {curve.order:<14} {half:>7} {most:>7} {hours:>8} {one.in_first_n:>12.1f} "
+            f"{one.area:>6.3f} {one.spoiled:>8.0f}"
+        )

@@ -1,0 +1,70 @@
+"""score, suspects: from a run's predictions to a ranked list."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from labeling.commandline import printable
+from labeling.commands.base import AddCommand, opened
+
+SUSPECT_COLUMNS = (
+    "rank", "filename", "class", "kind", "label_quality", "p_wrong", "clipwise", "framewise_max", "onset_s", "offset_s",
+    "run", "likely_wrong", "why",
+)  # fmt: skip
+
+
+def add(command: AddCommand) -> None:
+    """Add this group's commands."""
+    one = command("score", _score, "Score every cell of a run's predictions and store the ranking.")
+    one.add_argument("--run", metavar="RUN", help="which run (the newest that is done)")
+    one.add_argument("--scorer", default="earmark", metavar="NAME", help="how to score (earmark)")
+
+    one = command("suspects", _suspects, "List the suspects, best first.")
+    one.add_argument("--run", metavar="RUN", default="", help="which run (the newest scored)")
+    one.add_argument("--scorer", default="", metavar="NAME", help="which scoring of it")
+    one.add_argument("--kind", choices=("missing", "false", "swapped"), help="only this kind")
+    one.add_argument("--order", default="rank", metavar="O", help="likely, worth, uncertain, audit, ... (rank)")
+    one.add_argument("--limit", type=int, metavar="N", help="at most so many (all)")
+    one.add_argument("--csv", metavar="FILE", help="write a CSV instead of printing")
+
+
+def _score(args: argparse.Namespace) -> None:
+    from labeling.suspects import score_run
+
+    run_id, count = score_run(opened(args), args.run, args.scorer)
+    print(f"{count} cells of run {run_id} ranked by {args.scorer}")
+
+
+def _suspects(args: argparse.Namespace) -> None:
+    from labeling import suspects
+    from labeling.csvsafe import csv_bytes
+    from labeling.errors import DataError
+    from labeling.files import write_atomically
+
+    if args.limit is not None and args.limit < 1:
+        raise DataError(f"--limit {args.limit} must be at least 1")
+    with opened(args).read() as connection:
+        found = suspects.current(connection, args.run, args.scorer)
+        if found is None or (args.run and found[0] != args.run) or (args.scorer and found[1] != args.scorer):
+            raise DataError("nothing scored yet; run `python -m labeling score --workspace W` after a training")
+        wanted = suspects.QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
+        rows = suspects.queue(connection, *found, wanted, limit=args.limit)
+    table = [
+        (
+            one.rank, one.filename, one.class_code, one.kind, round(one.label_quality, 6), round(one.p_wrong, 6),
+            round(one.clipwise, 5), round(one.framewise_max, 5), round(one.onset_s, 3), round(one.offset_s, 3),
+            one.run_id, round(row.probability, 6), row.why,
+        )
+        for row in rows
+        for one in [row.suspect]
+    ]  # fmt: skip
+    if args.csv:
+        write_atomically(Path(args.csv), csv_bytes(SUSPECT_COLUMNS, table))
+        print(f"{len(table)} suspects written to {args.csv}")
+        return
+    for row in table:
+        rank, filename, code, kind, *_, likely, said = row
+        print(printable(f"{rank:>6}  {kind:<8} {likely:5.2f}  {code:<16} {filename}  {said}"))
+    if not table:
+        print("no suspects to do")

@@ -1,0 +1,70 @@
+"""What changed between two label versions, by kind: the sides of every cell that people corrected or confirmed.
+
+A *missing* label was added, a *false* one removed, or the primary *swapped* (taken away while another class took its
+place in the same clip: both classes count). *Confirmed* cells were decided and kept their label. *Other* changes set a
+cell unsure, or only its role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import journal, store, versions
+from labeling.records import is_machine
+from labeling.versions import Change
+
+MISSING, FALSE, SWAPPED, CONFIRMED, OTHER = "missing", "false", "swapped", "confirmed", "other"
+KINDS = (MISSING, FALSE, SWAPPED, CONFIRMED, OTHER)
+PRESENT = ("primary", "secondary")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One cell that was corrected or confirmed between two versions."""
+
+    filename: str
+    class_code: str
+    kind: str
+
+
+def between(connection: Connection, older: int, newer: int) -> list[Correction]:
+    """The corrections from one position of the journal to another, machines' changes included; confirmed cells last.
+
+    From a newer one to an older one, a label that had been added counts as removed.
+    """
+    changes = versions.diff(connection, older, newer)
+    found = by_kind(changes)
+    low, high = sorted((older, newer))
+    table = db.decisions
+    said = journal.decisions_where(connection, table.c.position > low, table.c.position <= high)
+    gone = journal.undone(said)
+    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
+    changed = {(one.filename, one.class_code) for one in changes}
+    kept = {
+        (names[one.clip_id], one.class_code): None
+        for one in said
+        if one.undoes is None and one.position not in gone and not is_machine(one.reviewer)
+    }
+    return found + [Correction(*cell, CONFIRMED) for cell in kept if cell not in changed]
+
+
+def by_kind(changes: Sequence[Change]) -> list[Correction]:
+    """Changed cells as corrections, in their order."""
+    lost = {one.filename for one in changes if one.before == "primary" and one.after == "absent"}
+    gained = {one.filename for one in changes if one.before != "primary" and one.after == "primary"}
+    swapped = lost & gained
+    return [Correction(one.filename, one.class_code, _kind(one, swapped)) for one in changes]
+
+
+def _kind(change: Change, swapped: set[str]) -> str:
+    if change.filename in swapped and "primary" in (change.before, change.after) and change.after != "unsure":
+        return SWAPPED
+    if change.before == "absent" and change.after in PRESENT:
+        return MISSING
+    if change.before in PRESENT and change.after == "absent":
+        return FALSE
+    return OTHER

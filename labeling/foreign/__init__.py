@@ -1,0 +1,40 @@
+"""Readers of predictions made elsewhere, one a file; to add one, make a module with a ``READER`` and add it below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labeling.errors import FormatError
+from labeling.foreign import birdnet, long, npz, wide
+from labeling.foreign.base import LOGIT, PERCENT, PROBABILITY, Brought, Reader, Task, Values
+from labeling.foreign.matching import Matcher
+from labeling.registry import Registry
+
+readers: Registry[Reader] = Registry("reader")
+for _reader in (birdnet.READER, long.READER, npz.READER, wide.READER):
+    readers.add(_reader.name, _reader)
+
+__all__ = [
+    "LOGIT",
+    "PERCENT",
+    "PROBABILITY",
+    "Brought",
+    "Matcher",
+    "Reader",
+    "Task",
+    "Values",
+    "detect_reader",
+    "readers",
+]
+
+
+def detect_reader(path: Path) -> str:
+    """The name of the reader that fits a file or folder. Raises FormatError that says what each needs."""
+    if not path.exists():
+        raise FormatError(f"nothing at {path}; give a file of predictions, or a folder of BirdNET-Analyzer's results")
+    by_rank = sorted(readers, key=lambda pair: pair[1].rank)
+    for name, one in by_rank:
+        if one.fits(path):
+            return name
+    needs = "\n".join(f"  {name}: {one.needs}" for name, one in by_rank)
+    raise FormatError(f"no reader fits {path}. Readers, and what each needs:\n{needs}")

@@ -1,0 +1,75 @@
+"""A table with a row a clip and class, or a row a stretch of time: filename, class, probability[, onset_s, offset_s].
+
+Read some rows at a time; what is kept of a row is 20 bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from labeling.errors import FormatError
+from labeling.foreign.base import Brought, Reader, Task
+from labeling.foreign.tabular import batches, columns_of, is_table
+from labeling.foreign.wide import FILE_COLUMNS, OFFSET_COLUMNS, ONSET_COLUMNS, first_of
+from labeling.foreign.windows import Windows
+from labeling.formats.table import FOLD_COLUMNS, LABEL_COLUMNS
+from labeling.formats.tables import header
+
+VALUE_COLUMNS = ("probability", "confidence", "score", "prob", "p", "prediction", "likelihood", "logit", "percent")
+CLASS_COLUMNS = (*LABEL_COLUMNS, "code", "tag", "common name", "scientific name", "species code", "detected")
+
+
+def fits(path: Path) -> bool:
+    """A table with a column of file names, one of classes and one of numbers."""
+    columns = header(path) if is_table(path) else []
+    return all(first_of(columns, names) for names in (FILE_COLUMNS, CLASS_COLUMNS, VALUE_COLUMNS))
+
+
+def read(task: Task) -> Brought:
+    """Read such a table; raises FormatError."""
+    path, matcher = task.path, task.matcher
+    columns = columns_of(path)
+    found = [first_of(columns, names) for names in (FILE_COLUMNS, CLASS_COLUMNS, VALUE_COLUMNS)]
+    name, label, value = found
+    if name is None or label is None or value is None:
+        raise FormatError(
+            f"{path} has the columns {', '.join(columns[:12])}; a long table needs filename, class and probability"
+        )
+    fold, onset, offset = (first_of(columns, names) for names in (FOLD_COLUMNS, ONSET_COLUMNS, OFFSET_COLUMNS))
+    times = [one for one in (onset, offset) if one] if onset else []
+    windows = Windows()
+    row_of: dict[str, int] = {}
+    column_of: dict[str, int] = {}
+    fold_of: dict[int, str] = {}
+    for batch in batches(path, [name, label, *([fold] if fold else [])], [value, *times]):
+        names, labels = batch.text[name], batch.text[label]
+        fresh = [one for one in dict.fromkeys(names) if one not in row_of]
+        row_of.update(zip(fresh, matcher.rows(fresh).tolist(), strict=True))
+        new = [one for one in dict.fromkeys(labels) if one not in column_of]
+        column_of.update(zip(new, matcher.columns([(one,) for one in new]).tolist(), strict=True))
+        rows = np.array([row_of[one] for one in names], np.int64)
+        none = np.full(len(batch), np.nan, np.float32)
+        starts, ends = [*batch.numbers.T[1:], none, none][:2]
+        windows.add(rows, np.array([column_of[one] for one in labels], np.int64), batch.numbers[:, 0], starts, ends)
+        if fold:
+            for row, text in dict.fromkeys(zip(rows.tolist(), batch.text[fold], strict=True)):
+                if fold_of.setdefault(row, text) != text and row >= 0:
+                    raise FormatError(
+                        f"{path}: {matcher.clips[row].filename!r} is in fold {fold_of[row]!r} and in {text!r}; give one"
+                    )
+    matcher.require(str(path), sum(row >= 0 for row in row_of.values()), "clips")
+    matcher.require(str(path), sum(column >= 0 for column in column_of.values()), "classes")
+    brought = windows.finish(matcher.clips, task.values, str(path))
+    if fold is None:
+        return brought
+    folds = np.array([fold_of.get(row, "") for row in brought.clips.tolist()], dtype=np.str_)
+    return Brought(
+        brought.clips, brought.classes, brought.clipwise, brought.framewise, brought.grid, folds, brought.notes
+    )
+
+
+READER = Reader(
+    "long", "a table with columns filename, class and probability, optionally onset_s, offset_s", 20, fits, read
+)

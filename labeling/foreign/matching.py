@@ -1,0 +1,195 @@
+"""Whom the names in somebody else's file mean: the workspace's clips and classes, and what is left over."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.csvsafe import unguard
+from labeling.errors import DataError, FormatError
+from labeling.records import Clip, LabelClass
+from labeling.registry import unknown_name
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aif", ".aiff", ".opus", ".wma", ".aac")
+NAME_COLUMNS = ("scientific_name", "sci_name", "scientificname", "common_name", "species_code", "ebird_code")
+NOBODY, SEVERAL = -1, -2
+
+
+class Matcher:
+    """Finds clips and classes by the names that a file gives them, and remembers which it could not find.
+
+    A clip's name may lie in another folder, or have another suffix, where only one clip is left that it can mean. A
+    class is known by its code, its name, and the other names that the table gives the clips whose primary class it is;
+    case and underscores do not count. ``given`` maps their names to codes and goes before all that; "" passes a class
+    over. Raises DataError where it names a code that is not there.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        classes: Sequence[LabelClass],
+        primary: Mapping[int, str] | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> None:
+        self.clips, self.classes = tuple(clips), tuple(classes)
+        self.unknown_clips: dict[str, str] = {}
+        self.unknown_classes: dict[str, str] = {}
+        self.found: dict[str, str] = {}
+        """Their name of a class, and our code."""
+        self.by_part: dict[str, str] = {}
+        """Their name of a clip that was found by a part of it alone, and ours."""
+        self._name_of: dict[int, str] = {}
+        self._claimed: dict[int, str] = {}
+        self._exact = {clip.filename: row for row, clip in enumerate(self.clips)}
+        self._tails = _places((tail, row) for row, clip in enumerate(self.clips) for tail in _tails(clip.filename))
+        self._stems = _places(
+            (tail, row) for row, clip in enumerate(self.clips) for tail in _tails(without_suffix(clip.filename))
+        )
+        self._codes = {one.code: column for column, one in enumerate(self.classes)}
+        self._names = _places(_names_of(self.clips, self.classes, primary or {}))
+        self._given = dict(given or {})
+        for code in self._given.values():
+            if code and code not in self._codes:
+                raise DataError("--classes: " + unknown_name("class", code, sorted(self._codes)))
+
+    def rows(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """Place of each clip, (N,) int64; -1 where the workspace has no such clip, or several that the name may mean.
+
+        Raises FormatError where two names that are not one another's part mean the same clip.
+        """
+        return np.array([self._row(name) for name in names], np.int64)
+
+    def _row(self, name: str) -> int:
+        row = self._exact.get(name, NOBODY)
+        if row == NOBODY:
+            row = self._exact.get(unguard(name), NOBODY)
+        if row == NOBODY:
+            row = self._by_part(name)
+        if row < 0:
+            why = "several clips end so" if row == SEVERAL else "no such clip"
+            self.unknown_clips.setdefault(name, why)
+            return NOBODY
+        before = self._name_of.setdefault(row, name)
+        if before != name and not _same(before, name):
+            raise FormatError(
+                f"{before!r} and {name!r} both look like the clip {self.clips[row].filename!r}; write the names as the "
+                "workspace has them"
+            )
+        if name != self.clips[row].filename:
+            self.by_part.setdefault(name, self.clips[row].filename)
+        return row
+
+    def _by_part(self, name: str) -> int:
+        for places, text in ((self._tails, name), (self._stems, without_suffix(name))):
+            for tail in _tails(text):
+                if tail in places:
+                    return places[tail]
+        return NOBODY
+
+    def columns(self, names: Iterable[Sequence[str]]) -> NDArray[np.int64]:
+        """Column of each class, (K,) int64; -1 where it is none of the workspace's, or is passed over.
+
+        Each is given by all names that the file has for it, the one to show first. Raises FormatError where two of
+        theirs mean one of ours, unless both were given.
+        """
+        return np.array([self._column(tuple(one)) for one in names], np.int64)
+
+    def _column(self, names: tuple[str, ...]) -> int:
+        shown = next(filter(None, names), "")
+        for name in names:
+            if name in self._given:
+                code = self._given[name]
+                if not code:
+                    self.unknown_classes.setdefault(shown, "passed over, as asked")
+                    return NOBODY
+                self.found[shown] = code
+                return self._codes[code]
+        column = next((self._codes[name] for name in names if name in self._codes), NOBODY)
+        if column == NOBODY:
+            parts = [part for name in names for part in _of_pair(name)]
+            known = [self._names[key] for name in (*names, *parts) if (key := _plain(name)) in self._names]
+            column = next((one for one in known if one >= 0), known[0] if known else NOBODY)
+        if column < 0:
+            why = "fits several classes" if column == SEVERAL else "no such class"
+            self.unknown_classes.setdefault(shown, why)
+            return NOBODY
+        before = self._claimed.setdefault(column, shown)
+        if before != shown:
+            raise FormatError(
+                f"{before!r} and {shown!r} both are class {self.classes[column].code!r}; say which with --classes "
+                "(theirs,code; an empty code passes one over; both given: the higher counts)"
+            )
+        self.found[shown] = self.classes[column].code
+        return column
+
+    def require(self, path: str, found: int, what: str) -> None:
+        """Raise FormatError where nothing of the file was found, with names of both sides."""
+        if found:
+            return
+        theirs = self.unknown_clips if what == "clips" else self.unknown_classes
+        ours = [one.filename for one in self.clips[:3]] if what == "clips" else [one.code for one in self.classes[:5]]
+        remedy = "name them as the workspace does" + ("" if what == "clips" else ", or map them with --classes")
+        shown = ", ".join(repr(name) for name in list(theirs)[:3]) or "none"
+        raise FormatError(f"{path} names none of the workspace's {what}: {shown}, here {', '.join(ours)}; {remedy}")
+
+
+def without_suffix(name: str) -> str:
+    """A file's name without the suffix of a sound file; other dots stay."""
+    head, dot, last = name.rpartition(".")
+    return head if head and dot + last.lower() in AUDIO_SUFFIXES else name
+
+
+def _tails(name: str) -> list[str]:
+    """``a/b/c.ogg``, ``b/c.ogg``, ``c.ogg``: what is left of a path from each of its folders on, the longest first."""
+    parts = [part for part in re.split(r"[/\\]+", name) if part not in ("", ".")]
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether the shorter of two names is the end of the longer one, suffixes aside."""
+    tails = [_tails(without_suffix(name)) for name in (one, other)]
+    return bool(tails[0] and tails[1]) and (tails[0][0] in tails[1] or tails[1][0] in tails[0])
+
+
+def _places(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Key to its one place; SEVERAL where it has more."""
+    found: dict[str, int] = {}
+    for key, place in pairs:
+        if found.setdefault(key, place) != place:
+            found[key] = SEVERAL
+    found.pop("", None)
+    return found
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").split())
+
+
+def _of_pair(name: str) -> tuple[str, ...]:
+    """The parts of ``Turdus merula_Eurasian Blackbird``; () where the first is no name of two words."""
+    first, found, last = name.partition("_")
+    return (first, last) if found and " " in first.strip() else ()
+
+
+def _names_of(
+    clips: Sequence[Clip], classes: Sequence[LabelClass], primary: Mapping[int, str]
+) -> Iterable[tuple[str, int]]:
+    """Every name of every class but its own code, with its column; a clip's columns speak for its primary class."""
+    column_of = {one.code: column for column, one in enumerate(classes)}
+    heard: dict[tuple[int, str], Counter[str]] = {}
+    for clip in clips:
+        column = column_of.get(primary.get(clip.id, ""), NOBODY)
+        if column < 0:
+            continue
+        for key, value in clip.metadata.items():
+            if value and key.lower().replace(" ", "_") in NAME_COLUMNS:
+                heard.setdefault((column, key), Counter())[_plain(value)] += 1
+    for column, one in enumerate(classes):
+        yield _plain(one.code), column
+        yield _plain(one.name), column
+    for (column, _), names in heard.items():
+        yield names.most_common(1)[0][0], column

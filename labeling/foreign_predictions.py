@@ -1,0 +1,328 @@
+"""Predictions made elsewhere become a run like any other: read, matched, written as ``oof.zarr``, measured, ranked.
+
+The run's folder holds ``oof.zarr``, ``metrics.json``, ``run.json`` and ``log.txt``; there is no recipe and no
+checkpoint. ``label_version`` is the one that it is measured on: nobody here knows what it was trained on.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import metrics, runs, store, suspects, versions
+from labeling.csvsafe import read_csv
+from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
+from labeling.files import write_atomically
+from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
+from labeling.foreign.frames import LaterFrames
+from labeling.out_of_fold import KEY, WORDS, OutOfFold, judge
+from labeling.predictions import Oof, read_oof, write_oof
+from labeling.ranking import align_labels
+from labeling.records import FrameGrid, Labels, Run
+from labeling.workspace import Workspace
+
+MOST_NAMED = 200  # names of a kind that are kept with the run; a report shows fewer
+SHOWN_NAMES = 8
+LONGEST_NAME = 60
+WHOLE_CLIP = FrameGrid(0.0, 1.0, 1.0)  # of a run without frames: it is never looked at
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a file: the run, how much of it was known here, and what is to be said of it.
+
+    ``unknown_clips`` and ``unknown_classes`` are their names and why; ``silent_classes`` the workspace's codes that the
+    file says nothing of; ``by_part`` counts clips found by a part of their name. ``suspects`` were ranked.
+    """
+
+    run_id: str
+    reader: str
+    clips: int
+    clips_here: int
+    classes: Mapping[str, str]
+    frames: bool
+    honesty: OutOfFold
+    notes: tuple[str, ...]
+    unknown_clips: Mapping[str, str]
+    unknown_classes: Mapping[str, str]
+    silent_classes: tuple[str, ...]
+    by_part: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    suspects: int
+
+    def lines(self) -> list[str]:
+        """The report in sentences, the warning last."""
+        ap = self.metrics.get("macro_ap")
+        found = [
+            f"Run {self.run_id} ({self.reader}): {self.clips:,} of {self.clips_here:,} clips, {len(self.classes):,} "
+            f"classes, {'with' if self.frames else 'without'} frames; {self.suspects:,} cells ranked."
+        ]
+        if ap is not None:
+            found.append(f"Against the labels as they are: macro-AP {ap:.3f}.")
+        renamed = {theirs: code for theirs, code in self.classes.items() if theirs != code}
+        if renamed:
+            pairs = [f"{theirs} as {code}" for theirs, code in renamed.items()]
+            found.append(f"{len(renamed):,} classes found by another name: {_some(pairs)}.")
+        if self.by_part:
+            pairs = [f"{theirs} as {ours}" for theirs, ours in self.by_part.items()]
+            found.append(f"{len(self.by_part):,} clips found by a part of their name: {_some(pairs)}.")
+        for what, names in (("clips", self.unknown_clips), ("classes", self.unknown_classes)):
+            if names:
+                pairs = [f"{name} ({why})" for name, why in names.items()]
+                found.append(f"{len(names):,} {what} of the file were passed over: {_some(pairs)}.")
+        if self.silent_classes:
+            found.append(
+                f"The file says nothing of {len(self.silent_classes):,} classes: {_some(self.silent_classes)}; their "
+                "labels are not ranked by this run."
+            )
+        found += [*self.notes, f"Out-of-fold: {WORDS[self.honesty.state]}."]
+        return found + ([f"Warning: {self.honesty.warning}"] if self.honesty.warning else [])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
+
+
+def import_predictions(
+    workspace: Workspace,
+    path: str | os.PathLike[str],
+    *,
+    reader: str | None = None,
+    classes: str | os.PathLike[str] | None = None,
+    folds: str | os.PathLike[str] | None = None,
+    name: str = "",
+    unit: str = PROBABILITY,
+    claimed: bool = False,
+    elsewhere: bool = False,
+    by: str = "",
+    tell: Tell = lambda phase, share: None,
+) -> Report:
+    """Make a finished, ranked run of predictions made elsewhere.
+
+    ``classes`` is a CSV (theirs, code), ``folds`` one (filename, fold). ``unit`` is probability, logit or percent.
+    ``claimed``: whoever brings them says that they are out-of-fold; ``elsewhere``: that the model never saw these
+    labels. Clips and classes that the file lacks are left out of the run. Raises FormatError or DataError, before
+    anything is stored, where the file cannot be used, and WorkspaceError's children where the disk refuses.
+    """
+    source = Path(path).expanduser()
+    if len(name) > LONGEST_NAME:
+        raise DataError(f"name {name[:20]!r}… has {len(name)} characters; give {LONGEST_NAME} at most")
+    if claimed and elsewhere:
+        raise DataError("either the model never saw these labels, or its predictions are out-of-fold; say one of them")
+    chosen = readers.get(reader or detect_reader(source))
+    if not source.exists():
+        raise FormatError(f"nothing at {source}; give a file of predictions, or a folder of BirdNET-Analyzer's results")
+    with workspace.read() as connection:
+        matcher = Matcher(
+            store.usable_clips(connection),
+            store.all_classes(connection),
+            _primary(connection),
+            _mapping(Path(classes)) if classes else None,
+        )
+    if not matcher.clips:
+        raise DataError("the workspace holds no usable clips; import a collection first")
+    scratch = workspace.runs / f".brought.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        _make(scratch)
+        tell("reading", 0.0)
+        brought = _in_order(chosen.read(Task(source, matcher, Values(unit), scratch)))
+        fold = brought.fold if folds is None else _folds_of(Path(folds), matcher, brought.clips)
+        honesty = judge(
+            None if fold is None else fold.tolist(),
+            [matcher.clips[row] for row in brought.clips.tolist()],
+            claimed=claimed,
+            elsewhere=elsewhere,
+        )
+        tell("writing", 0.4)
+        version = versions.freeze(workspace, by or "unknown", f"predictions of {source.name}")
+        with workspace.read() as connection:
+            labels = versions.labels_of_version(connection, version.number)
+        oof = _write(scratch / "oof.zarr", brought, matcher, fold, version.number, version.content_hash)
+        tell("measuring", 0.7)
+        measured = measure(oof, labels)
+        (scratch / "framewise.npy").unlink(missing_ok=True)
+        settings = [f"source={source.name}", f"reader={chosen.name}", f"{KEY}={honesty.state}"]
+        settings += [f"name={name.strip()}"] if name.strip() else []
+        settings += [f"unit={unit}"] if unit != PROBABILITY else []
+        silent = sorted({one.code for one in matcher.classes} - set(oof.classes))
+        facts = {
+            "recipe": runs.BROUGHT,
+            "source": str(source.resolve()),
+            "label_version": version.number,
+            "label_hash": version.content_hash,
+            "classes": list(oof.classes),
+            "n_clips": len(oof),
+            "folds": _count(oof.fold),
+            "out_of_fold": {"state": honesty.state, "means": WORDS[honesty.state], "warning": honesty.warning},
+            "settings": settings,
+            "their_classes": matcher.found,
+            "passed_over": {
+                "clips": dict(list(matcher.unknown_clips.items())[:MOST_NAMED]),
+                "classes": dict(list(matcher.unknown_classes.items())[:MOST_NAMED]),
+            },
+            "silent_classes": silent,
+            "warnings": [*brought.notes, *([honesty.warning] if honesty.warning else [])],
+            "versions": {one: importlib.metadata.version(one) for one in ("numpy", "pyarrow", "zarr")},
+            "ended_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        _write_json(scratch / "metrics.json", measured)
+        _write_json(scratch / "run.json", facts)
+        run = _store(workspace, scratch, version.number, settings, _count(oof.fold), measured["overall"])
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    tell("ranking", 0.8)
+    _, ranked = suspects.score_run(workspace, run.id)
+    report = Report(
+        run_id=run.id,
+        reader=chosen.name,
+        clips=len(oof),
+        clips_here=len(matcher.clips),
+        classes=dict(matcher.found),
+        frames=brought.framewise is not None,
+        honesty=honesty,
+        notes=brought.notes,
+        unknown_clips=dict(matcher.unknown_clips),
+        unknown_classes=dict(matcher.unknown_classes),
+        silent_classes=tuple(silent),
+        by_part=dict(matcher.by_part),
+        metrics=measured["overall"],
+        suspects=ranked,
+    )
+    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    log = "".join(f"{stamp} {line}\n" for line in report.lines())
+    write_atomically(workspace.run_dir(run.id) / "log.txt", log.encode("utf-8", "replace"))
+    tell("done", 1.0)
+    return report
+
+
+def measure(oof: Oof, labels: Labels) -> dict[str, Any]:
+    """``metrics.score`` of predictions against labels, over the cells that are known."""
+    aligned = align_labels(oof, labels)
+    return metrics.score(oof.clipwise, aligned.given, oof.classes, known=aligned.known) | {"against": "labels"}
+
+
+def _in_order(brought: Brought) -> Brought:
+    """Clips by their place, whatever the order of the file."""
+    order = np.argsort(brought.clips, kind="stable")
+    frames = brought.framewise
+    if isinstance(frames, LaterFrames):
+        frames = frames.taken(order)
+    elif frames is not None:
+        frames = [frames[row] for row in order.tolist()]
+    fold = None if brought.fold is None else brought.fold[order]
+    return Brought(
+        brought.clips[order], brought.classes, brought.clipwise[order], frames, brought.grid, fold, brought.notes
+    )
+
+
+def _write(
+    path: Path, brought: Brought, matcher: Matcher, fold: NDArray[np.str_] | None, version: int, label_hash: str
+) -> Oof:
+    clips = [matcher.clips[row] for row in brought.clips.tolist()]
+    codes = [matcher.classes[column].code for column in brought.classes.tolist()]
+    nothing = np.zeros((0, len(codes)), np.float16)
+    write_oof(
+        path,
+        clip_ids=[clip.id for clip in clips],
+        filenames=[clip.filename for clip in clips],
+        classes=codes,
+        clipwise=brought.clipwise,
+        framewise=[nothing] * len(clips) if brought.framewise is None else brought.framewise,
+        fold=np.full(len(clips), -1, np.int32) if fold is None else fold_numbers(fold),
+        grid=brought.grid or WHOLE_CLIP,
+        label_version=version,
+        label_hash=label_hash,
+    )
+    return read_oof(path)
+
+
+def fold_numbers(fold: NDArray[np.str_]) -> NDArray[np.int32]:
+    """Folds (N,) as numbers: their own where all are whole ones from 0, else by name; -1 for ""."""
+    names = sorted(set(fold.tolist()) - {""})
+    own = all(name.isdecimal() and len(name) < 9 for name in names)
+    number = {name: int(name) if own else k for k, name in enumerate(names)} | {"": -1}
+    return np.array([number[name] for name in fold.tolist()], np.int32)
+
+
+def _count(fold: NDArray[np.int32]) -> int | None:
+    return len(np.unique(fold)) if len(fold) and fold.min() >= 0 else None
+
+
+def _store(
+    workspace: Workspace,
+    made: Path,
+    version: int,
+    settings: Sequence[str],
+    folds: int | None,
+    overall: Mapping[str, Any],
+) -> Run:
+    """Move the finished folder to its place and add its row."""
+    worker = f"brought:{os.getpid()}"
+    run = runs.enqueue(workspace, runs.BROUGHT, version, settings=settings, folds=folds, device="", worker=worker)
+    try:
+        made.rename(workspace.run_dir(run.id))
+    except OSError as problem:
+        runs.finish(workspace, run.id, worker, "failed", error=f"its folder could not be moved: {problem.strerror}")
+        raise WorkspaceReadOnly(f"cannot move {made} to {workspace.run_dir(run.id)}: {problem.strerror}") from problem
+    runs.finish(workspace, run.id, worker, "done", metrics=overall)
+    return run
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as problem:
+        kind = WorkspaceFull if problem.errno == 28 else WorkspaceReadOnly
+        raise kind(f"cannot write to {folder.parent}: {problem.strerror}; see to that and try again") from problem
+
+
+def _primary(connection: Connection) -> dict[int, str]:
+    """Each clip's primary class, as imported."""
+    labels = db.imported_labels
+    query = (
+        sa.select(labels.c.clip_id, db.classes.c.code)
+        .join(db.classes, db.classes.c.id == labels.c.class_id)
+        .where(labels.c.role == "primary")
+    )
+    return dict(db.fetch(connection, query))
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    """Their name of a class to ours; "" for one that is to be passed over."""
+    found: dict[str, str] = {}
+    for row in read_csv(path, ("theirs", "code")):
+        if found.setdefault(row["theirs"], row["code"].strip()) != row["code"].strip():
+            raise FormatError(f"{path} maps {row['theirs']!r} to two classes; keep one of the rows")
+    return found
+
+
+def _folds_of(path: Path, matcher: Matcher, clips: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Each of these clips' fold as a CSV (filename, fold) has it, "" where it does not."""
+    rows = read_csv(path, ("filename", "fold"))
+    found = matcher.rows([row["filename"] for row in rows])
+    fold_of: dict[int, str] = {}
+    for row, line in zip(found.tolist(), rows, strict=True):
+        text = line["fold"].strip()
+        if row >= 0 and fold_of.setdefault(row, text) != text:
+            raise FormatError(f"{path} puts {line['filename']!r} into folds {fold_of[row]!r} and {text!r}; keep one")
+    return np.array([fold_of.get(row, "") for row in clips.tolist()], dtype=np.str_)
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "replace"))

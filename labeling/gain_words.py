@@ -1,0 +1,142 @@
+"""A gain in sentences: what retraining brought, on which cells, by kind of correction, and what else may be why.
+
+Filenames and labels do not come in; run ids, recipe settings and messages do: escape what is shown.
+"""
+
+from __future__ import annotations
+
+from labeling.gain import COLLECTION, LEAST_DRAWN, Gain, KindGain
+from labeling.paired import LEAST_CLUSTERS, Paired
+
+METRICS = {
+    "brier": "error of the probabilities (0 is perfect)",
+    "log_loss": "log loss (0 is perfect)",
+    "micro_ap": "average precision over all cells (1 is perfect)",
+    "macro_ap": "macro-AP, classes with enough decided cells (1 is perfect)",
+}
+KINDS = {
+    "missing": "missing labels were added",
+    "false": "false labels were removed",
+    "swapped": "primaries were swapped",
+    "confirmed": "labels were confirmed and none changed",
+    "other": "cells were set unsure or changed their role",
+    "": "nothing was decided",
+}
+HOW_MEASURED = (
+    "The error of a probability is its squared distance from what people heard: 0 where it is sure and right, 0.25 "
+    "where it says 50 %, 1 where it is sure and wrong. A 95 % range that lies above 0 means that the gain is more than "
+    "chance."
+)
+ASSOCIATION = (
+    "Each class stands with the kind that most of its changes were of. That shows where the gain lies, not what "
+    "caused it."
+)
+
+
+def sentences(gain: Gain) -> list[str]:
+    """The whole finding, the verdict first; cautions are in `warnings`."""
+    said = [verdict(gain)]
+    if gain.headline is not None and gain.outcome not in ("same", "few"):
+        said.append(measured_on(gain))
+    if hourly := per_hour(gain):
+        said.append(hourly)
+    return said
+
+
+def verdict(gain: Gain) -> str:
+    """Whether it helped, in one or two sentences."""
+    one = gain.headline
+    labels = gain.before.label_version != gain.after.label_version
+    what = (
+        f"Retraining on label version {gain.after.label_version} instead of {gain.before.label_version}"
+        if labels
+        else f"Run {gain.after.id} instead of {gain.before.id}, on the same label version,"
+    )
+    if one is None:
+        both = f"{gain.before.id} and {gain.after.id}"
+        return f"Nothing to measure on yet: people decided no cell that both {both} predicted."
+    if gain.outcome == "same":
+        return f"{what} changed nothing: both runs predict the same."
+    if gain.outcome == "few":
+        return (
+            f"Too little is decided to tell whether {what[0].lower()}{what[1:]} helped: {_cells(gain.decided)} in "
+            f"{gain.clips} clip{'s' * (gain.clips != 1)}. Decide cells in {LEAST_CLUSTERS} clips or more."
+        )
+    said = {
+        "helped": f"{what} helped.",
+        "hurt": f"{what} did not help: the predictions became worse.",
+        "chance": f"{what} made no difference beyond chance.",
+    }[gain.outcome]
+    way = "fell" if one.gain > 0 else "rose" if one.gain < 0 else "stayed"
+    return f"{said} The error of the probabilities {way} from {one.before:.3f} to {one.after:.3f} ({_range(one)})."
+
+
+def measured_on(gain: Gain) -> str:
+    """Which cells it is measured on, and whether chance drew them."""
+    between = "recordists or sites" if gain.by_group else "clips"
+    spread = f"the range counts how unlike {gain.clusters} {between} are"
+    if gain.scope == COLLECTION:
+        return (
+            f"Measured out of fold on {_cells(gain.decided)} that people decided. {gain.drawn:,} of them were drawn at "
+            f"random and stand for all that nobody decided, so this is of the whole collection; {spread}."
+        )
+    drawn = f"only {gain.drawn:,} of them" if gain.drawn else "none of them"
+    return (
+        f"Measured out of fold on {_cells(gain.decided)} that people decided, {drawn} drawn at random: people looked "
+        f"at most of them because a model doubted their labels, so this is of those cells and not of the collection; "
+        f"{spread}. For the collection, review {LEAST_DRAWN} listed and {LEAST_DRAWN} unlisted cells in the order of "
+        "the random audit."
+    )
+
+
+def per_hour(gain: Gain) -> str:
+    """What an hour of review brought, "" where no time is known."""
+    one = gain.per_hour
+    if one is None or one.low is None or one.high is None or gain.outcome == "same":
+        return ""
+    hours = f"{gain.hours:.1f} hours" if gain.hours >= 2 else f"{60 * gain.hours:.0f} minutes"
+    return (
+        f"About {hours} of review lie between the two label versions: {_signed(one.gain)} an hour (95 % range "
+        f"{_signed(one.low)} to {_signed(one.high)})."
+    )
+
+
+def of_kind(one: KindGain) -> str:
+    """A line of the split by kind of correction."""
+    classes = f"{one.classes} class{'es' * (one.classes != 1)}"
+    mostly = "mostly " if one.kind in ("missing", "false", "swapped", "other") else ""
+    where = f"In {classes} where {mostly}{KINDS[one.kind]}"
+    if one.gain is None:
+        return f"{where}, no cell is decided."
+    word = {"helped": "better", "hurt": "worse", "same": "no change", "chance": "no difference beyond chance"}
+    said = word.get(one.gain.outcome, "too few clips to tell")
+    return f"{where}: {said} ({_range(one.gain)}; {_cells(one.gain.cells)})."
+
+
+def warnings(gain: Gain) -> list[str]:
+    """What keeps the difference from being the labels' alone."""
+    said = []
+    if gain.before.id == gain.after.id:
+        return ["Both are the same run; choose another one."]
+    if gain.differences:
+        said.append(
+            f"The runs differ in more than their labels: {'; '.join(gain.differences)}. The difference is then not the "
+            f"labels' alone; train a run like {gain.before.id} (same folds and seeds) on the Retrain page."
+        )
+    if gain.before.label_version == gain.after.label_version:
+        said.append("Both runs were trained on the same label version, so no correction can be the reason.")
+    return [*said, *gain.cautions]
+
+
+def _range(one: Paired) -> str:
+    if one.low is None or one.high is None:
+        return f"gain {_signed(one.gain)}"
+    return f"gain {_signed(one.gain)}, 95 % range {_signed(one.low)} to {_signed(one.high)}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if abs(value) >= 0.01 or not value else f"{value:+.4f}"
+
+
+def _cells(count: int) -> str:
+    return f"{count:,} cell{'s' * (count != 1)}"

@@ -1,0 +1,304 @@
+"""Replay: a simulated reviewer works through the queue against a known truth, before anybody listens.
+
+The queue is the real one: `suspects.queue` on a copy of the workspace, whose journal the decisions go to, so that
+calibration, variety and all else do what they do for people. The workspace itself is only read. It begins with the
+labels as they are now: what was decided is not asked again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from labeling import database as db
+from labeling import disagreement, journal, runs, scratch, store, suspects, versions
+from labeling.errors import DataError
+from labeling.queue_filter import ORDERS, QueueFilter
+from labeling.records import Decision
+from labeling.replay_curves import Curve, best_reference, random_reference
+from labeling.replay_reviewer import SimulatedReviewer, listened_s
+from labeling.replay_training import Retraining, retrain
+from labeling.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
+from labeling.truth import read_truth
+from labeling.workspace import Workspace
+
+REVIEWER = "replay"
+USUAL_ORDERS = ("likely", "worth", "uncertain", "audit")
+MOST_DECISIONS = 20_000  # some weeks of listening
+STEPS, LEAST_STEP = 200, 20  # the list is read anew so often; never before a screen of rows is done
+Tell = Callable[[int, int, str], None]
+"""``tell(done, total, text)``: decisions of all orders so far, how many there will be at most, and what goes on."""
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to replay. ``decisions`` and ``every`` (decisions from one reading of the list to the next) None: as many
+    as there are cells, up to MOST_DECISIONS, in STEPS steps. No ``scorers``: those that the run was scored by."""
+
+    truth: Path
+    run_id: str = ""
+    scorers: tuple[str, ...] = ()
+    orders: tuple[str, ...] = USUAL_ORDERS
+    reviewer: SimulatedReviewer = field(default_factory=SimulatedReviewer)
+    decisions: int | None = None
+    every: int | None = None
+    retraining: Retraining | None = None
+
+    def __post_init__(self) -> None:
+        for order in self.orders:
+            QueueFilter(order=order)
+        if not self.orders:
+            raise DataError(f"no order to replay; choose from {', '.join(ORDERS)}")
+        for name, value in (("--decisions", self.decisions), ("--step", self.every)):
+            if value is not None and value < 1:
+                raise DataError(f"{name} {value} must be at least 1")
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true of the cells to be decided; arrays (N, C), found by clip and class id.
+
+    ``given``: the label that stands; ``open``: not decided yet, and the truth is known.
+    """
+
+    row_of: NDArray[np.int64]
+    column_of: NDArray[np.int64]
+    given: Bools
+    truth: Bools
+    open: Bools
+    duration_s: NDArray[np.float64]
+
+    @property
+    def errors(self) -> int:
+        """How many labels are wrong."""
+        return int(((self.given != self.truth) & self.open).sum())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A replay's curves, references last. Of ``errors`` wrong labels, ``catches`` the reviewer would see.
+
+    ``reachable``: so many of them are among the ``cells`` of the (first) ranking.
+    """
+
+    run_id: str
+    errors: int
+    catches: int
+    reachable: int
+    cells: int
+    horizon: int
+    every: int
+    curves: tuple[Curve, ...]
+    unknown: tuple[str, ...]
+
+
+def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, text: None) -> Outcome:
+    """Work through every scorer's every order from the same start, and compare.
+
+    Raises DataError where there is no finished run or no wrong label, UnknownName for a scorer, FormatError for a
+    truth that cannot be used, ArtefactError where predictions cannot be read or a training fails, and whatever
+    ``tell`` raises, to end it.
+    """
+    with workspace.read() as connection:
+        run = runs.get_run(connection, plan.run_id) if plan.run_id else runs.newest_done(connection)
+        if run is None or run.status != "done":
+            what = f"run {run.id} is {run.status}" if run else "no finished run"
+            raise DataError(f"{what}: there is no queue to replay; train one with `python -m models train RECIPE`")
+        stored = [scorer for run_id, scorer, _ in suspects.scored(connection) if run_id == run.id]
+    scorers = plan.scorers or tuple(stored) or (suspects.DEFAULT_SCORER,)
+    for scorer in scorers:
+        if scorer not in stored or plan.retraining:
+            disagreement.SCORERS.get(scorer)
+    world, unknown = read_world(workspace, plan.truth)
+    with tempfile.TemporaryDirectory(prefix="earmark-replay-") as folder:
+        start = scratch.copy_workspace(workspace, Path(folder) / "start")
+        for scorer in scorers:
+            tell(0, 1, f"scoring by {scorer}")
+            if not scratch.copy_ranking(workspace, start, run.id, scorer):
+                suspects.score_run(start, run.id, scorer)
+            _keep_covered(start, run.id, scorer, world)
+        with start.read() as connection:
+            rankings = [read_ranking(connection, run.id, scorer) for scorer in scorers]
+        cells = max(int(_asked(ranking, world)[0].sum()) for ranking in rankings)
+        horizon = min(cells, MOST_DECISIONS) if plan.decisions is None else min(cells, plan.decisions)
+        if not horizon:
+            raise DataError(f"{plan.truth} says nothing of the clips that run {run.id} ranks; use one that names them")
+        every = plan.every or max(LEAST_STEP, -(-horizon // STEPS))
+        pairs = [(scorer, order) for scorer in scorers for order in plan.orders]
+        curves = []
+        for number, (scorer, order) in enumerate(pairs):
+            copy = scratch.duplicate(start, Path(folder) / str(number))
+
+            def told(done: int, text: str, number: int = number) -> None:
+                tell(number * horizon + done, len(pairs) * horizon, text)
+
+            try:
+                curves.append(_work_through(copy, world, plan, (run.id, scorer), order, horizon, every, told))
+            finally:
+                copy.close()
+        start.close()
+    curves += references(rankings[0], world, plan.reviewer, horizon)
+    caught = _catches(world, plan.reviewer)
+    reach, wrong = _asked(rankings[0], world)
+    return Outcome(
+        run.id, world.errors, int(caught.sum()), int((reach & wrong).sum()), cells, horizon, every, tuple(curves),
+        unknown,
+    )  # fmt: skip
+
+
+def read_world(workspace: Workspace, truth: Path) -> tuple[World, tuple[str, ...]]:
+    """What a truth file says of the labels that nobody decided yet, and its labels that are no class.
+
+    Raises FormatError for a file that cannot be used, DataError where it finds no label wrong.
+    """
+    with workspace.read() as connection:
+        labels = versions.labels_at(connection)
+        imported = versions.labels_at(connection, 0)
+        class_ids = store.class_ids(connection)
+        lengths = dict(db.fetch(connection, sa.select(db.clips.c.id, db.clips.c.duration_s)))
+    known = read_truth(truth, labels.filenames, labels.classes, imported.present)
+    row_of = np.full(int(labels.clip_ids.max(initial=0)) + 1, -1, np.int64)
+    row_of[labels.clip_ids] = np.arange(len(labels.clip_ids))
+    column_of = np.full(max(class_ids.values(), default=0) + 1, -1, np.int64)
+    column_of[[class_ids[code] for code in labels.classes]] = np.arange(len(labels.classes))
+    to_do = known.covered[:, None] & ~labels.reviewed & ~labels.unsure
+    duration_s = np.array([lengths[clip_id] for clip_id in labels.clip_ids.tolist()], np.float64)
+    world = World(row_of, column_of, labels.present, known.present, to_do, duration_s)
+    if not world.errors:
+        raise DataError(f"{truth} finds no label wrong that is still to be decided; there is nothing to replay")
+    return world, known.unknown
+
+
+def references(ranking: Ranking, world: World, reviewer: SimulatedReviewer, horizon: int) -> list[Curve]:
+    """An order by chance, on average, and the best possible, for this reviewer and a ranking's cells."""
+    asked, wrong = _asked(ranking, world)
+    clip_id, class_id, wrong = ranking.clip_id[asked], ranking.class_id[asked], wrong[asked]
+    calls_wrong = reviewer.finds_wrong(clip_id, class_id, wrong)
+    sure = ~reviewer.is_unsure(clip_id, class_id)
+    rows, columns = world.row_of[clip_id], world.column_of[class_id]
+    stretch_s = (ranking.offset_s - ranking.onset_s)[asked]
+    cost_s = listened_s(world.given[rows, columns], calls_wrong, stretch_s, world.duration_s[rows])
+    caught, spoiled = sure & wrong & calls_wrong, sure & ~wrong & calls_wrong
+    mean_s = float(cost_s.mean()) if len(cost_s) else 0.0
+    return [
+        random_reference(len(wrong), int(caught.sum()), int(spoiled.sum()), mean_s, horizon),
+        best_reference(int(_catches(world, reviewer).sum()), cost_s[caught], horizon),
+    ]
+
+
+def _catches(world: World, reviewer: SimulatedReviewer) -> Bools:
+    """Which of all wrong labels this reviewer would put right, whatever the order."""
+    rows, columns = np.nonzero((world.given != world.truth) & world.open)
+    clip_id = np.flatnonzero(world.row_of >= 0)[np.argsort(world.row_of[world.row_of >= 0])][rows]
+    class_id = np.flatnonzero(world.column_of >= 0)[np.argsort(world.column_of[world.column_of >= 0])][columns]
+    wrong = np.ones(len(rows), bool)
+    return reviewer.finds_wrong(clip_id, class_id, wrong) & ~reviewer.is_unsure(clip_id, class_id)
+
+
+def _asked(ranking: Ranking, world: World) -> tuple[Bools, Bools]:
+    """Which places of a ranking (M,) are to be decided and have a truth; at which of all the label is wrong."""
+    rows, columns = _places(ranking.clip_id, world.row_of), _places(ranking.class_id, world.column_of)
+    there = (rows >= 0) & (columns >= 0)
+    return there & world.open[rows, columns], there & (world.given != world.truth)[rows, columns]
+
+
+def _places(ids: NDArray[np.int64], place_of: NDArray[np.int64]) -> NDArray[np.int64]:
+    inside = ids < len(place_of)
+    return np.where(inside, place_of[np.where(inside, ids, 0)], -1)
+
+
+def _keep_covered(copy: Workspace, run_id: str, scorer: str, world: World) -> None:
+    """Take the suspects out of a copy's ranking that the truth says nothing of, so that nobody is asked of them."""
+    with copy.read() as connection:
+        ranking = read_ranking(connection, run_id, scorer)
+    asked, _ = _asked(ranking, world)
+    if asked.all():
+        return
+    columns = {name: getattr(ranking, name)[asked] for name in (*COLUMNS, *EVIDENCE)}
+    past = {name: getattr(ranking.past, name) for name in PAST}
+    with copy.write() as connection:
+        store_ranking(connection, run_id, scorer, columns, past)
+
+
+def _work_through(
+    copy: Workspace,
+    world: World,
+    plan: Plan,
+    scored: tuple[str, str],
+    order: str,
+    horizon: int,
+    every: int,
+    tell: Callable[[int, str], None],
+) -> Curve:
+    """Decide, in steps of ``every``, what the queue shows next in a copy of the workspace."""
+    parts: list[tuple[NDArray[np.float64], Bools, Bools]] = []
+    done, retrained, training = 0, list[tuple[int, str]](), plan.retraining
+    wanted = QueueFilter(order=order)
+    while done < horizon:
+        tell(done, f"{scored[1]}, {ORDERS[order].lower()}: {done} of {horizon} decisions")
+        step = min(every, horizon - done)
+        due = training is not None and len(retrained) < training.rounds
+        if training is not None and due:
+            step = min(step, training.every * (len(retrained) + 1) - done)
+        with copy.read() as connection:
+            rows = suspects.queue(connection, *scored, wanted, limit=step)
+        if not rows:
+            break
+        parts.append(_decide(copy, world, plan.reviewer, scored, rows))
+        done += len(rows)
+        if training is not None and due and done >= training.every * (len(retrained) + 1) and done < horizon:
+            alive = partial(tell, done, f"training round {len(retrained) + 1} of {training.rounds}")
+            run_id = retrain(copy, training, REVIEWER, alive)
+            scored = run_id, scored[1]
+            suspects.score_run(copy, *scored)
+            _keep_covered(copy, *scored, world)
+            retrained.append((done, run_id))
+    seconds, found, spoiled = (
+        np.cumsum(np.concatenate([np.zeros(0), *column]), dtype=np.float64)
+        for column in (zip(*parts, strict=True) if parts else ((), (), ()))
+    )
+    return Curve(scored[1], order, seconds, found, spoiled, tuple(retrained))
+
+
+def _decide(
+    copy: Workspace,
+    world: World,
+    reviewer: SimulatedReviewer,
+    scored: tuple[str, str],
+    rows: Sequence[suspects.QueueRow],
+) -> tuple[NDArray[np.float64], Bools, Bools]:
+    """Answer these suspects; seconds, whether an error was put right, and whether a right label was spoiled, (n,)."""
+    with copy.read() as connection:
+        ids = store.class_ids(connection)
+    clip_id = np.array([row.suspect.clip_id for row in rows], np.int64)
+    class_id = np.array([ids[row.suspect.class_code] for row in rows], np.int64)
+    stretch_s = np.array([row.suspect.offset_s - row.suspect.onset_s for row in rows])
+    at = world.row_of[clip_id], world.column_of[class_id]
+    given, wrong = world.given[at], world.given[at] != world.truth[at]
+    calls_wrong, unsure = reviewer.finds_wrong(clip_id, class_id, wrong), reviewer.is_unsure(clip_id, class_id)
+    says = np.where(unsure, "unsure", np.where(given ^ calls_wrong, "present", "absent")).tolist()
+    journal.append(
+        copy,
+        [
+            Decision(
+                journal.new_event_id(),
+                REVIEWER,
+                row.suspect.clip_id,
+                row.suspect.class_code,
+                verdict,
+                run_id=scored[0],
+                shown=suspects.as_shown(row, scored[1]) | {"asked": True},
+            )
+            for row, verdict in zip(rows, says, strict=True)
+        ],
+    )
+    seconds = listened_s(given, calls_wrong | unsure, stretch_s, world.duration_s[at[0]])
+    return seconds, wrong & calls_wrong & ~unsure, ~wrong & calls_wrong & ~unsure

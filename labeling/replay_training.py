@@ -1,0 +1,92 @@
+"""Retraining rounds of a replay: on a copy of the workspace, by ``python -m models train`` as its own process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from labeling import runs, versions
+from labeling.errors import ArtefactError, DataError
+from labeling.scratch import environment_for
+from labeling.workspace import Workspace
+
+LOOK_EVERY_S = 0.5
+LAST_WORDS = 600  # signs of what a training said before it failed
+END_WITHIN_S = 20.0
+MODELS = (sys.executable, "-m", "models")
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """``rounds`` trainings of ``recipe``, one after every ``every`` decisions. ``command`` is what runs the models."""
+
+    rounds: int
+    recipe: str
+    every: int
+    settings: tuple[str, ...] = ()
+    folds: int | None = None
+    device: str = "auto"
+    command: tuple[str, ...] = MODELS
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise DataError(f"--retrain {self.rounds} must be at least 1; leave it out to train nothing")
+        if self.every < 1:
+            raise DataError(f"--every {self.every} must be at least 1 decision")
+        if not self.recipe.strip():
+            raise DataError("--retrain needs --recipe NAME; see `python -m models recipes`")
+
+
+def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[], None]) -> str:
+    """Freeze a copy's labels as they are, train on them, and return the run's id.
+
+    ``alive`` is called a few times a second; what it raises ends the training. Raises ArtefactError with the
+    training's last words where it fails.
+    """
+    versions.freeze(copy, reviewer, "replay")
+    with copy.read() as connection:
+        before = {run.id for run in runs.all_runs(connection)}
+    words = [*plan.command, "train", plan.recipe, "--workspace", str(copy.root), "--device", plan.device]
+    words += [] if plan.folds is None else ["--folds", str(plan.folds)]
+    words += [word for setting in plan.settings for word in ("--set", setting)]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            words,
+            cwd=Path(__file__).parent.parent,
+            env=environment_for(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+        try:
+            while process.poll() is None:
+                alive()
+                try:
+                    process.wait(LOOK_EVERY_S)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            _end(process)
+        said.seek(0)
+        last = said.read().decode("utf-8", "replace")[-LAST_WORDS:].strip()
+    with copy.read() as connection:
+        fresh = [run for run in runs.all_runs(connection) if run.id not in before and run.status == "done"]
+    if process.returncode or not fresh:
+        raise ArtefactError(f"the replay's training of {plan.recipe} ended with {process.returncode}: {last}")
+    return fresh[0].id
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,48 @@
+"""How good the labels are, how sure that is, and when to stop: one sentence a question."""
+
+from contextlib import suppress
+
+import streamlit as st
+
+from labeling import journal, leaks, runs
+from labeling.errors import ArtefactError
+from pages.ui import quality_parts, replay_panel, session
+
+st.title("Label quality")
+with session.messages():
+    workspace = session.workspace()
+    scored = session.scored()
+    with workspace.read() as connection:
+        every_run = runs.all_runs(connection)
+        position = journal.position(connection)
+if scored is None:
+    st.info(
+        "No run is scored yet. Train one first: where a network that never saw a clip disagrees with its labels, "
+        "one of them may be wrong, and this page tells how many.",
+        icon=":material/model_training:",
+    )
+    st.page_link("retrain.py", label="Train a run", icon=":material/arrow_forward:")
+    st.stop()
+
+run_id, scorer = scored
+run = next(one for one in every_run if one.id == run_id)
+root = str(workspace.root)
+with session.messages():
+    facts = quality_parts.facts_of(root, run_id, scorer, run.ended_at, position)
+    hour = quality_parts.hour_of(root, run_id, scorer, run.ended_at, position, session.reviewer())
+    names = quality_parts.names_of()
+report: leaks.LeakReport | None = None  # what is wrong with a run's predictions is said where they are used
+with suppress(ArtefactError):
+    report = quality_parts.leaks_of(root, run_id, run.ended_at, leaks.known_position(workspace))
+st.caption(
+    session.plain(f"Run {run_id}, scored by {scorer}; ")
+    + f"{facts.decided:,} {'verdict' if facts.decided == 1 else 'verdicts'} on its suspects."
+)
+
+quality_parts.next_ones(facts, hour)
+quality_parts.how_many(facts, names)
+quality_parts.may_i_stop(facts)
+quality_parts.trusted(facts, report, quality_parts.warning_of(run, every_run))
+quality_parts.helped(root, every_run, position)
+st.markdown("#### Which order finds most?")
+replay_panel.panel()

@@ -1,0 +1,103 @@
+"""Bring predictions that were made elsewhere: a path on the server, what is said of them, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from labeling import out_of_fold
+from labeling.errors import EarmarkError
+from labeling.foreign import LOGIT, PERCENT, PROBABILITY, readers
+from labeling.foreign_predictions import LONGEST_NAME, import_predictions
+from labeling.records import Run
+from pages.ui import session
+
+UNITS = {PROBABILITY: "Probabilities", LOGIT: "Logits", PERCENT: "Per cent"}
+BY_ITSELF = "Found by itself"
+NEVER_SAW, CLAIMED, UNKNOWN = "elsewhere", "claimed", "unknown"
+SEEN = {
+    NEVER_SAW: "It never saw these labels (BirdNET, say)",
+    CLAIMED: "Each clip was left out of the training that predicted it",
+    UNKNOWN: "I do not know",
+}
+REPORT = "bring:report"
+
+
+def panel(*, expanded: bool = False) -> None:
+    """The form, and the report of what was brought last in this session."""
+    with st.expander("Bring your own predictions", icon=":material/upload:", key="bring_panel", expanded=expanded):
+        st.markdown(
+            "A table with a row a clip and a column a class (CSV, Parquet), a long table (`filename`, `class`, "
+            "`probability`, and times where it has them), an `.npz`, or the result tables of BirdNET-Analyzer. They "
+            "become a run like any other."
+        )
+        with st.form("bring", border=False):
+            path = st.text_input("File or folder on the server", placeholder="/data/birdnet-results", key="bring:path")
+            left, right = st.columns(2)
+            seen = left.radio(
+                "How was the model trained?", list(SEEN), index=2, format_func=SEEN.__getitem__, key="bring:seen"
+            )
+            unit = right.radio("The values are", list(UNITS), format_func=UNITS.__getitem__, key="bring:unit")
+            left, right = st.columns(2)
+            classes = left.text_input(
+                "Names of classes, if theirs differ", placeholder="CSV with columns theirs, code", key="bring:classes"
+            )
+            folds = right.text_input(
+                "Folds, if the file has none", placeholder="CSV with columns filename, fold", key="bring:folds"
+            )
+            reader = left.selectbox("Format", [BY_ITSELF, *readers.names()], key="bring:reader")
+            name = right.text_input("Name", max_chars=LONGEST_NAME, placeholder="BirdNET 2.4", key="bring:name")
+            go = st.form_submit_button("Bring", icon=":material/upload:", key="bring")
+        if go and path.strip():
+            _bring(path, reader, classes, folds, name, unit, seen)
+        _report()
+
+
+def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: str, seen: str) -> None:
+    st.session_state.pop(REPORT, None)
+    bar = st.progress(0.0, "Reading")
+    try:
+        report = import_predictions(
+            session.workspace(),
+            path.strip(),
+            reader=None if reader == BY_ITSELF else reader,
+            classes=classes.strip() or None,
+            folds=folds.strip() or None,
+            name=name,
+            unit=unit,
+            claimed=seen == CLAIMED,
+            elsewhere=seen == NEVER_SAW,
+            by=session.reviewer() or "unknown",
+            tell=lambda phase, share: _show(bar, phase, share),
+        )
+    except EarmarkError as problem:
+        bar.empty()
+        st.error(session.plain(str(problem)), icon=":material/error:")
+        return
+    bar.empty()
+    said, warning = report.lines(), report.honesty.warning
+    st.session_state[REPORT] = (report.run_id, said[:-1] if warning else said, warning)
+    st.rerun()  # the table above names the new run
+
+
+def _show(bar: DeltaGenerator, phase: str, share: float) -> None:
+    bar.progress(share, phase.capitalize())
+
+
+def _report() -> None:
+    if REPORT not in st.session_state:
+        return
+    run_id, lines, warning = st.session_state[REPORT]
+    st.success("\n\n".join(session.plain(line) for line in lines), icon=":material/check_circle:")
+    if warning:
+        st.warning(session.plain(warning), icon=":material/warning:")
+    st.page_link("queue.py", label="Open the queue", icon=":material/queue_music:", query_params={"run": run_id})
+
+
+def warn(run_id: str, every_run: Sequence[Run]) -> None:
+    """Say above a run's suspects where it cannot be shown to be out-of-fold."""
+    run = next((one for one in every_run if one.id == run_id), None)
+    if run is not None and (text := out_of_fold.warning_of(run, every_run)):
+        st.warning(session.plain(f"Run {run_id}: {text}"), icon=":material/warning:")

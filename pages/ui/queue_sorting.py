@@ -1,0 +1,57 @@
+"""The queue's order on the screen: which one, and how it is dealt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from labeling.queue_filter import ORDERS, VARIED, QueueFilter
+from pages.ui import session
+
+#: what the choices of the slider say, by how far rare classes count more
+RARITIES = {0.0: "as they are", 0.25: "a little more", 0.5: "more", 0.75: "much more", 1.0: "fully"}
+HELP = """
+- **Most likely wrong**: what most probably needs fixing.
+- **Most worth**: what fixing brings, a second of listening.
+- **Most uncertain**: what the model would learn most from.
+- **Random audit**: drawn by chance, likely or not; shows how many labels are wrong in all.
+- The others go by one column alone.
+"""
+
+
+def order(saved: QueueFilter, wanted: QueueFilter) -> QueueFilter:
+    """Draw the widgets beside the rows; the filter with what they say of the order."""
+    session.begin_with({"queue_order": saved.order})
+    chosen = st.selectbox(
+        "Order", list(ORDERS), format_func=lambda key: ORDERS[key], key="queue_order", width=210,
+        label_visibility="collapsed", help=HELP,
+    )  # fmt: skip
+    wanted = replace(wanted, order=chosen)
+    if chosen == "audit":
+        return replace(wanted, rarity=saved.rarity, variety=saved.variety, batches=saved.batches)
+    popover = st.popover("", icon=":material/sort:", key="queue_dealing", on_change="rerun", help="How it is dealt")
+    if not popover.open:  # what a closed one holds is not on the page yet
+        return replace(wanted, rarity=saved.rarity, variety=saved.variety, batches=saved.batches)
+    session.begin_with({
+        "queue_rarity": min(RARITIES, key=lambda known: abs(known - saved.rarity)),
+        "queue_variety": saved.variety, "queue_batches": saved.batches,
+    })  # fmt: skip
+    rarity, variety = saved.rarity, saved.variety
+    with popover:
+        if chosen == "worth":
+            rarity = st.select_slider(
+                "Rare classes count", list(RARITIES), format_func=lambda key: RARITIES[key], key="queue_rarity",
+                help="One corrected label changes the score of a class with 10 clips ten times as much as that of one "
+                "with 100. “Fully” counts all of that, as an average over classes does; “as they are” none of it.",
+            )  # fmt: skip
+        if chosen in VARIED:
+            variety = st.toggle(
+                "Variety", key="queue_variety",
+                help="The clips of one recordist take turns with others that are nearly as much worth hearing.",
+            )  # fmt: skip
+        batches = st.toggle(
+            "In batches of one class", key="queue_batches",
+            help="The first 200 come in runs of up to 10 of one class, so that the ear stays with it.",
+        )  # fmt: skip
+    return replace(wanted, rarity=rarity, variety=variety, batches=batches)

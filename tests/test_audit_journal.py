@@ -1,0 +1,78 @@
+"""labeling/audit_journal.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conftest import CLIPS, add_clips, undo_at
+
+from labeling import journal, store
+from labeling.audit_journal import decided_cells
+from labeling.records import Decision, Region
+from labeling.workspace import Workspace, open_workspace
+
+
+def say(workspace: Workspace, clip_id: int, code: str, verdict: str, *, audit: bool = False, **more: object) -> int:
+    one = {"event_id": journal.new_event_id(), "reviewer": "ann", "shown": {"audit": True} if audit else {}} | more
+    stored = journal.append(workspace, [Decision(clip_id=clip_id, class_code=code, verdict=verdict, **one)])  # type: ignore[arg-type]
+    return stored[0].position
+
+
+def rows(workspace: Workspace) -> list[tuple[int, str, bool, bool, bool]]:
+    with workspace.read() as connection:
+        found = decided_cells(connection)
+        code_of = {class_id: code for code, class_id in store.class_ids(connection).items()}
+    columns = (found.clip_id, found.class_id, found.present, found.unsure, found.drawn)
+    return [
+        (clip_id, code_of[class_id], present, unsure, drawn)
+        for clip_id, class_id, present, unsure, drawn in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def test_cells_come_in_the_order_of_their_first_decision_with_the_verdict_of_now(any_collection: Workspace) -> None:
+    assert rows(any_collection) == []
+    say(any_collection, 2, "balori", "absent", audit=True)
+    say(any_collection, 1, "amecro", "present")
+    say(any_collection, 1, "balori", "unsure", audit=True)
+    expected = [(2, "balori", False, False, True), (1, "amecro", True, False, False), (1, "balori", False, True, True)]
+    assert rows(any_collection) == expected
+    say(any_collection, 1, "amecro", "absent", audit=True)  # chance came second
+    say(any_collection, 2, "balori", "present")
+    expected[:2] = [(2, "balori", True, False, True), (1, "amecro", False, False, False)]
+    assert rows(any_collection) == expected
+
+
+def test_what_was_taken_back_was_not_said(any_collection: Workspace) -> None:
+    first = say(any_collection, 1, "amecro", "absent", audit=True)
+    assert rows(any_collection) == [(1, "amecro", False, False, True)]
+    undo_at(any_collection, first, "ann", "u1")
+    assert rows(any_collection) == []
+    say(any_collection, 1, "amecro", "absent")
+    assert rows(any_collection) == [(1, "amecro", False, False, False)]
+
+
+def test_a_stretch_marked_absent_decides_nothing(collection: Workspace) -> None:
+    say(collection, 1, "amecro", "absent", region=Region(1.0, 2.0))
+    assert rows(collection) == []
+    say(collection, 1, "amecro", "present", region=Region(1.0, 2.0), audit=True)
+    assert rows(collection) == [(1, "amecro", True, False, True)]
+
+
+def test_another_journal_under_the_same_name_is_read_anew(tmp_path: Path) -> None:
+    def fresh() -> Workspace:
+        workspace = open_workspace(tmp_path / "birds", create=True)
+        add_clips(workspace, CLIPS)
+        return workspace
+
+    first = fresh()
+    say(first, 1, "amecro", "present", audit=True)
+    say(first, 1, "balori", "present")
+    assert len(rows(first)) == 2
+    first.close()
+    (tmp_path / "birds").rename(tmp_path / "gone")
+    second = fresh()
+    say(second, 2, "balori", "absent")
+    say(second, 2, "amecro", "absent")
+    say(second, 2, "cangoo", "absent")
+    assert [row[:2] for row in rows(second)] == [(2, "balori"), (2, "amecro"), (2, "cangoo")]
+    second.close()

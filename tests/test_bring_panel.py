@@ -1,0 +1,56 @@
+"""Bringing predictions on the Runs page, and the warning above their suspects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import CLIPS, add_clips
+from test_pages import errors, show
+
+from labeling.out_of_fold import WARNING
+from labeling.workspace import open_workspace
+from pages.ui import session
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Four clips, no run, and a table of predictions."""
+    workspace = open_workspace(tmp_path / "w", create=True)
+    add_clips(workspace)
+    workspace.close()
+    table = pd.DataFrame({"filename": [name for name, _ in CLIPS], "amecro": [0.9, 0.8, 0.1, 0.7]})
+    table.to_csv(tmp_path / "p.csv", index=False)
+    return tmp_path / "w"
+
+
+def test_a_file_becomes_a_run_and_its_queue_warns(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(root, "runs", monkeypatch)
+    app.text_input(key="bring:path").set_value(str(root.parent / "p.csv"))
+    app.text_input(key="bring:name").set_value("<b>mine</b>")
+    app.button(key="bring").click().run()
+    assert errors(app) == ""
+    assert "4 of 4 clips, 1 classes" in app.success[0].value.replace("\\", "")
+    assert session.plain(WARNING) in [one.value for one in app.warning]
+    table = next(one.value for one in app.dataframe if "purpose" in one.value)
+    assert table.loc[0, "purpose"] == "brought: <b>mine</b>"
+    app.switch_page("queue.py").run()
+    assert errors(app) == ""
+    assert any(session.plain(WARNING) in one.value for one in app.warning)
+
+
+def test_a_model_from_elsewhere_needs_no_warning(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(root, "runs", monkeypatch)
+    app.text_input(key="bring:path").set_value(str(root.parent / "p.csv"))
+    app.radio(key="bring:seen").set_value("elsewhere")
+    app.button(key="bring").click().run()
+    assert errors(app) == ""
+    assert not app.warning
+
+
+def test_what_cannot_be_read_is_said_in_the_panel(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(root, "runs", monkeypatch)
+    app.text_input(key="bring:path").set_value("/nowhere/p.csv")
+    app.button(key="bring").click().run()
+    assert "nothing at" in errors(app)

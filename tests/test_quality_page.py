@@ -1,0 +1,121 @@
+"""pages/quality.py and its short part on the overview, drawn by Streamlit's own test runner."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import add_clips
+from test_pages import errors, show
+
+from labeling import audit, journal, store, suspects
+from labeling.records import Decision
+from labeling.stored_ranking import read_ranking
+from labeling.workspace import Workspace, open_workspace
+
+
+def words(app) -> str:
+    return " ".join(one.value for one in (*app.markdown, *app.caption, *app.info, *app.title))
+
+
+def metrics(app) -> dict[str, str]:
+    return {one.label: one.value for one in app.metric}
+
+
+def decide(workspace: Workspace, suspect_rows: int, random_looks: int) -> None:
+    """Confirm so many suspects' doubts, and answer so many random looks as the labels have it."""
+    with workspace.read() as connection:
+        run = suspects.current(connection)
+        assert run is not None
+        rows = suspects.queue(connection, *run, suspects.QueueFilter(), limit=suspect_rows)
+        ranking = read_ranking(connection, *run)
+        codes = {number: code for code, number in store.class_ids(connection).items()}
+    made = [
+        Decision(
+            f"s{k}", "rita", row.suspect.clip_id, row.suspect.class_code,
+            "present" if row.suspect.kind == "missing" else "absent", run_id=run[0],
+            shown=suspects.as_shown(row, run[1]),
+        )
+        for k, row in enumerate(rows)
+    ]  # fmt: skip
+    asked = {(one.clip_id, one.class_code) for one in made}
+    for place in audit.order(ranking):
+        cell = int(ranking.clip_id[place]), codes[int(ranking.class_id[place])]
+        if cell not in asked and len(made) < len(rows) + random_looks:
+            verdict = "present" if ranking.given[place] else "absent"
+            made.append(Decision(f"a{len(made)}", "rita", *cell, verdict, run_id=run[0], shown={"audit": True}))
+    journal.append(workspace, made)
+
+
+@pytest.fixture
+def scored(tmp_path: Path, trained: Path) -> Path:
+    shutil.copytree(trained, tmp_path / "w")
+    return tmp_path / "w"
+
+
+def test_without_clips_and_without_a_run_it_says_what_to_do(tmp_path, monkeypatch):
+    for name in ("empty", "untrained"):
+        workspace = open_workspace(tmp_path / name, create=True)
+        if name == "untrained":
+            add_clips(workspace)
+        workspace.close()
+        app = show(tmp_path / name, "quality", monkeypatch)
+        assert errors(app) == ""
+        assert "No run is scored yet" in words(app)
+        assert metrics(app) == {}
+
+
+def test_before_any_verdict_each_answer_says_how_to_know_it(scored, monkeypatch):
+    app = show(scored, "quality", monkeypatch)
+    assert errors(app) == ""
+    shown = metrics(app)
+    assert shown["Listed labels that are wrong"] == shown["Missing from the labels"] == "not known"
+    assert shown["Found in the next hour"] == "not known"
+    said = words(app)
+    assert "listen to 30 listed labels drawn at random" in said
+    assert "So far that is a guess" in said
+    assert "0 verdicts" in said
+    low, high = shown["Wrong among the next 20"].split(" to ")
+    assert 0 <= int(low) <= int(high) <= 20
+
+
+def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
+    workspace = open_workspace(scored)
+    decide(workspace, 20, 70)
+    with workspace.read() as connection:
+        run = suspects.current(connection)
+        rates = {(one.kind, one.class_id): one for one in audit.noise_rates(connection, *run)}
+        left = {one.kind: one for one in audit.remaining(connection, *run)}
+    app = show(scored, "quality", monkeypatch)
+    assert errors(app) == ""
+    shown = metrics(app)
+    listed = rates["false", None]
+    assert listed.audited >= 30
+    assert float(shown["Listed labels that are wrong"].split()[0]) == pytest.approx(100 * listed.value, abs=0.51)
+    assert shown["Wrong labels left"] == f"at most {left['all'].at_most:,}"
+    assert f"{listed.audited} random looks tell" in words(app)
+    assert len(app.get("plotly_chart")) >= 1
+    overview = show(scored, "overview", monkeypatch)
+    assert f"At most {left['all'].at_most:,} wrong labels are left" in words(overview)
+
+
+def test_names_of_classes_are_data(scored, monkeypatch):
+    import sqlalchemy as sa
+
+    from labeling import database as db
+
+    workspace = open_workspace(scored)
+    with workspace.write() as connection:
+        connection.execute(sa.update(db.classes).values(name="<b>a</b> $x$ [l](u) " + 60 * "long "))
+    decide(workspace, 10, 60)
+    app = show(scored, "quality", monkeypatch)
+    assert errors(app) == ""
+    assert "<b>" not in words(app)
+
+
+def test_the_overview_leads_to_the_page(scored, monkeypatch):
+    app = show(scored, "overview", monkeypatch)
+    assert errors(app) == ""
+    assert "suspects" in words(app)
+    assert any("may I stop" in str(one.proto.label) for one in app.get("page_link"))

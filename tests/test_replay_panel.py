@@ -1,0 +1,111 @@
+"""pages/ui/replay_panel.py: the form, what it starts, and the curves of what ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from server import ROOT
+from streamlit.testing.v1 import AppTest
+from test_replay import PERFECT, RANKING, make_queue, store_ranking, truth_file
+
+from labeling import database as db
+from labeling import replay_files
+from labeling.replay import Plan
+from labeling.workspace import Workspace, open_workspace
+from pages.ui import session
+
+SCRIPT = "from pages.ui import replay_panel\nreplay_panel.panel()\n"
+
+
+@pytest.fixture
+def six(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    make_queue(workspace)
+    store_ranking(workspace, "001-demo", rows=RANKING[:6])
+    monkeypatch.setenv(session.WORKSPACE, str(workspace.root))
+    monkeypatch.chdir(ROOT)
+    return workspace
+
+
+def with_truth(workspace: Workspace) -> Path:
+    (workspace.root / "truth").mkdir()
+    return truth_file(workspace.root / "truth").rename(workspace.root / "truth" / "truth_labels.csv")
+
+
+def drawn() -> AppTest:
+    app = AppTest.from_string(SCRIPT, default_timeout=60).run()
+    assert not app.exception, [one.value for one in app.exception]
+    return app
+
+
+def test_without_a_truth_it_says_what_to_do(six: Workspace) -> None:
+    app = drawn()
+    assert "truth/truth_labels.csv" in app.caption[0].value
+    assert not app.button
+
+
+def test_the_form_starts_what_was_chosen(six: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = with_truth(six)
+    begun: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(replay_files, "start", lambda workspace, name, flags: begun.append((name, list(flags))))
+    app = drawn()
+    app.multiselect(key="replay:orders").set_value(["likely", "rank"])
+    app.slider(key="replay:error").set_value(10)
+    app.number_input(key="replay:rounds").set_value(1).run()
+    assert "2 trainings in all" in " ".join(one.value for one in app.caption)
+    app.button(key="replay:start").click().run()
+    ((name, flags),) = begun
+    assert name == "001"
+    text = " ".join(flags)
+    assert text.startswith(
+        f"--truth {truth} --run 001-demo --decisions 1000 --order likely --order rank --scorer earmark"
+    )
+    assert "--reviewer-error 0.1 --unsure 0 --retrain 1 --recipe " in text
+    from labeling.__main__ import parser
+
+    parsed = parser().parse_args(["replay", "--workspace", "w", *flags])  # the command knows every flag
+    assert (parsed.order, parsed.every) == (["likely", "rank"], 200)
+    app.multiselect(key="replay:orders").set_value([]).run()
+    assert app.button(key="replay:start").disabled
+
+
+def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
+    truth = with_truth(six)
+    replay_files.run(six, Plan(truth, orders=("rank", "class"), reviewer=PERFECT, every=3))
+    app = drawn()
+    said = " ".join(one.value for one in app.markdown)
+    assert "As the scorer ranks, with 1 of 3 wrong labels in the first 3 decisions; by chance" in said.replace("\\", "")
+    table = app.dataframe[0].value
+    assert table["order"].tolist() == [
+        "As the scorer ranks", "Class by class", "By chance, on average", "Best possible",
+    ]  # fmt: skip
+    assert table["90 % found after"].tolist()[0] == 5
+    assert table["made wrong"].tolist() == [0, 0, 0, 0]
+    app.segmented_control(key="replay:axis").set_value("Hours").run()
+    assert not app.exception
+
+
+def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
+    with_truth(six)
+    one = replay_files.Kept("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
+    replay_files._write(six, one)
+    app = drawn()
+    assert not [button for button in app.button if button.key == "replay:start"]
+    app.button(key="replay:stop:007").click().run()
+    assert (six.root / "replays" / "007.stop").exists()
+
+
+def test_one_that_failed_says_why(six: Workspace) -> None:
+    with_truth(six)
+    replay_files._write(six, replay_files.Kept("007", "failed", db.now(), error="no *clip* fits"))
+    assert "no \\*clip\\* fits" in drawn().warning[0].value
+    replay_files._write(six, replay_files.Kept("008", "running", db.now()))
+    (six.root / "replays" / "008.log").write_text("error: first\nerror: the last words\n", encoding="utf-8")
+    assert "the last words" in drawn().warning[0].value
+
+
+def test_an_empty_workspace_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_workspace(tmp_path / "empty", create=True).close()
+    monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "empty"))
+    monkeypatch.chdir(ROOT)
+    assert len(drawn().caption) == 1

@@ -1,0 +1,124 @@
+"""labeling/replay_training.py: a training of the copy by a program of its own; a stand-in, and the real one once."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from server import ROOT
+
+from labeling import journal, runs, scratch
+from labeling.errors import ArtefactError, DataError
+from labeling.records import Decision
+from labeling.replay import Plan, replay
+from labeling.replay_reviewer import SimulatedReviewer
+from labeling.replay_training import Retraining, retrain
+from labeling.workspace import Workspace, open_workspace
+
+#: what stands for ``python -m models``: hears daejun in XC2 as soon as it is told to train
+STAND_IN = """
+import os, sys
+sys.path[:0] = [{tests!r}, {root!r}]
+from synthetic_oof import finished_run
+from labeling import journal
+from labeling.workspace import open_workspace
+assert "EARMARK_DATABASE_URL" not in os.environ
+words = sys.argv[1:]
+assert words[:3] == ["train", "demo", "--workspace"], words
+workspace = open_workspace(words[3])
+with workspace.read() as connection:
+    print("trained on position", journal.position(connection), *words[4:])
+if "--folds" in words:
+    sys.exit("folds are too many for me")
+finished_run(workspace, {{(2, "daejun"): 0.99, (4, "balori"): 0.6}})
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> tuple[str, ...]:
+    path = tmp_path / "models.py"
+    path.write_text(textwrap.dedent(STAND_IN).format(tests=str(ROOT / "tests"), root=str(ROOT)), encoding="utf-8")
+    return sys.executable, str(path)
+
+
+@pytest.fixture
+def predicted(collection: Workspace) -> Workspace:
+    """The four clips and a run that is wrong about where the errors are."""
+    from synthetic_oof import finished_run
+
+    finished_run(collection, {(1, "cangoo"): 0.9, (4, "amecro"): 0.8, (3, "daejun"): 0.7})
+    return collection
+
+
+def test_a_round_trains_on_the_decisions_and_ranks_anew(
+    predicted: Workspace, stand_in: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARMARK_DATABASE_URL", "sqlite:////nowhere/at/all.db")
+    truth = tmp_path / "truth.csv"
+    truth.write_text("filename,label\namecro/XC2.ogg,daejun\ncangoo/XC4.ogg,balori\n", encoding="utf-8")
+    training = Retraining(1, "demo", 3, command=stand_in)
+    plan = Plan(truth, scorers=("self_confidence",), orders=("rank",), reviewer=SimulatedReviewer(0, 0))
+    without = replay(predicted, plan).curves[0]
+    assert without.found[:5].tolist() == [0, 0, 0, 0, 0]
+    outcome = replay(predicted, Plan(**plan.__dict__ | {"retraining": training}))
+    curve = outcome.curves[0]
+    assert curve.found[:5].tolist() == [0, 0, 0, 1, 2]  # what the second run hears comes first
+    assert curve.retrained == ((3, "002-demo"),)
+    assert len(curve) == outcome.cells  # what was decided is not asked again
+    with predicted.read() as connection:
+        assert journal.position(connection) == 0
+        assert [run.id for run in runs.all_runs(connection)] == ["001-demo"]
+    assert [path.name for path in predicted.runs.iterdir()] == ["001-demo"]
+
+
+def test_what_it_is_told_and_what_it_says_when_it_fails(
+    predicted: Workspace, stand_in: tuple[str, ...], tmp_path: Path
+) -> None:
+    copy = scratch.copy_workspace(predicted, tmp_path / "copy")
+    journal.append(copy, [Decision("e1", "replay", 2, "daejun", "present")])
+    plan = Retraining(1, "demo", 5, ("train.epochs=1",), 7, "cpu", command=stand_in)
+    said = r"training of demo ended with 1: trained on position 1 --device cpu --folds 7 --set train.epochs=1\n"
+    with pytest.raises(ArtefactError, match=said + "folds are too many for me"):
+        retrain(copy, plan, "replay", lambda: None)
+    nothing = Retraining(1, "demo", 5, command=(sys.executable, "-c", "print('bye')"))
+    with pytest.raises(ArtefactError, match="ended with 0: bye"):
+        retrain(copy, nothing, "replay", lambda: None)
+
+
+def test_who_watches_may_end_it(predicted: Workspace, tmp_path: Path) -> None:
+    copy = scratch.copy_workspace(predicted, tmp_path / "copy")
+    sleeper = Retraining(1, "demo", 5, command=(sys.executable, "-c", "import time; time.sleep(600)"))
+    begun = time.monotonic()
+
+    def enough() -> None:
+        raise DataError("enough")
+
+    with pytest.raises(DataError, match="enough"):
+        retrain(copy, sleeper, "replay", enough)
+    assert time.monotonic() - begun < 60  # not 600
+
+
+@pytest.mark.parametrize(
+    ("rounds", "recipe", "every", "said"),
+    [(0, "demo", 5, "--retrain 0 must"), (1, "demo", 0, "--every 0 must"), (1, " ", 5, "needs --recipe NAME")],
+)
+def test_rounds_that_make_no_sense(rounds: int, recipe: str, every: int, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        Retraining(rounds, recipe, every)
+
+
+def test_a_real_training(own_copy: Path) -> None:
+    workspace = open_workspace(own_copy)
+    quick = ("train.epochs=1", "network.widths=[4,4,4,4]", "data.chunk_s=2.0")
+    training = Retraining(1, "demo", 10, quick, 2, "cpu")
+    with workspace.read() as connection:
+        known = {run.id for run in runs.all_runs(connection)}
+    plan = Plan(own_copy / "demo/truth/truth_labels.csv", orders=("likely",), decisions=12, retraining=training)
+    (decisions, run_id), *more = replay(workspace, plan).curves[0].retrained
+    assert (decisions, more) == (10, [])
+    assert run_id not in known
+    with workspace.read() as connection:
+        assert {run.id for run in runs.all_runs(connection)} == known

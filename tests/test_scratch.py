@@ -1,0 +1,74 @@
+"""labeling/scratch.py: a copy that says the same, and an original that nothing reaches."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from conftest import add_clips
+from ranked import decide, make_queue
+
+from labeling import database as db
+from labeling import journal, runs, scratch, versions
+from labeling.stored_ranking import read_ranking
+from labeling.workspace import DATABASE, Workspace
+
+
+def test_a_copy_holds_collection_journal_versions_and_runs(any_workspace: Workspace, tmp_path: Path) -> None:
+    make_queue(any_workspace)
+    decide(any_workspace, 1, "amecro")
+    second = versions.freeze(any_workspace, "ann")
+    queued = runs.enqueue(any_workspace, "demo", second.number)
+    any_workspace.run_dir("001-demo").mkdir(parents=True)
+    copy = scratch.copy_workspace(any_workspace, tmp_path / "copy")
+    with any_workspace.read() as source, copy.read() as target:
+        assert copy.engine.dialect.name == "sqlite"
+        assert versions.labels_at(target).content_hash == versions.labels_at(source).content_hash
+        assert versions.labels_at(target, 0).content_hash == versions.labels_at(source, 0).content_hash
+        assert versions.all_versions(target) == versions.all_versions(source)
+        for table in (db.clips, db.imported_labels, db.cells, db.decisions, db.imports):
+            assert db.fetch(target, sa.select(table)) == db.fetch(source, sa.select(table))
+        states = {run.id: run.status for run in runs.all_runs(target)}
+        assert states == {"001-demo": "done", queued.id: "stopped"}
+        assert not db.fetch(target, sa.select(db.rankings))
+    assert (copy.root / "runs" / "001-demo").resolve() == any_workspace.run_dir("001-demo").resolve()
+    assert scratch.copy_ranking(any_workspace, copy, "001-demo", "earmark")
+    assert not scratch.copy_ranking(any_workspace, copy, "001-demo", "nobody")
+    with any_workspace.read() as source, copy.read() as target:
+        ours, theirs = (read_ranking(one, "001-demo", "earmark") for one in (source, target))
+        assert ours.p_wrong.tolist() == theirs.p_wrong.tolist()
+    copy.close()
+
+
+def test_what_is_done_to_a_copy_reaches_neither_the_original_nor_its_twin(
+    collection: Workspace, tmp_path: Path
+) -> None:
+    kept = collection.run_dir("001-demo") / "oof.zarr"
+    kept.mkdir(parents=True)
+    (kept / "data").write_bytes(b"1")
+    copy = scratch.copy_workspace(collection, tmp_path / "copy")
+    twin = scratch.duplicate(copy, tmp_path / "twin")
+    decide(twin, 1, "amecro")
+    for one, expected in ((collection, 0), (copy, 0), (twin, 1)):
+        with one.read() as connection:
+            assert journal.position(connection) == expected
+    with twin.write() as connection, pytest.raises(sa.exc.DBAPIError, match="insert-only"):
+        connection.execute(sa.delete(db.decisions))
+    for one in (copy, twin):
+        one.close()
+        shutil.rmtree(one.root)
+    assert (kept / "data").read_bytes() == b"1"
+
+
+def test_a_database_that_the_environment_names_is_left_alone(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_clips(workspace)
+    monkeypatch.setenv("EARMARK_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    copy = scratch.copy_workspace(workspace, tmp_path / "copy")
+    assert copy.engine.url.database == str(tmp_path / "copy" / DATABASE)
+    assert not (tmp_path / "other.db").exists()
+    given = {"EARMARK_DATABASE_URL": "postgresql://x", "PATH": "/bin"}
+    assert scratch.environment_for(given) == {"PATH": "/bin"}
