@@ -143,7 +143,7 @@ def earmark(evidence: Evidence) -> Scores:
     what other runs say, what similar stretches are labelled, and which classes occur together and here. How much each
     weighs, what is typical of a class, how common it is, and how often labels are missing or spurious are estimated
     from the collection itself (:mod:`labeling.noise_model`), with what people decided as the truth. What training says
-    of the label it was given (`training_dynamics.surprise` of the margin) is added with MARGIN_WEIGHT: it knows the label, so
+    of its label (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the label, so
     the labels cannot tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given label), and
     quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look
     less present.
