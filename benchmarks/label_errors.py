@@ -73,15 +73,15 @@ def load(workspace: str, run_ids: Sequence[str], truth: Sequence[Path]) -> list[
         chosen = [runs.get_run(connection, name) for name in names]
         clips = store.usable_clips(connection)
         imported = versions.labels_at(connection, 0)
-        labels_of = {one.id: versions.labels_of_version(connection, one.label_version) for one in chosen}
+        labels_of = {one.label_version: versions.labels_of_version(connection, one.label_version) for one in chosen}
     for run in chosen:
-        labels = labels_of[run.id]
+        labels = labels_of[run.label_version]
         oof = read_oof(opened.run_dir(run.id) / "oof.zarr")
         aligned = ranking.align_labels(oof, labels)
 
         def gathered(others: list[Any], run: Any = run, oof: Oof = oof, labels: Any = labels) -> Evidence:
             return scoring.gathered(
-                opened, run, others, oof, ranking.align_labels(oof, labels), labels, imported, labels, clips
+                opened, run, others, oof, ranking.align_labels(oof, labels), labels, imported, labels_of, clips
             )
 
         alone, together = gathered([]), gathered([one for one in chosen if one.id != run.id])
@@ -166,7 +166,7 @@ def rankings(many: bool) -> dict[str, Callable[[Case], Badness]]:
         every[f"cleanlab library, frame max{words}"] = partial(of_library, frames=True, adjust=adjust)
     if many:
         every["cleanlab library, mean of all runs, adjusted"] = lambda case: library(
-            case, np.mean([case.oof.clipwise, *case.together.others], axis=0), adjust=True
+            case, np.nanmean([case.oof.clipwise, *case.together.others], axis=0), adjust=True
         )
     for name in SCORERS.names():
         if name not in (DEFAULT_SCORER, "cleanlab") and (many or NEEDS.get(name) != "others"):

@@ -2,8 +2,9 @@
 
     python benchmarks/leak_detection.py [FOLDER] [--clips N] [--copies N] [--scale N]
 
-FOLDER is any folder of sound files; without one a demo collection is synthesised. Of some of its clips copies are made:
-encoded anew, quieter, cut, filtered, noisy. Pairs found among the clips as they are may be real copies; they are listed.
+FOLDER is any folder of sound files; without one a demo collection is synthesised. Of some of its clips copies are
+made: encoded anew, quieter, cut, filtered, noisy. Pairs found among the clips as they are may be real copies; they are
+listed.
 --scale compares so many clips of 60 s of random landmarks, as dense as those of the sounds, with 1 in 100 a shifted and
 thinned copy of the one before.
 """

@@ -96,6 +96,7 @@ def make_labels(clips: int, classes: int) -> NDArray[np.bool_]:
 
 def steps(oof: Oof) -> dict[str, Callable[[], object]]:
     from labeling import disagreement, ranking
+    from labeling.gathering import gather_evidence
 
     given = make_labels(len(oof), len(oof.classes))
     known = np.ones_like(given)
@@ -117,8 +118,8 @@ def steps(oof: Oof) -> dict[str, Callable[[], object]]:
 
     return {
         "read_oof": lambda: read_oof(oof.path),
-        "summary": lambda: disagreement.gather_evidence(oof, given, known),
-        "earmark": lambda: disagreement.earmark(disagreement.gather_evidence(oof, given, known)),
+        "summary": lambda: gather_evidence(oof, given, known),
+        "earmark": lambda: disagreement.earmark(gather_evidence(oof, given, known)),
         "rank": lambda: ranking.rank_suspects(oof, labels),
         "cleanlab": lambda: with_cleanlab(False),
         "cleanlab adjusted": lambda: with_cleanlab(True),

@@ -6,6 +6,7 @@ photographs every screen, in the light and the dark theme.
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -17,6 +18,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser import chromium  # noqa: E402
 from server import serve  # noqa: E402
+
+import labeling.audit  # noqa: E402
+from labeling import journal, store, suspects  # noqa: E402
+from labeling.records import Decision  # noqa: E402
+from labeling.workspace import open_workspace  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 SIZE = {"width": 1360, "height": 860}
@@ -31,6 +37,26 @@ def build(workspace: Path) -> None:
         subprocess.run([sys.executable, "-m", *words], cwd=ROOT, check=True)
 
 
+def audit(root: Path, looks: int, reviewer: str = "sam") -> None:
+    """What a colleague's evening of random looks brings, as the demo's truth answers them."""
+    workspace = open_workspace(root)
+    with workspace.read() as connection:
+        scored = suspects.current(connection)
+        assert scored
+        asked = labeling.audit.waiting(connection, *scored, reviewer, looks, window=1)
+        names = {clip_id: name for name, clip_id in store.clip_ids_by_filename(connection).items()}
+    with (root / "demo" / "truth" / "truth_labels.csv").open(newline="") as file:
+        truth = {row["filename"]: row["labels"].split(";") for row in csv.DictReader(file)}
+    journal.append(workspace, [
+        Decision(
+            journal.new_event_id(), reviewer, clip_id, code, "present" if code in truth[names[clip_id]] else "absent",
+            run_id=scored[0], shown={"audit": True},
+        )
+        for clip_id, code in asked
+    ])  # fmt: skip
+    workspace.close()
+
+
 def shoot(workspace: Path, reviewer: str = "rita") -> None:
     """Every screen, once the loop has gone round."""
     PICTURES.mkdir(exist_ok=True)
@@ -41,6 +67,7 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
             page = context.new_page()
             page.goto(server.url + path)
             page.get_by_test_id("stMainBlockContainer").wait_for()
+            page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
             page.wait_for_timeout(3500)
             page.screenshot(path=PICTURES / f"{name}.png")
             context.close()
@@ -53,6 +80,7 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         for key in "1211312":
             page.keyboard.press(key)
             page.wait_for_timeout(900)
+        audit(workspace, 120)
         seen = re.sub(r"^.*\?", "/review?", page.url)
         page.goto(server.url + "/retrain")
         page.get_by_role("combobox", name=re.compile("Recipe")).click()
@@ -68,6 +96,7 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
 
         for name in ("overview", "queue", "runs", "versions"):
             picture(name, "/" if name == "overview" else f"/{name}")
+        picture("quality", "/quality")
         picture("review", seen)
         picture("sweep", "/sweep")
         picture("sweep-dark", "/sweep", "dark")

@@ -1,10 +1,12 @@
-"""The audit: cells drawn at random from all that a ranking holds, and what they say of the labels.
+"""The audit: cells drawn at random from all that a run predicted, and what they say of the labels.
 
 A sorted queue shows the worst first; what share of it is wrong says nothing of the rest. So a share of the looks goes
 to cells in an order that a hash of clip and class gives: whoever asks, whenever, under whichever run, it is the same,
 and no scorer has a say in it. Listed labels and unlisted cells take turns, so that each kind is known by looks of its
-own, although the second are a hundred times as many. There are no strata by p_wrong: what remains lies where most cells
-are, chance puts the looks there, and looks that no scorer placed stay good when the next run scores anew.
+own, although the second are a hundred times as many. A ranking that has no room for all of these holds the first of the
+order beside the most suspect, and no other unlisted one is drawn, so that the draw is always of all. There are no
+strata by p_wrong: what remains lies where most cells are, chance puts the looks there, and looks that no scorer placed
+stay good when the next run scores anew.
 
 A cell counts as a look where its first decision was asked at random (``shown["audit"]``). ``unsure`` is a look that
 found no wrong label: shares are of labels that a person would call wrong. A look left unanswered leaves its cell open.
@@ -16,8 +18,6 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, journal, marks, progress
+from labeling import audit_order, calibration, journal, marks
 from labeling import database as db
 from labeling.audit_journal import decided_cells
 from labeling.noise_rates import Cells, rates_of, remaining_of
@@ -33,20 +33,8 @@ from labeling.noise_rates import Rate as Rate
 from labeling.noise_rates import Remaining as Remaining
 from labeling.stored_ranking import Ranking, cell_keys, read_ranking
 
-SALT = 0x9E3779B97F4A7C15  # of the order; another would give another, as good
 WINDOW = 20  # times as many cells as a reviewer is asked, from which they get theirs: two at once seldom meet
 KEPT = 3  # rankings whose order, and whose answers, stay in memory
-
-
-@dataclass(frozen=True)
-class HourYield:
-    """What the next hour brings at a reviewer's pace: ``found`` wrong labels, 95 % from ``low`` to ``high``."""
-
-    clips: float
-    decisions: float
-    found: float
-    low: float
-    high: float
 
 
 # ------------------------------------------------------------------------------------------------ the order
@@ -60,19 +48,19 @@ def order(ranking: Ranking) -> NDArray[np.int64]:
 
 def _order(ranking: Ranking) -> NDArray[np.int64]:
     given = np.asarray(ranking.given, bool)
-    keys = mixed(cell_keys(ranking.clip_id, ranking.class_id), SALT)
+    keys = audit_order.turns(ranking.clip_id, ranking.class_id)
     listed, unlisted = (places[np.argsort(keys[places])] for places in (np.flatnonzero(given), np.flatnonzero(~given)))
     both = min(len(listed), len(unlisted))
     turns = np.stack([listed[:both], unlisted[:both]], axis=1).ravel()
     return np.concatenate([turns, listed[both:], unlisted[both:]]).astype(np.int64)
 
 
-def mixed(numbers: NDArray[np.int64], salt: int) -> NDArray[np.uint64]:
-    """A hash of whole numbers, one for one: the finisher of splitmix64 (Steele, Lea & Flood 2014, OOPSLA)."""
-    z = numbers.astype(np.uint64) + np.uint64(salt)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
+def in_draw(ranking: Ranking) -> NDArray[np.bool_]:
+    """Which places of a ranking (M,) a draw may come to: listed ones, and unlisted ones of which it left none out."""
+    if ranking.left_out is None:
+        return np.ones(len(ranking.clip_id), bool)
+    first = audit_order.turns(ranking.clip_id, ranking.class_id) < np.uint64(ranking.left_out.below)
+    return np.asarray(first | ranking.given, bool)
 
 
 def waiting(
@@ -93,9 +81,9 @@ def waiting(
     ranking = read_ranking(connection, run_id, scorer)
     if count <= 0 or not len(ranking.clip_id):
         return []
-    asked = np.ones(len(ranking.clip_id), bool)
+    asked = in_draw(ranking)
     if kinds and "swapped" not in kinds and len(set(kinds)) == 1:
-        asked = np.asarray(ranking.given, bool) == ("false" in kinds)
+        asked &= np.asarray(ranking.given, bool) == ("false" in kinds)
     asked[ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))] = False
     skipped = sorted(marks.standing(connection, ["skip"], reviewer))
     if skipped:
@@ -105,7 +93,7 @@ def waiting(
     if window > 1:
         name = hashlib.blake2b(reviewer.strip().encode("utf-8", "surrogatepass"), digest_size=8).digest()
         keys = cell_keys(ranking.clip_id[places], ranking.class_id[places])
-        own = np.argsort(mixed(keys, int.from_bytes(name, "big")))
+        own = np.argsort(audit_order.mixed(keys, int.from_bytes(name, "big")))
         places = places[_in_turn(np.asarray(ranking.given, bool)[places], own)]
     places = places[:count]
     code_of = dict(db.fetch(connection, sa.select(db.classes.c.id, db.classes.c.code)))
@@ -134,29 +122,6 @@ def noise_rates(connection: Connection, run_id: str, scorer: str) -> list[Rate]:
 def remaining(connection: Connection, run_id: str, scorer: str) -> list[Remaining]:
     """How many wrong labels nobody has found yet: ``false``, ``missing``, and ``all``."""
     return remaining_of(_cells(connection, run_id, scorer))
-
-
-def next_hour(
-    connection: Connection, run_id: str, scorer: str, reviewer: str, index: NDArray[np.int64]
-) -> HourYield | None:
-    """What an hour of going down ``index`` (places of the ranking, in the order on the screen) brings this reviewer.
-
-    At the pace of the last day on which they worked; None where there is no pace yet, or nothing to go down.
-    """
-    table = db.decisions
-    last = sa.select(sa.func.max(table.c.created_at)).where(table.c.reviewer == reviewer.strip())
-    moment = connection.scalar(last)
-    if moment is None or not len(index):
-        return None
-    pace = progress.today(connection, reviewer, now=datetime.fromisoformat(moment))
-    if not (pace.per_minute and pace.seconds_a_clip):
-        return None
-    decisions = min(60 * pace.per_minute, float(len(index)))
-    ranking = read_ranking(connection, run_id, scorer)
-    fitted = calibration.calibrate(connection, run_id, scorer)
-    told = calibration.next_yield(fitted, ranking, index[: max(1, round(decisions))])
-    clips = 3600 / pace.seconds_a_clip * decisions / (60 * pace.per_minute)
-    return HourYield(clips, decisions, told.expected, float(told.low), float(told.high))
 
 
 # ------------------------------------------------------------------------------------------------ reading
@@ -197,14 +162,33 @@ def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: s
         found = _find(keys, own, imported)
         primary[found[found >= 0]] = True
     fitted = calibration.calibrate(connection, run_id, scorer)
+    guess, drawn, left_out = fitted.probability(ranking, open_places), decided.drawn[there], ranking.left_out
+    cells_beside, guess_beside = np.zeros(0, np.int64), 0.0
+    if left_out is not None:
+        turns = audit_order.turns(decided.clip_id[there], decided.class_id[there])
+        drawn = drawn & ((turns < np.uint64(left_out.below)) | given[place])
+        cells_beside, guess_beside = left_out.count, _guess_beside(ranking, open_places, guess)
     return Cells(
         class_id=class_id[places],
         given=given[places],
         primary=(primary & given)[places],
-        guess=fitted.probability(ranking, open_places),
+        guess=guess,
         wrong=(decided.present[there] != given[place]) & ~decided.unsure[there],
-        drawn=decided.drawn[there],
+        drawn=drawn,
+        left_out=cells_beside,
+        left_out_guess=guess_beside,
     )
+
+
+def _guess_beside(ranking: Ranking, open_places: NDArray[np.int64], guess: NDArray[np.float32]) -> float:
+    """The mean probability of what a ranking left out, by the cells that stand in it by chance alone.
+
+    Those are less suspect than all that stand in it for other reasons.
+    """
+    by_chance = in_draw(ranking) & ~np.asarray(ranking.given, bool)
+    chosen = ranking.p_wrong[~in_draw(ranking)]
+    alike = by_chance[open_places] & (ranking.p_wrong[open_places] < chosen.min(initial=1.0))
+    return float(guess[alike].mean(dtype=np.float64)) if alike.any() else 0.0
 
 
 def _find(keys: NDArray[np.int64], places: NDArray[Any], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,15 +15,13 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
 from labeling import journal
 from labeling.calibration_fit import KindFit, fit_kind
 from labeling.intervals import Share
-from labeling.stored_ranking import Ranking, read_ranking
+from labeling.stored_ranking import Ranking, read_ranking, when_scored
 from labeling.verdicts import Judged, counted, judged
 
 KINDS = ("missing", "false")
@@ -241,9 +239,7 @@ class _Kept(Generic[_Made]):
         self, connection: Connection, run_id: str, scorer: str, position: int | None, make: Callable[[int], _Made]
     ) -> _Made:
         """What was made at ``position`` (None: the journal's end), or is now."""
-        table = db.rankings
-        here = (table.c.run_id == run_id) & (table.c.scorer == scorer)
-        scored_at = connection.scalar(sa.select(table.c.scored_at).where(here)) or ""
+        scored_at = when_scored(connection, run_id, scorer)
         end = journal.position(connection) if position is None else position
         key = connection.engine.url.render_as_string(hide_password=False), run_id, scorer, scored_at, end
         with self.lock:

@@ -6,7 +6,10 @@ import argparse
 import getpass
 import io
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from labeling.errors import DataError, EarmarkError
 
@@ -29,6 +32,21 @@ def run_command(args: argparse.Namespace) -> int:
     except OSError as problem:
         return _failed(" ".join(filter(None, (str(problem.filename or ""), problem.strerror or str(problem)))))
     return 0
+
+
+@contextmanager
+def ended_tidily() -> Iterator[None]:
+    """SIGTERM and a closed terminal end what is inside as Ctrl-C does, so that what is temporary is taken away."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {sign: signal.signal(sign, end) for sign in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
 
 
 def _failed(text: str, word: str = "error: ") -> int:

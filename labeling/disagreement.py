@@ -13,6 +13,8 @@ They are taken from the labels as they are now; what is scored is the label that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,7 +90,8 @@ def cleanlab(evidence: Evidence) -> Scores:
 @SCORERS.register("duration")
 def duration(evidence: Evidence) -> Scores:
     """How many frames reach half the class's typical confidence, on a logarithmic scale; 3 of them are undecided."""
-    return scores_of_evidence(np.log1p(evidence.frames.above, dtype=np.float32) - np.log(4), evidence.given)
+    reached = np.log1p(evidence.frames.above, dtype=np.float32)
+    return scores_of_evidence(reached - np.float32(np.log(4)), evidence.given)
 
 
 @SCORERS.register("contrast")
@@ -100,7 +103,7 @@ def contrast(evidence: Evidence) -> Scores:
     values, label, known = contrast_log_odds(evidence.frames), evidence.label, evidence.known
     means = [np.sum(values, axis=0, where=cells) / np.maximum(1, cells.sum(axis=0)) for cells in
              (label & known, ~label & known)]  # fmt: skip
-    return scores_of_evidence(values - (means[0] + means[1]) / 2, evidence.given)
+    return scores_of_evidence(values - ((means[0] + means[1]) / 2).astype(np.float32), evidence.given)
 
 
 @SCORERS.register("heads")
@@ -149,16 +152,25 @@ def earmark(evidence: Evidence) -> Scores:
     less present.
     """
     features, given, known = noise_model_input(evidence)
-    return score_with(fit_noise_model(features, given, known, verdict=evidence.verdict), evidence)
+    model = fit_noise_model(features, given, known, verdict=evidence.verdict)
+    return _scored(model, features, evidence)
 
 
 def score_with(model: NoiseModel, evidence: Evidence) -> Scores:
     """Scores of a fitted noise model."""
-    features, given, known = noise_model_input(evidence)
+    return _scored(model, noise_model_input(evidence)[0], evidence)
+
+
+def _scored(model: NoiseModel, features: Sequence[Floats], evidence: Evidence) -> Scores:
     shift = None
     if evidence.dynamics is not None:
-        shift = np.float32(MARGIN_WEIGHT) * training_dynamics.surprise(evidence.dynamics.margin, given, known)
-    p_wrong = model.p_wrong(features, given, shift)
+        surprise = training_dynamics.surprise(evidence.dynamics.margin, evidence.given, evidence.known)
+        shift = np.float32(MARGIN_WEIGHT) * surprise
+        # A normal shift of that spread multiplies small odds by exp(spread^2 / 2) on the average: taken off again, so
+        # that labels are as often wrong as the noise model says.
+        usual = np.where(np.isfinite(evidence.dynamics.margin), np.float32(MARGIN_WEIGHT**2 / 2), np.float32(0))
+        shift += np.where(evidence.given, usual, -usual)
+    p_wrong = model.p_wrong(features, evidence.given, shift)
     return Scores(1 - p_wrong, p_wrong)
 
 

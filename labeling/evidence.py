@@ -21,11 +21,11 @@ from labeling.predictions import FrameBlock, Oof
 BORROWED = 1.0  # a class borrows as much from the whole collection as this many clips of its own would say
 SMALLEST = 1e-4  # probabilities are kept this far from 0 and 1 in log odds; float16 knows 1 - p no closer
 Floats = NDArray[np.float32]
-_REMEDIES = {
-    "others": "train a second run, with another train.seed",
-    "dynamics": "train it anew with train.dynamics = true",
-    "neighbours": "train it anew with predict.neighbours above 0",
-    "priors": "import clips with more than one class",
+_LACKS = {
+    "others": "there is no other run to compare with; train a second one, with another train.seed",
+    "dynamics": "it kept no record of its training; train it anew with train.dynamics = true",
+    "neighbours": "its similar stretches were not kept; train it anew with predict.neighbours above 0",
+    "priors": "which classes occur together, where and when tells nothing here that the sound does not",
 }
 
 
@@ -64,9 +64,9 @@ class Evidence:
     ``given``: the label that is doubted says present; where a person decided, that is the label before. ``known``:
     False where the cell is masked (unsure): it takes part in no statistic, and its score means nothing. ``clipwise``:
     out-of-fold probability. ``verdict`` int8: what people said, 1 present, 0 absent, -1 nothing. ``others``: clipwise
-    probabilities of other runs, NaN where a run did not predict the clip. ``neighbours``: share of the most similar
-    stretches of other clips whose clip lists the class, NaN where it is not known. ``priors``: shifts of the log odds
-    by which classes occur together and by place and date.
+    probabilities of other runs, NaN where a run did not predict the clip or lacks the class. ``neighbours``: share of
+    the most similar stretches of other clips whose clip lists the class, NaN where it is not known. ``priors``: shifts
+    of the log odds by which classes occur together and by place and date.
     """
 
     given: NDArray[np.bool_]
@@ -98,7 +98,7 @@ class Evidence:
         """The evidence ``name``; raises DataError with what to do where there is none."""
         found = getattr(self, name)
         if found is None or (isinstance(found, tuple) and not found):
-            raise DataError(f"this run has no evidence for {name}: {_REMEDIES[name]}, or choose scorer earmark")
+            raise DataError(f"this run cannot be scored so: {_LACKS[name]}, or choose --scorer earmark")
         return found
 
     @property

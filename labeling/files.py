@@ -38,6 +38,8 @@ def write_atomically(path: Path, content: bytes) -> Path:
             raise WorkspaceFull(
                 f"no space left to write {path} ({len(content)} bytes); free some and try again"
             ) from problem
+        if problem.errno == errno.EISDIR:
+            raise WorkspaceReadOnly(f"cannot write {path}: it is a folder; name a file in it") from problem
         raise WorkspaceReadOnly(f"cannot write {path}: {problem.strerror}; choose another folder") from problem
     finally:
         if beside:

@@ -79,8 +79,11 @@ class Report:
             pairs = [f"{theirs} as {code}" for theirs, code in renamed.items()]
             found.append(f"{len(renamed):,} classes found by another name: {_some(pairs)}.")
         if self.by_part:
-            pairs = [f"{theirs} as {ours}" for theirs, ours in self.by_part.items()]
-            found.append(f"{len(self.by_part):,} clips found by a part of their name: {_some(pairs)}.")
+            first = dict[str, str]()  # a file may call one clip by several names
+            for theirs, ours in self.by_part.items():
+                first.setdefault(ours, theirs)
+            pairs = [f"{theirs} as {ours}" for ours, theirs in first.items()]
+            found.append(f"{len(pairs):,} clips found by a part of their name: {_some(pairs)}.")
         for what, names in (("clips", self.unknown_clips), ("classes", self.unknown_classes)):
             if names:
                 pairs = [f"{name} ({why})" for name, why in names.items()]
@@ -120,7 +123,7 @@ def import_predictions(
     labels. Clips and classes that the file lacks are left out of the run. Raises FormatError or DataError, before
     anything is stored, where the file cannot be used, and WorkspaceError's children where the disk refuses.
     """
-    source = Path(path).expanduser()
+    source, name = Path(path).expanduser(), " ".join(name.split())
     if len(name) > LONGEST_NAME:
         raise DataError(f"name {name[:20]!r}… has {len(name)} characters; give {LONGEST_NAME} at most")
     if claimed and elsewhere:
@@ -158,7 +161,7 @@ def import_predictions(
         measured = measure(oof, labels)
         (scratch / "framewise.npy").unlink(missing_ok=True)
         settings = [f"source={source.name}", f"reader={chosen.name}", f"{KEY}={honesty.state}"]
-        settings += [f"name={name.strip()}"] if name.strip() else []
+        settings += [f"name={name}"] if name else []
         settings += [f"unit={unit}"] if unit != PROBABILITY else []
         silent = sorted({one.code for one in matcher.classes} - set(oof.classes))
         facts = {

@@ -23,9 +23,9 @@ KINDS = {
     "": "nothing was decided",
 }
 HOW_MEASURED = (
-    "The error of a probability is its squared distance from what people heard: 0 where it is sure and right, 0.25 "
-    "where it says 50 %, 1 where it is sure and wrong. A 95 % range that lies above 0 means that the gain is more than "
-    "chance."
+    "Each run's out-of-fold predictions are measured. The error of a probability is its squared distance from what "
+    "people heard: 0 where it is sure and right, 0.25 where it says 50 %, 1 where it is sure and wrong. A 95 % range "
+    "that lies above 0 means that the gain is more than chance."
 )
 ASSOCIATION = (
     "Each class stands with the kind that most of its changes were of. That shows where the gain lies, not what "
@@ -74,17 +74,17 @@ def verdict(gain: Gain) -> str:
 def measured_on(gain: Gain) -> str:
     """Which cells it is measured on, and whether chance drew them."""
     between = "recordists or sites" if gain.by_group else "clips"
-    spread = f"the range counts how unlike {gain.clusters} {between} are"
+    spread = f"the range allows for how much the {gain.clusters:,} {between} differ"
     if gain.scope == COLLECTION:
         return (
-            f"Measured out of fold on {_cells(gain.decided)} that people decided. {gain.drawn:,} of them were drawn at "
-            f"random and stand for all that nobody decided, so this is of the whole collection; {spread}."
+            f"Measured on {_cells(gain.decided)} that people decided. {gain.drawn:,} of them were drawn at random and "
+            f"stand for all that nobody decided, so this is of the whole collection; {spread}."
         )
     drawn = f"only {gain.drawn:,} of them" if gain.drawn else "none of them"
     return (
-        f"Measured out of fold on {_cells(gain.decided)} that people decided, {drawn} drawn at random: people looked "
-        f"at most of them because a model doubted their labels, so this is of those cells and not of the collection; "
-        f"{spread}. For the collection, review {LEAST_DRAWN} listed and {LEAST_DRAWN} unlisted cells in the order of "
+        f"Measured on {_cells(gain.decided)} that people decided, {drawn} drawn at random: people looked at most of "
+        f"them because a model doubted their labels, so this is of those cells and not of the collection; {spread}. "
+        f"For the collection, review {LEAST_DRAWN} listed and {LEAST_DRAWN} unlisted cells in the order of "
         "the random audit."
     )
 

@@ -81,7 +81,8 @@ class LeakReport:
         if self.folds < 2:
             return "The folds of this run are not known, so nobody can tell whether its predictions are honest."
         unheard = self.clips - self.heard
-        rest = f" The sound of {unheard:,} clips was not compared." if unheard else ""
+        whose = f"The sound of {unheard:,} clip{'s' * (unheard != 1)}" if self.heard else "Their sound"
+        rest = f" {whose} was not compared yet." if unheard else ""
         if not self.dishonest:
             return f"No near-copy of any of the {self.clips:,} clips was found among those that its network saw.{rest}"
         reasons = "; ".join(f"{WORDS[one]}: {count:,}" for one, count in self.by_reason.items())
@@ -207,7 +208,7 @@ def known_copies(workspace: Workspace) -> tuple[set[int], list[tuple[Any, ...]]]
     """
     heard: set[int] = set()
     pairs: dict[tuple[int, int], tuple[Any, ...]] = {}
-    for path in (*sorted(workspace.runs.glob(f"*/{COPIES_FILE}")), workspace.root / CACHE / COPIES_FILE):
+    for path in _copies_files(workspace):
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
             ids = {int(one) for one in kept["clip_ids"]}
@@ -221,8 +222,11 @@ def known_copies(workspace: Workspace) -> tuple[set[int], list[tuple[Any, ...]]]
 
 def known_position(workspace: Workspace) -> tuple[int, ...]:
     """Changes when more sounds were compared: for whoever keeps a report."""
-    files = (*sorted(workspace.runs.glob(f"*/{COPIES_FILE}")), workspace.root / CACHE / COPIES_FILE)
-    return tuple(path.stat().st_mtime_ns for path in files if path.exists())
+    return tuple(path.stat().st_mtime_ns for path in _copies_files(workspace) if path.exists())
+
+
+def _copies_files(workspace: Workspace) -> tuple[Path, ...]:
+    return (*sorted(workspace.runs.glob(f"*/{COPIES_FILE}")), workspace.root / CACHE / COPIES_FILE)
 
 
 def pairs_of(together: Sequence[Together]) -> list[tuple[int, int]]:

@@ -45,7 +45,10 @@ def neighbour_share(evidence: RunEvidence, label: NDArray[np.bool_], known: NDAr
         if not len(share):
             continue
         begins = np.flatnonzero(np.diff(owner, prepend=-1))
-        out[owner[begins]] = np.maximum.reduceat(share, begins, axis=0)
+        turn = np.arange(len(owner)) - np.repeat(begins, np.diff(begins, append=len(owner)))  # of its clip's stretches
+        for one in range(int(turn.max()) + 1):  # many times faster than maximum.reduceat along rows
+            at = turn == one
+            out[owner[at]] = np.fmax(out[owner[at]], share[at])
         peak = evidence.stretch_class[start:stop][heard]
         own = np.flatnonzero(peak >= 0)
         out[owner[own], peak[own]] = share[own, peak[own]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,20 +53,25 @@ class Remaining:
     audited: int
 
     @property
+    def known(self) -> bool:
+        """Whether the bound tells anything: where half may be wrong, or one kind was never looked at, it does not."""
+        return 2 * self.at_most <= self.among
+
+    @property
     def sentence(self) -> str:
         """In plain words, with what to do where nothing is known."""
         what = {"false": "listed labels", "missing": "unlisted cells"}.get(self.kind, "cells")
         if not self.among:
             return f"All {what} are decided: none is left to be wrong."
-        if self.at_most >= self.among:
-            more = "more of them" if self.audited else "a share of them"
+        if not self.known:
+            looks = "More random looks" if self.audited else "Random looks"
             return (
-                f"Nothing is known yet of the {self.among:,} {what} that nobody decided. Listen to {more} at random: "
-                "set Random above 0 % under Second looks."
+                f"Not known yet of the {self.among:,} {what} that nobody decided. {looks} will tell: they come by "
+                "themselves while you review; “Second looks” on the Review page says how often."
             )
         return (
-            f"At most {self.at_most:,} wrong remain among {self.among:,} {what} that nobody decided, with 95 % "
-            f"certainty; about {self.expected:,.0f} are likely."
+            f"At most {self.at_most:,} wrong ones are left among the {self.among:,} {what} that nobody decided, with "
+            f"95 % certainty; probably about {self.expected:,.0f}."
         )
 
 
@@ -76,7 +81,8 @@ class Cells:
 
     ``given`` (the label says present) and ``primary`` are of all, the undecided first (U + D,), as is ``class_id``.
     ``guess`` (U,) is the calibrated probability of being wrong. ``wrong`` (D,) is what people found, and ``drawn`` (D,)
-    which cells were first decided as chance had picked them.
+    which cells were first decided as chance had picked them. ``left_out`` counts, by class id, undecided unlisted cells
+    beside all these, each of them wrong with ``left_out_guess``.
     """
 
     class_id: NDArray[np.int64]
@@ -85,6 +91,8 @@ class Cells:
     guess: NDArray[np.float32]
     wrong: NDArray[np.bool_]
     drawn: NDArray[np.bool_]
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    left_out_guess: float = 0.0
 
     def of_kind(self, kind: str) -> NDArray[np.bool_]:
         """Which cells (U + D,) a kind is of."""
@@ -94,16 +102,20 @@ class Cells:
             return self.given
         return self.given & (self.primary if kind == "primary" else ~self.primary)
 
-    def looks(self, keep: NDArray[np.bool_]) -> Looks:
-        """The random looks at some of the cells, ``keep`` (U + D,)."""
-        decided = keep[len(self.guess) :]
-        return audit_bounds.looks_of(
-            int(np.count_nonzero(keep[: len(self.guess)])), self.wrong[decided], self.drawn[decided]
-        )
+    def beside(self, kind: str) -> int:
+        """How many cells of a kind there are beside those with a row."""
+        return int(self.left_out.sum()) if kind == "missing" else 0
 
-    def guessed(self, keep: NDArray[np.bool_]) -> float:
-        """How many of the undecided ones among ``keep`` are wrong as far as the calibration knows."""
-        return float(self.guess[keep[: len(self.guess)]].sum(dtype=np.float64))
+    def looks(self, kind: str) -> Looks:
+        """The random looks at the cells of a kind."""
+        keep = self.of_kind(kind)
+        open_cells, decided = int(np.count_nonzero(keep[: len(self.guess)])), keep[len(self.guess) :]
+        return audit_bounds.looks_of(open_cells + self.beside(kind), self.wrong[decided], self.drawn[decided])
+
+    def guessed(self, kind: str) -> float:
+        """How many of a kind's undecided ones are wrong as far as the calibration knows."""
+        known = self.guess[self.of_kind(kind)[: len(self.guess)]].sum(dtype=np.float64)
+        return float(known) + self.beside(kind) * self.left_out_guess
 
 
 def rates_of(cells: Cells) -> list[Rate]:
@@ -114,8 +126,8 @@ def rates_of(cells: Cells) -> list[Rate]:
         keep = cells.of_kind(kind)
         if not keep.any():
             continue
-        looks = cells.looks(keep)
-        rates.append(_rate(kind, None, looks, cells.guessed(keep)))
+        looks = cells.looks(kind)
+        rates.append(_rate(kind, None, looks, cells.guessed(kind)))
         if kind in ("missing", "false"):
             by_class += _rates_by_class(cells, kind, keep, looks)
     return rates + by_class
@@ -123,16 +135,18 @@ def rates_of(cells: Cells) -> list[Rate]:
 
 def _rates_by_class(cells: Cells, kind: str, keep: NDArray[np.bool_], looks: Looks) -> list[Rate]:
     """Of each class of a kind; ``keep`` (U + D,) and ``looks`` are the whole kind's."""
-    usual = audit_bounds.estimate(looks, cells.guessed(keep)) / max(1, looks.open_cells)
+    usual = audit_bounds.estimate(looks, cells.guessed(kind)) / max(1, looks.open_cells)
     most = audit_bounds.interval(looks, above=0.0125)[1]  # half of the upper side's 2.5 %; the class's own is the other
     undecided = len(cells.guess)
     decided_class, decided = cells.class_id[undecided:], keep[undecided:]
-    open_cells = np.bincount(cells.class_id[:undecided][keep[:undecided]])
+    most_id = max(int(cells.class_id.max(initial=0)), len(cells.left_out) - 1)
+    open_cells = np.bincount(cells.class_id[:undecided][keep[:undecided]], minlength=most_id + 1)
+    if cells.beside(kind):
+        open_cells[: len(cells.left_out)] += cells.left_out
     rates = []
-    for class_id in np.flatnonzero(np.bincount(cells.class_id[keep])).tolist():
+    for class_id in np.flatnonzero(open_cells + np.bincount(decided_class[decided], minlength=most_id + 1)).tolist():
         here = decided & (decided_class == class_id)
-        count = int(open_cells[class_id]) if class_id < len(open_cells) else 0
-        own = audit_bounds.looks_of(count, cells.wrong[here], cells.drawn[here])
+        own = audit_bounds.looks_of(int(open_cells[class_id]), cells.wrong[here], cells.drawn[here])
         rates.append(_rate(kind, class_id, own, usual * own.open_cells, most))
     return rates
 
@@ -147,10 +161,9 @@ def _rate(kind: str, class_id: int | None, looks: Looks, guess: float, most: flo
 
 def remaining_of(cells: Cells) -> list[Remaining]:
     """`remaining` of cells as they are."""
-    kept = {kind: cells.of_kind(kind) for kind in ("false", "missing")}
-    looks = {kind: cells.looks(keep) for kind, keep in kept.items()}
-    guesses = {kind: audit_bounds.estimate(looks[kind], cells.guessed(keep)) for kind, keep in kept.items()}
-    found = [_remaining(kind, [looks[kind]], guesses[kind]) for kind in kept]
+    looks = {kind: cells.looks(kind) for kind in ("false", "missing")}
+    guesses = {kind: audit_bounds.estimate(looks[kind], cells.guessed(kind)) for kind in looks}
+    found = [_remaining(kind, [looks[kind]], guesses[kind]) for kind in looks]
     return [*found, _remaining("all", list(looks.values()), sum(guesses.values()))]
 
 

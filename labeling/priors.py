@@ -38,6 +38,7 @@ FARTHEST_KM = 5 * PLACE_KM  # a clip beyond it would count for less than 1 / 250
 CELL_KM = PLACE_KM / 5  # clips in a cube of this edge count at their mean place, so that time grows with the clips
 FALLBACK_FOLDS = 5
 FREE = -2  # the part of a clip that lends to every row
+SURE_ABOVE = 3.0  # standard errors: once in 700 by chance
 _BLOCK_ROWS = 1 << 10
 
 
@@ -276,6 +277,22 @@ def place_date(probabilities: Floats, context: PostContext) -> Floats:
         return out
 
     return _per_part(context, work)
+
+
+def tells_more(
+    shift: NDArray[Any], given: NDArray[np.bool_], known: NDArray[np.bool_], probabilities: NDArray[Any]
+) -> bool:
+    """Whether a shift (N, C) of the log odds tells of the labels ``given`` what the probabilities do not.
+
+    The score test of one more term in a logistic model: the shift, each class about its own mean, times what is left
+    of the labels, in standard errors. Below SURE_ABOVE of them chance would do.
+    """
+    count = np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, shift - np.sum(shift, axis=0, where=known) / count, 0)
+    left = np.where(known, given - probabilities, 0)
+    left -= np.where(known, left.sum(axis=0) / count, 0)
+    error = float(np.sqrt(np.sum(np.square(centred * left), dtype=np.float64)))
+    return error > 0 and float(np.sum(centred * left, dtype=np.float64)) > SURE_ABOVE * error
 
 
 def _sites(direction: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -40,7 +40,8 @@ class Suspects:
     ``partner_index`` point into ``classes`` (-1: no partner). ``kind`` is ``missing``, ``false`` or ``swapped``.
     ``onset_s`` and ``offset_s`` bound the frames that speak; both are 0 where a model gave no frames. ``given``,
     ``runs``, ``runs_agree``, ``neighbours`` and ``typical`` are as `labeling.stored_ranking.Ranking` has them, and
-    ``past`` are the cells that were decided before.
+    ``past`` are the cells that were decided before. ``left_out`` counts, by class of ``classes``, the open unlisted
+    cells that found no room.
     """
 
     classes: tuple[str, ...]
@@ -62,6 +63,7 @@ class Suspects:
     neighbours: NDArray[np.float32]
     typical: NDArray[np.float32]
     past: PastCells
+    left_out: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -95,22 +97,25 @@ def rank_suspects(
     limit: int | None = None,
     max_cells: int = MAX_CELLS,
     gather: Gather | None = None,
+    at_random: NDArray[np.bool_] | None = None,
 ) -> Suspects:
     """Score every cell of ``oof`` against ``labels`` and rank those that nobody has decided on.
 
     Clips and classes are matched by id and code; what only one side has is left out. ``reviewed`` (shape of
     ``labels.present``) replaces ``labels.reviewed``: True cells are not asked about, though class statistics use
     them. Unsure cells are never ranked. Above ``max_cells`` candidates, all listed cells and the best unlisted are
-    kept. ``limit`` keeps the first so many. ``gather`` finds the evidence, by default the predictions alone. Raises
-    UnknownName for a scorer that is not there, DataError where a scorer's evidence is not there, ArtefactError where
-    frames cannot be read.
+    kept, and those ``at_random`` (N, C) of any quality. ``limit`` keeps the first so many. ``gather`` finds the
+    evidence, by default the predictions alone. Raises UnknownName for a scorer that is not there, DataError where a
+    scorer's evidence is not there, ArtefactError where frames cannot be read.
     """
     score = disagreement.SCORERS.get(scorer)
     aligned = align_labels(oof, labels, reviewed)
     evidence = gather(oof, aligned) if gather else gather_evidence(oof, aligned.given, aligned.known)
     scores = score(evidence)
     partner = find_swaps(scores.p_wrong, aligned)
-    rows, columns = order_cells(scores, aligned.given, aligned.open, oof.clip_ids, limit=limit, max_cells=max_cells)
+    rows, columns = order_cells(
+        scores, aligned.given, aligned.open, oof.clip_ids, limit=limit, max_cells=max_cells, at_random=at_random
+    )
     first, end = find_stretches(oof, rows, columns)
     onset, offset = oof.span_s(first, end)
     empty = first >= end
@@ -119,6 +124,10 @@ def rank_suspects(
     given, partners = aligned.given[rows, columns], partner[rows, columns]
     kind = np.where(partners >= 0, "swapped", np.where(given, "false", "missing"))
     places = np.append(aligned.class_index, -1)
+    left_out = np.zeros(len(labels.classes) + 1, np.int64)  # the last one: no class of the labels
+    if limit is None:
+        unlisted = (aligned.open & ~aligned.given).sum(axis=0)
+        left_out[aligned.class_index] = unlisted - np.bincount(columns[~given], minlength=len(unlisted))
     runs, against = several_runs.against(evidence)
     unknown = np.full(len(rows), np.nan, np.float32)
     typical = class_confidence(oof.clipwise, evidence.label, evidence.known).astype(np.float32)
@@ -137,11 +146,12 @@ def rank_suspects(
         offset_s=offset,
         fold=oof.fold[rows],
         given=given,
-        runs=runs[rows],
+        runs=runs[rows, columns],
         runs_agree=against[rows, columns],
         neighbours=unknown if evidence.neighbours is None else evidence.neighbours[rows, columns],
         typical=typical[columns],
         past=_past(evidence, scores, places),
+        left_out=left_out[:-1],
     )
 
 
@@ -179,13 +189,13 @@ def align_labels(oof: Oof, labels: Labels, reviewed: NDArray[np.bool_] | None = 
     return AlignedLabels(pick(labels.present) & known, known, known & ~pick(reviewed), primary, columns)
 
 
-def find_swaps(p_wrong: NDArray[np.float32], aligned: AlignedLabels) -> NDArray[np.int64]:
+def find_swaps(p_wrong: NDArray[np.float32], aligned: AlignedLabels) -> NDArray[np.int32]:
     """Partner column of each cell of a swap, -1 elsewhere, (N, C).
 
     A clip is swapped where its primary label is more likely wrong than right and exactly one unlisted class is
     more likely present than not, both still open.
     """
-    partner = np.full(p_wrong.shape, -1, dtype=np.int64)
+    partner = np.full(p_wrong.shape, -1, dtype=np.int32)
     doubted = (p_wrong > 0.5) & aligned.open
     appearing = doubted & ~aligned.given
     rows = np.flatnonzero((aligned.primary >= 0) & (appearing.sum(axis=1) == 1))
@@ -206,6 +216,7 @@ def order_cells(
     *,
     limit: int | None = None,
     max_cells: int = MAX_CELLS,
+    at_random: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the candidate cells, lowest quality first.
 
@@ -219,6 +230,8 @@ def order_cells(
         room = max(0, max_cells - len(keep))
         if room < len(rest):
             quality = scores.label_quality.ravel()[rest]
+            if at_random is not None:
+                quality[at_random.ravel()[rest]] = -np.inf
             rest = rest[np.argpartition(quality, room)[:room]] if room else rest[:0]
         cells = np.concatenate([keep, rest])
     rows, columns = np.divmod(cells, max(1, given.shape[1]))

@@ -131,6 +131,12 @@ def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, te
         horizon = min(cells, MOST_DECISIONS) if plan.decisions is None else min(cells, plan.decisions)
         if not horizon:
             raise DataError(f"{plan.truth} says nothing of the clips that run {run.id} ranks; use one that names them")
+        if plan.retraining and plan.retraining.every * plan.retraining.rounds >= horizon:
+            raise DataError(
+                f"--retrain {plan.retraining.rounds} --every {plan.retraining.every}: the last training would come "
+                f"after {plan.retraining.rounds * plan.retraining.every} decisions, and there are {horizon} in all; "
+                "lower one of them"
+            )
         every = plan.every or max(LEAST_STEP, -(-horizon // STEPS))
         pairs = [(scorer, order) for scorer in scorers for order in plan.orders]
         curves = []

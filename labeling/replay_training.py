@@ -52,9 +52,7 @@ def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[]
     versions.freeze(copy, reviewer, "replay")
     with copy.read() as connection:
         before = {run.id for run in runs.all_runs(connection)}
-    words = [*plan.command, "train", plan.recipe, "--workspace", str(copy.root), "--device", plan.device]
-    words += [] if plan.folds is None else ["--folds", str(plan.folds)]
-    words += [word for setting in plan.settings for word in ("--set", setting)]
+    words = [*plan.command, *_words(copy, plan)]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             words,
@@ -80,6 +78,13 @@ def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[]
     if process.returncode or not fresh:
         raise ArtefactError(f"the replay's training of {plan.recipe} ended with {process.returncode}: {last}")
     return fresh[0].id
+
+
+def _words(copy: Workspace, plan: Retraining) -> list[str]:
+    """What the models' command line is told."""
+    words = ["train", plan.recipe, "--workspace", str(copy.root), "--device", plan.device]
+    words += [] if plan.folds is None else ["--folds", str(plan.folds)]
+    return words + [word for setting in plan.settings for word in ("--set", setting)]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, store, versions
 from labeling import database as db
-from labeling import disagreement, out_of_fold, priors, ranking, runs, store, versions
 from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError, DataError
 from labeling.evidence import Evidence, Floats
@@ -20,8 +20,8 @@ from labeling.gathering import gather_evidence
 from labeling.predictions import Oof, read_oof
 from labeling.ranking import AlignedLabels, align_labels
 from labeling.records import KINDS, Clip, Labels, Run
-from labeling.run_evidence import read_run_evidence
-from labeling.stored_ranking import FLOATS, SECONDS, store_ranking
+from labeling.run_evidence import RunEvidence, read_run_evidence
+from labeling.stored_ranking import FLOATS, SECONDS, LeftOut, store_ranking
 from labeling.workspace import Workspace
 
 T = TypeVar("T")
@@ -43,9 +43,9 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
         if run is None:
             raise DataError("no finished run to score; train one with `python -m models train RECIPE`")
         labels = versions.labels_at(connection)
-        imported = versions.labels_at(connection, 0)
-        trained = versions.labels_of_version(connection, run.label_version)
+        imported = labels if labels.position == 0 else versions.labels_at(connection, 0)
         others = _others(connection, run)
+        trained = _trained_on(connection, (run, *others), {0: imported, labels.position: labels})
         clips = store.usable_clips(connection)
         class_ids = store.class_ids(connection)
     oof = read_oof(workspace.run_dir(run.id) / "oof.zarr")
@@ -55,7 +55,10 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     def gather(oof: Oof, aligned: AlignedLabels) -> Evidence:
         return gathered(workspace, run, others, oof, aligned, labels, imported, trained, clips)
 
-    ranked = ranking.rank_suspects(oof, labels, scorer=scorer, gather=gather)
+    most, kept = ranking.MAX_CELLS, None
+    if oof.clipwise.size > most:  # the audit draws from all cells, whatever a scorer thinks of them
+        kept = audit_order.kept_at_random(oof.clip_ids, np.array([class_ids.get(code, 0) for code in oof.classes]))
+    ranked = ranking.rank_suspects(oof, labels, scorer=scorer, gather=gather, max_cells=most, at_random=kept)
     past = ranked.past
     ids = np.array([class_ids[code] for code in ranked.classes] + [0])  # the last one: no partner
     columns: dict[str, NDArray[Any]] = {
@@ -79,8 +82,11 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
         "p_wrong": past.p_wrong,
         "wrong": past.wrong,
     }
+    left_out = np.zeros(int(ids.max()) + 1, np.int64)
+    left_out[ids[:-1]] = ranked.left_out
+    beside = LeftOut(left_out, audit_order.kept_below(oof.clipwise.size)) if left_out.any() else None
     with workspace.write() as connection:
-        store_ranking(connection, run.id, scorer, columns, decided)
+        store_ranking(connection, run.id, scorer, columns, decided, beside)
     return run.id, len(ranked.clip_id)
 
 
@@ -92,24 +98,36 @@ def gathered(
     aligned: AlignedLabels,
     labels: Labels,
     imported: Labels,
-    trained: Labels,
+    trained: Mapping[int, Labels],
     clips: list[Clip],
 ) -> Evidence:
-    """All evidence of a run's cells that the workspace holds."""
+    """All evidence of a run's cells that the workspace holds; ``trained`` are the labels of the runs' versions.
+
+    What training says of a cell counts where it was told the given label and nobody had decided on it: else what
+    people said would be in the evidence for it.
+    """
     before = align_labels(oof, imported).given
     decided = aligned.known & ~aligned.open
-    verdict = np.where(decided, aligned.given, -1).astype(np.int8) if decided.any() else None
-    folders = [workspace.run_dir(one.id) for one in (run, *others)]
-    recorded = [one for folder in folders if (one := _readable(folder, read_run_evidence, "evidence.zarr"))]
+    given = np.where(decided, before, aligned.given)
+
+    def recorded() -> Iterator[tuple[RunEvidence, NDArray[np.bool_]]]:
+        for one in (run, *others):
+            kept = _readable(workspace.run_dir(one.id), read_run_evidence, "evidence.zarr")
+            if kept is not None:
+                then = align_labels(oof, trained[one.label_version])
+                yield kept, then.open & (then.given == given)
+
+    predicted = (_readable(workspace.run_dir(one.id), read_oof, "oof.zarr") for one in others)
     return gather_evidence(
         oof,
-        np.where(decided, before, aligned.given),
+        given,
         aligned.known,
-        verdict=verdict,
-        others=[found for folder in folders[1:] if (found := _readable(folder, read_oof, "oof.zarr"))],
-        recorded=recorded,
-        trained=align_labels(oof, trained).given,
-        priors=_priors(oof, labels, clips),
+        verdict=np.where(decided, aligned.given, -1).astype(np.int8) if decided.any() else None,
+        others=(one for one in predicted if one is not None),
+        recorded=recorded(),
+        priors=[
+            one for one in _priors(oof, labels, clips) if priors.tells_more(one, given, aligned.known, oof.clipwise)
+        ],
     )
 
 
@@ -119,6 +137,20 @@ def _readable(folder: Path, read: Callable[[Path], T | None], name: str) -> T | 
         return read(folder / name)
     except ArtefactError:
         return None
+
+
+def _trained_on(connection: Connection, some: Sequence[Run], at: dict[int, Labels]) -> dict[int, Labels]:
+    """The labels of each run's version, by its number; those ``at`` a position of the journal are not read again.
+
+    Clips that were imported since are in them, which does no harm: no network was trained on them.
+    """
+    found = {}
+    for number in {run.label_version for run in some}:
+        position = versions.get_version(connection, number).position
+        if position not in at:
+            at[position] = versions.labels_of_version(connection, number)
+        found[number] = at[position]
+    return found
 
 
 def _others(connection: Connection, run: Run) -> list[Run]:
@@ -144,12 +176,17 @@ def _priors(oof: Oof, labels: Labels, clips: list[Clip]) -> list[Floats]:
     """Which classes occur together, and where and when, each learned from other folds; none where nothing is told."""
     if len(oof.classes) < 2:
         return []
-    ids: list[int] = oof.clip_ids.tolist()
-    known = set(labels.clip_ids.tolist())
-    if not known.issuperset(ids):
+    known = np.isin(oof.clip_ids, labels.clip_ids)
+    ids: list[int] = oof.clip_ids[known].tolist()
+    if not ids:
         return []
-    fold_of = dict(zip(ids, oof.fold.tolist(), strict=True)) if len(ids) and oof.fold.min() >= 0 else None
+    fold_of = dict(zip(ids, oof.fold[known].tolist(), strict=True)) if oof.fold.min() >= 0 else None
     collection = priors.collection_of(labels, clips, fold_of, oof.classes)
     context = priors.context_for_clips(collection, ids)
-    shifts = [priors.postprocess_shift([name], oof.clipwise, context) for name in ("cooccurrence", "place_date")]
-    return [one for one in shifts if np.any(one)]
+    found = []
+    for name in ("cooccurrence", "place_date"):
+        shift = np.zeros(oof.clipwise.shape, np.float32)
+        shift[known] = priors.postprocess_shift([name], oof.clipwise[known], context)
+        if np.any(shift):
+            found.append(shift)
+    return found

@@ -40,6 +40,15 @@ class Past:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What a ranking has no room for: ``count`` undecided unlisted cells by class id, all of which come later in the
+    audit's order (audit_order.turns) than ``below``; so that from there on what it holds is no fair draw."""
+
+    count: NDArray[np.int64]
+    below: int
+
+
+@dataclass(frozen=True)
 class Ranking:
     """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it.
 
@@ -67,6 +76,7 @@ class Ranking:
     past: Past
     sorted_cells: NDArray[np.int64]
     sorted_index: NDArray[np.int32]
+    left_out: LeftOut | None = None
 
     def place(self, cells: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """Where (clip id, class id) cells stand in the ranking; those that are not in it are left out."""
@@ -100,15 +110,18 @@ def store_ranking(
     scorer: str,
     columns: Mapping[str, NDArray[Any]],
     past: Mapping[str, NDArray[Any]] | None = None,
+    left_out: LeftOut | None = None,
 ) -> None:
     """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before.
 
-    Columns of EVIDENCE may be left out; ``past`` holds those of `Past`.
+    Columns of EVIDENCE may be left out; ``past`` holds those of `Past`, ``left_out`` what found no room.
     """
     packed = io.BytesIO()
     order = np.argsort(cell_keys(columns["clip_id"], columns["class_id"]), kind="stable").astype(np.int32)
     kept = {name: columns[name] for name in (*COLUMNS, *EVIDENCE) if name in columns}
     kept |= {f"past_{name}": np.asarray(values) for name, values in (past or {}).items()}
+    if left_out is not None:
+        kept |= {"left_out": left_out.count, "left_out_below": np.array(left_out.below, np.uint64)}
     np.savez(packed, allow_pickle=False, sorted_index=order, **kept)
     here = (db.rankings.c.run_id == run_id) & (db.rankings.c.scorer == scorer)
     connection.execute(sa.delete(db.rankings).where(here))
@@ -123,13 +136,20 @@ def store_ranking(
     )
 
 
+def when_scored(connection: Connection, run_id: str, scorer: str) -> str:
+    """The moment of the newest scoring of a run by this scorer, "" for none: another ranking has another one."""
+    table = db.rankings
+    query = sa.select(table.c.scored_at).where((table.c.run_id == run_id) & (table.c.scorer == scorer))
+    return connection.scalar(query) or ""
+
+
 def read_ranking(connection: Connection, run_id: str, scorer: str) -> Ranking:
     """The stored ranking, read once a process; an empty one where the run was not scored."""
     table = db.rankings
-    here = (table.c.run_id == run_id) & (table.c.scorer == scorer)
-    scored_at = connection.scalar(sa.select(table.c.scored_at).where(here))
-    if scored_at is None:
+    scored_at = when_scored(connection, run_id, scorer)
+    if not scored_at:
         return _unpack(None, run_id)
+    here = (table.c.run_id == run_id) & (table.c.scorer == scorer)
     key = (connection.engine.url.render_as_string(hide_password=False), run_id, scorer, scored_at)
     with _loading:
         if key not in _loaded:
@@ -155,9 +175,11 @@ def _unpack(packed: bytes | None, run_id: str) -> Ranking:
                 f"the suspects of run {run_id} cannot be read ({problem}); score it again: `python -m labeling score`"
             ) from problem
     past = Past(**{name: np.asarray(columns.pop(f"past_{name}", np.zeros(0)), dtype) for name, dtype in PAST.items()})
+    count, below = (columns.pop(name, None) for name in ("left_out", "left_out_below"))
+    left_out = None if count is None or below is None else LeftOut(count, int(below))
     columns = _without_evidence(columns) | columns
     keys = cell_keys(columns["clip_id"], columns["class_id"])
-    return Ranking(**columns, past=past, sorted_cells=keys[columns["sorted_index"]])
+    return Ranking(**columns, past=past, sorted_cells=keys[columns["sorted_index"]], left_out=left_out)
 
 
 def _without_evidence(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from labeling.errors import FormatError
 from labeling.formats.lists import parse_list
 
 Bools = NDArray[np.bool_]
+EVENT_COLUMNS = {"onset", "onset_s", "offset", "offset_s"}
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,15 @@ def read_truth(path: Path, filenames: Sequence[str], classes: Sequence[str], imp
     neither kind, cannot be read, or names no clip or no class of the collection.
     """
     lines = read_csv(path, ("filename",))
-    columns = set(lines[0]) if lines else {"filename"}
+    if not lines:
+        raise FormatError(f"{path} has no rows under its column names; give a file that tells the truth of some clips")
+    columns = set(lines[0])
     if columns & {"labels", "primary_label"}:
         present, rows, unknown = read_labels(path, filenames, classes, of="the collection")
         whole, covered = np.zeros(imported.shape, bool), np.zeros(len(filenames), bool)
         whole[rows], covered[rows] = present, True
         return Truth(whole, covered, tuple(unknown))
-    if "label" not in columns:
+    if "label" not in columns or columns & EVENT_COLUMNS:  # events say what is there, and not which labels are wrong
         raise FormatError(
             f"{path} tells no truth: it has {', '.join(sorted(columns))}; give filename and labels (';' between them), "
             "or filename and label with a row for each wrong cell"

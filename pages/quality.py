@@ -6,6 +6,7 @@ import streamlit as st
 
 from labeling import journal, leaks, runs
 from labeling.errors import ArtefactError
+from labeling.stored_ranking import when_scored
 from pages.ui import quality_parts, replay_panel, session
 
 st.title("Label quality")
@@ -25,11 +26,13 @@ if scored is None:
     st.stop()
 
 run_id, scorer = scored
+with session.messages(), workspace.read() as connection:
+    scored_at = when_scored(connection, run_id, scorer)
 run = next(one for one in every_run if one.id == run_id)
 root = str(workspace.root)
 with session.messages():
-    facts = quality_parts.facts_of(root, run_id, scorer, run.ended_at, position)
-    hour = quality_parts.hour_of(root, run_id, scorer, run.ended_at, position, session.reviewer())
+    facts = quality_parts.facts_of(root, run_id, scorer, scored_at, position)
+    hour = quality_parts.hour_of(root, run_id, scorer, scored_at, position, session.reviewer())
     names = quality_parts.names_of()
 report: leaks.LeakReport | None = None  # what is wrong with a run's predictions is said where they are used
 with suppress(ArtefactError):

@@ -54,7 +54,7 @@ over_rows = st.container(horizontal=True, vertical_alignment="center")
 ticked = queue_table.rows(page, marked, wanted, params)
 if page.rows:
     with over_rows:  # as high with nothing ticked: the rows stay where they are while one ticks
-        queue_table.ticked_words(ticked)
+        queue_table.ticked_words(ticked, wanted)
         if st.button("Open", icon=":material/graphic_eq:", disabled=len(ticked) != 1, key="open_ticked"):
             queue_table.open_clip(ticked[0].suspect.clip_id, wanted, params)
         if st.button("Decide…", icon=":material/done_all:", disabled=not (ticked and reviewer), key="decide_ticked"):

@@ -35,7 +35,7 @@ st.title("Runs")
 with session.messages(), session.workspace().read() as connection:
     every_run = runs.all_runs(connection)
 if not every_run:
-    st.info("No run yet.", icon=":material/info:")
+    st.info("No run yet: train one, or bring predictions that another model made.", icon=":material/info:")
     st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
     bring_panel.panel(expanded=True)
     st.stop()

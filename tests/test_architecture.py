@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -129,6 +130,29 @@ def test_every_test_is_the_twin_of_a_module() -> None:
             continue  # what tests share
         twin = name in modules or any(name.startswith(f"{module}_") for module in modules)
         assert twin or name in OWN_TESTS, f"{path} tests no module; name it after the one that it tests"
+
+
+def test_the_map_of_labeling_names_every_module_and_no_other() -> None:
+    """So that a reader who looks for something finds it from ``labeling/__init__.py``."""
+    folder = ROOT / "labeling"
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    words = set(re.findall(r"[a-z_]+\.py|[a-z_]+/", told))
+    modules = {path.name for path in folder.glob("*.py") if not path.stem.startswith("__")}
+    packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert modules | packages <= words, f"labeling/__init__.py does not name {sorted((modules | packages) - words)}"
+    named = {word for word in words if word.endswith(".py")}
+    assert named <= modules, f"labeling/__init__.py names {sorted(named - modules)}, which is not there"
+
+
+def test_every_module_of_evidence_has_a_twin() -> None:
+    """What decides the order of the queue is tested where its name says."""
+    tested = {path.stem.removeprefix("test_") for path in TESTS}
+    source = (ROOT / "labeling" / "disagreement.py", ROOT / "labeling" / "scoring.py")
+    used = {name.split(".")[1] for path in source for name in imported(path) if name.startswith("labeling.")}
+    ours = {name for name in used if (ROOT / "labeling" / f"{name}.py").exists()} - {"errors", "records"}
+    assert {"evidence", "gathering", "noise_model", "several_runs", "neighbours", "training_dynamics"} <= ours
+    for name in ours:
+        assert any(one == name or one.startswith(f"{name}_") for one in tested), f"labeling/{name}.py has no tests"
 
 
 def test_every_package_is_what_it_is_called() -> None:

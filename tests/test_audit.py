@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import ranked
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from ranked import make_queue
 from test_audit_journal import say
 
-from labeling import audit, calibration, journal, marks, stored_ranking
+from labeling import audit, audit_order, journal, marks, stored_ranking
 from labeling import database as db
+from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
@@ -33,13 +35,6 @@ def made_ranking(cells: int, seed: int = 0, listed: float = 0.25) -> stored_rank
 
 
 # ---- the order
-
-
-def test_the_hash_is_splitmix64() -> None:
-    """The first numbers of the published generator from state 0: its state grows by the golden gamma, then is mixed."""
-    gamma = 0x9E3779B97F4A7C15
-    states = np.array([gamma * step % 2**64 for step in (1, 2, 3)], np.uint64).view(np.int64)
-    assert audit.mixed(states, 0).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
 
 
 def test_listed_and_unlisted_cells_take_turns_until_one_kind_is_through() -> None:
@@ -170,38 +165,117 @@ def test_looks_stay_good_for_the_next_scoring(workspace: Workspace) -> None:
     assert [(one.at_most, one.audited) for one in before[1]] == [(one.at_most, one.audited) for one in after[1]]
 
 
-def test_the_next_hour_at_this_reviewers_pace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_queue(workspace)
-    index = np.arange(7)
-
-    def hour(reviewer: str = "ann") -> audit.HourYield | None:
-        with workspace.read() as connection:
-            return audit.next_hour(connection, *RUN, reviewer, index)
-
-    assert hour() is None
-    first = datetime(2026, 1, 5, 9, tzinfo=UTC)
-    for number, (clip_id, code) in enumerate([(1, "balori"), (2, "daejun"), (3, "amecro")]):
-        at = (first + timedelta(minutes=4 * number)).isoformat(timespec="microseconds")
-        monkeypatch.setattr(db, "now", lambda at=at: at)
-        say(workspace, clip_id, code, "absent")
-    assert hour("bob") is None
-    found = hour()
-    assert found is not None  # two presses in 8 min: 15 an hour, more than the 7 that are left
-    assert (found.decisions, found.clips) == (7.0, 7.0)
-    with workspace.read() as connection:
-        fitted = calibration.calibrate(connection, *RUN)
-        told = calibration.next_yield(fitted, stored_ranking.read_ranking(connection, *RUN), index)
-    assert (found.found, found.low, found.high) == (told.expected, told.low, told.high)
-    index = index[:0]
-    assert hour() is None
-
-
 def test_a_run_that_was_not_scored_has_nothing_to_draw_from(workspace: Workspace) -> None:
     make_queue(workspace)
     with workspace.read() as connection:
         assert audit.waiting(connection, "001-demo", "other", "ann", 5) == []
         assert audit.noise_rates(connection, "001-demo", "other") == []
         assert [one.at_most for one in audit.remaining(connection, "001-demo", "other")] == [0, 0, 0]
+
+
+@dataclass
+class Large:
+    """20,000 unlisted cells, 400 of them wrong, half of those without a sign of it; a ranking has room for 3,000."""
+
+    ranking: stored_ranking.Ranking
+    wrong: NDArray[np.bool_]
+    in_all: int
+
+    @staticmethod
+    def make(seed: int, monkeypatch: pytest.MonkeyPatch) -> Large:
+        monkeypatch.setattr(audit_order, "KEPT_AT_RANDOM", 1_000)
+        random = np.random.default_rng(seed)
+        cells, classes = 20_000, random.integers(1, 4, 20_000)
+        wrong = np.arange(cells) < 400
+        score = random.normal(np.where(np.arange(cells) < 200, 3.0, 0.0))
+        clips = random.permutation(cells) + 1
+        first = audit_order.turns(clips, classes) < np.uint64(audit_order.kept_below(cells))
+        kept = first | (score >= np.sort(score[~first])[-2_000])
+        best = np.flatnonzero(kept)[np.argsort(-score[kept])]
+        p_wrong = (1 / (1 + np.exp(3 - score[best]))).astype(np.float32)
+        left = stored_ranking.LeftOut(np.bincount(classes[~kept], minlength=4), audit_order.kept_below(cells))
+        made = ranking_of(classes[best], np.zeros(len(best), bool), p_wrong)
+        keys = stored_ranking.cell_keys(clips[best], classes[best])
+        by_key = np.argsort(keys)
+        made = replace(
+            made, clip_id=clips[best], sorted_cells=keys[by_key], sorted_index=by_key.astype(np.int32), left_out=left
+        )
+        return Large(made, wrong[best], cells)
+
+
+def cells_after(made: Large, looks: int, verdicts: int) -> Cells:
+    """After the first ``verdicts`` of the queue and ``looks`` at random, as audit reads them."""
+    ranking = made.ranking
+    asked = audit.in_draw(ranking)
+    drawn = [place for place in audit.order(ranking).tolist() if asked[place]]
+    done = list(range(verdicts)) + [place for place in drawn if place >= verdicts][:looks]
+    left = np.ones(len(made.wrong), bool)
+    left[done] = False
+    places = np.concatenate([np.flatnonzero(left), done]).astype(int)
+    none = np.zeros(len(places), bool)
+    assert ranking.left_out is not None
+    return Cells(
+        ranking.class_id[places], none, none, ranking.p_wrong[left], made.wrong[done], np.arange(len(done)) >= verdicts,
+        ranking.left_out.count, 0.0,
+    )  # fmt: skip
+
+
+def test_a_draw_speaks_of_the_cells_that_a_ranking_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By 200 verdicts and 300 looks: the rate of all 20,000 cells, and what remains of 400 wrong ones among them."""
+    held, bounds = [], []
+    for seed in range(60):
+        made = Large.make(seed, monkeypatch)
+        cells = cells_after(made, 300, 200)
+        rate = next(one for one in rates_of(cells) if one.class_id is None)
+        assert rate.cells == made.in_all
+        held.append(rate.low <= 400 / made.in_all <= rate.high)
+        left = remaining_of(cells)[1]
+        bounds.append(left.at_most >= 400 - int(cells.wrong.sum()))
+        assert left.among == made.in_all - 500
+    assert np.mean(held) >= 0.9
+    assert np.mean(bounds) >= 0.9
+
+
+def test_nobody_is_asked_at_random_of_what_stands_in_a_ranking_for_its_suspicion(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_queue(workspace)
+    ranking = Large.make(0, monkeypatch).ranking
+    monkeypatch.setattr(audit, "read_ranking", lambda *_: ranking)
+    asked = audit.in_draw(ranking)
+    with workspace.read() as connection:
+        found = audit.waiting(connection, *RUN, "ann", len(asked))
+    code_of = {1: "amecro", 2: "balori", 3: "cangoo"}
+    cells = zip(ranking.clip_id[asked].tolist(), ranking.class_id[asked].tolist(), strict=True)
+    assert set(found) == {(clip_id, code_of[class_id]) for clip_id, class_id in cells}
+    assert 800 < len(found) < 1_200
+
+
+def test_what_a_ranking_left_out_is_read_with_it(any_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of RANKING with 10 of amecro beside them. A look at one that comes later than all that were kept at random
+    is no draw; the guess of those beside is that of the cells that stand here by chance."""
+    make_queue(any_workspace)
+    with any_workspace.read() as connection:
+        whole = stored_ranking.read_ranking(connection, *RUN)
+    columns = {name: getattr(whole, name) for name in (*stored_ranking.COLUMNS, *stored_ranking.EVIDENCE)}
+    unlisted = np.flatnonzero(~whole.given)
+    turns = audit_order.turns(whole.clip_id, whole.class_id)
+    below = int(np.sort(turns[unlisted])[-1])  # the last one stands there for its suspicion
+    with any_workspace.write() as connection:
+        left = stored_ranking.LeftOut(np.array([0, 10, 0, 0, 0]), below)
+        stored_ranking.store_ranking(connection, *RUN, columns, left_out=left)
+    with any_workspace.read() as connection:
+        ranking = stored_ranking.read_ranking(connection, *RUN)
+        assert ranking.left_out is not None
+        assert (ranking.left_out.count.tolist(), ranking.left_out.below) == ([0, 10, 0, 0, 0], below)
+        assert audit.remaining(connection, *RUN)[1].among == 4 + 10
+    code_of = {1: "amecro", 2: "balori", 3: "cangoo", 4: "daejun"}
+    for place in unlisted:
+        cell = int(whole.clip_id[place]), code_of[int(whole.class_id[place])]
+        say(any_workspace, *cell, "absent", audit=True)
+    with any_workspace.read() as connection:
+        left_now = audit.remaining(connection, *RUN)[1]
+    assert (left_now.audited, left_now.among) == (3, 10)
 
 
 def test_answers_are_kept_until_somebody_decides(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

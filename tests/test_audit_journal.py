@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from conftest import CLIPS, add_clips, undo_at
+from conftest import undo_at
 
 from labeling import journal, store
 from labeling.audit_journal import decided_cells
 from labeling.records import Decision, Region
-from labeling.workspace import Workspace, open_workspace
+from labeling.workspace import Workspace
 
 
 def say(workspace: Workspace, clip_id: int, code: str, verdict: str, *, audit: bool = False, **more: object) -> int:
@@ -56,23 +54,3 @@ def test_a_stretch_marked_absent_decides_nothing(collection: Workspace) -> None:
     assert rows(collection) == []
     say(collection, 1, "amecro", "present", region=Region(1.0, 2.0), audit=True)
     assert rows(collection) == [(1, "amecro", True, False, True)]
-
-
-def test_another_journal_under_the_same_name_is_read_anew(tmp_path: Path) -> None:
-    def fresh() -> Workspace:
-        workspace = open_workspace(tmp_path / "birds", create=True)
-        add_clips(workspace, CLIPS)
-        return workspace
-
-    first = fresh()
-    say(first, 1, "amecro", "present", audit=True)
-    say(first, 1, "balori", "present")
-    assert len(rows(first)) == 2
-    first.close()
-    (tmp_path / "birds").rename(tmp_path / "gone")
-    second = fresh()
-    say(second, 2, "balori", "absent")
-    say(second, 2, "amecro", "absent")
-    say(second, 2, "cangoo", "absent")
-    assert [row[:2] for row in rows(second)] == [(2, "balori"), (2, "amecro"), (2, "cangoo")]
-    second.close()

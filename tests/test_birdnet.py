@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,8 @@ def test_a_folder_of_results(collection: Workspace, tmp_path: Path, kind: str) -
     assert "count as 0.1, half of that" in said
     assert "Warning" not in said
     assert "1 files of the folder are no result tables" in said
+    by_part = re.search(r"(\d+) clips found by a part of their name", said)
+    assert by_part is None or int(by_part[1]) <= len(NAMES)  # a result file's name and its Begin Path are one clip
 
 
 @pytest.mark.parametrize("kind", ["table", "csv", "kaleidoscope", "r"])

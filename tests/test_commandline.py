@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from server import ROOT
+
+from labeling import journal, versions
+from labeling.__main__ import main
+from labeling.commandline import ended_tidily
+from labeling.workspace import open_workspace
 
 NO_HEAVY = """
 import runpy, sys
@@ -71,3 +77,35 @@ def test_suspects_on_a_screen_and_into_a_pipe_that_closes(trained: Path) -> None
         text=True,
     )
     assert piped.stderr == ""
+
+
+def test_an_end_from_outside_is_tidy() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        with pytest.raises(KeyboardInterrupt), ended_tidily():
+            signal.raise_signal(sign)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_run_that_is_not_scored_is_named(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["suspects", "--workspace", str(trained), "--run", "zzz", "--scorer", "margin"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: run zzz is not scored; scored are ")
+    assert main(["suspects", "--workspace", str(trained), "--scorer", "margin"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: nothing is scored by margin; there is earmark")
+
+
+def test_decisions_that_cannot_be_used(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "d.csv"
+    with open_workspace(trained).read() as connection:
+        name, before = versions.labels_at(connection).filenames[0], journal.position(connection)
+    path.write_text(f"filename,class,verdict,high_hz\n{name},ambfin1,present,1000\n", encoding="utf-8")
+    words = ["decide", "--workspace", str(trained), str(path), "--reviewer"]
+    assert main([*words, "ann"]) == 1
+    assert "row 2: a region needs both onset_s and offset_s" in capsys.readouterr().err
+    path.write_text(f"filename,class,verdict\n{name},ambfin1,present\n", encoding="utf-8")
+    assert main([*words, "a\nb"]) == 1
+    assert "'a\\nb' holds a line break" in capsys.readouterr().err
+    with open_workspace(trained).read() as connection:
+        assert journal.position(connection) == before

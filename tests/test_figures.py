@@ -85,3 +85,5 @@ def test_suspects_by_class_shows_every_kind_and_the_fullest_class_on_top():
     assert [bar.name for bar in figure.data] == ["missing", "false", "swapped"]
     assert list(figure.data[0].y) == ["Owl", "&lt;b&gt;Wren&lt;/b&gt;"]  # drawn from the bottom up
     assert [list(bar.x) for bar in figure.data] == [[0, 5], [2, 0], [0, 1]]
+    assert figure.layout.xaxis.dtick is None
+    assert suspects_by_class({"Owl": {"false": 2}}).layout.xaxis.dtick == 1  # no tick at half a suspect

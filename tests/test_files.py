@@ -69,8 +69,11 @@ def test_a_full_disk_is_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
     (tmp_path / "file").write_text("")
-    for path in (tmp_path / "a.csv", tmp_path / "file" / "a.csv"):
-        with pytest.raises(WorkspaceReadOnly, match="choose another folder"):
+    for path, said in (
+        (tmp_path / "a.csv", "it is a folder; name a file"),
+        (tmp_path / "file" / "a.csv", "another folder"),
+    ):
+        with pytest.raises(WorkspaceReadOnly, match=said):
             write_atomically(path, b"new")
     assert sorted(os.listdir(tmp_path)) == ["a.csv", "file"]
 

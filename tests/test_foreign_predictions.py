@@ -89,6 +89,7 @@ def test_each_format_gives_the_same_run(collection: Workspace, tmp_path: Path, k
 
 
 def test_the_ranking_is_that_of_an_equal_run_made_here(collection: Workspace, tmp_path: Path) -> None:
+    """In a workspace of its own, as a scoring weighs all runs that there are."""
     cells = {(row + 1, code): float(P[row, k]) for row in range(4) for k, code in enumerate(CODES)}
     native = finished_run(collection, cells)
     suspects.score_run(collection, native)
@@ -99,14 +100,15 @@ def test_the_ranking_is_that_of_an_equal_run_made_here(collection: Workspace, tm
         path, filenames=np.array(oof.filenames)[::-1], classes=np.array(oof.classes), clipwise=oof.clipwise[::-1],
         framewise=frames[::-1], step_s=oof.grid.step_s, fold=oof.fold[::-1],
     )  # fmt: skip
-    report = import_predictions(collection, path)
-    brought = stored(collection, report)
-    np.testing.assert_array_equal(brought.clipwise, oof.clipwise)
-    np.testing.assert_array_equal(brought.fold, oof.fold)
-    for row in range(4):
-        np.testing.assert_array_equal(brought.frames(row), oof.frames(row))
-    suspects.score_run(collection, native)  # again, as a scoring weighs all runs that there are
-    assert queue_of(collection, report.run_id) == queue_of(collection, native)
+    with closing(open_workspace(tmp_path / "other", create=True)) as other:
+        add_clips(other)
+        report = import_predictions(other, path)
+        brought = stored(other, report)
+        np.testing.assert_array_equal(brought.clipwise, oof.clipwise)
+        np.testing.assert_array_equal(brought.fold, oof.fold)
+        for row in range(4):
+            np.testing.assert_array_equal(brought.frames(row), oof.frames(row))
+        assert queue_of(other, report.run_id) == queue_of(collection, native)
 
 
 @settings(max_examples=12, deadline=None)

@@ -48,10 +48,10 @@ def test_it_says_which_cells_and_whether_chance_drew_them() -> None:
     chosen = gain_words.measured_on(found(0.03, 0.01, 0.05, drawn=4))
     assert "140 cells that people decided, only 4 of them drawn at random" in chosen
     assert "of those cells and not of the collection" in chosen
-    assert "how unlike 60 clips are" in chosen
+    assert "how much the 60 clips differ" in chosen
     drawn = gain_words.measured_on(found(0.03, 0.01, 0.05, scope=COLLECTION, drawn=90, by_group=True))
     assert "90 of them were drawn at random and stand for all that nobody decided" in drawn
-    assert "how unlike 60 recordists or sites are" in drawn
+    assert "how much the 60 recordists or sites differ" in drawn
 
 
 def test_an_hour_of_review() -> None:

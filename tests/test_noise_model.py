@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import optimize
 
+from labeling import noise_model
 from labeling.noise_model import NoiseModel, fit_noise_model
 
 
@@ -128,3 +131,153 @@ def test_constant_and_perfect_evidence() -> None:
         assert np.all((wrong >= 0) & (wrong <= 1))
     assert float(wrong.max()) < 0.05
     assert math.isfinite(model.miss_rate)
+
+
+# ---- verdicts, samples, and where the climb ends
+
+
+def test_a_shift_moves_the_log_odds_of_the_class() -> None:
+    # p = 0.5 as above; two more to one for the class: listed and absent 0.1 against 0.8 * 2
+    model = NoiseModel(np.array([[-1.0, 2.0]], dtype=np.float32), 0.2, 0.1)
+    evidence = [np.array([[0.5], [0.5]], dtype=np.float32)]
+    shift = np.full((2, 1), np.log(2), np.float32)
+    wrong = model.p_wrong(evidence, np.array([[True], [False]]), shift)
+    assert wrong[0, 0] == pytest.approx(0.1 / (0.1 + 0.8 * 2), rel=1e-5)
+    assert wrong[1, 0] == pytest.approx(0.2 * 2 / (0.2 * 2 + 0.9), rel=1e-5)
+
+
+@pytest.mark.parametrize("cells", [1, 7, 40, 1 << 16])
+def test_the_size_of_a_chunk_changes_nothing(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, given, _ = simulate(23, np.array([-1.0, 0.0, 1.0]), slope=2.0, miss=0.1, spurious=0.1)
+    model = NoiseModel(np.array([[-1, 2], [0, 1], [1, 0.5]], np.float32), 0.2, 0.1)
+    whole, present = model.p_wrong([x], given, x), model.p_present([x])
+    monkeypatch.setattr(noise_model, "_CHUNK_CELLS", cells)
+    np.testing.assert_array_equal(model.p_wrong([x], given, x), whole)
+    np.testing.assert_array_equal(model.p_present([x]), present)
+
+
+def test_sums_with_verdicts_by_hand() -> None:
+    """Four cells with p = 0.5, miss 0.2, spurious 0.1: undecided ones by Bayes, decided ones as people said."""
+    given = np.array([[True], [False], [True], [False]])
+    verdict = np.array([[-1], [-1], [0], [1]], np.int8)
+    evidence = [np.zeros((4, 1), np.float32)]
+    cells = noise_model._gather(evidence, given, np.ones_like(given), verdict)
+    rates = np.log([0.2 / 0.8, 0.1 / 0.9])
+    fit = noise_model._Fit(np.zeros(2), np.zeros((1, 2)), np.ones(2), rates, rates)
+    sums = noise_model._look(fit, cells)
+    listed, unlisted = 0.8 / (0.8 + 0.1), 0.2 / (0.2 + 0.9)  # P(present | the given label)
+    np.testing.assert_allclose(sums.tally, [listed, unlisted + 1, (1 - listed) + 1, 1 - unlisted], rtol=1e-5)
+    # seen: listed 0.45, unlisted 0.55; listed and absent 0.5 x 0.1, unlisted and present 0.5 x 0.2
+    assert sums.likelihood == pytest.approx(np.log(0.45 * 0.55 * 0.05 * 0.1), rel=1e-6)
+    assert sums.gradient[0, 0] == pytest.approx(listed + unlisted + 0 + 1 - 4 * 0.5, abs=1e-5)
+    assert sums.moments[0, 0, 0] == pytest.approx(4 * 0.25)
+
+
+def test_people_who_look_where_errors_are_leave_the_rates_as_they_are() -> None:
+    """Half of what they decide is wrong, but which cells they take depends on evidence and label alone."""
+    x, given, truth = simulate(4000, np.array([-2.0, -1.0, -1.5]), slope=2.5, miss=0.2, spurious=0.03)
+    known = np.ones_like(given)
+    plain = fit_noise_model([x], given, known)
+    worst = np.argsort(-plain.p_wrong([x], given), axis=None)[:400]
+    verdict = np.full(given.shape, -1, np.int8)
+    verdict.ravel()[worst] = truth.ravel()[worst]
+    assert np.mean((given ^ truth).ravel()[worst]) > 0.5
+    taught = fit_noise_model([x], given, known, verdict=verdict)
+    assert taught.miss_rate == pytest.approx(0.2, abs=0.03)
+    assert taught.spurious_rate == pytest.approx(0.03, abs=0.01)
+    np.testing.assert_allclose(taught.coefficients[:, 0], [-2, -1, -1.5], atol=0.35)
+    np.testing.assert_allclose(taught.coefficients[:, 1], 2.5, atol=0.4)
+
+
+def test_a_sample_of_the_cells_gives_about_the_same_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, given, _ = simulate(8000, np.linspace(-5, -3, 8), slope=2.0, miss=0.2, spurious=0.004)
+    known = np.random.default_rng(3).random(given.shape) < 0.95
+    whole = fit_noise_model([x], given, known)
+    monkeypatch.setattr(noise_model, "FIT_CELLS", 8000)
+    verdict = np.full(given.shape, -1, np.int8)
+    cells = noise_model._gather([x], given, known, verdict)
+    listed = int((given & known).sum())
+    assert int(cells.listed.sum()) == listed
+    assert listed + 7000 < len(cells.listed) < listed + 9000
+    assert float(cells.weight.sum()) == pytest.approx(float(known.sum()), rel=1e-5)  # each stands for those not drawn
+    kept = cells.values[0][~cells.listed & (cells.weight == 1)]
+    top = np.sort(x[known & ~given])[-4000:]
+    np.testing.assert_allclose(np.sort(kept), top[-len(kept) :])
+    assert len(kept) > 3900
+    some = fit_noise_model([x], given, known)
+    assert some.miss_rate == pytest.approx(whole.miss_rate, abs=0.02)
+    assert some.spurious_rate == pytest.approx(whole.spurious_rate, rel=0.2)
+    np.testing.assert_allclose(some.coefficients, whole.coefficients, atol=0.25)
+    np.testing.assert_allclose(some.p_wrong([x], given), whole.p_wrong([x], given), atol=0.1)
+
+
+def test_decided_cells_are_always_in_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise_model, "FIT_CELLS", 100)
+    x, given, truth = simulate(500, np.array([-2.0, -2.0]), slope=1.0, miss=0.1, spurious=0.01)
+    verdict = np.full(given.shape, -1, np.int8)
+    verdict[:50] = truth[:50]
+    known = np.ones_like(given)
+    known[:10] = False
+    cells = noise_model._gather([x], given, known, verdict)
+    assert int((cells.truth >= 0).sum()) == 80
+    assert np.all(cells.weight[cells.truth >= 0] == 1)
+    alike = noise_model._gather([np.zeros_like(x)], given, known, verdict)  # no cell is the highest
+    assert float(alike.weight.sum()) == pytest.approx(float(known.sum()), rel=1e-5)
+
+
+def small_case() -> tuple[list[NDArray[np.float32]], NDArray[np.bool_], NDArray[np.int8]]:
+    x, given, truth = simulate(400, np.array([-1.0, 0.0, 0.5]), slope=2.0, miss=0.2, spurious=0.05, seed=4)
+    half = np.random.default_rng(5).normal(0, 1, x.shape).astype(np.float32)  # x is told in two parts
+    verdict = np.full(given.shape, -1, np.int8)
+    verdict[:20] = truth[:20]
+    return [x - half, half], given, verdict
+
+
+def ended(rounds: int) -> tuple[noise_model._Fit, noise_model._Cells]:
+    evidence, given, verdict = small_case()
+    cells = noise_model._gather(evidence, given, np.ones_like(given), verdict)
+    first = np.log([0.1 / 0.9, 0.1 / 0.9])
+    start = noise_model._Fit(np.zeros(3), np.zeros((3, 3)), np.ones(3), None)
+    warm = noise_model._climb(start, cells, 10)
+    return noise_model._climb(replace(warm, rates=first, usual=first), cells, rounds), cells
+
+
+def test_the_penalised_likelihood_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From each state the climb keeps to the next, under the width of the prior that held between them."""
+    monkeypatch.setattr(noise_model, "_prior_width", lambda fit, moments: fit.width)
+    heights = []
+    for rounds in range(0, 40, 2):
+        fit, cells = ended(rounds)
+        heights.append(noise_model._look(fit, cells).likelihood - fit.penalty())
+    assert np.all(np.diff(heights) >= -1e-3), heights
+    assert heights[-1] - heights[0] > 1
+
+
+def test_the_climb_ends_where_an_independent_search_does() -> None:
+    """scipy's L-BFGS on the likelihood written down anew: the same height, and nowhere to go from here."""
+    fit, _ = ended(300)
+    assert fit.rates is not None
+    assert fit.usual is not None
+    usual = fit.usual
+    assert np.all(fit.shared[1:] > 0.05)  # no coefficient lies at its bound, so that every slope is 0
+    assert np.all(fit.effective()[:, 1:] > 0.05)
+    evidence, given, verdict = small_case()
+    x = np.stack([np.ones_like(evidence[0]), *evidence], axis=2).astype(np.float64)
+
+    def height(place: NDArray[np.float64]) -> float:
+        shared, own, rates = place[:3], place[3:12].reshape(3, 3), place[12:]
+        p = sigmoid(np.einsum("ncf,cf->nc", x, shared + own))
+        miss, spurious = sigmoid(rates)
+        present = p * np.where(given, 1 - miss, miss)
+        absent = (1 - p) * np.where(given, spurious, 1 - spurious)
+        seen = np.select([verdict > 0, verdict == 0], [present, absent], present + absent)
+        penalty = ((own / fit.width) ** 2).sum() + 1e-3 * (shared**2).sum() + ((rates - usual) ** 2).sum()
+        return float(np.log(seen).sum() - penalty / 2)
+
+    here = np.concatenate([fit.shared, fit.own.ravel(), fit.rates])
+    found = optimize.minimize(lambda place: -height(place), np.zeros(14) - 0.5, method="L-BFGS-B", tol=1e-12)
+    assert height(here) == pytest.approx(-found.fun, abs=0.02)
+    slope = optimize.approx_fprime(here, height, 1e-5)
+    scale = np.sqrt(given.size)  # of the slope of so many cells, were they not at rest
+    assert np.abs(slope).max() / scale < 0.05, slope
+    np.testing.assert_allclose(sigmoid(here[12:]), sigmoid(found.x[12:]), atol=0.01)

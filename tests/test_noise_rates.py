@@ -86,18 +86,22 @@ def test_remaining_by_kind_and_in_all() -> None:
     assert false.expected == pytest.approx(30, abs=0.1)
     assert (missing.kind, missing.among, missing.audited) == ("missing", 1_000, 100)
     assert 30 < missing.at_most < 60
-    assert missing.expected < 6
+    assert 5 < missing.expected < 20  # guessed were 100; 100 looks found none
     assert (both.kind, both.at_most) == ("all", missing.at_most + 300)
     assert (both.among, both.audited) == (1_300, 100)
 
 
 def test_the_sentence_says_what_to_do() -> None:
     assert Remaining("false", 30.2, 120, 30_000, 90).sentence == (
-        "At most 120 wrong remain among 30,000 listed labels that nobody decided, with 95 % certainty; about 30 are "
-        "likely."
+        "At most 120 wrong ones are left among the 30,000 listed labels that nobody decided, with 95 % certainty; "
+        "probably about 30."
     )
-    assert "Listen to a share of them at random" in Remaining("missing", 5, 100, 100, 0).sentence
-    assert "Listen to more of them at random" in Remaining("missing", 5, 100, 100, 2).sentence
+    assert " decided. Random looks will tell" in Remaining("missing", 5, 100, 100, 0).sentence
+    assert " decided. More random looks will tell" in Remaining("missing", 5, 100, 100, 2).sentence
+    one_kind_alone = Remaining("all", 500, 900_020, 1_000_000, 90)  # no unlisted cell was drawn yet
+    assert not one_kind_alone.known
+    assert "More random looks will tell" in one_kind_alone.sentence
+    assert Remaining("all", 500, 500_000, 1_000_000, 90).known
     assert "All cells are decided" in Remaining("all", 0, 0, 0, 2).sentence
 
 

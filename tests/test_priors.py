@@ -247,3 +247,17 @@ def test_what_cannot_be_used_is_said() -> None:
         context_for_sound(SOURCE, [NOWHERE], -1)
     with pytest.raises(DataError, match="2 folds for 1 rows"):
         PostContext(SOURCE, np.zeros(2, np.int32), scene([NOWHERE]))
+
+
+def test_a_prior_is_weighed_only_where_it_tells_what_the_sound_does_not() -> None:
+    random = np.random.default_rng(0)
+    true = random.random((400, 5)) < 0.3
+    known = random.random(true.shape) < 0.95
+    p = np.clip(np.where(true, 0.7, 0.2) + random.normal(0, 0.15, true.shape), 0.01, 0.99).astype(np.float32)
+    noise = random.normal(0, 1, (40, *true.shape)).astype(np.float32)
+    assert sum(priors.tells_more(one, true, known, p) for one in noise) <= 1
+    telling = (noise[0] + true).astype(np.float32)
+    assert priors.tells_more(telling, true, known, p)
+    assert not priors.tells_more(-telling, true, known, p), "what speaks against the labels gets no weight"
+    assert not priors.tells_more(np.zeros_like(p), true, known, p)
+    assert not priors.tells_more(telling, true, known & False, p)

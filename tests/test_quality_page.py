@@ -70,10 +70,11 @@ def test_before_any_verdict_each_answer_says_how_to_know_it(scored, monkeypatch)
     app = show(scored, "quality", monkeypatch)
     assert errors(app) == ""
     shown = metrics(app)
-    assert shown["Listed labels that are wrong"] == shown["Missing from the labels"] == "not known"
+    assert shown["Wrong and missing labels"] == shown["Wrong labels left"] == "not known"
+    assert "Wrong listed labels left" not in shown  # what is known of nothing is said once
     assert shown["Found in the next hour"] == "not known"
     said = words(app)
-    assert "listen to 30 listed labels drawn at random" in said
+    assert "listen to 30 listed labels and to 30 classes that a clip does not list, drawn at random" in said
     assert "So far that is a guess" in said
     assert "0 verdicts" in said
     low, high = shown["Wrong among the next 20"].split(" to ")
@@ -94,7 +95,7 @@ def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
     assert listed.audited >= 30
     assert float(shown["Listed labels that are wrong"].split()[0]) == pytest.approx(100 * listed.value, abs=0.51)
     assert shown["Wrong labels left"] == f"at most {left['all'].at_most:,}"
-    assert f"{listed.audited} random looks tell" in words(app)
+    assert f"{listed.audited} random looks say so" in words(app)
     assert len(app.get("plotly_chart")) >= 1
     overview = show(scored, "overview", monkeypatch)
     assert f"At most {left['all'].at_most:,} wrong labels are left" in words(overview)

@@ -138,6 +138,35 @@ def test_the_order_and_how_it_is_dealt_are_in_the_url(birds: Workspace) -> None:
     assert "not a number" not in said(show(rare="nan", variety="0"))
 
 
+def test_a_link_from_another_page_is_followed_and_the_sidebar_keeps_the_view(birds: Workspace) -> None:
+    app = show(kind="false")
+    leave(app)
+    assert url(run(app.switch_page("queue.py"))) == {"kind": "false"}
+    leave(app)
+    app.switch_page("queue.py")
+    for name, value in {"order": "audit", "p": "0"}.items():
+        app.query_params[name] = value
+    assert url(run(app)) == {"order": "audit", "p": "0"}
+    assert app.selectbox(key="queue_order").value == "audit"
+    assert app.pills(key="queue_kinds").value == []
+
+
+def leave(app: AppTest) -> None:
+    run(app.switch_page("versions.py"))
+    app.query_params.clear()  # as the browser does
+
+
+def test_a_random_audit_hides_what_the_model_thinks(birds: Workspace) -> None:
+    app = show(order="audit", p="0")
+    assert "“Review these” asks one by one" in said(app)
+    assert app.dataframe[1].value.columns.tolist()[0] == "class"
+    assert not {"rank", "kind", "wrong", "why", "clipwise", "frame"} & set(app.dataframe[1].value.columns)
+    app.pills(key="queue_kinds").set_value(["missing"])  # a draw of one kind is one still
+    assert "wrong" not in run(app).dataframe[1].value.columns
+    app.segmented_control(key="queue_status").set_value("decided")
+    assert "asks one by one" not in said(run(app))
+
+
 def test_what_is_learned_moves_no_row_until_one_asks(birds: Workspace) -> None:
     app = show(p="0")
     first = left(birds, min_p_wrong=0.0)

@@ -249,6 +249,24 @@ def test_large_collections_keep_all_listed_cells_and_the_best_unlisted() -> None
     assert len(rows) == given_labels.sum()
 
 
+def test_cells_at_random_find_room_beside_the_best_and_what_is_left_out_is_counted() -> None:
+    oof, labels = random_case(7)
+    whole = rank_suspects(oof, labels)
+    assert not whole.left_out.any()
+    unlisted = np.flatnonzero(~whole.given)
+    room = len(whole) - len(unlisted) + len(unlisted) // 2
+    worst = unlisted[-2:]
+    at_random = np.zeros(oof.clipwise.shape, bool)
+    columns = [oof.classes.index(labels.classes[number]) for number in whole.class_index[worst]]
+    at_random[whole.clip_index[worst], columns] = True
+    part = rank_suspects(oof, labels, max_cells=room, at_random=at_random)
+    assert len(part) == room
+    cells, kept = (list(zip(one.clip_id.tolist(), one.class_index.tolist(), strict=True)) for one in (whole, part))
+    assert {cells[place] for place in worst} <= set(kept)
+    gone = [class_index for _, class_index in set(cells) - set(kept)]
+    assert part.left_out.tolist() == np.bincount(gone, minlength=len(labels.classes)).tolist()
+
+
 def test_equal_quality_falls_back_to_p_wrong_then_to_the_clip() -> None:
     quality = np.zeros((3, 1), dtype=np.float32)
     scores = Scores(quality, np.array([[0.2], [0.9], [0.2]], dtype=np.float32))

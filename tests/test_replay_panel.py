@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from server import ROOT
@@ -13,7 +14,7 @@ from labeling import database as db
 from labeling import replay_files
 from labeling.replay import Plan
 from labeling.workspace import Workspace, open_workspace
-from pages.ui import session
+from pages.ui import replay_panel, session
 
 SCRIPT = "from pages.ui import replay_panel\nreplay_panel.panel()\n"
 
@@ -74,7 +75,8 @@ def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
     replay_files.run(six, Plan(truth, orders=("rank", "class"), reviewer=PERFECT, every=3))
     app = drawn()
     said = " ".join(one.value for one in app.markdown)
-    assert "As the scorer ranks, with 1 of 3 wrong labels in the first 3 decisions; by chance" in said.replace("\\", "")
+    told = "“As the scorer ranks” and “Class by class” find wrong labels soonest: 1 of 3 wrong labels in the first 3 "
+    assert told in said.replace("\\", "")
     table = app.dataframe[0].value
     assert table["order"].tolist() == [
         "As the scorer ranks", "Class by class", "By chance, on average", "Best possible",
@@ -109,3 +111,17 @@ def test_an_empty_workspace_is_no_error(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "empty"))
     monkeypatch.chdir(ROOT)
     assert len(drawn().caption) == 1
+
+
+def test_orders_less_than_half_a_label_apart_are_named_together() -> None:
+    def curve(order: str, scorer: str, area: float, first: float) -> dict[str, object]:
+        return {"order": order, "scorer": scorer, "summary": {"area": area, "in_first_n": first}}
+
+    curves = [curve("likely", "earmark", 0.69, 7), curve("worth", "earmark", 0.70, 8), curve("random", "", 0.4, 1.25)]
+    one = SimpleNamespace(facts={"errors": 21}, curves=curves)  # 0.01 of 21 labels is 0.21 of one
+    assert replay_panel.verdict(one) == (  # type: ignore[arg-type]
+        "“Most likely wrong” and “Most worth” find wrong labels soonest: 7 and 8 of 21 wrong labels in the first 21 "
+        "decisions; by chance it would be about 1.2."
+    )
+    one.facts["errors"] = 100  # of 100 it is a whole one
+    assert replay_panel.verdict(one).startswith("“Most worth” finds wrong labels soonest: 8 of 100")  # type: ignore[arg-type]

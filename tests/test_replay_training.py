@@ -1,4 +1,4 @@
-"""labeling/replay_training.py: a training of the copy by a program of its own; a stand-in, and the real one once."""
+"""labeling/replay_training.py: a training of the copy by a program of its own; a stand-in, and the real one's start."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from server import ROOT
 
-from labeling import journal, runs, scratch
+from labeling import journal, replay_training, runs, scratch
 from labeling.errors import ArtefactError, DataError
 from labeling.records import Decision
 from labeling.replay import Plan, replay
 from labeling.replay_reviewer import SimulatedReviewer
 from labeling.replay_training import Retraining, retrain
-from labeling.workspace import Workspace, open_workspace
+from labeling.workspace import Workspace
 
 #: what stands for ``python -m models``: hears daejun in XC2 as soon as it is told to train
 STAND_IN = """
@@ -110,15 +110,29 @@ def test_rounds_that_make_no_sense(rounds: int, recipe: str, every: int, said: s
         Retraining(rounds, recipe, every)
 
 
-def test_a_real_training(own_copy: Path) -> None:
-    workspace = open_workspace(own_copy)
-    quick = ("train.epochs=1", "network.widths=[4,4,4,4]", "data.chunk_s=2.0")
-    training = Retraining(1, "demo", 10, quick, 2, "cpu")
-    with workspace.read() as connection:
-        known = {run.id for run in runs.all_runs(connection)}
-    plan = Plan(own_copy / "demo/truth/truth_labels.csv", orders=("likely",), decisions=12, retraining=training)
-    (decisions, run_id), *more = replay(workspace, plan).curves[0].retrained
-    assert (decisions, more) == (10, [])
-    assert run_id not in known
-    with workspace.read() as connection:
-        assert {run.id for run in runs.all_runs(connection)} == known
+def test_the_real_program_understands_what_it_is_told(predicted: Workspace) -> None:
+    from models.__main__ import parser
+    from models.commands.training import _train
+
+    plan = Retraining(2, "demo", 10, ("train.epochs=1", "data.chunk_s=2.0"), 3, "cpu")
+    told = parser().parse_args(replay_training._words(predicted, plan))
+    assert told.action is _train
+    assert (told.recipe, told.workspace, told.folds, told.device) == ("demo", str(predicted.root), 3, "cpu")
+    assert told.set == ["train.epochs=1", "data.chunk_s=2.0"]
+
+
+def test_the_real_program_runs_on_the_copy(predicted: Workspace, tmp_path: Path) -> None:
+    """As far as its first check of the settings: trainings are tested elsewhere, and this one would take minutes."""
+    copy = scratch.copy_workspace(predicted, tmp_path / "copy")
+    with pytest.raises(ArtefactError, match="training of demo ended with 1: error: --folds 1 must be at least 2"):
+        retrain(copy, Retraining(1, "demo", 5, folds=1), "replay", lambda: None)
+
+
+def test_a_round_that_would_never_come_is_refused(predicted: Workspace, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("filename,label\namecro/XC2.ogg,daejun\n", encoding="utf-8")
+    plan = Plan(truth, orders=("rank",), decisions=6, retraining=Retraining(2, "demo", 3))
+    with pytest.raises(
+        DataError, match=r"--retrain 2 --every 3: the last .* after 6 decisions, and there are 6 in all"
+    ):
+        replay(predicted, plan)

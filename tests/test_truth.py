@@ -68,6 +68,8 @@ def test_the_demos_two_files_tell_the_same(trained: Path) -> None:
         ("name,labels\na.ogg,x\n", "no column filename"),
         ("filename,primary_label,secondary_labels\na.ogg,x,[y\n", "is no list; write"),
         ("", "no column filename"),
+        ("filename,labels\n", "has no rows under its column names"),
+        ("filename,label,onset,offset\na.ogg,x,0,1\n", "tells no truth: it has filename, label, offset, onset"),
     ],
 )
 def test_a_file_that_cannot_be_used(text: str, said: str, tmp_path: Path) -> None:

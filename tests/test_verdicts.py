@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ranked import make_queue, store_ranking
 
 from labeling import database as db
-from labeling import journal, store, verdicts
+from labeling import journal, people_entries, store, verdicts
 from labeling.records import Decision, Region
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import Workspace
@@ -144,7 +144,7 @@ def test_what_is_asked_counts_as_the_journal_folds_it(blank: Path, said: list[tu
             rows = db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id, db.cells.c.verdict))
         folded = {(row.clip_id, ids[row.class_id]): row.verdict == "present" for row in rows if row.verdict != "unsure"}
         assert counted(workspace) == folded
-        verdicts._journals.clear()  # read from the start it is the same
+        people_entries._journals.clear()  # read from the start it is the same
         assert counted(workspace) == folded
 
 

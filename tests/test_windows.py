@@ -108,3 +108,12 @@ def test_a_few_late_rows_are_passed_over_and_said(collection: Workspace, tmp_pat
     assert report.notes == (
         "1 rows begin after the end of their clip (25 s in 'amecro/XC1.ogg' of 20 s); they were passed over",
     )
+
+
+def test_an_offset_far_beyond_every_clip_makes_no_long_frames(collection: Workspace, tmp_path: Path) -> None:
+    rows = [(NAMES[0], "amecro", 0.5, 0, 1e30), (NAMES[3], "amecro", 0.6, 0, 1e30)]
+    for columns in (LONG, ["file", "onset_s", "offset_s", "amecro"]):
+        chosen = rows if columns is LONG else [(name, onset, offset, p) for name, _, p, onset, offset in rows]
+        oof = bring(collection, tmp_path, chosen, columns)
+        assert oof.grid.step_s == 20.0  # all clips last 20 s
+        np.testing.assert_allclose(oof.frames(0), [[0.5]], atol=1e-3)

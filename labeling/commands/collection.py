@@ -71,4 +71,5 @@ def _status(args: argparse.Namespace) -> None:
     width = max(len(key) for key in facts)
     for key, value in facts.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        shown = f"{shown:.2f}" if isinstance(shown, float) else shown
         print(f"{key.replace('_', ' '):{width}}  {shown if shown != '' else '-'}")

@@ -62,7 +62,7 @@ def _decide(args: argparse.Namespace) -> None:
     stored = journal.append(workspace, decisions)
     fresh = sum(one.position > before for one in stored)
     again = f"; {len(stored) - fresh} were in the journal already" if fresh < len(stored) else ""
-    print(f"{fresh} decisions stored{again}")
+    print(f"{fresh} decision{'s' * (fresh != 1)} stored{again}")
 
 
 def _decision_of(
@@ -85,9 +85,8 @@ def _decision_of(
             numbers[name] = float(text) if text else None
         except ValueError:
             raise DataError(f"{name} {text!r} is not a number") from None
-    if (numbers["onset_s"] is None) != (numbers["offset_s"] is None) or (
-        numbers["onset_s"] is None and numbers["low_hz"] is not None
-    ):
+    untimed = numbers["onset_s"] is None
+    if untimed != (numbers["offset_s"] is None) or (untimed and any(value is not None for value in numbers.values())):
         raise DataError("a region needs both onset_s and offset_s")
     return Decision(
         event_id=str(uuid.uuid5(uuid.UUID(batch_id), str(number))),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.commandline import printable
+from labeling.commandline import ended_tidily, printable
 from labeling.commands.base import AddCommand, opened
 
 if TYPE_CHECKING:
@@ -55,19 +54,18 @@ def add(command: AddCommand) -> None:
 def _replay(args: argparse.Namespace) -> None:
     from labeling import replay_files
     from labeling.errors import DataError
+    from labeling.files import write_atomically
 
     plan = _plan(args)
     if args.csv and Path(args.csv).is_dir():
         raise DataError(f"--csv {args.csv} is a folder; name a file")
     workspace = opened(args)
-    with _bar() as tell:
+    with ended_tidily(), _bar() as tell:
         kept, outcome = replay_files.run(workspace, plan, args.name, tell)
     _print(outcome)
     print(f"kept as replay {kept.name} in {workspace.root / replay_files.FOLDER}")
     if args.csv:
-        target = Path(args.csv)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(workspace.root / replay_files.FOLDER / f"{kept.name}.csv", target)
+        write_atomically(Path(args.csv), replay_files.csv_of(workspace, kept.name))
         print(f"curves written to {args.csv}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from labeling.commandline import printable
@@ -36,6 +37,17 @@ def _score(args: argparse.Namespace) -> None:
     print(f"{count} cells of run {run_id} ranked by {args.scorer}")
 
 
+def _not_scored(args: argparse.Namespace, scored: Sequence[tuple[str, str, int]]) -> str:
+    """What to say where a run is not scored, or not so."""
+    remedy = "`python -m labeling score` adds more"
+    runs = list(dict.fromkeys(run for run, _, _ in scored))
+    if args.run and args.run not in runs:
+        return f"run {args.run} is not scored; scored are {', '.join(runs)}. {remedy}"
+    names = dict.fromkeys(name for run, name, _ in scored if args.run in ("", run))
+    what = f"run {args.run}" if args.run else "nothing"
+    return f"{what} is{' not' if args.run else ''} scored by {args.scorer}; there is {', '.join(names)}. {remedy}"
+
+
 def _suspects(args: argparse.Namespace) -> None:
     from labeling import suspects
     from labeling.csvsafe import csv_bytes
@@ -46,8 +58,10 @@ def _suspects(args: argparse.Namespace) -> None:
         raise DataError(f"--limit {args.limit} must be at least 1")
     with opened(args).read() as connection:
         found = suspects.current(connection, args.run, args.scorer)
-        if found is None or (args.run and found[0] != args.run) or (args.scorer and found[1] != args.scorer):
+        if found is None:
             raise DataError("nothing scored yet; run `python -m labeling score --workspace W` after a training")
+        if args.run not in ("", found[0]) or args.scorer not in ("", found[1]):
+            raise DataError(_not_scored(args, suspects.scored(connection)))
         wanted = suspects.QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
         rows = suspects.queue(connection, *found, wanted, limit=args.limit)
     table = [

@@ -45,16 +45,19 @@ def read(task: Task) -> Brought:
     fold_of: dict[int, str] = {}
     for batch in batches(path, [name, label, *([fold] if fold else [])], [value, *times]):
         names, labels = batch.text[name], batch.text[label]
-        fresh = [one for one in dict.fromkeys(names) if one not in row_of]
+        fresh = [one for one in names.words if one not in row_of]
         row_of.update(zip(fresh, matcher.rows(fresh).tolist(), strict=True))
-        new = [one for one in dict.fromkeys(labels) if one not in column_of]
+        new = [one for one in labels.words if one not in column_of]
         column_of.update(zip(new, matcher.columns([(one,) for one in new]).tolist(), strict=True))
-        rows = np.array([row_of[one] for one in names], np.int64)
+        rows = np.array([row_of[one] for one in names.words], np.int64)[names.place]
+        classes = np.array([column_of[one] for one in labels.words], np.int64)[labels.place]
         none = np.full(len(batch), np.nan, np.float32)
         starts, ends = [*batch.numbers.T[1:], none, none][:2]
-        windows.add(rows, np.array([column_of[one] for one in labels], np.int64), batch.numbers[:, 0], starts, ends)
+        windows.add(rows, classes, batch.numbers[:, 0], starts, ends)
         if fold:
-            for row, text in dict.fromkeys(zip(rows.tolist(), batch.text[fold], strict=True)):
+            said = batch.text[fold]
+            for row, at in np.unique(np.stack((rows, said.place)), axis=1).T.tolist():
+                text = said.words[at]
                 if fold_of.setdefault(row, text) != text and row >= 0:
                     raise FormatError(
                         f"{path}: {matcher.clips[row].filename!r} is in fold {fold_of[row]!r} and in {text!r}; give one"

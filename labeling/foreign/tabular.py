@@ -26,10 +26,18 @@ _NO_NUMBER = re.compile(r"CSV conversion error to \w+: invalid value '(.*)'")
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Some rows: text columns as lists, numbers (rows, columns) float32, NaN where a cell is empty."""
+class Texts:
+    """A column of texts: each of its ``words`` once, and which of them stands in each row, (rows,)."""
 
-    text: dict[str, list[str]]
+    words: list[str]
+    place: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows: columns of texts, and numbers (rows, columns) float32, NaN where a cell is empty."""
+
+    text: dict[str, Texts]
     numbers: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -99,10 +107,11 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
 
 
-def _texts(column: pa.Array) -> list[str]:
+def _texts(column: pa.Array) -> Texts:
     import pyarrow as pa
 
-    return ["" if value is None else str(value) for value in column.cast(pa.string()).to_pylist()]
+    coded = column.cast(pa.string()).fill_null("").dictionary_encode()
+    return Texts(coded.dictionary.to_pylist(), coded.indices.to_numpy().astype(np.int64))
 
 
 def _numbers(batch: pa.RecordBatch, names: Sequence[str]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from labeling.errors import FormatError
 from labeling.foreign.base import Brought, Reader, Task
 from labeling.foreign.frames import LaterFrames
 from labeling.foreign.tabular import batches, columns_of, is_table
-from labeling.foreign.windows import LATE_S, step_of
+from labeling.foreign.windows import LATE_S, shortened, step_of
 from labeling.formats.table import FOLD_COLUMNS, PATH_COLUMNS
 from labeling.formats.tables import header
 from labeling.records import FrameGrid
@@ -60,13 +60,15 @@ def read(task: Task) -> Brought:
     values: list[NDArray[np.float16] | Floats] = []
     folds: list[str] = []
     for batch in batches(path, text, [*times, *chosen]):
-        rows = matcher.rows(batch.text[name])
+        named = batch.text[name]
+        rows = matcher.rows(named.words)[named.place]
         use = rows >= 0
         p = task.values.take(batch.numbers[use, len(times) :])
         clips.append(rows[use])
         when.append(batch.numbers[use, : len(times)])
         values.append(p.astype(np.float16) if times else p)  # as frames are kept
-        folds += [one for one, used in zip(batch.text[fold], use.tolist(), strict=True) if used] if fold else []
+        if fold:
+            folds += [batch.text[fold].words[at] for at in batch.text[fold].place[use].tolist()]
     task.values.check(str(path))
     clip = np.concatenate(clips) if clips else np.zeros(0, np.int64)
     matcher.require(str(path), len(clip), "clips")
@@ -114,16 +116,8 @@ def _of_windows(
             f"{task.path}: {int(bad.sum())} rows have no stretch of time (such as {onset[row]:g} to {offset[row]:g} "
             "s); give seconds from the start of the clip, the offset after the onset"
         )
-    step = step_of(onset, offset)
-    offset = np.where(np.isfinite(offset), offset, onset + np.float32(step))
-    order = np.lexsort((onset, clip))
-    clip, onset, offset, p = clip[order], onset[order], offset[order], p[order]
-    rows, start = np.unique(clip, return_index=True)
-    bounds = np.append(start, len(clip))
-    first = np.floor(onset / step + 0.5).astype(np.int64)
-    end = np.maximum(first + 1, np.floor(offset / step + 0.5).astype(np.int64))
+    rows = np.unique(clip)
     duration = np.array([task.matcher.clips[row].duration_s for row in rows.tolist()])
-    counts = np.maximum(np.ceil(duration / step - 1e-6).astype(np.int64), 1)
     late = onset >= duration[np.searchsorted(rows, clip)] + LATE_S
     if late.any():
         at = int(np.argmax(late))
@@ -131,6 +125,16 @@ def _of_windows(
             f"{task.path}: {int(late.sum())} rows begin after the end of their clip ({onset[at]:g} s in "
             f"{task.matcher.clips[int(clip[at])].filename!r}); give seconds from the start of each clip"
         )
+    offset = shortened(onset, offset, duration)
+    step = step_of(onset, offset)
+    offset = np.where(np.isfinite(offset), offset, onset + np.float32(step))
+    order = np.lexsort((onset, clip))
+    clip, onset, offset, p = clip[order], onset[order], offset[order], p[order]
+    start = np.searchsorted(clip, rows)
+    bounds = np.append(start, len(clip))
+    first = np.floor(onset / step + 0.5).astype(np.int64)
+    end = np.maximum(first + 1, np.floor(offset / step + 0.5).astype(np.int64))
+    counts = np.maximum(np.ceil(duration / step - 1e-6).astype(np.int64), 1)
     clipwise = np.maximum.reduceat(p, start, axis=0).astype(np.float32)
 
     def make(index: int) -> NDArray[np.float16]:

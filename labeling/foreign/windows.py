@@ -66,6 +66,7 @@ class Windows:
         timed = np.isfinite(onset)
         _check_times(onset, offset, name)
         duration = np.array([clips[row].duration_s for row in rows.tolist()])
+        offset = shortened(onset, offset, duration)
         late = timed & (onset >= duration[clip] + LATE_S)
         if late.any():
             first = int(np.argmax(late))
@@ -114,6 +115,12 @@ def _check_times(onset: Floats, offset: Floats, name: str) -> None:
             f"{name}: {int(wrong.sum())} rows have no stretch of time (such as {onset[first]:g} to {offset[first]:g} "
             "s); give an offset after the onset, in seconds"
         )
+
+
+def shortened(onset_s: Floats, offset_s: Floats, duration_s: NDArray[np.float64]) -> Floats:
+    """Offsets of windows no longer than the longest clip: one that is wrong must not make the frames of all as long."""
+    longest = np.float32(max(LATE_S, float(duration_s.max(initial=0))))
+    return np.asarray(np.minimum(offset_s, onset_s + longest), np.float32)
 
 
 def step_of(onset_s: Floats, offset_s: Floats) -> float:

@@ -29,7 +29,7 @@ def panel(*, expanded: bool = False) -> None:
     """The form, and the report of what was brought last in this session."""
     with st.expander("Bring your own predictions", icon=":material/upload:", key="bring_panel", expanded=expanded):
         st.markdown(
-            "A table with a row a clip and a column a class (CSV, Parquet), a long table (`filename`, `class`, "
+            "A table with one row per clip and one column per class (CSV, Parquet), a long table (`filename`, `class`, "
             "`probability`, and times where it has them), an `.npz`, or the result tables of BirdNET-Analyzer. They "
             "become a run like any other."
         )

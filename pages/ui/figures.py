@@ -166,6 +166,8 @@ def suspects_by_class(counts: Mapping[str, Mapping[str, int]], most: int = 20) -
         )
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_yaxes(showgrid=False)
+    if max((sum(counts[name].values()) for name in shown), default=0) < 6:
+        figure.update_xaxes(dtick=1)  # there is no half a suspect
     return _tidy(figure, height=90 + 26 * max(1, len(shown)))
 
 

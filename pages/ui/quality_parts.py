@@ -5,6 +5,7 @@ What takes long is kept by the position of the journal, so that a page drawn aga
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,14 +14,15 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from labeling import audit, calibration, gain, gain_words, journal, leaks, out_of_fold, runs, store
-from labeling.audit import HourYield, Rate, Remaining
+from labeling import audit, calibration, gain, gain_words, journal, leaks, out_of_fold, store
+from labeling.audit import Rate, Remaining
 from labeling.calibration import NextYield
+from labeling.hour_yield import HourYield, next_hour
 from labeling.leaks import LeakReport
 from labeling.queue_filter import WORTH_HEARING, QueueFilter, kept
 from labeling.queue_order import basis_now, in_order, standing
 from labeling.records import Run
-from labeling.stored_ranking import read_ranking
+from labeling.stored_ranking import read_ranking, when_scored
 from pages.ui import figures, figures_quality, session
 
 AUDIT_LINK = {"order": "audit", "p": "0"}
@@ -43,7 +45,7 @@ class Facts:
 
 
 @st.cache_data(show_spinner="Reading what was decided", max_entries=8)
-def facts_of(root: str, run_id: str, scorer: str, ended_at: str, position: int) -> Facts:
+def facts_of(root: str, run_id: str, scorer: str, scored_at: str, position: int) -> Facts:
     """Kept until somebody decides, or the run is scored anew."""
     with session.workspace().read() as connection:
         ahead = _ahead(run_id, scorer, "", 20)
@@ -61,13 +63,13 @@ def facts_of(root: str, run_id: str, scorer: str, ended_at: str, position: int) 
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def hour_of(root: str, run_id: str, scorer: str, ended_at: str, position: int, reviewer: str) -> HourYield | None:
+def hour_of(root: str, run_id: str, scorer: str, scored_at: str, position: int, reviewer: str) -> HourYield | None:
     """What an hour brings this reviewer; kept as `facts_of` is."""
     if not reviewer:
         return None
     with session.workspace().read() as connection:
         # nobody decides 3,600 labels an hour: one a second, and no time to listen
-        return audit.next_hour(connection, run_id, scorer, reviewer, _ahead(run_id, scorer, reviewer, 3600))
+        return next_hour(connection, run_id, scorer, reviewer, _ahead(run_id, scorer, reviewer, 3600))
 
 
 @st.cache_data(show_spinner="Looking for near-copies", max_entries=8)
@@ -106,6 +108,7 @@ def said(name: str, figure: str, sentence: str, link: tuple[str, str, dict[str, 
         right.page_link(page, label=label, icon=":material/arrow_forward:", query_params=params)
 
 
+BY_THEMSELVES = "They also come by themselves while you review: “Second looks” on the Review page says how often."
 LISTEN_AT_RANDOM = ("queue.py", "Listen to cells at random", AUDIT_LINK)
 
 
@@ -143,21 +146,44 @@ def next_ones(facts: Facts, hour: HourYield | None) -> None:
         said(
             "Found in the next hour",
             f"{hour.low:.0f} to {hour.high:.0f}",
-            f"At your pace you get through {hour.clips:,.0f} clips with {hour.decisions:,.0f} decisions, which finds "
-            f"about {hour.found:,.0f} wrong labels.",
+            _hour(hour),
         )
     else:
         said("Found in the next hour", "not known", "Your pace is not known yet: decide on a few clips in a row first.",
              ("review.py", "Review", None))  # fmt: skip
 
 
+def _hour(hour: HourYield) -> str:
+    found = f"finds about {_count(hour.found, 'wrong label')}"
+    if hour.ends:
+        return (
+            f"At your pace the queue is done in less than an hour: {_count(hour.decisions, 'decision')}, which {found}."
+        )
+    return (
+        f"At your pace you get through {_count(hour.clips, 'clip')} with {_count(hour.decisions, 'decision')}, which "
+        f"{found}."
+    )
+
+
+def _count(number: float, what: str) -> str:
+    return f"{number:,.0f} {what}" + "s" * (f"{number:.0f}" != "1")
+
+
 def how_many(facts: Facts, names: dict[int, tuple[str, str]]) -> None:
     """How often labels are wrong and missing, in all and by class."""
     st.markdown("#### How many labels are wrong")
-    for kind in WHAT:
-        rate = next((one for one in facts.rates if one.kind == kind and one.class_id is None), None)
-        if rate is not None:
-            _rate(rate)
+    overall = [one for kind in WHAT for one in facts.rates if one.kind == kind and one.class_id is None]
+    if any(one.audited for one in overall):
+        for one in overall:
+            _rate(one)
+    else:
+        said(
+            "Wrong and missing labels",
+            "not known",
+            f"To know it, listen to {ENOUGH_LOOKS} listed labels and to {ENOUGH_LOOKS} classes that a clip does not "
+            f"list, drawn at random, likely or not. {BY_THEMSELVES}",
+            LISTEN_AT_RANDOM,
+        )
     known = [one for one in facts.rates if one.class_id is not None and one.kind in WHAT and one.cells]
     if any(one.audited for one in known):
         with st.expander("Class by class", icon=":material/format_list_bulleted:", key="quality_classes"):
@@ -169,12 +195,11 @@ def _rate(rate: Rate) -> None:
     name = "Listed labels that are wrong" if listed else "Missing from the labels"
     if rate.audited < ENOUGH_LOOKS:
         what = "listed labels" if listed else "classes that a clip does not list"
-        so_far = "" if not rate.audited else f" {rate.audited} so far."
+        so_far = f" You have heard {rate.audited} so far." if rate.audited else ""
         said(
             name,
             "not known",
-            f"To know it, listen to {ENOUGH_LOOKS} {what} drawn at random, likely or not.{so_far} They come by "
-            "themselves while you review, as the share of random looks under Second looks says.",
+            f"To know it, listen to {ENOUGH_LOOKS} {what}, drawn at random.{so_far} {BY_THEMSELVES}",
             LISTEN_AT_RANDOM,
         )
         return
@@ -185,7 +210,7 @@ def _rate(rate: Rate) -> None:
         percent(rate.value),
         f"Of {rate.cells:,} {where}, about {rate.value * rate.cells:,.0f} {outcome}; very likely between "
         f"{rate.low * rate.cells:,.0f} and {rate.high * rate.cells:,.0f} ({percent(rate.low)} to "
-        f"{percent(rate.high)}). {rate.audited:,} random looks tell.",
+        f"{percent(rate.high)}). {rate.audited:,} random looks say so.",
     )
 
 
@@ -216,16 +241,18 @@ def _name(names: dict[int, tuple[str, str]], class_id: int | None) -> str:
 def may_i_stop(facts: Facts) -> None:
     """How many wrong labels are left at most."""
     st.markdown("#### May I stop?")
+    open_kinds = [one for one in facts.remaining if one.at_most < one.among or not one.among]
     for one in sorted(facts.remaining, key=lambda one: one.kind != "all"):
+        if not open_kinds and one.kind != "all":
+            continue  # nothing is known of any: said once
         kind = {"false": "Wrong listed labels left", "missing": "Missing labels left"}.get(
             one.kind, "Wrong labels left"
         )
-        known = one.at_most < one.among or not one.among
         said(
             kind,
-            f"at most {one.at_most:,}" if known else "not known",
+            f"at most {one.at_most:,}" if one.known else "not known",
             session.plain(one.sentence),
-            None if known else LISTEN_AT_RANDOM,
+            None if one.known else LISTEN_AT_RANDOM,
         )
 
 
@@ -241,8 +268,8 @@ def trusted(facts: Facts, report: LeakReport | None, warning: str) -> None:
             )
         else:
             st.markdown(
-                f"Whether the probabilities hold shows once more is decided: {facts.decided:,} "
-                f"{'verdict' if facts.decided == 1 else 'verdicts'} on suspects so far."
+                "Too little is decided to tell whether the likelihoods in the queue hold: "
+                f"{_count(facts.decided, 'verdict')} on suspects so far."
             )
     with right:
         if warning:
@@ -257,7 +284,8 @@ def _leaks(report: LeakReport) -> None:
     st.markdown(session.plain(report.sentence))
     if report.heard < report.clips:
         st.caption("To compare the sound as well, run on the server:")
-        st.code(f"python -m labeling leaks --workspace W --run {report.run_id}", language=None, wrap_lines=True)
+        words = ["python", "-m", "labeling", "leaks", "--workspace", str(session.workspace().root), "--run"]
+        st.code(shlex.join([*words, report.run_id]), language=None, wrap_lines=True)
     if report.pairs:
         with st.popover("Which clips", icon=":material/content_copy:"):
             rows = [(one.one, one.other, one.reason, one.detail) for one in report.pairs[:1000]]
@@ -287,15 +315,18 @@ def helped(root: str, every_run: Sequence[Run], position: int) -> None:
 def short(root: str, run_id: str, scorer: str) -> None:
     """What the overview says of all this, with a link to the page."""
     with session.workspace().read() as connection:
-        position, run = journal.position(connection), runs.get_run(connection, run_id)
-    facts = facts_of(root, run_id, scorer, run.ended_at, position)
+        position, scored_at = journal.position(connection), when_scored(connection, run_id, scorer)
+    facts = facts_of(root, run_id, scorer, scored_at, position)
     lines = []
     if facts.soon:
         soon = facts.soon
-        lines.append(f"Of the next {soon.of} in the queue {soon.low} to {soon.high} are very likely wrong.")
-    left = next((one for one in facts.remaining if one.kind == "all" and one.at_most < one.among), None)
+        lines.append(f"Of the next {soon.of} in the queue, very likely {soon.low} to {soon.high} are wrong.")
+    left = next((one for one in facts.remaining if one.kind == "all" and one.known and one.among), None)
     if left:
-        lines.append(f"At most {left.at_most:,} wrong labels are left among {left.among:,}, with 95 % certainty.")
+        lines.append(
+            f"At most {left.at_most:,} wrong labels are left among the {left.among:,} cells that nobody decided, with "
+            "95 % certainty."
+        )
     st.markdown("#### Label quality")
     st.markdown(" ".join(lines) or "How many labels are wrong is not known yet.")
     st.page_link("quality.py", label="How many are wrong, and may I stop?", icon=":material/verified:")

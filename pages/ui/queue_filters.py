@@ -13,6 +13,7 @@ from labeling.queue_filter import STATUSES, QueueFilter
 from pages.ui import queue_drawn, queue_sorting, session, worklist
 
 PARAMS = "queue_filter"
+SHOWN = "view_shown"  # set until the next run, whose URL is still the old view's
 #: kind -> what it says on the screen
 KINDS = {
     "missing": "missing: sounds present, not listed",
@@ -35,10 +36,11 @@ class Choices:
 def choices() -> Choices | None:
     """Read them; None before any scoring. A run that the URL names is the one on show."""
     given = st.query_params.to_dict()
-    if PARAMS not in st.session_state:
-        st.session_state[PARAMS] = given
-        if "run" in given:
-            st.session_state["scored"] = (given["run"], given.get("scorer", ""))
+    # Streamlit forgets widgets when their page is left; a link that leads here then is followed, not the view before
+    entered = "queue_status" not in st.session_state and SHOWN not in st.session_state
+    if PARAMS not in st.session_state or (entered and given):
+        show(given)
+    st.session_state.pop(SHOWN, None)
     with session.messages(), session.workspace().read() as connection:
         scored = suspects.current(connection, *st.session_state.get("scored", ("", "")))
         if not scored:
@@ -57,6 +59,7 @@ def show(params: Mapping[str, str]) -> None:
     for key in [key for key in st.session_state if str(key).startswith("queue_")]:
         del st.session_state[key]
     st.session_state[PARAMS] = dict(params)
+    st.session_state[SHOWN] = True
     if "run" in params:
         st.session_state.pop(worklist.KEY, None)
         st.session_state["scored"] = (params["run"], params.get("scorer", ""))

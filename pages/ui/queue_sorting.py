@@ -12,10 +12,10 @@ from pages.ui import session
 #: what the choices of the slider say, by how far rare classes count more
 RARITIES = {0.0: "as they are", 0.25: "a little more", 0.5: "more", 0.75: "much more", 1.0: "fully"}
 HELP = """
-- **Most likely wrong**: what most probably needs fixing.
-- **Most worth**: what fixing brings, a second of listening.
-- **Most uncertain**: what the model would learn most from.
-- **Random audit**: drawn by chance, likely or not; shows how many labels are wrong in all.
+- **Most likely wrong**: what most probably needs fixing comes first.
+- **Most worth**: what brings most for each second of listening comes first.
+- **Most uncertain**: what the model would learn most from comes first.
+- **Random audit**: drawn by chance, likely wrong or not; shows how many labels are wrong in all.
 - The others go by one column alone.
 """
 
@@ -25,20 +25,19 @@ def order(saved: QueueFilter, wanted: QueueFilter) -> QueueFilter:
     session.begin_with({"queue_order": saved.order})
     chosen = st.selectbox(
         "Order", list(ORDERS), format_func=lambda key: ORDERS[key], key="queue_order", width=210,
-        label_visibility="collapsed", help=HELP,
+        label_visibility="collapsed",
     )  # fmt: skip
     wanted = replace(wanted, order=chosen)
-    if chosen == "audit":
-        return replace(wanted, rarity=saved.rarity, variety=saved.variety, batches=saved.batches)
-    popover = st.popover("", icon=":material/sort:", key="queue_dealing", on_change="rerun", help="How it is dealt")
+    popover = st.popover("", icon=":material/sort:", key="queue_dealing", on_change="rerun", help="About the order")
     if not popover.open:  # what a closed one holds is not on the page yet
         return replace(wanted, rarity=saved.rarity, variety=saved.variety, batches=saved.batches)
     session.begin_with({
         "queue_rarity": min(RARITIES, key=lambda known: abs(known - saved.rarity)),
         "queue_variety": saved.variety, "queue_batches": saved.batches,
     })  # fmt: skip
-    rarity, variety = saved.rarity, saved.variety
+    rarity, variety, batches = saved.rarity, saved.variety, saved.batches
     with popover:
+        st.caption(HELP)  # a label that is not drawn has no place for it
         if chosen == "worth":
             rarity = st.select_slider(
                 "Rare classes count", list(RARITIES), format_func=lambda key: RARITIES[key], key="queue_rarity",
@@ -50,8 +49,9 @@ def order(saved: QueueFilter, wanted: QueueFilter) -> QueueFilter:
                 "Variety", key="queue_variety",
                 help="The clips of one recordist take turns with others that are nearly as much worth hearing.",
             )  # fmt: skip
-        batches = st.toggle(
-            "In batches of one class", key="queue_batches",
-            help="The first 200 come in runs of up to 10 of one class, so that the ear stays with it.",
-        )  # fmt: skip
+        if chosen != "audit":
+            batches = st.toggle(
+                "In batches of one class", key="queue_batches",
+                help="The first 200 come in runs of up to 10 of one class, so that the ear stays with it.",
+            )  # fmt: skip
     return replace(wanted, rarity=rarity, variety=variety, batches=batches)

@@ -15,6 +15,9 @@ from labeling.suspects import ClassProgress, QueuePage, QueueRow
 from labeling.why import reason
 from pages.ui import queue_filters, session, worklist
 
+LONGEST_WHY = 45  # signs that a column as wide as its text has room for
+OPINIONS = ("rank", "kind", "wrong", "why", "clipwise", "frame")  # what the model thinks: kept from who audits
+
 
 def summary(page: QueuePage) -> str:
     """How many suspects the filter leaves, in words, as Markdown."""
@@ -113,6 +116,8 @@ def rows(
         }
         for row in page.rows
     )
+    if worklist.is_audit(wanted):
+        table = table.drop(columns=list(OPINIONS))
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -128,7 +133,10 @@ def rows(
                 max_value=1.0,
                 width="small",
             ),
-            "why": st.column_config.TextColumn(help="Why it is here", width=380),
+            "why": st.column_config.TextColumn(
+                help="Why it is here",
+                width=380 if any(len(reason(row.evidence)) > LONGEST_WHY for row in page.rows) else None,
+            ),
             "clipwise": st.column_config.NumberColumn(help="The network's probability for the clip", format="%.2f"),
             "frame": st.column_config.NumberColumn(help="The highest probability in any frame", format="%.2f"),
             "rating": st.column_config.NumberColumn(format="%.1f") if table["rating"].notna().any() else None,
@@ -147,13 +155,16 @@ def class_column(names: Iterable[str]) -> ColumnConfig:
     return st.column_config.TextColumn(width=280 if max(map(len, names), default=0) > 40 else None)
 
 
-def ticked_words(ticked: Sequence[QueueRow]) -> None:
+def ticked_words(ticked: Sequence[QueueRow], wanted: QueueFilter) -> None:
     """What is ticked, or how to; of one row also why it is there."""
     if len(ticked) == 1:
-        st.markdown(f"**1 cell** ticked :gray[·] {session.plain(ticked[0].why)}")
+        why = "" if worklist.is_audit(wanted) else f" :gray[·] {session.plain(ticked[0].why)}"
+        st.markdown(f"**1 cell** ticked{why}")
     elif ticked:
         clips = len({row.suspect.clip_id for row in ticked})
         st.markdown(f"**{cells_and_clips(len(ticked), clips)}** ticked")
+    elif worklist.is_audit(wanted):
+        st.caption("“Review these” asks one by one; only what is decided there counts as drawn at random.")
     else:
         st.caption("Click a row to open its clip; tick rows to decide several at once.")
 

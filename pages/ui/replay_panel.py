@@ -39,7 +39,7 @@ def panel() -> None:
     if truths and not done_runs:
         st.caption("A replay needs a finished run whose suspects it can go through.")
     elif truths and not running:
-        with st.expander("Try the orders on a known truth", icon=":material/replay:", expanded=not every):
+        with st.expander("Try the orders on a known truth", icon=":material/replay:", key="replay_form"):
             _form(truths, done_runs, scored)
     ended = next((one for one in every if not one.lives), None)
     if ended and ended.status != "done":
@@ -123,11 +123,14 @@ def _show(finished: Sequence[Kept]) -> None:
     st.markdown(session.plain(verdict(one)))
     st.plotly_chart(replay_curves(one.curves, errors, axis == "Hours"), key="replay:chart", config=figures.CONFIG)
     st.dataframe(
-        table(one), hide_index=True, column_config={"90 % in hours": st.column_config.NumberColumn(format="%.2f")}
+        table(one),
+        hide_index=True,
+        placeholder="not reached",
+        column_config={"90 % in hours": st.column_config.NumberColumn(format="%.2f")},
     )
     st.caption(
         f"Made wrong: labels that were right until the reviewer's own mistakes. The reviewer would notice "
-        f"{int(one.facts['catches']):,} of the {errors:,} wrong labels; hours are estimated from what there is to hear."
+        f"{int(one.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to hear."
     )
     csv = replay_files.csv_of(session.workspace(), name)
     if csv:
@@ -135,15 +138,30 @@ def _show(finished: Sequence[Kept]) -> None:
 
 
 def verdict(one: Kept) -> str:
-    """The sentence above the figure: which order found most, and what chance would have."""
+    """The sentence above the figure: which orders found most, and what chance would have.
+
+    Orders that are, all along and on average, less than half a label apart are named together.
+    """
     errors = int(one.facts["errors"])
     several = len({curve["scorer"] for curve in one.curves if curve["scorer"]}) > 1
     real = [curve for curve in one.curves if curve["scorer"]]
     chance = next((curve for curve in one.curves if curve["order"] == "random"), None)
-    best = max(real, key=lambda curve: curve["summary"]["area"])
-    first = f"{best['summary']['in_first_n']:,.0f} of {errors:,} wrong labels in the first {errors:,} decisions"
-    by_chance = f"; by chance it would be {chance['summary']['in_first_n']:,.1f}" if chance else ""
-    return f"Earliest in all: {curve_name(best, several)}, with {first}{by_chance}."
+    most = max(curve["summary"]["area"] for curve in real)
+    best = [curve for curve in real if (most - curve["summary"]["area"]) * errors < 0.5]
+    decisions = "decision" if errors == 1 else f"{errors:,} decisions"
+    names = _and([f"“{curve_name(curve, several)}”" for curve in best])
+    found = _and(list(dict.fromkeys(f"{curve['summary']['in_first_n']:,.0f}" for curve in best)))
+    first = f"{found} of {_wrong_labels(errors)} in the first {decisions}"
+    by_chance = f"; by chance it would be about {chance['summary']['in_first_n']:,.1f}" if chance else ""
+    return f"{names} find{'s' * (len(best) == 1)} wrong labels soonest: {first}{by_chance}."
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _wrong_labels(count: int) -> str:
+    return f"{count:,} wrong label{'s' * (count != 1)}"
 
 
 def table(one: Kept) -> pd.DataFrame:

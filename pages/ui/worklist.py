@@ -75,7 +75,7 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
             basis = queue_drawn.basis(connection, scored)
             asks = wanted.status == "open" and bool(reviewer)  # decided ones are shown, not asked about
             whole = not narrows(wanted)  # a draw from some clips or classes alone says nothing of the rest
-            if asks and whole and wanted.order == "audit":
+            if reviewer and is_audit(wanted):
                 drawn = audit.waiting(connection, *scored, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
                 looks = [Look(one, "audit", code) for one, code in drawn]
             else:
@@ -93,6 +93,11 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
         made.go_to(clip_id)
     st.session_state[KEY] = made
     return made
+
+
+def is_audit(wanted: QueueFilter) -> bool:
+    """Whether a filter asks for looks drawn at random, each without what the model thinks."""
+    return wanted.order == "audit" and wanted.status == "open" and not narrows(wanted)
 
 
 def narrows(wanted: QueueFilter) -> bool:

@@ -1,3 +1,8 @@
+// A probability in words; nothing is quite sure.
+function percentOf(p) {
+  return p >= 0.995 ? "over 99 %" : p < 0.005 ? "under 1 %" : `${Math.round(p * 100)} %`;
+}
+
 // What is asked about a class, in words.
 function questionOf(lane, mode) {
   if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
@@ -17,7 +22,7 @@ function questionOf(lane, mode) {
       : `the model hears it${number}${where} in place of ${lane.partner || "another class"}`,
   }[lane.kind] || `${listed}${number}`;
   const parts = [strong, el("span", { class: "why", text: why })];
-  if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· label wrong: ${Math.round(lane.p_wrong * 100)} %` }));
+  if (lane.p_wrong !== null && lane.kind) parts.push(el("span", { class: "why", text: `· likely wrong: ${percentOf(lane.p_wrong)}` }));
   if (lane.support && lane.kind) parts.push(el("span", { class: "why", text: `· ${lane.support}` }));
   if (mode === "again") parts.push(el("span", { class: "why", text: "· a second look" }));
   if (lane.verdict) parts.push(chip(lane.verdict, lane.reviewer ? `${lane.verdict}, ${lane.reviewer}` : lane.verdict));

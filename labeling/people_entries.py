@@ -1,0 +1,116 @@
+"""People's entries in the journal, in memory: what learns from verdicts reads them again and again, whole.
+
+The journal only grows: what was read is kept, and what came since is read.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import database as db
+from labeling import journal
+from labeling.queue_filter import WORTH_HEARING
+from labeling.records import MACHINE
+
+KEPT = 4  # workspaces, each about 25 MB a hundred thousand entries
+Cell = tuple[int, int]  # clip id, class id
+
+
+class Entry(NamedTuple):
+    """An entry on a cell, or one that takes another back (``undoes``). ``asked``: a screen asked of the cell, in
+    whatever way; ``drawn``: it did as chance had picked it."""
+
+    position: int
+    clip_id: int
+    class_id: int
+    verdict: str
+    in_region: bool
+    batch_id: str
+    undoes: int | None
+    asked: bool
+    drawn: bool
+    event_id: str
+
+    @property
+    def cell(self) -> Cell:
+        """Clip id and class id."""
+        return self.clip_id, self.class_id
+
+    @property
+    def decides(self) -> bool:
+        """Whether it gives its cell a verdict: a stretch that is marked absent does not (folding.fold_cell)."""
+        return not self.in_region or self.verdict == "present"
+
+
+def standing(connection: Connection, position: int | None = None) -> list[Entry]:
+    """The entries up to a position of the journal (default: its end) that were not taken back by then, oldest first."""
+    known = _up_to(connection, journal.position(connection) if position is None else position)
+    gone = journal.undone(one for one in known if one.undoes is not None)
+    return [one for one in known if one.undoes is None and one.position not in gone]
+
+
+def deciding(entries: Iterable[Entry]) -> dict[Cell, Entry]:
+    """The entry whose verdict holds in each cell, in the journal's order."""
+    found: dict[Cell, Entry] = {}
+    for one in entries:
+        if one.decides:
+            found.pop(one.cell, None)  # so that they stay in the journal's order
+            found[one.cell] = one
+    return found
+
+
+_journals: OrderedDict[str, list[Entry]] = OrderedDict()
+_reading = threading.Lock()
+
+
+def _up_to(connection: Connection, position: int) -> list[Entry]:
+    url = connection.engine.url.render_as_string(hide_password=False)
+    event_id = db.decisions.c.event_id
+    with _reading:
+        known = _journals.get(url, [])
+        last = known[-1].position if known else 0
+        newest = sa.select(event_id).where(db.decisions.c.position == last)
+        if known and connection.scalar(newest) != known[-1].event_id:
+            known, last = [], 0  # another journal under the same name
+        if position > last:
+            known = known + _read(connection, last, position)
+        _journals[url] = known
+        _journals.move_to_end(url)
+        while len(_journals) > KEPT:
+            _journals.popitem(last=False)
+    return known[: bisect_right(known, position, key=lambda one: one.position)]
+
+
+def _read(connection: Connection, after: int, position: int) -> list[Entry]:
+    table = db.decisions
+    columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict, table.c.onset_s, table.c.batch_id)
+    query = (
+        sa.select(*columns, table.c.undoes, table.c.shown, table.c.event_id)
+        .where(table.c.position > after, table.c.position <= position)
+        .where(sa.func.substr(table.c.reviewer, 1, len(MACHINE)) != MACHINE)
+        .order_by(table.c.position)
+    )
+    return [
+        Entry(at, clip_id, class_id, verdict, onset_s is not None, batch_id, undoes, was_asked(shown),
+              isinstance(shown, dict) and bool(shown.get("audit")), event_id)
+        for at, clip_id, class_id, verdict, onset_s, batch_id, undoes, shown, event_id in db.fetch(connection, query)
+    ]  # fmt: skip
+
+
+def was_asked(shown: Mapping[str, Any] | None) -> bool:
+    """Whether a screen asked of the cell; entries of before that was kept: whether the usual screen would have."""
+    if not isinstance(shown, dict):
+        return False
+    if any(shown.get(name) for name in ("blind", "second_look", "audit")):
+        return True
+    if "asked" in shown:
+        return bool(shown["asked"])
+    p_wrong = shown.get("p_wrong")
+    return bool(shown.get("kind")) and isinstance(p_wrong, int | float) and p_wrong >= WORTH_HEARING
