@@ -45,7 +45,7 @@ def encoded(wave: Wave, form: str, subtype: str, strength: float) -> Wave:
 
 def noisy(wave: Wave, snr_db: float) -> Wave:
     noise = np.random.default_rng(0).standard_normal(len(wave)) * wave.std() * 10 ** (-snr_db / 20)
-    return (wave + noise).astype(np.float32)
+    return np.asarray(wave + noise, np.float32)
 
 
 def middle(wave: Wave, seconds: float) -> Wave:

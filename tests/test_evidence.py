@@ -63,14 +63,14 @@ def test_the_label_now_is_the_verdict_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("others", "train a second run, with another train.seed"),
+        ("others", "another train.seed"),
         ("dynamics", "train it anew with train.dynamics = true"),
         ("neighbours", "train it anew with predict.neighbours above 0"),
-        ("priors", "import clips with more than one class"),
+        ("priors", "which classes occur together"),
     ],
 )
 def test_what_is_needed_and_missing_is_said_with_the_remedy(name: str, remedy: str) -> None:
-    with pytest.raises(DataError, match=f"{remedy}.*, or choose .*earmark"):
+    with pytest.raises(DataError, match=f"{remedy}.*or choose --scorer earmark"):
         evidence().needed(name)
     unknown = np.full(GIVEN.shape, np.nan, np.float32)
     value: Any = {"dynamics": Dynamics(unknown, unknown, unknown), "neighbours": unknown}.get(name, (unknown,))
