@@ -89,7 +89,7 @@ def fit_noise_model(
     *,
     verdict: NDArray[np.int8] | None = None,
     warm_up: int = 10,
-    rounds: int = 200,
+    rounds: int = 100,
 ) -> NoiseModel:
     """Fit a NoiseModel to ``evidence`` (F arrays (N, C), finite, higher = more present) and the given labels.
 

@@ -323,7 +323,7 @@ def test_verdicts_teach_the_default_but_are_not_taken_for_rates_of_noise() -> No
 
 def test_what_a_scorer_needs_is_said() -> None:
     for name, words in (
-        ("runs_mean", "second run"),
+        ("runs_mean", "second one"),
         ("margin", "train.dynamics"),
         ("neighbours", "predict.neighbours"),
     ):
