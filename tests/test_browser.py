@@ -124,7 +124,7 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=180_000)
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
-    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
 
 
 def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: Path) -> None:

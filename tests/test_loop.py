@@ -102,7 +102,7 @@ def test_loop(own_copy: Path, tmp_path: Path) -> None:
         (("models", "evaluate", "--run", "nope"), "no run 'nope'"),
         (("models", "evaluate", "--run", "../.."), "no run"),
         (("labeling", "score", "--scorer", "nope"), "unknown scorer 'nope'"),
-        (("labeling", "suspects", "--run", "nope"), "nothing scored"),
+        (("labeling", "suspects", "--run", "nope"), "is not scored"),
         (("labeling", "export", "--format", "esc50", "--out", "/tmp/none"), "birdclef"),
         (("labeling", "import", "/no/such/place"), "nothing at"),
     ],

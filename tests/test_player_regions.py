@@ -266,7 +266,8 @@ def test_boxes_are_decisions_in_the_app(page: Any, own_copy: Path) -> None:
         expect(question).to_contain_text("That was the last box of")
         expect(boxes).to_have_count(0)
         page.keyboard.press("Escape")
-        expect(question).to_have_text(asked, use_inner_text=True)
+        again = re.sub(r"\d+(?=\\? %|\\ %)", r"\\d+", re.escape(asked))  # the likelihood follows the verdicts
+        expect(question).to_have_text(re.compile(again), use_inner_text=True)
         assert [row["verdict"] for row in journal(own_copy)[before:]] == ["undo"]
 
         # the model's stretch: the frames above the threshold
