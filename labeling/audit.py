@@ -31,7 +31,7 @@ from labeling.audit_journal import decided_cells
 from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.noise_rates import Rate as Rate
 from labeling.noise_rates import Remaining as Remaining
-from labeling.stored_ranking import Ranking, cell_keys, read_ranking
+from labeling.stored_ranking import Ranking, cell_keys, find_cells, read_ranking
 
 WINDOW = 20  # times as many cells as a reviewer is asked, from which they get theirs: two at once seldom meet
 KEPT = 3  # rankings whose order, and whose answers, stay in memory
@@ -141,8 +141,8 @@ def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: s
     wanted = cell_keys(decided.clip_id, decided.class_id)
     before = cell_keys(past.clip_id.astype(np.int64), past.class_id.astype(np.int64))
     by_key = np.argsort(before)
-    place = _find(ranking.sorted_cells, ranking.sorted_index, wanted)  # of ranking and past as one
-    place_before = _find(before[by_key], by_key + size, wanted)
+    place = find_cells(ranking.sorted_cells, ranking.sorted_index, wanted)  # of ranking and past as one
+    place_before = find_cells(before[by_key], by_key + size, wanted)
     place = np.where(place >= 0, place, place_before)
     there = place >= 0
     place = place[there]
@@ -159,7 +159,7 @@ def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: s
     imported = cell_keys(*np.array(rows, np.int64).reshape(-1, 2).T)
     primary = np.zeros(size + len(past), bool)
     for keys, own in ((ranking.sorted_cells, ranking.sorted_index), (before[by_key], by_key + size)):
-        found = _find(keys, own, imported)
+        found = find_cells(keys, own, imported)
         primary[found[found >= 0]] = True
     fitted = calibration.calibrate(connection, run_id, scorer)
     guess, drawn, left_out = fitted.probability(ranking, open_places), decided.drawn[there], ranking.left_out
@@ -189,14 +189,6 @@ def _guess_beside(ranking: Ranking, open_places: NDArray[np.int64], guess: NDArr
     chosen = ranking.p_wrong[~in_draw(ranking)]
     alike = by_chance[open_places] & (ranking.p_wrong[open_places] < chosen.min(initial=1.0))
     return float(guess[alike].mean(dtype=np.float64)) if alike.any() else 0.0
-
-
-def _find(keys: NDArray[np.int64], places: NDArray[Any], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The ``places`` of ``wanted`` among the sorted ``keys``; -1 for those that are not there."""
-    if not len(keys):
-        return np.full(len(wanted), -1, np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, places[at], -1).astype(np.int64)
 
 
 _Kept = OrderedDict[tuple[int, str], tuple[Ranking, Any]]

@@ -6,6 +6,8 @@ are kept beside them, likely or not, so that a draw still speaks of all; what li
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ KEPT_AT_RANDOM = 50_000  # cells: more looks than anyone has time for, and a twe
 _TOGETHER = 1 << 21  # cells that are hashed at once, 16 MB a number
 
 
-def mixed(numbers: NDArray[np.int64], salt: int) -> NDArray[np.uint64]:
+def mixed(numbers: NDArray[np.integer[Any]], salt: int) -> NDArray[np.uint64]:
     """A hash of whole numbers, one for one: the finisher of splitmix64 (Steele, Lea & Flood 2014, OOPSLA)."""
     z = numbers.astype(np.uint64) + np.uint64(salt)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -110,9 +110,8 @@ def contrast(evidence: Evidence) -> Scores:
 def heads(evidence: Evidence) -> Scores:
     """What both heads of the network say: the lower of clipwise and highest frame counts for present, the mean of
     their log odds for how sure."""
-    both = (log_odds(evidence.clipwise) + log_odds(evidence.frames.maximum)) / 2
-    lower = np.minimum(log_odds(evidence.clipwise), log_odds(evidence.frames.maximum))
-    return scores_of_evidence(np.where(evidence.given, both, lower), evidence.given)
+    clip, frame = log_odds(evidence.clipwise), log_odds(evidence.frames.maximum)
+    return scores_of_evidence(np.where(evidence.given, (clip + frame) / 2, np.minimum(clip, frame)), evidence.given)
 
 
 @SCORERS.register("priors")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling import worth
+from labeling.audit_order import SALT, mixed
 from labeling.errors import DataError
 from labeling.stored_ranking import cell_keys
 
@@ -55,15 +56,8 @@ def listened_s(
 
 
 def _uniform(clip_id: NDArray[np.int64], class_id: NDArray[np.int64], seed: int, purpose: int) -> NDArray[np.float64]:
-    """A number in 0..1 for each cell that depends on nothing else: splitmix64 (Steele, Lea & Flood, OOPSLA 2014)."""
+    """A number in 0..1 for each cell that depends on nothing else, by the hash of `labeling.audit_order`."""
     with np.errstate(over="ignore"):
-        salt = _mix(np.array([seed], np.int64).view(np.uint64) * np.uint64(4) + np.uint64(purpose))
-        mixed = _mix(_mix(cell_keys(clip_id, class_id).view(np.uint64)) ^ salt)
-    return np.asarray((mixed >> np.uint64(11)) * 2.0**-53)
-
-
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = z + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
+        salt = mixed(np.array([seed], np.int64).view(np.uint64) * np.uint64(4) + np.uint64(purpose), SALT)
+        drawn = mixed(mixed(cell_keys(clip_id, class_id), SALT) ^ salt, SALT)
+    return np.asarray((drawn >> np.uint64(11)) * 2.0**-53)

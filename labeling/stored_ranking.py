@@ -80,13 +80,12 @@ class Ranking:
 
     def place(self, cells: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """Where (clip id, class id) cells stand in the ranking; those that are not in it are left out."""
-        if not cells or not len(self.sorted_cells):
+        if not cells:
             return np.zeros(0, np.int64)
         clip_ids, class_ids = zip(*cells, strict=True)
         keys = cell_keys(np.array(clip_ids, np.int64), np.array(class_ids, np.int64))
-        found = np.minimum(np.searchsorted(self.sorted_cells, keys), len(self.sorted_cells) - 1)
-        there = found[self.sorted_cells[found] == keys]
-        return np.asarray(self.sorted_index[there], np.int64)
+        places = find_cells(self.sorted_cells, self.sorted_index, keys)
+        return places[places >= 0]
 
 
 FLOATS = ("label_quality", "p_wrong", "clipwise", "framewise_max")
@@ -195,6 +194,16 @@ def _without_evidence(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         "neighbours": unknown,
         "typical": unknown,
     }
+
+
+def find_cells(
+    keys: NDArray[np.int64], places: NDArray[np.integer[Any]], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The ``places`` of the cells ``wanted`` among the sorted ``keys`` (`cell_keys`); -1 for those not there."""
+    if not len(keys):
+        return np.full(len(wanted), -1, np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, places[at], -1).astype(np.int64)
 
 
 def cell_keys(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import people_entries
 from labeling.people_entries import Entry
-from labeling.stored_ranking import Ranking, cell_keys
+from labeling.stored_ranking import Ranking, cell_keys, find_cells
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,10 @@ def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
     past, wanted = ranking.past, cell_keys(verdicts.clip_id, verdicts.class_id)
     before = cell_keys(past.clip_id, past.class_id)
     order = np.argsort(before, kind="stable")
-    here, place = _find(ranking.sorted_cells, ranking.sorted_index, wanted)
-    then, place_then = _find(before[order], order, wanted)
-    then &= ~here
+    place = find_cells(ranking.sorted_cells, ranking.sorted_index, wanted)
+    place_then = find_cells(before[order], order, wanted)
+    here = place >= 0
+    then = (place_then >= 0) & ~here
     found = here | then
 
     def pick(name: str) -> NDArray[Any]:
@@ -90,17 +91,6 @@ def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
 
     given = np.asarray(pick("given"), bool)
     return Judged(given, pick("class_id"), pick("p_wrong"), verdicts.present[found] != given, then[found])
-
-
-def _find(
-    keys: NDArray[np.int64], places: NDArray[Any], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which of ``wanted`` are among the sorted ``keys``, and their ``places`` (0 where they are not)."""
-    if not len(keys):
-        return np.zeros(len(wanted), bool), np.zeros(len(wanted), np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    there = keys[at] == wanted
-    return there, np.where(there, places[at], 0).astype(np.int64)
 
 
 def _of_many_clips(entries: Sequence[Entry]) -> set[str]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from labeling.audit_order import SALT, mixed
 from labeling.errors import DataError
-from labeling.replay_reviewer import SimulatedReviewer, _mix, _uniform, listened_s
+from labeling.replay_reviewer import SimulatedReviewer, _uniform, listened_s
 
 CLIPS, CLASSES = (grid.ravel() for grid in np.meshgrid(np.arange(1, 201), np.arange(1, 101), indexing="ij"))
 WRONG = (CLIPS + CLASSES) % 4 == 0
@@ -40,7 +41,7 @@ def test_they_say_the_same_of_a_cell_in_any_order_and_another_seed_is_another_re
 def test_a_perfect_reviewer_and_numbers_that_are_uniform() -> None:
     assert (SimulatedReviewer(0, 0).finds_wrong(CLIPS, CLASSES, WRONG) == WRONG).all()
     assert not SimulatedReviewer().is_unsure(CLIPS, CLASSES).any()
-    assert int(_mix(np.zeros(1, np.uint64))[0]) == 0xE220A8397B1DCDAF  # splitmix64's first from seed 0
+    assert int(mixed(np.zeros(1, np.uint64), SALT)[0]) == 0xE220A8397B1DCDAF  # splitmix64's first from seed 0
     assert stats.kstest(_uniform(CLIPS, CLASSES, -3, 1), "uniform").pvalue > 1e-3
 
 
