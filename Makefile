@@ -36,7 +36,7 @@ format: .venv/dev ## put the code in order
 	$(BIN)/ruff format .
 
 screenshots: .venv/dev ## take the pictures of the README again
-	$(BIN)/python docs/screenshots.py
+	$(BIN)/python -m docs.screenshots
 
 clean: ## remove the installed packages and the demo
 	rm -rf .venv demo
@@ -52,5 +52,5 @@ clean: ## remove the installed packages and the demo
 
 .venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
-	@$(BIN)/python tests/browser.py --install
+	@$(BIN)/python -m tests.support.browser --install
 	@touch $@ .venv/app

@@ -1,6 +1,6 @@
 """Time of each augmentation, per chunk, beside the features of a chunk and librosa's pitch shift.
 
-    python benchmarks/augment_speed.py [--chunks 16] [--seconds 5] [--rate 32000] [--mels 64] [--repeat 7]
+    python -m benchmarks.augment_speed [--chunks 16] [--seconds 5] [--rate 32000] [--mels 64] [--repeat 7]
 
 Draws once with probability 1, then applies. Medians: of processor time on the CPU (``--threads`` threads), of wall
 time on a CUDA device where there is one. Beside each, its ratio to the time of the log-mel itself.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,8 +21,6 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from models import augment
 from models.augment import PLANES, POWER, SAMPLES, Backgrounds, Batch

@@ -1,6 +1,6 @@
 """How long the import of a large collection takes.
 
-    python benchmarks/import_speed.py --clips 25000
+    python -m benchmarks.import_speed --clips 25000
 
 Writes that many small, different sound files (half Ogg, the rest FLAC and WAV; one in a hundred is a copy of another,
 silent or cut short) and a BirdCLEF table in a temporary folder, imports them, and prints seconds and clips per second
@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labeling.importing import import_collection
 from labeling.workspace import open_workspace

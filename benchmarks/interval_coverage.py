@@ -1,6 +1,6 @@
 """Do the 95 % intervals hold the truth? Simulated collections, a reviewer at a sorted queue, one look in ten at random.
 
-    python benchmarks/interval_coverage.py [--seeds 200]
+    python -m benchmarks.interval_coverage [--seeds 200]
 
 Prints Markdown. For each world and number of verdicts: in how many of the collections the interval of the noise rates
 held the true rate (of both kinds; of the classes), and "at most k remain" the number that did (of both kinds and in
@@ -11,16 +11,12 @@ Then the same for how many of the next 20 are wrong, in the collections of simul
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.simulated_reviews import NEXT, SCORERS, next_20, ranking_of
 from labeling import audit

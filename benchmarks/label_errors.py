@@ -1,7 +1,7 @@
 """How well each scorer finds planted label errors, beside cleanlab and simpler rankings on the same predictions.
 
     for seed in 0 1 2 3 4; do python -m models train quick --workspace W --set train.seed=$seed; done
-    python benchmarks/label_errors.py --workspace W --truth DIR_OR_FILE...
+    python -m benchmarks.label_errors --workspace W --truth DIR_OR_FILE...
 
 The truth is ``truth_noise.csv`` (columns filename, label: the cells whose imported label is wrong), itself or the
 folder that holds it; several are taken together. Runs (``--run``, repeatable; all that are done) are taken as repeats
@@ -26,8 +26,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labeling import ranking, runs, scoring, store, versions
 from labeling.disagreement import DEFAULT_SCORER, NEEDS, SCORERS

@@ -1,6 +1,6 @@
 """How many copies of a recording are found, how many other clips are mistaken for copies, and at what cost.
 
-    python benchmarks/leak_detection.py [FOLDER] [--clips N] [--copies N] [--scale N]
+    python -m benchmarks.leak_detection [FOLDER] [--clips N] [--copies N] [--scale N]
 
 FOLDER is any folder of sound files; without one a demo collection is synthesised. Of some of its clips copies are
 made: encoded anew, quieter, cut, filtered, noisy. Pairs found among the clips as they are may be real copies; they are
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import io
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,8 +22,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from labeling.audio import read_window, resample
 from labeling.demo import build_demo

@@ -1,6 +1,6 @@
 """A clip and long recordings in Chromium: time to the first screen, smoothness of zooming, memory of tab and server.
 
-    python benchmarks/long_recording.py [--hours 1 12] [--pages 150]
+    python -m benchmarks.long_recording [--hours 1 12] [--pages 150]
 
 Makes a workspace of one 60 s clip and recordings of so many hours (FLAC, 32 kHz, made on the spot), opens each by its
 URL in a fresh tab, pans through so many screens, zooms
@@ -22,14 +22,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from browser import chromium  # noqa: E402
-from server import serve  # noqa: E402
-
-from labeling.importing import import_collection  # noqa: E402
-from labeling.workspace import open_workspace  # noqa: E402
+from labeling.importing import import_collection
+from labeling.workspace import open_workspace
+from tests.support.browser import chromium
+from tests.support.server import serve
 
 RATE = 32_000
 SHOWN = """() => {

@@ -1,6 +1,6 @@
 """Time a page of the queue: a million suspects over ten thousand clips, under several filters and sorts.
 
-    python benchmarks/queue_speed.py [--suspects N] [--clips N] [--url postgresql+psycopg://…]
+    python -m benchmarks.queue_speed [--suspects N] [--clips N] [--url postgresql+psycopg://…]
 
 Each line is the median of a page of 100 together with the counts by kind and by class, as the queue's screen asks for
 them, in milliseconds; the budget is 300. The first page after a start also reads the ranking from the database, and is
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,10 +21,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from labeling import database as db
-from labeling import journal, marks, runs, store, stored_ranking, suspects, versions
+from labeling import journal, marks, runs, store, stored_ranking, suspects, tables, versions
 from labeling.records import KINDS, Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace, open_workspace
@@ -164,7 +161,7 @@ def build(workspace: Workspace, count: int, clips: int, classes: int, decided: i
     kinds = list(marks.KINDS)
     with workspace.write() as connection:
         connection.execute(
-            sa.insert(db.marks),
+            sa.insert(tables.marks),
             [
                 {
                     "event_id": f"m{number}",
@@ -179,7 +176,7 @@ def build(workspace: Workspace, count: int, clips: int, classes: int, decided: i
             ],
         )
     with workspace.read() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(db.cells)) == decided
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.cells)) == decided
     return run.id
 
 

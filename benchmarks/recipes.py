@@ -1,7 +1,7 @@
 """What the key idea of each competition recipe brings, under one small fixed budget.
 
-    python benchmarks/recipes.py --data FOLDER --truth FOLDER/truth --out results.jsonl [--seeds 0 1 2]
-    python benchmarks/recipes.py --out results.jsonl --table
+    python -m benchmarks.recipes --data FOLDER --truth FOLDER/truth --out results.jsonl [--seeds 0 1 2]
+    python -m benchmarks.recipes --out results.jsonl --table
 
 FOLDER is a collection in BirdCLEF layout; the truth folder holds ``truth_labels.csv`` (filename, labels) and, for the
 frames, ``truth_events.csv`` (filename, label, onset, offset in seconds). Each idea is switched on in the same small CNN
@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
 BUDGET = (
     "folds.folds=2", "train.epochs=20", "train.validate_every=20", "train.batch_size=16", "train.learning_rate=4e-3",

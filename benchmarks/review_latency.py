@@ -1,6 +1,6 @@
 """From a key press to the next clip drawn and playable, by real key presses in Chromium.
 
-    python benchmarks/review_latency.py [--clips 200] [--seconds 60] [--presses 120] [--workspace W]
+    python -m benchmarks.review_latency [--clips 200] [--seconds 60] [--presses 120] [--workspace W]
 
 Without ``--workspace`` a collection of so many clips is made on the spot: real OGG files (a few dozen songs under many
 names), a run of random predictions, its suspects. A workspace that is given is copied first, and the copy decided on.
@@ -25,17 +25,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from browser import chromium  # noqa: E402
-from server import serve  # noqa: E402
-
-from labeling import runs, suspects, versions  # noqa: E402
-from labeling.importing import import_collection  # noqa: E402
-from labeling.predictions import write_oof  # noqa: E402
-from labeling.records import FrameGrid  # noqa: E402
-from labeling.workspace import open_workspace  # noqa: E402
+from labeling import runs, suspects, versions
+from labeling.importing import import_collection
+from labeling.predictions import write_oof
+from labeling.records import FrameGrid
+from labeling.workspace import open_workspace
+from tests.support.browser import chromium
+from tests.support.server import serve
 
 SONGS = 40
 CLASSES = 20

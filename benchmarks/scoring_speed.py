@@ -1,6 +1,6 @@
 """Time and memory of scoring a large collection, framewise included, beside cleanlab on the same arrays.
 
-    python benchmarks/scoring_speed.py [--clips 25000] [--classes 264 400] [--frames 190] [--repeat 3]
+    python -m benchmarks.scoring_speed [--clips 25000] [--classes 264 400] [--frames 190] [--repeat 3]
 
 Writes synthetic out-of-fold predictions to a temporary folder (``--dir`` to choose it), then measures each step in a
 process of its own: wall and processor time (of all threads) are medians, memory the highest resident size over the
@@ -22,8 +22,6 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import FrameGrid, Labels
@@ -158,7 +156,16 @@ def main() -> None:
             folder = Path(temporary) / "oof.zarr"
             make(folder, args.clips, classes, args.frames)
             for step, text in STEPS.items():
-                command = [sys.executable, __file__, "--repeat", str(args.repeat), "--measure", str(folder), step]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.scoring_speed",
+                    "--repeat",
+                    str(args.repeat),
+                    "--measure",
+                    str(folder),
+                    step,
+                ]
                 wall, processor, peak = subprocess.run(
                     command, check=True, capture_output=True, text=True
                 ).stdout.split()

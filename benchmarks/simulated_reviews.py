@@ -1,6 +1,6 @@
 """Collections made up to see whether intervals hold the truth: a scorer, right or wrong about itself, and a reviewer.
 
-    python benchmarks/simulated_reviews.py [--seeds 200]
+    python -m benchmarks.simulated_reviews [--seeds 200]
 
 Every suspect has a true log odds of being wrong, and is wrong by chance of it. A scorer says something else: its log
 odds are a fair, timid, bold, noisy or saturated version of the true ones, with an offset for every class. A reviewer
@@ -12,15 +12,11 @@ the truth, and how wide it was, for several numbers of verdicts.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labeling import calibration
 from labeling.calibration import NextYield

@@ -1,6 +1,6 @@
 """Tiles of recordings of a minute, an hour and twelve hours, from the real app, as a plot 1400 px wide asks for them.
 
-    python benchmarks/tile_speed.py [--hours 12] [--formats WAV FLAC OGG]
+    python -m benchmarks.tile_speed [--hours 12] [--formats WAV FLAC OGG]
 
 For each file: the tiles and waveform of the first 60 s, of the last 60 s, and of the whole recording (level 11), cold
 (nothing of the file in Earmark's cache) and cached; the first 60 s anew, in another setting, while the overview is
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
 import tempfile
 import threading
 import time
@@ -25,15 +24,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from server import serve  # noqa: E402
-
-from labeling import store  # noqa: E402
-from labeling.tiles import STEPS_A_SECOND, TILE_COLUMNS  # noqa: E402
-from labeling.workspace import Workspace, open_workspace  # noqa: E402
-from pages.ui.signing import media_secret, peaks_url, tile_url  # noqa: E402
+from labeling import store
+from labeling.tiles import STEPS_A_SECOND, TILE_COLUMNS
+from labeling.workspace import Workspace, open_workspace
+from pages.ui.signing import media_secret, peaks_url, tile_url
+from tests.support.server import serve
 
 RATE = 32_000
 VIEW_S, PLOT_PX = 60, 1400

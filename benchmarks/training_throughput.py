@@ -1,6 +1,6 @@
 """Does training wait for its data? Steps of the real trainer, beside the same steps on data that are there already.
 
-    python benchmarks/training_throughput.py [--recipe sed_b0] [--device cuda] [--clips 256] [--seconds 60] [--json F]
+    python -m benchmarks.training_throughput [--recipe sed_b0] [--device cuda] [--clips 256] [--seconds 60] [--json F]
 
 Makes its own sound files (``--format``, ``--file-rate``) and trains on them by ``models.train.FoldTrainer``, with each
 way to keep the sound: in memory, decoded from the files, and from the cache of decoded sound. ``resident`` runs the
@@ -35,8 +35,6 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from labeling.records import Clip, Labels
 from models import build_network

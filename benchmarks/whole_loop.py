@@ -1,6 +1,6 @@
 """The loop with a reviewer who is always right: what correcting every planted error brings to the next model.
 
-    python benchmarks/whole_loop.py --data FOLDER --truth FOLDER/truth --workspace W [--recipe quick]
+    python -m benchmarks.whole_loop --data FOLDER --truth FOLDER/truth --workspace W [--recipe quick]
 
 FOLDER is a collection in BirdCLEF layout; the truth folder holds ``truth_labels.csv`` (filename, labels) and
 ``truth_noise.csv`` (filename, label: the wrong cells). Imports, trains, ranks, decides every wrong cell from the truth,

@@ -13,16 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from browser import chromium  # noqa: E402
-from server import serve  # noqa: E402
-
-import labeling.audit  # noqa: E402
-from labeling import journal, store, suspects  # noqa: E402
-from labeling.records import Decision  # noqa: E402
-from labeling.workspace import open_workspace  # noqa: E402
+import labeling.audit
+from labeling import journal, store, suspects
+from labeling.records import Decision
+from labeling.workspace import open_workspace
+from tests.support import ROOT
+from tests.support.browser import chromium
+from tests.support.server import serve
 
 PICTURES = ROOT / "docs" / "pictures"
 SIZE = {"width": 1360, "height": 860}

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, calibration, journal, marks
+from labeling import audit_order, calibration, journal, marks, tables
 from labeling import database as db
 from labeling.audit_journal import decided_cells
 from labeling.noise_rates import Cells, rates_of, remaining_of
@@ -84,7 +84,7 @@ def waiting(
     asked = in_draw(ranking)
     if kinds and "swapped" not in kinds and len(set(kinds)) == 1:
         asked &= np.asarray(ranking.given, bool) == ("false" in kinds)
-    asked[ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))] = False
+    asked[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
     skipped = sorted(marks.standing(connection, ["skip"], reviewer))
     if skipped:
         asked &= ~np.isin(ranking.clip_id, skipped)
@@ -96,7 +96,7 @@ def waiting(
         own = np.argsort(audit_order.mixed(keys, int.from_bytes(name, "big")))
         places = places[_in_turn(np.asarray(ranking.given, bool)[places], own)]
     places = places[:count]
-    code_of = dict(db.fetch(connection, sa.select(db.classes.c.id, db.classes.c.code)))
+    code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
     cells = zip(ranking.clip_id[places].tolist(), ranking.class_id[places].tolist(), strict=True)
     return [(clip_id, code_of[class_id]) for clip_id, class_id in cells]
 
@@ -153,7 +153,7 @@ def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: s
     places = np.concatenate([open_places, place])
     given = np.concatenate([np.asarray(ranking.given, bool), np.asarray(past.given, bool)])
     class_id = np.concatenate([ranking.class_id, past.class_id]).astype(np.int64)
-    labels = db.imported_labels
+    labels = tables.imported_labels
     roles = sa.select(labels.c.clip_id, labels.c.class_id).where(labels.c.role == "primary")
     rows = [tuple(row) for row in db.fetch(connection, roles)]
     imported = cell_keys(*np.array(rows, np.int64).reshape(-1, 2).T)

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from labeling import database as db
-from labeling import journal, store
+from labeling import journal, store, tables
 from labeling.errors import DataError
 from labeling.records import CellState, Decision
 from labeling.workspace import Workspace
@@ -54,7 +54,7 @@ def change_box(
             return _change(known, journal.cell_state(connection, known[0].clip_id, known[0].class_code))
         batch = []
         if replaces is not None:
-            found = journal.decisions_where(connection, db.decisions.c.position == replaces)
+            found = journal.decisions_where(connection, tables.decisions.c.position == replaces)
             cell = decision or (found[0] if found else None)
             if cell is None:
                 raise DataError(f"no decision {replaces} in the journal; nothing was changed")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
+from labeling import tables
 from labeling.errors import DataError
 from labeling.records import VERDICTS, Decision, doubts_present
 from labeling.registry import unknown_name
@@ -102,6 +103,6 @@ def plan(
 
 def _listed(connection: Connection, clip_ids: set[int]) -> set[tuple[int, str]]:
     """The cells of these clips that the imported table lists."""
-    labels, classes = db.imported_labels, db.classes
+    labels, classes = tables.imported_labels, tables.classes
     query = sa.select(labels.c.clip_id, classes.c.code).join(classes, classes.c.id == labels.c.class_id)
     return {tuple(row) for row in db.fetch(connection, query.where(labels.c.clip_id.in_(clip_ids)))}

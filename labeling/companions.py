@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import journal, store
+from labeling import journal, store, tables
 
 RADIUS_KM = 50.0
 EARTH_KM = 6371.0
@@ -153,7 +153,7 @@ _kept: dict[str, _Kept] = {}
 def gathered(connection: Connection, position: int) -> Company:
     """What the collection says now, or said up to REFRESH_ENTRIES decisions or REFRESH_S ago."""
     url = connection.engine.url.render_as_string(hide_password=False)
-    imports = connection.scalar(sa.select(sa.func.max(db.imports.c.created_at))) or ""
+    imports = connection.scalar(sa.select(sa.func.max(tables.imports.c.created_at))) or ""
     places = _places.get(url)
     if places is None or places.imports != imports:  # another thread may still see the imports before
         places = _places[url] = _read_places(connection, imports)
@@ -183,9 +183,9 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
     def said(verdict: str) -> NDArray[np.int64]:
         return np.array([clip << 24 | code for (clip, code), word in by_machine.items() if word == verdict], np.int64)
 
-    gone = np.union1d(cells(db.cells, db.cells.c.verdict != "present"), said("absent"))
-    imported = np.setdiff1d(cells(db.imported_labels), gone)
-    now = np.union1d(imported, np.union1d(cells(db.cells, db.cells.c.verdict == "present"), said("present")))
+    gone = np.union1d(cells(tables.cells, tables.cells.c.verdict != "present"), said("absent"))
+    imported = np.setdiff1d(cells(tables.imported_labels), gone)
+    now = np.union1d(imported, np.union1d(cells(tables.cells, tables.cells.c.verdict == "present"), said("present")))
     return Company(
         row_of=places.row_of,
         codes=tuple(one.code for one in classes),
@@ -198,7 +198,7 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
 
 
 def _read_places(connection: Connection, imports: str) -> _Places:
-    rows = db.fetch(connection, sa.select(db.clips.c.id, db.clips.c.metadata).order_by(db.clips.c.id))
+    rows = db.fetch(connection, sa.select(tables.clips.c.id, tables.clips.c.metadata).order_by(tables.clips.c.id))
     found = [place_and_month(metadata) for _, metadata in rows]
     angles = np.radians(np.array([place for place, _ in found], np.float64).reshape(-1, 2))
     latitude, longitude = angles[:, 0], angles[:, 1]

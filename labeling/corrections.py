@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, store, versions
+from labeling import journal, store, tables, versions
 from labeling.records import is_machine
 from labeling.versions import Change
 
@@ -39,7 +38,7 @@ def between(connection: Connection, older: int, newer: int) -> list[Correction]:
     changes = versions.diff(connection, older, newer)
     found = by_kind(changes)
     low, high = sorted((older, newer))
-    table = db.decisions
+    table = tables.decisions
     said = journal.decisions_where(connection, table.c.position > low, table.c.position <= high)
     gone = journal.undone(said)
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}

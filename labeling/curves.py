@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import journal, store
+from labeling import journal, store, tables
 from labeling.errors import ArtefactError
 from labeling.evidence import class_confidence
 from labeling.predictions import Oof, read_oof
@@ -119,8 +119,8 @@ def spread(
     S are the native steps of the run ``shown``, which takes part. None where fewer than two runs say something of
     the clip. The newest clips are kept: a reviewer's next decision on the clip does not read the runs again.
     """
-    finished = (db.runs.c.status == "done") & (db.runs.c.id != shown.run_id)
-    query = sa.select(db.runs.c.id).where(finished).order_by(db.runs.c.ended_at.desc()).limit(MOST_RUNS - 1)
+    finished = (tables.runs.c.status == "done") & (tables.runs.c.id != shown.run_id)
+    query = sa.select(tables.runs.c.id).where(finished).order_by(tables.runs.c.ended_at.desc()).limit(MOST_RUNS - 1)
     others: tuple[str, ...] = tuple(connection.scalars(query))
     key = (str(workspace.root), shown.run_id, others, clip_id, tuple(codes))
     with _keeping:
@@ -214,10 +214,10 @@ def _heard_from(connection: Connection, opened: _Opened) -> dict[str, float]:
     column = {
         number: opened.column[code] for code, number in store.class_ids(connection).items() if code in opened.column
     }
-    imported = sa.select(db.imported_labels.c.clip_id, db.imported_labels.c.class_id)
+    imported = sa.select(tables.imported_labels.c.clip_id, tables.imported_labels.c.class_id)
     rows = [(*row, "present") for row in db.fetch(connection, imported)]
     rows += [(*cell, verdict) for cell, verdict in journal.machine_cells(connection).items()]
-    rows += db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id, db.cells.c.verdict))
+    rows += db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.verdict))
     for clip_id, class_id, verdict in rows:
         if clip_id in opened.row_of and class_id in column:
             cell = opened.row_of[clip_id], column[class_id]

@@ -1,4 +1,4 @@
-"""Engine and transactions: SQLite by default, PostgreSQL by URL. The tables of ``tables.py`` are known here too.
+"""Engine and transactions: SQLite by default, PostgreSQL by URL.
 
 Where the two differ, the difference is in this file: how a write begins, how the journal is locked, how a
 table refuses changes, and what their errors mean.
@@ -31,7 +31,6 @@ from labeling.errors import (
     WorkspaceReadOnly,
     WorkspaceTooNew,
 )
-from labeling.tables import *  # noqa: F403  (``db.clips`` and so on)
 from labeling.tables import decisions
 
 BUSY_TIMEOUT_S = 30.0

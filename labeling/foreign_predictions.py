@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import metrics, runs, store, suspects, versions
+from labeling import metrics, runs, store, suspects, tables, versions
 from labeling.csvsafe import read_csv
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.files import write_atomically
@@ -297,10 +297,10 @@ def _make(folder: Path) -> None:
 
 def _primary(connection: Connection) -> dict[int, str]:
     """Each clip's primary class, as imported."""
-    labels = db.imported_labels
+    labels = tables.imported_labels
     query = (
-        sa.select(labels.c.clip_id, db.classes.c.code)
-        .join(db.classes, db.classes.c.id == labels.c.class_id)
+        sa.select(labels.c.clip_id, tables.classes.c.code)
+        .join(tables.classes, tables.classes.c.id == labels.c.class_id)
         .where(labels.c.role == "primary")
     )
     return dict(db.fetch(connection, query))

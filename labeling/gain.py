@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import corrections, journal, paired, runfiles, runs, store, versions
+from labeling import corrections, journal, paired, runfiles, runs, store, tables, versions
 from labeling import database as db
 from labeling.audit_journal import decided_cells
 from labeling.errors import DataError
@@ -205,7 +205,7 @@ def _columns(oof: Oof, codes: Sequence[str]) -> NDArray[np.int64]:
 
 def _listed(connection: Connection, clips: NDArray[np.int64], codes: Sequence[str]) -> set[tuple[int, int]]:
     """The imported labels of these clips: (clip id, number in ``codes``)."""
-    labels, classes = db.imported_labels, db.classes
+    labels, classes = tables.imported_labels, tables.classes
     query = sa.select(labels.c.clip_id, classes.c.code).join(classes, classes.c.id == labels.c.class_id)
     number = {code: index for index, code in enumerate(codes)}
     inside = set(clips.tolist())
@@ -216,7 +216,7 @@ def _listed(connection: Connection, clips: NDArray[np.int64], codes: Sequence[st
 
 def _clusters(connection: Connection, clip_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], bool]:
     """What is resampled together (n,): recordists or sites where there are enough, and whether it is those."""
-    query = sa.select(db.clips.c.id, db.clips.c.group_name)
+    query = sa.select(tables.clips.c.id, tables.clips.c.group_name)
     group_of = {clip_id: group for clip_id, group in db.fetch(connection, query) if group}
     names: dict[object, int] = {}
     cluster = [names.setdefault(group_of.get(one, one), len(names)) for one in clip_ids.tolist()]

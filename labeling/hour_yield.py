@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, preferences, progress, second_looks
-from labeling import database as db
+from labeling import calibration, preferences, progress, second_looks, tables
 from labeling.second_looks import Shares
 from labeling.stored_ranking import read_ranking
 
@@ -38,7 +37,7 @@ def next_hour(
 
     At the pace of the last day on which they worked; None where there is no pace yet, or nothing to go down.
     """
-    table = db.decisions
+    table = tables.decisions
     last = sa.select(sa.func.max(table.c.created_at)).where(table.c.reviewer == reviewer.strip())
     moment = connection.scalar(last)
     if moment is None or not len(index):

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import store
+from labeling import store, tables
 from labeling.errors import DataError, StaleDecision
 from labeling.folding import fold_cell as fold_cell
 from labeling.folding import resolve as resolve
@@ -95,18 +95,20 @@ class _About:
 def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About:
     """Raises DataError for an unknown clip or class."""
     clip_ids, codes = {one.clip_id for one in decisions}, {one.class_code for one in decisions}
-    labels, classes = db.imported_labels, db.classes
+    labels, classes = tables.imported_labels, tables.classes
     ids = dict(db.fetch(connection, sa.select(classes.c.code, classes.c.id).where(classes.c.code.in_(codes))))
     for code in sorted(codes - set(ids)):
         store.class_id(connection, code)  # raises, and names the nearest
-    known = sa.select(db.clips.c.id, db.clips.c.filename, db.clips.c.duration_s).where(db.clips.c.id.in_(clip_ids))
+    known = sa.select(tables.clips.c.id, tables.clips.c.filename, tables.clips.c.duration_s).where(
+        tables.clips.c.id.in_(clip_ids)
+    )
     clips = {row.id: row for row in db.fetch(connection, known)}
     for clip_id in sorted(clip_ids - set(clips)):
         raise DataError(f"no clip {clip_id} in this workspace; it may be from another one")
     listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
     rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(clip_ids), classes.c.code.in_(codes)))
     said: dict[tuple[int, str], list[Decision]] = {(one.clip_id, one.class_code): [] for one in decisions}
-    here = db.decisions.c.clip_id.in_(clip_ids) & db.decisions.c.class_id.in_(ids.values())
+    here = tables.decisions.c.clip_id.in_(clip_ids) & tables.decisions.c.class_id.in_(ids.values())
     for one in decisions_where(connection, here):
         said.setdefault((one.clip_id, one.class_code), []).append(one)
     return _About(clips, ids, {(clip_id, code): role for clip_id, code, role in rows}, said)
@@ -147,7 +149,7 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
         "seen_position": decision.seen_position,
         "undoes": decision.undoes,
     }
-    position = db.insert_one(connection, db.decisions, values)
+    position = db.insert_one(connection, tables.decisions, values)
     stored = replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
     said.append(stored)
     return stored
@@ -169,7 +171,7 @@ def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> 
 
 def _refuse_undo(connection: Connection, decision: Decision) -> None:
     """Say why an entry cannot be taken back that is not among those of its cell."""
-    found = decisions_where(connection, db.decisions.c.position == decision.undoes)
+    found = decisions_where(connection, tables.decisions.c.position == decision.undoes)
     if not found:
         raise DataError(f"no decision {decision.undoes} in the journal; nothing was undone")
     raise DataError(
@@ -184,7 +186,7 @@ def _project(connection: Connection, about: _About) -> None:
         (clip_id, about.class_ids[code]): fold_cell(clip_id, code, about.roles.get((clip_id, code), ""), said)
         for (clip_id, code), said in about.said.items()
     }
-    here = (db.cells.c.clip_id == sa.bindparam("clip")) & (db.cells.c.class_id == sa.bindparam("class"))
+    here = (tables.cells.c.clip_id == sa.bindparam("clip")) & (tables.cells.c.class_id == sa.bindparam("class"))
     keys = [{"clip": clip_id, "class": class_id} for clip_id, class_id in states]
     rows = [
         {"clip_id": clip_id, "class_id": class_id, "verdict": state.verdict, "position": state.position}
@@ -192,9 +194,9 @@ def _project(connection: Connection, about: _About) -> None:
         if state.verdict
     ]
     if keys:
-        connection.execute(sa.delete(db.cells).where(here), keys)
+        connection.execute(sa.delete(tables.cells).where(here), keys)
     if rows:
-        connection.execute(sa.insert(db.cells), rows)
+        connection.execute(sa.insert(tables.cells), rows)
 
 
 def undo_all(workspace: Workspace, decisions: Iterable[Decision], reviewer: str, batch_id: str) -> list[Decision]:
@@ -237,7 +239,7 @@ def last_undoable(connection: Connection, reviewer: str) -> list[Decision]:
     Entries that only undo are passed over, so that pressing undo again goes further back. A change of a box counts
     as a decision (boxes.change_box): its batch bears the name of its own event.
     """
-    table = db.decisions
+    table = tables.decisions
     mine = (table.c.reviewer == reviewer.strip()) & (table.c.undoes.is_(None) | (table.c.batch_id == table.c.event_id))
     query = sa.select(table.c.position).where(mine).order_by(table.c.position.desc()).limit(READ_TOGETHER)
     part: list[int] = list(connection.scalars(query))
@@ -255,7 +257,7 @@ def batch_of(connection: Connection, position: int, reviewer: str) -> list[Decis
 
     Raises DataError where there is none, it belongs to another reviewer, or it was taken back already.
     """
-    table = db.decisions
+    table = tables.decisions
     found = decisions_where(connection, table.c.position == position)
     if not found:
         raise DataError(f"no decision {position} in the journal; nothing was undone")
@@ -277,25 +279,25 @@ def batch_of(connection: Connection, position: int, reviewer: str) -> list[Decis
 
 def undone_by(connection: Connection, batch_id: str) -> list[Decision]:
     """The entries that the undo of this name took back, oldest first; none where there was no such undo."""
-    table = db.decisions
+    table = tables.decisions
     taken = sa.select(table.c.undoes).where(table.c.batch_id == batch_id, table.c.undoes.is_not(None))
     return decisions_where(connection, table.c.position.in_(taken))
 
 
 def has_decided(connection: Connection, reviewer: str) -> bool:
     """Whether this reviewer has any entry, so that an undo button makes sense."""
-    mine = sa.select(db.decisions.c.position).where(db.decisions.c.reviewer == reviewer.strip()).limit(1)
+    mine = sa.select(tables.decisions.c.position).where(tables.decisions.c.reviewer == reviewer.strip()).limit(1)
     return connection.scalar(mine) is not None
 
 
 def position(connection: Connection) -> int:
     """The journal's end: the position of its newest entry, 0 for an empty one."""
-    return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(db.decisions.c.position), 0))) or 0
+    return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(tables.decisions.c.position), 0))) or 0
 
 
 def machine_cells(connection: Connection) -> dict[tuple[int, int], str]:
     """What machines make of cells that nobody decided: (clip id, class id) to ``present`` or ``absent``."""
-    table = db.decisions
+    table = tables.decisions
     columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict)
     theirs = (sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE) & table.c.undoes.is_(None)
     rows = db.fetch(connection, sa.select(*columns).where(theirs).order_by(table.c.position))
@@ -303,14 +305,14 @@ def machine_cells(connection: Connection) -> dict[tuple[int, int], str]:
         return {}
     gone = all_undone(connection, rows[0].position)
     said = {(row.clip_id, row.class_id): row.verdict for row in rows if row.position not in gone}
-    for cell in db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)):
+    for cell in db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)):
         said.pop(tuple(cell), None)
     return said
 
 
 def all_undone(connection: Connection, since: int = 0) -> set[int]:
     """Positions of all entries that do not count, of those from position ``since`` on."""
-    table = db.decisions
+    table = tables.decisions
     undos = sa.select(table.c.position, table.c.undoes).where(table.c.undoes.is_not(None), table.c.position >= since)
     return undone(connection.execute(undos))  # what takes an entry back comes after it
 
@@ -326,19 +328,19 @@ def clip_states(
     connection: Connection, clip_id: int, class_code: str | None = None, position: int | None = None
 ) -> list[CellState]:
     """All cells of a clip that are listed or were decided: listed ones in the row's order, then the added."""
-    labels, classes = db.imported_labels, db.classes
+    labels, classes = tables.imported_labels, tables.classes
     query = (
         sa.select(classes.c.code, labels.c.role)
         .join(classes, classes.c.id == labels.c.class_id)
         .where(labels.c.clip_id == clip_id)
         .order_by(labels.c.place)
     )
-    where = db.decisions.c.clip_id == clip_id
+    where = tables.decisions.c.clip_id == clip_id
     if class_code is not None:
         query = query.where(classes.c.code == class_code)
         where &= classes.c.code == class_code
     if position is not None:
-        where &= db.decisions.c.position <= position
+        where &= tables.decisions.c.position <= position
     roles = dict(db.fetch(connection, query))
     by_class: dict[str, list[Decision]] = defaultdict(list)
     for one in decisions_where(connection, where):
@@ -349,19 +351,21 @@ def clip_states(
 
 def clip_history(connection: Connection, clip_id: int) -> list[Decision]:
     """All decisions on a clip, oldest first."""
-    return decisions_where(connection, db.decisions.c.clip_id == clip_id)
+    return decisions_where(connection, tables.decisions.c.clip_id == clip_id)
 
 
 def decisions_where(connection: Connection, *where: Any, limit: int | None = None) -> list[Decision]:
     """Decisions that meet the conditions, oldest first; with ``limit``, the newest so many."""
-    query = sa.select(db.decisions, db.classes.c.code).join(db.classes, db.classes.c.id == db.decisions.c.class_id)
-    query = query.where(*where).order_by(db.decisions.c.position.desc()).limit(limit)
+    query = sa.select(tables.decisions, tables.classes.c.code).join(
+        tables.classes, tables.classes.c.id == tables.decisions.c.class_id
+    )
+    query = query.where(*where).order_by(tables.decisions.c.position.desc()).limit(limit)
     return [_decision(row) for row in reversed(connection.execute(query).all())]
 
 
 def by_event_ids(connection: Connection, event_ids: Sequence[str]) -> list[Decision]:
     """The entries that are stored under these event ids, oldest first."""
-    return decisions_where(connection, db.decisions.c.event_id.in_(event_ids))
+    return decisions_where(connection, tables.decisions.c.event_id.in_(event_ids))
 
 
 def _decision(row: Any) -> Decision:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import journal
+from labeling import journal, tables
 from labeling.errors import DataError
 from labeling.evidence import for_each_block
 from labeling.predictions import FrameBlock, Oof
@@ -239,13 +239,13 @@ def _states(connection: Connection, cells: Iterable[tuple[int, str]]) -> dict[tu
     clip_ids = sorted({clip_id for clip_id, _ in cells})
     said: dict[tuple[int, str], list[Decision]] = {cell: [] for cell in cells}
     roles: dict[tuple[int, str], str] = {}
-    labels, classes = db.imported_labels, db.classes
+    labels, classes = tables.imported_labels, tables.classes
     listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
     for first in range(0, len(clip_ids), READ_TOGETHER):
         part = clip_ids[first : first + READ_TOGETHER]
         rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(part)))
         roles |= {(clip_id, code): role for clip_id, code, role in rows}
-        for one in journal.decisions_where(connection, db.decisions.c.clip_id.in_(part)):
+        for one in journal.decisions_where(connection, tables.decisions.c.clip_id.in_(part)):
             if (one.clip_id, one.class_code) in said:
                 said[one.clip_id, one.class_code].append(one)
     return {cell: journal.fold_cell(*cell, roles.get(cell, ""), entries) for cell, entries in said.items()}
@@ -253,7 +253,7 @@ def _states(connection: Connection, cells: Iterable[tuple[int, str]]) -> dict[tu
 
 def _standing(connection: Connection, name: str) -> list[Decision]:
     """The entries of one machine that changed labels and were not taken back, oldest first."""
-    table = db.decisions
+    table = tables.decisions
     found = journal.decisions_where(connection, table.c.reviewer == name, table.c.undoes.is_(None))
     gone = journal.all_undone(connection, found[0].position) if found else set()
     return [one for one in found if one.position not in gone]
@@ -261,7 +261,7 @@ def _standing(connection: Connection, name: str) -> list[Decision]:
 
 def batches(connection: Connection, what: str = "") -> list[MachineBatch]:
     """Every application of machines (or of ``what`` alone), newest first."""
-    table = db.decisions
+    table = tables.decisions
     where = table.c.reviewer == machine_name(what)
     if not what:
         where = sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE
@@ -296,7 +296,7 @@ def undo_machine(workspace: Workspace, batch_id: str, reviewer: str) -> list[Dec
     Raises DataError where there is no such batch of a machine, or nothing of it stands.
     """
     with workspace.read() as connection:
-        found = journal.decisions_where(connection, db.decisions.c.batch_id == batch_id)
+        found = journal.decisions_where(connection, tables.decisions.c.batch_id == batch_id)
         theirs = [one for one in found if is_machine(one.reviewer)]
         if not batch_id or not theirs:
             raise DataError(f"no batch {batch_id!r} of machine labels; nothing was undone")

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import store
+from labeling import store, tables
 from labeling.errors import DataError
 from labeling.registry import unknown_name
 from labeling.text import checked, reviewer_name
@@ -58,14 +58,14 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
     text = checked(mark.text, f"the {mark.kind}", MOST_SIGNS, least=1 if mark.kind == "note" else 0)
     mark = replace(mark, text=text, reviewer=reviewer_name(mark.reviewer))
     with workspace.write() as connection:
-        db.lock_table(connection, db.marks)
+        db.lock_table(connection, tables.marks)
         if known := _by_event_id(connection, mark.event_id):
             return known
         if not 0 < mark.clip_id <= MOST_ID or store.clip_by_id(connection, mark.clip_id) is None:
             raise DataError(f"no clip {mark.clip_id} in this workspace; it may be from another one")
         if mark.kind in OWN:
-            here = (db.marks.c.clip_id == mark.clip_id) & (db.marks.c.kind == mark.kind)
-            for one in _standing(connection, here & (db.marks.c.reviewer == mark.reviewer)):
+            here = (tables.marks.c.clip_id == mark.clip_id) & (tables.marks.c.kind == mark.kind)
+            for one in _standing(connection, here & (tables.marks.c.reviewer == mark.reviewer)):
                 return one
         return _store(connection, mark)
 
@@ -77,24 +77,24 @@ def remove(workspace: Workspace, mark_id: int, reviewer: str, event_id: str) -> 
     """
     reviewer = reviewer_name(reviewer)
     with workspace.write() as connection:
-        db.lock_table(connection, db.marks)
+        db.lock_table(connection, tables.marks)
         if known := _by_event_id(connection, event_id):
             return known
-        is_mark = (db.marks.c.id == mark_id) & db.marks.c.removes.is_(None)
+        is_mark = (tables.marks.c.id == mark_id) & tables.marks.c.removes.is_(None)
         found = _fetch(connection, is_mark) if 0 < mark_id <= MOST_ID else []
         if not found:
             raise DataError(f"no mark {mark_id} in this workspace; nothing was taken back")
         mark = found[0]
         if mark.kind in OWN and mark.reviewer != reviewer:
             raise DataError(f"mark {mark_id} ({mark.kind}) belongs to {mark.reviewer!r}; only they can take it back")
-        for gone in _fetch(connection, (db.marks.c.removes == mark_id) & _counts()):
+        for gone in _fetch(connection, (tables.marks.c.removes == mark_id) & _counts()):
             return gone
         return _store(connection, replace(mark, event_id=event_id, reviewer=reviewer, text="", removes=mark_id))
 
 
 def of_clip(connection: Connection, clip_id: int, reviewer: str) -> list[Mark]:
     """The marks that stand on a clip, as this reviewer sees them, oldest first."""
-    return _standing(connection, (db.marks.c.clip_id == clip_id) & _seen_by(reviewer))
+    return _standing(connection, (tables.marks.c.clip_id == clip_id) & _seen_by(reviewer))
 
 
 def last_undoable(connection: Connection, reviewer: str) -> Mark | None:
@@ -102,8 +102,8 @@ def last_undoable(connection: Connection, reviewer: str) -> Mark | None:
 
     Entries that only undo are passed over, so that pressing undo again goes further back.
     """
-    mine = (db.marks.c.reviewer == reviewer.strip()) & ~db.marks.c.event_id.startswith(_UNDO)
-    query = sa.select(db.marks).where(mine, _counts()).order_by(db.marks.c.id.desc()).limit(1)
+    mine = (tables.marks.c.reviewer == reviewer.strip()) & ~tables.marks.c.event_id.startswith(_UNDO)
+    query = sa.select(tables.marks).where(mine, _counts()).order_by(tables.marks.c.id.desc()).limit(1)
     return next((Mark(**row._mapping) for row in connection.execute(query)), None)
 
 
@@ -113,26 +113,26 @@ def undo(workspace: Workspace, entry: Mark, event_id: str) -> Mark:
     Raises DataError where it was taken back meanwhile. A retried ``event_id`` adds nothing.
     """
     with workspace.write() as connection:
-        db.lock_table(connection, db.marks)
+        db.lock_table(connection, tables.marks)
         if known := _by_event_id(connection, _UNDO + event_id):
             return known
-        if not _fetch(connection, (db.marks.c.id == entry.id) & _counts()):
+        if not _fetch(connection, (tables.marks.c.id == entry.id) & _counts()):
             raise DataError(f"the {entry.kind} was taken back already; nothing was undone")
         return _store(connection, replace(entry, event_id=_UNDO + event_id, text="", removes=entry.id))
 
 
 def undone_by(connection: Connection, event_id: str) -> Mark | None:
     """The entry that the undo of this name took back; None where there was no such undo."""
-    taken = sa.select(db.marks.c.removes).where(db.marks.c.event_id == _UNDO + event_id)
-    return next(iter(_fetch(connection, db.marks.c.id.in_(taken))), None)
+    taken = sa.select(tables.marks.c.removes).where(tables.marks.c.event_id == _UNDO + event_id)
+    return next(iter(_fetch(connection, tables.marks.c.id.in_(taken))), None)
 
 
 def kinds_of(connection: Connection, clip_ids: Sequence[int], reviewer: str) -> dict[int, tuple[str, ...]]:
     """The kinds of the marks that stand on each of these clips, in the order of KINDS; clips without are left out."""
     where = _seen_by(reviewer)
     if len(clip_ids) <= MANY_CLIPS:
-        where &= db.marks.c.clip_id.in_(clip_ids)
-    pairs = set(db.fetch(connection, sa.select(db.marks.c.clip_id, db.marks.c.kind).where(where, _stands())))
+        where &= tables.marks.c.clip_id.in_(clip_ids)
+    pairs = set(db.fetch(connection, sa.select(tables.marks.c.clip_id, tables.marks.c.kind).where(where, _stands())))
     wanted = set(clip_ids)
     found: dict[int, tuple[str, ...]] = {}
     for kind in KINDS:
@@ -143,23 +143,23 @@ def kinds_of(connection: Connection, clip_ids: Sequence[int], reviewer: str) -> 
 
 def standing(connection: Connection, kinds: Iterable[str], reviewer: str) -> list[int]:
     """Ids of the clips that carry a mark of any of these kinds; later and skip count where they are the reviewer's."""
-    query = sa.select(db.marks.c.clip_id).where(db.marks.c.kind.in_(list(kinds)), _seen_by(reviewer), _stands())
+    query = sa.select(tables.marks.c.clip_id).where(tables.marks.c.kind.in_(list(kinds)), _seen_by(reviewer), _stands())
     return list(connection.scalars(query.distinct()))
 
 
 def _seen_by(reviewer: str) -> Any:
-    return db.marks.c.kind.not_in(OWN) | (db.marks.c.reviewer == reviewer.strip())
+    return tables.marks.c.kind.not_in(OWN) | (tables.marks.c.reviewer == reviewer.strip())
 
 
 def _counts() -> Any:
     """Whether an entry was not taken back, or was and that was undone."""
-    removal, undoing = db.marks.alias(), db.marks.alias()
+    removal, undoing = tables.marks.alias(), tables.marks.alias()
     restored = sa.exists().where(undoing.c.removes == removal.c.id)
-    return ~sa.exists().where(removal.c.removes == db.marks.c.id, ~restored)
+    return ~sa.exists().where(removal.c.removes == tables.marks.c.id, ~restored)
 
 
 def _stands() -> Any:
-    return db.marks.c.removes.is_(None) & _counts()
+    return tables.marks.c.removes.is_(None) & _counts()
 
 
 def _standing(connection: Connection, where: Any) -> list[Mark]:
@@ -167,15 +167,15 @@ def _standing(connection: Connection, where: Any) -> list[Mark]:
 
 
 def _fetch(connection: Connection, where: Any) -> list[Mark]:
-    rows = connection.execute(sa.select(db.marks).where(where).order_by(db.marks.c.id))
+    rows = connection.execute(sa.select(tables.marks).where(where).order_by(tables.marks.c.id))
     return [Mark(**row._mapping) for row in rows]
 
 
 def _by_event_id(connection: Connection, event_id: str) -> Mark | None:
-    return next(iter(_fetch(connection, db.marks.c.event_id == event_id)), None)
+    return next(iter(_fetch(connection, tables.marks.c.event_id == event_id)), None)
 
 
 def _store(connection: Connection, mark: Mark) -> Mark:
     stored = replace(mark, event_id=checked(mark.event_id, "the event_id", 200, least=1), created_at=db.now())
     values = {name: value for name, value in asdict(stored).items() if name != "id"}
-    return replace(stored, id=db.insert_one(connection, db.marks, values))
+    return replace(stored, id=db.insert_one(connection, tables.marks, values))

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from labeling import database as db
-from labeling import journal, marks, progress, runs, second_looks, store, suspects, versions
+from labeling import journal, marks, progress, runs, second_looks, store, suspects, tables, versions
 from labeling.records import MACHINE
 from labeling.workspace import Workspace
 
@@ -47,11 +47,11 @@ def overview(workspace: Workspace) -> dict[str, Any]:
         open_suspects: dict[str, int] = {}
         if found:
             open_suspects = suspects.count(connection, *found, suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING))
-        entries = sa.select(sa.func.count()).select_from(db.decisions)
-        of_people = sa.func.substr(db.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
-        since = db.decisions.c.position > (frozen[-1].position if frozen else 0)
+        entries = sa.select(sa.func.count()).select_from(tables.decisions)
+        of_people = sa.func.substr(tables.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
+        since = tables.decisions.c.position > (frozen[-1].position if frozen else 0)
         by_machine = Counter(journal.machine_cells(connection).values())
-        verdicts = sa.select(db.cells.c.verdict, sa.func.count()).group_by(db.cells.c.verdict)
+        verdicts = sa.select(tables.cells.c.verdict, sa.func.count()).group_by(tables.cells.c.verdict)
         return facts | {
             "decisions": connection.scalar(entries.where(of_people)),
             "decided_cells": dict(db.fetch(connection, verdicts)),

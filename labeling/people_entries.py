@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import journal
+from labeling import journal, tables
 from labeling.queue_filter import WORTH_HEARING
 from labeling.records import MACHINE
 
@@ -72,11 +72,11 @@ _reading = threading.Lock()
 
 def _up_to(connection: Connection, position: int) -> list[Entry]:
     url = connection.engine.url.render_as_string(hide_password=False)
-    event_id = db.decisions.c.event_id
+    event_id = tables.decisions.c.event_id
     with _reading:
         known = _journals.get(url, [])
         last = known[-1].position if known else 0
-        newest = sa.select(event_id).where(db.decisions.c.position == last)
+        newest = sa.select(event_id).where(tables.decisions.c.position == last)
         if known and connection.scalar(newest) != known[-1].event_id:
             known, last = [], 0  # another journal under the same name
         if position > last:
@@ -89,7 +89,7 @@ def _up_to(connection: Connection, position: int) -> list[Entry]:
 
 
 def _read(connection: Connection, after: int, position: int) -> list[Entry]:
-    table = db.decisions
+    table = tables.decisions
     columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict, table.c.onset_s, table.c.batch_id)
     query = (
         sa.select(*columns, table.c.undoes, table.c.shown, table.c.event_id)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
+from labeling import tables
 from labeling.errors import DataError
 from labeling.registry import unknown_name
 from labeling.text import reviewer_name
@@ -29,7 +30,7 @@ NAMES: dict[str, tuple[type, str]] = {
 
 def get_all(connection: Connection, reviewer: str) -> dict[str, Any]:
     """All values that this reviewer has put, by name."""
-    table = db.preferences
+    table = tables.preferences
     query = sa.select(table.c.name, table.c.value).where(table.c.reviewer == reviewer.strip())
     return {name: json.loads(value) for name, value in db.fetch(connection, query) if name in NAMES}
 
@@ -57,7 +58,7 @@ def put(workspace: Workspace, reviewer: str, name: str, value: Any) -> None:
         raise DataError(f"preference {name!r} has {len(text):,} signs as JSON; give at most {MOST_SIGNS:,}")
     where = {"reviewer": reviewer_name(reviewer), "name": name}
     with workspace.write() as connection:
-        db.put_one(connection, db.preferences, where, {"value": text, "changed_at": db.now()})
+        db.put_one(connection, tables.preferences, where, {"value": text, "changed_at": db.now()})
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import journal
+from labeling import journal, tables
 from labeling.errors import DataError
 from labeling.records import is_machine
 
@@ -81,7 +81,7 @@ def worked_between(connection: Connection, older: int, newer: int) -> float:
     0 where nothing says how long it took: decisions from a file, or of many clips at once.
     """
     low, high = sorted((older, newer))
-    table = db.decisions
+    table = tables.decisions
     columns = (*_columns(), table.c.reviewer)
     query = sa.select(*columns).where(table.c.position > low, table.c.position <= high).order_by(table.c.position)
     of_reviewer: dict[str, list[Any]] = {}
@@ -108,7 +108,7 @@ def _presses(rows: Iterable[Any], gone: Collection[int]) -> list[Press]:
 
 
 def _columns() -> tuple[sa.Column[Any], ...]:
-    table = db.decisions
+    table = tables.decisions
     return (
         table.c.position,
         table.c.created_at,
@@ -121,7 +121,7 @@ def _columns() -> tuple[sa.Column[Any], ...]:
 
 def _since(connection: Connection, reviewer: str, moment: str) -> list[Any]:
     """A reviewer's entries since a moment, oldest first. Read backwards in parts, for no index knows the time."""
-    table = db.decisions
+    table = tables.decisions
     query = sa.select(*_columns()).where(table.c.reviewer == reviewer)
     mine = query.order_by(table.c.position.desc()).limit(READ_TOGETHER)
     newest_first: list[Any] = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import marks, store
+from labeling import marks, store, tables
 from labeling.errors import DataError
 from labeling.records import KINDS
 from labeling.registry import unknown_name
@@ -86,7 +86,7 @@ class QueueFilter:
 
 def clip_conditions(connection: Connection, wanted: QueueFilter) -> list[Any]:
     """What the filter asks of a clip, as conditions on ``db.clips``; none where any clip will do."""
-    clips, conditions = db.clips, []
+    clips, conditions = tables.clips, []
     if wanted.min_rating is not None:
         conditions.append(clips.c.rating >= wanted.min_rating)
     for column, value in wanted.metadata:
@@ -94,7 +94,7 @@ def clip_conditions(connection: Connection, wanted: QueueFilter) -> list[Any]:
     if wanted.search:
         conditions.append(clips.c.filename.icontains(wanted.search, autoescape=True))
     if wanted.missing_rule:
-        labels = db.imported_labels
+        labels = tables.imported_labels
         conditions.append(clips.c.id.not_in(sa.select(labels.c.clip_id).where(labels.c.role == "secondary")))
     return conditions
 
@@ -149,18 +149,18 @@ def kept(
         asked &= probability >= wanted.min_p_wrong
     clips = clip_conditions(connection, wanted)
     if clips:
-        asked &= _lookup(connection.scalars(sa.select(db.clips.c.id).where(*clips)), ranking.clip_id)
+        asked &= _lookup(connection.scalars(sa.select(tables.clips.c.id).where(*clips)), ranking.clip_id)
     if wanted.marks:
         asked &= _lookup(marks.standing(connection, wanted.marks, wanted.reviewer), ranking.clip_id)
     if wanted.missing_rule:
-        labels = db.imported_labels
+        labels = tables.imported_labels
         asked &= ranking.framewise_max > RULE_P
         only = sa.select(labels.c.clip_id, labels.c.class_id).where(labels.c.role == "primary")
         asked[ranking.place(db.fetch(connection, only))] = False  # a clip without secondary labels lists no other
     if wanted.classes:
         ids = store.class_ids(connection)
         in_class = np.isin(ranking.class_id, [ids[code] for code in wanted.classes if code in ids])
-    cells = db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id, db.cells.c.position))
+    cells = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.position))
     decided[ranking.place([(clip_id, class_id) for clip_id, class_id, _ in cells])] = True
     if position is not None:
         late = [(clip_id, class_id) for clip_id, class_id, at in cells if at > position]

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit, calibration, journal, progress, store, variety, worth
+from labeling import audit, calibration, journal, progress, store, tables, variety, worth
 from labeling import database as db
 from labeling.calibration import Calibration
 from labeling.queue_filter import VARIED, QueueFilter
@@ -88,7 +88,7 @@ def standing(connection: Connection, run_id: str, scorer: str, basis: Basis) -> 
 
 def _facts(connection: Connection) -> Facts:
     """Read them. They are as imported: a decision shifts no class's count by enough to matter."""
-    clips, labels = db.clips, db.imported_labels
+    clips, labels = tables.clips, tables.imported_labels
     rows = db.fetch(connection, sa.select(clips.c.id, clips.c.duration_s, clips.c.group_name))
     most = max((row.id for row in rows), default=0) + 1
     duration_s, group = np.zeros(most), np.arange(most)
@@ -98,7 +98,7 @@ def _facts(connection: Connection) -> Facts:
         if name:  # a clip without one is a group of its own
             group[clip_id] = most + numbers.setdefault(name, len(numbers))
     counts = db.fetch(connection, sa.select(labels.c.class_id, sa.func.count()).group_by(labels.c.class_id))
-    known = connection.scalar(sa.select(sa.func.max(db.classes.c.id))) or 0
+    known = connection.scalar(sa.select(sa.func.max(tables.classes.c.id))) or 0
     positives = np.zeros(known + 1, np.int64)
     for class_id, number in counts:
         positives[class_id] = number
@@ -111,7 +111,7 @@ def basis_now(connection: Connection, run_id: str, scorer: str, reviewer: str, *
     day = progress.today(connection, reviewer, utc_offset_min=utc_offset_min) if reviewer else None
     if day is None or day.paced_decisions < worth.LEAST_PRESSES:
         return Basis(position)
-    cells = db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id))
+    cells = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id))
     here = ranking.place([(clip_id, class_id) for clip_id, class_id in cells])
     if not len(here):
         return Basis(position)
@@ -124,7 +124,7 @@ def decided_since(connection: Connection, basis: Basis) -> int:
     """How many entries people made in the journal since an order was drawn."""
     if basis.position is None:
         return 0
-    decisions = db.decisions
+    decisions = tables.decisions
     since = (decisions.c.position > basis.position) & ~decisions.c.reviewer.startswith(MACHINE)
     return connection.scalar(sa.select(sa.func.count()).where(since)) or 0
 
@@ -179,7 +179,7 @@ def _seconds(stands: Standing, index: NDArray[np.int64], look_s: float) -> NDArr
 
 def _keys(connection: Connection, stands: Standing, index: NDArray[np.int64], order: str) -> NDArray[Any]:
     """What the orders that go by one number sort by, least first."""
-    ranking, clips = stands.ranking, db.clips
+    ranking, clips = stands.ranking, tables.clips
     if order == "audit":
         return stands.audit_place[index]
     if order in ("clipwise", "framewise"):

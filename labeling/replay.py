@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from labeling import database as db
-from labeling import disagreement, journal, runs, scratch, store, suspects, versions
+from labeling import disagreement, journal, runs, scratch, store, suspects, tables, versions
 from labeling.errors import DataError
 from labeling.queue_filter import ORDERS, QueueFilter
 from labeling.records import Decision
@@ -169,7 +169,7 @@ def read_world(workspace: Workspace, truth: Path) -> tuple[World, tuple[str, ...
         labels = versions.labels_at(connection)
         imported = versions.labels_at(connection, 0)
         class_ids = store.class_ids(connection)
-        lengths = dict(db.fetch(connection, sa.select(db.clips.c.id, db.clips.c.duration_s)))
+        lengths = dict(db.fetch(connection, sa.select(tables.clips.c.id, tables.clips.c.duration_s)))
     known = read_truth(truth, labels.filenames, labels.classes, imported.present)
     row_of = np.full(int(labels.clip_ids.max(initial=0)) + 1, -1, np.int64)
     row_of[labels.clip_ids] = np.arange(len(labels.clip_ids))

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import companions, curves, journal, store, suspects
-from labeling import database as db
+from labeling import companions, curves, journal, store, suspects, tables
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.why import support
 from labeling.workspace import Workspace
@@ -85,7 +84,9 @@ _names: dict[str, tuple[object, dict[str, str]]] = {}
 
 def class_names(connection: Connection) -> dict[str, str]:
     """Class code to name. Classes are only ever added, so that these are read once until the next is."""
-    query = sa.select(sa.func.max(db.classes.c.id), sa.select(sa.func.max(db.imports.c.created_at)).scalar_subquery())
+    query = sa.select(
+        sa.func.max(tables.classes.c.id), sa.select(sa.func.max(tables.imports.c.created_at)).scalar_subquery()
+    )
     state = tuple(connection.execute(query).one())
     url = connection.engine.url.render_as_string(hide_password=False)
     if url not in _names or _names[url][0] != state:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import versions
+from labeling import tables, versions
 from labeling.errors import DataError
 from labeling.records import Run
 from labeling.workspace import Workspace
@@ -39,9 +39,9 @@ def enqueue(
     Raises DataError for a version that does not exist.
     """
     with workspace.write() as connection:
-        db.lock_table(connection, db.runs)
+        db.lock_table(connection, tables.runs)
         versions.get_version(connection, label_version)
-        count = connection.scalar(sa.select(sa.func.count()).select_from(db.runs)) or 0
+        count = connection.scalar(sa.select(sa.func.count()).select_from(tables.runs)) or 0
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", recipe.rsplit("/", 1)[-1].removesuffix(".toml")).strip("-") or "run"
         run = Run(
             id=f"{count + 1:03d}-{name[:40]}",
@@ -56,19 +56,22 @@ def enqueue(
             folds=folds,
             device=device,
         )
-        row = {key: getattr(run, key) for key in db.runs.c.keys()}  # noqa: SIM118
-        connection.execute(sa.insert(db.runs).values(row | {"settings": list(settings)}))
+        row = {key: getattr(run, key) for key in tables.runs.c.keys()}  # noqa: SIM118
+        connection.execute(sa.insert(tables.runs).values(row | {"settings": list(settings)}))
         return run
 
 
 def all_runs(connection: Connection) -> list[Run]:
     """Every run, oldest first."""
-    return [_run(row) for row in connection.execute(sa.select(db.runs).order_by(db.runs.c.created_at, db.runs.c.id))]
+    return [
+        _run(row)
+        for row in connection.execute(sa.select(tables.runs).order_by(tables.runs.c.created_at, tables.runs.c.id))
+    ]
 
 
 def get_run(connection: Connection, run_id: str) -> Run:
     """One run; raises DataError with the runs that exist."""
-    row = connection.execute(sa.select(db.runs).where(db.runs.c.id == run_id)).first()
+    row = connection.execute(sa.select(tables.runs).where(tables.runs.c.id == run_id)).first()
     if row is None:
         known = ", ".join(one.id for one in all_runs(connection)) or "none yet"
         raise DataError(f"no run {run_id!r}; choose from {known}")
@@ -86,7 +89,9 @@ def check_trained(run: Run) -> None:
 
 def newest_done(connection: Connection) -> Run | None:
     """The run that ended last with predictions, or None."""
-    query = sa.select(db.runs).where(db.runs.c.status == "done").order_by(db.runs.c.ended_at.desc()).limit(1)
+    query = (
+        sa.select(tables.runs).where(tables.runs.c.status == "done").order_by(tables.runs.c.ended_at.desc()).limit(1)
+    )
     row = connection.execute(query).first()
     return _run(row) if row else None
 
@@ -94,13 +99,13 @@ def newest_done(connection: Connection) -> Run | None:
 def release(workspace: Workspace, run_id: str, worker: str) -> None:
     """Give a job back to the queue, for instance because its worker is known to be dead."""
     with workspace.write() as connection:
-        mine = (db.runs.c.id == run_id) & (db.runs.c.worker == worker) & (db.runs.c.status == "running")
-        connection.execute(sa.update(db.runs).where(mine).values(_given_back()))
+        mine = (tables.runs.c.id == run_id) & (tables.runs.c.worker == worker) & (tables.runs.c.status == "running")
+        connection.execute(sa.update(tables.runs).where(mine).values(_given_back()))
 
 
 def _given_back() -> dict[str, Any]:
     """A job without a worker: queued again, or stopped where somebody asked for that."""
-    stop = db.runs.c.stop_requested
+    stop = tables.runs.c.stop_requested
     return {
         "status": sa.case((stop, "stopped"), else_="queued"),
         "ended_at": sa.case((stop, db.now()), else_=""),
@@ -114,23 +119,23 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
     With ``run_id``, take that run and no other, also one that was stopped or failed (to resume it).
     """
     with workspace.write() as connection:
-        silent = (db.runs.c.status == "running") & (db.runs.c.heartbeat_at < _stale_time())
+        silent = (tables.runs.c.status == "running") & (tables.runs.c.heartbeat_at < _stale_time())
         if run_id is None:  # nobody is left to hear that it should stop
-            connection.execute(sa.update(db.runs).where(silent, db.runs.c.stop_requested).values(_given_back()))
-        free = (db.runs.c.status == "queued") | silent
+            connection.execute(sa.update(tables.runs).where(silent, tables.runs.c.stop_requested).values(_given_back()))
+        free = (tables.runs.c.status == "queued") | silent
         if run_id is not None:
-            free = (db.runs.c.id == run_id) & (free | db.runs.c.status.in_(("stopped", "failed")))
-        query = sa.select(db.runs.c.id).where(free).order_by(db.runs.c.created_at, db.runs.c.id).limit(1)
+            free = (tables.runs.c.id == run_id) & (free | tables.runs.c.status.in_(("stopped", "failed")))
+        query = sa.select(tables.runs.c.id).where(free).order_by(tables.runs.c.created_at, tables.runs.c.id).limit(1)
         found = connection.scalar(query.with_for_update(skip_locked=True))
         if found is None:
             return None
         connection.execute(
-            sa.update(db.runs)
-            .where(db.runs.c.id == found)
+            sa.update(tables.runs)
+            .where(tables.runs.c.id == found)
             .values(
                 status="running",
                 worker=worker,
-                started_at=sa.case((db.runs.c.started_at == "", db.now()), else_=db.runs.c.started_at),
+                started_at=sa.case((tables.runs.c.started_at == "", db.now()), else_=tables.runs.c.started_at),
                 heartbeat_at=db.now(),
                 ended_at="",
                 error="",
@@ -143,11 +148,11 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
 def heartbeat(workspace: Workspace, run_id: str, worker: str, progress: Mapping[str, Any]) -> bool:
     """Say that the worker lives and how far it is. Returns False where it must stop: asked to, or job taken away."""
     with workspace.write() as connection:
-        mine = (db.runs.c.id == run_id) & (db.runs.c.worker == worker) & (db.runs.c.status == "running")
+        mine = (tables.runs.c.id == run_id) & (tables.runs.c.worker == worker) & (tables.runs.c.status == "running")
         changed = connection.execute(
-            sa.update(db.runs).where(mine).values(heartbeat_at=db.now(), progress=dict(progress))
+            sa.update(tables.runs).where(mine).values(heartbeat_at=db.now(), progress=dict(progress))
         ).rowcount
-        stop = connection.scalar(sa.select(db.runs.c.stop_requested).where(db.runs.c.id == run_id))
+        stop = connection.scalar(sa.select(tables.runs.c.stop_requested).where(tables.runs.c.id == run_id))
         return changed == 1 and not stop
 
 
@@ -167,19 +172,21 @@ def finish(
             values |= _given_back()
         if metrics is not None:
             values["metrics"] = dict(metrics)
-        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id, db.runs.c.worker == worker).values(values))
+        connection.execute(
+            sa.update(tables.runs).where(tables.runs.c.id == run_id, tables.runs.c.worker == worker).values(values)
+        )
 
 
 def request_stop(workspace: Workspace, run_id: str) -> None:
     """Ask the worker to stop; a run still in the queue, or whose worker fell silent, stops at once."""
     with workspace.write() as connection:
         get_run(connection, run_id)
-        here = db.runs.c.id == run_id
-        silent = (db.runs.c.status == "running") & (db.runs.c.heartbeat_at < _stale_time())
+        here = tables.runs.c.id == run_id
+        silent = (tables.runs.c.status == "running") & (tables.runs.c.heartbeat_at < _stale_time())
         # conditions in the statement itself: a worker may claim the run at this moment
-        asked = sa.update(db.runs).where(here, db.runs.c.status.in_(("queued", "running")))
+        asked = sa.update(tables.runs).where(here, tables.runs.c.status.in_(("queued", "running")))
         connection.execute(asked.values(stop_requested=True))
-        idle = sa.update(db.runs).where(here, (db.runs.c.status == "queued") | silent)
+        idle = sa.update(tables.runs).where(here, (tables.runs.c.status == "queued") | silent)
         connection.execute(idle.values(status="stopped", ended_at=db.now(), worker=""))
 
 
@@ -187,8 +194,8 @@ def requeue(workspace: Workspace, run_id: str) -> None:
     """Put a stopped or failed run back into the queue; it resumes where it was."""
     with workspace.write() as connection:
         changed = connection.execute(
-            sa.update(db.runs)
-            .where(db.runs.c.id == run_id, db.runs.c.status.in_(("stopped", "failed")))
+            sa.update(tables.runs)
+            .where(tables.runs.c.id == run_id, tables.runs.c.status.in_(("stopped", "failed")))
             .values(status="queued", stop_requested=False, error="", ended_at="", worker="")
         ).rowcount
         if not changed:
@@ -199,26 +206,28 @@ def requeue(workspace: Workspace, run_id: str) -> None:
 def worker_seen(workspace: Workspace, name: str, device: str) -> None:
     """Say that a worker waits for jobs."""
     with workspace.write() as connection:
-        connection.execute(sa.delete(db.workers).where(db.workers.c.name == name))
-        connection.execute(sa.insert(db.workers).values(name=name, device=device, heartbeat_at=db.now()))
+        connection.execute(sa.delete(tables.workers).where(tables.workers.c.name == name))
+        connection.execute(sa.insert(tables.workers).values(name=name, device=device, heartbeat_at=db.now()))
 
 
 def worker_gone(workspace: Workspace, name: str) -> None:
     """Say that a worker has ended."""
     with workspace.write() as connection:
-        connection.execute(sa.delete(db.workers).where(db.workers.c.name == name))
+        connection.execute(sa.delete(tables.workers).where(tables.workers.c.name == name))
 
 
 def live_workers(connection: Connection) -> dict[str, str]:
     """Workers heard of lately, and the device of each."""
-    query = sa.select(db.workers.c.name, db.workers.c.device).where(db.workers.c.heartbeat_at >= _stale_time())
+    query = sa.select(tables.workers.c.name, tables.workers.c.device).where(
+        tables.workers.c.heartbeat_at >= _stale_time()
+    )
     return dict(db.fetch(connection, query))
 
 
 def set_metrics(workspace: Workspace, run_id: str, metrics: Mapping[str, Any]) -> None:
     """Replace the numbers kept with a run."""
     with workspace.write() as connection:
-        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id).values(metrics=dict(metrics)))
+        connection.execute(sa.update(tables.runs).where(tables.runs.c.id == run_id).values(metrics=dict(metrics)))
 
 
 def _stale_time() -> str:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
+from labeling import tables
 from labeling.errors import DataError
 from labeling.text import checked, reviewer_name
 from labeling.workspace import Workspace
@@ -30,7 +31,7 @@ class SavedView:
 
 def all_views(connection: Connection, reviewer: str) -> list[SavedView]:
     """The reviewer's own views by name, then those that others share."""
-    table, reviewer = db.saved_views, reviewer.strip()
+    table, reviewer = tables.saved_views, reviewer.strip()
     query = (
         sa.select(table.c.reviewer, table.c.name, table.c.params, table.c.shared)
         .where((table.c.reviewer == reviewer) | table.c.shared)
@@ -50,8 +51,10 @@ def save(workspace: Workspace, view: SavedView) -> SavedView:
     made = SavedView(reviewer_name(view.reviewer), name, params, view.shared)
     with workspace.write() as connection:
         where = {"reviewer": made.reviewer, "name": made.name}
-        db.put_one(connection, db.saved_views, where, {"params": params, "shared": made.shared, "changed_at": db.now()})
-        mine = sa.select(sa.func.count()).where(db.saved_views.c.reviewer == made.reviewer)
+        db.put_one(
+            connection, tables.saved_views, where, {"params": params, "shared": made.shared, "changed_at": db.now()}
+        )
+        mine = sa.select(sa.func.count()).where(tables.saved_views.c.reviewer == made.reviewer)
         if (connection.scalar(mine) or 0) > MOST_VIEWS:
             raise DataError(f"{made.reviewer!r} keeps {MOST_VIEWS} views, the most there can be; delete one first")
     return made
@@ -59,6 +62,6 @@ def save(workspace: Workspace, view: SavedView) -> SavedView:
 
 def delete(workspace: Workspace, reviewer: str, name: str) -> None:
     """Forget a view of this reviewer's; one that is not there is gone already."""
-    table = db.saved_views
+    table = tables.saved_views
     with workspace.write() as connection:
         connection.execute(sa.delete(table).where(table.c.reviewer == reviewer.strip(), table.c.name == name.strip()))

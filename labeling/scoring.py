@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, store, versions
-from labeling import database as db
+from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, store, tables, versions
 from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError, DataError
 from labeling.evidence import Evidence, Floats
@@ -155,8 +154,8 @@ def _trained_on(connection: Connection, some: Sequence[Run], at: dict[int, Label
 
 def _others(connection: Connection, run: Run) -> list[Run]:
     """Other runs to weigh: the newest that are done, whose predictions are out-of-fold, and no mixture of runs."""
-    query = sa.select(db.runs.c.id).where(db.runs.c.status == "done", db.runs.c.id != run.id)
-    ids: list[str] = list(connection.scalars(query.order_by(db.runs.c.ended_at.desc())))
+    query = sa.select(tables.runs.c.id).where(tables.runs.c.status == "done", tables.runs.c.id != run.id)
+    ids: list[str] = list(connection.scalars(query.order_by(tables.runs.c.ended_at.desc())))
     found = []
     for run_id in ids:
         one = runs.get_run(connection, run_id)

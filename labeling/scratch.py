@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from labeling import database as db
+from labeling import tables
 from labeling.workspace import CACHE, DATABASE, Workspace
 
 #: what nobody needs in a copy: who waits for jobs, how people like it, and rankings (`copy_ranking` brings one)
@@ -32,7 +33,7 @@ def copy_workspace(workspace: Workspace, folder: Path) -> Workspace:
         (folder / name).mkdir(parents=True, exist_ok=True)
     db.migrate(copy.engine)
     with workspace.read() as source, copy.write() as target:
-        for table in db.metadata.sorted_tables:
+        for table in tables.metadata.sorted_tables:
             if table.name in LEFT_OUT:
                 continue
             rows = source.execution_options(yield_per=ROWS).execute(sa.select(table))
@@ -52,7 +53,7 @@ def _as_copied(table: str, row: Mapping[str, Any] | sa.RowMapping) -> dict[str, 
 
 def copy_ranking(workspace: Workspace, copy: Workspace, run_id: str, scorer: str) -> bool:
     """Bring one stored ranking into a copy; False where the run was not scored so."""
-    table = db.rankings
+    table = tables.rankings
     with workspace.read() as source:
         row = source.execute(sa.select(table).where(table.c.run_id == run_id, table.c.scorer == scorer)).first()
     if row is None:

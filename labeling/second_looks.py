@@ -21,7 +21,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import audit, journal, queue_order, stored_ranking
+from labeling import audit, journal, queue_order, stored_ranking, tables
 from labeling import database as db
 from labeling.intervals import Difference, Share, difference
 from labeling.records import VERDICTS, doubts_present
@@ -167,8 +167,8 @@ def suspects_to_do(
     ranking = stored_ranking.read_ranking(connection, run_id, scorer)
     probability = queue_order.standing(connection, run_id, scorer, queue_order.Basis(position)).probability
     keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (probability >= min_p_wrong)
-    keep[ranking.place(db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id)))] = False
-    code_of = dict(db.fetch(connection, sa.select(db.classes.c.id, db.classes.c.code)))
+    keep[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
+    code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
     found: dict[int, list[str]] = {}
     for clip_id, class_id in zip(ranking.clip_id[keep].tolist(), ranking.class_id[keep].tolist(), strict=True):
         found.setdefault(clip_id, []).append(code_of[class_id])
@@ -192,7 +192,7 @@ def due_again(connection: Connection, reviewer: str, shares: Shares) -> list[tup
         and row.batch_id not in unheard
         and is_chosen(shares.again, "again", row.reviewer, row.clip_id, row.code, row.run_id)
     ]
-    last = db.cells.c.position
+    last = tables.cells.c.position
     query = sa.select(last).where(last.in_([row.position for row in chosen]))
     untouched = {row.position for row in db.fetch(connection, query)}
     return [(row.clip_id, row.code) for row in chosen if row.position in untouched]
@@ -204,8 +204,10 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
     None where a decision now would be no second look: they decided on the cell never, more than once, or less than
     LEAST_BETWEEN decisions ago.
     """
-    mine = db.decisions.c.reviewer == reviewer.strip()
-    said = journal.decisions_where(connection, db.decisions.c.clip_id == clip_id, db.classes.c.code == class_code)
+    mine = tables.decisions.c.reviewer == reviewer.strip()
+    said = journal.decisions_where(
+        connection, tables.decisions.c.clip_id == clip_id, tables.classes.c.code == class_code
+    )
     gone = journal.undone(said)
     own = [
         one.position
@@ -214,7 +216,9 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
     ]
     if len(own) != 1:
         return None
-    since = sa.select(sa.func.count()).where(mine, db.decisions.c.position > own[0], db.decisions.c.undoes.is_(None))
+    since = sa.select(sa.func.count()).where(
+        mine, tables.decisions.c.position > own[0], tables.decisions.c.undoes.is_(None)
+    )
     return own[0] if (connection.scalar(since) or 0) >= LEAST_BETWEEN else None
 
 
@@ -261,13 +265,13 @@ def _of_many_clips(rows: Iterable[Any]) -> set[str]:
 
 def _whole_clip(connection: Connection, reviewer: str, most: int) -> list[sa.Row[tuple[object, ...]]]:
     """The reviewer's newest standing decisions on whole clips, oldest first, as rows."""
-    table, imported = db.decisions, db.imported_labels
+    table, imported = tables.decisions, tables.imported_labels
     query = (
         sa.select(
             table.c.position,
             table.c.reviewer,
             table.c.clip_id,
-            db.classes.c.code,
+            tables.classes.c.code,
             table.c.verdict,
             table.c.run_id,
             table.c.batch_id,
@@ -277,7 +281,7 @@ def _whole_clip(connection: Connection, reviewer: str, most: int) -> list[sa.Row
             table.c.shown["audit"].as_boolean().label("audit"),
             imported.c.role.is_not(None).label("listed"),
         )
-        .join(db.classes, db.classes.c.id == table.c.class_id)
+        .join(tables.classes, tables.classes.c.id == table.c.class_id)
         .outerjoin(imported, (imported.c.clip_id == table.c.clip_id) & (imported.c.class_id == table.c.class_id))
         .where(table.c.reviewer == reviewer.strip(), table.c.undoes.is_(None), table.c.onset_s.is_(None))
         .order_by(table.c.position.desc())

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
+from labeling import tables
 from labeling.errors import DataError
 from labeling.records import USABLE, Clip, LabelClass
 from labeling.registry import unknown_name
@@ -56,7 +57,7 @@ class ImportRecord:
 
 def known_filenames(connection: Connection) -> set[str]:
     """Names of all clips in the workspace."""
-    return set(connection.scalars(sa.select(db.clips.c.filename)))
+    return set(connection.scalars(sa.select(tables.clips.c.filename)))
 
 
 def add_collection(
@@ -73,10 +74,10 @@ def add_collection(
     report: Mapping[str, Any] | None = None,
 ) -> int:
     """Store an import and its new clips; clips whose filename is known are left as they are. Returns its id."""
-    db.lock_table(connection, db.imports)  # an import that commits later has the higher id: versions rely on it
+    db.lock_table(connection, tables.imports)  # an import that commits later has the higher id: versions rely on it
     import_id = db.insert_one(
         connection,
-        db.imports,
+        tables.imports,
         {
             "format": format,
             "source": source,
@@ -95,7 +96,7 @@ def add_collection(
             by_name.setdefault(clip.filename, clip)
     fresh = list(by_name.values())
     class_ids = _add_classes(connection, fresh, class_names)
-    next_id = (connection.scalar(sa.select(sa.func.max(db.clips.c.id))) or 0) + 1
+    next_id = (connection.scalar(sa.select(sa.func.max(tables.clips.c.id))) or 0) + 1
     clip_rows, label_rows = [], []
     for clip_id, clip in enumerate(fresh, start=next_id):
         clip_rows.append(_clip_row(clip_id, import_id, clip))
@@ -104,8 +105,8 @@ def add_collection(
             roles.setdefault(code, role)
         for place, (code, role) in enumerate(roles.items()):
             label_rows.append({"clip_id": clip_id, "class_id": class_ids[code], "role": role, "place": place})
-    _insert(connection, db.clips, clip_rows)
-    _insert(connection, db.imported_labels, label_rows)
+    _insert(connection, tables.clips, clip_rows)
+    _insert(connection, tables.imported_labels, label_rows)
     return import_id
 
 
@@ -139,13 +140,15 @@ def _number(text: str) -> float | None:
 
 
 def _add_classes(connection: Connection, clips: Sequence[NewClip], names: Mapping[str, str]) -> dict[str, int]:
-    db.lock_table(connection, db.classes)
+    db.lock_table(connection, tables.classes)
     known = {one.code: one.id for one in all_classes(connection)}
     codes = {code for clip in clips for code, _ in clip.labels} | set(names)
     first = max(known.values(), default=0) + 1
     fresh = {code: number for number, code in enumerate(sorted(codes - set(known)), start=first)}
     _insert(
-        connection, db.classes, [{"id": i, "code": code, "name": names.get(code) or code} for code, i in fresh.items()]
+        connection,
+        tables.classes,
+        [{"id": i, "code": code, "name": names.get(code) or code} for code, i in fresh.items()],
     )
     return known | fresh
 
@@ -160,18 +163,18 @@ def add_class(connection: Connection, code: str, name: str = "") -> LabelClass:
     code = code.strip()
     if not code or len(code) > 200:
         raise DataError(f"class code {code[:40]!r} has {len(code)} characters; give 1 to 200")
-    db.lock_table(connection, db.classes)
+    db.lock_table(connection, tables.classes)
     known = {one.code: one for one in all_classes(connection)}
     if code in known:
         return known[code]
     made = LabelClass(max((one.id for one in known.values()), default=0) + 1, code, name or code)
-    _insert(connection, db.classes, [{"id": made.id, "code": made.code, "name": made.name}])
+    _insert(connection, tables.classes, [{"id": made.id, "code": made.code, "name": made.name}])
     return made
 
 
 def all_classes(connection: Connection) -> list[LabelClass]:
     """The vocabulary, by code."""
-    query = sa.select(db.classes.c.id, db.classes.c.code, db.classes.c.name).order_by(db.classes.c.code)
+    query = sa.select(tables.classes.c.id, tables.classes.c.code, tables.classes.c.name).order_by(tables.classes.c.code)
     return [LabelClass(*row) for row in db.fetch(connection, query)]
 
 
@@ -190,54 +193,54 @@ def class_id(connection: Connection, code: str) -> int:
 
 def usable_clips(connection: Connection) -> list[Clip]:
     """All clips that can be listened to and trained on, by id."""
-    query = sa.select(db.clips).where(db.clips.c.status.in_(USABLE)).order_by(db.clips.c.id)
+    query = sa.select(tables.clips).where(tables.clips.c.status.in_(USABLE)).order_by(tables.clips.c.id)
     return [_clip(row) for row in connection.execute(query)]
 
 
 def clip_by_id(connection: Connection, clip_id: int) -> Clip | None:
     """One clip, or None."""
-    row = connection.execute(sa.select(db.clips).where(db.clips.c.id == clip_id)).first()
+    row = connection.execute(sa.select(tables.clips).where(tables.clips.c.id == clip_id)).first()
     return _clip(row) if row else None
 
 
 def clip_ids_by_filename(connection: Connection) -> dict[str, int]:
     """Every clip's name to its id."""
-    return dict(db.fetch(connection, sa.select(db.clips.c.filename, db.clips.c.id)))
+    return dict(db.fetch(connection, sa.select(tables.clips.c.filename, tables.clips.c.id)))
 
 
 def skipped_clips(connection: Connection, limit: int = 1000) -> list[Clip]:
     """Clips that cannot be used, with their reasons."""
-    query = sa.select(db.clips).where(db.clips.c.status.not_in(USABLE)).order_by(db.clips.c.id).limit(limit)
+    query = sa.select(tables.clips).where(tables.clips.c.status.not_in(USABLE)).order_by(tables.clips.c.id).limit(limit)
     return [_clip(row) for row in connection.execute(query)]
 
 
 def status_counts(connection: Connection) -> dict[str, int]:
     """How many clips have each status."""
-    query = sa.select(db.clips.c.status, sa.func.count()).group_by(db.clips.c.status)
+    query = sa.select(tables.clips.c.status, sa.func.count()).group_by(tables.clips.c.status)
     return dict(db.fetch(connection, query))
 
 
 def collection_counts(connection: Connection) -> dict[str, Any]:
     """Numbers for the overview: clips, classes, hours, labels by role, clips without secondary labels."""
-    labelled = sa.select(db.imported_labels.c.clip_id).where(db.imported_labels.c.role == "secondary")
-    counted = sa.select(db.imported_labels.c.role, sa.func.count()).group_by(db.imported_labels.c.role)
+    labelled = sa.select(tables.imported_labels.c.clip_id).where(tables.imported_labels.c.role == "secondary")
+    counted = sa.select(tables.imported_labels.c.role, sa.func.count()).group_by(tables.imported_labels.c.role)
     by_role = dict(db.fetch(connection, counted))
     totals = sa.select(
         sa.func.count(),
-        sa.func.coalesce(sa.func.sum(db.clips.c.duration_s), 0.0),
-        sa.func.count(sa.distinct(sa.func.nullif(db.clips.c.group_name, ""))),
+        sa.func.coalesce(sa.func.sum(tables.clips.c.duration_s), 0.0),
+        sa.func.count(sa.distinct(sa.func.nullif(tables.clips.c.group_name, ""))),
     )
     clips, seconds, groups = db.fetch(connection, totals)[0]
     return {
         "clips": clips,
         "hours": seconds / 3600,
         "groups": groups,
-        "classes": connection.scalar(sa.select(sa.func.count()).select_from(db.classes)),
+        "classes": connection.scalar(sa.select(sa.func.count()).select_from(tables.classes)),
         "labels": sum(by_role.values()),
         "primary_labels": by_role.get("primary", 0),
         "secondary_labels": by_role.get("secondary", 0),
         "without_secondary": connection.scalar(
-            sa.select(sa.func.count()).select_from(db.clips).where(db.clips.c.id.not_in(labelled))
+            sa.select(sa.func.count()).select_from(tables.clips).where(tables.clips.c.id.not_in(labelled))
         ),
         "status": status_counts(connection),
     }
@@ -245,14 +248,14 @@ def collection_counts(connection: Connection) -> dict[str, Any]:
 
 def all_imports(connection: Connection) -> list[ImportRecord]:
     """Every import, oldest first, without its table."""
-    columns = [column for column in db.imports.c if column.name != "table_bytes"]
-    rows = connection.execute(sa.select(*columns).order_by(db.imports.c.id))
+    columns = [column for column in tables.imports.c if column.name != "table_bytes"]
+    rows = connection.execute(sa.select(*columns).order_by(tables.imports.c.id))
     return [ImportRecord(**row._mapping) for row in rows]
 
 
 def import_table(connection: Connection, import_id: int) -> bytes:
     """The table of an import, byte for byte as it was read."""
-    packed = connection.scalar(sa.select(db.imports.c.table_bytes).where(db.imports.c.id == import_id))
+    packed = connection.scalar(sa.select(tables.imports.c.table_bytes).where(tables.imports.c.id == import_id))
     if packed is None:
         raise DataError(f"no import {import_id}; see `python -m labeling status`")
     return zlib.decompress(packed)
@@ -260,16 +263,16 @@ def import_table(connection: Connection, import_id: int) -> bytes:
 
 def metadata_columns(connection: Connection) -> list[str]:
     """Names of the metadata columns, in the order in which the newest import had them."""
-    row = connection.scalar(sa.select(db.clips.c.metadata).order_by(db.clips.c.id.desc()).limit(1))
+    row = connection.scalar(sa.select(tables.clips.c.metadata).order_by(tables.clips.c.id.desc()).limit(1))
     return list(row or {})
 
 
 def metadata_value(connection: Connection, column: str) -> sa.ColumnElement[Any]:
     """The SQL of one metadata column of a clip, as text; the column may have any name."""
     if connection.dialect.name == "sqlite" and (not column.isprintable() or '"' in column or "\\" in column):
-        each = sa.func.json_each(db.clips.c.metadata).table_valued("key", "value")  # SQLite's paths know no escapes
-        return sa.select(each.c.value).where(each.c.key == column).correlate(db.clips).scalar_subquery()
-    value: sa.ColumnElement[Any] = db.clips.c.metadata[column].as_string()
+        each = sa.func.json_each(tables.clips.c.metadata).table_valued("key", "value")  # SQLite's paths know no escapes
+        return sa.select(each.c.value).where(each.c.key == column).correlate(tables.clips).scalar_subquery()
+    value: sa.ColumnElement[Any] = tables.clips.c.metadata[column].as_string()
     return value
 
 
@@ -278,7 +281,7 @@ def metadata_values(connection: Connection, column: str, limit: int = 200) -> li
     value = metadata_value(connection, column)
     query = (
         sa.select(value, sa.func.count())
-        .select_from(db.clips)
+        .select_from(tables.clips)
         .group_by(value)
         .order_by(sa.func.count().desc())
         .limit(limit)
@@ -299,5 +302,5 @@ def _clip(row: Any) -> Clip:
         status=row.status,
         reason=row.reason,
         content_hash=row.content_hash,
-        metadata=row._mapping[db.clips.c.metadata],
+        metadata=row._mapping[tables.clips.c.metadata],
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
+from labeling import tables
 from labeling.errors import ArtefactError
 from labeling.records import KINDS
 
@@ -122,10 +123,10 @@ def store_ranking(
     if left_out is not None:
         kept |= {"left_out": left_out.count, "left_out_below": np.array(left_out.below, np.uint64)}
     np.savez(packed, allow_pickle=False, sorted_index=order, **kept)
-    here = (db.rankings.c.run_id == run_id) & (db.rankings.c.scorer == scorer)
-    connection.execute(sa.delete(db.rankings).where(here))
+    here = (tables.rankings.c.run_id == run_id) & (tables.rankings.c.scorer == scorer)
+    connection.execute(sa.delete(tables.rankings).where(here))
     connection.execute(
-        sa.insert(db.rankings).values(
+        sa.insert(tables.rankings).values(
             run_id=run_id,
             scorer=scorer,
             scored_at=db.now(),
@@ -137,14 +138,14 @@ def store_ranking(
 
 def when_scored(connection: Connection, run_id: str, scorer: str) -> str:
     """The moment of the newest scoring of a run by this scorer, "" for none: another ranking has another one."""
-    table = db.rankings
+    table = tables.rankings
     query = sa.select(table.c.scored_at).where((table.c.run_id == run_id) & (table.c.scorer == scorer))
     return connection.scalar(query) or ""
 
 
 def read_ranking(connection: Connection, run_id: str, scorer: str) -> Ranking:
     """The stored ranking, read once a process; an empty one where the run was not scored."""
-    table = db.rankings
+    table = tables.rankings
     scored_at = when_scored(connection, run_id, scorer)
     if not scored_at:
         return _unpack(None, run_id)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, store
+from labeling import calibration, store, tables
 from labeling import database as db
 from labeling.calibration import NextYield
 from labeling.queue_filter import ORDERS as ORDERS
@@ -95,9 +95,9 @@ class QueuePage:
 def scored(connection: Connection) -> list[tuple[str, str, int]]:
     """What can be queued: (run id, scorer, number of suspects), the newest run first."""
     query = (
-        sa.select(db.rankings.c.run_id, db.rankings.c.scorer, db.rankings.c.suspects)
-        .join(db.runs, db.runs.c.id == db.rankings.c.run_id)
-        .order_by(db.runs.c.ended_at.desc(), db.rankings.c.scorer != DEFAULT_SCORER, db.rankings.c.scorer)
+        sa.select(tables.rankings.c.run_id, tables.rankings.c.scorer, tables.rankings.c.suspects)
+        .join(tables.runs, tables.runs.c.id == tables.rankings.c.run_id)
+        .order_by(tables.runs.c.ended_at.desc(), tables.rankings.c.scorer != DEFAULT_SCORER, tables.rankings.c.scorer)
     )
     return [tuple(row) for row in db.fetch(connection, query)]
 
@@ -267,7 +267,7 @@ def as_shown(row: QueueRow, scorer: str) -> dict[str, Any]:
 def _rows(connection: Connection, run_id: str, stands: Standing, index: NDArray[np.int64]) -> list[QueueRow]:
     """The suspects at these places, with what the database knows of their clips and cells."""
     ranking = stands.ranking
-    clips, cells = db.clips, db.cells
+    clips, cells = tables.clips, tables.cells
     wanted = sorted(set(ranking.clip_id[index].tolist()))
     about = sa.select(clips.c.id, clips.c.filename, clips.c.rating, clips.c.duration_s)
     decided = sa.select(cells.c.clip_id, cells.c.class_id, cells.c.verdict)

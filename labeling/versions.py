@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import database as db
-from labeling import journal, store
+from labeling import journal, store, tables
 from labeling.errors import DataError
 from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion, is_machine
 from labeling.workspace import Workspace
@@ -59,7 +59,7 @@ def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersio
             created_by=created_by.strip() or "unknown",
             created_at=db.now(),
         )
-        connection.execute(sa.insert(db.label_versions).values(**version.__dict__))
+        connection.execute(sa.insert(tables.label_versions).values(**version.__dict__))
         return version
 
 
@@ -69,7 +69,7 @@ def _reviewed_cells(labels: Labels) -> set[tuple[str, str]]:
 
 def all_versions(connection: Connection) -> list[LabelVersion]:
     """Every label version, oldest first."""
-    rows = connection.execute(sa.select(db.label_versions).order_by(db.label_versions.c.number))
+    rows = connection.execute(sa.select(tables.label_versions).order_by(tables.label_versions.c.number))
     return [LabelVersion(**row._mapping) for row in rows]
 
 
@@ -95,9 +95,9 @@ def labels_at(
     classes = store.all_classes(connection)
     column = {one.code: index for index, one in enumerate(classes)}
     query = (
-        sa.select(db.clips.c.id, db.clips.c.filename)
-        .where(db.clips.c.import_id <= import_id, db.clips.c.status.in_(USABLE))
-        .order_by(db.clips.c.id)
+        sa.select(tables.clips.c.id, tables.clips.c.filename)
+        .where(tables.clips.c.import_id <= import_id, tables.clips.c.status.in_(USABLE))
+        .order_by(tables.clips.c.id)
     )
     rows = db.fetch(connection, query)
     row_of = {clip_id: index for index, (clip_id, _) in enumerate(rows)}
@@ -159,7 +159,9 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
     last: dict[tuple[int, str], Decision] = {}
     last_of_people: dict[tuple[int, str], Decision] = {}
     last_of_clip: dict[int, Decision] = {}
-    for one in journal.decisions_where(connection, db.decisions.c.position > low, db.decisions.c.position <= high):
+    for one in journal.decisions_where(
+        connection, tables.decisions.c.position > low, tables.decisions.c.position <= high
+    ):
         last[one.clip_id, one.class_code] = last_of_clip[one.clip_id] = one
         if not is_machine(one.reviewer):
             last_of_people[one.clip_id, one.class_code] = one
@@ -194,7 +196,7 @@ def revert(workspace: Workspace, number: int, reviewer: str) -> list[Decision]:
     """Take back every decision made after a version, as one batch of undo entries."""
     with workspace.read() as connection:
         version = get_version(connection, number)
-        later = journal.decisions_where(connection, db.decisions.c.position > version.position)
+        later = journal.decisions_where(connection, tables.decisions.c.position > version.position)
     gone = journal.undone(later)
     # an undo of something later stays: taking it back would bring that something back
     standing = [
@@ -204,11 +206,11 @@ def revert(workspace: Workspace, number: int, reviewer: str) -> list[Decision]:
 
 
 def _newest_import(connection: Connection) -> int:
-    return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(db.imports.c.id), 0))) or 0
+    return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(tables.imports.c.id), 0))) or 0
 
 
 def _imported(connection: Connection) -> Iterator[tuple[int, str, str]]:
-    labels, classes = db.imported_labels, db.classes
+    labels, classes = tables.imported_labels, tables.classes
     query = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
     yield from db.fetch(connection, query.order_by(labels.c.clip_id, labels.c.place))
 
@@ -223,7 +225,7 @@ def _decided(
 ) -> Iterator[tuple[int, list[CellState]]]:
     """Each clip with decisions up to ``position``, or each of ``clips``, with the state of all its cells."""
     by_clip: dict[int, dict[str, list[Decision]]] = {clip_id: {} for clip_id in clips or ()}
-    for one in journal.decisions_where(connection, db.decisions.c.position <= position):
+    for one in journal.decisions_where(connection, tables.decisions.c.position <= position):
         if one.reviewer != without and (clips is None or one.clip_id in by_clip):
             by_clip.setdefault(one.clip_id, {}).setdefault(one.class_code, []).append(one)
     listed: dict[int, list[str]] = defaultdict(list)

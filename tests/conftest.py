@@ -7,19 +7,19 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
-from server import Server, serve
 
-from labeling import journal, store
-from labeling.database import connect, decisions, metadata, migrate
-from labeling.records import Decision
+from labeling.database import connect, migrate
+from labeling.tables import metadata
 from labeling.workspace import Workspace, open_workspace
+from tests.support.server import Server, serve
+from tests.support.workspaces import QUICK_TRAINING, add_clips
 
 settings.register_profile(
     "earmark",
@@ -27,14 +27,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("earmark")
-
-CLASSES = {"amecro": "American Crow", "balori": "Baltimore Oriole", "cangoo": "Canada Goose", "daejun": "Junco"}
-CLIPS = (
-    ("amecro/XC1.ogg", ("amecro", "balori")),
-    ("amecro/XC2.ogg", ("amecro",)),
-    ("balori/XC3.ogg", ("balori", "amecro", "cangoo")),
-    ("cangoo/XC4.ogg", ("cangoo",)),
-)
 
 
 @pytest.fixture
@@ -116,43 +108,6 @@ def any_workspace(request: pytest.FixtureRequest) -> Workspace:
     return found
 
 
-def add_clips(
-    workspace: Workspace,
-    clips: tuple[tuple[str, tuple[str, ...]], ...] = CLIPS,
-    names: dict[str, str] | None = None,
-    duration_s: float = 20.0,
-    metadata: dict[str, dict[str, str]] | None = None,
-) -> int:
-    """Store clips (filename, (primary, *secondary)); ``metadata`` by filename. Returns the import's id."""
-    found = [
-        store.NewClip(
-            filename=filename,
-            path=f"/audio/{filename}",
-            row=row,
-            labels=tuple((code, "secondary" if place else "primary") for place, code in enumerate(labels)),
-            group=f"recordist-{row % 3}",
-            duration_s=duration_s,
-            sample_rate=32000,
-            channels=1,
-            content_hash=f"hash-{filename}",
-            metadata=(metadata or {}).get(filename, {}),
-        )
-        for row, (filename, labels) in enumerate(clips)
-    ]
-    with workspace.write() as connection:
-        return store.add_collection(
-            connection,
-            format="table",
-            source="/audio",
-            audio_root="/audio",
-            options={},
-            table_name="train.csv",
-            table_bytes=b"filename,label\n",
-            clips=found,
-            class_names=CLASSES if names is None else names,
-        )
-
-
 @pytest.fixture
 def collection(workspace: Workspace) -> Workspace:
     """A workspace on SQLite that holds the four clips of ``CLIPS``."""
@@ -177,18 +132,6 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@contextmanager
-def copy_of(blank: Path) -> Iterator[Workspace]:
-    """A workspace of one's own, copied from ``blank``, that does not wait for the disk."""
-    with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
-        shutil.copytree(blank, Path(folder) / "workspace")
-        workspace = open_workspace(Path(folder) / "workspace")
-        sa.event.listen(workspace.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
-        workspace.engine.dispose()
-        yield workspace
-        workspace.close()
-
-
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own environment changes no test."""
@@ -211,9 +154,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-QUICK_TRAINING = ("train.epochs=24", "network.widths=[12,24,48,48]", "data.chunk_s=4.0")
-
-
 @pytest.fixture
 def own_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained workspace for one test; rita's list holds no second looks but where a test wants them."""
@@ -224,13 +164,6 @@ def own_copy(trained: Path, tmp_path: Path) -> Path:
     with closing(open_workspace(root)) as workspace:
         preferences.put(workspace, "rita", "second_looks", {"blind": 0, "again": 0, "audit": 0})
     return root
-
-
-def undo_at(workspace: Workspace, position: int, reviewer: str, event_id: str) -> Decision:
-    """Take back the entry at a position, whosever it is, as one that moves a box does."""
-    with workspace.read() as connection:
-        (found,) = journal.decisions_where(connection, decisions.c.position == position)
-    return journal.append(workspace, [journal.undo_of(found, reviewer, event_id, None)])[0]
 
 
 @pytest.fixture
@@ -246,7 +179,7 @@ def half_blind(own_copy: Path) -> None:
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Any]:
     """A headless Chromium."""
-    from browser import chromium
+    from tests.support.browser import chromium
 
     with chromium() as browser:
         yield browser

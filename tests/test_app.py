@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from server import ROOT
+
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize(

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 PACKAGES = ("labeling", "models", "pages")
 SOURCES = [*sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")), ROOT / "app.py"]
-TESTS = sorted((ROOT / "tests").glob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 
 #: package -> the others of ours that it may import; nothing imports upwards
 MAY_IMPORT = {"labeling": set[str](), "models": {"labeling"}, "pages": {"labeling", "models"}}
-#: what pages may know of models: no networks
-TORCH_FREE_MODELS = {
-    "models", "models.combination", "models.config", "models.jobs", "models.rounds", "models.same_folds",
-    "models.settings", "models.stages",
-    *(f"models.config.{path.stem}" for path in (ROOT / "models" / "config").glob("*.py") if path.stem != "__init__"),
-}  # fmt: skip
 #: foreign packages that a package of ours does without
 WITHOUT = {"labeling": {"torch", "timm", "streamlit"}, "models": {"streamlit"}, "pages": {"torch", "timm"}}
 
 MAX_LINES = 430
-#: tests that are no module's twin
-OWN_TESTS = {"architecture", "loop", "browser", "pages", "bad_input"}
+#: tests that are no module's twin: what holds for the whole
+OWN_TESTS = {"architecture", "app", "bad_input", "commandline", "loop"}
 
 
 def name_of(path: Path) -> str:
@@ -49,23 +43,26 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} line {node.lineno}: import by full names"
             assert node.module
+            assert node.names[0].name != "*", f"{path} line {node.lineno}: import what is used, by its name"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_imports_go_one_way(path: Path) -> None:
-    package = name_of(path).split(".")[0]
-    if package == "app":
-        package = "pages"
-    for name in imported(path):
-        top = name.split(".")[0]
-        assert top not in WITHOUT[package], f"{path} imports {name}"
-        assert top not in {"tests", "benchmarks", "app"}, f"{path} imports {name}"
-        if top in PACKAGES:
-            assert top == package or top in MAY_IMPORT[package], f"{path} imports {name}"
-        if package == "pages" and top == "models" and (ROOT / Path(*name.split("."))).with_suffix(".py").exists():
-            assert name in TORCH_FREE_MODELS, f"{path} imports {name}, which may load torch"
+def ours(names: Iterable[str]) -> set[str]:
+    """Those of some names that are modules of ours."""
+    modules = {name_of(path) for path in SOURCES}
+    return {name for name in names if name in modules}
+
+
+def test_imports_go_one_way() -> None:
+    for path in SOURCES:
+        package = "pages" if path.parent == ROOT else name_of(path).split(".")[0]
+        for name in imported(path):
+            top = name.split(".")[0]
+            assert top not in WITHOUT[package], f"{path} imports {name}"
+            assert top not in {"tests", "benchmarks", "app"}, f"{path} imports {name}"
+            if top in PACKAGES:
+                assert top == package or top in MAY_IMPORT[package], f"{path} imports {name}"
 
 
 def run(code: str) -> str:
@@ -74,9 +71,10 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def test_labeling_loads_neither_torch_nor_streamlit() -> None:
+def test_labeling_and_what_pages_take_of_models_load_neither_torch_nor_streamlit() -> None:
     names = [name_of(path) for path in SOURCES if name_of(path).split(".")[0] == "labeling"]
-    names += sorted(TORCH_FREE_MODELS)
+    pages = (name for path in SOURCES if name_of(path).split(".")[0] in {"pages", "app"} for name in imported(path))
+    names += sorted(name for name in ours(pages) if name.split(".")[0] == "models")
     names = [name for name in names if not name.endswith("__main__") and ".migrations" not in name]
     loaded = run(
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nprint(*sys.modules)"
@@ -110,53 +108,38 @@ def test_help_is_quick_and_needs_no_torch(words: str) -> None:
     assert taken < 2.0  # about half a second; the budget is 1 s on an idle machine
 
 
-@pytest.mark.parametrize("path", SOURCES + BENCHMARKS + TESTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_says_what_it_holds_and_holds_one_thing(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert path in TESTS or ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
-    assert len(text.splitlines()) <= MAX_LINES, f"{path} holds two concepts"
+def test_every_file_says_what_it_holds_and_holds_one_thing() -> None:
+    for path in [*SOURCES, *BENCHMARKS, *TESTS]:
+        text = path.read_text(encoding="utf-8")
+        assert path in TESTS or ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+        assert len(text.splitlines()) <= MAX_LINES, f"{path} holds two concepts"
+    for path in sorted((ROOT / "pages").rglob("*.[jc]s*")):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES, f"{path} holds two concepts"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pages").rglob("*.[jc]s*")), ids=lambda path: path.name)
-def test_scripts_and_styles_are_short_too(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
-
-
-def test_every_test_is_the_twin_of_a_module() -> None:
-    modules = {path.parent.name if path.stem == "__init__" else path.stem for path in SOURCES} | {"main"}
+def test_every_test_lies_where_its_module_lies() -> None:
+    """tests/labeling/journal/test_entries.py, or test_entries_together.py, tests labeling/journal/entries.py."""
     for path in TESTS:
         name = path.stem.removeprefix("test_")
-        if name == path.stem:
-            continue  # what tests share
+        if name == path.stem or path.is_relative_to(ROOT / "tests" / "browser"):
+            continue  # what tests share; and what only a browser shows, which is of many modules
+        if path.parent == ROOT / "tests":
+            continue
+        folder = ROOT / path.parent.relative_to(ROOT / "tests")
+        modules = {module.stem for module in folder.glob("*.py")} | {folder.name}
         twin = name in modules or any(name.startswith(f"{module}_") for module in modules)
-        assert twin or name in OWN_TESTS, f"{path} tests no module; name it after the one that it tests"
+        assert twin, f"{path} tests no module of {folder}; lay it and name it after the one that it tests"
 
 
-def test_the_map_of_labeling_names_every_module_and_no_other() -> None:
-    """So that a reader who looks for something finds it from ``labeling/__init__.py``."""
-    folder = ROOT / "labeling"
-    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
-    words = set(re.findall(r"[a-z_]+\.py|[a-z_]+/", told))
-    modules = {path.name for path in folder.glob("*.py") if not path.stem.startswith("__")}
-    packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
-    assert modules | packages <= words, f"labeling/__init__.py does not name {sorted((modules | packages) - words)}"
-    named = {word for word in words if word.endswith(".py")}
-    assert named <= modules, f"labeling/__init__.py names {sorted(named - modules)}, which is not there"
-
-
-def test_every_module_of_evidence_has_a_twin() -> None:
-    """What decides the order of the queue is tested where its name says."""
-    tested = {path.stem.removeprefix("test_") for path in TESTS}
-    source = (ROOT / "labeling" / "disagreement.py", ROOT / "labeling" / "scoring.py")
-    used = {name.split(".")[1] for path in source for name in imported(path) if name.startswith("labeling.")}
-    ours = {name for name in used if (ROOT / "labeling" / f"{name}.py").exists()} - {"errors", "records"}
-    assert {"evidence", "gathering", "noise_model", "several_runs", "neighbours", "training_dynamics"} <= ours
-    for name in ours:
-        assert any(one == name or one.startswith(f"{name}_") for one in tested), f"labeling/{name}.py has no tests"
+def test_no_test_imports_another() -> None:
+    for path in TESTS:
+        for name in imported(path):
+            assert not name.rpartition(".")[2].startswith("test_") or ".support" in name, f"{path} imports {name}"
+        assert "sys.path" + ".insert" not in path.read_text(encoding="utf-8"), f"{path}: run from the project's root"
 
 
 def test_every_package_is_what_it_is_called() -> None:
     """No file of ours hides an installed package, and none lies outside the house."""
-    allowed = {"labeling", "models", "pages", "tests", "benchmarks", "docs"}
+    allowed = {*PACKAGES, "tests", "benchmarks", "docs"}
     for path in ROOT.glob("*/*.py"):
         assert path.parent.name in allowed, f"{path} lies outside the house"

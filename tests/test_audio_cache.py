@@ -3,13 +3,13 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models import audio_cache
 from models.audio_cache import HEADER, AudioCache, from_int16, to_int16
+from tests.support import ROOT
 
 RATE = 8000
 
@@ -225,14 +225,10 @@ def test_a_full_or_forbidden_disk_is_only_noted(tmp_path, source, monkeypatch, w
 
 def test_threads_and_processes_share_a_folder(tmp_path):
     """Four threads here and a second process write and read the same ten entries at the same time."""
-    code = (
-        "import sys; sys.path.insert(0, 'tests'); import test_audio_cache as t; from pathlib import Path\n"
-        f"t.hammer(Path({str(tmp_path)!r}))"
-    )
+    code = f"import tests.test_audio_cache as t; from pathlib import Path\nt.hammer(Path({str(tmp_path)!r}))"
     for k in range(10):
         (tmp_path / f"{k}.wav").write_bytes(bytes(k))
-    root = Path(audio_cache.__file__).parents[1]
-    other = subprocess.Popen([sys.executable, "-c", code], cwd=root)
+    other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     threads = [threading.Thread(target=hammer, args=(tmp_path,)) for _ in range(4)]
     for thread in threads:
         thread.start()

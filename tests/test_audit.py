@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import ranked
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from ranked import make_queue
-from test_audit_journal import say
 
-from labeling import audit, audit_order, journal, marks, stored_ranking
-from labeling import database as db
+from benchmarks.simulated_reviews import ranking_of
+from labeling import audit, audit_order, journal, marks, stored_ranking, tables
 from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.workspace import Workspace
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-from simulated_reviews import ranking_of
+from tests.support import ranked
+from tests.support.deciding import say
+from tests.support.ranked import make_queue
 
 RUN = ("001-demo", "earmark")
 GIVEN = {(1, "amecro"), (1, "balori"), (4, "amecro")}
@@ -294,4 +288,4 @@ def test_answers_are_kept_until_somebody_decides(workspace: Workspace, monkeypat
         audit.remaining(connection, *RUN)
     assert reads == [1]
     with workspace.write() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(db.cells)) == 1
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.cells)) == 1

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from conftest import undo_at
-
-from labeling import journal, store
+from labeling import store
 from labeling.audit_journal import decided_cells
-from labeling.records import Decision, Region
+from labeling.records import Region
 from labeling.workspace import Workspace
-
-
-def say(workspace: Workspace, clip_id: int, code: str, verdict: str, *, audit: bool = False, **more: object) -> int:
-    one = {"event_id": journal.new_event_id(), "reviewer": "ann", "shown": {"audit": True} if audit else {}} | more
-    stored = journal.append(workspace, [Decision(clip_id=clip_id, class_code=code, verdict=verdict, **one)])  # type: ignore[arg-type]
-    return stored[0].position
+from tests.support.deciding import say
+from tests.support.workspaces import undo_at
 
 
 def rows(workspace: Workspace) -> list[tuple[int, str, bool, bool, bool]]:

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from tiny_training import tiny_recipe
 
 from models import build_network
 from models.averaging import MovingAverage
+from tests.support.tiny_training import tiny_recipe
 
 
 def test_moving_average_by_hand():

@@ -17,6 +17,7 @@ from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main as models
 from pages.ui import worklist
+from tests.support import ROOT
 
 ODD_LABELS = ("<img src=x onerror=alert(1)>", 'say "hi", ok', "🐦", "=cmd()", "a,b", "O'Brien", "a|b=c%7C", "\x1b[2J")
 
@@ -250,7 +251,7 @@ def test_a_url_by_hand_never_gives_a_filter_that_cannot_be_drawn(params: dict[st
 def test_a_second_choice_in_a_filter_is_not_lost(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A widget whose default followed the choice was another widget at the next press, and forgot it."""
     monkeypatch.setenv("EARMARK_WORKSPACE", str(copied))
-    app = AppTest.from_file(str(Path(__file__).parent.parent / "pages" / "navigation.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60).run()
     app.query_params["p"] = "0"
     app.switch_page("queue.py").run()
     everything = app.dataframe[1].value

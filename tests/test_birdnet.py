@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLIPS, add_clips
 
 from labeling.errors import FormatError
 from labeling.foreign_predictions import Report, import_predictions
 from labeling.predictions import Oof, read_oof
 from labeling.workspace import Workspace
+from tests.support.workspaces import CLIPS, add_clips
 
 NAMES = [name for name, _ in CLIPS]
 SCIENTIFIC = {"amecro": "Corvus brachyrhynchos", "balori": "Icterus galbula", "cangoo": "Branta canadensis"}

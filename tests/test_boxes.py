@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import copy_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from labeling.boxes import BoxChange, change_box
 from labeling.errors import DataError, StaleDecision
 from labeling.records import CellState, Decision, Region
 from labeling.workspace import Workspace
+from tests.support.workspaces import copy_of
 
 FIRST, SECOND, THIRD = Region(0.0, 1.0), Region(2.0, 5.5, 500.0, 8000.0), Region(7.25, 7.5)
 

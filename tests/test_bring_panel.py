@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import CLIPS, add_clips
-from test_pages import errors, show
 
 from labeling.out_of_fold import WARNING
 from labeling.workspace import open_workspace
 from pages.ui import session
+from tests.support.pages import errors, show
+from tests.support.workspaces import CLIPS, add_clips
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from reviewing import expect, open_review, press
-from server import Server, serve
 
 from labeling.birdsong import SPECIES
+from tests.support.reviewing import expect, open_review, press
+from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.browser
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from ranked import ALL, decide, make_queue, ranks
 
 from labeling import bulk, journal, suspects
 from labeling.bulk import Bulk
 from labeling.errors import DataError, StaleDecision
 from labeling.suspects import QueueFilter, QueueRow
 from labeling.workspace import Workspace
+from tests.support.ranked import ALL, decide, make_queue, ranks
 
 RUN = ("001-demo", "earmark")
 

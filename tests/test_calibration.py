@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ranked import make_queue, store_ranking
 
+from benchmarks.simulated_reviews import held, make_collection, next_20, ranking_of
 from labeling import calibration, journal
 from labeling.calibration import Bin, bins, calibrate, fit, next_yield, prequential, reliability, sentence
 from labeling.calibration_fit import fit_kind
@@ -19,10 +17,7 @@ from labeling.records import Decision
 from labeling.stored_ranking import Ranking, read_ranking
 from labeling.verdicts import Judged
 from labeling.workspace import Workspace
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-from simulated_reviews import held, make_collection, next_20, ranking_of
+from tests.support.ranked import make_queue, store_ranking
 
 NONE: Any = np.zeros(0)
 SCORED = ("001-demo", "earmark")

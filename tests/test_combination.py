@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from two_runs import FIRST, add_run
 
 from labeling import journal, runs, versions
 from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError, UnknownName
 from labeling.records import Decision, Run
 from labeling.workspace import open_workspace
 from models.combination import Combination, combination_of, enqueue
+from tests.support.two_runs import FIRST, add_run
 
 PAIR = ("001-a", "002-b")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import add_clips
 from streamlit.testing.v1 import AppTest
-from synthetic_oof import finished_run
-from test_pages import errors, show
 
 from labeling import runs
 from labeling.records import Run
 from labeling.workspace import open_workspace
 from models import jobs
+from tests.support.pages import errors, show
+from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces import add_clips
 
 
 @pytest.fixture

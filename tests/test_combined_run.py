@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
-from two_runs import FIRST, add_run
 
 from labeling import journal, runs, suspects, versions
 from labeling.predictions import Oof, read_oof
@@ -21,6 +20,7 @@ from models.combination import Combination, enqueue
 from models.combined_run import run_combination
 from models.ensemble import fit_weights, on_grid
 from models.stacking import fit_stacker, log_odds
+from tests.support.two_runs import FIRST, add_run
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 
 import pytest
-from two_runs import FIRST, add_run
 
 from labeling import runs
 from labeling.workspace import open_workspace
 from models import jobs
 from models.__main__ import main
 from models.commands.combining import add_evaluate_flags, words
+from tests.support.two_runs import FIRST, add_run
 
 
 @pytest.fixture

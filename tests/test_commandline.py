@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from server import ROOT
 
 from labeling import journal, versions
 from labeling.__main__ import main
 from labeling.commandline import ended_tidily
 from labeling.workspace import open_workspace
+from tests.support import ROOT
 
 NO_HEAVY = """
 import runpy, sys

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from gain_case import CONFIRMED, FALSE, MISSING, SAID, SWAPPED, collect, say
-
 from labeling import corrections, journal
 from labeling.corrections import Correction, between, by_kind
 from labeling.versions import Change
 from labeling.workspace import Workspace
+from tests.support.gain_case import CONFIRMED, FALSE, MISSING, SAID, SWAPPED, collect, say
 
 
 def change(filename: str, code: str, before: str, after: str) -> Change:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_training import CLASSES, assert_same_evidence, tiny_collection, tiny_recipe
 
 from labeling.errors import ArtefactError, AudioError, ConfigError, WorkspaceFull
 from labeling.predictions import read_oof
 from models.config import load_recipe
 from models.crossval import Stopped, cross_validate
+from tests.support import ROOT
+from tests.support.tiny_training import CLASSES, assert_same_evidence, tiny_collection, tiny_recipe
 
 RECIPE = tiny_recipe()
 
@@ -137,8 +138,7 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(collection, straight, t
 
 KILLED = """
 import sys, pathlib, torch
-sys.path.insert(0, {tests!r})
-from tiny_training import tiny_collection, tiny_recipe
+from tests.support.tiny_training import tiny_collection, tiny_recipe
 from models.crossval import cross_validate
 torch.set_num_threads({threads})
 torch.manual_seed(99)
@@ -156,11 +156,9 @@ def test_kill_9_in_mid_training_resumes_to_the_same_whatever_ran_before(collecti
 
     audio, folder = tmp_path / "audio", tmp_path / "run"
     audio.mkdir()
-    here = Path(__file__).parent
     threads = torch.get_num_threads()
-    code = KILLED.format(tests=str(here), audio=str(audio), folder=str(folder), threads=threads)
-    environment = {**os.environ, "PYTHONPATH": str(here.parent)}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    code = KILLED.format(audio=str(audio), folder=str(folder), threads=threads)
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
         if line.split() == ["1", "2"]:

@@ -8,46 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 
-from labeling import curves, journal, versions
-from labeling import database as db
-from labeling.predictions import write_oof
+from labeling import curves, journal
 from labeling.records import Decision, FrameGrid
 from labeling.workspace import Workspace
+from tests.support.curves import add_run
 
 COARSE, FINE = FrameGrid(0.0, 0.5, 1.0), FrameGrid(0.0, 0.5, 0.5)
-
-
-def add_run(
-    workspace: Workspace,
-    run_id: str,
-    frames: np.ndarray,
-    grid: FrameGrid,
-    classes: tuple[str, ...] = ("amecro", "balori"),
-    clip_ids: tuple[int, ...] = (1,),
-    clipwise: np.ndarray | None = None,
-    status: str = "done",
-) -> None:
-    """A finished run that predicts the same frames (T, C) for each clip."""
-    write_oof(
-        workspace.run_dir(run_id) / "oof.zarr",
-        clip_ids=clip_ids,
-        filenames=[f"{clip_id}.ogg" for clip_id in clip_ids],
-        classes=classes,
-        clipwise=np.tile(frames.max(axis=0), (len(clip_ids), 1)) if clipwise is None else clipwise,
-        framewise=[frames] * len(clip_ids),
-        fold=np.zeros(len(clip_ids)),
-        grid=grid,
-        label_version=1,
-        label_hash="x",
-    )
-    versions.freeze(workspace, "ann")
-    empty = dict.fromkeys(("started_at", "heartbeat_at", "worker", "error"), "")
-    row = {"id": run_id, "recipe": "demo", "label_version": 1, "status": status, "settings": [], "device": "cpu"}
-    row |= {"created_at": db.now(), "ended_at": db.now(), "stop_requested": False, "progress": {}, "metrics": {}}
-    with workspace.write() as connection:
-        connection.execute(sa.insert(db.runs).values(row | empty))
 
 
 def spread_of(workspace: Workspace, run_id: str, codes: list[str]) -> curves.Spread | None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from tiny_training import RATE, tiny_collection, tiny_recipe
 
 import labeling.audio
 from models.data import AudioStore, Chunks, Stopped, draw_by_strength, prefetch, training_chunks
+from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
 
 HOP = 128
 KINDS = {"mel": ("precompute=true",), "samples": ("precompute=false",), "disk": ("precompute=false", "memory_gb=0")}

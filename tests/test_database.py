@@ -17,13 +17,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import add_clips
 
 from labeling import database as db
-from labeling import journal
+from labeling import journal, tables
 from labeling.errors import WorkspaceError, WorkspaceFull, WorkspaceLocked, WorkspaceReadOnly
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
+from tests.support.workspaces import add_clips
 
 
 def decision(number: int, note: str = "") -> Decision:
@@ -37,7 +37,7 @@ def stored(workspace: Workspace) -> set[str]:
 
 def test_the_migrations_make_the_tables_of_this_version(any_workspace: Workspace) -> None:
     with any_workspace.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
 
 
 def test_sqlite_writes_through_to_the_disk(workspace: Workspace) -> None:
@@ -52,13 +52,13 @@ def test_sqlite_writes_through_to_the_disk(workspace: Workspace) -> None:
 def test_an_error_inside_rolls_all_of_it_back(any_collection: Workspace) -> None:
     def interrupted() -> None:
         with any_collection.write() as connection:
-            connection.execute(sa.insert(db.classes).values(id=99, code="new", name="new"))
+            connection.execute(sa.insert(tables.classes).values(id=99, code="new", name="new"))
             raise KeyError("a bug")
 
     with pytest.raises(KeyError):
         interrupted()
     with any_collection.read() as connection:
-        assert connection.scalar(sa.select(db.classes.c.id).where(db.classes.c.id == 99)) is None
+        assert connection.scalar(sa.select(tables.classes.c.id).where(tables.classes.c.id == 99)) is None
 
 
 def test_who_only_reads_sees_one_state(any_collection: Workspace) -> None:
@@ -73,25 +73,25 @@ def test_who_only_reads_sees_one_state(any_collection: Workspace) -> None:
 
 def test_a_broken_reference_is_refused(any_collection: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="the database refused"), any_collection.write() as connection:
-        connection.execute(sa.insert(db.cells).values(clip_id=77, class_id=1, verdict="absent", position=1))
+        connection.execute(sa.insert(tables.cells).values(clip_id=77, class_id=1, verdict="absent", position=1))
 
 
 def test_an_error_is_known_by_its_code_not_by_words_in_it(any_collection: Workspace) -> None:
     """A refusal may quote a file name: one called locked, full and read-only means nothing."""
     name = "database is locked, disk full, read-only, malformed.ogg"
     add_clips(any_collection, ((name, ("amecro",)),))
-    copied = sa.select(*[sa.literal(99) if c.name == "id" else c for c in db.clips.c]).where(
-        db.clips.c.filename == name
+    copied = sa.select(*[sa.literal(99) if c.name == "id" else c for c in tables.clips.c]).where(
+        tables.clips.c.filename == name
     )
     with pytest.raises(WorkspaceError) as caught, any_collection.write() as connection:
-        connection.execute(sa.insert(db.clips).from_select(list(db.clips.c.keys()), copied))
+        connection.execute(sa.insert(tables.clips).from_select(list(tables.clips.c.keys()), copied))
     assert type(caught.value) is WorkspaceError
 
 
 @pytest.mark.postgres
 def test_postgresql_lets_a_reader_only_read(postgres_workspace: Workspace) -> None:
     with pytest.raises(WorkspaceReadOnly), postgres_workspace.read() as connection:
-        connection.execute(sa.insert(db.classes).values(id=1, code="a", name="a"))
+        connection.execute(sa.insert(tables.classes).values(id=1, code="a", name="a"))
 
 
 @pytest.mark.postgres

@@ -12,14 +12,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from conftest import add_clips, undo_at
 
 from labeling import database as db
-from labeling import journal, marks
+from labeling import journal, marks, tables
 from labeling.errors import WorkspaceError
 from labeling.marks import Mark
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
+from tests.support.workspaces import add_clips, undo_at
 
 FIRST = {"alembic_version", "imports", "classes", "clips", "imported_labels", "decisions", "cells", "label_versions",
          "runs", "workers", "rankings"}  # fmt: skip
@@ -63,7 +63,7 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
     assert history(opened) == before
     assert len(before) == 4
     with opened.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
     marks.add(opened, Mark("m", "ann", 1, "flag"))
     journal.append(opened, [Decision("e5", "ann", 4, "cangoo", "absent")])
     for table in ("decisions", "marks"):

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from test_heads_networks import every_network, made
-from tiny_training import RATE, tiny_collection, tiny_recipe
 
 from labeling.records import Clip
 from models import build_network, freesound, panns
@@ -16,6 +14,8 @@ from models.embeddings import PEAKS, _Peak, find_neighbours, half_width, pick, s
 from models.features import FrontEnd
 from models.heads import AttentionHead, MaxHead, Network, Output, frame_grid, pair_logits
 from models.predict import predict_clips
+from tests.support.networks import every_network, made
+from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
 
 RECIPE = tiny_recipe()
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from labeling import evidence as module
 from labeling.errors import ArtefactError, DataError
@@ -26,7 +25,7 @@ from labeling.evidence import (
     summarise_frames,
 )
 from labeling.predictions import FrameBlock, Oof
-from labeling.records import FrameGrid
+from tests.support.synthetic_oof import oof_of
 
 NAN = float("nan")
 GIVEN = np.array([[True, False], [False, True], [False, False]])
@@ -36,22 +35,6 @@ def evidence(**more: Any) -> Evidence:
     p = np.where(GIVEN, 0.8, 0.1).astype(np.float32)
     frames = FrameSummary(p, p, np.ones(p.shape, np.int32), np.full(2, 0.5, np.float32))
     return Evidence(GIVEN, np.ones_like(GIVEN), p, frames, **more)
-
-
-def oof_of(clipwise: NDArray[Any], frames: list[NDArray[Any]]) -> Oof:
-    count, classes = clipwise.shape
-    return Oof(
-        clip_ids=np.arange(count),
-        filenames=tuple(f"{row}.ogg" for row in range(count)),
-        classes=tuple("abcdefgh"[:classes]),
-        clipwise=clipwise.astype(np.float32),
-        offsets=np.cumsum([0, *map(len, frames)]),
-        fold=np.zeros(count, np.int32),
-        grid=FrameGrid(0.0, 0.5, 0.5),
-        label_version=1,
-        label_hash="",
-        framewise=np.concatenate([one.reshape(-1, classes) for one in frames]).astype(np.float16),
-    )
 
 
 def test_the_label_now_is_the_verdict_where_there_is_one() -> None:

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tiny_training import assert_same_evidence, same_oof, tiny_collection, tiny_recipe
 
 from labeling.predictions import read_oof
 from labeling.run_evidence import read_run_evidence
 from models import crossval
 from models.checkpoints import load_tensors
 from models.crossval import cross_validate
+from tests.support.tiny_training import assert_same_evidence, same_oof, tiny_collection, tiny_recipe
 
 RECIPE = tiny_recipe("epochs=2", "folds=3", "members=2")
 

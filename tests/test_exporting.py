@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import undo_at
 
 from labeling import journal, store, versions
 from labeling.errors import DataError, UnknownName, WorkspaceFull
@@ -19,6 +18,7 @@ from labeling.exporting import ExportReport, export_labels
 from labeling.importing import import_collection
 from labeling.records import Decision, Region
 from labeling.workspace import Workspace
+from tests.support.workspaces import undo_at
 
 HEADER = "primary_label,secondary_labels,author,filename"
 ROWS = (

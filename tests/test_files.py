@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from server import ROOT
 
 from labeling.errors import WorkspaceFull, WorkspaceReadOnly
 from labeling.files import write_atomically
+from tests.support import ROOT
 
 REFUSED = """
 import resource, sys

@@ -6,14 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import ConfigError
-from labeling.records import Clip
 from models.folds import assign_groups, group_counts, make_folds, merge_groups
-
-RATE = 16000
-
-
-def clip(i, group="", content_hash=""):
-    return Clip(i, f"{i}.wav", f"/{i}.wav", 5.0, RATE, 1, group=group, content_hash=content_hash)
+from tests.support.folds import clip
 
 
 @given(st.lists(st.integers(0, 9), min_size=20, max_size=60), st.integers(2, 4), st.integers(0, 3))

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLIPS, add_clips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score
-from synthetic_oof import finished_run
 
 from labeling import runfiles, runs, suspects
 from labeling.__main__ import main
@@ -25,6 +23,8 @@ from labeling.predictions import read_oof
 from labeling.workspace import Workspace, open_workspace
 from models import jobs
 from models.same_folds import why_not
+from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces import CLIPS, add_clips
 
 NAMES = [name for name, _ in CLIPS]
 CODES = ["amecro", "balori", "cangoo"]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from gain_case import (
+from sklearn.metrics import brier_score_loss
+
+from labeling import gain, runs
+from labeling.__main__ import main as labeling
+from labeling.errors import DataError
+from labeling.gain import COLLECTION, DECIDED, measure, pair_of
+from labeling.workspace import Workspace
+from tests.support.gain_case import (
     FALSE,
     GAP_S,
     MISSING,
@@ -15,13 +22,6 @@ from gain_case import (
     corrected,
     say,
 )
-from sklearn.metrics import brier_score_loss
-
-from labeling import gain, runs
-from labeling.__main__ import main as labeling
-from labeling.errors import DataError
-from labeling.gain import COLLECTION, DECIDED, measure, pair_of
-from labeling.workspace import Workspace
 
 #: squared errors of a cell that is corrected from unlisted, corrected from listed, and of a listed one confirmed
 ADDED, REMOVED = 0.9**2 - 0.2**2, 0.8**2 - 0.1**2

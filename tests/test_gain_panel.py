@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from gain_case import SAID, add_run, collect, corrected, say, write_recipe
-from test_pages import errors, show
 
 from labeling import runs
 from labeling.workspace import open_workspace
 from models import jobs
+from tests.support.gain_case import SAID, add_run, collect, corrected, say, write_recipe
+from tests.support.pages import errors, show
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_evidence import oof_of
 
 from labeling.gathering import clipwise_like, gather_evidence
 from labeling.predictions import Oof
 from labeling.run_evidence import RunEvidence, without_neighbours
+from tests.support.synthetic_oof import oof_of
 
 NAN = float("nan")
 P = np.array([[0.9, 0.2], [0.4, 0.6], [0.2, 0.1]], np.float32)

@@ -4,27 +4,15 @@ import pytest
 import torch
 
 from labeling.errors import ConfigError
-from models import NETWORKS, build_network, freesound, panns
-from models.config import load_recipe
+from models import NETWORKS, freesound, panns
 from models.heads import frame_grid
-
-TINY = ("n_mels=32", "widths=[4, 4]", "time_pool=[2, 2]", "network.backbone=resnet10t", "hidden=8", "dropout=0")
-VARIANTS = [(), ("logits_per_class=2", "network.resize=[40, 94]")]
-every_network = pytest.mark.parametrize(
-    ("name", "settings"), [(name, settings) for name in NETWORKS.names() for settings in VARIANTS]
-)
+from tests.support.networks import every_network, made
 
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch):
     monkeypatch.setattr(panns, "WIDTHS", (4, 4, 4, 4, 4, 8))
     monkeypatch.setattr(freesound, "WIDTHS", (16, 16, 16, 16, 16))
-
-
-def made(name, settings):
-    torch.manual_seed(0)
-    recipe = load_recipe("demo", [*TINY, f"network.name={name}", *settings])
-    return recipe, build_network(recipe, 3, ["a", "b", "c"])
 
 
 @every_network

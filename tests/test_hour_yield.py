@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from ranked import make_queue
-from test_audit_journal import say
 
 from labeling import calibration, preferences, stored_ranking
 from labeling import database as db
 from labeling.hour_yield import HourYield, ahead_share, next_hour
 from labeling.second_looks import Shares
 from labeling.workspace import Workspace
+from tests.support.deciding import say
+from tests.support.ranked import make_queue
 
 RUN = ("001-demo", "earmark")
 

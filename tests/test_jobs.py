@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from server import ROOT
-from tiny_training import SETTINGS, tiny_workspace
 
 from labeling import runs
 from labeling.predictions import read_oof
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
 from models import jobs
+from tests.support import ROOT
+from tests.support.tiny_training import SETTINGS, tiny_workspace
 
 LONGER = (*SETTINGS, "train.epochs=12")
 

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from conftest import add_clips, undo_at
 
-from labeling import database as db
-from labeling import journal, store, versions
+from labeling import journal, store, tables, versions
 from labeling.errors import DataError, StaleDecision, WorkspaceError
 from labeling.records import CellState, Decision, Region
 from labeling.workspace import Workspace
+from tests.support.workspaces import add_clips, undo_at
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 REGIONS = (Region(0.0, 1.0), Region(2.0, 5.5, 500.0, 8000.0))
@@ -157,7 +156,7 @@ def test_labels_are_data(any_workspace: Workspace) -> None:
             assert journal.cell_state(connection, clip_id, code).unsure
             assert [clip.code for clip in journal_classes(connection)] == sorted(codes, key=str)
     assert stored.class_code == stored.note == codes[-1]
-    assert len(rows(any_workspace, db.cells)) == len(codes)
+    assert len(rows(any_workspace, tables.cells)) == len(codes)
 
 
 def journal_classes(connection: sa.Connection) -> list[store.LabelClass]:
@@ -186,9 +185,9 @@ def test_an_event_id_is_one_decision_however_often_it_comes(any_collection: Work
     again = journal.append(any_collection, [one, one])
     assert [entry.position for entry in again] == [first.position] * 2
     assert again[0].created_at == first.created_at
-    assert len(rows(any_collection, db.decisions)) == 1
+    assert len(rows(any_collection, tables.decisions)) == 1
     journal.append(any_collection, [decide(2, event_id="press-2"), decide(2, event_id="press-2")])
-    assert len(rows(any_collection, db.decisions)) == 2
+    assert len(rows(any_collection, tables.decisions)) == 2
 
 
 def test_the_second_of_two_tabs_is_asked_again(any_collection: Workspace) -> None:
@@ -208,7 +207,7 @@ def test_a_stale_entry_stores_nothing_of_its_call(collection: Workspace) -> None
     journal.append(collection, [decide()])
     with pytest.raises(StaleDecision):
         journal.append(collection, [decide(2, seen_position=0), decide(1, seen_position=0)])
-    assert len(rows(collection, db.decisions)) == 1
+    assert len(rows(collection, tables.decisions)) == 1
 
 
 def test_another_cell_makes_nothing_stale(collection: Workspace) -> None:
@@ -228,11 +227,11 @@ def test_a_long_call_is_read_in_parts(any_collection: Workspace, monkeypatch: py
     again = decide(many[0].clip_id, many[0].class_code, "absent", event_id="last", seen_position=0)
     stored = journal.append(any_collection, [*many, many[1], again, many[0]])
     assert [one.position for one in stored] == [1, 2, 3, 4, 5, 6, 7, 8, 2, 9, 1]
-    kept = {tuple(row)[2:] for row in rows(any_collection, db.cells)}
+    kept = {tuple(row)[2:] for row in rows(any_collection, tables.cells)}
     assert kept == {("absent", 9), *(("unsure", position) for position in (6, 7, 8))}
     with pytest.raises(StaleDecision):
         journal.append(any_collection, [decide(3, "daejun"), decide(4, "daejun"), decide(1, "amecro", seen_position=8)])
-    assert len(rows(any_collection, db.decisions)) == 9
+    assert len(rows(any_collection, tables.decisions)) == 9
 
 
 # ---- undo
@@ -266,7 +265,7 @@ def test_an_undo_from_two_tabs_takes_back_once(any_collection: Workspace) -> Non
     assert [one.undoes for one in journal.undo_all(any_collection, stored, "ann", "tab-2")] == [2]
     with pytest.raises(DataError, match="decision 2 was taken back already; nothing was undone"):
         journal.undo_all(any_collection, stored, "ann", "tab-3")
-    assert len(rows(any_collection, db.decisions)) == 4
+    assert len(rows(any_collection, tables.decisions)) == 4
 
 
 def test_an_undo_of_anothers_entry_is_refused(collection: Workspace) -> None:
@@ -358,11 +357,11 @@ def test_the_database_itself_refuses_changes(any_collection: Workspace, table: s
     journal.append(any_collection, [decide()])
     versions.freeze(any_collection, "ann")
     column = {"decisions": "note = 'x'", "label_versions": "note = 'x'", "imported_labels": "place = 9"}[table]
-    before = rows(any_collection, db.metadata.tables[table])
+    before = rows(any_collection, tables.metadata.tables[table])
     assert before
     with pytest.raises(WorkspaceError, match=f"{table} is insert-only"), any_collection.write() as connection:
         connection.exec_driver_sql(statement.format(table, column))
-    assert rows(any_collection, db.metadata.tables[table]) == before
+    assert rows(any_collection, tables.metadata.tables[table]) == before
 
 
 @pytest.mark.postgres

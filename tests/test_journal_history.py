@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import CLIPS, add_clips, copy_of, undo_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import database as db
-from labeling import journal, versions
+from labeling import journal, tables, versions
 from labeling.boxes import change_box
 from labeling.errors import StaleDecision
 from labeling.records import Decision, Labels, Region
 from labeling.workspace import Workspace
+from tests.support.workspaces import CLIPS, add_clips, copy_of, undo_at
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 REGIONS = (Region(0.0, 1.0), Region(2.0, 5.5, 500.0, 8000.0))
@@ -174,8 +173,8 @@ def _run_history(workspace: Workspace, steps: Sequence[tuple]) -> None:
             assert state.position == model.last_change(clip_id, code)
             if wanted[2]:
                 found[clip_id, code] = wanted[2]
-        query = sa.select(db.cells.c.clip_id, db.classes.c.code, db.cells.c.verdict).join(
-            db.classes, db.classes.c.id == db.cells.c.class_id
+        query = sa.select(tables.cells.c.clip_id, tables.classes.c.code, tables.cells.c.verdict).join(
+            tables.classes, tables.classes.c.id == tables.cells.c.class_id
         )
         assert {(row.clip_id, row.code): row.verdict for row in connection.execute(query)} == found
 

@@ -11,18 +11,17 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import add_clips
 
 from labeling import database as db
-from labeling import journal, versions
+from labeling import journal, tables, versions
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
+from tests.support import ROOT
+from tests.support.workspaces import add_clips
 
-ROOT = Path(__file__).resolve().parent.parent
 CODES = ("amecro", "balori", "cangoo", "daejun")
 
 
@@ -67,9 +66,9 @@ def check_cells(workspace: Workspace) -> None:
             for one in states_of_clip
             if one.verdict
         }
-        query = sa.select(db.cells.c.clip_id, db.classes.c.code, db.cells.c.verdict, db.cells.c.position).join(
-            db.classes, db.classes.c.id == db.cells.c.class_id
-        )
+        query = sa.select(
+            tables.cells.c.clip_id, tables.classes.c.code, tables.cells.c.verdict, tables.cells.c.position
+        ).join(tables.classes, tables.classes.c.id == tables.cells.c.class_id)
         assert {tuple(row) for row in connection.execute(query)} == folded
 
 
@@ -89,7 +88,7 @@ def test_processes_at_once_lose_nothing(collection: Workspace) -> None:
     for writer in writers:
         writer.join(60)
         assert writer.exitcode == 0
-    assert len(rows(collection, db.decisions)) == 45
+    assert len(rows(collection, tables.decisions)) == 45
     check_cells(collection)
 
 
@@ -102,7 +101,7 @@ def test_postgresql_shows_positions_in_the_order_of_commits(
 
     def slow_insert(connection: sa.Connection, table: sa.Table, values: dict[str, object]) -> int:
         key = insert(connection, table, values)
-        if table is db.decisions and key % 3 == 0:
+        if table is tables.decisions and key % 3 == 0:
             time.sleep(0.02)  # its id is given, it is not yet committed: others would overtake it here
         return key
 
@@ -133,7 +132,7 @@ def test_postgresql_shows_positions_in_the_order_of_commits(
         writing.set()
         for watcher in watchers:
             watcher.result()
-    assert len(rows(postgres_workspace, db.decisions)) == 48
+    assert len(rows(postgres_workspace, tables.decisions)) == 48
     assert len(views) > 3
     final = views[-1]
     for view in views:  # who saw position p saw all that will ever be at or below p
@@ -148,8 +147,6 @@ def test_postgresql_shows_positions_in_the_order_of_commits(
 
 def test_kill_9_loses_nothing_that_was_acknowledged(collection: Workspace) -> None:
     script = f"""
-        import sys
-        sys.path.insert(0, {str(ROOT)!r})
         from labeling import journal
         from labeling.records import Decision
         from labeling.workspace import open_workspace
@@ -161,12 +158,14 @@ def test_kill_9_loses_nothing_that_was_acknowledged(collection: Workspace) -> No
             journal.append(workspace, [Decision(event_id, "ann", 1 + number % 4, "amecro", verdict)])
             print(event_id, flush=True)
     """
-    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout
         acknowledged = [child.stdout.readline().strip() for _ in range(40)]
         os.kill(child.pid, signal.SIGKILL)
         acknowledged += child.stdout.read().split()
-    stored = {one[1] for one in rows(collection, db.decisions)}
+    stored = {one[1] for one in rows(collection, tables.decisions)}
     assert set(acknowledged) <= stored
     assert len(stored) <= len(acknowledged) + 1  # one may have been on the disk, its answer not yet out
     assert "burst-39" in acknowledged

@@ -5,19 +5,18 @@ import numpy as np
 import pytest
 import soundfile
 import sqlalchemy as sa
-from conftest import add_clips
 from hypothesis import given
 from hypothesis import strategies as st
-from test_landmarks import RATE, encoded
-from test_landmarks import clip as sound
 
-from labeling import database as db
-from labeling import leaks, runs, versions
+from labeling import leaks, runs, tables, versions
 from labeling.errors import ArtefactError
 from labeling.landmarks import Copy
 from labeling.leaks import DAY, FILE, GROUP, SOUND, Together, across, belonging, counts, find_leaks, pairs_of
 from labeling.predictions import write_oof
 from labeling.records import Clip, FrameGrid
+from tests.support.landmarks import RATE, encoded
+from tests.support.landmarks import clip as sound
+from tests.support.workspaces import add_clips
 
 
 def clip(i, group="", content_hash="", **metadata):
@@ -71,8 +70,8 @@ def collection(workspace, tmp_path, sounds):
     add_clips(workspace, [(name, ("amecro",)) for name in names], metadata=metadata)
     with workspace.write() as connection:
         for name in names:
-            here = db.clips.c.filename == name
-            connection.execute(sa.update(db.clips).where(here).values(path=str(tmp_path / name), group_name=""))
+            here = tables.clips.c.filename == name
+            connection.execute(sa.update(tables.clips).where(here).values(path=str(tmp_path / name), group_name=""))
     return workspace
 
 

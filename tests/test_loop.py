@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import QUICK_TRAINING
-from server import ROOT
+
+from tests.support import ROOT
+from tests.support.workspaces import QUICK_TRAINING
 
 SUSPECT_COLUMNS = (
     *("rank", "filename", "class", "kind", "label_quality", "p_wrong"),

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import CLIPS, add_clips, copy_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_oof import make_oof
 
 from labeling import journal, machine_labels, text, versions
 from labeling.errors import DataError
@@ -19,6 +17,8 @@ from labeling.machine_labels import MachineLabel, apply_machine_labels, batches,
 from labeling.predictions import read_oof
 from labeling.records import CellState, Decision, Labels, Region
 from labeling.workspace import Workspace
+from tests.support.synthetic_oof import make_oof
+from tests.support.workspaces import CLIPS, add_clips, copy_of
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 

@@ -8,9 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import add_clips
-from ranked import ALL, make_queue, ranks
-from synthetic_oof import finished_run
 
 from labeling import bulk, companions, journal, progress, second_looks, snippets, store, suspects, versions
 from labeling.exporting import export_labels
@@ -20,6 +17,9 @@ from labeling.overview import overview
 from labeling.records import Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
+from tests.support.ranked import ALL, make_queue, ranks
+from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces import add_clips
 
 #: of RANKING's suspects: rank 1 is missing in clip 3, rank 5 false in clip 1
 FOUND = [MachineLabel(3, "amecro", "present", 0.97), MachineLabel(1, "balori", "absent", 0.02)]

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling import database as db
-from labeling import marks
+from labeling import marks, tables
 from labeling.errors import DataError, WorkspaceError
 from labeling.marks import Mark
 from labeling.workspace import Workspace
@@ -22,7 +22,7 @@ def add(workspace: Workspace, kind: str, clip_id: int = 1, reviewer: str = "ann"
 
 def rows(workspace: Workspace) -> list[Any]:
     with workspace.read() as connection:
-        return db.fetch(connection, sa.select(db.marks).order_by(db.marks.c.id))
+        return db.fetch(connection, sa.select(tables.marks).order_by(tables.marks.c.id))
 
 
 def seen(workspace: Workspace, reviewer: str, clip_id: int = 1) -> list[tuple[str, str, str]]:
@@ -194,7 +194,7 @@ def test_text_is_data(any_collection: Workspace) -> None:
 def test_no_mark_is_changed_or_forgotten(any_collection: Workspace) -> None:
     add(any_collection, "note", text="kept")
     before = rows(any_collection)
-    for change in (sa.update(db.marks).values(text="changed"), sa.delete(db.marks)):
+    for change in (sa.update(tables.marks).values(text="changed"), sa.delete(tables.marks)):
         with pytest.raises(WorkspaceError, match="marks is insert-only"), any_collection.write() as connection:
             connection.execute(change)
     assert rows(any_collection) == before

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from benchmarks.interval_coverage import check, simulate
 from labeling.noise_rates import Cells, Remaining, rates_of, remaining_of
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-from interval_coverage import check, simulate
 
 
 def cells(

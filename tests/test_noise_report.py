@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from two_runs import FIRST
 
 from labeling import error_distribution, journal, runs, versions
 from labeling.errors import DataError
@@ -14,6 +13,7 @@ from labeling.predictions import read_oof
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from models.noise_report import noise_report
+from tests.support.two_runs import FIRST
 
 
 def test_verdicts_count_as_they_are(own_copy: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLIPS
 
 from labeling import runs
 from labeling.foreign_predictions import fold_numbers, import_predictions
@@ -16,6 +15,7 @@ from labeling.out_of_fold import CLAIMED, ELSEWHERE, SHOWN, UNKNOWN, WARNING, ju
 from labeling.predictions import read_oof
 from labeling.records import Clip, Run
 from labeling.workspace import Workspace
+from tests.support.workspaces import CLIPS
 
 CLIP = Clip(1, "a.ogg", "/a.ogg", 5.0, 32000, 1)
 FOUR = [

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import add_clips
-from test_pages import errors, show
 
 from labeling import journal, marks, versions
 from labeling.intervals import Share
 from labeling.overview import of_reviewer, overview
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
+from tests.support.pages import errors, show
+from tests.support.workspaces import add_clips
 
 
 def test_an_empty_workspace(workspace: Workspace) -> None:

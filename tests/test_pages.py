@@ -6,34 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import add_clips
-from server import ROOT
-from streamlit.testing.v1 import AppTest
 
 from labeling.workspace import open_workspace
-from pages.ui import session
+from tests.support.pages import errors, show
+from tests.support.workspaces import add_clips
 
 PAGES = ("overview", "queue", "review", "sweep", "retrain", "runs", "versions")
-
-
-def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    if workspace is None:
-        monkeypatch.delenv(session.WORKSPACE, raising=False)
-    else:
-        monkeypatch.setenv(session.WORKSPACE, str(workspace))
-    monkeypatch.setenv("EARMARK_REVIEWER", "rita")
-    monkeypatch.chdir(ROOT)
-    app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
-    app.run()
-    if page != "overview":
-        app.switch_page(f"{page}.py")
-        app.run()
-    return app
-
-
-def errors(app: AppTest) -> str:
-    assert not app.exception, [one.value for one in app.exception]
-    return " ".join(one.value for one in app.error)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import CLIPS, add_clips, undo_at
-from test_verdicts import say
 
 from labeling import people_entries, verdicts
 from labeling.audit_journal import decided_cells
 from labeling.workspace import Workspace, open_workspace
+from tests.support.deciding import say_asked
+from tests.support.workspaces import CLIPS, add_clips, undo_at
 
 
 def standing(workspace: Workspace, position: int | None = None) -> list[tuple[int, str]]:
@@ -19,8 +19,8 @@ def standing(workspace: Workspace, position: int | None = None) -> list[tuple[in
 
 
 def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection: Workspace) -> None:
-    first = say(any_collection, 1, "amecro", "absent")
-    second = say(any_collection, 2, "amecro", "present")
+    first = say_asked(any_collection, 1, "amecro", "absent")
+    second = say_asked(any_collection, 2, "amecro", "present")
     undo_at(any_collection, first, "ann", "u1")
     assert standing(any_collection) == [(2, "present")]
     assert standing(any_collection, second) == [(1, "absent"), (2, "present")]
@@ -28,7 +28,7 @@ def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection
 
 
 def test_the_journal_is_read_once(collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    say(collection, 1, "amecro")
+    say_asked(collection, 1, "amecro")
     reads: list[int] = []
     real = people_entries._read
     monkeypatch.setattr(
@@ -39,7 +39,7 @@ def test_the_journal_is_read_once(collection: Workspace, monkeypatch: pytest.Mon
             verdicts.counted(connection)
             decided_cells(connection)
     assert reads == [0]
-    say(collection, 2, "amecro")
+    say_asked(collection, 2, "amecro")
     assert len(standing(collection)) == 2
     assert reads == [0, 1]
 
@@ -51,14 +51,14 @@ def test_another_journal_under_the_same_name_is_read_anew(tmp_path: Path) -> Non
         return workspace
 
     first = fresh()
-    say(first, 1, "amecro", "present")
-    say(first, 1, "balori", "present")
+    say_asked(first, 1, "amecro", "present")
+    say_asked(first, 1, "balori", "present")
     assert len(standing(first)) == 2
     first.close()
     (tmp_path / "birds").rename(tmp_path / "gone")
     second = fresh()
-    say(second, 2, "balori", "absent")
-    say(second, 2, "amecro", "absent")
-    say(second, 2, "cangoo", "absent")
+    say_asked(second, 2, "balori", "absent")
+    say_asked(second, 2, "amecro", "absent")
+    say_asked(second, 2, "cangoo", "absent")
     assert standing(second) == [(2, "absent")] * 3
     second.close()

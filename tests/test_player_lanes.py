@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playerpage import DARK, LIGHT, PlayerPage, clip, lane
+
+from tests.support.playerpage import DARK, LIGHT, PlayerPage, clip, lane
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from server import Server, serve
+
+from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playerpage import PlayerPage, clip, lane
-from server import serve
+
+from tests.support.playerpage import PlayerPage, clip, lane
+from tests.support.server import serve
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from soundpage import CLIP_S, RATE, SoundServer, sound_page, sound_server, tone
+
+from tests.support.soundpage import CLIP_S, RATE, SoundServer, sound_page, sound_server, tone
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("playwright.sync_api")

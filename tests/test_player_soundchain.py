@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from soundpage import RATE, SoundServer, sound_page, sound_server, tone
+
+from tests.support.soundpage import RATE, SoundServer, sound_page, sound_server, tone
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("playwright.sync_api")

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_training import tiny_collection, tiny_recipe
 
 from labeling.records import FrameGrid
 from models import build_network
@@ -15,6 +14,7 @@ from models.features import FrontEnd
 from models.heads import Network, Output, frame_grid
 from models.predict import Shown, Window, n_output_frames, precision_context, predict_clips, windows_of, with_context
 from models.tta import draw_views
+from tests.support.tiny_training import tiny_collection, tiny_recipe
 
 
 @given(st.integers(1, 3000), st.integers(16, 600), st.sampled_from([0.0, 0.25, 0.5, 0.9]), st.sampled_from([1, 4, 8]))

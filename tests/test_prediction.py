@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
 
 from labeling import runs, store, versions
 from labeling.csvsafe import read_csv
@@ -20,6 +19,7 @@ from models.commands.prediction import Source, sources_of, write_result
 from models.config import recipe_to_toml
 from models.heads import frame_grid
 from models.soundscape import Result
+from tests.support.tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import database as db
-from labeling import preferences
+from labeling import preferences, tables
 from labeling.errors import DataError
 from labeling.workspace import Workspace
 
@@ -72,7 +71,7 @@ def test_many_that_put_at_once_leave_one_whole_value(any_workspace: Workspace) -
     assert problems == []
     assert kept(any_workspace)["look"]["by"] in range(4)
     with any_workspace.read() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(db.preferences)) == 1
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.preferences)) == 1
 
 
 def nested(levels: int) -> list[Any]:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import SETTINGS, same_oof, tiny_workspace
 
 from labeling import runs
 from labeling.errors import ArtefactError, ConfigError
@@ -25,6 +24,7 @@ from labeling.workspace import Workspace, open_workspace
 from models import processes
 from models.__main__ import main
 from models.processes import Part, Together, lives, part_of_environment
+from tests.support.tiny_training import SETTINGS, same_oof, tiny_workspace
 
 TWO = (*SETTINGS, "members=2", "all_data=true", "epochs=2")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import undo_at
 
 from labeling import database as db
 from labeling import journal, progress
@@ -13,6 +12,7 @@ from labeling.errors import DataError
 from labeling.progress import Press, Progress, pace, today
 from labeling.records import Decision
 from labeling.workspace import Workspace
+from tests.support.workspaces import undo_at
 
 NOON = datetime(2026, 5, 12, 12, 0, tzinfo=UTC)
 

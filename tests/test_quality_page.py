@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import add_clips
-from test_pages import errors, show
 
 from labeling import audit, journal, store, suspects
 from labeling.records import Decision
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import Workspace, open_workspace
+from tests.support.pages import errors, show
+from tests.support.workspaces import add_clips
 
 
 def words(app) -> str:
@@ -104,11 +104,11 @@ def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
 def test_names_of_classes_are_data(scored, monkeypatch):
     import sqlalchemy as sa
 
-    from labeling import database as db
+    from labeling import tables
 
     workspace = open_workspace(scored)
     with workspace.write() as connection:
-        connection.execute(sa.update(db.classes).values(name="<b>a</b> $x$ [l](u) " + 60 * "long "))
+        connection.execute(sa.update(tables.classes).values(name="<b>a</b> $x$ [l](u) " + 60 * "long "))
     decide(workspace, 10, 60)
     app = show(scored, "quality", monkeypatch)
     assert errors(app) == ""

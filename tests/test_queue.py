@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
-from server import ROOT, serve
 from streamlit.testing.v1 import AppTest
 
 from labeling import journal, marks, saved_views, suspects
@@ -21,6 +19,9 @@ from labeling.saved_views import SavedView
 from labeling.why import reason
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
+from tests.support import ROOT
+from tests.support.browser import chromium
+from tests.support.server import serve
 
 ODD = "<b>owls</b> *x* $y$ 🦉'; DROP"
 

@@ -9,16 +9,15 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from ranked import ALL, RANKING, decide, make_queue, ranks, store_ranking
 
-from labeling import database as db
-from labeling import journal, queue_order, suspects, worth
+from labeling import journal, queue_order, suspects, tables, worth
 from labeling.errors import DataError
 from labeling.progress import Progress
 from labeling.queue_order import Basis, Facts, Standing
 from labeling.records import Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
+from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks, store_ranking
 
 HERE = ("001-demo", "earmark")
 
@@ -45,7 +44,7 @@ def test_what_is_known_of_clips_and_classes(queued: Workspace) -> None:
 
 def test_a_clip_of_no_group_is_a_group_of_its_own(queued: Workspace) -> None:
     with queued.write() as connection:
-        connection.execute(sa.update(db.clips).where(db.clips.c.id.in_([1, 2])).values(group_name=""))
+        connection.execute(sa.update(tables.clips).where(tables.clips.c.id.in_([1, 2])).values(group_name=""))
         facts = queue_order._facts(connection)
     assert len(set(facts.group[1:].tolist())) == 4
 

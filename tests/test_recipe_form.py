@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from test_pages import errors, show
 
 from labeling import runs
 from labeling.workspace import open_workspace
 from models import jobs
 from models.config import load_recipe
+from tests.support.pages import errors, show
 
 
 @pytest.fixture

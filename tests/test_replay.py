@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import add_clips
 from numpy.typing import NDArray
-from ranked import RANKING, decide, finished_run, make_queue, store_ranking
 from scipy import stats
-from synthetic_oof import finished_run as predicted_run
 
 from labeling import runs, store, stored_ranking, suspects, versions
 from labeling.errors import DataError, FormatError, UnknownName
@@ -23,16 +20,10 @@ from labeling.replay import Outcome, Plan, read_world, replay
 from labeling.replay_curves import BEST, RANDOM, Curve, summarise
 from labeling.replay_reviewer import SimulatedReviewer
 from labeling.workspace import Workspace
-
-PERFECT = SimulatedReviewer(0, 0)
-#: of ranked.CLIPS and its first six suspects, the 1st, 4th and 5th are right to doubt
-TRUTH = "filename,labels\na/one.ogg,amecro\nb/two_50%.ogg,balori;daejun\nc/Three.ogg,cangoo;amecro\nd/four.ogg,amecro\n"
-
-
-def truth_file(tmp_path: Path, text: str = TRUTH) -> Path:
-    path = tmp_path / "truth.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
+from tests.support.ranked import RANKING, decide, finished_run, make_queue, store_ranking
+from tests.support.replaying import PERFECT, TRUTH, truth_file
+from tests.support.synthetic_oof import finished_run as predicted_run
+from tests.support.workspaces import add_clips
 
 
 @pytest.fixture

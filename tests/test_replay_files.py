@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from test_replay import PERFECT, RANKING, TRUTH, make_queue, store_ranking, truth_file
 
 from labeling import replay_files
 from labeling.__main__ import main
@@ -18,6 +17,8 @@ from labeling.errors import DataError
 from labeling.replay import Plan
 from labeling.replay_files import Kept, Stopped
 from labeling.workspace import Workspace
+from tests.support.ranked import RANKING, make_queue, store_ranking
+from tests.support.replaying import PERFECT, TRUTH, truth_file
 
 
 @pytest.fixture

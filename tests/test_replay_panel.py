@@ -6,15 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from server import ROOT
 from streamlit.testing.v1 import AppTest
-from test_replay import PERFECT, RANKING, make_queue, store_ranking, truth_file
 
 from labeling import database as db
 from labeling import replay_files
 from labeling.replay import Plan
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import replay_panel, session
+from tests.support import ROOT
+from tests.support.ranked import RANKING, make_queue, store_ranking
+from tests.support.replaying import PERFECT, truth_file
 
 SCRIPT = "from pages.ui import replay_panel\nreplay_panel.panel()\n"
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 import time
 from pathlib import Path
 
 import pytest
-from server import ROOT
 
 from labeling import journal, replay_training, runs, scratch
 from labeling.errors import ArtefactError, DataError
@@ -21,8 +19,7 @@ from labeling.workspace import Workspace
 #: what stands for ``python -m models``: hears daejun in XC2 as soon as it is told to train
 STAND_IN = """
 import os, sys
-sys.path[:0] = [{tests!r}, {root!r}]
-from synthetic_oof import finished_run
+from tests.support.synthetic_oof import finished_run
 from labeling import journal
 from labeling.workspace import open_workspace
 assert "EARMARK_DATABASE_URL" not in os.environ
@@ -33,21 +30,19 @@ with workspace.read() as connection:
     print("trained on position", journal.position(connection), *words[4:])
 if "--folds" in words:
     sys.exit("folds are too many for me")
-finished_run(workspace, {{(2, "daejun"): 0.99, (4, "balori"): 0.6}})
+finished_run(workspace, {(2, "daejun"): 0.99, (4, "balori"): 0.6})
 """
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path) -> tuple[str, ...]:
-    path = tmp_path / "models.py"
-    path.write_text(textwrap.dedent(STAND_IN).format(tests=str(ROOT / "tests"), root=str(ROOT)), encoding="utf-8")
-    return sys.executable, str(path)
+def stand_in() -> tuple[str, ...]:
+    return sys.executable, "-c", STAND_IN
 
 
 @pytest.fixture
 def predicted(collection: Workspace) -> Workspace:
     """The four clips and a run that is wrong about where the errors are."""
-    from synthetic_oof import finished_run
+    from tests.support.synthetic_oof import finished_run
 
     finished_run(collection, {(1, "cangoo"): 0.9, (4, "amecro"): 0.8, (3, "daejun"): 0.7})
     return collection

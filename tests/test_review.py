@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from conftest import undo_at
-from test_curves import add_run
 
-from labeling import database as db
-from labeling import journal, store, suspects
+from labeling import journal, store, suspects, tables
 from labeling.boxes import change_box
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review import ClipView, clip_view, history_rows
 from labeling.workspace import Workspace, open_workspace
+from tests.support.curves import add_run
+from tests.support.workspaces import undo_at
 
 
 def view(
@@ -97,7 +96,7 @@ def test_a_clip_that_cannot_be_used(birds: tuple[Workspace, tuple[str, str]]) ->
     workspace, scored = birds
     with workspace.write() as connection:
         row = {"status": "unreadable", "reason": "cut short"}
-        connection.execute(sa.update(db.clips).where(db.clips.c.id == 1).values(row))
+        connection.execute(sa.update(tables.clips).where(tables.clips.c.id == 1).values(row))
     found = view(workspace, 1, scored)
     assert (found.clip.status, found.clip.reason) == ("unreadable", "cut short")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reviewing import expect, open_review, place, press, rows, shown
-from server import Server
 
 from labeling import preferences
 from labeling.workspace import open_workspace
+from tests.support.reviewing import expect, open_review, place, press, rows, shown
+from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 

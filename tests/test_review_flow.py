@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reviewing import expect, open_review, press, rows, shown
-from server import Server
+
+from tests.support.reviewing import expect, open_review, press, rows, shown
+from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 

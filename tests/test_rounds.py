@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from synthetic_oof import finish
 
 from labeling import journal, machine_labels, runs, versions
 from labeling.errors import ArtefactError, ConfigError
@@ -11,6 +10,7 @@ from labeling.records import Decision, Run
 from labeling.workspace import Workspace
 from models import rounds, stages
 from models.config import Recipe, load_recipe
+from tests.support.synthetic_oof import finish
 
 FIRST = {(2, "balori"): 0.95, (4, "balori"): 0.92}
 SECOND = {(2, "balori"): 0.95, (4, "balori"): 0.3, (4, "daejun"): 0.99}

@@ -3,7 +3,6 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from tiny_training import tiny_collection, tiny_recipe
 
 from labeling import runfiles
 from labeling.errors import ArtefactError
@@ -22,6 +21,7 @@ from models.runfolder import (
     read_inputs,
     write_inputs,
 )
+from tests.support.tiny_training import tiny_collection, tiny_recipe
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import runs, versions
+from labeling import runs, tables, versions
 from labeling.errors import DataError
 from labeling.records import Run
 from labeling.workspace import Workspace
@@ -32,7 +31,7 @@ def get(workspace: Workspace, run_id: str) -> Run:
 def fall_silent(workspace: Workspace, run_id: str, seconds: float = runs.STALE_AFTER_S + 1) -> None:
     then = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")
     with workspace.write() as connection:
-        connection.execute(sa.update(db.runs).where(db.runs.c.id == run_id).values(heartbeat_at=then))
+        connection.execute(sa.update(tables.runs).where(tables.runs.c.id == run_id).values(heartbeat_at=then))
 
 
 def test_a_queued_run_comes_back_as_it_was_asked_for(frozen: Workspace) -> None:
@@ -96,12 +95,12 @@ def test_several_workers_get_each_job_once(frozen: Workspace) -> None:
 
 @pytest.mark.postgres
 def test_postgresql_skips_a_job_that_another_is_just_taking(postgres_workspace: Workspace) -> None:
-    from conftest import add_clips
+    from tests.support.workspaces import add_clips
 
     add_clips(postgres_workspace)
     versions.freeze(postgres_workspace, "ann")
     first, second = (runs.enqueue(postgres_workspace, "demo", 1) for _ in range(2))
-    held = sa.select(db.runs.c.id).where(db.runs.c.id == first.id).with_for_update()
+    held = sa.select(tables.runs.c.id).where(tables.runs.c.id == first.id).with_for_update()
     with ThreadPoolExecutor(1) as pool, postgres_workspace.write() as connection:
         connection.execute(held)
         claimed = pool.submit(runs.claim, postgres_workspace, "w").result(timeout=10)  # it does not wait
@@ -179,13 +178,13 @@ def test_only_a_stopped_or_failed_run_is_queued_again(frozen: Workspace) -> None
     run = runs.enqueue(frozen, "demo", 1)
     for status in ("queued", "running", "done"):
         with frozen.write() as connection:
-            connection.execute(sa.update(db.runs).values(status=status))
+            connection.execute(sa.update(tables.runs).values(status=status))
         with pytest.raises(DataError, match=f"run 001-demo is {status}; only a stopped or failed one can be resumed"):
             runs.requeue(frozen, run.id)
         assert get(frozen, run.id).status == status
     for status in ("stopped", "failed"):
         with frozen.write() as connection:
-            connection.execute(sa.update(db.runs).values(status=status, error="boom", stop_requested=True))
+            connection.execute(sa.update(tables.runs).values(status=status, error="boom", stop_requested=True))
         runs.requeue(frozen, run.id)
         again = get(frozen, run.id)
         assert (again.status, again.error, again.stop_requested) == ("queued", "", False)
@@ -228,7 +227,7 @@ def test_workers_that_wait_are_known_while_they_are_heard_of(frozen: Workspace) 
         assert runs.live_workers(connection) == {"host:1": "cuda", "host:2": "cpu"}
     then = (datetime.now(UTC) - timedelta(seconds=runs.STALE_AFTER_S + 1)).isoformat(timespec="microseconds")
     with frozen.write() as connection:
-        connection.execute(sa.update(db.workers).where(db.workers.c.name == "host:1").values(heartbeat_at=then))
+        connection.execute(sa.update(tables.workers).where(tables.workers.c.name == "host:1").values(heartbeat_at=then))
     runs.worker_gone(frozen, "host:2")
     with frozen.read() as connection:
         assert runs.live_workers(connection) == {}

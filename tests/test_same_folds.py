@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_folds import clip
-from tiny_training import CLASSES, SETTINGS, same_oof, tiny_collection, tiny_recipe, tiny_workspace
 
 from labeling import journal, runs, versions
 from labeling.errors import ArtefactError, ConfigError, DataError
@@ -23,6 +21,8 @@ from models.config import load_recipe
 from models.crossval import cross_validate
 from models.folds import make_folds
 from models.same_folds import check_like, earlier_folds, enqueue_like, keep_folds, recipe_like
+from tests.support.folds import clip
+from tests.support.tiny_training import CLASSES, SETTINGS, same_oof, tiny_collection, tiny_recipe, tiny_workspace
 
 
 def plan_of(groups, n_folds=2, seed=0, copies=()):

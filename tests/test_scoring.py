@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import add_clips
-from ranked import decide
-from synthetic_oof import Cells, finish, finished_run
 
 from labeling import audit_order, out_of_fold, runs, scoring, versions
 from labeling import ranking as ranking_module
@@ -20,6 +17,9 @@ from labeling.run_evidence import RunEvidence, without_neighbours, write_run_evi
 from labeling.scoring import MOST_OTHERS, score_run
 from labeling.stored_ranking import Ranking, read_ranking
 from labeling.workspace import Workspace
+from tests.support.ranked import decide
+from tests.support.synthetic_oof import Cells, finish, finished_run
+from tests.support.workspaces import add_clips
 
 # Listed: 1 amecro balori, 2 amecro, 3 balori amecro cangoo, 4 cangoo. Predicted: 0.8 what is listed, else 0.1.
 AMECRO, BALORI, CANGOO, DAEJUN = 1, 2, 3, 4

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import add_clips
-from ranked import decide, make_queue
 
 from labeling import database as db
-from labeling import journal, runs, scratch, versions
+from labeling import journal, runs, scratch, tables, versions
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import DATABASE, Workspace
+from tests.support.ranked import decide, make_queue
+from tests.support.workspaces import add_clips
 
 
 def test_a_copy_holds_collection_journal_versions_and_runs(any_workspace: Workspace, tmp_path: Path) -> None:
@@ -28,11 +28,11 @@ def test_a_copy_holds_collection_journal_versions_and_runs(any_workspace: Worksp
         assert versions.labels_at(target).content_hash == versions.labels_at(source).content_hash
         assert versions.labels_at(target, 0).content_hash == versions.labels_at(source, 0).content_hash
         assert versions.all_versions(target) == versions.all_versions(source)
-        for table in (db.clips, db.imported_labels, db.cells, db.decisions, db.imports):
+        for table in (tables.clips, tables.imported_labels, tables.cells, tables.decisions, tables.imports):
             assert db.fetch(target, sa.select(table)) == db.fetch(source, sa.select(table))
         states = {run.id: run.status for run in runs.all_runs(target)}
         assert states == {"001-demo": "done", queued.id: "stopped"}
-        assert not db.fetch(target, sa.select(db.rankings))
+        assert not db.fetch(target, sa.select(tables.rankings))
     assert (copy.root / "runs" / "001-demo").resolve() == any_workspace.run_dir("001-demo").resolve()
     assert scratch.copy_ranking(any_workspace, copy, "001-demo", "earmark")
     assert not scratch.copy_ranking(any_workspace, copy, "001-demo", "nobody")
@@ -55,7 +55,7 @@ def test_what_is_done_to_a_copy_reaches_neither_the_original_nor_its_twin(
         with one.read() as connection:
             assert journal.position(connection) == expected
     with twin.write() as connection, pytest.raises(sa.exc.DBAPIError, match="insert-only"):
-        connection.execute(sa.delete(db.decisions))
+        connection.execute(sa.delete(tables.decisions))
     for one in (copy, twin):
         one.close()
         shutil.rmtree(one.root)

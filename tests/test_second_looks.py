@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from conftest import add_clips, undo_at
 
 from labeling import journal, second_looks, suspects
 from labeling.intervals import Share
 from labeling.records import Decision
 from labeling.second_looks import Look, Shares, due_again, findings, first_look, is_chosen, plan, shares_of
 from labeling.workspace import Workspace, open_workspace
+from tests.support.workspaces import add_clips, undo_at
 
 NONE, ALL_AGAIN, ALL_BLIND = Shares(0, 0, 0), Shares(0, 1, 0), Shares(1, 0, 0)
 MANY = tuple((f"{number}.ogg", ("amecro",)) for number in range(60))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import add_clips
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from labeling.records import KINDS, Decision, FrameGrid
 from labeling.snippets import SNIPPET_S, window
 from labeling.stored_ranking import store_ranking
 from labeling.workspace import Workspace
+from tests.support.workspaces import add_clips
 
 CLIPS = (
     ("a.ogg", ("balori", "amecro")),

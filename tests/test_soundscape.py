@@ -9,7 +9,6 @@ import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_training import RATE, tiny_recipe
 
 from labeling.audio import read_window
 from labeling.errors import AudioError, ConfigError
@@ -22,6 +21,7 @@ from models.heads import Network, Output, frame_grid
 from models.predict import Predictor, n_output_frames, predict_clips
 from models.soundscape import Recording, events_of, predict_recording, runs_of, segment_count, stream
 from models.thresholds import Rule
+from tests.support.tiny_training import RATE, tiny_recipe
 
 CLASSES = ("low", "middle", "high")
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import add_clips
 from streamlit.testing.v1 import AppTest
-from synthetic_oof import finished_run
-from test_pages import errors, show
 
 from labeling import runs, versions
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
 from models import jobs, stages
+from tests.support.pages import errors, show
+from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces import add_clips
 
 #: clips 2 and 4 have one label; clip 2 sounds of two more classes
 HEARD = {(2, "balori"): 0.95, (2, "cangoo"): 0.7, (1, "cangoo"): 0.99}

@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import add_clips
-from synthetic_oof import finished_run
 
 from labeling import journal, machine_labels, runs, versions
 from labeling.errors import ArtefactError, ConfigError, DataError, UnknownName
@@ -17,6 +15,8 @@ from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
 from models import stages
 from models.config import load_recipe
+from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces import add_clips
 
 HEARD = {(2, "balori"): 0.95, (2, "daejun"): 0.97, (4, "balori"): 0.92, (1, "daejun"): 0.99}
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import add_clips
-from synthetic_oof import finish, finished_run
 
 from labeling import runs
 from labeling.records import Run
@@ -18,6 +16,8 @@ from labeling.workspace import open_workspace
 from models import jobs
 from models.__main__ import main
 from models.config import load_recipe
+from tests.support.synthetic_oof import finish, finished_run
+from tests.support.workspaces import add_clips
 
 HEARD = {(2, "balori"): 0.95, (4, "balori"): 0.92, (2, "daejun"): 0.6}
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import CLASSES, CLIPS, add_clips
 from sqlalchemy.engine import Connection
 
 from labeling import journal, store, versions
 from labeling.errors import DataError
 from labeling.records import Decision
 from labeling.workspace import Workspace
+from tests.support.workspaces import CLASSES, CLIPS, add_clips
 
 
 def add(workspace: Workspace, clips: Sequence[store.NewClip], table: bytes = b"", **names: str) -> int:
@@ -165,10 +165,11 @@ def test_the_collection_in_numbers(any_collection: Workspace) -> None:
 @pytest.mark.parametrize(("text", "rating"), [("4.5", 4.5), ("0", 0.0), ("", None), ("nan", None), ("A", None)])
 def test_the_rating_is_lifted_out_of_the_metadata(workspace: Workspace, text: str, rating: float | None) -> None:
     from labeling import database as db
+    from labeling import tables
 
     add(workspace, [clip(metadata={"rating": text})])
     with workspace.read() as connection:
-        assert connection.scalar(db.sa.select(db.clips.c.rating)) == rating
+        assert connection.scalar(db.sa.select(tables.clips.c.rating)) == rating
 
 
 def test_a_class_is_added_once(any_collection: Workspace) -> None:

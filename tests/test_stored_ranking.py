@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ranked import finished_run, make_queue, store_ranking
 
 from labeling.stored_ranking import PAST, Ranking, read_ranking
 from labeling.workspace import Workspace
+from tests.support.ranked import finished_run, make_queue, store_ranking
 
 
 @pytest.fixture

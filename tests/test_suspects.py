@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from conftest import add_clips, undo_at
-from ranked import ALL, CLIPS, RANKING, decide, finished_run, make_queue, ranks, store_ranking
 
-from labeling import audit, disagreement, store, stored_ranking, suspects
+from labeling import audit, disagreement, store, stored_ranking, suspects, tables
 from labeling import database as db
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions import write_oof
 from labeling.records import FrameGrid
 from labeling.suspects import ORDERS, QueueFilter
 from labeling.workspace import Workspace
+from tests.support.ranked import ALL, CLIPS, RANKING, decide, finished_run, make_queue, ranks, store_ranking
+from tests.support.workspaces import add_clips, undo_at
 
 
 @pytest.fixture
@@ -227,9 +227,9 @@ def test_a_filter_that_means_nothing_is_refused(values: dict[str, Any], message:
 
 def test_a_damaged_ranking_is_an_error_that_names_the_remedy(queued: Workspace) -> None:
     with queued.write() as connection:
-        packed = connection.scalar(sa.select(db.rankings.c.columns))
+        packed = connection.scalar(sa.select(tables.rankings.c.columns))
         for damaged in (b"", packed[:500], packed[:400] + b"\xff" * 50 + packed[450:]):
-            connection.execute(sa.update(db.rankings).values(columns=damaged, scored_at=db.now()))
+            connection.execute(sa.update(tables.rankings).values(columns=damaged, scored_at=db.now()))
             with pytest.raises(ArtefactError, match=r"suspects of run 001-demo cannot be read .*labeling score"):
                 suspects.count(connection, "001-demo", "earmark", ALL)
 
@@ -240,7 +240,7 @@ def test_a_stored_ranking_is_never_unpickled(queued: Workspace) -> None:
     evil = io.BytesIO()
     np.savez(evil, clip_id=np.array([print], dtype=object))
     with queued.write() as connection:
-        connection.execute(sa.update(db.rankings).values(columns=evil.getvalue(), scored_at=db.now()))
+        connection.execute(sa.update(tables.rankings).values(columns=evil.getvalue(), scored_at=db.now()))
         with pytest.raises(ArtefactError):
             suspects.count(connection, "001-demo", "earmark", ALL)
 

@@ -6,13 +6,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ranked import ALL, RANKING, decide, make_queue, ranks
 
 from labeling import marks, suspects
 from labeling.errors import DataError
 from labeling.marks import Mark
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
+from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks
 
 # RANKING by clip: clip 1 has ranks 2, 3, 5; clip 2 rank 4; clip 3 ranks 1 and 7; clip 4 rank 6
 RUN = ("001-demo", "earmark")

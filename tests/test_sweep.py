@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import ROOT
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import session
+from tests.support import ROOT
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import math
 import re
 from itertools import pairwise
-from pathlib import Path
 
 import librosa
 import numpy as np
@@ -31,9 +30,10 @@ from labeling.tiles import (
     tile,
     tile_count,
 )
+from tests.support import ROOT
 
 RATE = 32_000
-SCRIPT = Path(__file__).parent.parent / "pages" / "ui" / "front" / "settings.js"
+SCRIPT = ROOT / "pages" / "ui" / "front" / "settings.js"
 
 
 def built_in_presets() -> dict[str, SpectrogramSettings]:

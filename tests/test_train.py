@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_training import CLASSES, tiny_collection, tiny_recipe
 
 from labeling.errors import ArtefactError, ConfigError
 from models import build_network
@@ -14,6 +13,7 @@ from models.heads import frame_grid
 from models.targets import truths_of
 from models.task import ALL_DATA, Task, TrainingData
 from models.train import FoldTrainer
+from tests.support.tiny_training import CLASSES, tiny_collection, tiny_recipe
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_training import tiny_collection
 
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
@@ -20,6 +19,7 @@ from models.heads import time_stride
 from models.targets import truths_of
 from models.task import Task, TrainingData
 from models.train import FoldTrainer
+from tests.support.tiny_training import tiny_collection
 
 WHOLE = ("demo", "quick")
 """Small enough to train and predict whole folds; of the others one step and one validation."""

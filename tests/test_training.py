@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from tiny_training import SETTINGS, same_oof, tiny_workspace
 
-from labeling import database as db
-from labeling import runs, store, versions
+from labeling import runs, store, tables, versions
 from labeling.errors import ArtefactError
 from labeling.predictions import read_oof
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main
 from models.runfolder import read_inputs
 from models.training import compare
+from tests.support.tiny_training import SETTINGS, same_oof, tiny_workspace
 
 SHORT = (*SETTINGS, "epochs=1")
 TAUGHT = (*SHORT, "pretrain_epochs=1", "targets.rule=mix", "teacher=newest", "snapshots=1", "clips=half=a")
@@ -64,7 +63,7 @@ def test_a_run_is_repeated_bit_for_bit_from_its_folder_alone(own: Workspace, cap
     shutil.rmtree(own.run_dir("001-demo"))
     with own.write() as connection:
         store.add_class(connection, "aaa-new")
-        connection.execute(sa.update(db.clips).values(group_name="one for all"))
+        connection.execute(sa.update(tables.clips).values(group_name="one for all"))
     about = facts(own, "002-demo")
     about["versions"] = {**about["versions"], "torch": "0.1"}  # type: ignore[dict-item]
     (own.run_dir("002-demo") / "run.json").write_text(json.dumps(about))

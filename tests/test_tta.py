@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from tiny_training import tiny_recipe
 
 from labeling.errors import ConfigError, DataError, UnknownName
 from models.config import PredictConfig
 from models.tta import View, apply_view, coverage, coverage_text, draw_views, frame_places, shift_frames, to_grid
+from tests.support.tiny_training import tiny_recipe
 
 
 def test_coverage_is_that_of_the_seti_notebook():

@@ -8,23 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from conftest import copy_of, undo_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ranked import make_queue, store_ranking
 
 from labeling import database as db
-from labeling import journal, people_entries, store, verdicts
+from labeling import journal, people_entries, store, tables, verdicts
 from labeling.records import Decision, Region
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import Workspace
-
-ASKED = {"kind": "missing", "p_wrong": 0.8, "asked": True}
-
-
-def say(workspace: Workspace, clip_id: int, code: str, verdict: str = "absent", **more: Any) -> int:
-    one = {"event_id": journal.new_event_id(), "reviewer": "ann", "shown": ASKED} | more
-    return journal.append(workspace, [Decision(clip_id=clip_id, class_code=code, verdict=verdict, **one)])[0].position
+from tests.support.deciding import ASKED, say_asked
+from tests.support.ranked import make_queue, store_ranking
+from tests.support.workspaces import copy_of, undo_at
 
 
 def counted(workspace: Workspace, position: int | None = None) -> dict[tuple[int, str], bool]:
@@ -45,9 +39,9 @@ def test_nothing_was_said(any_collection: Workspace) -> None:
 
 
 def test_the_last_word_counts_whoever_says_it_and_no_word_later_than_asked_for(any_collection: Workspace) -> None:
-    first = say(any_collection, 1, "amecro", "absent")
-    second = say(any_collection, 1, "amecro", "present", reviewer="bob")
-    third = say(any_collection, 2, "amecro", "present")
+    first = say_asked(any_collection, 1, "amecro", "absent")
+    second = say_asked(any_collection, 1, "amecro", "present", reviewer="bob")
+    third = say_asked(any_collection, 2, "amecro", "present")
     assert counted(any_collection) == {(1, "amecro"): True, (2, "amecro"): True}
     assert counted(any_collection, second) == {(1, "amecro"): True}
     assert counted(any_collection, first) == {(1, "amecro"): False}
@@ -58,8 +52,8 @@ def test_the_last_word_counts_whoever_says_it_and_no_word_later_than_asked_for(a
 
 
 def test_unsure_is_no_verdict(collection: Workspace) -> None:
-    say(collection, 1, "amecro", "present")
-    say(collection, 1, "amecro", "unsure")
+    say_asked(collection, 1, "amecro", "present")
+    say_asked(collection, 1, "amecro", "unsure")
     assert counted(collection) == {}
 
 
@@ -80,28 +74,28 @@ def test_unsure_is_no_verdict(collection: Workspace) -> None:
     ],
 )
 def test_only_what_was_asked_counts(collection: Workspace, shown: dict[str, Any], counts: bool) -> None:
-    say(collection, 1, "amecro", shown=shown)
+    say_asked(collection, 1, "amecro", shown=shown)
     assert bool(counted(collection)) is counts
 
 
 def test_a_cell_that_was_asked_counts_as_it_was_corrected_later_unasked(collection: Workspace) -> None:
-    say(collection, 1, "amecro", "absent")
-    say(collection, 1, "amecro", "present", shown={})
+    say_asked(collection, 1, "amecro", "absent")
+    say_asked(collection, 1, "amecro", "present", shown={})
     assert counted(collection) == {(1, "amecro"): True}
 
 
 def test_many_clips_at_once_were_not_listened_to(collection: Workspace) -> None:
-    say(collection, 1, "amecro", batch_id="one clip")
-    say(collection, 1, "balori", batch_id="one clip")
-    say(collection, 2, "amecro", batch_id="two")
-    say(collection, 3, "amecro", batch_id="two")
+    say_asked(collection, 1, "amecro", batch_id="one clip")
+    say_asked(collection, 1, "balori", batch_id="one clip")
+    say_asked(collection, 2, "amecro", batch_id="two")
+    say_asked(collection, 3, "amecro", batch_id="two")
     assert counted(collection) == {(1, "amecro"): False, (1, "balori"): False}
-    say(collection, 3, "amecro", "present")
+    say_asked(collection, 3, "amecro", "present")
     assert counted(collection)[3, "amecro"] is True
 
 
 def test_machines_do_not_count_nor_take_back(collection: Workspace) -> None:
-    say(collection, 1, "amecro", "absent")
+    say_asked(collection, 1, "amecro", "absent")
     machine = Decision("m", "auto:stage1", 2, "amecro", "absent", shown=ASKED)
     with collection.write() as connection:
         db.lock_journal(connection)
@@ -110,10 +104,10 @@ def test_machines_do_not_count_nor_take_back(collection: Workspace) -> None:
 
 
 def test_a_region_is_present_or_says_nothing_of_the_clip(collection: Workspace) -> None:
-    say(collection, 1, "amecro", "present", region=Region(0, 1))
-    say(collection, 2, "amecro", "absent", region=Region(0, 1))
-    say(collection, 3, "amecro", "absent", region=Region(0, 1))
-    say(collection, 3, "amecro", "present")
+    say_asked(collection, 1, "amecro", "present", region=Region(0, 1))
+    say_asked(collection, 2, "amecro", "absent", region=Region(0, 1))
+    say_asked(collection, 3, "amecro", "absent", region=Region(0, 1))
+    say_asked(collection, 3, "amecro", "present")
     assert counted(collection) == {(1, "amecro"): True, (3, "amecro"): True}
 
 
@@ -138,10 +132,12 @@ def test_what_is_asked_counts_as_the_journal_folds_it(blank: Path, said: list[tu
                 if back < len(done):
                     done.append(undo_at(workspace, done[back], "ann", journal.new_event_id()).position)
                 continue
-            done.append(say(workspace, clip_id, code, verdict, region=Region(0, 1) if in_region else None))
+            done.append(say_asked(workspace, clip_id, code, verdict, region=Region(0, 1) if in_region else None))
         with workspace.read() as connection:
             ids = {number: code for code, number in store.class_ids(connection).items()}
-            rows = db.fetch(connection, sa.select(db.cells.c.clip_id, db.cells.c.class_id, db.cells.c.verdict))
+            rows = db.fetch(
+                connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.verdict)
+            )
         folded = {(row.clip_id, ids[row.class_id]): row.verdict == "present" for row in rows if row.verdict != "unsure"}
         assert counted(workspace) == folded
         people_entries._journals.clear()  # read from the start it is the same
@@ -150,11 +146,11 @@ def test_what_is_asked_counts_as_the_journal_folds_it(blank: Path, said: list[tu
 
 def test_against_a_ranking_a_verdict_says_whether_the_doubted_label_was_wrong(any_workspace: Workspace) -> None:
     make_queue(any_workspace)
-    say(any_workspace, 3, "amecro", "present")  # missing
-    say(any_workspace, 1, "cangoo", "absent")  # the missing half of a swap
-    say(any_workspace, 1, "amecro", "absent")  # its listed half
-    say(any_workspace, 1, "balori", "present")  # false
-    say(any_workspace, 4, "daejun", "absent")  # not in the ranking
+    say_asked(any_workspace, 3, "amecro", "present")  # missing
+    say_asked(any_workspace, 1, "cangoo", "absent")  # the missing half of a swap
+    say_asked(any_workspace, 1, "amecro", "absent")  # its listed half
+    say_asked(any_workspace, 1, "balori", "present")  # false
+    say_asked(any_workspace, 4, "daejun", "absent")  # not in the ranking
     with any_workspace.read() as connection:
         ranking = read_ranking(connection, "001-demo", "earmark")
         found = verdicts.judged(ranking, verdicts.counted(connection))
@@ -179,9 +175,9 @@ def test_cells_decided_before_the_scoring_count_by_what_is_said_of_them_now(work
         "wrong": np.array([True, True, True]),
     }
     store_ranking(workspace, "001-demo", past=past)
-    say(workspace, 2, "balori", "present")  # as the journal has it now, whatever it was
-    say(workspace, 4, "daejun", "present")
-    say(workspace, 3, "amecro", "present")
+    say_asked(workspace, 2, "balori", "present")  # as the journal has it now, whatever it was
+    say_asked(workspace, 4, "daejun", "present")
+    say_asked(workspace, 3, "amecro", "present")
     with workspace.read() as connection:
         found = verdicts.judged(read_ranking(connection, "001-demo", "earmark"), verdicts.counted(connection))
     assert found.past.tolist() == [True, True, False]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import add_clips, copy_of, undo_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from labeling import journal, versions
 from labeling.errors import DataError
 from labeling.records import Decision, Event, Labels, Region
 from labeling.workspace import Workspace
+from tests.support.workspaces import add_clips, copy_of, undo_at
 
 
 def decide(workspace: Workspace, clip_id: int, code: str, verdict: str, **more: object) -> Decision:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from server import serve
 
 from labeling import store
 from labeling.stored_ranking import store_ranking
 from labeling.workspace import open_workspace
+from tests.support.server import serve
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api")

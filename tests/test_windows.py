@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLIPS
 
 from labeling.errors import FormatError
 from labeling.foreign.windows import step_of
 from labeling.foreign_predictions import import_predictions
 from labeling.predictions import Oof, read_oof
 from labeling.workspace import Workspace
+from tests.support.workspaces import CLIPS
 
 NAMES = [name for name, _ in CLIPS]
 

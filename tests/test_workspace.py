@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import add_clips
 
 from labeling import database as db
-from labeling import journal, store
+from labeling import journal, store, tables
 from labeling.errors import (
     EarmarkError,
     WorkspaceCorrupt,
@@ -26,6 +25,7 @@ from labeling.errors import (
 )
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
+from tests.support.workspaces import add_clips
 
 NOBODY = 65534
 
@@ -240,7 +240,7 @@ def test_damage_that_shows_later_is_an_error_then(tmp_path: Path) -> None:
 
 def read_all(workspace: Workspace) -> None:
     with workspace.read() as connection:
-        for table in db.metadata.sorted_tables:
+        for table in tables.metadata.sorted_tables:
             connection.execute(db.sa.select(table)).all()
 
 

@@ -2,7 +2,8 @@
 
 from alembic import op
 
-from labeling.database import metadata, refuse_changes
+from labeling.database import refuse_changes
+from labeling.tables import metadata
 
 revision = "0001"
 down_revision = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from conftest import add_clips
 
 from labeling import journal, runs, store, stored_ranking, suspects, versions
 from labeling.records import KINDS, Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
+from tests.support.workspaces import add_clips
 
 ALL = QueueFilter(status="all")
 CLIPS = (

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labeling import runs, versions
-from labeling.predictions import write_oof
+from labeling.predictions import Oof, write_oof
 from labeling.records import FrameGrid, Labels
 from labeling.workspace import Workspace
 
@@ -62,3 +63,19 @@ def finish(
     if run.worker != "w":
         assert runs.claim(workspace, "w", run_id)
     runs.finish(workspace, run_id, "w", "done", metrics={"macro_ap": macro_ap})
+
+
+def oof_of(clipwise: NDArray[Any], frames: list[NDArray[Any]]) -> Oof:
+    count, classes = clipwise.shape
+    return Oof(
+        clip_ids=np.arange(count),
+        filenames=tuple(f"{row}.ogg" for row in range(count)),
+        classes=tuple("abcdefgh"[:classes]),
+        clipwise=clipwise.astype(np.float32),
+        offsets=np.cumsum([0, *map(len, frames)]),
+        fold=np.zeros(count, np.int32),
+        grid=FrameGrid(0.0, 0.5, 0.5),
+        label_version=1,
+        label_hash="",
+        framewise=np.concatenate([one.reshape(-1, classes) for one in frames]).astype(np.float16),
+    )

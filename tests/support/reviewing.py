@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import Server
+
+from tests.support.server import Server
 
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=20_000)

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from conftest import CLASSES, add_clips
-from synthetic_oof import finished_run
-
 from labeling import database as db
 from labeling import journal
 from labeling.records import Decision
 from labeling.workspace import Workspace
 from models.config import load_recipe, recipe_to_toml
+from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces import CLASSES, add_clips
 
 NAMES = tuple(CLASSES)
 N = 24

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import soundfile
 
-FRONT = Path(__file__).parent.parent / "pages" / "ui" / "front"
+from tests.support import ROOT
+
+FRONT = ROOT / "pages" / "ui" / "front"
 SCRIPTS = ("picture.js", "soundstore.js", "soundchain.js", "soundlevel.js", "sound.js")
 RATE = 44_100  # headless Chromium's own, so that samples come out as they went in
 CLIP_S = 10.0

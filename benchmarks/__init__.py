@@ -1,0 +1,1 @@
+"""What is promised of speed and of quality, measured: ``python -m benchmarks.NAME --help``."""

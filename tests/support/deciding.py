@@ -1,0 +1,23 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labeling import journal
+from labeling.records import Decision
+from labeling.workspace import Workspace
+
+
+def say(workspace: Workspace, clip_id: int, code: str, verdict: str, *, audit: bool = False, **more: object) -> int:
+    one = {"event_id": journal.new_event_id(), "reviewer": "ann", "shown": {"audit": True} if audit else {}} | more
+    stored = journal.append(workspace, [Decision(clip_id=clip_id, class_code=code, verdict=verdict, **one)])  # type: ignore[arg-type]
+    return stored[0].position
+
+
+ASKED = {"kind": "missing", "p_wrong": 0.8, "asked": True}
+
+
+def say_asked(workspace: Workspace, clip_id: int, code: str, verdict: str = "absent", **more: Any) -> int:
+    one = {"event_id": journal.new_event_id(), "reviewer": "ann", "shown": ASKED} | more
+    return journal.append(workspace, [Decision(clip_id=clip_id, class_code=code, verdict=verdict, **one)])[0].position

@@ -1,0 +1,31 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import session
+from tests.support.server import ROOT
+
+
+def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    if workspace is None:
+        monkeypatch.delenv(session.WORKSPACE, raising=False)
+    else:
+        monkeypatch.setenv(session.WORKSPACE, str(workspace))
+    monkeypatch.setenv("EARMARK_REVIEWER", "rita")
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
+    app.run()
+    if page != "overview":
+        app.switch_page(f"{page}.py")
+        app.run()
+    return app
+
+
+def errors(app: AppTest) -> str:
+    assert not app.exception, [one.value for one in app.exception]
+    return " ".join(one.value for one in app.error)
