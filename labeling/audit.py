@@ -28,10 +28,11 @@ from sqlalchemy.engine import Connection
 from labeling import audit_order, calibration, journal, marks, tables
 from labeling import database as db
 from labeling.audit_journal import decided_cells
+from labeling.cells import cell_keys, find_cells, mixed
 from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.noise_rates import Rate as Rate
 from labeling.noise_rates import Remaining as Remaining
-from labeling.stored_ranking import Ranking, cell_keys, find_cells, read_ranking
+from labeling.stored_ranking import Ranking, read_ranking
 
 WINDOW = 20  # times as many cells as a reviewer is asked, from which they get theirs: two at once seldom meet
 KEPT = 3  # rankings whose order, and whose answers, stay in memory
@@ -93,7 +94,7 @@ def waiting(
     if window > 1:
         name = hashlib.blake2b(reviewer.strip().encode("utf-8", "surrogatepass"), digest_size=8).digest()
         keys = cell_keys(ranking.clip_id[places], ranking.class_id[places])
-        own = np.argsort(audit_order.mixed(keys, int.from_bytes(name, "big")))
+        own = np.argsort(mixed(keys, int.from_bytes(name, "big")))
         places = places[_in_turn(np.asarray(ranking.given, bool)[places], own)]
     places = places[:count]
     code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))

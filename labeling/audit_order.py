@@ -6,24 +6,13 @@ are kept beside them, likely or not, so that a draw still speaks of all; what li
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.stored_ranking import cell_keys
+from labeling.cells import SALT, cell_keys, mixed
 
-SALT = 0x9E3779B97F4A7C15  # of the order; another would give another, as good
 KEPT_AT_RANDOM = 50_000  # cells: more looks than anyone has time for, and a twentieth of what a ranking holds
 _TOGETHER = 1 << 21  # cells that are hashed at once, 16 MB a number
-
-
-def mixed(numbers: NDArray[np.integer[Any]], salt: int) -> NDArray[np.uint64]:
-    """A hash of whole numbers, one for one: the finisher of splitmix64 (Steele, Lea & Flood 2014, OOPSLA)."""
-    z = numbers.astype(np.uint64) + np.uint64(salt)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
 
 
 def turns(clip_id: NDArray[np.int64], class_id: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import io
 import os
 import signal
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labeling.errors import DataError, EarmarkError
+from labeling.text import printable
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -52,19 +52,6 @@ def ended_tidily() -> Iterator[None]:
 def _failed(text: str, word: str = "error: ") -> int:
     print(word + "\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)
     return 1
-
-
-def printable(text: str) -> str:
-    """A line with names from a table, without the control characters that could rewrite a terminal."""
-    return "".join(sign if sign.isprintable() else "�" for sign in text)
-
-
-def user_name() -> str:
-    """Who is at this machine, "" where the system has no name for the user (a container's bare number)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def checked_text(flag: str, text: str) -> str:

@@ -22,11 +22,6 @@ A message names the value, the bound and the remedy; pages and the command line 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from labeling.records import CellState
-
 
 class EarmarkError(Exception):
     """Root of the tree: catch this to catch all that Earmark raises on purpose."""
@@ -85,8 +80,8 @@ class ArtefactError(EarmarkError):
 
 
 class StaleDecision(EarmarkError):
-    """The cell changed since the reviewer saw it; ``state`` is what it is now."""
+    """The cell changed since the reviewer saw it."""
 
-    def __init__(self, message: str, state: CellState) -> None:
-        super().__init__(message)
-        self.state = state
+
+class Stopped(Exception):
+    """The caller asked to stop; what was finished is kept, and the run can be resumed."""

@@ -19,10 +19,10 @@ from typing import Any
 
 from labeling import audio as sound
 from labeling import store
-from labeling.commandline import printable
 from labeling.errors import AudioError
 from labeling.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.store import NewClip
+from labeling.text import printable
 from labeling.workspace import Workspace
 
 MOST_SHOWN = 10

@@ -164,8 +164,7 @@ def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> 
     if seen_position is not None and state.position > seen_position and not by_machine:
         raise StaleDecision(
             f"{state.class_code} in {filename} was set to {state.verdict or 'undecided'} by {state.reviewer} in the "
-            "meantime; look again",
-            state,
+            "meantime; look again"
         )
 
 

@@ -16,8 +16,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import database as db
 from labeling import journal, tables
-from labeling.queue_filter import WORTH_HEARING
-from labeling.records import MACHINE
+from labeling.records import MACHINE, WORTH_HEARING
 
 KEPT = 4  # workspaces, each about 25 MB a hundred thousand entries
 Cell = tuple[int, int]  # clip id, class id

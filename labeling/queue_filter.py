@@ -20,7 +20,6 @@ from labeling.stored_ranking import Ranking
 from labeling.worth import RARITY
 
 RULE_P = 0.9
-WORTH_HEARING = 0.3  # likelihood from which a cell counts as a suspect and is shown unless the filter says otherwise
 
 #: name -> what it says on the screen
 ORDERS: Mapping[str, str] = {

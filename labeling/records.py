@@ -291,3 +291,6 @@ class Run:
     error: str = ""
     progress: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+WORTH_HEARING = 0.3  # likelihood from which a cell counts as a suspect and is shown unless the filter says otherwise

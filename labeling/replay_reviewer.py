@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling import worth
-from labeling.audit_order import SALT, mixed
+from labeling.cells import SALT, cell_keys, mixed
 from labeling.errors import DataError
-from labeling.stored_ranking import cell_keys
 
 Bools = NDArray[np.bool_]
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import database as db
 from labeling import tables
+from labeling.cells import cell_keys, find_cells
 from labeling.errors import ArtefactError
 from labeling.records import KINDS
 
@@ -195,18 +196,3 @@ def _without_evidence(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         "neighbours": unknown,
         "typical": unknown,
     }
-
-
-def find_cells(
-    keys: NDArray[np.int64], places: NDArray[np.integer[Any]], wanted: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The ``places`` of the cells ``wanted`` among the sorted ``keys`` (`cell_keys`); -1 for those not there."""
-    if not len(keys):
-        return np.full(len(wanted), -1, np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, places[at], -1).astype(np.int64)
-
-
-def cell_keys(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One number a cell, in the order of its clip."""
-    return (clip_ids << 24) | class_ids  # class ids count up from 1

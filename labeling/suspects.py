@@ -21,16 +21,17 @@ from sqlalchemy.engine import Connection
 from labeling import calibration, store, tables
 from labeling import database as db
 from labeling.calibration import NextYield
+from labeling.cells import cell_keys
 from labeling.queue_filter import ORDERS as ORDERS
 from labeling.queue_filter import STATUSES as STATUSES
-from labeling.queue_filter import WORTH_HEARING as WORTH_HEARING
 from labeling.queue_filter import Kept, kept
 from labeling.queue_filter import QueueFilter as QueueFilter
 from labeling.queue_order import Basis as Basis
 from labeling.queue_order import Standing, in_order, standing
 from labeling.records import KINDS, Suspect
+from labeling.records import WORTH_HEARING as WORTH_HEARING
 from labeling.scoring import score_run as score_run
-from labeling.stored_ranking import COLUMNS, EVIDENCE, Ranking, cell_keys, read_ranking
+from labeling.stored_ranking import COLUMNS, EVIDENCE, Ranking, read_ranking
 from labeling.why import Evidence, why
 
 DEFAULT_SCORER = "earmark"

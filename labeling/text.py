@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 from labeling.errors import DataError
 from labeling.records import MACHINE, is_machine
 
@@ -38,3 +40,16 @@ def not_a_persons(name: str) -> str:
         f"the name {name.strip()[:40]!r} begins with {MACHINE!r}, as only the names of machines do; "
         "sign in under another"
     )
+
+
+def printable(text: str) -> str:
+    """A line with names from a table, without the control characters that could rewrite a terminal."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def user_name() -> str:
+    """Who is at this machine, "" where the system has no name for the user (a container's bare number)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import people_entries
+from labeling.cells import cell_keys, find_cells
 from labeling.people_entries import Entry
-from labeling.stored_ranking import Ranking, cell_keys, find_cells
+from labeling.stored_ranking import Ranking
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def run_combination(
         if index % 64 == 0:
             report({"phase": "combining frames", "fraction": 0.3 + 0.6 * index / len(present)})
             if should_stop():
-                from models.data import Stopped
+                from labeling.errors import Stopped
 
                 raise Stopped
         values = made.frames(index, stack)

@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 from labeling import leaks, metrics
-from labeling.errors import ArtefactError, AudioError, ConfigError
+from labeling.errors import ArtefactError, AudioError, ConfigError, Stopped
 from labeling.landmarks import Copy, find_copies
 from labeling.predictions import Oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
 from models import augment, build_network
 from models.checkpoints import write_json
 from models.config import Recipe
-from models.data import AudioStore, Stopped
+from models.data import AudioStore
 from models.evidencefiles import keep_neighbours, lacks_neighbours, write_evidence
 from models.foldfiles import FoldPredictions, finished, history_of, mean_of_members, write_finished
 from models.folds import make_folds

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labeling.errors import AudioError
+from labeling.errors import AudioError, Stopped
 from labeling.landmarks import Landmarks, landmarks
 from labeling.records import Clip
 from models.audio_cache import AudioCache, from_int16, to_int16
@@ -34,10 +34,6 @@ STRENGTH_CELL_S = 0.05
 """The strength of sound is kept in steps of about so long."""
 STRENGTH_RANGE_DB = 80.0
 """What lies so far below a clip's loudest cell counts as silence, as in librosa's power_to_db."""
-
-
-class Stopped(Exception):
-    """The caller asked to stop; what was finished is kept, and the run can be resumed."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labeling.errors import ArtefactError, WorkspaceFull
+from labeling.errors import ArtefactError, Stopped, WorkspaceFull
 from labeling.records import FrameGrid
 from labeling.run_evidence import RunEvidence, without_neighbours, write_run_evidence
 from models.checkpoints import load_tensors, save_tensors
 from models.config import Recipe
-from models.data import AudioStore, Stopped
+from models.data import AudioStore
 from models.dynamics import Learned
 from models.embeddings import Neighbours, find_neighbours
 from models.features import FrontEnd

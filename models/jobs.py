@@ -91,8 +91,8 @@ def run_job(
     ``interrupted`` is set by a signal: the run is then left as ``when_interrupted``, to be resumed. ``together`` are
     the processes that train it. Raises EarmarkError where the training failed, after recording it.
     """
+    from labeling.errors import Stopped
     from models.combination import KINDS
-    from models.data import Stopped
 
     if run.recipe == runs.BROUGHT:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")

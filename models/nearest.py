@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from models.data import Stopped
+from labeling.errors import Stopped
 
 BLOCK_BYTES = 128 << 20
 EXACT_PRODUCTS = 1e13

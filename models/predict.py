@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labeling.errors import Stopped
 from labeling.records import FrameGrid
 from models.config import PredictConfig
-from models.data import AudioStore, Chunks, Stopped, prefetch
+from models.data import AudioStore, Chunks, prefetch
 from models.features import FrontEnd
 from models.heads import Network
 from models.tta import apply_view, draw_views, frame_places, to_grid

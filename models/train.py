@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labeling import metrics
-from labeling.errors import ArtefactError, ConfigError
+from labeling.errors import ArtefactError, ConfigError, Stopped
 from labeling.records import FrameGrid
 from models import augment
 from models.averaging import MovingAverage
 from models.checkpoints import load_tensors, save_tensors
 from models.config import Recipe
-from models.data import Chunks, Stopped, prefetch, training_chunks
+from models.data import Chunks, prefetch, training_chunks
 from models.dynamics import Dynamics
 from models.evidencefiles import write_learned
 from models.features import FrontEnd

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.simulated_reviews import ranking_of
 from labeling import audit, audit_order, journal, marks, stored_ranking, tables
+from labeling.cells import cell_keys
 from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.workspace import Workspace
 from tests.support import ranked
@@ -48,7 +49,7 @@ def test_the_order_is_of_the_cells_alone() -> None:
     cells = list(zip(ranking.clip_id.tolist(), ranking.class_id.tolist(), strict=True))
     part = np.random.default_rng(1).permutation(2_000)[:1_000]
     columns = {name: getattr(ranking, name)[part] for name in (*stored_ranking.COLUMNS, *stored_ranking.EVIDENCE)}
-    keys = stored_ranking.cell_keys(columns["clip_id"], columns["class_id"])
+    keys = cell_keys(columns["clip_id"], columns["class_id"])
     by_key = np.argsort(keys)
     other = stored_ranking.Ranking(
         **columns, past=ranking.past, sorted_cells=keys[by_key], sorted_index=by_key.astype(np.int32)
@@ -189,7 +190,7 @@ class Large:
         p_wrong = (1 / (1 + np.exp(3 - score[best]))).astype(np.float32)
         left = stored_ranking.LeftOut(np.bincount(classes[~kept], minlength=4), audit_order.kept_below(cells))
         made = ranking_of(classes[best], np.zeros(len(best), bool), p_wrong)
-        keys = stored_ranking.cell_keys(clips[best], classes[best])
+        keys = cell_keys(clips[best], classes[best])
         by_key = np.argsort(keys)
         made = replace(
             made, clip_id=clips[best], sorted_cells=keys[by_key], sorted_index=by_key.astype(np.int32), left_out=left

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from labeling import audit_order
+from labeling.cells import mixed
 
 
 def test_the_hash_is_splitmix64() -> None:
     """The first numbers of the published generator from state 0: its state grows by the golden gamma, then is mixed."""
     gamma = 0x9E3779B97F4A7C15
     states = np.array([gamma * step % 2**64 for step in (1, 2, 3)], np.uint64).view(np.int64)
-    assert audit_order.mixed(states, 0).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert mixed(states, 0).tolist() == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
 
 
 def test_all_cells_of_a_small_collection_are_kept() -> None:

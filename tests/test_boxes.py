@@ -113,9 +113,8 @@ def test_a_retried_change_adds_nothing(any_collection: Workspace) -> None:
 def test_a_cell_that_changed_in_the_meantime_is_not_touched(collection: Workspace) -> None:
     put(collection, FIRST)
     put(collection, SECOND, replaces=1)
-    with pytest.raises(StaleDecision, match=r"cangoo in amecro/XC1\.ogg was set to present by ann") as caught:
+    with pytest.raises(StaleDecision, match=r"cangoo in amecro/XC1\.ogg was set to present by ann"):
         change_box(collection, region_decision(THIRD), 1, reviewer="bob", event_id="late", seen_position=1)
-    assert caught.value.state == state_of(collection)
     with pytest.raises(StaleDecision):
         change_box(collection, None, 1, reviewer="bob", event_id="late", seen_position=1)
     assert state_of(collection).events == (SECOND,)

@@ -190,7 +190,7 @@ def test_a_stack_with_the_noise_classifier_reports_both(workspace: Workspace) ->
 
 
 def test_a_stop_leaves_no_half_made_predictions(workspace: Workspace) -> None:
-    from models.data import Stopped
+    from labeling.errors import Stopped
 
     second = add_run(workspace)
     run = enqueue(workspace, Combination("ensemble", (FIRST, second)), worker="w")

@@ -6,7 +6,8 @@ import soundfile
 import torch
 
 import labeling.audio
-from models.data import AudioStore, Chunks, Stopped, draw_by_strength, prefetch, training_chunks
+from labeling.errors import Stopped
+from models.data import AudioStore, Chunks, draw_by_strength, prefetch, training_chunks
 from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
 
 HOP = 128

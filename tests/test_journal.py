@@ -192,13 +192,10 @@ def test_an_event_id_is_one_decision_however_often_it_comes(any_collection: Work
 
 def test_the_second_of_two_tabs_is_asked_again(any_collection: Workspace) -> None:
     journal.append(any_collection, [decide(verdict="absent", reviewer="ann", seen_position=0)])
-    with pytest.raises(
-        StaleDecision, match=r"amecro in amecro/XC1\.ogg was set to absent by ann in the meantime"
-    ) as caught:
+    with pytest.raises(StaleDecision, match=r"amecro in amecro/XC1\.ogg was set to absent by ann in the meantime"):
         journal.append(any_collection, [decide(verdict="present", reviewer="bob", seen_position=0)])
-    assert caught.value.state == state_of(any_collection)
     assert state_of(any_collection).verdict == "absent"
-    seen = caught.value.state.position
+    seen = state_of(any_collection).position
     journal.append(any_collection, [decide(verdict="present", reviewer="bob", seen_position=seen)])
     assert state_of(any_collection).reviewer == "bob"
 

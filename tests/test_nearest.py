@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from labeling.errors import Stopped
 from models import nearest as module
-from models.data import Stopped
 from models.nearest import nearest
 
 CPU = torch.device("cpu")

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.errors import Stopped
 from labeling.records import FrameGrid
 from models import build_network
-from models.data import AudioStore, Stopped
+from models.data import AudioStore
 from models.features import FrontEnd
 from models.heads import Network, Output, frame_grid
 from models.predict import Shown, Window, n_output_frames, precision_context, predict_clips, windows_of, with_context

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from labeling.audit_order import SALT, mixed
+from labeling.cells import SALT, mixed
 from labeling.errors import DataError
 from labeling.replay_reviewer import SimulatedReviewer, _uniform, listened_s
 

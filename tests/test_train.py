@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from labeling.errors import ArtefactError, ConfigError
+from labeling.errors import ArtefactError, ConfigError, Stopped
 from models import build_network
-from models.data import AudioStore, Stopped
+from models.data import AudioStore
 from models.heads import frame_grid
 from models.targets import truths_of
 from models.task import ALL_DATA, Task, TrainingData

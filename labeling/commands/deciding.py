@@ -7,8 +7,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labeling.commandline import checked_text, user_name
+from labeling.commandline import checked_text
 from labeling.commands.base import AddCommand, opened
+from labeling.text import user_name
 
 if TYPE_CHECKING:
     from labeling.records import Decision

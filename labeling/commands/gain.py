@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
-from labeling.commandline import printable
 from labeling.commands.base import AddCommand, opened
+from labeling.text import printable
 
 
 def add(command: AddCommand) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from labeling.commandline import printable
 from labeling.commands.base import AddCommand, opened, progress_bar
+from labeling.text import printable
 
 COLUMNS = ("clip", "other_clip", "reason", "detail")
 MOST_SHOWN = 20

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from labeling.commandline import checked_text, printable, user_name
+from labeling.commandline import checked_text
 from labeling.commands.base import AddCommand, opened
+from labeling.text import printable, user_name
 
 
 def add(command: AddCommand) -> None:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.commandline import ended_tidily, printable
+from labeling.commandline import ended_tidily
 from labeling.commands.base import AddCommand, opened
+from labeling.text import printable
 
 if TYPE_CHECKING:
     from labeling.replay import Outcome, Plan, Tell

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from labeling.commandline import printable
 from labeling.commands.base import AddCommand, opened
+from labeling.text import printable
 
 SUSPECT_COLUMNS = (
     "rank", "filename", "class", "kind", "label_quality", "p_wrong", "clipwise", "framewise_max", "onset_s", "offset_s",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from labeling.commandline import printable
+from labeling.text import printable
 from models.commands.base import AddCommand, progress_bar
 
 if TYPE_CHECKING:

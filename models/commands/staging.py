@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.commandline import printable, user_name
+from labeling.text import printable, user_name
 from models.commands.base import AddCommand
 from models.commands.training import finish, recipe_name, stop_on_signal
 

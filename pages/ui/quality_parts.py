@@ -19,9 +19,9 @@ from labeling.audit import Rate, Remaining
 from labeling.calibration import NextYield
 from labeling.hour_yield import HourYield, next_hour
 from labeling.leaks import LeakReport
-from labeling.queue_filter import WORTH_HEARING, QueueFilter, kept
+from labeling.queue_filter import QueueFilter, kept
 from labeling.queue_order import basis_now, in_order, standing
-from labeling.records import Run
+from labeling.records import WORTH_HEARING, Run
 from labeling.stored_ranking import read_ranking, when_scored
 from pages.ui import figures, figures_quality, session
 
