@@ -21,9 +21,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import database as db
-from labeling import journal, marks, runs, store, stored_ranking, suspects, tables, versions
+from labeling import journal, marks, runs, store, stored_ranking, suspects, versions
 from labeling.records import KINDS, Decision
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 

@@ -25,13 +25,14 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, calibration, journal, marks, tables
-from labeling import database as db
+from labeling import audit_order, calibration, journal, marks
 from labeling.audit_journal import decided_cells
 from labeling.cells import cell_keys, find_cells, mixed
 from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.noise_rates import Rate as Rate
 from labeling.noise_rates import Remaining as Remaining
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import Ranking, read_ranking
 
 WINDOW = 20  # times as many cells as a reviewer is asked, from which they get theirs: two at once seldom meet

@@ -9,10 +9,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 
-from labeling import database as db
-from labeling import journal, store, tables
+from labeling import journal, store
 from labeling.errors import DataError
 from labeling.records import CellState, Decision
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

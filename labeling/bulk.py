@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import tables
 from labeling.errors import DataError
 from labeling.records import VERDICTS, Decision, doubts_present
 from labeling.registry import unknown_name
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.suspects import QueueRow, as_shown
 
 MOST_CELLS = 2_000

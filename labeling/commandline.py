@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labeling.errors import DataError, EarmarkError
-from labeling.text import printable
+from labeling.storage.text import printable
 
 
 def run_command(args: argparse.Namespace) -> int:

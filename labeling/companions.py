@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, store, tables
+from labeling import journal, store
+from labeling.storage import database as db
+from labeling.storage import tables
 
 RADIUS_KM = 50.0
 EARTH_KM = 6371.0

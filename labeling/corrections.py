@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store, tables, versions
+from labeling import journal, store, versions
 from labeling.records import is_machine
+from labeling.storage import tables
 from labeling.versions import Change
 
 MISSING, FALSE, SWAPPED, CONFIRMED, OTHER = "missing", "false", "swapped", "confirmed", "other"

@@ -17,12 +17,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, store, tables
+from labeling import journal, store
 from labeling.errors import ArtefactError
 from labeling.evidence import class_confidence
 from labeling.predictions import Oof, read_oof
 from labeling.records import FrameGrid
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 MOST_RUNS = 8  # the spread is over so many runs, the newest first

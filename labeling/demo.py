@@ -32,8 +32,8 @@ from labeling.birdsong import (
     through_gear,
 )
 from labeling.errors import DataError
-from labeling.files import write_atomically
 from labeling.formats.lists import ListStyle
+from labeling.storage.files import write_atomically
 
 MOST_CLIPS = 100_000
 SHARE_MISSING = 0.20  # of all clips: a bird that sings and is not listed

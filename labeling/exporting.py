@@ -9,12 +9,12 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from labeling import journal, store, versions
-from labeling.csvsafe import csv_bytes
 from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
-from labeling.files import write_atomically
 from labeling.formats import formats
 from labeling.formats.base import Correction
 from labeling.records import LabelVersion, is_machine
+from labeling.storage.csvsafe import csv_bytes
+from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
 
 CHANGES = ("filename", "class", "from", "to", "reviewer", "time", "run")

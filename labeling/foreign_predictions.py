@@ -22,17 +22,18 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import metrics, runs, store, suspects, tables, versions
-from labeling.csvsafe import read_csv
+from labeling import metrics, runs, store, suspects, versions
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
-from labeling.files import write_atomically
 from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
 from labeling.foreign.frames import LaterFrames
 from labeling.out_of_fold import KEY, WORDS, OutOfFold, judge
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.ranking import align_labels
 from labeling.records import FrameGrid, Labels, Run
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.storage.csvsafe import read_csv
+from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
 
 MOST_NAMED = 200  # names of a kind that are kept with the run; a report shows fewer

@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import corrections, journal, paired, runfiles, runs, store, tables, versions
-from labeling import database as db
+from labeling import corrections, journal, paired, runfiles, runs, store, versions
 from labeling.audit_journal import decided_cells
 from labeling.errors import DataError
 from labeling.paired import LEAST_CLUSTERS, Cells, Paired
@@ -27,6 +26,8 @@ from labeling.predictions import Oof, read_oof
 from labeling.progress import worked_between
 from labeling.records import Run
 from labeling.run_differences import differences
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 LEAST_DRAWN = 20  # of listed labels and of unlisted cells: no draw stands for more than a twentieth of its side

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, preferences, progress, second_looks, tables
+from labeling import calibration, preferences, progress, second_looks
 from labeling.second_looks import Shares
+from labeling.storage import tables
 from labeling.stored_ranking import read_ranking
 
 

@@ -21,8 +21,8 @@ from labeling import audio as sound
 from labeling import store
 from labeling.errors import AudioError
 from labeling.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
+from labeling.storage.text import printable
 from labeling.store import NewClip
-from labeling.text import printable
 from labeling.workspace import Workspace
 
 MOST_SHOWN = 10

@@ -15,14 +15,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import store, tables
+from labeling import store
 from labeling.errors import DataError, StaleDecision
 from labeling.folding import fold_cell as fold_cell
 from labeling.folding import resolve as resolve
 from labeling.folding import undone as undone
 from labeling.records import MACHINE, VERDICTS, CellState, Decision, Region, is_machine
-from labeling.text import not_a_persons
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.storage.text import not_a_persons
 from labeling.workspace import Workspace
 
 READ_TOGETHER = 500  # entries

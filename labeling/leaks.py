@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from labeling import store
 from labeling.audio import read_window
 from labeling.errors import AudioError
-from labeling.files import write_atomically
 from labeling.landmarks import Copy, Landmarks, find_copies, landmarks
 from labeling.outings import DAY, PLACE, outings
 from labeling.predictions import read_oof
 from labeling.records import Clip
+from labeling.storage.files import write_atomically
 from labeling.workspace import CACHE, Workspace
 
 GROUP, FILE, SOUND = "same group", "same file", "same sound"

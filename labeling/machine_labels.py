@@ -17,13 +17,14 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, tables
+from labeling import journal
 from labeling.errors import DataError
 from labeling.evidence import for_each_block
 from labeling.predictions import FrameBlock, Oof
 from labeling.ranking import align_labels
 from labeling.records import MACHINE, CellState, Decision, Labels, is_machine
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 ADD_ABOVE = 0.9

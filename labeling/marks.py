@@ -14,11 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import store, tables
+from labeling import store
 from labeling.errors import DataError
 from labeling.registry import unknown_name
-from labeling.text import checked, reviewer_name
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.storage.text import checked, reviewer_name
 from labeling.workspace import Workspace
 
 MOST_SIGNS = 2_000

@@ -8,9 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import journal, marks, progress, runs, second_looks, store, suspects, tables, versions
+from labeling import journal, marks, progress, runs, second_looks, store, suspects, versions
 from labeling.records import MACHINE
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

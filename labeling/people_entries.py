@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, tables
+from labeling import journal
 from labeling.records import MACHINE, WORTH_HEARING
+from labeling.storage import database as db
+from labeling.storage import tables
 
 KEPT = 4  # workspaces, each about 25 MB a hundred thousand entries
 Cell = tuple[int, int]  # clip id, class id

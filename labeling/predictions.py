@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labeling.errors import ArtefactError, DataError
 from labeling.records import FrameGrid
-from labeling.zarrfolder import create_array, open_folder, read_array, whole_array, written_beside
+from labeling.storage.arrays import create_array, open_folder, read_array, whole_array, written_beside
 
 FORMAT_VERSION = 1
 REMEDY = "resume the run (python -m models train RECIPE --workspace W --resume RUN) or train again"

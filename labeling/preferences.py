@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import tables
 from labeling.errors import DataError
 from labeling.registry import unknown_name
-from labeling.text import reviewer_name
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.storage.text import reviewer_name
 from labeling.workspace import Workspace
 
 MOST_SIGNS = 20_000  # of a value as JSON

@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, tables
+from labeling import journal
 from labeling.errors import DataError
 from labeling.records import is_machine
+from labeling.storage import database as db
+from labeling.storage import tables
 
 LONGEST_PAUSE_S = 300.0  # a longer gap between two presses is no work
 MOST_OFFSET_MIN = 16 * 60

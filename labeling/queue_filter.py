@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import marks, store, tables
+from labeling import marks, store
 from labeling.errors import DataError
 from labeling.records import KINDS
 from labeling.registry import unknown_name
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import Ranking
 from labeling.worth import RARITY
 

@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit, calibration, journal, progress, store, tables, variety, worth
-from labeling import database as db
+from labeling import audit, calibration, journal, progress, store, variety, worth
 from labeling.calibration import Calibration
 from labeling.queue_filter import VARIED, QueueFilter
 from labeling.records import MACHINE
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import Ranking, read_ranking
 
 KEPT_STANDINGS = 6  # about 20 MB a million suspects

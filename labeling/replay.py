@@ -17,14 +17,15 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import database as db
-from labeling import disagreement, journal, runs, scratch, store, suspects, tables, versions
+from labeling import disagreement, journal, runs, scratch, store, suspects, versions
 from labeling.errors import DataError
 from labeling.queue_filter import ORDERS, QueueFilter
 from labeling.records import Decision
 from labeling.replay_curves import Curve, best_reference, random_reference
 from labeling.replay_reviewer import SimulatedReviewer, listened_s
 from labeling.replay_training import Retraining, retrain
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
 from labeling.truth import read_truth
 from labeling.workspace import Workspace

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.csvsafe import csv_bytes
+from labeling.storage.csvsafe import csv_bytes
 
 RANDOM, BEST = "random", "best possible"
 MOST_POINTS = 1_000  # of a curve as it is kept: more than a screen is wide

@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from labeling import database as db
 from labeling.errors import DataError, EarmarkError, WorkspaceError
-from labeling.files import write_atomically
 from labeling.replay import Outcome, Plan, Tell, replay
 from labeling.replay_curves import as_json, curves_csv
+from labeling.storage import database as db
+from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
 
 FOLDER = "replays"

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import companions, curves, journal, store, suspects, tables
+from labeling import companions, curves, journal, store, suspects
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
+from labeling.storage import tables
 from labeling.why import support
 from labeling.workspace import Workspace
 

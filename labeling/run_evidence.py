@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labeling.errors import ArtefactError
-from labeling.zarrfolder import create_array, open_folder, read_array, written_beside
+from labeling.storage.arrays import create_array, open_folder, read_array, written_beside
 
 FORMAT_VERSION = 1
 REMEDY = "delete the folder to score labels without it, or train again"

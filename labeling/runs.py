@@ -13,10 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import tables, versions
+from labeling import versions
 from labeling.errors import DataError
 from labeling.records import Run
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import tables
 from labeling.errors import DataError
-from labeling.text import checked, reviewer_name
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.storage.text import checked, reviewer_name
 from labeling.workspace import Workspace
 
 MOST_SIGNS = 80  # of a name

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, store, tables, versions
+from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, store, versions
 from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError, DataError
 from labeling.evidence import Evidence, Floats
@@ -20,6 +20,7 @@ from labeling.predictions import Oof, read_oof
 from labeling.ranking import AlignedLabels, align_labels
 from labeling.records import KINDS, Clip, Labels, Run
 from labeling.run_evidence import RunEvidence, read_run_evidence
+from labeling.storage import tables
 from labeling.stored_ranking import FLOATS, SECONDS, LeftOut, store_ranking
 from labeling.workspace import Workspace
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import tables
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import CACHE, DATABASE, Workspace
 
 #: what nobody needs in a copy: who waits for jobs, how people like it, and rankings (`copy_ranking` brings one)

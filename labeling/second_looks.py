@@ -21,10 +21,11 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import audit, journal, queue_order, stored_ranking, tables
-from labeling import database as db
+from labeling import audit, journal, queue_order, stored_ranking
 from labeling.intervals import Difference, Share, difference
 from labeling.records import VERDICTS, doubts_present
+from labeling.storage import database as db
+from labeling.storage import tables
 
 LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
 USUAL_SHARE, MOST_SHARE = 0.05, 0.5

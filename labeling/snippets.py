@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import store, suspects, tables
+from labeling import store, suspects
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions import Oof, read_oof
 from labeling.records import Suspect, doubts_present
 from labeling.registry import unknown_name
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.suspects import QueueFilter, QueueRow
 from labeling.workspace import Workspace
 

@@ -13,11 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import tables
 from labeling.errors import DataError
 from labeling.records import USABLE, Clip, LabelClass
 from labeling.registry import unknown_name
+from labeling.storage import database as db
+from labeling.storage import tables
 
 
 @dataclass(frozen=True)

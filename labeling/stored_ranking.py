@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import tables
 from labeling.cells import cell_keys, find_cells
 from labeling.errors import ArtefactError
 from labeling.records import KINDS
+from labeling.storage import database as db
+from labeling.storage import tables
 
 KEPT_RANKINGS = 3  # about 60 MB a million suspects
 

@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, store, tables
-from labeling import database as db
+from labeling import calibration, store
 from labeling.calibration import NextYield
 from labeling.cells import cell_keys
 from labeling.queue_filter import ORDERS as ORDERS
@@ -31,6 +30,8 @@ from labeling.queue_order import Standing, in_order, standing
 from labeling.records import KINDS, Suspect
 from labeling.records import WORTH_HEARING as WORTH_HEARING
 from labeling.scoring import score_run as score_run
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import COLUMNS, EVIDENCE, Ranking, read_ranking
 from labeling.why import Evidence, why
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.csvsafe import read_csv
 from labeling.errors import FormatError
 from labeling.formats.lists import parse_list
+from labeling.storage.csvsafe import read_csv
 
 Bools = NDArray[np.bool_]
 EVENT_COLUMNS = {"onset", "onset_s", "offset", "offset_s"}

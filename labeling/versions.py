@@ -12,10 +12,11 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import database as db
-from labeling import journal, store, tables
+from labeling import journal, store
 from labeling.errors import DataError
 from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion, is_machine
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from labeling import database
 from labeling.errors import WorkspaceError, WorkspaceFull, WorkspaceReadOnly
+from labeling.storage import database
 
 CACHE = "cache"  # what was drawn; it may be emptied at any time
 DATABASE = "earmark.db"

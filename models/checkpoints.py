@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from labeling.errors import ArtefactError, ConfigError
-from labeling.files import write_atomically
+from labeling.storage.files import write_atomically
 
 if TYPE_CHECKING:
     from models.config import Recipe

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from labeling import metrics, priors, runs, store, versions
 from labeling.evidence import summarise_frames
-from labeling.files import write_atomically
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import Clip, Labels, Run
+from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
 from models import ensemble, stacking
 from models.combination import STACK, Combination, combination_of

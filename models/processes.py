@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labeling.errors import ArtefactError, ConfigError
-from labeling.files import write_atomically
+from labeling.storage.files import write_atomically
 
 T = TypeVar("T")
 POLL_S = 0.2

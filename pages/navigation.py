@@ -4,7 +4,7 @@ import streamlit as st
 
 from labeling.errors import EarmarkError
 from labeling.records import is_machine
-from labeling.text import not_a_persons
+from labeling.storage.text import not_a_persons
 from pages.ui import session
 
 st.set_page_config(page_title="Earmark", page_icon="👂", layout="wide")

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
-from labeling.database import connect, migrate
-from labeling.tables import metadata
+from labeling.storage.database import connect, migrate
+from labeling.storage.tables import metadata
 from labeling.workspace import Workspace, open_workspace
 from tests.support.server import Server, serve
 from tests.support.workspaces import QUICK_TRAINING, add_clips

@@ -210,7 +210,7 @@ def test_a_demo_on_a_disk_that_refuses_says_so(
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("labeling.files.os.fsync", full)
+    monkeypatch.setattr("labeling.storage.files.os.fsync", full)
     fails(capsys, ["demo", "--workspace", str(tmp_path / "w"), "--clips", "2"], "no space left to write")
 
 

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.errors import EarmarkError, FormatError, UnknownName
-from labeling.files import write_atomically
 from labeling.formats import detect_format, find_table, formats
 from labeling.formats.lists import ListStyle, parse_list, style_of
 from labeling.formats.paths import inside
 from labeling.formats.table import guess_separator
 from labeling.formats.tables import CsvTable, header, read_table
+from labeling.storage.files import write_atomically
 
 # ---------------------------------------------------------------------------------------------- detection
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from labeling import calibration, preferences, stored_ranking
-from labeling import database as db
 from labeling.hour_yield import HourYield, ahead_share, next_hour
 from labeling.second_looks import Shares
+from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.deciding import say
 from tests.support.ranked import make_queue

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, store, tables, versions
+from labeling import journal, store, versions
 from labeling.errors import DataError, StaleDecision, WorkspaceError
 from labeling.records import CellState, Decision, Region
+from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support.workspaces import add_clips, undo_at
 

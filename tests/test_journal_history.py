@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, tables, versions
+from labeling import journal, versions
 from labeling.boxes import change_box
 from labeling.errors import StaleDecision
 from labeling.records import Decision, Labels, Region
+from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS, add_clips, copy_of, undo_at
 

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import journal, tables, versions
+from labeling import journal, versions
 from labeling.records import Decision
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support import ROOT
 from tests.support.workspaces import add_clips

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling import leaks, runs, tables, versions
+from labeling import leaks, runs, versions
 from labeling.errors import ArtefactError
 from labeling.landmarks import Copy
 from labeling.leaks import DAY, FILE, GROUP, SOUND, Together, across, belonging, counts, find_leaks, pairs_of
 from labeling.predictions import write_oof
 from labeling.records import Clip, FrameGrid
+from labeling.storage import tables
 from tests.support.landmarks import RATE, encoded
 from tests.support.landmarks import clip as sound
 from tests.support.workspaces import add_clips

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, machine_labels, text, versions
+from labeling import journal, machine_labels, versions
 from labeling.errors import DataError
 from labeling.machine_labels import MachineLabel, apply_machine_labels, batches, find_false, find_missing, undo_machine
 from labeling.predictions import read_oof
 from labeling.records import CellState, Decision, Labels, Region
+from labeling.storage import text
 from labeling.workspace import Workspace
 from tests.support.synthetic_oof import make_oof
 from tests.support.workspaces import CLIPS, add_clips, copy_of

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import marks, tables
+from labeling import marks
 from labeling.errors import DataError, WorkspaceError
 from labeling.marks import Mark
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

@@ -8,9 +8,9 @@ import soundfile
 import torch
 
 from labeling import runs, store, versions
-from labeling.csvsafe import read_csv
 from labeling.event_tables import TableEvent
 from labeling.predictions import write_oof
+from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace
 from models import build_network
 from models.__main__ import main

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from labeling import zarrfolder
 from labeling.errors import ArtefactError, WorkspaceFull, WorkspaceReadOnly
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import FrameGrid
+from labeling.storage import arrays
 
 GRID = FrameGrid(start_s=-0.1, step_s=0.1, native_step_s=0.32)
 NAMES = ["a.ogg", 'ü,"\n<b>.ogg', "=cmd().ogg", "鳥/d.ogg"]
@@ -89,7 +89,7 @@ def test_blocks_cover_all_frames_once_in_order(
 
 
 def test_one_clip_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zarrfolder, "CHUNK_BYTES", 100)  # 10 rows of 5 float16
+    monkeypatch.setattr(arrays, "CHUNK_BYTES", 100)  # 10 rows of 5 float16
     write_oof(tmp_path / "oof.zarr", **content((10, 10, 10)))
     for damaged in sorted((tmp_path / "oof.zarr" / "framewise" / "c").iterdir())[1:]:
         for chunk in damaged.iterdir():
@@ -136,7 +136,7 @@ def test_a_disk_that_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch, code
     def refuse(beside: Path, target: Path) -> None:
         raise OSError(code, "refused")
 
-    monkeypatch.setattr(zarrfolder, "replace_folder", refuse)
+    monkeypatch.setattr(arrays, "replace_folder", refuse)
     with pytest.raises(error, match=r"oof.zarr"):
         write_oof(folder, **content(seed=1))
     assert [path.name for path in folder.parent.iterdir()] == ["oof.zarr"]

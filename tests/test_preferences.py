@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import preferences, tables
+from labeling import preferences
 from labeling.errors import DataError
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

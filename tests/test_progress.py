@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from labeling import database as db
 from labeling import journal, progress
 from labeling.errors import DataError
 from labeling.progress import Press, Progress, pace, today
 from labeling.records import Decision
+from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at
 

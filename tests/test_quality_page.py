@@ -104,7 +104,7 @@ def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
 def test_names_of_classes_are_data(scored, monkeypatch):
     import sqlalchemy as sa
 
-    from labeling import tables
+    from labeling.storage import tables
 
     workspace = open_workspace(scored)
     with workspace.write() as connection:

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling import journal, queue_order, suspects, tables, worth
+from labeling import journal, queue_order, suspects, worth
 from labeling.errors import DataError
 from labeling.progress import Progress
 from labeling.queue_order import Basis, Facts, Standing
 from labeling.records import Decision
+from labeling.storage import tables
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
 from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks, store_ranking

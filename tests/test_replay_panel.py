@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from labeling import database as db
 from labeling import replay_files
 from labeling.replay import Plan
+from labeling.storage import database as db
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import replay_panel, session
 from tests.support import ROOT

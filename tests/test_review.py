@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, store, suspects, tables
+from labeling import journal, store, suspects
 from labeling.boxes import change_box
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review import ClipView, clip_view, history_rows
+from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support.curves import add_run
 from tests.support.workspaces import undo_at

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labeling.files import write_atomically
 from labeling.predictions import Oof, read_oof
 from labeling.run_differences import differences
+from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
 from tests.support.gain_case import add_run, collect, write_recipe
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from labeling import runs, tables, versions
+from labeling import runs, versions
 from labeling.errors import DataError
 from labeling.records import Run
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import journal, runs, scratch, tables, versions
+from labeling import journal, runs, scratch, versions
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import DATABASE, Workspace
 from tests.support.ranked import decide, make_queue

@@ -164,8 +164,8 @@ def test_the_collection_in_numbers(any_collection: Workspace) -> None:
 
 @pytest.mark.parametrize(("text", "rating"), [("4.5", 4.5), ("0", 0.0), ("", None), ("nan", None), ("A", None)])
 def test_the_rating_is_lifted_out_of_the_metadata(workspace: Workspace, text: str, rating: float | None) -> None:
-    from labeling import database as db
-    from labeling import tables
+    from labeling.storage import database as db
+    from labeling.storage import tables
 
     add(workspace, [clip(metadata={"rating": text})])
     with workspace.read() as connection:

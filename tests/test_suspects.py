@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import audit, disagreement, store, stored_ranking, suspects, tables
-from labeling import database as db
+from labeling import audit, disagreement, store, stored_ranking, suspects
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions import write_oof
 from labeling.records import FrameGrid
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.suspects import ORDERS, QueueFilter
 from labeling.workspace import Workspace
 from tests.support.ranked import ALL, CLIPS, RANKING, decide, finished_run, make_queue, ranks, store_ranking

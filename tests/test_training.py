@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import runs, store, tables, versions
+from labeling import runs, store, versions
 from labeling.errors import ArtefactError
 from labeling.predictions import read_oof
+from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main
 from models.runfolder import read_inputs

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import database as db
-from labeling import journal, people_entries, store, tables, verdicts
+from labeling import journal, people_entries, store, verdicts
 from labeling.records import Decision, Region
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import Workspace
 from tests.support.deciding import ASKED, say_asked

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from labeling import database as db
-from labeling import journal, store, tables
+from labeling import journal, store
 from labeling.errors import (
     EarmarkError,
     WorkspaceCorrupt,
@@ -24,6 +23,8 @@ from labeling.errors import (
     WorkspaceTooNew,
 )
 from labeling.records import Decision
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support.workspaces import add_clips
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labeling.commandline import checked_text
 from labeling.commands.base import AddCommand, opened
-from labeling.text import user_name
+from labeling.storage.text import user_name
 
 if TYPE_CHECKING:
     from labeling.records import Decision
@@ -32,8 +32,8 @@ def add(command: AddCommand) -> None:
 
 def _decide(args: argparse.Namespace) -> None:
     from labeling import journal
-    from labeling.csvsafe import read_csv
     from labeling.errors import DataError, EarmarkError
+    from labeling.storage.csvsafe import read_csv
 
     path, reviewer = Path(args.file), checked_text("--reviewer", args.reviewer)
     rows = read_csv(path, ("filename", "class", "verdict"))

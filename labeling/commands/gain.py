@@ -7,7 +7,7 @@ import json
 import sys
 
 from labeling.commands.base import AddCommand, opened
-from labeling.text import printable
+from labeling.storage.text import printable
 
 
 def add(command: AddCommand) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from labeling.commands.base import AddCommand, opened, progress_bar
-from labeling.text import printable
+from labeling.storage.text import printable
 
 COLUMNS = ("clip", "other_clip", "reason", "detail")
 MOST_SHOWN = 20
@@ -22,9 +22,9 @@ def add(command: AddCommand) -> None:
 
 def _leaks(args: argparse.Namespace) -> None:
     from labeling import leaks, runs
-    from labeling.csvsafe import csv_bytes
     from labeling.errors import DataError
-    from labeling.files import write_atomically
+    from labeling.storage.csvsafe import csv_bytes
+    from labeling.storage.files import write_atomically
 
     workspace = opened(args)
     with workspace.read() as connection:

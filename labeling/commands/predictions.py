@@ -6,7 +6,7 @@ import argparse
 
 from labeling.commandline import checked_text
 from labeling.commands.base import AddCommand, opened
-from labeling.text import printable, user_name
+from labeling.storage.text import printable, user_name
 
 
 def add(command: AddCommand) -> None:

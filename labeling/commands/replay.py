@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labeling.commandline import ended_tidily
 from labeling.commands.base import AddCommand, opened
-from labeling.text import printable
+from labeling.storage.text import printable
 
 if TYPE_CHECKING:
     from labeling.replay import Outcome, Plan, Tell
@@ -55,7 +55,7 @@ def add(command: AddCommand) -> None:
 def _replay(args: argparse.Namespace) -> None:
     from labeling import replay_files
     from labeling.errors import DataError
-    from labeling.files import write_atomically
+    from labeling.storage.files import write_atomically
 
     plan = _plan(args)
     if args.csv and Path(args.csv).is_dir():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labeling.commands.base import AddCommand, opened
-from labeling.text import printable
+from labeling.storage.text import printable
 
 SUSPECT_COLUMNS = (
     "rank", "filename", "class", "kind", "label_quality", "p_wrong", "clipwise", "framewise_max", "onset_s", "offset_s",
@@ -50,9 +50,9 @@ def _not_scored(args: argparse.Namespace, scored: Sequence[tuple[str, str, int]]
 
 def _suspects(args: argparse.Namespace) -> None:
     from labeling import suspects
-    from labeling.csvsafe import csv_bytes
     from labeling.errors import DataError
-    from labeling.files import write_atomically
+    from labeling.storage.csvsafe import csv_bytes
+    from labeling.storage.files import write_atomically
 
     if args.limit is not None and args.limit < 1:
         raise DataError(f"--limit {args.limit} must be at least 1")

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.csvsafe import unguard
 from labeling.errors import DataError, FormatError
 from labeling.records import Clip, LabelClass
 from labeling.registry import unknown_name
+from labeling.storage.csvsafe import unguard
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aif", ".aiff", ".opus", ".wma", ".aac")
 NAME_COLUMNS = ("scientific_name", "sci_name", "scientificname", "common_name", "species_code", "ebird_code")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labeling.csvsafe import csv_bytes
 from labeling.errors import FormatError
-from labeling.files import write_atomically
 from labeling.formats.base import MISSING_WORDS, Correction, Format, ImportedClip, ImportedTable, Problem, label
 from labeling.formats.paths import Finder, choose_root, inside
 from labeling.formats.tables import Table, header, load, read_table
 from labeling.formats.writing import write_corrected
+from labeling.storage.csvsafe import csv_bytes
+from labeling.storage.files import write_atomically
 
 NEEDS = "a folder with meta/esc50.csv that has the columns filename, fold, target and category; sound under audio/"
 COLUMNS = ("filename", "fold", "target", "category")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from labeling.errors import FormatError
-from labeling.files import write_atomically
 from labeling.formats.base import Correction
 from labeling.formats.tables import Table
+from labeling.storage.files import write_atomically
 
 
 class _Numbered(Protocol):

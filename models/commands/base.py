@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labeling.text import printable
+from labeling.storage.text import printable
 
 AddCommand = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
 """``command(name, action, text)`` adds a command with --workspace, and returns its parser for more flags. ``text`` is a

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labeling.text import printable
+from labeling.storage.text import printable
 from models.commands.base import AddCommand, progress_bar, summary
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from labeling.text import printable
+from labeling.storage.text import printable
 from models.commands.base import AddCommand, progress_bar
 
 if TYPE_CHECKING:
@@ -261,8 +261,8 @@ def _post(
 ) -> tuple[tuple[str, ...], Any, Mapping[str, dict[str, str]]]:
     """The post-processors' names, what they learn from, and what --about says by file name."""
     from labeling import store
-    from labeling.csvsafe import read_csv
     from labeling.errors import ArtefactError, ConfigError
+    from labeling.storage.csvsafe import read_csv
 
     if not args.post:
         if args.about:
@@ -310,9 +310,9 @@ def write_result(
     out: Path, source: Source, result: Result, classes: Sequence[str], segment_s: float, band_hz: tuple[float, float]
 ) -> None:
     """Write a recording's Raven table, Audacity labels, and, when these are whole, its segments."""
-    from labeling.csvsafe import csv_bytes, guard
     from labeling.event_tables import audacity_bytes, raven_bytes
-    from labeling.files import write_atomically
+    from labeling.storage.csvsafe import csv_bytes, guard
+    from labeling.storage.files import write_atomically
 
     filename = PurePosixPath(source.path.split("?")[0]).name
     stem = PurePosixPath(source.name).name
@@ -330,7 +330,7 @@ def write_result(
 def _check_settings(out: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
     """Write down how the folder's tables are made; raises DataError where it holds others."""
     from labeling.errors import DataError
-    from labeling.files import write_atomically
+    from labeling.storage.files import write_atomically
 
     file = out / SETTINGS_FILE
     if file.exists() and not overwrite:
@@ -351,8 +351,8 @@ class Summary:
     """recordings.csv: what became of each recording, those of earlier calls included."""
 
     def __init__(self, out: Path) -> None:
-        from labeling.csvsafe import read_csv
         from labeling.errors import FormatError
+        from labeling.storage.csvsafe import read_csv
 
         self.file = out / SUMMARY_FILE
         self.rows: dict[str, tuple[object, ...]] = {}
@@ -382,8 +382,8 @@ class Summary:
 
     def write(self) -> None:
         """Write the file."""
-        from labeling.csvsafe import csv_bytes
-        from labeling.files import write_atomically
+        from labeling.storage.csvsafe import csv_bytes
+        from labeling.storage.files import write_atomically
 
         self.written_at = time.monotonic()
         write_atomically(self.file, csv_bytes(SUMMARY_COLUMNS, [self.rows[name] for name in sorted(self.rows)]))

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.text import printable, user_name
+from labeling.storage.text import printable, user_name
 from models.commands.base import AddCommand
 from models.commands.training import finish, recipe_name, stop_on_signal
 
@@ -185,8 +185,8 @@ def _rounds(args: argparse.Namespace) -> None:
 
     workspace = open_workspace(args.workspace)
     if args.csv:
-        from labeling.csvsafe import csv_bytes
-        from labeling.files import write_atomically
+        from labeling.storage.csvsafe import csv_bytes
+        from labeling.storage.files import write_atomically
         from models.stages import rounds_of
 
         rows = [tuple("" if value is None else value for value in one.__dict__.values())

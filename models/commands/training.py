@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.text import printable, user_name
+from labeling.storage.text import printable, user_name
 from models.commands.base import AddCommand, progress_bar, summary
 from models.commands.combining import add_evaluate_flags, check_strength, words
 

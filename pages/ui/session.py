@@ -15,7 +15,7 @@ import streamlit as st
 from labeling import store, suspects
 from labeling.errors import EarmarkError, WorkspaceError
 from labeling.records import Clip
-from labeling.text import user_name
+from labeling.storage.text import user_name
 from labeling.workspace import CACHE, DATABASE, Workspace, open_workspace
 from pages.ui.signing import media_secret
 

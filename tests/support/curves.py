@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import sqlalchemy as sa
 
-from labeling import database as db
-from labeling import tables, versions
+from labeling import versions
 from labeling.predictions import write_oof
 from labeling.records import FrameGrid
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 

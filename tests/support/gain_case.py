@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from labeling import database as db
 from labeling import journal
 from labeling.records import Decision
+from labeling.storage import database as db
 from labeling.workspace import Workspace
 from models.config import load_recipe, recipe_to_toml
 from tests.support.synthetic_oof import finished_run

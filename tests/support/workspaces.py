@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from labeling import journal, store
 from labeling.records import Decision
-from labeling.tables import decisions
+from labeling.storage.tables import decisions
 from labeling.workspace import Workspace, open_workspace
 
 CLASSES = {"amecro": "American Crow", "balori": "Baltimore Oriole", "cangoo": "Canada Goose", "daejun": "Junco"}

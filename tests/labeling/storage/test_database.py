@@ -1,4 +1,4 @@
-"""labeling/database.py"""
+"""labeling/storage/database.py"""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from labeling import database as db
-from labeling import journal, tables
+from labeling import journal
 from labeling.errors import WorkspaceError, WorkspaceFull, WorkspaceLocked, WorkspaceReadOnly
 from labeling.records import Decision
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support.workspaces import add_clips
 

@@ -1,9 +1,9 @@
-"""The first schema: its tables as ``labeling/tables.py`` has them, and the triggers that keep the journal."""
+"""The first schema: its tables as ``labeling/storage/tables.py`` has them, and the triggers that keep the journal."""
 
 from alembic import op
 
-from labeling.database import refuse_changes
-from labeling.tables import metadata
+from labeling.storage.database import refuse_changes
+from labeling.storage.tables import metadata
 
 revision = "0001"
 down_revision = None

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from labeling.database import refuse_changes
+from labeling.storage.database import refuse_changes
 
 revision = "0002"
 down_revision = "0001"

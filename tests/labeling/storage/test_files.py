@@ -1,4 +1,4 @@
-"""labeling/files.py"""
+"""labeling/storage/files.py"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from labeling.errors import WorkspaceFull, WorkspaceReadOnly
-from labeling.files import write_atomically
+from labeling.storage.files import write_atomically
 from tests.support import ROOT
 
 REFUSED = """
 import resource, sys
 from pathlib import Path
 from labeling.errors import WorkspaceError
-from labeling.files import write_atomically
+from labeling.storage.files import write_atomically
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_atomically(Path(sys.argv[1]), bytes(5000))

@@ -1,11 +1,11 @@
-"""labeling/text.py"""
+"""labeling/storage/text.py"""
 
 from __future__ import annotations
 
 import pytest
 
-from labeling import text
 from labeling.errors import DataError
+from labeling.storage import text
 
 
 def test_text_is_kept_as_it_is_but_for_blanks_around_it() -> None:

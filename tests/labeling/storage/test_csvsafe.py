@@ -1,4 +1,4 @@
-"""labeling/csvsafe.py"""
+"""labeling/storage/csvsafe.py"""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from labeling.csvsafe import csv_bytes, guard, read_csv, unguard
 from labeling.errors import FormatError
+from labeling.storage.csvsafe import csv_bytes, guard, read_csv, unguard
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.text("'=+-@\t\r\n\", a", max_size=6)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labeling.zarrfolder import written_beside
+from labeling.storage.arrays import written_beside
 
 
 def _fill_and_fail(target: Path) -> None:

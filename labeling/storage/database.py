@@ -31,7 +31,7 @@ from labeling.errors import (
     WorkspaceReadOnly,
     WorkspaceTooNew,
 )
-from labeling.tables import decisions
+from labeling.storage.tables import decisions
 
 BUSY_TIMEOUT_S = 30.0
 

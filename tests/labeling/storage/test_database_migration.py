@@ -1,4 +1,4 @@
-"""labeling/database.py: a workspace of an earlier version is brought to this one's."""
+"""labeling/storage/database.py: a workspace of an earlier version is brought to this one's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from labeling import database as db
-from labeling import journal, marks, tables
+from labeling import journal, marks
 from labeling.errors import WorkspaceError
 from labeling.marks import Mark
 from labeling.records import Decision
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support.workspaces import add_clips, undo_at
 
