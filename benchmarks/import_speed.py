@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labeling.importing import import_collection
+from labeling.collection.importing import import_collection
 from labeling.workspace import open_workspace
 
 CLASSES = 200

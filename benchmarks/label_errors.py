@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import ranking, runs, scoring, store, versions
+from labeling import ranking, runs, scoring, versions
+from labeling.collection import store
 from labeling.disagreement import DEFAULT_SCORER, NEEDS, SCORERS
 from labeling.errors import EarmarkError, FormatError
 from labeling.evidence import Evidence

@@ -23,9 +23,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from labeling.audio import read_window, resample
-from labeling.demo import build_demo
+from labeling.collection.demo import build_demo
 from labeling.landmarks import HOP_S, Landmarks, find_copies, landmarks
+from labeling.sound.decoding import read_window, resample
 
 RATE = 32_000
 SUFFIXES = (".ogg", ".wav", ".flac", ".mp3")

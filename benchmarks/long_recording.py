@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from labeling.importing import import_collection
+from labeling.collection.importing import import_collection
 from labeling.workspace import open_workspace
 from tests.support.browser import chromium
 from tests.support.server import serve

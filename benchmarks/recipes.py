@@ -115,7 +115,8 @@ class Collection:
 
 def read_collection(data: Path, truth: Path, folder: Path) -> Collection:
     """Import ``data`` into a workspace in ``folder`` and read the truth."""
-    from labeling import store, versions
+    from labeling import versions
+    from labeling.collection import store
     from labeling.workspace import open_workspace
 
     words = ("-m", "labeling", "import", str(data), "--workspace", str(folder))

@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 
 from labeling import runs, suspects, versions
-from labeling.importing import import_collection
+from labeling.collection.importing import import_collection
 from labeling.predictions import write_oof
 from labeling.records import FrameGrid
 from labeling.workspace import open_workspace

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from labeling import store
-from labeling.tiles import STEPS_A_SECOND, TILE_COLUMNS
+from labeling.collection import store
+from labeling.sound.tiles import STEPS_A_SECOND, TILE_COLUMNS
 from labeling.workspace import Workspace, open_workspace
 from pages.ui.signing import media_secret, peaks_url, tile_url
 from tests.support.server import serve

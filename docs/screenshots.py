@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 import labeling.audit
-from labeling import journal, store, suspects
+from labeling import journal, suspects
+from labeling.collection import store
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from tests.support import ROOT

@@ -9,7 +9,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 
-from labeling import journal, store
+from labeling import journal
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.records import CellState, Decision
 from labeling.storage import database as db

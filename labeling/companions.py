@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store
+from labeling import journal
+from labeling.collection import store
 from labeling.storage import database as db
 from labeling.storage import tables
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store, versions
+from labeling import journal, versions
+from labeling.collection import store
 from labeling.records import is_machine
 from labeling.storage import tables
 from labeling.versions import Change

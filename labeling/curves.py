@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store
+from labeling import journal
+from labeling.collection import store
 from labeling.errors import ArtefactError
 from labeling.evidence import class_confidence
 from labeling.predictions import Oof, read_oof

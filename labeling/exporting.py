@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store, versions
+from labeling import journal, versions
+from labeling.collection import store
+from labeling.collection.formats import formats
+from labeling.collection.formats.base import Correction
 from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
-from labeling.formats import formats
-from labeling.formats.base import Correction
 from labeling.records import LabelVersion, is_machine
 from labeling.storage.csvsafe import csv_bytes
 from labeling.storage.files import write_atomically

@@ -22,7 +22,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import metrics, runs, store, suspects, versions
+from labeling import metrics, runs, suspects, versions
+from labeling.collection import store
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
 from labeling.foreign.frames import LaterFrames

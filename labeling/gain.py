@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import corrections, journal, paired, runfiles, runs, store, versions
+from labeling import corrections, journal, paired, runfiles, runs, versions
 from labeling.audit_journal import decided_cells
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.paired import LEAST_CLUSTERS, Cells, Paired
 from labeling.predictions import Oof, read_oof

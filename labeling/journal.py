@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import store
+from labeling.collection import store
 from labeling.errors import DataError, StaleDecision
 from labeling.folding import fold_cell as fold_cell
 from labeling.folding import resolve as resolve

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from labeling import store
-from labeling.audio import read_window
+from labeling.collection import store
 from labeling.errors import AudioError
 from labeling.landmarks import Copy, Landmarks, find_copies, landmarks
 from labeling.outings import DAY, PLACE, outings
 from labeling.predictions import read_oof
 from labeling.records import Clip
+from labeling.sound.decoding import read_window
 from labeling.storage.files import write_atomically
 from labeling.workspace import CACHE, Workspace
 

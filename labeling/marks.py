@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import store
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.registry import unknown_name
 from labeling.storage import database as db

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import marks, store
+from labeling import marks
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.records import KINDS
 from labeling.registry import unknown_name

@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit, calibration, journal, progress, store, variety, worth
+from labeling import audit, calibration, journal, progress, variety, worth
 from labeling.calibration import Calibration
+from labeling.collection import store
 from labeling.queue_filter import VARIED, QueueFilter
 from labeling.records import MACHINE
 from labeling.storage import database as db

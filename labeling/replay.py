@@ -17,7 +17,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import disagreement, journal, runs, scratch, store, suspects, versions
+from labeling import disagreement, journal, runs, scratch, suspects, versions
+from labeling.collection import store
+from labeling.collection.truth import read_truth
 from labeling.errors import DataError
 from labeling.queue_filter import ORDERS, QueueFilter
 from labeling.records import Decision
@@ -27,7 +29,6 @@ from labeling.replay_training import Retraining, retrain
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
-from labeling.truth import read_truth
 from labeling.workspace import Workspace
 
 REVIEWER = "replay"

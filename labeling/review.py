@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import companions, curves, journal, store, suspects
+from labeling import companions, curves, journal, suspects
+from labeling.collection import store
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.storage import tables
 from labeling.why import support

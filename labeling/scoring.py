@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, store, versions
+from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, versions
+from labeling.collection import store
 from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError, DataError
 from labeling.evidence import Evidence, Floats

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import store, suspects
+from labeling import suspects
+from labeling.collection import store
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions import Oof, read_oof
 from labeling.records import Suspect, doubts_present

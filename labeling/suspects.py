@@ -18,9 +18,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, store
+from labeling import calibration
 from labeling.calibration import NextYield
 from labeling.cells import cell_keys
+from labeling.collection import store
 from labeling.queue_filter import ORDERS as ORDERS
 from labeling.queue_filter import STATUSES as STATUSES
 from labeling.queue_filter import Kept, kept

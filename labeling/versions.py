@@ -12,7 +12,8 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store
+from labeling import journal
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion, is_machine
 from labeling.storage import database as db

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import metrics, priors, runs, store, versions
+from labeling import metrics, priors, runs, versions
+from labeling.collection import store
 from labeling.evidence import summarise_frames
 from labeling.predictions import Oof, read_oof, write_oof
 from labeling.records import Clip, Labels, Run

@@ -186,7 +186,7 @@ class AudioStore:
         return sums
 
     def _read(self, row: int, onset_s: float, offset_s: float | None) -> NDArray[np.float32]:
-        from labeling.audio import read_window
+        from labeling.sound.decoding import read_window
 
         wave, _ = read_window(self.clips[row].path, onset_s, offset_s, sample_rate=self.features.sample_rate, mono=True)
         return wave

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import error_distribution, priors, runs, store, versions
-from labeling import truth as truth_files
+from labeling import error_distribution, priors, runs, versions
+from labeling.collection import store
+from labeling.collection import truth as truth_files
 from labeling.errors import DataError
 from labeling.predictions import Oof, read_oof
 from labeling.ranking import align_labels

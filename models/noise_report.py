@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from labeling import error_distribution, store, versions
+from labeling import error_distribution, versions
+from labeling.collection import store
 from labeling.disagreement import noise_model_input
 from labeling.errors import DataError
 from labeling.noise_model import fit_noise_model

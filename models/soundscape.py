@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labeling.audio import file_name, probe, read_window
+from labeling.collection.formats.events import TableEvent
 from labeling.errors import AudioError, ConfigError
-from labeling.event_tables import TableEvent
 from labeling.records import FrameGrid
+from labeling.sound.decoding import file_name, probe, read_window
 from models.config import FeatureConfig, Recipe
 from models.data import Chunks
 from models.features import FrontEnd

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runs, store
+from labeling import runs
+from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, UnknownName
 from labeling.evidence import for_each_block
 from labeling.predictions import FrameBlock, Oof, read_oof

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from labeling import runs, store, versions
+from labeling import runs, versions
+from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, EarmarkError
 from labeling.predictions import Oof, read_oof
 from labeling.records import Clip, Labels, Run

@@ -4,9 +4,10 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import store, suspects
+from labeling import suspects
+from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.errors import EarmarkError
-from labeling.importing import import_collection
 from labeling.intervals import Share
 from labeling.overview import ReviewerFacts, of_reviewer, overview
 from pages.ui import figures, quality_parts, session

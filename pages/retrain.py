@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from labeling import journal, runfiles, runs, store, versions
+from labeling import journal, runfiles, runs, versions
+from labeling.collection import store
 from labeling.records import Run
 from models import jobs
 from models.config import load_recipe

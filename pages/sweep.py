@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from labeling import snippets, store, suspects
+from labeling import snippets, suspects
+from labeling.collection import store
 from labeling.suspects import STATUSES, WORTH_HEARING, QueueFilter
 from pages.ui import session, signing
 from pages.ui.wall import WallQuery, wall

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from labeling import journal, store, versions
+from labeling import journal, versions
+from labeling.collection import store
 from labeling.exporting import export_labels
 from labeling.machine_labels import who
 from pages.ui import session

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labeling import store
 from labeling.audit_journal import decided_cells
+from labeling.collection import store
 from labeling.records import Region
 from labeling.workspace import Workspace
 from tests.support.deciding import say

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling.birdsong import SPECIES
+from labeling.collection.birdsong import SPECIES
 from tests.support.reviewing import expect, open_review, press
 from tests.support.server import Server, serve
 

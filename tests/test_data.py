@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-import labeling.audio
+import labeling.sound.decoding
 from labeling.errors import Stopped
 from models.data import AudioStore, Chunks, draw_by_strength, prefetch, training_chunks
 from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
@@ -301,13 +301,13 @@ def test_chunks_are_drawn_where_the_sound_is(tmp_path, kind):
 
 def count_reads(monkeypatch):
     reads = []
-    whole = labeling.audio.read_window
+    whole = labeling.sound.decoding.read_window
 
     def counted(path, *words, **settings):
         reads.append(path)
         return whole(path, *words, **settings)
 
-    monkeypatch.setattr(labeling.audio, "read_window", counted)
+    monkeypatch.setattr(labeling.sound.decoding, "read_window", counted)
     return reads
 
 

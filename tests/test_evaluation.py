@@ -12,7 +12,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from labeling import error_distribution as ed
-from labeling import priors, runs, store, versions
+from labeling import priors, runs, versions
+from labeling.collection import store
 from labeling.errors import ArtefactError, DataError, FormatError, UnknownName
 from labeling.predictions import read_oof
 from labeling.records import Labels

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import journal, store, versions
+from labeling import journal, versions
+from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.errors import DataError, UnknownName, WorkspaceFull
 from labeling.exporting import ExportReport, export_labels
-from labeling.importing import import_collection
 from labeling.records import Decision, Region
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at

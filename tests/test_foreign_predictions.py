@@ -158,7 +158,7 @@ def test_clips_and_classes_that_only_one_side_has_are_left_out_and_said(collecti
 
 def test_classes_are_found_by_name_and_by_a_mapping(collection: Workspace, tmp_path: Path) -> None:
     with collection.read() as connection:
-        from labeling import store
+        from labeling.collection import store
 
         names = {one.code: one.name for one in store.all_classes(connection)}
     theirs = [names["amecro"].upper(), "Orioles", "ignored"]

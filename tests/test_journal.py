@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, store, versions
+from labeling import journal, versions
+from labeling.collection import store
 from labeling.errors import DataError, StaleDecision, WorkspaceError
 from labeling.records import CellState, Decision, Region
 from labeling.storage import tables

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import birdsong, landmarks
-from labeling.audio import resample
+from labeling import landmarks
+from labeling.collection import birdsong
 from labeling.landmarks import HOP_S, WINDOW_S, compare, find_copies
+from labeling.sound.decoding import resample
 from tests.support.landmarks import RATE, clip, encoded
 
 

@@ -15,11 +15,11 @@ import soundfile
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-import labeling.audio
-from labeling import tiles
+import labeling.sound.decoding
 from labeling.errors import ConfigError
 from labeling.records import Clip
-from labeling.spectrogram import SpectrogramSettings
+from labeling.sound import tiles
+from labeling.sound.spectrogram import SpectrogramSettings
 from pages.ui.media import HEAVY_AT_ONCE, media_routes, settings_of
 from pages.ui.signing import audio_url, peaks_url, signed_url, tile_url, vocabulary_url
 
@@ -200,8 +200,8 @@ def test_a_file_that_was_cut_short_is_decoded_to_its_end_once(tmp_path, monkeypa
     soundfile.write(tmp_path / "cut.flac", sound(20.0, RATE, 1), RATE)
     data = (tmp_path / "cut.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
-    count, counted = labeling.audio._count, []
-    monkeypatch.setattr(labeling.audio, "_count", lambda path: counted.append(path) or count(path))
+    count, counted = labeling.sound.decoding._count, []
+    monkeypatch.setattr(labeling.sound.decoding, "_count", lambda path: counted.append(path) or count(path))
     clips = {1: Clip(1, "cut.flac", str(tmp_path / "cut.flac"), 20.0, RATE, 1)}
     client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
     assert 0.4 * 20 < tile_of(client, 1)[0].shape[1] * 0.016 < 0.6 * 20

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import audio
 from labeling.errors import ConfigError
+from labeling.sound import decoding
 from pages.ui.playable import WavStream, foreign_type, playable_rate, playable_type
 
 
@@ -23,13 +23,13 @@ def test_rates_that_browsers_play_and_a_wav_header_can_hold():
 
 def test_only_what_is_asked_for_is_decoded(tmp_path, monkeypatch):
     windows = []
-    read_window = audio.read_window
+    read_window = decoding.read_window
 
     def spy(path, onset_s=0.0, offset_s=None, *more, **named):
         windows.append((onset_s, offset_s))
         return read_window(path, onset_s, offset_s, *more, **named)
 
-    monkeypatch.setattr(audio, "read_window", spy)
+    monkeypatch.setattr(decoding, "read_window", spy)
     soundfile.write(tmp_path / "bat.flac", np.zeros(25_000, np.float32), 250_000)
     stream = WavStream(tmp_path / "bat.flac", 250_000, 48_000, 1, 3600 * 48_000)  # as if an hour long
     first = 44 + 2 * 48_000 * 1801
@@ -53,7 +53,7 @@ def test_only_what_is_asked_for_is_decoded(tmp_path, monkeypatch):
 )
 def test_which_files_play_as_they_are(tmp_path, name, rate, channels, subtype, expected):
     soundfile.write(tmp_path / name, np.zeros((rate, channels), np.float32), rate, subtype=subtype)
-    assert playable_type(audio.probe(tmp_path / name)) == expected
+    assert playable_type(decoding.probe(tmp_path / name)) == expected
     assert foreign_type(tmp_path / name) == ""
 
 
@@ -64,7 +64,7 @@ def test_what_libsndfile_does_not_read_goes_by_its_suffix():
 
 
 def expanded(path: Path, expand: int) -> WavStream:
-    return WavStream.expanded(path, audio.probe(path, shortest_s=0.0), expand)
+    return WavStream.expanded(path, decoding.probe(path, shortest_s=0.0), expand)
 
 
 def heard(wav: WavStream, tmp_path: Path) -> tuple[np.ndarray, int]:
@@ -105,7 +105,7 @@ def test_low_rates_are_raised_so_that_browsers_play_them_slowed_down(tmp_path):
 
 
 def test_what_cannot_be_expanded_says_why():
-    hours = audio.AudioInfo(12 * 3600.0, 250_000, 1, 12 * 3600 * 250_000, "WAV", "PCM_16")
+    hours = decoding.AudioInfo(12 * 3600.0, 250_000, 1, 12 * 3600 * 250_000, "WAV", "PCM_16")
     for expand in (0, 21):
         with pytest.raises(ConfigError, match=f"expand {expand} must be 1 to 20"):
             WavStream.expanded(Path("a.wav"), hours, expand)

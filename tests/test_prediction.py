@@ -7,8 +7,9 @@ import pytest
 import soundfile
 import torch
 
-from labeling import runs, store, versions
-from labeling.event_tables import TableEvent
+from labeling import runs, versions
+from labeling.collection import store
+from labeling.collection.formats.events import TableEvent
 from labeling.predictions import write_oof
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace

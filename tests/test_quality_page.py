@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labeling import audit, journal, store, suspects
+from labeling import audit, journal, suspects
+from labeling.collection import store
 from labeling.records import Decision
 from labeling.stored_ranking import read_ranking
 from labeling.workspace import Workspace, open_workspace

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from labeling import runs, store, stored_ranking, suspects, versions
+from labeling import runs, stored_ranking, suspects, versions
+from labeling.collection import store
 from labeling.errors import DataError, FormatError, UnknownName
 from labeling.queue_filter import ORDERS
 from labeling.records import KINDS

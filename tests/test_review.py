@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, store, suspects
+from labeling import journal, suspects
 from labeling.boxes import change_box
+from labeling.collection import store
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review import ClipView, clip_view, history_rows
 from labeling.storage import tables

@@ -260,7 +260,7 @@ def test_priors_are_there_for_the_clips_that_the_labels_know(collection: Workspa
     run_id = finished_run(collection, {})
     oof = read_oof(collection.run_dir(run_id) / "oof.zarr")
     with collection.read() as connection:
-        from labeling import store
+        from labeling.collection import store
 
         labels, clips = versions.labels_at(connection), store.usable_clips(connection)
     whole = scoring._priors(oof, labels, clips)

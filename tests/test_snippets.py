@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling import journal, runs, snippets, store, versions
+from labeling import journal, runs, snippets, versions
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.predictions import write_oof
 from labeling.records import KINDS, Decision, FrameGrid

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.audio import read_window
+from labeling.collection.formats.events import TableEvent
 from labeling.errors import AudioError, ConfigError
-from labeling.event_tables import TableEvent
 from labeling.records import Clip, FrameGrid
+from labeling.sound.decoding import read_window
 from models import build_network, soundscape
 from models.data import AudioStore
 from models.features import FrontEnd

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import audit, disagreement, store, stored_ranking, suspects
+from labeling import audit, disagreement, stored_ranking, suspects
+from labeling.collection import store
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions import write_oof
 from labeling.records import FrameGrid

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labeling import runs, store, versions
+from labeling import runs, versions
+from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, UnknownName
 from labeling.predictions import read_oof, write_oof
 from labeling.records import FrameGrid

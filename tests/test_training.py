@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import runs, store, versions
+from labeling import runs, versions
+from labeling.collection import store
 from labeling.errors import ArtefactError
 from labeling.predictions import read_oof
 from labeling.storage import tables

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, people_entries, store, verdicts
+from labeling import journal, people_entries, verdicts
+from labeling.collection import store
 from labeling.records import Decision, Region
 from labeling.storage import database as db
 from labeling.storage import tables

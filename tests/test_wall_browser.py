@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeling import store
+from labeling.collection import store
 from labeling.stored_ranking import store_ranking
 from labeling.workspace import open_workspace
 from tests.support.server import serve

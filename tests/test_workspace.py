@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from labeling import journal, store
+from labeling import journal
+from labeling.collection import store
 from labeling.errors import (
     EarmarkError,
     WorkspaceCorrupt,

@@ -33,7 +33,7 @@ def add(command: AddCommand) -> None:
 
 
 def _import(args: argparse.Namespace) -> None:
-    from labeling.importing import import_collection
+    from labeling.collection.importing import import_collection
 
     names = ("path_column", "label_column", "labels_column", "separator", "group_column", "fold_column")
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -45,9 +45,9 @@ def _import(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from labeling.demo import build_demo
+    from labeling.collection.demo import build_demo
+    from labeling.collection.importing import import_collection
     from labeling.errors import DataError
-    from labeling.importing import import_collection
 
     if not 1 <= args.clips <= 100_000:
         raise DataError(f"--clips {args.clips} is outside 1 to 100000")

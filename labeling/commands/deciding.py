@@ -39,7 +39,7 @@ def _decide(args: argparse.Namespace) -> None:
     rows = read_csv(path, ("filename", "class", "verdict"))
     workspace = opened(args)
     with workspace.read() as connection:
-        from labeling import store
+        from labeling.collection import store
 
         clip_ids = store.clip_ids_by_filename(connection)
         codes = set(store.class_ids(connection))

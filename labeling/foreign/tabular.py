@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.collection.formats.tables import SUFFIXES, CsvTable, header
 from labeling.errors import FormatError
-from labeling.formats.tables import SUFFIXES, CsvTable, header
 
 if TYPE_CHECKING:
     import pyarrow as pa

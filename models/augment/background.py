@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.audio import AudioInfo, is_url, probe, read_window
+from labeling.collection.formats.paths import AUDIO_SUFFIXES
 from labeling.errors import AudioError, ConfigError
-from labeling.formats.paths import AUDIO_SUFFIXES
+from labeling.sound.decoding import AudioInfo, is_url, probe, read_window
 
 
 class Backgrounds:

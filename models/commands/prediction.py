@@ -173,9 +173,9 @@ def sources_of(given: Sequence[str]) -> list[Source]:
 
     Files below a folder keep their place in it. Raises DataError for what names nothing, or two of one name.
     """
-    from labeling.audio import is_url
+    from labeling.collection.formats.paths import AUDIO_SUFFIXES
     from labeling.errors import DataError
-    from labeling.formats.paths import AUDIO_SUFFIXES
+    from labeling.sound.decoding import is_url
 
     found: dict[str, str] = {}
     for text in given:
@@ -260,7 +260,7 @@ def _post(
     workspace: Workspace, run: Run, labels: Labels, classes: Sequence[str], args: argparse.Namespace
 ) -> tuple[tuple[str, ...], Any, Mapping[str, dict[str, str]]]:
     """The post-processors' names, what they learn from, and what --about says by file name."""
-    from labeling import store
+    from labeling.collection import store
     from labeling.errors import ArtefactError, ConfigError
     from labeling.storage.csvsafe import read_csv
 
@@ -286,7 +286,7 @@ def _post(
 
 def _warn(workspace: Workspace, sources: Sequence[Source], on_all: bool, count: int) -> None:
     """Say whose networks predict, and which recordings they were trained on."""
-    from labeling import store
+    from labeling.collection import store
 
     with workspace.read() as connection:
         known = {clip.path for clip in store.usable_clips(connection)}
@@ -310,7 +310,7 @@ def write_result(
     out: Path, source: Source, result: Result, classes: Sequence[str], segment_s: float, band_hz: tuple[float, float]
 ) -> None:
     """Write a recording's Raven table, Audacity labels, and, when these are whole, its segments."""
-    from labeling.event_tables import audacity_bytes, raven_bytes
+    from labeling.collection.formats.events import audacity_bytes, raven_bytes
     from labeling.storage.csvsafe import csv_bytes, guard
     from labeling.storage.files import write_atomically
 

@@ -163,7 +163,8 @@ def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) ->
     """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
     import numpy as np
 
-    from labeling import store, versions
+    from labeling import versions
+    from labeling.collection import store
     from models.same_folds import check_like
     from models.selection import selected
     from models.teacher import open_teacher

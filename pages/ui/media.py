@@ -22,11 +22,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from labeling import tiles
 from labeling.errors import AudioError, ConfigError, EarmarkError
 from labeling.records import Clip
-from labeling.spectrogram import SpectrogramSettings
-from labeling.tiles import Job, Source
+from labeling.sound import tiles
+from labeling.sound.spectrogram import SpectrogramSettings
+from labeling.sound.tiles import Job, Source
 from pages.ui.diskcache import CACHE_BYTES, DiskCache
 from pages.ui.playable import WavStream, foreign_type, playable_type, wav_response
 from pages.ui.signing import TOKEN_LIFE_S, token_holds
@@ -215,7 +215,7 @@ def problem(status: int, reason: str) -> JSONResponse:
 
 def _on_this_machine(clip: Clip, cache: DiskCache) -> Path:
     """The clip's own file, or for a URL a copy in the cache."""
-    from labeling.audio import is_url
+    from labeling.sound.decoding import is_url
 
     if not is_url(clip.path):
         return Path(clip.path)

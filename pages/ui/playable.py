@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.responses import Response, StreamingResponse
 
-from labeling.audio import AudioInfo
 from labeling.errors import ConfigError, DataError
+from labeling.sound.decoding import AudioInfo
 
 # What every current browser plays as it is. Suffixes: formats that libsndfile does not read.
 _PLAYABLE = {"OGG": "audio/ogg", "MP3": "audio/mpeg", "FLAC": "audio/flac"}
@@ -124,7 +124,7 @@ class WavStream:
 
     def _samples(self, onset_s: int, offset_s: int) -> NDArray[np.int16]:
         """16-bit samples (n, channels) of whole seconds; silence where the file ends before its header says."""
-        from labeling.audio import read_window, resample
+        from labeling.sound.decoding import read_window, resample
 
         margin_s = 0 if self.rate == self.native_rate or onset_s == 0 else 1  # lets the filter settle
         samples, _ = read_window(

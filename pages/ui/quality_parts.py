@@ -14,9 +14,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from labeling import audit, calibration, gain, gain_words, journal, leaks, out_of_fold, store
+from labeling import audit, calibration, gain, gain_words, journal, leaks, out_of_fold
 from labeling.audit import Rate, Remaining
 from labeling.calibration import NextYield
+from labeling.collection import store
 from labeling.hour_yield import HourYield, next_hour
 from labeling.leaks import LeakReport
 from labeling.queue_filter import QueueFilter, kept

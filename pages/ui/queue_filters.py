@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import marks, store, suspects
+from labeling import marks, suspects
+from labeling.collection import store
 from labeling.queue_filter import STATUSES, QueueFilter
 from pages.ui import queue_drawn, queue_sorting, session, worklist
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from labeling import store, suspects
+from labeling import suspects
+from labeling.collection import store
 from labeling.errors import EarmarkError, WorkspaceError
 from labeling.records import Clip
 from labeling.storage.text import user_name

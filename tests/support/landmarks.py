@@ -5,7 +5,7 @@ import io
 import numpy as np
 import soundfile
 
-from labeling import birdsong
+from labeling.collection import birdsong
 
 RATE = birdsong.SAMPLE_RATE
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from labeling import journal, runs, store, stored_ranking, suspects, versions
+from labeling import journal, runs, stored_ranking, suspects, versions
+from labeling.collection import store
 from labeling.records import KINDS, Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace

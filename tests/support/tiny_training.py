@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from labeling import store, versions
+from labeling import versions
+from labeling.collection import store
 from labeling.predictions import read_oof
 from labeling.records import Clip, Labels
 from labeling.run_evidence import read_run_evidence

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from labeling import journal, store
+from labeling import journal
+from labeling.collection import store
 from labeling.records import Decision
 from labeling.storage.tables import decisions
 from labeling.workspace import Workspace, open_workspace

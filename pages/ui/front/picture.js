@@ -130,7 +130,7 @@ function drawTiles(canvas, entries, span, axis, colormap) {
 
 // ---------------------------------------------------------------- axes
 
-// Frequency axes, as in the server's labeling/frequency.py.
+// Frequency axes, as in the server's labeling/sound/frequency.py.
 const AXES = {
   linear: [(hz) => hz, (place) => place],
   log: [(hz) => Math.log2(Math.max(hz, 1e-3)), (place) => 2 ** place],

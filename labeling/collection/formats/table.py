@@ -12,12 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labeling.collection.formats.base import (
+    MISSING_WORDS,
+    Correction,
+    Format,
+    ImportedClip,
+    ImportedTable,
+    Problem,
+    label,
+)
+from labeling.collection.formats.lists import parse_list, style_of
+from labeling.collection.formats.paths import Finder, choose_root, inside
+from labeling.collection.formats.tables import SUFFIXES, Table, column, header, load, read_table
+from labeling.collection.formats.writing import write_corrected
 from labeling.errors import FormatError
-from labeling.formats.base import MISSING_WORDS, Correction, Format, ImportedClip, ImportedTable, Problem, label
-from labeling.formats.lists import parse_list, style_of
-from labeling.formats.paths import Finder, choose_root, inside
-from labeling.formats.tables import SUFFIXES, Table, column, header, load, read_table
-from labeling.formats.writing import write_corrected
 
 NEEDS = (
     "a CSV, TSV or Parquet table with a column of file names (filename, file, path, fname, ...) and a column label or "

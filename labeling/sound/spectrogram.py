@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError, DataError
-from labeling.frequency import AXES, Axis, row_bins
+from labeling.sound.frequency import AXES, Axis, row_bins
 
 Scale = Literal["db", "pcen"]
 SCALES: tuple[Scale, ...] = ("db", "pcen")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from labeling.errors import ConfigError, DataError
-from labeling.frequency import AXES, row_edges
-from labeling.spectrogram import (
+from labeling.sound.frequency import AXES, row_edges
+from labeling.sound.spectrogram import (
     KNEE_DB,
     LOW_DB,
     WINDOWS,

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labeling import audio as sound
-from labeling import store
+from labeling.collection import store
+from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
+from labeling.collection.store import NewClip
 from labeling.errors import AudioError
-from labeling.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
+from labeling.sound import decoding as sound
 from labeling.storage.text import printable
-from labeling.store import NewClip
 from labeling.workspace import Workspace
 
 MOST_SHOWN = 10

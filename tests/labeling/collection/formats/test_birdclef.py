@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from labeling.collection.formats import (
+    Correction,
+    ImportedClip,
+    ImportedTable,
+    detect_format,
+    find_table,
+    formats,
+)
 from labeling.errors import FormatError
-from labeling.formats import Correction, ImportedClip, ImportedTable, detect_format, find_table, formats
 
 CC = "Creative Commons Attribution 4.0"
 Y2020 = (

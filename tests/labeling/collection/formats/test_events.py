@@ -1,4 +1,4 @@
-from labeling.event_tables import TableEvent, audacity_bytes, one_line, raven_bytes
+from labeling.collection.formats.events import TableEvent, audacity_bytes, one_line, raven_bytes
 
 EVENTS = (
     TableEvent(0.5, 2.25, "dog", 0.875, 100.0, 4000.0),

@@ -1,4 +1,4 @@
-"""labeling/store.py"""
+"""labeling/collection/store.py"""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.engine import Connection
 
-from labeling import journal, store, versions
+from labeling import journal, versions
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.records import Decision
 from labeling.workspace import Workspace

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labeling.collection.formats.base import (
+    MISSING_WORDS,
+    Correction,
+    Format,
+    ImportedClip,
+    ImportedTable,
+    Problem,
+    label,
+)
+from labeling.collection.formats.paths import Finder, choose_root, inside
+from labeling.collection.formats.tables import Table, header, load, read_table
+from labeling.collection.formats.writing import write_corrected
 from labeling.errors import FormatError
-from labeling.formats.base import MISSING_WORDS, Correction, Format, ImportedClip, ImportedTable, Problem, label
-from labeling.formats.paths import Finder, choose_root, inside
-from labeling.formats.tables import Table, header, load, read_table
-from labeling.formats.writing import write_corrected
 from labeling.storage.csvsafe import csv_bytes
 from labeling.storage.files import write_atomically
 

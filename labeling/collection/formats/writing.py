@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from labeling.collection.formats.base import Correction
+from labeling.collection.formats.tables import Table
 from labeling.errors import FormatError
-from labeling.formats.base import Correction
-from labeling.formats.tables import Table
 from labeling.storage.files import write_atomically
 
 

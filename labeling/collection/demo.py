@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from labeling.birdsong import (
+from labeling.collection.birdsong import (
     RECORDISTS,
     SAMPLE_RATE,
     SPECIES,
@@ -31,8 +31,8 @@ from labeling.birdsong import (
     individual,
     through_gear,
 )
+from labeling.collection.formats.lists import ListStyle
 from labeling.errors import DataError
-from labeling.formats.lists import ListStyle
 from labeling.storage.files import write_atomically
 
 MOST_CLIPS = 100_000

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.collection.formats.lists import parse_list
 from labeling.errors import FormatError
-from labeling.formats.lists import parse_list
 from labeling.storage.csvsafe import read_csv
 
 Bools = NDArray[np.bool_]

@@ -250,7 +250,7 @@ def _text(value: Any) -> str:
 def _typed(text: str, kind: Any) -> Any:
     import pyarrow as pa
 
-    from labeling.formats.lists import parse_list
+    from labeling.collection.formats.lists import parse_list
 
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return [_typed(one, kind.value_type) for one in parse_list(text) or []]

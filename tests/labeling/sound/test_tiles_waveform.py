@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from labeling.errors import AudioError, ConfigError
-from labeling.tiles import LEVELS, Source, parts, peaks, place, tile_count
+from labeling.sound.tiles import LEVELS, Source, parts, peaks, place, tile_count
 
 
 def keeping():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.frequency import AXES, from_axis, row_bins, row_edges, to_axis
+from labeling.sound.frequency import AXES, from_axis, row_bins, row_edges, to_axis
 
 
 @pytest.mark.parametrize("hz", [1.0, 60.0, 999.0, 1000.0, 5000.0, 120_000.0])

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from labeling.formats.base import MISSING_WORDS
+from labeling.collection.formats.base import MISSING_WORDS
 
 LONGEST_CELL = 100_000  # characters; a longer cell is no list of labels
 _BARE = re.compile(r"""[\[(]([^\[\]()'"]*)[\])]""")

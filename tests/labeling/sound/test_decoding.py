@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import audio
 from labeling.errors import AudioError
+from labeling.sound import decoding
 
 RATE = 32_000
 
@@ -46,10 +46,10 @@ def written(path: Path, samples: np.ndarray, rate: int = RATE, **how: str) -> st
 def test_header_and_window_of_each_format(tmp_path: Path, name: str, how: dict[str, str]) -> None:
     rate = 48_000 if "opus" in name else RATE
     path = written(tmp_path / name, tone(3, rate), rate, **how)
-    info = audio.probe(path)
+    info = decoding.probe(path)
     assert info.duration_s == pytest.approx(3.0, abs=0.02)
     assert (info.sample_rate, info.channels, info.note) == (rate, 1, "")
-    samples, got = audio.read_window(path, 1.0, 1.5)
+    samples, got = decoding.read_window(path, 1.0, 1.5)
     assert got == rate
     assert samples.dtype == np.float32
     assert samples.shape == (rate // 2,)
@@ -61,28 +61,28 @@ def test_header_and_window_of_each_format(tmp_path: Path, name: str, how: dict[s
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
 def test_a_window_is_the_same_as_that_part_of_the_whole(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / name, noise(4))
-    whole, _ = audio.read_window(path)
-    part, _ = audio.read_window(path, 1.234, 2.345)
+    whole, _ = decoding.read_window(path)
+    part, _ = decoding.read_window(path, 1.234, 2.345)
     start, stop = round(1.234 * RATE), round(2.345 * RATE)
     np.testing.assert_allclose(part, whole[start:stop], atol=1e-6)
 
 
 def test_windows_beyond_the_file_are_cut_to_what_exists(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", tone(1))
-    assert audio.read_window(path, 0.5, 9)[0].shape == (RATE // 2,)
-    assert audio.read_window(path, -1, 0.25)[0].shape == (RATE // 4,)
-    assert audio.read_window(path, 5, 9)[0].shape == (0,)
-    assert audio.read_window(path, 5, 9, sample_rate=16_000, mono=False)[0].shape == (1, 0)
+    assert decoding.read_window(path, 0.5, 9)[0].shape == (RATE // 2,)
+    assert decoding.read_window(path, -1, 0.25)[0].shape == (RATE // 4,)
+    assert decoding.read_window(path, 5, 9)[0].shape == (0,)
+    assert decoding.read_window(path, 5, 9, sample_rate=16_000, mono=False)[0].shape == (1, 0)
     for window in [(float("nan"), 1.0), (0.0, float("inf")), (2.0, 1.0)]:
         with pytest.raises(AudioError, match="window"):
-            audio.read_window(path, *window)
+            decoding.read_window(path, *window)
     with pytest.raises(AudioError, match="sample rate 0 Hz; give 50 to"):
-        audio.read_window(path, sample_rate=0)
+        decoding.read_window(path, sample_rate=0)
 
 
 def test_resampling_keeps_the_pitch_and_removes_what_does_not_fit(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", tone(1, 96_000, 1000) + tone(1, 96_000, 20_000), 96_000)
-    samples, rate = audio.read_window(path, sample_rate=32_000)
+    samples, rate = decoding.read_window(path, sample_rate=32_000)
     assert rate == 32_000
     assert samples.shape == (32_000,)
     spectrum = np.abs(np.fft.rfft(samples)) / 16_000
@@ -93,10 +93,10 @@ def test_resampling_keeps_the_pitch_and_removes_what_does_not_fit(tmp_path: Path
 def test_96_khz_with_8_channels(tmp_path: Path) -> None:
     channels = np.stack([np.full(9600, i / 10, np.float32) for i in range(8)], axis=1)
     path = written(tmp_path / "a.wav", channels, 96_000, subtype="FLOAT")
-    info = audio.probe(path)
+    info = decoding.probe(path)
     assert (info.channels, info.sample_rate, info.frames) == (8, 96_000, 9600)
-    np.testing.assert_allclose(audio.read_window(path)[0], 0.35, atol=1e-6)
-    every, _ = audio.read_window(path, 0.01, 0.02, mono=False)
+    np.testing.assert_allclose(decoding.read_window(path)[0], 0.35, atol=1e-6)
+    every, _ = decoding.read_window(path, 0.01, 0.02, mono=False)
     assert every.shape == (8, 960)
     np.testing.assert_allclose(every[:, 5], np.arange(8) / 10, atol=1e-6)
 
@@ -104,13 +104,13 @@ def test_96_khz_with_8_channels(tmp_path: Path) -> None:
 def test_ten_milliseconds_are_too_short_to_use_but_can_be_heard(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", tone(0.01))
     with pytest.raises(AudioError, match=r"0\.010 s of sound; at least 0\.1 s") as caught:
-        audio.probe(path)
+        decoding.probe(path)
     assert caught.value.status == "too_short"
-    assert audio.probe(path, shortest_s=0).frames == 320
-    assert audio.read_window(path)[0].shape == (320,)
+    assert decoding.probe(path, shortest_s=0).frames == 320
+    assert decoding.read_window(path)[0].shape == (320,)
     empty = written(tmp_path / "empty.wav", tone(0))
     with pytest.raises(AudioError) as caught:
-        audio.probe(empty, shortest_s=0)
+        decoding.probe(empty, shortest_s=0)
     assert caught.value.status == "too_short"
 
 
@@ -120,8 +120,8 @@ def test_three_hours_are_probed_and_read_without_decoding_them(tmp_path: Path) -
         for _ in range(179):
             file.write(np.zeros(60 * 8000, np.int16))
         file.write((tone(60, 8000) * 32767).astype(np.int16))
-    assert audio.probe(str(path)).duration_s == 3 * 3600
-    samples, _ = audio.read_window(str(path), 3 * 3600 - 2, 3 * 3600 - 1)
+    assert decoding.probe(str(path)).duration_s == 3 * 3600
+    samples, _ = decoding.read_window(str(path), 3 * 3600 - 2, 3 * 3600 - 1)
     assert samples.shape == (8000,)
     assert np.abs(samples).max() == pytest.approx(0.5, abs=0.01)
 
@@ -133,15 +133,15 @@ def test_a_wav_that_lies_in_its_header(tmp_path: Path) -> None:
         raw[at : at + 4] = struct.pack("<I", claim)
         path = tmp_path / f"{claim}.wav"
         path.write_bytes(raw)
-        assert audio.probe(str(path)).duration_s == pytest.approx(2.0, abs=0.01)
-        assert audio.read_window(str(path))[0].shape == pytest.approx((2 * RATE,), abs=400)
+        assert decoding.probe(str(path)).duration_s == pytest.approx(2.0, abs=0.01)
+        assert decoding.read_window(str(path))[0].shape == pytest.approx((2 * RATE,), abs=400)
     rate = raw.index(b"fmt ") + 12
     for wrong in (0, 1, 0x7FFFFFFF):
         raw[rate : rate + 4] = struct.pack("<I", wrong)
         path = tmp_path / f"rate{wrong}.wav"
         path.write_bytes(raw)
         with pytest.raises(AudioError) as caught:
-            audio.probe(str(path))
+            decoding.probe(str(path))
         assert caught.value.status == "unreadable"
 
 
@@ -151,10 +151,10 @@ def test_a_flac_that_claims_a_thousand_hours_is_counted(tmp_path: Path) -> None:
     raw[22:26] = b"\xff\xff\xff\xff"  # the low 36 bits of STREAMINFO's sample count
     path = tmp_path / "lie.flac"
     path.write_bytes(raw)
-    info = audio.probe(str(path))
+    info = decoding.probe(str(path))
     assert info.frames == 5 * RATE
     assert "cut short: 5.00 s" in info.note
-    assert audio.read_window(str(path))[0].shape == (5 * RATE,)
+    assert decoding.read_window(str(path))[0].shape == (5 * RATE,)
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.mp3", "a.wav"])
@@ -162,15 +162,15 @@ def test_a_file_cut_in_half_has_the_length_of_what_is_left(tmp_path: Path, name:
     whole = Path(written(tmp_path / name, noise(10))).read_bytes()
     path = tmp_path / f"cut-{name}"
     path.write_bytes(whole[: len(whole) // 2])
-    info = audio.probe(str(path))
+    info = decoding.probe(str(path))
     assert 3.5 < info.duration_s < 6
-    samples, _ = audio.read_window(str(path))
+    samples, _ = decoding.read_window(str(path))
     assert len(samples) == info.frames
     assert np.abs(samples[-RATE // 4 :]).max() > 0.05  # real sound up to its end, no padding
     stump = tmp_path / f"stump-{name}"
     stump.write_bytes(whole[:40])
     with pytest.raises(AudioError) as caught:
-        audio.probe(str(stump))
+        decoding.probe(str(stump))
     assert caught.value.status in ("unreadable", "too_short")
 
 
@@ -181,7 +181,7 @@ def test_a_file_cut_in_half_has_the_length_of_what_is_left(tmp_path: Path, name:
 def test_what_is_no_sound_is_unreadable(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    for read in (audio.probe, audio.read_window, audio.is_silent):
+    for read in (decoding.probe, decoding.read_window, decoding.is_silent):
         with pytest.raises(AudioError, match=name) as caught:
             read(str(path))
         assert caught.value.status == "unreadable"
@@ -190,36 +190,36 @@ def test_what_is_no_sound_is_unreadable(tmp_path: Path, name: str, content: byte
 def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
     for path in (tmp_path / "none.wav", tmp_path / "none" / "a.wav"):
         with pytest.raises(AudioError, match="no such file") as caught:
-            audio.probe(str(path))
+            decoding.probe(str(path))
         assert caught.value.status == "missing"
     with pytest.raises(AudioError, match="not a file"):
-        audio.probe(str(tmp_path))
+        decoding.probe(str(tmp_path))
     with pytest.raises(AudioError):
-        audio.probe(str(tmp_path / "a\0b.wav"))
+        decoding.probe(str(tmp_path / "a\0b.wav"))
 
 
 def test_nan_and_infinite_samples_become_zero(tmp_path: Path) -> None:
     samples = noise(1)
     samples[10], samples[20], samples[30] = np.nan, np.inf, -np.inf
     path = written(tmp_path / "a.wav", samples, subtype="FLOAT")
-    got, _ = audio.read_window(path)
+    got, _ = decoding.read_window(path)
     assert got[10] == got[20] == got[30] == 0
     np.testing.assert_array_equal(np.delete(got, [10, 20, 30]), np.delete(samples, [10, 20, 30]))
-    assert np.isfinite(audio.read_window(path, sample_rate=16_000)[0]).all()
+    assert np.isfinite(decoding.read_window(path, sample_rate=16_000)[0]).all()
     two = np.stack([np.full(RATE, np.nan, np.float32), np.full(RATE, 0.5, np.float32)], axis=1)
-    mixed, _ = audio.read_window(written(tmp_path / "b.wav", two, subtype="FLOAT"))
+    mixed, _ = decoding.read_window(written(tmp_path / "b.wav", two, subtype="FLOAT"))
     np.testing.assert_allclose(mixed, 0.25)
 
 
 def test_silence(tmp_path: Path) -> None:
-    assert audio.is_silent(written(tmp_path / "zero.ogg", np.zeros(RATE)))
-    assert audio.is_silent(written(tmp_path / "nan.wav", np.full(RATE, np.nan), subtype="FLOAT"))
+    assert decoding.is_silent(written(tmp_path / "zero.ogg", np.zeros(RATE)))
+    assert decoding.is_silent(written(tmp_path / "nan.wav", np.full(RATE, np.nan), subtype="FLOAT"))
     faint = np.full(RATE, 10 ** (-85 / 20))
-    assert audio.is_silent(written(tmp_path / "faint.wav", faint, subtype="FLOAT"))
-    assert not audio.is_silent(written(tmp_path / "heard.wav", faint * 10, subtype="FLOAT"))
+    assert decoding.is_silent(written(tmp_path / "faint.wav", faint, subtype="FLOAT"))
+    assert not decoding.is_silent(written(tmp_path / "heard.wav", faint * 10, subtype="FLOAT"))
     late = np.zeros(20 * RATE, np.float32)
     late[-5] = 0.1
-    assert not audio.is_silent(written(tmp_path / "late.wav", late, subtype="FLOAT"))
+    assert not decoding.is_silent(written(tmp_path / "late.wav", late, subtype="FLOAT"))
 
 
 def test_remote_files_read_as_local_ones(tmp_path: Path) -> None:
@@ -228,23 +228,23 @@ def test_remote_files_read_as_local_ones(tmp_path: Path) -> None:
         url = f"memory://audio/{name}"
         with fsspec.open(url, "wb") as file:
             file.write(Path(path).read_bytes())
-        assert audio.probe(url) == audio.probe(path)
-        np.testing.assert_array_equal(audio.read_window(url, 0.5, 1)[0], audio.read_window(path, 0.5, 1)[0])
+        assert decoding.probe(url) == decoding.probe(path)
+        np.testing.assert_array_equal(decoding.read_window(url, 0.5, 1)[0], decoding.read_window(path, 0.5, 1)[0])
     with pytest.raises(AudioError) as caught:
-        audio.probe("memory://audio/none.ogg")
+        decoding.probe("memory://audio/none.ogg")
     assert caught.value.status == "missing"
     with pytest.raises(AudioError, match="cannot be fetched"):
-        audio.probe("nosuchprotocol://a.ogg")
+        decoding.probe("nosuchprotocol://a.ogg")
 
 
 def test_many_threads_read_one_file(tmp_path: Path) -> None:
     path = written(tmp_path / "a.ogg", noise(5))
-    whole, _ = audio.read_window(path)
+    whole, _ = decoding.read_window(path)
     start = threading.Barrier(8)
 
     def read(i: int) -> bool:
         start.wait()
-        part, _ = audio.read_window(path, i * 0.5, i * 0.5 + 0.5)
+        part, _ = decoding.read_window(path, i * 0.5, i * 0.5 + 0.5)
         return np.allclose(part, whole[i * RATE // 2 : (i + 1) * RATE // 2], atol=1e-6)
 
     with ThreadPoolExecutor(8) as pool:
@@ -256,9 +256,9 @@ def test_the_fallback_decoder_agrees(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wav", np.stack([noise(2), noise(2, seed=1)], axis=1))
     for onset_s, offset_s in [(0.0, None), (0.3, 0.9), (1.5, 9.0), (5.0, 6.0)]:
         for mono in (True, False):
-            blocks, rate = audio._read_audioread(path, onset_s, offset_s, mono)
+            blocks, rate = decoding._read_audioread(path, onset_s, offset_s, mono)
             samples = np.concatenate(blocks)
-            wanted, _ = audio.read_window(path, onset_s, offset_s, mono=mono)
+            wanted, _ = decoding.read_window(path, onset_s, offset_s, mono=mono)
             assert rate == RATE
             np.testing.assert_allclose(samples if mono else samples.T, wanted, atol=1e-6)
-    assert audio._probe_audioread(path).frames == 2 * RATE
+    assert decoding._probe_audioread(path).frames == 2 * RATE

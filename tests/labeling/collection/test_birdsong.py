@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labeling import birdsong
+from labeling.collection import birdsong
 
 
 def test_songs_are_told_apart_by_where_and_how_they_sound() -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import birdsong
-from labeling.audio import probe, read_window
-from labeling.demo import DemoSummary, build_demo
+from labeling.collection import birdsong
+from labeling.collection.demo import DemoSummary, build_demo
+from labeling.collection.formats import detect_format, formats
+from labeling.collection.formats.lists import parse_list
 from labeling.errors import DataError
-from labeling.formats import detect_format, formats
-from labeling.formats.lists import parse_list
+from labeling.sound.decoding import probe, read_window
 
 CLIPS = 40
 

@@ -13,11 +13,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.audio import AudioInfo, read_window
 from labeling.errors import AudioError, ConfigError
-from labeling.frequency import AXES, from_axis, row_edges, to_axis
-from labeling.spectrogram import SpectrogramSettings
-from labeling.tiles import (
+from labeling.sound.decoding import AudioInfo, read_window
+from labeling.sound.frequency import AXES, from_axis, row_edges, to_axis
+from labeling.sound.spectrogram import SpectrogramSettings
+from labeling.sound.tiles import (
     LEVELS,
     NARROWEST,
     STEPS_A_SECOND,
@@ -298,7 +298,7 @@ def test_only_the_bytes_of_a_tile_are_decoded_a_few_seconds_at_a_time(tmp_path, 
         windows.append((onset_s, offset_s))
         return read_window(path, onset_s, offset_s)
 
-    monkeypatch.setattr("labeling.tiles.read_window", spy)
+    monkeypatch.setattr("labeling.sound.tiles.read_window", spy)
     of = write(tmp_path / "a.wav", noise(200.0, level=0.01), subtype="PCM_16")
     drawn(of, 4, 20)
     assert windows == [(pytest.approx(20 * 8.192, abs=0.02), pytest.approx(21 * 8.192, abs=0.04))]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labeling.collection.formats import birdclef, esc50, table
+from labeling.collection.formats.base import Correction, Format, ImportedClip, ImportedTable, Problem
+from labeling.collection.formats.tables import SUFFIXES, header
 from labeling.errors import FormatError
-from labeling.formats import birdclef, esc50, table
-from labeling.formats.base import Correction, Format, ImportedClip, ImportedTable, Problem
-from labeling.formats.tables import SUFFIXES, header
 from labeling.registry import Registry
 
 formats: Registry[Format] = Registry("format")

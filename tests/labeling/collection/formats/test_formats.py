@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labeling.collection.formats import detect_format, find_table, formats
+from labeling.collection.formats.lists import ListStyle, parse_list, style_of
+from labeling.collection.formats.paths import inside
+from labeling.collection.formats.table import guess_separator
+from labeling.collection.formats.tables import CsvTable, header, read_table
 from labeling.errors import EarmarkError, FormatError, UnknownName
-from labeling.formats import detect_format, find_table, formats
-from labeling.formats.lists import ListStyle, parse_list, style_of
-from labeling.formats.paths import inside
-from labeling.formats.table import guess_separator
-from labeling.formats.tables import CsvTable, header, read_table
 from labeling.storage.files import write_atomically
 
 # ---------------------------------------------------------------------------------------------- detection
@@ -326,7 +326,7 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     # a file-size limit stops a real write midway, like a full disk
     code = (
         "import resource, sys\nfrom pathlib import Path\n"
-        "from labeling.errors import EarmarkError\nfrom labeling.files import write_atomically\n"
+        "from labeling.errors import EarmarkError\nfrom labeling.storage.files import write_atomically\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, {resource.RLIM_INFINITY}))\n"
         "try:\n    write_atomically(Path(sys.argv[1]), b'x' * 5000)\nexcept EarmarkError as error:\n    print(error)\n"
     )

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import store
+from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.errors import FormatError, UnknownName
-from labeling.importing import import_collection
 from labeling.records import Clip
 from labeling.workspace import Workspace, open_workspace
 

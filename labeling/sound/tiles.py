@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.audio import AudioInfo, probe, read_window
 from labeling.errors import ConfigError
-from labeling.spectrogram import Frames, Reader, SpectrogramSettings, denoised, levels_of
+from labeling.sound.decoding import AudioInfo, probe, read_window
+from labeling.sound.spectrogram import Frames, Reader, SpectrogramSettings, denoised, levels_of
 
 TILE_COLUMNS = 1024
 LEVELS = 12

@@ -1,4 +1,4 @@
-"""labeling/truth.py: what a file says of each cell."""
+"""labeling/collection/truth.py: what a file says of each cell."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labeling.collection.truth import read_labels, read_truth
 from labeling.errors import FormatError
-from labeling.truth import read_labels, read_truth
 
 FILES, CLASSES = ("a.ogg", "b.ogg", "c.ogg"), ("x", "y", "z")
 IMPORTED = np.array([[1, 0, 0], [0, 1, 1], [1, 0, 0]], bool)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from labeling.collection.formats import Correction, ImportedTable, detect_format, find_table, formats
+from labeling.collection.formats.tables import read_table
 from labeling.errors import FormatError
-from labeling.formats import Correction, ImportedTable, detect_format, find_table, formats
-from labeling.formats.tables import read_table
 
 
 def read(path: Path, audio: str | None = None, format: str = "table", **options: str) -> ImportedTable:
