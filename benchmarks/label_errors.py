@@ -32,7 +32,8 @@ from labeling.collection import store
 from labeling.disagreement import DEFAULT_SCORER, NEEDS, SCORERS
 from labeling.errors import EarmarkError, FormatError
 from labeling.evidence import Evidence
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.aligned import AlignedLabels, align_labels
+from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import open_workspace
 
 Badness = NDArray[np.float32]
@@ -58,7 +59,7 @@ class Case:
     """
 
     oof: Oof
-    aligned: ranking.AlignedLabels
+    aligned: AlignedLabels
     evidence: Evidence
     together: Evidence
     wrong: NDArray[np.bool_]
@@ -76,11 +77,11 @@ def load(workspace: str, run_ids: Sequence[str], truth: Sequence[Path]) -> list[
     for run in chosen:
         labels = labels_of[run.label_version]
         oof = read_oof(opened.run_dir(run.id) / "oof.zarr")
-        aligned = ranking.align_labels(oof, labels)
+        aligned = align_labels(oof, labels)
 
         def gathered(others: list[Any], run: Any = run, oof: Oof = oof, labels: Any = labels) -> Evidence:
             return scoring.gathered(
-                opened, run, others, oof, ranking.align_labels(oof, labels), labels, imported, labels_of, clips
+                opened, run, others, oof, align_labels(oof, labels), labels, imported, labels_of, clips
             )
 
         alone, together = gathered([]), gathered([one for one in chosen if one.id != run.id])
@@ -89,7 +90,7 @@ def load(workspace: str, run_ids: Sequence[str], truth: Sequence[Path]) -> list[
     return cases
 
 
-def wrong_cells(oof: Oof, aligned: ranking.AlignedLabels, truth: Sequence[Path]) -> NDArray[np.bool_]:
+def wrong_cells(oof: Oof, aligned: AlignedLabels, truth: Sequence[Path]) -> NDArray[np.bool_]:
     row_of = {name: row for row, name in enumerate(oof.filenames)}
     column_of = {code: column for column, code in enumerate(oof.classes)}
     wrong = np.zeros_like(aligned.given)

@@ -190,8 +190,8 @@ def frame_ap(oof: Any, collection: Collection) -> float:
 
 def run_variant(variant: Variant, seed: int, collection: Collection, base: Path, folder: Path) -> dict[str, Any]:
     """Train one variant with one seed; its average precisions and seconds."""
-    from labeling.metrics import score
-    from labeling.predictions import read_oof
+    from labeling.predictions.metrics import score
+    from labeling.predictions.oof import read_oof
     from models.config import load_recipe
     from models.crossval import cross_validate
 

@@ -27,7 +27,7 @@ import soundfile
 
 from labeling import runs, suspects, versions
 from labeling.collection.importing import import_collection
-from labeling.predictions import write_oof
+from labeling.predictions.oof import write_oof
 from labeling.records import FrameGrid
 from labeling.workspace import open_workspace
 from tests.support.browser import chromium

@@ -23,7 +23,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.predictions import Oof, read_oof, write_oof
+from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid, Labels
 
 STEPS = {

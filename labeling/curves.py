@@ -21,7 +21,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.errors import ArtefactError
 from labeling.evidence import class_confidence
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import FrameGrid
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -6,9 +6,7 @@ predictions may be missing; scorers do without it, or say what they need.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, DataError
-from labeling.predictions import FrameBlock, Oof
+from labeling.predictions.oof import FrameBlock, Oof, for_each_block
 
 BORROWED = 1.0  # a class borrows as much from the whole collection as this many clips of its own would say
 SMALLEST = 1e-4  # probabilities are kept this far from 0 and 1 in log odds; float16 knows 1 - p no closer
@@ -171,19 +169,6 @@ def summarise_frames(oof: Oof, threshold: NDArray[np.float32]) -> FrameSummary:
 
     for_each_block(oof, work)
     return FrameSummary(maximum, mean, above, np.asarray(threshold, dtype=np.float32))
-
-
-def for_each_block(oof: Oof, work: Callable[[FrameBlock], None], max_bytes: int = 8 << 20) -> None:
-    """Call ``work`` on every block of frames, in a few threads, with no more than a few blocks in memory."""
-    workers = max(1, min(8, os.cpu_count() or 1))
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = []
-        for block in oof.iter_blocks(max_bytes):
-            waiting.append(pool.submit(work, block))
-            if len(waiting) > workers:
-                waiting.pop(0).result()
-        for future in waiting:
-            future.result()
 
 
 def class_confidence(

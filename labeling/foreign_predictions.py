@@ -22,14 +22,15 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import metrics, runs, suspects, versions
+from labeling import runs, suspects, versions
 from labeling.collection import store
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
 from labeling.foreign.frames import LaterFrames
 from labeling.out_of_fold import KEY, WORDS, OutOfFold, judge
-from labeling.predictions import Oof, read_oof, write_oof
-from labeling.ranking import align_labels
+from labeling.predictions import metrics
+from labeling.predictions.aligned import align_labels
+from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid, Labels, Run
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -23,7 +23,7 @@ from labeling.audit_journal import decided_cells
 from labeling.collection import store
 from labeling.errors import DataError
 from labeling.paired import LEAST_CLUSTERS, Cells, Paired
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.progress import worked_between
 from labeling.records import Run
 from labeling.run_differences import differences

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from labeling.evidence import Dynamics, Evidence, Floats, class_confidence, summarise_frames
 from labeling.neighbours import neighbour_share
-from labeling.predictions import Oof
-from labeling.run_evidence import RunEvidence, aligned
+from labeling.predictions.oof import Oof
+from labeling.predictions.training_evidence import RunEvidence, aligned
 
 DYNAMICS = ("margin", "forgotten", "epoch_spread")
 

@@ -21,7 +21,7 @@ from labeling.collection import store
 from labeling.errors import AudioError
 from labeling.landmarks import Copy, Landmarks, find_copies, landmarks
 from labeling.outings import DAY, PLACE, outings
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Clip
 from labeling.sound.decoding import read_window
 from labeling.storage.files import write_atomically

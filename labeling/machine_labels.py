@@ -19,9 +19,8 @@ from sqlalchemy.engine import Connection
 
 from labeling import journal
 from labeling.errors import DataError
-from labeling.evidence import for_each_block
-from labeling.predictions import FrameBlock, Oof
-from labeling.ranking import align_labels
+from labeling.predictions.aligned import align_labels
+from labeling.predictions.oof import FrameBlock, Oof, for_each_block
 from labeling.records import MACHINE, CellState, Decision, Labels, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables

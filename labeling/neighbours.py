@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.evidence import Evidence, Floats, Scores, scores_of_evidence
-from labeling.run_evidence import RunEvidence
+from labeling.predictions.training_evidence import RunEvidence
 
 _BLOCK_BYTES = 64 << 20
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from labeling import disagreement, several_runs
 from labeling.disagreement import DEFAULT_SCORER
-from labeling.errors import ArtefactError
-from labeling.evidence import Evidence, Scores, class_confidence, for_each_block
+from labeling.evidence import Evidence, Scores, class_confidence
 from labeling.gathering import gather_evidence
-from labeling.predictions import FrameBlock, Oof
+from labeling.predictions.aligned import AlignedLabels, align_labels
+from labeling.predictions.oof import FrameBlock, Oof, for_each_block
 from labeling.records import Labels
 
 MAX_CELLS = 1_000_000  # more than anyone will listen to; keeps the queue's table small in large collections
@@ -67,22 +67,6 @@ class Suspects:
 
     def __len__(self) -> int:
         return len(self.clip_id)
-
-
-@dataclass(frozen=True)
-class AlignedLabels:
-    """Labels in the rows and columns of predictions.
-
-    ``given``, ``known``, ``open`` are bool (N, C): listed; neither unsure nor unheard of; known and not yet
-    reviewed. ``primary`` (N,) is the column of the primary class, or -1. ``class_index`` (C,) is the class's
-    place in the labels' own vocabulary, -1 where it is not there.
-    """
-
-    given: NDArray[np.bool_]
-    known: NDArray[np.bool_]
-    open: NDArray[np.bool_]
-    primary: NDArray[np.int64]
-    class_index: NDArray[np.int64]
 
 
 Gather = Callable[[Oof, AlignedLabels], Evidence]
@@ -161,32 +145,6 @@ def _past(evidence: Evidence, scores: Scores, places: NDArray[np.int64]) -> Past
     given = evidence.given[rows, columns]
     wrong = (verdict[rows, columns] > 0) != given
     return PastCells(rows, places[columns], given, scores.p_wrong[rows, columns], wrong)
-
-
-def align_labels(oof: Oof, labels: Labels, reviewed: NDArray[np.bool_] | None = None) -> AlignedLabels:
-    """Bring labels into the predictions' rows and columns; cells that the labels do not have are not known."""
-    if reviewed is None:
-        reviewed = labels.reviewed
-    if reviewed.shape != labels.present.shape:
-        raise ArtefactError(f"reviewed has shape {reviewed.shape} where the labels have {labels.present.shape}")
-    row_of = {int(clip_id): row for row, clip_id in enumerate(labels.clip_ids)}
-    column_of = {code: column for column, code in enumerate(labels.classes)}
-    rows = np.array([row_of.get(int(clip_id), -1) for clip_id in oof.clip_ids], dtype=np.int64)
-    columns = np.array([column_of.get(code, -1) for code in oof.classes], dtype=np.int64)
-    shared = (rows >= 0)[:, None] & (columns >= 0)[None, :]
-    if not shared.any():
-        nothing = np.zeros(shared.shape, dtype=bool)
-        return AlignedLabels(nothing, nothing, nothing, np.full(len(rows), -1, dtype=np.int64), columns)
-
-    def pick(array: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.asarray(array[np.ix_(rows, columns)] & shared)
-
-    place = np.full(len(labels.classes) + 1, -1, dtype=np.int64)
-    place[columns[columns >= 0]] = np.flatnonzero(columns >= 0)
-    primary = np.where(rows >= 0, place[labels.primary[rows]], -1)
-    unsure = pick(labels.unsure)
-    known = shared & ~unsure
-    return AlignedLabels(pick(labels.present) & known, known, known & ~pick(reviewed), primary, columns)
 
 
 def find_swaps(p_wrong: NDArray[np.float32], aligned: AlignedLabels) -> NDArray[np.int32]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labeling import runfiles
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 
 #: what changes no prediction, or is told apart otherwise (the folds themselves are compared)
 WITHOUT_EFFECT = ("name", "title", "source", "description", "cpu_hours_per_hour", "track", "folds.like", "iterate")

@@ -17,10 +17,10 @@ from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError, DataError
 from labeling.evidence import Evidence, Floats
 from labeling.gathering import gather_evidence
-from labeling.predictions import Oof, read_oof
-from labeling.ranking import AlignedLabels, align_labels
+from labeling.predictions.aligned import AlignedLabels, align_labels
+from labeling.predictions.oof import Oof, read_oof
+from labeling.predictions.training_evidence import RunEvidence, read_run_evidence
 from labeling.records import KINDS, Clip, Labels, Run
-from labeling.run_evidence import RunEvidence, read_run_evidence
 from labeling.storage import tables
 from labeling.stored_ranking import FLOATS, SECONDS, LeftOut, store_ranking
 from labeling.workspace import Workspace

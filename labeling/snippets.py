@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from labeling import suspects
 from labeling.collection import store
 from labeling.errors import ArtefactError, DataError
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Suspect, doubts_present
 from labeling.registry import unknown_name
 from labeling.storage import database as db

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from labeling import priors, runs, versions
 from labeling.errors import ConfigError, DataError
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Run
 from labeling.registry import unknown_name
 from labeling.workspace import Workspace

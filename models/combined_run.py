@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import metrics, priors, runs, versions
+from labeling import priors, runs, versions
 from labeling.collection import store
 from labeling.evidence import summarise_frames
-from labeling.predictions import Oof, read_oof, write_oof
+from labeling.predictions import metrics
+from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import Clip, Labels, Run
 from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace

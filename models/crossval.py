@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labeling import leaks, metrics
+from labeling import leaks
 from labeling.errors import ArtefactError, AudioError, ConfigError, Stopped
 from labeling.landmarks import Copy, find_copies
-from labeling.predictions import Oof, write_oof
+from labeling.predictions import metrics
+from labeling.predictions.oof import Oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
 from models import augment, build_network
 from models.checkpoints import write_json

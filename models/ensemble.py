@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labeling.errors import ConfigError, DataError
-from labeling.metrics import macro_average_precision
-from labeling.predictions import FrameBlock, Oof
+from labeling.predictions.metrics import macro_average_precision
+from labeling.predictions.oof import FrameBlock, Oof
 from labeling.records import FrameGrid
 from labeling.registry import unknown_name
 

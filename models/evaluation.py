@@ -17,8 +17,8 @@ from labeling import error_distribution, priors, runs, versions
 from labeling.collection import store
 from labeling.collection import truth as truth_files
 from labeling.errors import DataError
-from labeling.predictions import Oof, read_oof
-from labeling.ranking import align_labels
+from labeling.predictions.aligned import align_labels
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, LabelVersion, Run
 from labeling.workspace import Workspace
 
@@ -42,7 +42,7 @@ def evaluate_run(
     is changed by what other folds' clips say. Raises DataError for an unknown run, UnknownName for a post-processor,
     FormatError for a truth file that cannot be used, ArtefactError where the run's predictions cannot be read.
     """
-    from labeling.metrics import score
+    from labeling.predictions.metrics import score
 
     with workspace.read() as connection:
         run = done_run(connection, run_id)

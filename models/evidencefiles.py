@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labeling.errors import ArtefactError, Stopped, WorkspaceFull
+from labeling.predictions.training_evidence import RunEvidence, without_neighbours, write_run_evidence
 from labeling.records import FrameGrid
-from labeling.run_evidence import RunEvidence, without_neighbours, write_run_evidence
 from models.checkpoints import load_tensors, save_tensors
 from models.config import Recipe
 from models.data import AudioStore

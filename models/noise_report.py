@@ -11,8 +11,8 @@ from labeling.collection import store
 from labeling.disagreement import noise_model_input
 from labeling.errors import DataError
 from labeling.noise_model import fit_noise_model
-from labeling.predictions import read_oof
-from labeling.ranking import align_labels
+from labeling.predictions.aligned import align_labels
+from labeling.predictions.oof import read_oof
 from labeling.workspace import Workspace
 from models import stacking
 from models.evaluation import done_run, parts_of

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import machine_labels, runfiles, runs, versions
 from labeling.errors import ArtefactError, ConfigError, DataError
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Labels, Run
 from labeling.workspace import Workspace
 from models.config import Recipe, load_recipe, parse_override

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from labeling import runfiles
 from labeling.errors import ArtefactError, ConfigError, EarmarkError, UnknownName
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Event, FrameGrid, Labels, Region
 from labeling.storage.files import write_atomically
 from models.checkpoints import load_tensors, write_json

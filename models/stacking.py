@@ -22,8 +22,8 @@ from labeling.errors import DataError
 from labeling.evidence import Evidence
 from labeling.gathering import gather_evidence
 from labeling.noise_model import NoiseModel, fit_noise_model
-from labeling.predictions import Oof
-from labeling.ranking import align_labels
+from labeling.predictions.aligned import align_labels
+from labeling.predictions.oof import Oof
 from labeling.records import Labels
 
 Floats = NDArray[np.float32]
@@ -248,7 +248,7 @@ def fit_noise_classifier(
 
 
 def _report(predicted: NDArray[np.float64], wrong: Bools) -> dict[str, Any]:
-    from labeling.metrics import average_precision
+    from labeling.predictions.metrics import average_precision
 
     flagged = predicted >= 0.5
     hits = int((flagged & wrong).sum())

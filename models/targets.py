@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 from labeling.records import Event, Labels
 from models.config.targets import RULES, TargetConfig
 from models.teacher import TeacherClip, TeacherFrames, teacher_rows

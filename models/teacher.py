@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from labeling import runs
 from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, UnknownName
-from labeling.evidence import for_each_block
-from labeling.predictions import FrameBlock, Oof, read_oof
+from labeling.predictions.oof import FrameBlock, Oof, for_each_block, read_oof
 from labeling.records import Labels
 from labeling.registry import unknown_name
 from labeling.workspace import Workspace

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError, DataError
-from labeling.metrics import best_f1
-from labeling.predictions import Oof
+from labeling.predictions.metrics import best_f1
+from labeling.predictions.oof import Oof
 from labeling.records import Labels
 from labeling.registry import Registry
 

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labeling import metrics
 from labeling.errors import ArtefactError, ConfigError, Stopped
+from labeling.predictions import metrics
 from labeling.records import FrameGrid
 from models import augment
 from models.averaging import MovingAverage

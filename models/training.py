@@ -13,7 +13,7 @@ import numpy as np
 from labeling import runs, versions
 from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, EarmarkError
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace
 from models import build_network, refuse_strange_weights

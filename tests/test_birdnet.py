@@ -10,7 +10,7 @@ import pytest
 
 from labeling.errors import FormatError
 from labeling.foreign_predictions import Report, import_predictions
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS, add_clips
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from labeling import journal, runs, suspects, versions
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Decision, Run
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace, open_workspace

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from labeling.errors import ArtefactError, AudioError, ConfigError, WorkspaceFull
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from models.config import load_recipe
 from models.crossval import Stopped, cross_validate
 from tests.support import ROOT

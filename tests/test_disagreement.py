@@ -17,7 +17,7 @@ from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.evidence import Dynamics, Evidence, FrameSummary, class_confidence, summarise_frames
 from labeling.gathering import gather_evidence
 from labeling.noise_model import fit_noise_model
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 from labeling.records import FrameGrid
 
 P = np.array([[0.9, 0.2], [0.4, 0.6], [0.2, 0.1]], dtype=np.float32)

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from labeling.errors import ConfigError, DataError
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 from labeling.records import FrameGrid
 from models import ensemble
 from models.ensemble import CombinedFrames, cross_fit, finest_grid, fit_weights, on_grid, share, weighted_mean

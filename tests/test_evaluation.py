@@ -15,7 +15,7 @@ from labeling import error_distribution as ed
 from labeling import priors, runs, versions
 from labeling.collection import store
 from labeling.errors import ArtefactError, DataError, FormatError, UnknownName
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Labels
 from labeling.workspace import open_workspace
 from models.evaluation import evaluate_run, labels_for, read_truth

@@ -19,12 +19,11 @@ from labeling.evidence import (
     FrameSummary,
     as_scores,
     class_confidence,
-    for_each_block,
     log_odds,
     scores_of_evidence,
     summarise_frames,
 )
-from labeling.predictions import FrameBlock, Oof
+from labeling.predictions.oof import FrameBlock, Oof, for_each_block
 from tests.support.synthetic_oof import oof_of
 
 NAN = float("nan")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from labeling.predictions import read_oof
-from labeling.run_evidence import read_run_evidence
+from labeling.predictions.oof import read_oof
+from labeling.predictions.training_evidence import read_run_evidence
 from models import crossval
 from models.checkpoints import load_tensors
 from models.crossval import cross_validate

@@ -19,7 +19,7 @@ from labeling.__main__ import main
 from labeling.errors import DataError, EarmarkError, FormatError
 from labeling.foreign import LOGIT, PERCENT
 from labeling.foreign_predictions import Report, import_predictions
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.workspace import Workspace, open_workspace
 from models import jobs
 from models.same_folds import why_not

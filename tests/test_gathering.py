@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from labeling.gathering import clipwise_like, gather_evidence
-from labeling.predictions import Oof
-from labeling.run_evidence import RunEvidence, without_neighbours
+from labeling.predictions.oof import Oof
+from labeling.predictions.training_evidence import RunEvidence, without_neighbours
 from tests.support.synthetic_oof import oof_of
 
 NAN = float("nan")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from labeling import runs
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
 from models import jobs

@@ -12,7 +12,7 @@ from labeling import leaks, runs, versions
 from labeling.errors import ArtefactError
 from labeling.landmarks import Copy
 from labeling.leaks import DAY, FILE, GROUP, SOUND, Together, across, belonging, counts, find_leaks, pairs_of
-from labeling.predictions import write_oof
+from labeling.predictions.oof import write_oof
 from labeling.records import Clip, FrameGrid
 from labeling.storage import tables
 from tests.support.landmarks import RATE, encoded

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from labeling import journal, machine_labels, versions
 from labeling.errors import DataError
 from labeling.machine_labels import MachineLabel, apply_machine_labels, batches, find_false, find_missing, undo_machine
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import CellState, Decision, Labels, Region
 from labeling.storage import text
 from labeling.workspace import Workspace

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from labeling import neighbours as module
 from labeling.evidence import Evidence, FrameSummary
 from labeling.neighbours import neighbour_log_odds, neighbour_share, neighbours
-from labeling.run_evidence import RunEvidence, without_neighbours
+from labeling.predictions.training_evidence import RunEvidence, without_neighbours
 
 NAN = float("nan")
 

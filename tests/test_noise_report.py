@@ -9,7 +9,7 @@ import pytest
 
 from labeling import error_distribution, journal, runs, versions
 from labeling.errors import DataError
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from models.noise_report import noise_report

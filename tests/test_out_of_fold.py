@@ -12,7 +12,7 @@ import pytest
 from labeling import runs
 from labeling.foreign_predictions import fold_numbers, import_predictions
 from labeling.out_of_fold import CLAIMED, ELSEWHERE, SHOWN, UNKNOWN, WARNING, judge, warning_of
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Clip, Run
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS

@@ -10,7 +10,7 @@ import torch
 from labeling import runs, versions
 from labeling.collection import store
 from labeling.collection.formats.events import TableEvent
-from labeling.predictions import write_oof
+from labeling.predictions.oof import write_oof
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace
 from models import build_network

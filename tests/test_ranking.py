@@ -14,8 +14,9 @@ from labeling import ranking
 from labeling.disagreement import NEEDS, SCORERS
 from labeling.errors import ArtefactError, UnknownName
 from labeling.evidence import Scores
-from labeling.predictions import Oof
-from labeling.ranking import AlignedLabels, find_stretches, find_swaps, missing_label_rule, order_cells, rank_suspects
+from labeling.predictions.aligned import AlignedLabels
+from labeling.predictions.oof import Oof
+from labeling.ranking import find_stretches, find_swaps, missing_label_rule, order_cells, rank_suspects
 from labeling.records import FrameGrid, Labels
 
 CLASSES = ("ant", "bee", "cat")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.run_differences import differences
 from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace

@@ -6,7 +6,7 @@ import torch
 
 from labeling import runfiles
 from labeling.errors import ArtefactError
-from labeling.predictions import read_oof, write_oof
+from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import Event, FrameGrid, Region
 from models.checkpoints import save_tensors
 from models.config import recipe_to_toml

@@ -11,9 +11,9 @@ import pytest
 
 from labeling import audit_order, out_of_fold, runs, scoring, versions
 from labeling import ranking as ranking_module
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
+from labeling.predictions.training_evidence import RunEvidence, without_neighbours, write_run_evidence
 from labeling.records import KINDS
-from labeling.run_evidence import RunEvidence, without_neighbours, write_run_evidence
 from labeling.scoring import MOST_OTHERS, score_run
 from labeling.stored_ranking import Ranking, read_ranking
 from labeling.workspace import Workspace

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labeling import journal, runs, snippets, versions
 from labeling.collection import store
 from labeling.errors import DataError
-from labeling.predictions import write_oof
+from labeling.predictions.oof import write_oof
 from labeling.records import KINDS, Decision, FrameGrid
 from labeling.snippets import SNIPPET_S, window
 from labeling.stored_ranking import store_ranking

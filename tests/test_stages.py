@@ -10,7 +10,7 @@ import pytest
 
 from labeling import journal, machine_labels, runs, versions
 from labeling.errors import ArtefactError, ConfigError, DataError, UnknownName
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
 from models import stages

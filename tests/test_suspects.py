@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from labeling import audit, disagreement, stored_ranking, suspects
 from labeling.collection import store
 from labeling.errors import ArtefactError, DataError, UnknownName
-from labeling.predictions import write_oof
+from labeling.predictions.oof import write_oof
 from labeling.records import FrameGrid
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from labeling.errors import ArtefactError, ConfigError, UnknownName
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 from labeling.records import Event, FrameGrid, Labels, Region
 from models.config.targets import RULES, RuleEntry, TargetConfig
 from models.targets import ClipTruth, Rule, make_rule, truths_of

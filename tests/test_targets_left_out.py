@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 from labeling.records import FrameGrid, Labels
 from models.config.targets import TargetConfig
 from models.targets import confidently_wrong, likely_missing, make_rule, truths_of

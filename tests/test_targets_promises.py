@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from labeling.predictions import Oof
+from labeling.predictions.oof import Oof
 from labeling.records import Event, FrameGrid, Labels, Region
 from models.config.targets import RULES, TargetConfig
 from models.targets import make_rule, truths_of

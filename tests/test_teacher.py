@@ -8,7 +8,7 @@ import pytest
 from labeling import runs, versions
 from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, UnknownName
-from labeling.predictions import read_oof, write_oof
+from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import FrameGrid
 from models.teacher import TeacherFrames, open_teacher
 

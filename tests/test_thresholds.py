@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from labeling.errors import ConfigError, DataError, UnknownName
-from labeling.predictions import read_oof, write_oof
+from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import FrameGrid, Labels
 from models.thresholds import (
     Evidence,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from labeling.predictions import Oof, read_oof, write_oof
+from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
 from models import build_network
 from models.config import Recipe, load_recipe, recipe_names

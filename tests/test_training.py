@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from labeling import runs, versions
 from labeling.collection import store
 from labeling.errors import ArtefactError
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main

@@ -12,7 +12,7 @@ import pytest
 from labeling.errors import FormatError
 from labeling.foreign.windows import step_of
 from labeling.foreign_predictions import import_predictions
-from labeling.predictions import Oof, read_oof
+from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS
 

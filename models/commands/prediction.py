@@ -246,7 +246,7 @@ def _columns(given: str | None, classes: Sequence[str]) -> list[int]:
 
 def _rule(workspace: Workspace, run: Run, labels: Labels, threshold: Any, classes: Sequence[str]) -> Rule:
     """Of all classes, so that a class is decided alike whichever others are asked for."""
-    from labeling.predictions import read_oof
+    from labeling.predictions.oof import read_oof
     from models.thresholds import oof_evidence
 
     evidence = None

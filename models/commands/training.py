@@ -275,7 +275,7 @@ def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
 
     from labeling import runs
     from labeling.errors import ArtefactError, DataError
-    from labeling.predictions import read_oof
+    from labeling.predictions.oof import read_oof
     from models import jobs
 
     jobs.free_dead_jobs(workspace)

@@ -6,7 +6,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from labeling import versions
-from labeling.predictions import write_oof
+from labeling.predictions.oof import write_oof
 from labeling.records import FrameGrid
 from labeling.storage import database as db
 from labeling.storage import tables

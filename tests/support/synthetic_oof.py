@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling import runs, versions
-from labeling.predictions import Oof, write_oof
+from labeling.predictions.oof import Oof, write_oof
 from labeling.records import FrameGrid, Labels
 from labeling.workspace import Workspace
 

@@ -9,9 +9,9 @@ import soundfile
 
 from labeling import versions
 from labeling.collection import store
-from labeling.predictions import read_oof
+from labeling.predictions.oof import read_oof
+from labeling.predictions.training_evidence import read_run_evidence
 from labeling.records import Clip, Labels
-from labeling.run_evidence import read_run_evidence
 from labeling.workspace import open_workspace
 from models.config import Recipe, load_recipe
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from labeling import runs, suspects
-from labeling.predictions import Oof, read_oof, write_oof
+from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid
 from labeling.workspace import Workspace
 

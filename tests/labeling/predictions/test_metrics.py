@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 from labeling.errors import DataError
-from labeling.metrics import (
+from labeling.predictions.metrics import (
     auc,
     average_precision,
     best_f1,

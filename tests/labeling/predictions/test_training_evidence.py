@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import ArtefactError
-from labeling.run_evidence import (
+from labeling.predictions.training_evidence import (
     RunEvidence,
     aligned,
     read_run_evidence,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from labeling.errors import ArtefactError, WorkspaceFull, WorkspaceReadOnly
-from labeling.predictions import Oof, read_oof, write_oof
+from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid
 from labeling.storage import arrays
 

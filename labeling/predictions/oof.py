@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -287,3 +288,16 @@ def _check_probabilities(values: NDArray[Any], what: str) -> None:
             f"{what}: values from {low:.4g} to {high:.4g} where probabilities in 0..1 are needed; "
             "write probabilities, not logits"
         )
+
+
+def for_each_block(oof: Oof, work: Callable[[FrameBlock], None], max_bytes: int = 8 << 20) -> None:
+    """Call ``work`` on every block of frames, in a few threads, with no more than a few blocks in memory."""
+    workers = max(1, min(8, os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = []
+        for block in oof.iter_blocks(max_bytes):
+            waiting.append(pool.submit(work, block))
+            if len(waiting) > workers:
+                waiting.pop(0).result()
+        for future in waiting:
+            future.result()
