@@ -27,11 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import ranking, runs, scoring, versions
+from labeling import ranking, runs, scoring
 from labeling.collection import store
 from labeling.disagreement import DEFAULT_SCORER, NEEDS, SCORERS
 from labeling.errors import EarmarkError, FormatError
 from labeling.evidence import Evidence
+from labeling.journal import versions
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import open_workspace

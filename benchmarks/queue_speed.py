@@ -21,8 +21,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import journal, marks, runs, stored_ranking, suspects, versions
+from labeling import journal, marks, runs, stored_ranking, suspects
 from labeling.collection import store
+from labeling.journal import versions
 from labeling.records import KINDS, Decision
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -115,8 +115,8 @@ class Collection:
 
 def read_collection(data: Path, truth: Path, folder: Path) -> Collection:
     """Import ``data`` into a workspace in ``folder`` and read the truth."""
-    from labeling import versions
     from labeling.collection import store
+    from labeling.journal import versions
     from labeling.workspace import open_workspace
 
     words = ("-m", "labeling", "import", str(data), "--workspace", str(folder))

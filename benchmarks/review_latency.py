@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from labeling import runs, suspects, versions
+from labeling import runs, suspects
 from labeling.collection.importing import import_collection
+from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.records import FrameGrid
 from labeling.workspace import open_workspace

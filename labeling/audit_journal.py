@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import people_entries
-from labeling.people_entries import Cell, Entry
+from labeling.journal import verdict_entries
+from labeling.journal.verdict_entries import Cell, Entry
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class DecidedCells:
 
 def decided_cells(connection: Connection) -> DecidedCells:
     """All of the workspace, at the journal's end."""
-    entries = people_entries.standing(connection)
-    said = people_entries.deciding(entries)
+    entries = verdict_entries.standing(connection)
+    said = verdict_entries.deciding(entries)
     first: dict[Cell, Entry] = {}
     for one in entries:
         if one.decides:

@@ -22,11 +22,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import runs, suspects, versions
+from labeling import runs, suspects
 from labeling.collection import store
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
 from labeling.foreign.frames import LaterFrames
+from labeling.journal import versions
 from labeling.out_of_fold import KEY, WORDS, OutOfFold, judge
 from labeling.predictions import metrics
 from labeling.predictions.aligned import align_labels

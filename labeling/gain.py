@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import corrections, journal, paired, runfiles, runs, versions
+from labeling import journal, paired, runfiles, runs
 from labeling.audit_journal import decided_cells
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal import corrections, versions
 from labeling.paired import LEAST_CLUSTERS, Cells, Paired
 from labeling.predictions.oof import Oof, read_oof
 from labeling.progress import worked_between

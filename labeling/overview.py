@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeling import journal, marks, progress, runs, second_looks, suspects, versions
+from labeling import journal, marks, progress, runs, second_looks, suspects
 from labeling.collection import store
+from labeling.journal import versions
 from labeling.records import MACHINE
 from labeling.storage import database as db
 from labeling.storage import tables

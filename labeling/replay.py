@@ -17,10 +17,11 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import disagreement, journal, runs, scratch, suspects, versions
+from labeling import disagreement, journal, runs, scratch, suspects
 from labeling.collection import store
 from labeling.collection.truth import read_truth
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.queue_filter import ORDERS, QueueFilter
 from labeling.records import Decision
 from labeling.replay_curves import Curve, best_reference, random_reference

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labeling import runs, versions
+from labeling import runs
 from labeling.errors import ArtefactError, DataError
+from labeling.journal import versions
 from labeling.scratch import environment_for
 from labeling.workspace import Workspace
 

@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import versions
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.records import Run
 from labeling.storage import database as db
 from labeling.storage import tables

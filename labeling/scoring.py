@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs, versions
+from labeling import audit_order, disagreement, out_of_fold, priors, ranking, runs
 from labeling.collection import store
 from labeling.disagreement import DEFAULT_SCORER
 from labeling.errors import ArtefactError, DataError
 from labeling.evidence import Evidence, Floats
 from labeling.gathering import gather_evidence
+from labeling.journal import versions
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import Oof, read_oof
 from labeling.predictions.training_evidence import RunEvidence, read_run_evidence

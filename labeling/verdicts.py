@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import people_entries
 from labeling.cells import cell_keys, find_cells
-from labeling.people_entries import Entry
+from labeling.journal import verdict_entries
+from labeling.journal.verdict_entries import Entry
 from labeling.stored_ranking import Ranking
 
 
@@ -57,12 +57,12 @@ class Judged:
 
 def counted(connection: Connection, position: int | None = None) -> Verdicts:
     """The verdicts that count at a position of the journal (default: its end)."""
-    entries = people_entries.standing(connection, position)
+    entries = verdict_entries.standing(connection, position)
     at_once = _of_many_clips(entries)
     asked = {one.cell for one in entries if one.asked and one.batch_id not in at_once}
     found = [
         one
-        for cell, one in people_entries.deciding(entries).items()
+        for cell, one in verdict_entries.deciding(entries).items()
         if cell in asked and one.verdict != "unsure" and one.batch_id not in at_once
     ]
     return Verdicts(

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import priors, runs, versions
+from labeling import priors, runs
 from labeling.errors import ConfigError, DataError
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Run
 from labeling.registry import unknown_name

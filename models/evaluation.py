@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import error_distribution, priors, runs, versions
+from labeling import error_distribution, priors, runs
 from labeling.collection import store
 from labeling.collection import truth as truth_files
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, LabelVersion, Run

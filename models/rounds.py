@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from labeling import machine_labels, runfiles, runs, versions
+from labeling import machine_labels, runfiles, runs
 from labeling.errors import ArtefactError, ConfigError, DataError
+from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Labels, Run
 from labeling.workspace import Workspace

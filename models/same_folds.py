@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runfiles, runs, versions
+from labeling import runfiles, runs
 from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError
+from labeling.journal import versions
 from labeling.records import Clip, Run
 from labeling.workspace import Workspace
 from models.combination import KINDS

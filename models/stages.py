@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labeling import machine_labels, runs, versions
+from labeling import machine_labels, runs
 from labeling.errors import ConfigError
+from labeling.journal import versions
 from labeling.machine_labels import ADD_ABOVE, MachineLabel
 from labeling.records import Labels, LabelVersion, Run
 from labeling.workspace import Workspace

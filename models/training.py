@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from labeling import runs, versions
+from labeling import runs
 from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, EarmarkError
+from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace

@@ -3,8 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from labeling import journal, runfiles, runs, versions
+from labeling import journal, runfiles, runs
 from labeling.collection import store
+from labeling.journal import versions
 from labeling.records import Run
 from models import jobs
 from models.config import load_recipe

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from labeling import runfiles, runs, versions
+from labeling import runfiles, runs
+from labeling.journal import versions
 from labeling.machine_labels import who
 from labeling.records import Run
 from pages.ui import bring_panel, combine_panel, figures, gain_panel, run_words, session

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.collection import store
-from labeling.exporting import export_labels
+from labeling.journal import versions
+from labeling.journal.exporting import export_labels
 from labeling.machine_labels import who
 from pages.ui import session
 

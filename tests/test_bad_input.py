@@ -11,9 +11,10 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from labeling import journal, runs, versions
+from labeling import journal, runs
 from labeling.__main__ import main as labeling
 from labeling.collection import store
+from labeling.journal import versions
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main as models

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from labeling import journal, runs, versions
+from labeling import journal, runs
 from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError, UnknownName
+from labeling.journal import versions
 from labeling.records import Decision, Run
 from labeling.workspace import open_workspace
 from models.combination import Combination, combination_of, enqueue

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from labeling import journal, runs, suspects, versions
+from labeling import journal, runs, suspects
+from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Decision, Run
 from labeling.suspects import QueueFilter

@@ -12,9 +12,10 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from labeling import error_distribution as ed
-from labeling import priors, runs, versions
+from labeling import priors, runs
 from labeling.collection import store
 from labeling.errors import ArtefactError, DataError, FormatError, UnknownName
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Labels
 from labeling.workspace import open_workspace

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling import leaks, runs, versions
+from labeling import leaks, runs
 from labeling.errors import ArtefactError
+from labeling.journal import versions
 from labeling.landmarks import Copy
 from labeling.leaks import DAY, FILE, GROUP, SOUND, Together, across, belonging, counts, find_leaks, pairs_of
 from labeling.predictions.oof import write_oof

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, machine_labels, versions
+from labeling import journal, machine_labels
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.machine_labels import MachineLabel, apply_machine_labels, batches, find_false, find_missing, undo_machine
 from labeling.predictions.oof import read_oof
 from labeling.records import CellState, Decision, Labels, Region

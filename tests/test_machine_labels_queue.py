@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import bulk, companions, journal, progress, second_looks, snippets, suspects, versions
+from labeling import bulk, companions, journal, progress, second_looks, snippets, suspects
 from labeling.collection import store
 from labeling.collection.importing import import_collection
-from labeling.exporting import export_labels
+from labeling.journal import versions
+from labeling.journal.exporting import export_labels
 from labeling.machine_labels import MachineLabel, apply_machine_labels
 from labeling.overview import overview
 from labeling.records import Decision

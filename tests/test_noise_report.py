@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labeling import error_distribution, journal, runs, versions
+from labeling import error_distribution, journal, runs
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Decision
 from labeling.workspace import open_workspace

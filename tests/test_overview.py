@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from labeling import journal, marks, versions
+from labeling import journal, marks
 from labeling.intervals import Share
+from labeling.journal import versions
 from labeling.overview import of_reviewer, overview
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace

@@ -7,9 +7,10 @@ import pytest
 import soundfile
 import torch
 
-from labeling import runs, versions
+from labeling import runs
 from labeling.collection import store
 from labeling.collection.formats.events import TableEvent
+from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace

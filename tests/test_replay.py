@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from labeling import runs, stored_ranking, suspects, versions
+from labeling import runs, stored_ranking, suspects
 from labeling.collection import store
 from labeling.errors import DataError, FormatError, UnknownName
+from labeling.journal import versions
 from labeling.queue_filter import ORDERS
 from labeling.records import KINDS
 from labeling.replay import Outcome, Plan, read_world, replay

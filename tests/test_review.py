@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from labeling import journal, suspects
-from labeling.boxes import change_box
 from labeling.collection import store
+from labeling.journal.boxes import change_box
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review import ClipView, clip_view, history_rows
 from labeling.storage import tables

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labeling import journal, machine_labels, runs, versions
+from labeling import journal, machine_labels, runs
 from labeling.errors import ArtefactError, ConfigError
+from labeling.journal import versions
 from labeling.records import Decision, Run
 from labeling.workspace import Workspace
 from models import rounds, stages

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from labeling import runs, versions
+from labeling import runs
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.records import Run
 from labeling.storage import tables
 from labeling.workspace import Workspace

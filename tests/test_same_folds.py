@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling import journal, runs, versions
+from labeling import journal, runs
 from labeling.errors import ArtefactError, ConfigError, DataError
+from labeling.journal import versions
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from models.__main__ import main as models

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeling import audit_order, out_of_fold, runs, scoring, versions
+from labeling import audit_order, out_of_fold, runs, scoring
 from labeling import ranking as ranking_module
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.predictions.training_evidence import RunEvidence, without_neighbours, write_run_evidence
 from labeling.records import KINDS

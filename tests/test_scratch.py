@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, runs, scratch, versions
+from labeling import journal, runs, scratch
+from labeling.journal import versions
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.stored_ranking import read_ranking

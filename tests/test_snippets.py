@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling import journal, runs, snippets, versions
+from labeling import journal, runs, snippets
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.records import KINDS, Decision, FrameGrid
 from labeling.snippets import SNIPPET_S, window

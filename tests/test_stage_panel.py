@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from labeling import runs, versions
+from labeling import runs
+from labeling.journal import versions
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
 from models import jobs, stages

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from labeling import journal, machine_labels, runs, versions
+from labeling import journal, machine_labels, runs
 from labeling.errors import ArtefactError, ConfigError, DataError, UnknownName
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labeling import runs, versions
+from labeling import runs
 from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, UnknownName
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import FrameGrid
 from models.teacher import TeacherFrames, open_teacher

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import runs, versions
+from labeling import runs
 from labeling.collection import store
 from labeling.errors import ArtefactError
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, people_entries, verdicts
+from labeling import journal, verdicts
 from labeling.collection import store
+from labeling.journal import verdict_entries
 from labeling.records import Decision, Region
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -142,7 +143,7 @@ def test_what_is_asked_counts_as_the_journal_folds_it(blank: Path, said: list[tu
             )
         folded = {(row.clip_id, ids[row.class_id]): row.verdict == "present" for row in rows if row.verdict != "unsure"}
         assert counted(workspace) == folded
-        people_entries._journals.clear()  # read from the start it is the same
+        verdict_entries._journals.clear()  # read from the start it is the same
         assert counted(workspace) == folded
 
 

@@ -102,14 +102,14 @@ def _decision_of(
 
 
 def _freeze(args: argparse.Namespace) -> None:
-    from labeling.versions import freeze
+    from labeling.journal.versions import freeze
 
     version = freeze(opened(args), user_name(), args.note)
     print(f"label version {version.number} ({version.content_hash[:12]}) at journal position {version.position}")
 
 
 def _export(args: argparse.Namespace) -> None:
-    from labeling.exporting import export_labels
+    from labeling.journal.exporting import export_labels
 
     report = export_labels(
         opened(args), Path(args.out), format=args.format, version=args.version, exported_by=user_name()

@@ -68,8 +68,8 @@ def add(command: AddCommand) -> None:
 def _predict(args: argparse.Namespace) -> None:
     import numpy as np
 
-    from labeling import versions
     from labeling.errors import AudioError, ConfigError, DataError
+    from labeling.journal import versions
     from labeling.workspace import open_workspace
     from models.soundscape import Post, load_predictor, predict_recording, segment_count
     from models.thresholds import parse_threshold

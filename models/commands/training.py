@@ -100,8 +100,9 @@ def _train(args: argparse.Namespace) -> None:
 
 def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
     """A new run, claimed. What cannot be trained is refused before there is a row for it."""
-    from labeling import runs, versions
+    from labeling import runs
     from labeling.errors import DataError
+    from labeling.journal import versions
     from models import jobs
     from models.config import load_recipe
 
@@ -163,8 +164,8 @@ def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) ->
     """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
     import numpy as np
 
-    from labeling import versions
     from labeling.collection import store
+    from labeling.journal import versions
     from models.same_folds import check_like
     from models.selection import selected
     from models.teacher import open_teacher

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from labeling import boxes, journal, marks, preferences, progress, second_looks, suspects
+from labeling import journal, marks, preferences, progress, second_looks, suspects
 from labeling.errors import DataError, EarmarkError, StaleDecision
+from labeling.journal import boxes
 from labeling.records import Decision
 from labeling.review import clip_view
 from labeling.workspace import Workspace

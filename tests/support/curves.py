@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sqlalchemy as sa
 
-from labeling import versions
+from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.records import FrameGrid
 from labeling.storage import database as db

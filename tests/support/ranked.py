@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from labeling import journal, runs, stored_ranking, suspects, versions
+from labeling import journal, runs, stored_ranking, suspects
 from labeling.collection import store
+from labeling.journal import versions
 from labeling.records import KINDS, Decision
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace

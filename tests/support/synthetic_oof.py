@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runs, versions
+from labeling import runs
+from labeling.journal import versions
 from labeling.predictions.oof import Oof, write_oof
 from labeling.records import FrameGrid, Labels
 from labeling.workspace import Workspace

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from labeling import versions
 from labeling.collection import store
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.predictions.training_evidence import read_run_evidence
 from labeling.records import Clip, Labels

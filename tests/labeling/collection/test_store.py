@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.engine import Connection
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.records import Decision
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLASSES, CLIPS, add_clips

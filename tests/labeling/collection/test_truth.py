@@ -43,7 +43,7 @@ def test_wrong_cells_turn_what_was_imported_and_cover_all(tmp_path: Path) -> Non
 
 
 def test_the_demos_two_files_tell_the_same(trained: Path) -> None:
-    from labeling import versions
+    from labeling.journal import versions
     from labeling.workspace import open_workspace
 
     with open_workspace(trained).read() as connection:

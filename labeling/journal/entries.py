@@ -17,9 +17,7 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.errors import DataError, StaleDecision
-from labeling.folding import fold_cell as fold_cell
-from labeling.folding import resolve as resolve
-from labeling.folding import undone as undone
+from labeling.journal.folding import fold_cell, undone
 from labeling.records import MACHINE, VERDICTS, CellState, Decision, Region, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables

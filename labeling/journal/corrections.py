@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.collection import store
+from labeling.journal import versions
+from labeling.journal.versions import Change
 from labeling.records import is_machine
 from labeling.storage import tables
-from labeling.versions import Change
 
 MISSING, FALSE, SWAPPED, CONFIRMED, OTHER = "missing", "false", "swapped", "confirmed", "other"
 KINDS = (MISSING, FALSE, SWAPPED, CONFIRMED, OTHER)

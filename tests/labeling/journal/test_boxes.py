@@ -1,4 +1,4 @@
-"""labeling/boxes.py"""
+"""labeling/journal/boxes.py"""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling import journal
-from labeling.boxes import BoxChange, change_box
 from labeling.errors import DataError, StaleDecision
+from labeling.journal.boxes import BoxChange, change_box
 from labeling.records import CellState, Decision, Region
 from labeling.workspace import Workspace
 from tests.support.workspaces import copy_of

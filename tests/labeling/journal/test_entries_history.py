@@ -1,4 +1,4 @@
-"""labeling/journal.py and labeling/versions.py: any history, against a model that knows nothing of their code."""
+"""Entries and versions of the journal: any history, against a model that knows nothing of their code."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, versions
-from labeling.boxes import change_box
+from labeling import journal
 from labeling.errors import StaleDecision
+from labeling.journal import versions
+from labeling.journal.boxes import change_box
 from labeling.records import Decision, Labels, Region
 from labeling.storage import tables
 from labeling.workspace import Workspace

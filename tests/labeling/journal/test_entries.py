@@ -1,4 +1,4 @@
-"""labeling/journal.py"""
+"""labeling/journal/entries.py"""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.collection import store
 from labeling.errors import DataError, StaleDecision, WorkspaceError
+from labeling.journal import entries, versions
 from labeling.records import CellState, Decision, Region
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -221,7 +222,7 @@ def test_entries_of_one_call_do_not_make_each_other_stale(collection: Workspace)
 
 
 def test_a_long_call_is_read_in_parts(any_collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "READ_TOGETHER", 2)
+    monkeypatch.setattr(entries, "READ_TOGETHER", 2)
     many = [decide(1 + number % 4, code, "unsure") for number, code in enumerate(CODES * 2)]
     again = decide(many[0].clip_id, many[0].class_code, "absent", event_id="last", seen_position=0)
     stored = journal.append(any_collection, [*many, many[1], again, many[0]])
@@ -276,7 +277,7 @@ def test_an_undo_of_anothers_entry_is_refused(collection: Workspace) -> None:
 
 
 def test_undo_goes_back_past_many_that_are_gone(collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "READ_TOGETHER", 2)
+    monkeypatch.setattr(entries, "READ_TOGETHER", 2)
     first = journal.append(collection, [decide(1)])
     for number in range(5):
         journal.undo_all(collection, journal.append(collection, [decide(2)]), "ann", f"undo-{number}")

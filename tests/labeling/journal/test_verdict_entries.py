@@ -1,4 +1,4 @@
-"""labeling/people_entries.py; what they say of cells is in test_verdicts.py and test_audit_journal.py."""
+"""labeling/journal/verdict_entries.py; what they say of cells is in test_verdicts.py and test_audit_journal.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labeling import people_entries, verdicts
+from labeling import verdicts
 from labeling.audit_journal import decided_cells
+from labeling.journal import verdict_entries
 from labeling.workspace import Workspace, open_workspace
 from tests.support.deciding import say_asked
 from tests.support.workspaces import CLIPS, add_clips, undo_at
@@ -15,7 +16,7 @@ from tests.support.workspaces import CLIPS, add_clips, undo_at
 
 def standing(workspace: Workspace, position: int | None = None) -> list[tuple[int, str]]:
     with workspace.read() as connection:
-        return [(one.clip_id, one.verdict) for one in people_entries.standing(connection, position)]
+        return [(one.clip_id, one.verdict) for one in verdict_entries.standing(connection, position)]
 
 
 def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection: Workspace) -> None:
@@ -30,9 +31,9 @@ def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection
 def test_the_journal_is_read_once(collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     say_asked(collection, 1, "amecro")
     reads: list[int] = []
-    real = people_entries._read
+    real = verdict_entries._read
     monkeypatch.setattr(
-        people_entries, "_read", lambda connection, after, to: reads.append(after) or real(connection, after, to)
+        verdict_entries, "_read", lambda connection, after, to: reads.append(after) or real(connection, after, to)
     )
     for _ in range(2):
         with collection.read() as connection:

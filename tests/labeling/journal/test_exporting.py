@@ -1,4 +1,4 @@
-"""labeling/exporting.py"""
+"""labeling/journal/exporting.py"""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.errors import DataError, UnknownName, WorkspaceFull
-from labeling.exporting import ExportReport, export_labels
+from labeling.journal import versions
+from labeling.journal.exporting import ExportReport, export_labels
 from labeling.records import Decision, Region
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at

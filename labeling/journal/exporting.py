@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.collection import store
 from labeling.collection.formats import formats
 from labeling.collection.formats.base import Correction
 from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
+from labeling.journal import versions
 from labeling.records import LabelVersion, is_machine
 from labeling.storage.csvsafe import csv_bytes
 from labeling.storage.files import write_atomically

@@ -1,4 +1,4 @@
-"""labeling/versions.py"""
+"""labeling/journal/versions.py"""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import journal, versions
+from labeling import journal
 from labeling.errors import DataError
+from labeling.journal import versions
 from labeling.records import Decision, Event, Labels, Region
 from labeling.workspace import Workspace
 from tests.support.workspaces import add_clips, copy_of, undo_at

@@ -1,4 +1,4 @@
-"""labeling/journal.py: many reviewers, many processes, and a process that is killed."""
+"""labeling/journal/entries.py: many reviewers, many processes, and a process that is killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, versions
+from labeling import journal
+from labeling.journal import versions
 from labeling.records import Decision
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -1,10 +1,11 @@
-"""labeling/corrections.py"""
+"""labeling/journal/corrections.py"""
 
 from __future__ import annotations
 
-from labeling import corrections, journal
-from labeling.corrections import Correction, between, by_kind
-from labeling.versions import Change
+from labeling import journal
+from labeling.journal import corrections
+from labeling.journal.corrections import Correction, between, by_kind
+from labeling.journal.versions import Change
 from labeling.workspace import Workspace
 from tests.support.gain_case import CONFIRMED, FALSE, MISSING, SAID, SWAPPED, collect, say
 

@@ -1,0 +1,47 @@
+"""Decisions, one append-only entry each, and the labels and versions that are made of them."""
+
+from labeling.journal.entries import (
+    all_undone,
+    append,
+    append_within,
+    batch_of,
+    by_event_ids,
+    cell_state,
+    clip_history,
+    clip_states,
+    decisions_where,
+    has_decided,
+    last_undoable,
+    machine_cells,
+    new_event_id,
+    position,
+    refuse_stale,
+    undo_all,
+    undo_of,
+    undone_by,
+)
+from labeling.journal.folding import fold_cell, resolve, undone
+
+__all__ = [
+    "all_undone",
+    "append",
+    "append_within",
+    "batch_of",
+    "by_event_ids",
+    "cell_state",
+    "clip_history",
+    "clip_states",
+    "decisions_where",
+    "fold_cell",
+    "has_decided",
+    "last_undoable",
+    "machine_cells",
+    "new_event_id",
+    "position",
+    "refuse_stale",
+    "resolve",
+    "undo_all",
+    "undo_of",
+    "undone",
+    "undone_by",
+]
