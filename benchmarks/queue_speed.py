@@ -21,10 +21,11 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import journal, marks, runs, stored_ranking, suspects
+from labeling import journal, runs, stored_ranking, suspects
 from labeling.collection import store
 from labeling.journal import versions
 from labeling.records import KINDS, Decision
+from labeling.reviewer import marks
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects import QueueFilter

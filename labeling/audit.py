@@ -25,12 +25,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit_order, calibration, journal, marks
+from labeling import audit_order, calibration, journal
 from labeling.audit_journal import decided_cells
 from labeling.cells import cell_keys, find_cells, mixed
 from labeling.noise_rates import Cells, rates_of, remaining_of
 from labeling.noise_rates import Rate as Rate
 from labeling.noise_rates import Remaining as Remaining
+from labeling.reviewer import marks
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.stored_ranking import Ranking, read_ranking

@@ -25,8 +25,8 @@ from labeling.errors import DataError
 from labeling.journal import corrections, versions
 from labeling.paired import LEAST_CLUSTERS, Cells, Paired
 from labeling.predictions.oof import Oof, read_oof
-from labeling.progress import worked_between
 from labeling.records import Run
+from labeling.reviewer.pace import worked_between
 from labeling.run_differences import differences
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, preferences, progress, second_looks
+from labeling import calibration, second_looks
+from labeling.reviewer import pace as progress
+from labeling.reviewer import preferences
 from labeling.second_looks import Shares
 from labeling.storage import tables
 from labeling.stored_ranking import read_ranking

@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeling import journal, marks, progress, runs, second_looks, suspects
+from labeling import journal, runs, second_looks, suspects
 from labeling.collection import store
 from labeling.journal import versions
 from labeling.records import MACHINE
+from labeling.reviewer import marks, pace
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -21,7 +22,7 @@ from labeling.workspace import Workspace
 class ReviewerFacts:
     """A reviewer's day, what their second looks say, and how many clips are flagged for an expert, by anybody."""
 
-    today: progress.Progress
+    today: pace.Progress
     looks: second_looks.Findings
     flagged: int
 
@@ -30,7 +31,7 @@ def of_reviewer(workspace: Workspace, reviewer: str, utc_offset_min: int) -> Rev
     """What the overview shows a reviewer whose clock is so many minutes east of UTC."""
     with workspace.read() as connection:
         return ReviewerFacts(
-            today=progress.today(connection, reviewer, utc_offset_min=utc_offset_min),
+            today=pace.today(connection, reviewer, utc_offset_min=utc_offset_min),
             looks=second_looks.findings(connection, reviewer),
             flagged=len(marks.standing(connection, ["flag"], reviewer)),
         )

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import marks
 from labeling.collection import store
 from labeling.errors import DataError
 from labeling.records import KINDS
 from labeling.registry import unknown_name
+from labeling.reviewer import marks
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.stored_ranking import Ranking

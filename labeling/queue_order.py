@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import audit, calibration, journal, progress, variety, worth
+from labeling import audit, calibration, journal, variety, worth
 from labeling.calibration import Calibration
 from labeling.collection import store
 from labeling.queue_filter import VARIED, QueueFilter
 from labeling.records import MACHINE
+from labeling.reviewer import pace
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.stored_ranking import Ranking, read_ranking
@@ -110,7 +111,7 @@ def _facts(connection: Connection) -> Facts:
 def basis_now(connection: Connection, run_id: str, scorer: str, reviewer: str, *, utc_offset_min: int = 0) -> Basis:
     """The journal's end, and what this reviewer's day says of their pace."""
     ranking, position = read_ranking(connection, run_id, scorer), journal.position(connection)
-    day = progress.today(connection, reviewer, utc_offset_min=utc_offset_min) if reviewer else None
+    day = pace.today(connection, reviewer, utc_offset_min=utc_offset_min) if reviewer else None
     if day is None or day.paced_decisions < worth.LEAST_PRESSES:
         return Basis(position)
     cells = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id))

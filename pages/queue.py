@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from labeling import bulk, journal, marks, runs, suspects
+from labeling import bulk, journal, runs, suspects
+from labeling.reviewer import marks
 from pages.ui import bring_panel, bulk_dialog, queue_drawn, queue_filters, queue_table, queue_views, session, worklist
 
 ROWS = 100

@@ -4,8 +4,9 @@ import uuid
 
 import streamlit as st
 
-from labeling import preferences, runs, second_looks, suspects
+from labeling import runs, second_looks, suspects
 from labeling.review import clip_view
+from labeling.reviewer import preferences
 from pages.ui import figures, queue_drawn, session, signing, worklist
 from pages.ui.player import PageEvent, Visit, clip_player
 

@@ -157,7 +157,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained workspace for one test; rita's list holds no second looks but where a test wants them."""
-    from labeling import preferences
+    from labeling.reviewer import preferences
     from labeling.workspace import open_workspace
 
     root = Path(shutil.copytree(trained, tmp_path / "birds"))
@@ -169,7 +169,7 @@ def own_copy(trained: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def half_blind(own_copy: Path) -> None:
     """Half of rita's suspects come blind; to be asked for before the app."""
-    from labeling import preferences
+    from labeling.reviewer import preferences
     from labeling.workspace import open_workspace
 
     with closing(open_workspace(own_copy)) as workspace:

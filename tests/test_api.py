@@ -329,7 +329,7 @@ def test_one_press_sent_by_two_threads_is_one_decision(caller: Caller) -> None:
 
 
 def test_preferences_are_kept_for_each_reviewer(caller: Caller) -> None:
-    from labeling import preferences
+    from labeling.reviewer import preferences
 
     caller.post("/api/preferences", name="look", value={"gain": 6})
     assert "unknown preference" in caller.post("/api/preferences", 422, name="shoe size", value={})["error"]

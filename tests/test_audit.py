@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from benchmarks.simulated_reviews import ranking_of
-from labeling import audit, audit_order, journal, marks, stored_ranking
+from labeling import audit, audit_order, journal, stored_ranking
 from labeling.cells import cell_keys
 from labeling.noise_rates import Cells, rates_of, remaining_of
+from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support import ranked

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import bulk, companions, journal, progress, second_looks, snippets, suspects
+from labeling import bulk, companions, journal, second_looks, snippets, suspects
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.journal import versions
@@ -17,6 +17,7 @@ from labeling.journal.exporting import export_labels
 from labeling.machine_labels import MachineLabel, apply_machine_labels
 from labeling.overview import overview
 from labeling.records import Decision
+from labeling.reviewer import pace
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
 from tests.support.ranked import ALL, make_queue, ranks
@@ -52,7 +53,7 @@ def test_counts_of_decisions_are_of_people(queued: Workspace) -> None:
     assert (facts["decisions"], facts["decisions_since_version"], facts["decided_cells"]) == (1, 1, {"absent": 1})
     assert facts["machine_cells"] == {"present": 1, "absent": 1}
     with queued.read() as connection:
-        assert progress.today(connection, "ann").decisions == 1
+        assert pace.today(connection, "ann").decisions == 1
         assert second_looks.findings(connection, "ann").shown.of == 0
 
 

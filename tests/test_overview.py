@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from labeling import journal, marks
+from labeling import journal
 from labeling.intervals import Share
 from labeling.journal import versions
 from labeling.overview import of_reviewer, overview
 from labeling.records import Decision
+from labeling.reviewer import marks
 from labeling.workspace import Workspace, open_workspace
 from tests.support.pages import errors, show
 from tests.support.workspaces import add_clips

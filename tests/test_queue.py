@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from labeling import journal, marks, saved_views, suspects
-from labeling.marks import Mark
+from labeling import journal, suspects
 from labeling.records import Decision
-from labeling.saved_views import SavedView
+from labeling.reviewer import marks, saved_views
+from labeling.reviewer.marks import Mark
+from labeling.reviewer.saved_views import SavedView
 from labeling.why import reason
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session

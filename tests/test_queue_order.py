@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from labeling import journal, queue_order, suspects, worth
 from labeling.errors import DataError
-from labeling.progress import Progress
 from labeling.queue_order import Basis, Facts, Standing
 from labeling.records import Decision
+from labeling.reviewer.pace import Progress
 from labeling.storage import tables
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labeling import preferences
+from labeling.reviewer import preferences
 from labeling.workspace import open_workspace
 from tests.support.reviewing import expect, open_review, place, press, rows, shown
 from tests.support.server import Server

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from labeling import marks, suspects
+from labeling import suspects
 from labeling.errors import DataError
-from labeling.marks import Mark
+from labeling.reviewer import marks
+from labeling.reviewer.marks import Mark
 from labeling.suspects import QueueFilter
 from labeling.workspace import Workspace
 from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks

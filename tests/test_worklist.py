@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.marks import KINDS as MARKS
 from labeling.records import KINDS
+from labeling.reviewer.marks import KINDS as MARKS
 from labeling.second_looks import Look
 from labeling.suspects import ORDERS, STATUSES, WORTH_HEARING, QueueFilter
 from pages.ui.worklist import Worklist, filter_from, is_number, narrows, params_of

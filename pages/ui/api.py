@@ -18,11 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from labeling import journal, marks, preferences, progress, second_looks, suspects
+from labeling import journal, second_looks, suspects
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
 from labeling.records import Decision
 from labeling.review import clip_view
+from labeling.reviewer import marks, preferences
+from labeling.reviewer import pace as progress
 from labeling.workspace import Workspace
 from pages.ui import events, signing, wall
 from pages.ui.clip_json import HIDING, clip_json, mark_json

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from labeling import review
 from labeling.curves import native_frames
 from labeling.machine_labels import machine_text
-from labeling.marks import Mark
 from labeling.records import Box, Clip, Decision, FrameGrid, is_machine
 from labeling.review import CellView, ClipView
+from labeling.reviewer.marks import Mark
 from pages.ui import signing
 
 HIDING = {"blind": "A second look, blind", "audit": "Drawn at random"}  # modes that show the question alone

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import marks, suspects
+from labeling import suspects
 from labeling.collection import store
 from labeling.queue_filter import STATUSES, QueueFilter
+from labeling.reviewer import marks
 from pages.ui import queue_drawn, queue_sorting, session, worklist
 
 PARAMS = "queue_filter"

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from labeling import saved_views
 from labeling.errors import EarmarkError
-from labeling.saved_views import SavedView
+from labeling.reviewer import saved_views
+from labeling.reviewer.saved_views import SavedView
 from pages.ui import queue_filters, session
 
 

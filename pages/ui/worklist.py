@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from labeling import audit, preferences, second_looks, suspects
+from labeling import audit, second_looks, suspects
 from labeling.errors import DataError
+from labeling.reviewer import preferences
 from labeling.second_looks import Look
 from labeling.suspects import Basis, QueueFilter
 from labeling.worth import RARITY

@@ -13,10 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from labeling import journal, marks
+from labeling import journal
 from labeling.errors import WorkspaceError
-from labeling.marks import Mark
 from labeling.records import Decision
+from labeling.reviewer import marks
+from labeling.reviewer.marks import Mark
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace

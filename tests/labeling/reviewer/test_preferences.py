@@ -1,4 +1,4 @@
-"""labeling/preferences.py"""
+"""labeling/reviewer/preferences.py"""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling import preferences
 from labeling.errors import DataError
+from labeling.reviewer import preferences
 from labeling.storage import tables
 from labeling.workspace import Workspace
 

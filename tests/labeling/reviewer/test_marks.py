@@ -1,4 +1,4 @@
-"""labeling/marks.py"""
+"""labeling/reviewer/marks.py"""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from labeling import marks
 from labeling.errors import DataError, WorkspaceError
-from labeling.marks import Mark
+from labeling.reviewer import marks
+from labeling.reviewer.marks import Mark
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace

@@ -1,12 +1,12 @@
-"""labeling/saved_views.py"""
+"""labeling/reviewer/saved_views.py"""
 
 from __future__ import annotations
 
 import pytest
 
-from labeling import saved_views
 from labeling.errors import DataError
-from labeling.saved_views import SavedView
+from labeling.reviewer import saved_views
+from labeling.reviewer.saved_views import SavedView
 from labeling.workspace import Workspace
 
 

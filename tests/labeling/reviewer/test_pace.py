@@ -1,4 +1,4 @@
-"""labeling/progress.py"""
+"""labeling/reviewer/pace.py"""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from labeling import journal, progress
+from labeling import journal
 from labeling.errors import DataError
-from labeling.progress import Press, Progress, pace, today
 from labeling.records import Decision
+from labeling.reviewer import pace as progress
+from labeling.reviewer.pace import Press, Progress, pace, today
 from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at
