@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulated_reviews import NEXT, SCORERS, next_20, ranking_of
-from labeling import audit
-from labeling.noise_rates import Cells, rates_of, remaining_of
+from labeling.quality import audit
+from labeling.quality.noise_rates import Cells, rates_of, remaining_of
 
 VERDICTS = (0, 50, 200, 1_000)
 AUDIT_SHARE = 0.1

@@ -27,11 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import ranking, runs, scoring
+from labeling import runs
 from labeling.collection import store
-from labeling.disagreement import DEFAULT_SCORER, NEEDS, SCORERS
+from labeling.disagreement import ranking, scoring
+from labeling.disagreement.evidence import Evidence
+from labeling.disagreement.scorers import DEFAULT_SCORER, NEEDS, SCORERS
 from labeling.errors import EarmarkError, FormatError
-from labeling.evidence import Evidence
 from labeling.journal import versions
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import Oof, read_oof

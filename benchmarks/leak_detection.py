@@ -24,7 +24,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from labeling.collection.demo import build_demo
-from labeling.landmarks import HOP_S, Landmarks, find_copies, landmarks
+from labeling.runs.landmarks import HOP_S, Landmarks, find_copies, landmarks
 from labeling.sound.decoding import read_window, resample
 
 RATE = 32_000

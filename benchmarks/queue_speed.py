@@ -21,14 +21,16 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import journal, runs, stored_ranking, suspects
+from labeling import journal, runs
 from labeling.collection import store
+from labeling.disagreement import stored_ranking
 from labeling.journal import versions
-from labeling.records import KINDS, Decision
+from labeling.records import KINDS, WORTH_HEARING, Decision
 from labeling.reviewer import marks
 from labeling.storage import database as db
 from labeling.storage import tables
-from labeling.suspects import QueueFilter
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 
 BUDGET_MS = 300
@@ -38,10 +40,10 @@ CASES = {
     "likely, no variety": QueueFilter(variety=False),
     "likely, batches": QueueFilter(batches=True),
     "worth": QueueFilter(order="worth"),
-    "worth, hearing": QueueFilter(order="worth", min_p_wrong=suspects.WORTH_HEARING),
+    "worth, hearing": QueueFilter(order="worth", min_p_wrong=WORTH_HEARING),
     "uncertain": QueueFilter(order="uncertain"),
     "audit": QueueFilter(order="audit"),
-    "worth hearing": QueueFilter(min_p_wrong=suspects.WORTH_HEARING),
+    "worth hearing": QueueFilter(min_p_wrong=WORTH_HEARING),
     "all": QueueFilter(status="all"),
     "decided": QueueFilter(status="decided"),
     "kind": QueueFilter(kinds=("swapped",)),
@@ -95,7 +97,7 @@ def main() -> None:
             for _ in range(args.repeats):
                 began = time.perf_counter()
                 with workspace.read() as connection:
-                    left = suspects.page(connection, run_id, "earmark", wanted).total
+                    left = queue.page(connection, run_id, "earmark", wanted).total
                 times.append(1000 * (time.perf_counter() - began))
             worst = max(worst, statistics.median(times))
             print(f"{name:18} {times[0]:9.0f} {statistics.median(times):10.0f} {left:10d}")

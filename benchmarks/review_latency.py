@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from labeling import runs, suspects
+from labeling import runs
 from labeling.collection.importing import import_collection
+from labeling.disagreement.scoring import score_run
 from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.records import FrameGrid
@@ -103,7 +104,7 @@ def build(root: Path, clips: int, seconds: float) -> None:
         label_hash=version.content_hash,
     )
     runs.finish(workspace, run.id, "benchmark", "done")
-    suspects.score_run(workspace, run.id)
+    score_run(workspace, run.id)
     workspace.close()
 
 

@@ -93,8 +93,8 @@ def make_labels(clips: int, classes: int) -> NDArray[np.bool_]:
 
 
 def steps(oof: Oof) -> dict[str, Callable[[], object]]:
-    from labeling import disagreement, ranking
-    from labeling.gathering import gather_evidence
+    from labeling.disagreement import ranking, scorers
+    from labeling.disagreement.gathering import gather_evidence
 
     given = make_labels(len(oof), len(oof.classes))
     known = np.ones_like(given)
@@ -117,7 +117,7 @@ def steps(oof: Oof) -> dict[str, Callable[[], object]]:
     return {
         "read_oof": lambda: read_oof(oof.path),
         "summary": lambda: gather_evidence(oof, given, known),
-        "earmark": lambda: disagreement.earmark(gather_evidence(oof, given, known)),
+        "earmark": lambda: scorers.earmark(gather_evidence(oof, given, known)),
         "rank": lambda: ranking.rank_suspects(oof, labels),
         "cleanlab": lambda: with_cleanlab(False),
         "cleanlab adjusted": lambda: with_cleanlab(True),

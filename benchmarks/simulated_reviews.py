@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import calibration
-from labeling.calibration import NextYield
+from labeling.disagreement.stored_ranking import Past, Ranking
+from labeling.quality import calibration
+from labeling.quality.calibration import NextYield
 from labeling.records import KINDS
-from labeling.stored_ranking import Past, Ranking
 
 NEXT = 20
 AUDIT_SHARE = 0.1

@@ -13,10 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import labeling.audit
-from labeling import journal, suspects
+import labeling.quality.audit
+from labeling import journal
 from labeling.collection import store
 from labeling.records import Decision
+from labeling.suspects import queue
 from labeling.workspace import open_workspace
 from tests.support import ROOT
 from tests.support.browser import chromium
@@ -39,9 +40,9 @@ def audit(root: Path, looks: int, reviewer: str = "sam") -> None:
     """What a colleague's evening of random looks brings, as the demo's truth answers them."""
     workspace = open_workspace(root)
     with workspace.read() as connection:
-        scored = suspects.current(connection)
+        scored = queue.current(connection)
         assert scored
-        asked = labeling.audit.waiting(connection, *scored, reviewer, looks, window=1)
+        asked = labeling.quality.audit.waiting(connection, *scored, reviewer, looks, window=1)
         names = {clip_id: name for name, clip_id in store.clip_ids_by_filename(connection).items()}
     with (root / "demo" / "truth" / "truth_labels.csv").open(newline="") as file:
         truth = {row["filename"]: row["labels"].split(";") for row in csv.DictReader(file)}

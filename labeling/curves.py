@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection
 
 from labeling import journal
 from labeling.collection import store
+from labeling.disagreement.evidence import class_confidence
 from labeling.errors import ArtefactError
-from labeling.evidence import class_confidence
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import FrameGrid
 from labeling.storage import database as db

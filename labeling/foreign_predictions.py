@@ -22,17 +22,18 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import runs, suspects
+from labeling import runs
 from labeling.collection import store
+from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
 from labeling.foreign.frames import LaterFrames
 from labeling.journal import versions
-from labeling.out_of_fold import KEY, WORDS, OutOfFold, judge
 from labeling.predictions import metrics
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid, Labels, Run
+from labeling.runs.out_of_fold import KEY, WORDS, OutOfFold, judge
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.csvsafe import read_csv
@@ -194,7 +195,7 @@ def import_predictions(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     tell("ranking", 0.8)
-    _, ranked = suspects.score_run(workspace, run.id)
+    _, ranked = score_run(workspace, run.id)
     report = Report(
         run_id=run.id,
         reader=chosen.name,

@@ -1,10 +1,10 @@
 """What retraining on other labels gained: two finished runs on the cells that people decided, both out of fold.
 
 Corrected cells are no fair sample: people looked there because a model doubted them. So, where enough cells were drawn
-at random (labeling/audit.py), these stand for all that nobody decided, listed labels and unlisted cells apart, and each
-other decided cell stands for itself: a stratified sample with one stratum that is known whole (Horvitz and Thompson
-1952). Draws come from the cells that were open at the time; what was decided since is few beside them. Without enough
-draws the gain is of the decided cells alone, and is called that.
+at random (labeling/quality/audit.py), these stand for all that nobody decided, listed labels and unlisted cells apart,
+and each other decided cell stands for itself: a stratified sample with one stratum that is known whole (Horvitz and
+Thompson 1952). Draws come from the cells that were open at the time; what was decided since is few beside them.
+Without enough draws the gain is of the decided cells alone, and is called that.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import journal, paired, runfiles, runs
-from labeling.audit_journal import decided_cells
+from labeling import journal, paired, runs
 from labeling.collection import store
 from labeling.errors import DataError
 from labeling.journal import corrections, versions
 from labeling.paired import LEAST_CLUSTERS, Cells, Paired
 from labeling.predictions.oof import Oof, read_oof
+from labeling.quality.decided_cells import decided_cells
 from labeling.records import Run
 from labeling.reviewer.pace import worked_between
-from labeling.run_differences import differences
+from labeling.runs import run_folder
+from labeling.runs.differences import differences
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -140,7 +141,7 @@ def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", s
         made = corrections.between(connection, low, high)
         hours = worked_between(connection, low, high) / 3600
     metrics = paired.compare(found.cells, seed=seed)
-    warnings = [runfiles.facts(folder).get("out_of_fold", {}).get("warning", "") for folder in folders]
+    warnings = [run_folder.facts(folder).get("out_of_fold", {}).get("warning", "") for folder in folders]
     return Gain(
         before=old,
         after=new,

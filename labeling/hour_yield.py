@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import calibration, second_looks
-from labeling.reviewer import pace as progress
+from labeling import second_looks
+from labeling.disagreement.stored_ranking import read_ranking
+from labeling.quality import calibration
 from labeling.reviewer import preferences
+from labeling.reviewer.pace import today
 from labeling.second_looks import Shares
 from labeling.storage import tables
-from labeling.stored_ranking import read_ranking
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def next_hour(
     moment = connection.scalar(last)
     if moment is None or not len(index):
         return None
-    pace = progress.today(connection, reviewer, now=datetime.fromisoformat(moment))
+    pace = today(connection, reviewer, now=datetime.fromisoformat(moment))
     if not (pace.per_minute and pace.seconds_a_clip):
         return None
     ahead = ahead_share(second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks")))

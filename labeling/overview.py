@@ -8,13 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeling import journal, runs, second_looks, suspects
+from labeling import journal, runs, second_looks
 from labeling.collection import store
 from labeling.journal import versions
-from labeling.records import MACHINE
+from labeling.records import MACHINE, WORTH_HEARING
 from labeling.reviewer import marks, pace
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
 
 
@@ -47,10 +49,10 @@ def overview(workspace: Workspace) -> dict[str, Any]:
         facts = store.collection_counts(connection)
         frozen = versions.all_versions(connection)
         every_run = runs.all_runs(connection)
-        found = suspects.current(connection)
+        found = queue.current(connection)
         open_suspects: dict[str, int] = {}
         if found:
-            open_suspects = suspects.count(connection, *found, suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING))
+            open_suspects = queue.count(connection, *found, QueueFilter(min_p_wrong=WORTH_HEARING))
         entries = sa.select(sa.func.count()).select_from(tables.decisions)
         of_people = sa.func.substr(tables.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
         since = tables.decisions.c.position > (frozen[-1].position if frozen else 0)

@@ -17,19 +17,22 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import disagreement, journal, runs, scratch, suspects
+from labeling import journal, runs, scratch
 from labeling.collection import store
 from labeling.collection.truth import read_truth
+from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
+from labeling.disagreement.scoring import score_run
+from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
 from labeling.errors import DataError
 from labeling.journal import versions
-from labeling.queue_filter import ORDERS, QueueFilter
 from labeling.records import Decision
 from labeling.replay_curves import Curve, best_reference, random_reference
 from labeling.replay_reviewer import SimulatedReviewer, listened_s
 from labeling.replay_training import Retraining, retrain
 from labeling.storage import database as db
 from labeling.storage import tables
-from labeling.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
+from labeling.suspects import queue
+from labeling.suspects.filter import ORDERS, QueueFilter
 from labeling.workspace import Workspace
 
 REVIEWER = "replay"
@@ -115,18 +118,18 @@ def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, te
         if run is None or run.status != "done":
             what = f"run {run.id} is {run.status}" if run else "no finished run"
             raise DataError(f"{what}: there is no queue to replay; train one with `python -m models train RECIPE`")
-        stored = [scorer for run_id, scorer, _ in suspects.scored(connection) if run_id == run.id]
-    scorers = plan.scorers or tuple(stored) or (suspects.DEFAULT_SCORER,)
+        stored = [scorer for run_id, scorer, _ in queue.scored(connection) if run_id == run.id]
+    scorers = plan.scorers or tuple(stored) or (DEFAULT_SCORER,)
     for scorer in scorers:
         if scorer not in stored or plan.retraining:
-            disagreement.SCORERS.get(scorer)
+            SCORERS.get(scorer)
     world, unknown = read_world(workspace, plan.truth)
     with tempfile.TemporaryDirectory(prefix="earmark-replay-") as folder:
         start = scratch.copy_workspace(workspace, Path(folder) / "start")
         for scorer in scorers:
             tell(0, 1, f"scoring by {scorer}")
             if not scratch.copy_ranking(workspace, start, run.id, scorer):
-                suspects.score_run(start, run.id, scorer)
+                score_run(start, run.id, scorer)
             _keep_covered(start, run.id, scorer, world)
         with start.read() as connection:
             rankings = [read_ranking(connection, run.id, scorer) for scorer in scorers]
@@ -258,7 +261,7 @@ def _work_through(
         if training is not None and due:
             step = min(step, training.every * (len(retrained) + 1) - done)
         with copy.read() as connection:
-            rows = suspects.queue(connection, *scored, wanted, limit=step)
+            rows = queue.rows(connection, *scored, wanted, limit=step)
         if not rows:
             break
         parts.append(_decide(copy, world, plan.reviewer, scored, rows))
@@ -267,7 +270,7 @@ def _work_through(
             alive = partial(tell, done, f"training round {len(retrained) + 1} of {training.rounds}")
             run_id = retrain(copy, training, REVIEWER, alive)
             scored = run_id, scored[1]
-            suspects.score_run(copy, *scored)
+            score_run(copy, *scored)
             _keep_covered(copy, *scored, world)
             retrained.append((done, run_id))
     seconds, found, spoiled = (
@@ -282,7 +285,7 @@ def _decide(
     world: World,
     reviewer: SimulatedReviewer,
     scored: tuple[str, str],
-    rows: Sequence[suspects.QueueRow],
+    rows: Sequence[queue.QueueRow],
 ) -> tuple[NDArray[np.float64], Bools, Bools]:
     """Answer these suspects; seconds, whether an error was put right, and whether a right label was spoiled, (n,)."""
     with copy.read() as connection:
@@ -304,7 +307,7 @@ def _decide(
                 row.suspect.class_code,
                 verdict,
                 run_id=scored[0],
-                shown=suspects.as_shown(row, scored[1]) | {"asked": True},
+                shown=queue.as_shown(row, scored[1]) | {"asked": True},
             )
             for row, verdict in zip(rows, says, strict=True)
         ],

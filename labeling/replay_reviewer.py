@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import worth
 from labeling.cells import SALT, cell_keys, mixed
 from labeling.errors import DataError
+from labeling.suspects import worth
 
 Bools = NDArray[np.bool_]
 

@@ -11,11 +11,14 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import companions, curves, journal, suspects
+from labeling import curves, journal
 from labeling.collection import store
+from labeling.disagreement import cooccurrence
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.storage import tables
-from labeling.why import support
+from labeling.suspects import queue
+from labeling.suspects.order import Basis
+from labeling.suspects.why import support
 from labeling.workspace import Workspace
 
 MOST_SUSPECTS = 12  # lanes beyond this many doubts of one clip are noise; the class list holds the rest
@@ -121,8 +124,8 @@ def clip_view(
         states = {one.class_code: one for one in journal.clip_states(connection, clip_id)}
         if unseen in states:
             states[unseen] = journal.fold_cell(clip_id, unseen, states[unseen].imported_role, [])
-        basis = suspects.Basis(calibrated_at)
-        rows = suspects.of_clip(connection, *scored, clip_id, basis=basis) if scored else []
+        basis = Basis(calibrated_at)
+        rows = queue.of_clip(connection, *scored, clip_id, basis=basis) if scored else []
         history = journal.clip_history(connection, clip_id)
         names = class_names(connection)
         can_undo = journal.has_decided(connection, reviewer)
@@ -134,10 +137,10 @@ def clip_view(
         second = curves.prediction(workspace, compare, clip_id) if compare else None
         between = curves.spread(workspace, connection, shown, clip_id, codes) if shown else None
         least = curves.thresholds(workspace, connection, shown.run_id, position) if shown else {}
-        company = companions.gathered(connection, position)
+        company = cooccurrence.gathered(connection, position)
     primary, labels = journal.resolve(list(states.values()))
     clipwise = shown.clipwise_by_code() if shown else {}
-    offers = companions.offers(company, clip_id, labels, clipwise, without=codes, count=MOST_OFFERS)
+    offers = cooccurrence.offers(company, clip_id, labels, clipwise, without=codes, count=MOST_OFFERS)
     none = np.zeros(0, np.float32)
     cells = tuple(
         CellView(

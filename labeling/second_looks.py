@@ -21,11 +21,14 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import audit, journal, queue_order, stored_ranking
-from labeling.intervals import Difference, Share, difference
+from labeling import journal
+from labeling.disagreement import stored_ranking
+from labeling.quality import audit
+from labeling.quality.intervals import Difference, Share, difference
 from labeling.records import VERDICTS, doubts_present
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.suspects import order
 
 LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
 USUAL_SHARE, MOST_SHARE = 0.05, 0.5
@@ -166,7 +169,7 @@ def suspects_to_do(
 ) -> dict[int, list[str]]:
     """The undecided suspects of these clips, best first: clip id to class codes."""
     ranking = stored_ranking.read_ranking(connection, run_id, scorer)
-    probability = queue_order.standing(connection, run_id, scorer, queue_order.Basis(position)).probability
+    probability = order.standing(connection, run_id, scorer, order.Basis(position)).probability
     keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (probability >= min_p_wrong)
     keep[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
     code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import priors, runs
+from labeling import runs
+from labeling.disagreement import priors
 from labeling.errors import ConfigError, DataError
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import priors, runs
+from labeling import runs
 from labeling.collection import store
-from labeling.evidence import summarise_frames
+from labeling.disagreement import priors
+from labeling.disagreement.evidence import summarise_frames
 from labeling.journal import versions
 from labeling.predictions import metrics
 from labeling.predictions.oof import Oof, read_oof, write_oof

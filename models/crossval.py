@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from labeling import leaks
 from labeling.errors import ArtefactError, AudioError, ConfigError, Stopped
-from labeling.landmarks import Copy, find_copies
 from labeling.predictions import metrics
 from labeling.predictions.oof import Oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
+from labeling.runs import leaks
+from labeling.runs.landmarks import Copy, find_copies
 from models import augment, build_network
 from models.checkpoints import write_json
 from models.config import Recipe

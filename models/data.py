@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labeling.errors import AudioError, Stopped
-from labeling.landmarks import Landmarks, landmarks
 from labeling.records import Clip
+from labeling.runs.landmarks import Landmarks, landmarks
 from models.audio_cache import AudioCache, from_int16, to_int16
 from models.config import DataConfig, FeatureConfig
 from models.features import FrontEnd

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import error_distribution, priors, runs
+from labeling import runs
 from labeling.collection import store
 from labeling.collection import truth as truth_files
+from labeling.disagreement import error_distribution, priors
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.predictions.aligned import align_labels

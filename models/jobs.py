@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labeling import runs, suspects
+from labeling import runs
+from labeling.disagreement.scoring import score_run
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
@@ -122,7 +123,7 @@ def run_job(
         tell({**heart.progress, "phase": "scoring suspects", "fraction": 1.0})
         _end(heart)
         runs.finish(workspace, run.id, worker, "done", metrics=metrics["overall"])
-        suspects.score_run(workspace, run.id)
+        score_run(workspace, run.id)
         _queue_next_round(workspace, run)
     except Stopped:
         _end(heart)

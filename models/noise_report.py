@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from labeling import error_distribution
 from labeling.collection import store
-from labeling.disagreement import noise_model_input
+from labeling.disagreement import error_distribution
+from labeling.disagreement.noise_model import fit_noise_model
+from labeling.disagreement.scorers import noise_model_input
 from labeling.errors import DataError
 from labeling.journal import versions
-from labeling.noise_model import fit_noise_model
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import read_oof
 from labeling.workspace import Workspace

@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from labeling import machine_labels, runfiles, runs
+from labeling import machine_labels, runs
 from labeling.errors import ArtefactError, ConfigError, DataError
 from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Labels, Run
+from labeling.runs import run_folder
 from labeling.workspace import Workspace
 from models.config import Recipe, load_recipe, parse_override
 
@@ -197,7 +198,7 @@ def _members(workspace: Workspace, connection: Connection, first: str) -> list[R
 
 def _repeats(workspace: Workspace, run: Run) -> bool:
     """Whether a run only repeats another one, with its settings: nothing follows it."""
-    return bool(run.settings and runfiles.facts(workspace.run_dir(run.id)).get("repeats"))
+    return bool(run.settings and run_folder.facts(workspace.run_dir(run.id)).get("repeats"))
 
 
 def _rounds(run: Run) -> int | None:

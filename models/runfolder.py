@@ -39,10 +39,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labeling import runfiles
 from labeling.errors import ArtefactError, ConfigError, EarmarkError, UnknownName
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Event, FrameGrid, Labels, Region
+from labeling.runs import run_folder
 from labeling.storage.files import write_atomically
 from models.checkpoints import load_tensors, write_json
 from models.config import Recipe, load_recipe, recipe_to_toml
@@ -72,7 +72,7 @@ class RunFolder:
 
     def facts(self) -> dict[str, Any]:
         """run.json; {} where there is none."""
-        return runfiles.facts(self.root)
+        return run_folder.facts(self.root)
 
     def write_facts(self, **more: Any) -> None:
         """Add to run.json, or replace what it says."""

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import runfiles, runs
+from labeling import runs
 from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError
 from labeling.journal import versions
 from labeling.records import Clip, Run
+from labeling.runs import run_folder
 from labeling.workspace import Workspace
 from models.combination import KINDS
 from models.config import FoldConfig, load_recipe, toml_value
@@ -145,7 +146,7 @@ def recipe_like(workspace: Workspace, run: Run) -> tuple[str, tuple[str, ...]]:
     except EarmarkError:
         name = str(folder / "recipe.toml")
         now = was
-    teacher = (runfiles.facts(folder).get("teacher") or {}).get("run") if was.targets.teacher == "newest" else ""
+    teacher = (run_folder.facts(folder).get("teacher") or {}).get("run") if was.targets.teacher == "newest" else ""
     settings = {LIKE: run.id, "targets.teacher": teacher or was.targets.teacher}
     wanted = {row.key: value_of(was, row.key) for row in every_setting(was) if not row.key.startswith("iterate.")}
     changes = {key: value for key, value in (wanted | settings).items() if value_of(now, key) != value}

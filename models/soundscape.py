@@ -29,7 +29,7 @@ from models.predict import Predicted, Predictor, Shown, fill_gaps, n_output_fram
 from models.thresholds import Rule
 
 if TYPE_CHECKING:
-    from labeling.priors import Collection
+    from labeling.disagreement.priors import Collection
 
 FloatArray = NDArray[np.float32]
 BLOCK_S = 300.0
@@ -58,7 +58,7 @@ class Post:
 
     def apply(self, segments: FloatArray) -> FloatArray:
         """Shifts of the log odds for segments (S, C)."""
-        from labeling.priors import context_for_sound, postprocess_shift
+        from labeling.disagreement.priors import context_for_sound, postprocess_shift
 
         context = context_for_sound(self.collection, [self.metadata] * len(segments))
         return postprocess_shift(self.names, segments, context)
@@ -364,7 +364,7 @@ def predict_recording(
         starts = np.flatnonzero(np.diff(of, prepend=first_segment - 1))
         highest = np.maximum.reduceat(frame, starts, axis=0)
         if post:
-            from labeling.priors import shifted
+            from labeling.disagreement.priors import shifted
 
             shift = post.apply(highest)
             frame, clip = shifted(frame, shift[of - first_segment]), shifted(clip, shift[of - first_segment])

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement import noise_model_input
+from labeling.disagreement.evidence import Evidence
+from labeling.disagreement.gathering import gather_evidence
+from labeling.disagreement.noise_model import NoiseModel, fit_noise_model
+from labeling.disagreement.scorers import noise_model_input
 from labeling.errors import DataError
-from labeling.evidence import Evidence
-from labeling.gathering import gather_evidence
-from labeling.noise_model import NoiseModel, fit_noise_model
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import Oof
 from labeling.records import Labels

@@ -4,12 +4,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import suspects
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.errors import EarmarkError
-from labeling.intervals import Share
 from labeling.overview import ReviewerFacts, of_reviewer, overview
+from labeling.quality.intervals import Share
+from labeling.records import WORTH_HEARING
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from pages.ui import figures, quality_parts, session
 
 
@@ -129,8 +131,8 @@ with session.messages():
         imports = store.all_imports(connection)
         by_class = {}
         if facts["scored_run"]:
-            wanted = suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING)
-            by_class = suspects.count_by_class(connection, facts["scored_run"], facts["scorer"], wanted)
+            wanted = QueueFilter(min_p_wrong=WORTH_HEARING)
+            by_class = queue.count_by_class(connection, facts["scored_run"], facts["scorer"], wanted)
 if not facts["clips"]:
     _import_form()
     st.stop()

@@ -4,9 +4,10 @@ from contextlib import suppress
 
 import streamlit as st
 
-from labeling import journal, leaks, runs
+from labeling import journal, runs
+from labeling.disagreement.stored_ranking import when_scored
 from labeling.errors import ArtefactError
-from labeling.stored_ranking import when_scored
+from labeling.runs import leaks
 from pages.ui import quality_parts, replay_panel, session
 
 st.title("Label quality")

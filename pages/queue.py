@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from labeling import bulk, journal, runs, suspects
+from labeling import journal, runs
 from labeling.reviewer import marks
+from labeling.suspects import bulk, queue
 from pages.ui import bring_panel, bulk_dialog, queue_drawn, queue_filters, queue_table, queue_views, session, worklist
 
 ROWS = 100
@@ -29,7 +30,7 @@ reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
     basis = queue_drawn.basis(connection, here.scored)
     number = st.session_state.get("queue_page", 1)
-    page = suspects.page(connection, *here.scored, wanted, number=number, size=ROWS, basis=basis)
+    page = queue.page(connection, *here.scored, wanted, number=number, size=ROWS, basis=basis)
     marked = marks.kinds_of(connection, [row.suspect.clip_id for row in page.rows], reviewer)
     seen_position = journal.position(connection)
     last = journal.last_undoable(connection, reviewer) if reviewer else []
@@ -72,7 +73,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     label = f"Decide all {many:,}…" if many == page.total else f"Decide the first {many:,}…"
     if many and st.button(label, type="tertiary", icon=":material/done_all:", disabled=not reviewer, key="decide_all"):
         with session.messages(), session.workspace().read() as connection:
-            rows = suspects.queue(connection, *here.scored, wanted, limit=bulk.MOST_CELLS, basis=basis)
+            rows = queue.rows(connection, *here.scored, wanted, limit=bulk.MOST_CELLS, basis=basis)
             seen_position = journal.position(connection)
         bulk_dialog.ask(bulk_dialog.Asked(rows, page.total, here.scored[1], seen_position))
     if not said:

@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from labeling import journal, runfiles, runs
+from labeling import journal, runs
 from labeling.collection import store
 from labeling.journal import versions
 from labeling.records import Run
+from labeling.runs import run_folder
 from models import jobs
 from models.config import load_recipe
 from pages.ui import figures, gain_panel, recipe_form, run_words, session, stage_panel
@@ -68,11 +69,11 @@ def _watch(run_id: str, every_run: list[Run]) -> None:
             st.progress(min(1.0, float(progress.get("fraction") or 0.0)), f"{word}{fold}{epoch}{left}")
         if progress.get("warning"):
             st.caption(f":material/warning: {session.plain(str(progress['warning']))}")
-        rows = runfiles.history(folder)
+        rows = run_folder.history(folder)
         if rows:
             st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}", config=figures.CONFIG)
         with st.expander("Log", icon=":material/article:"):
-            st.code(runfiles.log_tail(folder) or "nothing yet", language=None, height=260)
+            st.code(run_folder.log_tail(folder) or "nothing yet", language=None, height=260)
 
 
 st.title("Retrain")
@@ -144,6 +145,6 @@ for one in ended[:8]:
                 jobs.ensure_worker(session.workspace())
             st.rerun()
         folder = session.workspace().run_dir(one.id)
-        if rows := runfiles.history(folder):
+        if rows := run_folder.history(folder):
             st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curve:{one.id}", config=figures.CONFIG)
-        st.code(runfiles.log_tail(folder) or "no log", language=None, height=220)
+        st.code(run_folder.log_tail(folder) or "no log", language=None, height=220)

@@ -4,7 +4,8 @@ import uuid
 
 import streamlit as st
 
-from labeling import runs, second_looks, suspects
+from labeling import runs, second_looks
+from labeling.records import WORTH_HEARING
 from labeling.review import clip_view
 from labeling.reviewer import preferences
 from pages.ui import figures, queue_drawn, session, signing, worklist
@@ -25,7 +26,7 @@ st.session_state["review_asked"] = asked
 
 
 def _threshold() -> float:
-    return todo.wanted.min_p_wrong if todo.wanted.min_p_wrong > 0 else suspects.WORTH_HEARING
+    return todo.wanted.min_p_wrong if todo.wanted.min_p_wrong > 0 else WORTH_HEARING
 
 
 def _on_event(event: PageEvent) -> None:

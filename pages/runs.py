@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from labeling import runfiles, runs
+from labeling import runs
 from labeling.journal import versions
 from labeling.machine_labels import who
 from labeling.records import Run
+from labeling.runs import run_folder
 from pages.ui import bring_panel, combine_panel, figures, gain_panel, run_words, session
 
 METRICS = {
@@ -99,7 +100,7 @@ if all(truth) and old.id != new.id:
 gain_panel.panel(old, new)
 
 with session.messages():
-    per_class = [runfiles.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]
+    per_class = [run_folder.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]
 if per_class[0] and per_class[1]:
     st.markdown("#### Average precision per class")
     if old.id == new.id:
@@ -135,4 +136,4 @@ elif old.id != new.id:
 with st.expander("What each run was made of", icon=":material/info:"):
     for one in {old.id: old, new.id: new}.values():
         st.markdown(f"**{session.plain(one.id)}**")
-        st.json(runfiles.facts(session.workspace().run_dir(one.id)), expanded=1)
+        st.json(run_folder.facts(session.workspace().run_dir(one.id)), expanded=1)

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from labeling import snippets, suspects
 from labeling.collection import store
-from labeling.suspects import STATUSES, WORTH_HEARING, QueueFilter
+from labeling.records import WORTH_HEARING
+from labeling.suspects import queue, snippets
+from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import session, signing
 from pages.ui.wall import WallQuery, wall
 
@@ -30,7 +31,7 @@ unlikely = st.session_state.get("sweep_unlikely", saved["unlikely"] == "1")
 with session.messages(), session.workspace().read() as connection:
     least = 0.0 if unlikely else WORTH_HEARING
     wanted = QueueFilter(status="all", min_p_wrong=least)
-    progress = {one.code: one for one in suspects.progress_by_class(connection, *scored, wanted)}
+    progress = {one.code: one for one in queue.progress_by_class(connection, *scored, wanted)}
     names = {one.code: one.name for one in store.all_classes(connection)}
 asked = st.session_state.get("sweep_class", saved["class"])
 codes = [*progress, *([asked] if asked in names and asked not in progress else [])] or sorted(names)
@@ -46,7 +47,7 @@ st.session_state["sweep_class"] = asked if asked in codes else codes[0]
 session.begin_with({
     "sweep_which": saved["which"] if saved["which"] in snippets.WHICH else "all",
     "sweep_status": saved["status"] if saved["status"] in STATUSES else "all",
-    "sweep_order": saved["order"] if saved["order"] in snippets.ORDERS else "rank",
+    "sweep_order": saved["order"] if saved["order"] in snippets.SORTS else "rank",
     "sweep_unlikely": unlikely,
 })  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -58,7 +59,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         "Status", list(STATUSES), format_func=lambda one: STATUSES[one], required=True, key="sweep_status"
     )
     order = st.selectbox(
-        "Order", list(snippets.ORDERS), format_func=lambda one: snippets.ORDERS[one], key="sweep_order", width=200
+        "Order", list(snippets.SORTS), format_func=lambda one: snippets.SORTS[one], key="sweep_order", width=200
     )
     st.toggle(
         "The unlikely too", key="sweep_unlikely", help=f"Also those less than {WORTH_HEARING:.1f} likely to be wrong."

@@ -12,9 +12,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from labeling import journal, suspects
+from labeling import journal
 from labeling.errors import WorkspaceFull
-from labeling.suspects import QueueFilter
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
 from pages.ui.api import api_routes
@@ -30,9 +31,9 @@ class Caller:
         self.client = TestClient(app, headers={"x-earmark": signing.api_token(SECRET, reviewer)})
         self.workspace = workspace
         with workspace.read() as connection:
-            self.scored = suspects.current(connection)
+            self.scored = queue.current(connection)
             assert self.scored
-            rows = suspects.queue(connection, *self.scored, QueueFilter(), limit=None)
+            rows = queue.rows(connection, *self.scored, QueueFilter(), limit=None)
         self.suspects = [row.suspect for row in rows]
         self.view = {"run": self.scored[0], "scorer": self.scored[1], "p": "0.01"}
 

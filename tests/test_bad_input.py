@@ -15,7 +15,7 @@ from labeling import journal, runs
 from labeling.__main__ import main as labeling
 from labeling.collection import store
 from labeling.journal import versions
-from labeling.suspects import QueueFilter
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main as models
 from pages.ui import worklist

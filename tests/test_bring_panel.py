@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from labeling.out_of_fold import WARNING
+from labeling.runs.out_of_fold import WARNING
 from labeling.workspace import open_workspace
 from pages.ui import session
 from tests.support.pages import errors, show

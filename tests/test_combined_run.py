@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from labeling import journal, runs, suspects
+from labeling import journal, runs
+from labeling.disagreement.scoring import score_run
 from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Decision, Run
-from labeling.suspects import QueueFilter
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models import ensemble, jobs
 from models.combination import Combination, enqueue
@@ -70,8 +72,8 @@ def test_a_plain_average_is_a_run_like_any_other(workspace: Workspace) -> None:
     ]
     assert "done: macro-AP" in (workspace.run_dir(ended.id) / "log.txt").read_text()
     with workspace.read() as connection:
-        assert suspects.current(connection) == (ended.id, "earmark")
-        rows = suspects.queue(connection, ended.id, "earmark", QueueFilter(status="all"), limit=5)
+        assert queue.current(connection) == (ended.id, "earmark")
+        rows = queue.rows(connection, ended.id, "earmark", QueueFilter(status="all"), limit=5)
         assert [row.suspect.rank for row in rows] == [1, 2, 3, 4, 5]
     assert not (workspace.run_dir(ended.id) / "recipe.toml").exists()
 
@@ -104,7 +106,7 @@ def test_other_clips_classes_and_folds_are_combined_with_a_warning(workspace: Wo
     assert set(found.fold.tolist()) == {-1}
     assert any("only the 43 clips that every run predicts" in one and "different folds" in one for one in said)
     assert len(json.loads((workspace.run_dir(run.id) / "run.json").read_text())["warnings"]) == 3
-    assert suspects.score_run(workspace, _finish(workspace, run))[1] > 0
+    assert score_run(workspace, _finish(workspace, run))[1] > 0
     third, made, _ = make(workspace, "stack", run.id, second)  # folds that nobody shares: by group
     assert third.status == "done"
     assert len(made) == 43

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from labeling import error_distribution as ed
-from labeling import priors, runs
+from labeling import runs
 from labeling.collection import store
+from labeling.disagreement import error_distribution as ed
+from labeling.disagreement import priors
 from labeling.errors import ArtefactError, DataError, FormatError, UnknownName
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof

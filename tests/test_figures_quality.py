@@ -1,7 +1,7 @@
 import pytest
 
-from labeling.calibration import Bin
-from labeling.intervals import Share
+from labeling.quality.calibration import Bin
+from labeling.quality.intervals import Share
 from pages.ui.figures_quality import MOST_CLASSES, rates_figure, reliability_figure, short, unique
 from pages.ui.quality_parts import percent
 

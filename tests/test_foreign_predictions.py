@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score
 
-from labeling import runfiles, runs, suspects
+from labeling import runs
 from labeling.__main__ import main
+from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, EarmarkError, FormatError
 from labeling.foreign import LOGIT, PERCENT
 from labeling.foreign_predictions import Report, import_predictions
 from labeling.predictions.oof import read_oof
+from labeling.runs import run_folder
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models import jobs
 from models.same_folds import why_not
@@ -59,7 +64,7 @@ def stored(workspace: Workspace, report: Report) -> Any:
 
 def queue_of(workspace: Workspace, run_id: str) -> list[tuple[Any, ...]]:
     with workspace.read() as connection:
-        rows = suspects.queue(connection, run_id, suspects.DEFAULT_SCORER, suspects.QueueFilter(order="rank"))
+        rows = queue.rows(connection, run_id, DEFAULT_SCORER, QueueFilter(order="rank"))
     return [
         (row.suspect.filename, row.suspect.class_code, row.suspect.kind, round(row.suspect.p_wrong, 5)) for row in rows
     ]
@@ -78,13 +83,13 @@ def test_each_format_gives_the_same_run(collection: Workspace, tmp_path: Path, k
     assert oof.fold.tolist() == [-1] * 4
     with collection.read() as connection:
         run = runs.get_run(connection, report.run_id)
-        assert suspects.current(connection) == (report.run_id, suspects.DEFAULT_SCORER)
+        assert queue.current(connection) == (report.run_id, DEFAULT_SCORER)
     assert (run.status, run.recipe, run.folds) == ("done", runs.BROUGHT, None)
     truth = np.array([[code in labels for code in CODES] for _, labels in CLIPS])
     use = truth.any(axis=0)
     expected = np.mean([average_precision_score(truth[:, k], P[:, k]) for k in np.flatnonzero(use)])
     assert run.metrics["macro_ap"] == pytest.approx(expected)
-    assert runfiles.metrics(collection.run_dir(run.id))["overall"] == run.metrics
+    assert run_folder.metrics(collection.run_dir(run.id))["overall"] == run.metrics
     assert not list(collection.runs.glob(".*"))
 
 
@@ -92,7 +97,7 @@ def test_the_ranking_is_that_of_an_equal_run_made_here(collection: Workspace, tm
     """In a workspace of its own, as a scoring weighs all runs that there are."""
     cells = {(row + 1, code): float(P[row, k]) for row in range(4) for k, code in enumerate(CODES)}
     native = finished_run(collection, cells)
-    suspects.score_run(collection, native)
+    score_run(collection, native)
     oof = read_oof(collection.run_dir(native) / "oof.zarr")
     path = tmp_path / "same.npz"
     frames = np.stack([oof.frames(row) for row in range(4)])
@@ -293,4 +298,4 @@ def test_the_command(collection: Workspace, tmp_path: Path, capsys: pytest.Captu
     with collection.read() as connection:
         settings = runs.get_run(connection, "001-brought").settings
     assert settings == ("source=wide.csv", "reader=wide", "out_of_fold=unknown", "name=mine")
-    assert runfiles.facts(collection.run_dir("001-brought"))["out_of_fold"]["state"] == "unknown"
+    assert run_folder.facts(collection.run_dir("001-brought"))["out_of_fold"]["state"] == "unknown"

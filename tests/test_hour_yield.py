@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from labeling import calibration, stored_ranking
+from labeling.disagreement import stored_ranking
 from labeling.hour_yield import HourYield, ahead_share, next_hour
+from labeling.quality import calibration
 from labeling.reviewer import preferences
 from labeling.second_looks import Shares
 from labeling.storage import database as db

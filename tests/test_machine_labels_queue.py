@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import bulk, companions, journal, second_looks, snippets, suspects
+from labeling import journal, second_looks
 from labeling.collection import store
 from labeling.collection.importing import import_collection
+from labeling.disagreement import cooccurrence
+from labeling.disagreement.scoring import score_run
 from labeling.journal import versions
 from labeling.journal.exporting import export_labels
 from labeling.machine_labels import MachineLabel, apply_machine_labels
 from labeling.overview import overview
 from labeling.records import Decision
 from labeling.reviewer import pace
-from labeling.suspects import QueueFilter
+from labeling.suspects import bulk, queue, snippets
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
 from tests.support.ranked import ALL, make_queue, ranks
 from tests.support.synthetic_oof import finished_run
@@ -40,8 +43,8 @@ def test_the_queue_asks_of_what_a_machine_changed(queued: Workspace) -> None:
     assert ranks(queued, QueueFilter()) == [1, 2, 3, 4, 5, 6, 7]
     assert ranks(queued, QueueFilter(status="decided")) == []
     with queued.read() as connection:
-        assert {row.verdict for row in suspects.queue(connection, "001-demo", "earmark", ALL)} == {""}
-        assert sum(one.decided for one in suspects.progress_by_class(connection, "001-demo", "earmark", ALL)) == 0
+        assert {row.verdict for row in queue.rows(connection, "001-demo", "earmark", ALL)} == {""}
+        assert sum(one.decided for one in queue.progress_by_class(connection, "001-demo", "earmark", ALL)) == 0
         assert snippets.verdicts(connection, "amecro") == {}
         to_do = second_looks.suspects_to_do(connection, "001-demo", "earmark", [1, 3], 0.5)
         assert to_do == {3: ["amecro"], 1: ["cangoo", "amecro", "balori"]}
@@ -60,9 +63,9 @@ def test_counts_of_decisions_are_of_people(queued: Workspace) -> None:
 def test_what_is_suggested_follows_the_label_that_was_scored(queued: Workspace) -> None:
     """A run scored after the machine doubts the added label (kind false): the suggestion is absent."""
     run_id = finished_run(queued, {(3, "amecro"): 0.01})
-    suspects.score_run(queued, run_id)
+    score_run(queued, run_id)
     with queued.read() as connection:
-        rows = [row for row in suspects.of_clip(connection, run_id, "earmark", 3) if row.suspect.class_code == "amecro"]
+        rows = [row for row in queue.of_clip(connection, run_id, "earmark", 3) if row.suspect.class_code == "amecro"]
         assert [row.suspect.kind for row in rows] == ["false"]
         planned = bulk.plan(
             connection, rows, "suggested", reviewer="ann", scorer="earmark", batch_id="b", seen_position=99
@@ -77,13 +80,13 @@ def test_what_is_listed_together_counts_machine_labels(any_workspace: Workspace)
 
     def labels() -> set[tuple[int, int]]:
         with any_workspace.read() as connection:
-            company = companions.gathered(connection, journal.position(connection))
+            company = cooccurrence.gathered(connection, journal.position(connection))
             return {(int(row), int(column)) for row, column in zip(company.label_row, company.label_class, strict=True)}
 
     before = labels()
     found = [MachineLabel(2, "balori", "present", 0.95), MachineLabel(3, "cangoo", "absent", 0.01)]
     apply_machine_labels(any_workspace, found, what="stage1", run_id="001-demo")
-    companions._kept.clear()
+    cooccurrence._kept.clear()
     assert labels() == before - {(2, 2)} | {(1, 1)}
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labeling import error_distribution, journal, runs
+from labeling import journal, runs
+from labeling.disagreement import error_distribution
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from labeling import journal
-from labeling.intervals import Share
 from labeling.journal import versions
 from labeling.overview import of_reviewer, overview
+from labeling.quality.intervals import Share
 from labeling.records import Decision
 from labeling.reviewer import marks
 from labeling.workspace import Workspace, open_workspace

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from labeling import audit, journal, suspects
+from labeling import journal
 from labeling.collection import store
+from labeling.disagreement.stored_ranking import read_ranking
+from labeling.quality import audit
 from labeling.records import Decision
-from labeling.stored_ranking import read_ranking
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from tests.support.pages import errors, show
 from tests.support.workspaces import add_clips
@@ -27,16 +30,16 @@ def metrics(app) -> dict[str, str]:
 def decide(workspace: Workspace, suspect_rows: int, random_looks: int) -> None:
     """Confirm so many suspects' doubts, and answer so many random looks as the labels have it."""
     with workspace.read() as connection:
-        run = suspects.current(connection)
+        run = queue.current(connection)
         assert run is not None
-        rows = suspects.queue(connection, *run, suspects.QueueFilter(), limit=suspect_rows)
+        rows = queue.rows(connection, *run, QueueFilter(), limit=suspect_rows)
         ranking = read_ranking(connection, *run)
         codes = {number: code for code, number in store.class_ids(connection).items()}
     made = [
         Decision(
             f"s{k}", "rita", row.suspect.clip_id, row.suspect.class_code,
             "present" if row.suspect.kind == "missing" else "absent", run_id=run[0],
-            shown=suspects.as_shown(row, run[1]),
+            shown=queue.as_shown(row, run[1]),
         )
         for k, row in enumerate(rows)
     ]  # fmt: skip
@@ -86,7 +89,7 @@ def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
     workspace = open_workspace(scored)
     decide(workspace, 20, 70)
     with workspace.read() as connection:
-        run = suspects.current(connection)
+        run = queue.current(connection)
         rates = {(one.kind, one.class_id): one for one in audit.noise_rates(connection, *run)}
         left = {one.kind: one for one in audit.remaining(connection, *run)}
     app = show(scored, "quality", monkeypatch)

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from labeling import journal, suspects
-from labeling.records import Decision
+from labeling import journal
+from labeling.records import WORTH_HEARING, Decision
 from labeling.reviewer import marks, saved_views
 from labeling.reviewer.marks import Mark
 from labeling.reviewer.saved_views import SavedView
-from labeling.why import reason
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
+from labeling.suspects.why import reason
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
 from tests.support import ROOT
@@ -44,17 +46,17 @@ def birds(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
 
 def clips(workspace: Workspace) -> list[int]:
     with workspace.read() as connection:
-        found = suspects.current(connection)
+        found = queue.current(connection)
         assert found
-        return suspects.worklist(connection, *found, suspects.QueueFilter(min_p_wrong=suspects.WORTH_HEARING))
+        return queue.worklist(connection, *found, QueueFilter(min_p_wrong=WORTH_HEARING))
 
 
-def left(workspace: Workspace, **wanted: Any) -> suspects.QueuePage:
+def left(workspace: Workspace, **wanted: Any) -> queue.QueuePage:
     with workspace.read() as connection:
-        found = suspects.current(connection)
+        found = queue.current(connection)
         assert found
-        wanted = {"min_p_wrong": suspects.WORTH_HEARING, "reviewer": "rita"} | wanted
-        return suspects.page(connection, *found, suspects.QueueFilter(**wanted))
+        wanted = {"min_p_wrong": WORTH_HEARING, "reviewer": "rita"} | wanted
+        return queue.page(connection, *found, QueueFilter(**wanted))
 
 
 def show(**params: str) -> AppTest:

@@ -12,15 +12,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from labeling import runs, stored_ranking, suspects
+from labeling import runs
 from labeling.collection import store
+from labeling.disagreement import stored_ranking
 from labeling.errors import DataError, FormatError, UnknownName
 from labeling.journal import versions
-from labeling.queue_filter import ORDERS
 from labeling.records import KINDS
 from labeling.replay import Outcome, Plan, read_world, replay
 from labeling.replay_curves import BEST, RANDOM, Curve, summarise
 from labeling.replay_reviewer import SimulatedReviewer
+from labeling.suspects import queue
+from labeling.suspects.filter import ORDERS
 from labeling.workspace import Workspace
 from tests.support.ranked import RANKING, decide, finished_run, make_queue, store_ranking
 from tests.support.replaying import PERFECT, TRUTH, truth_file
@@ -174,7 +176,7 @@ def test_a_scorer_that_was_not_used_yet_scores_in_the_copy(collection: Workspace
     assert [one.scorer for one in outcome.curves] == ["self_confidence", "frame_max", "", ""]
     assert all(one.found[:2].tolist() == [1, 2] for one in outcome.curves[:2])
     with collection.read() as connection:
-        assert suspects.scored(connection) == []
+        assert queue.scored(connection) == []
 
 
 def test_progress_counts_up_and_may_end_it(six: Workspace, tmp_path: Path) -> None:

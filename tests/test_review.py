@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, suspects
+from labeling import journal
 from labeling.collection import store
 from labeling.journal.boxes import change_box
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review import ClipView, clip_view, history_rows
 from labeling.storage import tables
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from tests.support.curves import add_run
 from tests.support.workspaces import undo_at
@@ -37,7 +39,7 @@ def decide(workspace: Workspace, clip_id: int, code: str, verdict: str, role: st
 def birds(own_copy: Path) -> tuple[Workspace, tuple[str, str]]:
     workspace = open_workspace(own_copy)
     with workspace.read() as connection:
-        scored = suspects.current(connection)
+        scored = queue.current(connection)
     assert scored is not None
     return workspace, scored
 
@@ -66,7 +68,7 @@ def test_roles_after_a_swap(collection: Workspace) -> None:
 def test_suspects_come_first_with_what_the_model_heard(birds: tuple[Workspace, tuple[str, str]]) -> None:
     workspace, scored = birds
     with workspace.read() as connection:
-        clip_id = suspects.worklist(connection, *scored, suspects.QueueFilter())[0]
+        clip_id = queue.worklist(connection, *scored, QueueFilter())[0]
     found = view(workspace, clip_id, scored)
     doubts = [cell.suspect for cell in found.cells if cell.suspect]
     assert doubts

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from labeling import runfiles
 from labeling.errors import ArtefactError
 from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import Event, FrameGrid, Region
+from labeling.runs import run_folder
 from models.checkpoints import save_tensors
 from models.config import recipe_to_toml
 from models.runfolder import (
@@ -111,7 +111,7 @@ def test_history_is_in_the_order_of_folds_and_readable_by_the_screens(tmp_path):
     assert sorted(names, key=by_fold) == ["fold2.m0", "fold2.m1", "fold10.m0", "all.m0"]
     row = {"fold": 2, "member": 1, "stage": "pretrain", "epoch": 1, "step": 4, "lr": 0.1, "train_loss": 0.5}
     RunFolder(tmp_path).write_history({"fold2.m1": [row], "fold0.m0": [row | {"fold": 0, "valid_loss": 0.25}]})
-    found = runfiles.history(tmp_path)
+    found = run_folder.history(tmp_path)
     assert [(one["fold"], one["epoch"], one["train_loss"]) for one in found] == [(0, 1, 0.5), (2, 1, 0.5)]
     assert found[0]["valid_loss"] == 0.25
     assert "stage" in (tmp_path / "history.csv").read_text()

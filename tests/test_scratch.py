@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from labeling import journal, runs, scratch
+from labeling.disagreement.stored_ranking import read_ranking
 from labeling.journal import versions
 from labeling.storage import database as db
 from labeling.storage import tables
-from labeling.stored_ranking import read_ranking
 from labeling.workspace import DATABASE, Workspace
 from tests.support.ranked import decide, make_queue
 from tests.support.workspaces import add_clips

@@ -8,10 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from labeling import journal, second_looks, suspects
-from labeling.intervals import Share
+from labeling import journal, second_looks
+from labeling.quality.intervals import Share
 from labeling.records import Decision
 from labeling.second_looks import Look, Shares, due_again, findings, first_look, is_chosen, plan, shares_of
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from tests.support.workspaces import add_clips, undo_at
 
@@ -128,9 +130,9 @@ def test_a_cell_that_is_asked_blind_does_not_come_again() -> None:
 def test_the_suspects_to_do_are_those_of_the_queue(own_copy: object) -> None:
     workspace = open_workspace(own_copy)  # type: ignore[arg-type]
     with workspace.read() as connection:
-        scored = suspects.current(connection)
+        scored = queue.current(connection)
         assert scored
-        rows = suspects.queue(connection, *scored, suspects.QueueFilter(min_p_wrong=0.3), limit=None)
+        rows = queue.rows(connection, *scored, QueueFilter(min_p_wrong=0.3), limit=None)
     first = rows[0].suspect
     say(workspace, first.clip_id, "present", first.class_code)
     clip_ids = list(dict.fromkeys(row.suspect.clip_id for row in rows))[:5]

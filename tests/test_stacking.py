@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from labeling.disagreement.evidence import Evidence, FrameSummary
 from labeling.errors import DataError
-from labeling.evidence import Evidence, FrameSummary
 from models import stacking
 from models.stacking import cross_stack, fit_noise_classifier, fit_stacker, log_odds
 

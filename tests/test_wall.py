@@ -11,9 +11,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from labeling import journal, suspects
+from labeling import journal
 from labeling.errors import DataError
 from labeling.records import Decision
+from labeling.suspects import queue
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import player, signing, wall
 from pages.ui.api import api_routes
@@ -30,7 +31,7 @@ def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Worksp
 @pytest.fixture
 def query(workspace: Workspace) -> WallQuery:
     with workspace.read() as connection:
-        run, scorer, _ = suspects.scored(connection)[0]
+        run, scorer, _ = queue.scored(connection)[0]
     return WallQuery(run, scorer, "ambfin1")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labeling.collection import store
-from labeling.stored_ranking import store_ranking
+from labeling.disagreement.stored_ranking import store_ranking
 from labeling.workspace import open_workspace
 from tests.support.server import serve
 

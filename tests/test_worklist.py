@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.records import KINDS
+from labeling.records import KINDS, WORTH_HEARING
 from labeling.reviewer.marks import KINDS as MARKS
 from labeling.second_looks import Look
-from labeling.suspects import ORDERS, STATUSES, WORTH_HEARING, QueueFilter
+from labeling.suspects.filter import ORDERS, STATUSES, QueueFilter
 from pages.ui.worklist import Worklist, filter_from, is_number, narrows, params_of
 
 PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order", "mark", "rare", "variety")

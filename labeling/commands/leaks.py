@@ -21,8 +21,9 @@ def add(command: AddCommand) -> None:
 
 
 def _leaks(args: argparse.Namespace) -> None:
-    from labeling import leaks, runs
+    from labeling import runs
     from labeling.errors import DataError
+    from labeling.runs import leaks
     from labeling.storage.csvsafe import csv_bytes
     from labeling.storage.files import write_atomically
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labeling.commands.base import AddCommand, opened
 from labeling.storage.text import printable
+from labeling.suspects.filter import QueueFilter
 
 SUSPECT_COLUMNS = (
     "rank", "filename", "class", "kind", "label_quality", "p_wrong", "clipwise", "framewise_max", "onset_s", "offset_s",
@@ -31,7 +32,7 @@ def add(command: AddCommand) -> None:
 
 
 def _score(args: argparse.Namespace) -> None:
-    from labeling.suspects import score_run
+    from labeling.disagreement.scoring import score_run
 
     run_id, count = score_run(opened(args), args.run, args.scorer)
     print(f"{count} cells of run {run_id} ranked by {args.scorer}")
@@ -49,21 +50,21 @@ def _not_scored(args: argparse.Namespace, scored: Sequence[tuple[str, str, int]]
 
 
 def _suspects(args: argparse.Namespace) -> None:
-    from labeling import suspects
     from labeling.errors import DataError
     from labeling.storage.csvsafe import csv_bytes
     from labeling.storage.files import write_atomically
+    from labeling.suspects import queue
 
     if args.limit is not None and args.limit < 1:
         raise DataError(f"--limit {args.limit} must be at least 1")
     with opened(args).read() as connection:
-        found = suspects.current(connection, args.run, args.scorer)
+        found = queue.current(connection, args.run, args.scorer)
         if found is None:
             raise DataError("nothing scored yet; run `python -m labeling score --workspace W` after a training")
         if args.run not in ("", found[0]) or args.scorer not in ("", found[1]):
-            raise DataError(_not_scored(args, suspects.scored(connection)))
-        wanted = suspects.QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
-        rows = suspects.queue(connection, *found, wanted, limit=args.limit)
+            raise DataError(_not_scored(args, queue.scored(connection)))
+        wanted = QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
+        rows = queue.rows(connection, *found, wanted, limit=args.limit)
     table = [
         (
             one.rank, one.filename, one.class_code, one.kind, round(one.label_quality, 6), round(one.p_wrong, 6),

@@ -124,8 +124,8 @@ def _stack(args: argparse.Namespace) -> None:
 
 
 def _start(args: argparse.Namespace, asked: Combination) -> None:
-    from labeling import runfiles
     from labeling.errors import DataError
+    from labeling.runs import run_folder
     from models import combination, jobs
 
     check_strength(args)
@@ -139,7 +139,7 @@ def _start(args: argparse.Namespace, asked: Combination) -> None:
     if ended.status != "done":
         raise DataError(f"run {ended.id} was {ended.status}; combine the runs again")
     folder = workspace.run_dir(run.id)
-    facts, metrics = runfiles.facts(folder), runfiles.metrics(folder)
+    facts, metrics = run_folder.facts(folder), run_folder.metrics(folder)
     for line in _lines(facts, metrics):
         print(printable(line))
     print(f"run {ended.id} done: " + summary(ended.metrics))

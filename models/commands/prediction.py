@@ -268,7 +268,7 @@ def _post(
         if args.about:
             raise ConfigError("--about serves post-processors; add --post place_date, or leave it out")
         return (), None, {}
-    from labeling.priors import POSTPROCESSORS, collection_of
+    from labeling.disagreement.priors import POSTPROCESSORS, collection_of
 
     names = tuple(dict.fromkeys(name.strip() for name in args.post.split(",") if name.strip()))
     for name in names:

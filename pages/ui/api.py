@@ -18,13 +18,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from labeling import journal, second_looks, suspects
+from labeling import journal, second_looks
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
-from labeling.records import Decision
+from labeling.records import WORTH_HEARING, Decision
 from labeling.review import clip_view
 from labeling.reviewer import marks, preferences
-from labeling.reviewer import pace as progress
+from labeling.reviewer.pace import today
+from labeling.suspects import queue
+from labeling.suspects.order import Basis
 from labeling.workspace import Workspace
 from pages.ui import events, signing, wall
 from pages.ui.clip_json import HIDING, clip_json, mark_json
@@ -133,7 +135,7 @@ def _clip(asked: Asked) -> dict[str, Any]:
 def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> dict[str, Any]:
     """The clip as the player shows it. ``view`` says of which run, from what likelihood on, and how it is asked."""
     try:
-        p = float(view.get("p") or suspects.WORTH_HEARING)
+        p = float(view.get("p") or WORTH_HEARING)
     except (TypeError, ValueError):
         raise DataError(f"p {view.get('p')!r} is not a number") from None
     mode, class_code = events.one_of(view, "mode", events.MODES), events.text_of(view, "class", 500)
@@ -231,10 +233,10 @@ def _what_was_shown(
     scored = _scored(view)
     cells = [(one.clip_id, one.class_code) for one in parsed]
     with asked.workspace.read() as connection:
-        basis = suspects.Basis(_calibrated_at(view))
-        rows = suspects.of_cells(connection, *scored, cells, basis=basis) if scored else []
+        basis = Basis(_calibrated_at(view))
+        rows = queue.of_cells(connection, *scored, cells, basis=basis) if scored else []
         shown = {
-            (row.suspect.clip_id, row.suspect.class_code): suspects.as_shown(row, scored[1]) for row in rows if scored
+            (row.suspect.clip_id, row.suspect.class_code): queue.as_shown(row, scored[1]) for row in rows if scored
         }
         for one in parsed:
             how = shown.setdefault((one.clip_id, one.class_code), {})
@@ -325,7 +327,7 @@ def _progress(asked: Asked) -> dict[str, Any]:
     if not 0 <= left < 2**31:
         raise DataError("left is no number of clips; reload the page")
     with asked.workspace.read() as connection:
-        done = progress.today(connection, asked.reviewer, utc_offset_min=offset_min)
+        done = today(connection, asked.reviewer, utc_offset_min=offset_min)
     if not done.decisions:
         return {"text": "", "title": ""}
     pace, rest_s = done.seconds_a_clip, done.time_for_s(left)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import out_of_fold
 from labeling.errors import EarmarkError
 from labeling.foreign import LOGIT, PERCENT, PROBABILITY, readers
 from labeling.foreign_predictions import LONGEST_NAME, import_predictions
 from labeling.records import Run
+from labeling.runs import out_of_fold
 from pages.ui import session
 
 UNITS = {PROBABILITY: "Probabilities", LOGIT: "Logits", PERCENT: "Per cent"}

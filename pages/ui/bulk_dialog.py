@@ -9,10 +9,11 @@ from typing import Literal
 
 import streamlit as st
 
-from labeling import bulk, journal
+from labeling import journal
 from labeling.errors import EarmarkError
 from labeling.records import Decision
-from labeling.suspects import QueueRow
+from labeling.suspects import bulk
+from labeling.suspects.queue import QueueRow
 from pages.ui import session
 
 SAID = "bulk_said"

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from labeling.calibration import Bin
+from labeling.quality.calibration import Bin
 from pages.ui.figures import GREY, KIND_COLOURS
 
 MOST_CLASSES = 25  # dots one under the other that still fit a screen; the table has all

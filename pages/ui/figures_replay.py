@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labeling.queue_filter import ORDERS
 from labeling.replay_curves import BEST, RANDOM
+from labeling.suspects.filter import ORDERS
 from pages.ui.figures import GREY, PALETTE, _plain, _tidy
 
 REFERENCES = {RANDOM: "By chance, on average", BEST: "Best possible"}

@@ -14,16 +14,18 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from labeling import audit, calibration, gain, gain_words, journal, leaks, out_of_fold
-from labeling.audit import Rate, Remaining
-from labeling.calibration import NextYield
+from labeling import gain, gain_words, journal
 from labeling.collection import store
+from labeling.disagreement.stored_ranking import read_ranking, when_scored
 from labeling.hour_yield import HourYield, next_hour
-from labeling.leaks import LeakReport
-from labeling.queue_filter import QueueFilter, kept
-from labeling.queue_order import basis_now, in_order, standing
+from labeling.quality import audit, calibration
+from labeling.quality.calibration import NextYield
+from labeling.quality.noise_rates import Rate, Remaining
 from labeling.records import WORTH_HEARING, Run
-from labeling.stored_ranking import read_ranking, when_scored
+from labeling.runs import leaks, out_of_fold
+from labeling.runs.leaks import LeakReport
+from labeling.suspects.filter import QueueFilter, kept
+from labeling.suspects.order import basis_now, in_order, standing
 from pages.ui import figures, figures_quality, session
 
 AUDIT_LINK = {"order": "audit", "p": "0"}

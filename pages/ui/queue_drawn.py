@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy.engine import Connection
 
-from labeling import queue_order
-from labeling.queue_order import Basis
+from labeling.suspects import order
+from labeling.suspects.order import Basis
 from pages.ui import session
 
 KEY = "drawn_order"
@@ -17,7 +17,7 @@ def basis(connection: Connection, scored: tuple[str, str]) -> Basis:
     kept = st.session_state.get(KEY)
     if kept is None or kept[0] != scored:
         offset = st.context.timezone_offset if st.context else None  # minutes west of UTC, as browsers count
-        now = queue_order.basis_now(connection, *scored, session.reviewer(), utc_offset_min=-(offset or 0))
+        now = order.basis_now(connection, *scored, session.reviewer(), utc_offset_min=-(offset or 0))
         st.session_state[KEY] = kept = (scored, now)
     return kept[1]
 
@@ -29,7 +29,7 @@ def forget() -> None:
 
 def update_button(connection: Connection, on_show: Basis) -> None:
     """Offer the order anew once there is more to learn from."""
-    new = queue_order.decided_since(connection, on_show)
+    new = order.decided_since(connection, on_show)
     if new:
         st.button(
             f"Update the order: {new:,} new {'decision' if new == 1 else 'decisions'}",

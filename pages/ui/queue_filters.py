@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling import suspects
 from labeling.collection import store
-from labeling.queue_filter import STATUSES, QueueFilter
+from labeling.records import WORTH_HEARING
 from labeling.reviewer import marks
+from labeling.suspects import queue
+from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import queue_drawn, queue_sorting, session, worklist
 
 PARAMS = "queue_filter"
@@ -44,15 +45,15 @@ def choices() -> Choices | None:
         show(given)
     st.session_state.pop(SHOWN, None)
     with session.messages(), session.workspace().read() as connection:
-        scored = suspects.current(connection, *st.session_state.get("scored", ("", "")))
+        scored = queue.current(connection, *st.session_state.get("scored", ("", "")))
         if not scored:
             return None
         return Choices(
             scored,
-            tuple((run_id, scorer) for run_id, scorer, _ in suspects.scored(connection)),
+            tuple((run_id, scorer) for run_id, scorer, _ in queue.scored(connection)),
             {one.code: one.name for one in store.all_classes(connection)},
             tuple(store.metadata_columns(connection)),
-            tuple(suspects.folds(connection, *scored)),
+            tuple(queue.folds(connection, *scored)),
         )
 
 
@@ -117,7 +118,7 @@ def _more(here: Choices, saved: QueueFilter, wanted: QueueFilter) -> QueueFilter
     """The filters that are rarely needed, in a popover that says how many are set. They are drawn while it is open:
     what a closed one holds is not on the page yet, and would show another value than it has."""
     used = sum([
-        bool(saved.marks), saved.min_p_wrong != suspects.WORTH_HEARING, bool(saved.search), bool(saved.metadata),
+        bool(saved.marks), saved.min_p_wrong != WORTH_HEARING, bool(saved.search), bool(saved.metadata),
         saved.min_rating is not None, saved.missing_rule, bool(saved.folds),
     ])  # fmt: skip
     label = f"More filters ({used})" if used else "More filters"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from labeling.queue_filter import ORDERS, VARIED, QueueFilter
+from labeling.suspects.filter import ORDERS, VARIED, QueueFilter
 from pages.ui import session
 
 #: what the choices of the slider say, by how far rare classes count more

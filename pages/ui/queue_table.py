@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from labeling.bulk import cells_and_clips
-from labeling.queue_filter import QueueFilter
-from labeling.suspects import ClassProgress, QueuePage, QueueRow
-from labeling.why import reason
+from labeling.suspects.bulk import cells_and_clips
+from labeling.suspects.filter import QueueFilter
+from labeling.suspects.queue import ClassProgress, QueuePage, QueueRow
+from labeling.suspects.why import reason
 from pages.ui import queue_filters, session, worklist
 
 LONGEST_WHY = 45  # signs that a column as wide as its text has room for

@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from labeling import replay_files, runs, suspects
-from labeling.disagreement import SCORERS
-from labeling.queue_filter import ORDERS
+from labeling import replay_files, runs
+from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
 from labeling.records import Run
 from labeling.replay import USUAL_ORDERS
 from labeling.replay_files import Kept
+from labeling.suspects import queue
+from labeling.suspects.filter import ORDERS
 from models.config import recipe_names
 from pages.ui import figures, session
 from pages.ui.figures_replay import curve_name, replay_curves
@@ -24,7 +25,7 @@ def panel() -> None:
     workspace = session.workspace()
     with session.messages(), workspace.read() as connection:
         done_runs = [run for run in reversed(runs.all_runs(connection)) if run.status == "done"]
-        scored = suspects.scored(connection)
+        scored = queue.scored(connection)
     truths = replay_files.truth_files(workspace)
     every = replay_files.kept(workspace)
     running = [one for one in every if one.lives]
@@ -64,7 +65,7 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
         "Orders", list(ORDERS), default=list(USUAL_ORDERS), format_func=ORDERS.__getitem__, key="replay:orders"
     )
     scorers = right.multiselect(
-        "Scorers", sorted({*known, *SCORERS.names()}), default=known or [suspects.DEFAULT_SCORER],
+        "Scorers", sorted({*known, *SCORERS.names()}), default=known or [DEFAULT_SCORER],
         key=f"replay:scorers:{run_id}",
     )  # fmt: skip
     wrong = left.slider("Answers that are wrong (%)", 0, 50, 5, key="replay:error")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
-from labeling import out_of_fold, runs
+from labeling import runs
 from labeling.errors import EarmarkError
 from labeling.records import Run
+from labeling.runs import out_of_fold
 from models import combination, rounds
 from models.config import parse_override
 

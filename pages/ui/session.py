@@ -12,11 +12,12 @@ from typing import Any
 
 import streamlit as st
 
-from labeling import suspects
 from labeling.collection import store
 from labeling.errors import EarmarkError, WorkspaceError
-from labeling.records import Clip
+from labeling.records import WORTH_HEARING, Clip
 from labeling.storage.text import user_name
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import CACHE, DATABASE, Workspace, open_workspace
 from pages.ui.signing import media_secret
 
@@ -71,10 +72,10 @@ def warm_up() -> None:
         from labeling.review import clip_view
 
         with suppress(EarmarkError), workspace().read() as connection:
-            scored = suspects.current(connection)
-            first = suspects.queue(connection, *scored, suspects.QueueFilter(), limit=1) if scored else []
+            scored = queue.current(connection)
+            first = queue.rows(connection, *scored, QueueFilter(), limit=1) if scored else []
             for row in first:
-                clip_view(workspace(), row.suspect.clip_id, scored, min_p_wrong=suspects.WORTH_HEARING, reviewer="")
+                clip_view(workspace(), row.suspect.clip_id, scored, min_p_wrong=WORTH_HEARING, reviewer="")
 
     threading.Thread(target=read, daemon=True).start()
 
@@ -118,7 +119,7 @@ def scored() -> tuple[str, str] | None:
     """The scored run on show, as chosen in the queue, else the newest."""
     wanted = st.session_state.get("scored", ("", ""))
     with workspace().read() as connection:
-        return suspects.current(connection, *wanted)
+        return queue.current(connection, *wanted)
 
 
 @contextmanager

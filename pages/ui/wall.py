@@ -12,7 +12,7 @@ from typing import Any
 
 from labeling import journal
 from labeling.errors import DataError
-from labeling.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
+from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
 from labeling.workspace import Workspace
 from pages.ui import events, player, signing
 

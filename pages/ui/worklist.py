@@ -12,12 +12,16 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from labeling import audit, second_looks, suspects
+from labeling import second_looks
 from labeling.errors import DataError
+from labeling.quality import audit
+from labeling.records import WORTH_HEARING
 from labeling.reviewer import preferences
 from labeling.second_looks import Look
-from labeling.suspects import Basis, QueueFilter
-from labeling.worth import RARITY
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
+from labeling.suspects.order import Basis
+from labeling.suspects.worth import RARITY
 from pages.ui import queue_drawn, session
 
 KEY = "worklist"
@@ -35,7 +39,7 @@ class Worklist:
     wanted: QueueFilter
     items: list[Look]
     at: int = 0
-    basis: Basis = suspects.NOW
+    basis: Basis = queue.NOW
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -70,7 +74,7 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
     """Read the list anew and begin at its first clip, or at ``clip_id``."""
     scored, reviewer = session.scored(), session.reviewer()
     looks: list[Look] = []
-    basis = suspects.NOW
+    basis = queue.NOW
     if scored:
         with session.workspace().read() as connection:
             basis = queue_drawn.basis(connection, scored)
@@ -80,13 +84,13 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
                 drawn = audit.waiting(connection, *scored, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
                 looks = [Look(one, "audit", code) for one, code in drawn]
             else:
-                clip_ids = suspects.worklist(connection, *scored, replace(wanted, reviewer=reviewer), basis=basis)
+                clip_ids = queue.worklist(connection, *scored, replace(wanted, reviewer=reviewer), basis=basis)
                 shares = second_looks.Shares(0, 0, 0)
                 if asks:
                     shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
                 looks = second_looks.woven(
                     connection, clip_ids, scored, shares if whole else replace(shares, audit=0),
-                    min_p_wrong=wanted.min_p_wrong or suspects.WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
+                    min_p_wrong=wanted.min_p_wrong or WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
                     position=basis.position,
                 )  # fmt: skip
     made = Worklist(scored, wanted, looks, basis=basis)
@@ -111,7 +115,7 @@ def link_of(todo: Worklist) -> dict[str, str]:
     """URL parameters that lead a colleague to the same list; the run is named where it is not the newest."""
     params = params_of(todo.wanted)
     with session.workspace().read() as connection:
-        newest = suspects.current(connection)
+        newest = queue.current(connection)
     if todo.scored and todo.scored != newest:
         params |= {"run": todo.scored[0], "scorer": todo.scored[1]}
     return params
@@ -139,7 +143,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             classes=words("class"),
             folds=tuple(int(word) for word in words("fold") if is_number(word)),
             status=params.get("status", "open"),
-            min_p_wrong=suspects.WORTH_HEARING if p_wrong is None else p_wrong,
+            min_p_wrong=WORTH_HEARING if p_wrong is None else p_wrong,
             min_rating=number("rating", 5.0),
             metadata=pairs,
             search=params.get("q", ""),
@@ -151,7 +155,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             batches=params.get("batches") == "1",
         )
     except DataError:
-        return QueueFilter(min_p_wrong=suspects.WORTH_HEARING)
+        return QueueFilter(min_p_wrong=WORTH_HEARING)
 
 
 def params_of(wanted: QueueFilter) -> dict[str, str]:
@@ -161,7 +165,7 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "class": "|".join(map(escaped, wanted.classes)),
         "fold": "|".join(str(fold) for fold in wanted.folds),
         "status": "" if wanted.status == "open" else wanted.status,
-        "p": "" if wanted.min_p_wrong == suspects.WORTH_HEARING else f"{wanted.min_p_wrong:g}",
+        "p": "" if wanted.min_p_wrong == WORTH_HEARING else f"{wanted.min_p_wrong:g}",
         "rating": "" if wanted.min_rating is None else f"{wanted.min_rating:g}",
         "meta": "|".join("=".join(map(escaped, pair)) for pair in wanted.metadata),
         "q": wanted.search,

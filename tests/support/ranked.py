@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from labeling import journal, runs, stored_ranking, suspects
+from labeling import journal, runs
 from labeling.collection import store
+from labeling.disagreement import stored_ranking
 from labeling.journal import versions
 from labeling.records import KINDS, Decision
-from labeling.suspects import QueueFilter
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
 from tests.support.workspaces import add_clips
 
@@ -81,9 +83,9 @@ def store_ranking(
 
 def ranks(workspace: Workspace, wanted: QueueFilter, **page: Any) -> list[int]:
     with workspace.read() as connection:
-        found = [row.suspect.rank for row in suspects.queue(connection, "001-demo", "earmark", wanted, **page)]
+        found = [row.suspect.rank for row in queue.rows(connection, "001-demo", "earmark", wanted, **page)]
         if not page:
-            assert sum(suspects.count(connection, "001-demo", "earmark", wanted).values()) == len(found)
+            assert sum(queue.count(connection, "001-demo", "earmark", wanted).values()) == len(found)
         return found
 
 

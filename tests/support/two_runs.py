@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from labeling import runs, suspects
+from labeling import runs
+from labeling.disagreement.scoring import score_run
 from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid
 from labeling.workspace import Workspace
@@ -53,5 +54,5 @@ def add_run(
         label_hash=oof.label_hash,
     )
     runs.finish(workspace, run.id, "w", "done")
-    suspects.score_run(workspace, run.id)
+    score_run(workspace, run.id)
     return run.id

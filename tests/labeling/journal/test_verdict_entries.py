@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labeling import verdicts
-from labeling.audit_journal import decided_cells
 from labeling.journal import verdict_entries
+from labeling.quality import verdicts
+from labeling.quality.decided_cells import decided_cells
 from labeling.workspace import Workspace, open_workspace
 from tests.support.deciding import say_asked
 from tests.support.workspaces import CLIPS, add_clips, undo_at

@@ -9,8 +9,8 @@ import pytest
 from labeling import journal
 from labeling.errors import DataError
 from labeling.records import Decision
-from labeling.reviewer import pace as progress
-from labeling.reviewer.pace import Press, Progress, pace, today
+from labeling.reviewer import pace as pace_module
+from labeling.reviewer.pace import Press, Progress, pace, today, worked_between
 from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at
@@ -81,7 +81,7 @@ def test_today_is_the_reviewers_own_day(any_collection: Workspace, at) -> None: 
 
 
 def test_a_long_day_is_read_in_parts(any_collection: Workspace, at, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(progress, "READ_TOGETHER", 2)
+    monkeypatch.setattr(pace_module, "READ_TOGETHER", 2)
     for number in range(7):
         at(-3600 * 13 * (number < 2) + number)
         say(any_collection, 1 + number % 4, ("amecro", "balori")[number // 4])
@@ -133,6 +133,6 @@ def test_the_time_between_two_positions_is_of_all_reviewers(any_collection: Work
     end = said(90, 4, "cangoo")  # 10 s
     said(500, 4, "amecro")
     with any_collection.read() as connection:
-        assert progress.worked_between(connection, start, end) == pytest.approx(60)
-        assert progress.worked_between(connection, end, start) == pytest.approx(60)
-        assert progress.worked_between(connection, end, end) == 0
+        assert worked_between(connection, start, end) == pytest.approx(60)
+        assert worked_between(connection, end, start) == pytest.approx(60)
+        assert worked_between(connection, end, end) == 0

@@ -1,0 +1,90 @@
+"""Evidence for scoring, brought into the rows and columns of one run's predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.disagreement.evidence import Dynamics, Evidence, Floats, class_confidence, summarise_frames
+from labeling.disagreement.neighbours import neighbour_share
+from labeling.predictions.oof import Oof
+from labeling.predictions.training_evidence import RunEvidence, aligned
+
+DYNAMICS = ("margin", "forgotten", "epoch_spread")
+
+
+def gather_evidence(
+    oof: Oof,
+    given: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    *,
+    verdict: NDArray[np.int8] | None = None,
+    others: Iterable[Oof] = (),
+    recorded: Iterable[tuple[RunEvidence, NDArray[np.bool_]]] = (),
+    priors: Sequence[Floats] = (),
+) -> Evidence:
+    """Evidence of a run against labels in the same rows and columns; reads every frame once.
+
+    A frame counts as above where it reaches half of the class's typical clipwise confidence. ``others`` are further
+    runs; one that knows none of the cells is left out. ``recorded`` is what runs kept of their training, each with the
+    cells (N, C) where its training was told the given label: elsewhere it says nothing of it. Both are taken one at a
+    time, so that a generator keeps one in memory. Raises ArtefactError.
+    """
+    label = given if verdict is None else np.where(verdict >= 0, verdict > 0, given)
+    threshold = class_confidence(oof.clipwise, label, known) / 2
+    shares, dynamics = _Mean(), [_Mean() for _ in DYNAMICS]
+    for one, told in recorded:
+        kept = aligned(one, oof.clip_ids, oof.classes)
+        if kept.has_neighbours:
+            shares.add(neighbour_share(kept, label, known))
+        if kept.has_dynamics:
+            for mean, name in zip(dynamics, DYNAMICS, strict=True):
+                mean.add(getattr(kept, name), told)
+    told_of = [found for mean in dynamics if (found := mean.value()) is not None]
+    return Evidence(
+        given,
+        known,
+        oof.clipwise,
+        summarise_frames(oof, threshold.astype(np.float32)),
+        verdict=verdict,
+        others=tuple(known_to for one in others if np.isfinite(known_to := clipwise_like(oof, one)).any()),
+        dynamics=Dynamics(*told_of) if told_of else None,
+        neighbours=shares.value(),
+        priors=tuple(priors),
+    )
+
+
+def clipwise_like(oof: Oof, other: Oof) -> Floats:
+    """Clipwise of another run in the rows and columns of this one, NaN for clips and classes that it does not have."""
+    row_of = {clip_id: row for row, clip_id in enumerate(other.clip_ids.tolist())}
+    column_of = {code: column for column, code in enumerate(other.classes)}
+    rows = np.array([row_of.get(clip_id, -1) for clip_id in oof.clip_ids.tolist()], np.int64)
+    columns = np.array([column_of.get(code, -1) for code in oof.classes], np.int64)
+    out = np.full(oof.clipwise.shape, np.nan, np.float32)
+    there, named = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
+    out[np.ix_(there, named)] = other.clipwise[np.ix_(rows[there], columns[named])]
+    return out
+
+
+class _Mean:
+    """Mean of arrays that may hold NaN, taken one at a time."""
+
+    def __init__(self) -> None:
+        self.total: Floats | None = None
+        self.count: NDArray[np.uint8] | None = None
+
+    def add(self, values: Floats, cells: NDArray[np.bool_] | None = None) -> None:
+        """Count in the finite ``values``, of ``cells`` alone where they are given."""
+        if self.total is None or self.count is None:
+            self.total, self.count = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.uint8)
+        there = np.isfinite(values) if cells is None else np.isfinite(values) & cells
+        np.add(self.total, values, out=self.total, where=there)
+        self.count += there
+
+    def value(self) -> Floats | None:
+        """The mean, NaN where nothing was counted in; None where nothing ever was added."""
+        if self.total is None or self.count is None:
+            return None
+        return np.where(self.count > 0, self.total / np.maximum(self.count, 1), np.float32(np.nan))

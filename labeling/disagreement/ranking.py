@@ -1,0 +1,254 @@
+"""From label quality to suspects: which cells to ask about, of what kind, in what order, with what to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.disagreement import scorers, several_runs
+from labeling.disagreement.evidence import Evidence, Scores, class_confidence
+from labeling.disagreement.gathering import gather_evidence
+from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.predictions.aligned import AlignedLabels, align_labels
+from labeling.predictions.oof import FrameBlock, Oof, for_each_block
+from labeling.records import Labels
+
+MAX_CELLS = 1_000_000  # more than anyone will listen to; keeps the queue's table small in large collections
+MISSING_RULE_P = 0.9
+
+
+@dataclass(frozen=True)
+class PastCells:
+    """Cells (P,) that people decided before, scored as if the label that they judged still stood: rows of the
+    predictions, places in the labels' classes, that label, p_wrong, and whether they said otherwise."""
+
+    clip_index: NDArray[np.int64]
+    class_index: NDArray[np.int64]
+    given: NDArray[np.bool_]
+    p_wrong: NDArray[np.float32]
+    wrong: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Suspects best first, one array a column, all of one length M.
+
+    ``clip_index`` is the row in the predictions, ``clip_id`` the database's id; ``class_index`` and
+    ``partner_index`` point into ``classes`` (-1: no partner). ``kind`` is ``missing``, ``false`` or ``swapped``.
+    ``onset_s`` and ``offset_s`` bound the frames that speak; both are 0 where a model gave no frames. ``given``,
+    ``runs``, ``runs_agree``, ``neighbours`` and ``typical`` are as `labeling.stored_ranking.Ranking` has them, and
+    ``past`` are the cells that were decided before. ``left_out`` counts, by class of ``classes``, the open unlisted
+    cells that found no room.
+    """
+
+    classes: tuple[str, ...]
+    clip_index: NDArray[np.int64]
+    clip_id: NDArray[np.int64]
+    class_index: NDArray[np.int64]
+    partner_index: NDArray[np.int64]
+    kind: NDArray[np.str_]
+    label_quality: NDArray[np.float32]
+    p_wrong: NDArray[np.float32]
+    clipwise: NDArray[np.float32]
+    framewise_max: NDArray[np.float32]
+    onset_s: NDArray[np.float64]
+    offset_s: NDArray[np.float64]
+    fold: NDArray[np.int32]
+    given: NDArray[np.bool_]
+    runs: NDArray[np.uint8]
+    runs_agree: NDArray[np.uint8]
+    neighbours: NDArray[np.float32]
+    typical: NDArray[np.float32]
+    past: PastCells
+    left_out: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.clip_id)
+
+
+Gather = Callable[[Oof, AlignedLabels], Evidence]
+
+
+def rank_suspects(
+    oof: Oof,
+    labels: Labels,
+    *,
+    scorer: str = DEFAULT_SCORER,
+    reviewed: NDArray[np.bool_] | None = None,
+    limit: int | None = None,
+    max_cells: int = MAX_CELLS,
+    gather: Gather | None = None,
+    at_random: NDArray[np.bool_] | None = None,
+) -> Suspects:
+    """Score every cell of ``oof`` against ``labels`` and rank those that nobody has decided on.
+
+    Clips and classes are matched by id and code; what only one side has is left out. ``reviewed`` (shape of
+    ``labels.present``) replaces ``labels.reviewed``: True cells are not asked about, though class statistics use
+    them. Unsure cells are never ranked. Above ``max_cells`` candidates, all listed cells and the best unlisted are
+    kept, and those ``at_random`` (N, C) of any quality. ``limit`` keeps the first so many. ``gather`` finds the
+    evidence, by default the predictions alone. Raises UnknownName for a scorer that is not there, DataError where a
+    scorer's evidence is not there, ArtefactError where frames cannot be read.
+    """
+    score = scorers.SCORERS.get(scorer)
+    aligned = align_labels(oof, labels, reviewed)
+    evidence = gather(oof, aligned) if gather else gather_evidence(oof, aligned.given, aligned.known)
+    scores = score(evidence)
+    partner = find_swaps(scores.p_wrong, aligned)
+    rows, columns = order_cells(
+        scores, aligned.given, aligned.open, oof.clip_ids, limit=limit, max_cells=max_cells, at_random=at_random
+    )
+    first, end = find_stretches(oof, rows, columns)
+    onset, offset = oof.span_s(first, end)
+    empty = first >= end
+    onset[empty] = offset[empty] = 0.0
+
+    given, partners = aligned.given[rows, columns], partner[rows, columns]
+    kind = np.where(partners >= 0, "swapped", np.where(given, "false", "missing"))
+    places = np.append(aligned.class_index, -1)
+    left_out = np.zeros(len(labels.classes) + 1, np.int64)  # the last one: no class of the labels
+    if limit is None:
+        unlisted = (aligned.open & ~aligned.given).sum(axis=0)
+        left_out[aligned.class_index] = unlisted - np.bincount(columns[~given], minlength=len(unlisted))
+    runs, against = several_runs.against(evidence)
+    unknown = np.full(len(rows), np.nan, np.float32)
+    typical = class_confidence(oof.clipwise, evidence.label, evidence.known).astype(np.float32)
+    return Suspects(
+        classes=tuple(labels.classes),
+        clip_index=rows,
+        clip_id=oof.clip_ids[rows],
+        class_index=places[columns],
+        partner_index=places[partners],
+        kind=kind,
+        label_quality=scores.label_quality[rows, columns],
+        p_wrong=scores.p_wrong[rows, columns],
+        clipwise=oof.clipwise[rows, columns],
+        framewise_max=evidence.frames.maximum[rows, columns],
+        onset_s=onset,
+        offset_s=offset,
+        fold=oof.fold[rows],
+        given=given,
+        runs=runs[rows, columns],
+        runs_agree=against[rows, columns],
+        neighbours=unknown if evidence.neighbours is None else evidence.neighbours[rows, columns],
+        typical=typical[columns],
+        past=_past(evidence, scores, places),
+        left_out=left_out[:-1],
+    )
+
+
+def _past(evidence: Evidence, scores: Scores, places: NDArray[np.int64]) -> PastCells:
+    verdict = np.full(evidence.given.shape, -1, np.int8) if evidence.verdict is None else evidence.verdict
+    rows, columns = np.nonzero(verdict >= 0)
+    given = evidence.given[rows, columns]
+    wrong = (verdict[rows, columns] > 0) != given
+    return PastCells(rows, places[columns], given, scores.p_wrong[rows, columns], wrong)
+
+
+def find_swaps(p_wrong: NDArray[np.float32], aligned: AlignedLabels) -> NDArray[np.int32]:
+    """Partner column of each cell of a swap, -1 elsewhere, (N, C).
+
+    A clip is swapped where its primary label is more likely wrong than right and exactly one unlisted class is
+    more likely present than not, both still open.
+    """
+    partner = np.full(p_wrong.shape, -1, dtype=np.int32)
+    doubted = (p_wrong > 0.5) & aligned.open
+    appearing = doubted & ~aligned.given
+    rows = np.flatnonzero((aligned.primary >= 0) & (appearing.sum(axis=1) == 1))
+    primary = aligned.primary[rows]
+    wrong = doubted[rows, primary] & aligned.given[rows, primary]
+    rows, primary = rows[wrong], primary[wrong]
+    instead = appearing[rows].argmax(axis=1)
+    partner[rows, primary] = instead
+    partner[rows, instead] = primary
+    return partner
+
+
+def order_cells(
+    scores: Scores,
+    given: NDArray[np.bool_],
+    candidates: NDArray[np.bool_],
+    clip_ids: NDArray[np.int64],
+    *,
+    limit: int | None = None,
+    max_cells: int = MAX_CELLS,
+    at_random: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the candidate cells, lowest quality first.
+
+    Equal quality falls back to p_wrong, then to clip id and column, so that the order never depends on the
+    order of the rows.
+    """
+    cells = np.flatnonzero(candidates)
+    if len(cells) > max_cells:
+        listed = given.ravel()[cells]
+        keep, rest = cells[listed], cells[~listed]
+        room = max(0, max_cells - len(keep))
+        if room < len(rest):
+            quality = scores.label_quality.ravel()[rest]
+            if at_random is not None:
+                quality[at_random.ravel()[rest]] = -np.inf
+            rest = rest[np.argpartition(quality, room)[:room]] if room else rest[:0]
+        cells = np.concatenate([keep, rest])
+    rows, columns = np.divmod(cells, max(1, given.shape[1]))
+    keys = (columns, clip_ids[rows], -scores.p_wrong.ravel()[cells], scores.label_quality.ravel()[cells])
+    order = np.lexsort(keys)[:limit]
+    return rows[order], columns[order]
+
+
+def find_stretches(
+    oof: Oof, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and end frame (exclusive) of the frames that speak for the class in each cell, counted in its clip.
+
+    They are the unbroken stretch around the highest frame that stays at or above half of it: where the class is,
+    or, where the model does not hear it, where it would be if anywhere; the whole clip if all frames are alike.
+    """
+    first, end = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
+    by_row = np.argsort(rows, kind="stable")
+    bounds = np.searchsorted(rows[by_row], np.arange(len(oof) + 1))
+
+    def work(block: FrameBlock) -> None:
+        for row in range(block.first, block.last):
+            cells = by_row[bounds[row] : bounds[row + 1]]
+            frames = block.clip(row)
+            if not len(cells) or not len(frames):
+                continue
+            first[cells], end[cells] = _stretch(frames[:, columns[cells]])
+
+    for_each_block(oof, work)
+    return first, end
+
+
+def missing_label_rule(
+    probability: NDArray[np.float32],
+    given: NDArray[np.bool_],
+    primary: NDArray[np.int64],
+    *,
+    p: float = MISSING_RULE_P,
+) -> NDArray[np.bool_]:
+    """Cells (N, C) to which the 6th place of the Cornell Birdcall Identification challenge (2020) added a label.
+
+    Only clips without secondary labels, only classes above ``p`` other than the primary
+    (github.com/koukyo1994/kaggle-birdcall-6th-place: there ``probability`` is the maximum over frames).
+    """
+    only_primary = (primary >= 0) & (given.sum(axis=1) == 1)
+    only_primary &= given[np.arange(len(given)), primary]
+    return np.asarray(only_primary[:, None] & (probability > p) & ~given)
+
+
+def _stretch(frames: NDArray[np.float16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and end frame of the stretch around the peak of each column of ``frames`` (T, K)."""
+    bits = np.ascontiguousarray(frames).view(np.uint16)  # ordered like the numbers from 0 to 1, and faster
+    count = len(bits)
+    kind = np.int16 if count < 1 << 15 else np.int32
+    highest = bits.max(axis=0)
+    half = (highest.view(np.float16).astype(np.float32) / 2).astype(np.float16).view(np.uint16)
+    index = np.arange(count, dtype=kind)[:, None]
+    peak = np.where(bits == highest, index, kind(count)).min(axis=0)
+    below = bits < half
+    before = np.where(below & (index < peak), index, kind(-1)).max(axis=0) + 1
+    after = np.where(below & (index > peak), index, kind(count)).min(axis=0)
+    return before.astype(np.int64), after.astype(np.int64)

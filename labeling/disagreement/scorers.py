@@ -1,0 +1,196 @@
+"""How likely each given label is wrong: from labels and evidence to label quality.
+
+A scorer is a pure function of :class:`labeling.evidence.Evidence` that rates every cell at once. Users may add their
+own::
+
+    @SCORERS.register("mine")
+    def mine(evidence: Evidence) -> Scores: ...
+
+Statistics of a class (its typical confidence, its threshold) are drawn towards those of the whole collection
+where the class has few clips, so that a class with no positive, or nothing but positives, is scored like any other.
+They are taken from the labels as they are now; what is scored is the label that was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.disagreement import neighbours, several_runs, training_dynamics
+from labeling.disagreement.evidence import (
+    Evidence,
+    Floats,
+    FrameSummary,
+    Scorer,
+    Scores,
+    as_scores,
+    class_confidence,
+    log_odds,
+    scores_of_evidence,
+)
+from labeling.disagreement.noise_model import NoiseModel, fit_noise_model
+from labeling.registry import Registry
+
+DEFAULT_SCORER = "earmark"
+MARGIN_WEIGHT = 1.0  # log odds that one standard deviation of the margin is worth: about one of the logit itself
+_TINY = np.float32(1e-12)
+
+SCORERS = Registry[Scorer]("scorer")
+
+
+@SCORERS.register("self_confidence")
+def self_confidence(evidence: Evidence) -> Scores:
+    """Clipwise probability of the given label: p where listed, 1 - p where not."""
+    return as_scores(_confidence(evidence.clipwise, evidence.given))
+
+
+@SCORERS.register("frame_max")
+def frame_max(evidence: Evidence) -> Scores:
+    """As self_confidence, from the highest frame: finds the class that is only heard for a moment."""
+    return as_scores(_confidence(evidence.frames.maximum, evidence.given))
+
+
+@SCORERS.register("relative")
+def relative(evidence: Evidence) -> Scores:
+    """Self-confidence s relative to what is typical of such labels of the class, t: s / (s + t).
+
+    Below 0.5 where the model is less sure of this label than of the class's labels in general. A network that
+    never passes 0.3 on a rare class then no longer makes every label of that class a suspect.
+    """
+    confidence = _confidence(evidence.clipwise, evidence.given)
+    listed = class_confidence(evidence.clipwise, evidence.label, evidence.known).astype(np.float32)
+    unlisted = class_confidence(evidence.clipwise, evidence.label, evidence.known, listed=False).astype(np.float32)
+    typical = np.where(evidence.given, listed, unlisted)
+    return as_scores(confidence / np.maximum(confidence + typical, _TINY))
+
+
+@SCORERS.register("cleanlab")
+def cleanlab(evidence: Evidence) -> Scores:
+    """The score of cleanlab, adjusted for how confident the model is of each class; the reference to compare with.
+
+    Equals ``cleanlab.multilabel_classification.rank.get_label_quality_scores_per_class(labels, clipwise,
+    adjust_pred_probs=True)`` (cleanlab 2.9): each class is a yes or no, from both probabilities their
+    confident-learning threshold is taken, the larger threshold is added back, and the two are rescaled to
+    sum to 1. A side without any clip has threshold 2 there, so here too. Nothing is shrunk, since it is a
+    reference. Without the adjustment cleanlab's score is self_confidence.
+    """
+    p, given = evidence.clipwise.astype(np.float32, copy=False), evidence.given
+    thresholds = []
+    for cells, probability in ((given & evidence.known, p), (~given & evidence.known, 1 - p)):
+        total = np.sum(probability, axis=0, where=cells, dtype=np.float64)
+        count = cells.sum(axis=0)
+        thresholds.append(np.where(count, total / np.maximum(1, count), 2.0).astype(np.float32))
+    high = np.maximum(*thresholds)
+    present, absent = p - thresholds[0] + high, (1 - p) - thresholds[1] + high
+    return as_scores(np.where(given, present, absent) / np.maximum(present + absent, _TINY))
+
+
+@SCORERS.register("duration")
+def duration(evidence: Evidence) -> Scores:
+    """How many frames reach half the class's typical confidence, on a logarithmic scale; 3 of them are undecided."""
+    reached = np.log1p(evidence.frames.above, dtype=np.float32)
+    return scores_of_evidence(reached - np.float32(np.log(4)), evidence.given)
+
+
+@SCORERS.register("contrast")
+def contrast(evidence: Evidence) -> Scores:
+    """How far the highest frame stands above the clip's own background, in log odds.
+
+    Undecided is the contrast that lies half way between what is typical where the class is listed and where not.
+    """
+    values, label, known = contrast_log_odds(evidence.frames), evidence.label, evidence.known
+    means = [np.sum(values, axis=0, where=cells) / np.maximum(1, cells.sum(axis=0)) for cells in
+             (label & known, ~label & known)]  # fmt: skip
+    return scores_of_evidence(values - ((means[0] + means[1]) / 2).astype(np.float32), evidence.given)
+
+
+@SCORERS.register("heads")
+def heads(evidence: Evidence) -> Scores:
+    """What both heads of the network say: the lower of clipwise and highest frame counts for present, the mean of
+    their log odds for how sure."""
+    clip, frame = log_odds(evidence.clipwise), log_odds(evidence.frames.maximum)
+    return scores_of_evidence(np.where(evidence.given, (clip + frame) / 2, np.minimum(clip, frame)), evidence.given)
+
+
+@SCORERS.register("priors")
+def priors(evidence: Evidence) -> Scores:
+    """By the collection alone, without any sound: classes that occur together, and place and date."""
+    return scores_of_evidence(np.sum(evidence.needed("priors"), axis=0), evidence.given)
+
+
+SCORERS.add("runs_mean", several_runs.runs_mean)
+SCORERS.add("runs_vote", several_runs.runs_vote)
+SCORERS.add("runs_spread", several_runs.runs_spread)
+SCORERS.add("margin", training_dynamics.margin)
+SCORERS.add("forgetting", training_dynamics.forgetting)
+SCORERS.add("epoch_spread", training_dynamics.epoch_spread)
+SCORERS.add("neighbours", neighbours.neighbours)
+
+NEEDS = {
+    **dict.fromkeys(("runs_mean", "runs_vote", "runs_spread"), "others"),
+    **dict.fromkeys(("margin", "forgetting", "epoch_spread"), "dynamics"),
+    "neighbours": "neighbours",
+    "priors": "priors",
+}
+"""Scorers that need more than a run's predictions, and which part of Evidence."""
+
+
+@SCORERS.register(DEFAULT_SCORER)
+def earmark(evidence: Evidence) -> Scores:
+    """All evidence in one: the probability that the given label is right under a model of label noise.
+
+    Evidence of a cell: log odds of clipwise and of the highest frame, how far that stands above the clip's mean,
+    what other runs say, what similar stretches are labelled, and which classes occur together and here. How much each
+    weighs, what is typical of a class, how common it is, and how often labels are missing or spurious are estimated
+    from the collection itself (:mod:`labeling.noise_model`), with what people decided as the truth. What training says
+    of its label (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the label, so
+    the labels cannot tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given label), and
+    quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look
+    less present.
+    """
+    features, given, known = noise_model_input(evidence)
+    model = fit_noise_model(features, given, known, verdict=evidence.verdict)
+    return _scored(model, features, evidence)
+
+
+def score_with(model: NoiseModel, evidence: Evidence) -> Scores:
+    """Scores of a fitted noise model."""
+    return _scored(model, noise_model_input(evidence)[0], evidence)
+
+
+def _scored(model: NoiseModel, features: Sequence[Floats], evidence: Evidence) -> Scores:
+    shift = None
+    if evidence.dynamics is not None:
+        surprise = training_dynamics.surprise(evidence.dynamics.margin, evidence.given, evidence.known)
+        shift = np.float32(MARGIN_WEIGHT) * surprise
+        # A normal shift of that spread multiplies small odds by exp(spread^2 / 2) on the average: taken off again, so
+        # that labels are as often wrong as the noise model says.
+        usual = np.where(np.isfinite(evidence.dynamics.margin), np.float32(MARGIN_WEIGHT**2 / 2), np.float32(0))
+        shift += np.where(evidence.given, usual, -usual)
+    p_wrong = model.p_wrong(features, evidence.given, shift)
+    return Scores(1 - p_wrong, p_wrong)
+
+
+def noise_model_input(
+    evidence: Evidence,
+) -> tuple[list[Floats], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The evidence that :func:`earmark` weighs, as arrays for the noise model, with the given labels and the mask."""
+    features = [log_odds(evidence.clipwise), log_odds(evidence.frames.maximum), contrast_log_odds(evidence.frames)]
+    if evidence.others:
+        mean = several_runs.mean_log_odds(evidence)
+        features.append(np.where(np.isfinite(mean), mean, features[0]))
+    if evidence.neighbours is not None:
+        features.append(neighbours.neighbour_log_odds(evidence))
+    features += evidence.priors
+    return features, evidence.given, evidence.known
+
+
+def contrast_log_odds(frames: FrameSummary) -> Floats:
+    """Log odds of the highest frame less those of the mean of all frames, (N, C); 0 where all are alike."""
+    return log_odds(frames.maximum) - log_odds(frames.mean)
+
+
+def _confidence(probability: NDArray[np.float32], given: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return np.where(given, probability, 1 - probability)

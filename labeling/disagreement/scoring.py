@@ -1,0 +1,196 @@
+"""Score a run: gather all that is known of its cells, rank them, and store the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import runs
+from labeling.collection import store
+from labeling.disagreement import priors, random_order, ranking, scorers
+from labeling.disagreement.evidence import Evidence, Floats
+from labeling.disagreement.gathering import gather_evidence
+from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.disagreement.stored_ranking import FLOATS, SECONDS, LeftOut, store_ranking
+from labeling.errors import ArtefactError, DataError
+from labeling.journal import versions
+from labeling.predictions.aligned import AlignedLabels, align_labels
+from labeling.predictions.oof import Oof, read_oof
+from labeling.predictions.training_evidence import RunEvidence, read_run_evidence
+from labeling.records import KINDS, Clip, Labels, Run
+from labeling.runs import out_of_fold
+from labeling.storage import tables
+from labeling.workspace import Workspace
+
+T = TypeVar("T")
+MOST_OTHERS = 4  # further runs that are weighed, the newest; each is one more array of all cells in memory
+
+
+def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEFAULT_SCORER) -> tuple[str, int]:
+    """Score every cell of a run's predictions against the labels as they are now, and store the ranking.
+
+    Cells that a reviewer decided on are not asked again; they are scored as the label stood before, so that the
+    probabilities on screen can be learned from them. The newest other runs, what the runs recorded in training, and
+    which classes occur together, here and at that time, are weighed too, where the scorer does. Returns the run's id
+    and the number of suspects stored. Raises DataError where there is no finished run or a scorer's evidence is not
+    there, ArtefactError where its predictions cannot be used.
+    """
+    scorers.SCORERS.get(scorer)
+    with workspace.read() as connection:
+        run = runs.get_run(connection, run_id) if run_id else runs.newest_done(connection)
+        if run is None:
+            raise DataError("no finished run to score; train one with `python -m models train RECIPE`")
+        labels = versions.labels_at(connection)
+        imported = labels if labels.position == 0 else versions.labels_at(connection, 0)
+        others = _others(connection, run)
+        trained = _trained_on(connection, (run, *others), {0: imported, labels.position: labels})
+        clips = store.usable_clips(connection)
+        class_ids = store.class_ids(connection)
+    oof = read_oof(workspace.run_dir(run.id) / "oof.zarr")
+    if not set(oof.clip_ids.tolist()) & set(labels.clip_ids.tolist()):
+        raise ArtefactError(f"run {run.id} predicts none of this workspace's clips; it is from another workspace")
+
+    def gather(oof: Oof, aligned: AlignedLabels) -> Evidence:
+        return gathered(workspace, run, others, oof, aligned, labels, imported, trained, clips)
+
+    most, kept = ranking.MAX_CELLS, None
+    if oof.clipwise.size > most:  # the audit draws from all cells, whatever a scorer thinks of them
+        kept = random_order.kept_at_random(oof.clip_ids, np.array([class_ids.get(code, 0) for code in oof.classes]))
+    ranked = ranking.rank_suspects(oof, labels, scorer=scorer, gather=gather, max_cells=most, at_random=kept)
+    past = ranked.past
+    ids = np.array([class_ids[code] for code in ranked.classes] + [0])  # the last one: no partner
+    columns: dict[str, NDArray[Any]] = {
+        "clip_id": ranked.clip_id.astype(np.int64),
+        "class_id": ids[ranked.class_index].astype(np.int64),
+        "partner_id": ids[ranked.partner_index].astype(np.int64),
+        "kind": np.array([KINDS.index(kind) for kind in ranked.kind.tolist()], np.uint8),
+        "fold": ranked.fold.astype(np.int32),
+        "given": ranked.given,
+        "runs": ranked.runs,
+        "runs_agree": ranked.runs_agree,
+        "neighbours": ranked.neighbours,
+        "typical": ranked.typical,
+    }
+    columns |= {name: getattr(ranked, name).astype(np.float32) for name in FLOATS}
+    columns |= {name: getattr(ranked, name).astype(np.float64) for name in SECONDS}
+    decided = {
+        "clip_id": oof.clip_ids[past.clip_index],
+        "class_id": ids[past.class_index].astype(np.int64),
+        "given": past.given,
+        "p_wrong": past.p_wrong,
+        "wrong": past.wrong,
+    }
+    left_out = np.zeros(int(ids.max()) + 1, np.int64)
+    left_out[ids[:-1]] = ranked.left_out
+    beside = LeftOut(left_out, random_order.kept_below(oof.clipwise.size)) if left_out.any() else None
+    with workspace.write() as connection:
+        store_ranking(connection, run.id, scorer, columns, decided, beside)
+    return run.id, len(ranked.clip_id)
+
+
+def gathered(
+    workspace: Workspace,
+    run: Run,
+    others: list[Run],
+    oof: Oof,
+    aligned: AlignedLabels,
+    labels: Labels,
+    imported: Labels,
+    trained: Mapping[int, Labels],
+    clips: list[Clip],
+) -> Evidence:
+    """All evidence of a run's cells that the workspace holds; ``trained`` are the labels of the runs' versions.
+
+    What training says of a cell counts where it was told the given label and nobody had decided on it: else what
+    people said would be in the evidence for it.
+    """
+    before = align_labels(oof, imported).given
+    decided = aligned.known & ~aligned.open
+    given = np.where(decided, before, aligned.given)
+
+    def recorded() -> Iterator[tuple[RunEvidence, NDArray[np.bool_]]]:
+        for one in (run, *others):
+            kept = _readable(workspace.run_dir(one.id), read_run_evidence, "evidence.zarr")
+            if kept is not None:
+                then = align_labels(oof, trained[one.label_version])
+                yield kept, then.open & (then.given == given)
+
+    predicted = (_readable(workspace.run_dir(one.id), read_oof, "oof.zarr") for one in others)
+    return gather_evidence(
+        oof,
+        given,
+        aligned.known,
+        verdict=np.where(decided, aligned.given, -1).astype(np.int8) if decided.any() else None,
+        others=(one for one in predicted if one is not None),
+        recorded=recorded(),
+        priors=[
+            one for one in _priors(oof, labels, clips) if priors.tells_more(one, given, aligned.known, oof.clipwise)
+        ],
+    )
+
+
+def _readable(folder: Path, read: Callable[[Path], T | None], name: str) -> T | None:
+    """What ``read`` finds, or None: a damaged folder of another run is no reason to have no queue."""
+    try:
+        return read(folder / name)
+    except ArtefactError:
+        return None
+
+
+def _trained_on(connection: Connection, some: Sequence[Run], at: dict[int, Labels]) -> dict[int, Labels]:
+    """The labels of each run's version, by its number; those ``at`` a position of the journal are not read again.
+
+    Clips that were imported since are in them, which does no harm: no network was trained on them.
+    """
+    found = {}
+    for number in {run.label_version for run in some}:
+        position = versions.get_version(connection, number).position
+        if position not in at:
+            at[position] = versions.labels_of_version(connection, number)
+        found[number] = at[position]
+    return found
+
+
+def _others(connection: Connection, run: Run) -> list[Run]:
+    """Other runs to weigh: the newest that are done, whose predictions are out-of-fold, and no mixture of runs."""
+    query = sa.select(tables.runs.c.id).where(tables.runs.c.status == "done", tables.runs.c.id != run.id)
+    ids: list[str] = list(connection.scalars(query.order_by(tables.runs.c.ended_at.desc())))
+    found = []
+    for run_id in ids:
+        one = runs.get_run(connection, run_id)
+        if one.recipe in COMBINED or out_of_fold.warning_of(one):
+            continue
+        found.append(one)
+        if len(found) == MOST_OTHERS:
+            break
+    return found
+
+
+COMBINED = ("ensemble", "stack")
+"""Recipes of runs that only mix others (models/combination.py)."""
+
+
+def _priors(oof: Oof, labels: Labels, clips: list[Clip]) -> list[Floats]:
+    """Which classes occur together, and where and when, each learned from other folds; none where nothing is told."""
+    if len(oof.classes) < 2:
+        return []
+    known = np.isin(oof.clip_ids, labels.clip_ids)
+    ids: list[int] = oof.clip_ids[known].tolist()
+    if not ids:
+        return []
+    fold_of = dict(zip(ids, oof.fold[known].tolist(), strict=True)) if oof.fold.min() >= 0 else None
+    collection = priors.collection_of(labels, clips, fold_of, oof.classes)
+    context = priors.context_for_clips(collection, ids)
+    found = []
+    for name in ("cooccurrence", "place_date"):
+        shift = np.zeros(oof.clipwise.shape, np.float32)
+        shift[known] = priors.postprocess_shift([name], oof.clipwise[known], context)
+        if np.any(shift):
+            found.append(shift)
+    return found

@@ -1,0 +1,214 @@
+"""The audit: cells drawn at random from all that a run predicted, and what they say of the labels.
+
+A sorted queue shows the worst first; what share of it is wrong says nothing of the rest. So a share of the looks goes
+to cells in an order that a hash of clip and class gives: whoever asks, whenever, under whichever run, it is the same,
+and no scorer has a say in it. Listed labels and unlisted cells take turns, so that each kind is known by looks of its
+own, although the second are a hundred times as many. A ranking that has no room for all of these holds the first of the
+order beside the most suspect, and no other unlisted one is drawn, so that the draw is always of all. There are no
+strata by p_wrong: what remains lies where most cells are, chance puts the looks there, and looks that no scorer placed
+stay good when the next run scores anew.
+
+A cell counts as a look where its first decision was asked at random (``shown["audit"]``). ``unsure`` is a look that
+found no wrong label: shares are of labels that a person would call wrong. A look left unanswered leaves its cell open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import journal
+from labeling.cells import cell_keys, find_cells, mixed
+from labeling.disagreement import random_order
+from labeling.disagreement.stored_ranking import Ranking, read_ranking
+from labeling.quality import calibration
+from labeling.quality.decided_cells import decided_cells
+from labeling.quality.noise_rates import Cells, Rate, Remaining, rates_of, remaining_of
+from labeling.reviewer import marks
+from labeling.storage import database as db
+from labeling.storage import tables
+
+WINDOW = 20  # times as many cells as a reviewer is asked, from which they get theirs: two at once seldom meet
+KEPT = 3  # rankings whose order, and whose answers, stay in memory
+
+
+# ------------------------------------------------------------------------------------------------ the order
+
+
+def order(ranking: Ranking) -> NDArray[np.int64]:
+    """The places of a ranking (M,) in the order of the audit: listed and unlisted cells in turn, each by their hash."""
+    found: NDArray[np.int64] = _recall(_orders, ranking, "", lambda: _order(ranking))
+    return found
+
+
+def _order(ranking: Ranking) -> NDArray[np.int64]:
+    given = np.asarray(ranking.given, bool)
+    keys = random_order.turns(ranking.clip_id, ranking.class_id)
+    listed, unlisted = (places[np.argsort(keys[places])] for places in (np.flatnonzero(given), np.flatnonzero(~given)))
+    both = min(len(listed), len(unlisted))
+    turns = np.stack([listed[:both], unlisted[:both]], axis=1).ravel()
+    return np.concatenate([turns, listed[both:], unlisted[both:]]).astype(np.int64)
+
+
+def in_draw(ranking: Ranking) -> NDArray[np.bool_]:
+    """Which places of a ranking (M,) a draw may come to: listed ones, and unlisted ones of which it left none out."""
+    if ranking.left_out is None:
+        return np.ones(len(ranking.clip_id), bool)
+    first = random_order.turns(ranking.clip_id, ranking.class_id) < np.uint64(ranking.left_out.below)
+    return np.asarray(first | ranking.given, bool)
+
+
+def waiting(
+    connection: Connection,
+    run_id: str,
+    scorer: str,
+    reviewer: str,
+    count: int,
+    kinds: Sequence[str] = (),
+    *,
+    window: int = WINDOW,
+) -> list[tuple[int, str]]:
+    """The next ``count`` cells (clip id, class code) to ask this reviewer at random, of some kinds (empty: any).
+
+    Undecided ones, but in clips that they skipped. They are the first of the order, of which a hash of reviewer and
+    cell picks one in ``window`` (1: the very first); ``kinds`` are records.KINDS, a swap goes with what it doubts.
+    """
+    ranking = read_ranking(connection, run_id, scorer)
+    if count <= 0 or not len(ranking.clip_id):
+        return []
+    asked = in_draw(ranking)
+    if kinds and "swapped" not in kinds and len(set(kinds)) == 1:
+        asked &= np.asarray(ranking.given, bool) == ("false" in kinds)
+    asked[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
+    skipped = sorted(marks.standing(connection, ["skip"], reviewer))
+    if skipped:
+        asked &= ~np.isin(ranking.clip_id, skipped)
+    places = order(ranking)
+    places = places[asked[places]][: window * count]
+    if window > 1:
+        name = hashlib.blake2b(reviewer.strip().encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        keys = cell_keys(ranking.clip_id[places], ranking.class_id[places])
+        own = np.argsort(mixed(keys, int.from_bytes(name, "big")))
+        places = places[_in_turn(np.asarray(ranking.given, bool)[places], own)]
+    places = places[:count]
+    code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
+    cells = zip(ranking.clip_id[places].tolist(), ranking.class_id[places].tolist(), strict=True)
+    return [(clip_id, code_of[class_id]) for clip_id, class_id in cells]
+
+
+def _in_turn(given: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``places`` so that listed and unlisted ones take turns, each in their order."""
+    listed = given[places]
+    turn = np.where(listed, np.cumsum(listed), np.cumsum(~listed))
+    return np.asarray(places[np.lexsort((~listed, turn))])
+
+
+# ------------------------------------------------------------------------------------------------ what it says
+
+
+def noise_rates(connection: Connection, run_id: str, scorer: str) -> list[Rate]:
+    """How much of the labels is wrong: by kind, the false ones by role, then by kind and class; found ones included.
+
+    A kind or class without cells is left out. What holds of a kind bounds its classes: no more can be wrong in one.
+    """
+    return rates_of(_cells(connection, run_id, scorer))
+
+
+def remaining(connection: Connection, run_id: str, scorer: str) -> list[Remaining]:
+    """How many wrong labels nobody has found yet: ``false``, ``missing``, and ``all``."""
+    return remaining_of(_cells(connection, run_id, scorer))
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def _cells(connection: Connection, run_id: str, scorer: str) -> Cells:
+    """The cells of a scored run as the journal has them now; those it was scored without, decided before, too."""
+    ranking = read_ranking(connection, run_id, scorer)
+    end = journal.position(connection)
+    key = f"{connection.engine.url.render_as_string(hide_password=False)} {run_id} {scorer} {end}"
+    found: Cells = _recall(_answers, ranking, key, lambda: _read_cells(connection, ranking, run_id, scorer))
+    return found
+
+
+def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: str) -> Cells:
+    decided, past, size = decided_cells(connection), ranking.past, len(ranking.clip_id)
+    wanted = cell_keys(decided.clip_id, decided.class_id)
+    before = cell_keys(past.clip_id.astype(np.int64), past.class_id.astype(np.int64))
+    by_key = np.argsort(before)
+    place = find_cells(ranking.sorted_cells, ranking.sorted_index, wanted)  # of ranking and past as one
+    place_before = find_cells(before[by_key], by_key + size, wanted)
+    place = np.where(place >= 0, place, place_before)
+    there = place >= 0
+    place = place[there]
+
+    undecided = np.ones(size, bool)
+    undecided[place[place < size]] = False
+    open_places = np.flatnonzero(undecided)
+    places = np.concatenate([open_places, place])
+    given = np.concatenate([np.asarray(ranking.given, bool), np.asarray(past.given, bool)])
+    class_id = np.concatenate([ranking.class_id, past.class_id]).astype(np.int64)
+    labels = tables.imported_labels
+    roles = sa.select(labels.c.clip_id, labels.c.class_id).where(labels.c.role == "primary")
+    rows = [tuple(row) for row in db.fetch(connection, roles)]
+    imported = cell_keys(*np.array(rows, np.int64).reshape(-1, 2).T)
+    primary = np.zeros(size + len(past), bool)
+    for keys, own in ((ranking.sorted_cells, ranking.sorted_index), (before[by_key], by_key + size)):
+        found = find_cells(keys, own, imported)
+        primary[found[found >= 0]] = True
+    fitted = calibration.calibrate(connection, run_id, scorer)
+    guess, drawn, left_out = fitted.probability(ranking, open_places), decided.drawn[there], ranking.left_out
+    cells_beside, guess_beside = np.zeros(0, np.int64), 0.0
+    if left_out is not None:
+        turns = random_order.turns(decided.clip_id[there], decided.class_id[there])
+        drawn = drawn & ((turns < np.uint64(left_out.below)) | given[place])
+        cells_beside, guess_beside = left_out.count, _guess_beside(ranking, open_places, guess)
+    return Cells(
+        class_id=class_id[places],
+        given=given[places],
+        primary=(primary & given)[places],
+        guess=guess,
+        wrong=(decided.present[there] != given[place]) & ~decided.unsure[there],
+        drawn=drawn,
+        left_out=cells_beside,
+        left_out_guess=guess_beside,
+    )
+
+
+def _guess_beside(ranking: Ranking, open_places: NDArray[np.int64], guess: NDArray[np.float32]) -> float:
+    """The mean probability of what a ranking left out, by the cells that stand in it by chance alone.
+
+    Those are less suspect than all that stand in it for other reasons.
+    """
+    by_chance = in_draw(ranking) & ~np.asarray(ranking.given, bool)
+    chosen = ranking.p_wrong[~in_draw(ranking)]
+    alike = by_chance[open_places] & (ranking.p_wrong[open_places] < chosen.min(initial=1.0))
+    return float(guess[alike].mean(dtype=np.float64)) if alike.any() else 0.0
+
+
+_Kept = OrderedDict[tuple[int, str], tuple[Ranking, Any]]
+_orders: _Kept = OrderedDict()
+_answers: _Kept = OrderedDict()
+_keeping = threading.Lock()
+
+
+def _recall(kept: _Kept, ranking: Ranking, key: str, make: Callable[[], Any]) -> Any:
+    """What was made of this very ranking before, else what ``make`` gives now."""
+    with _keeping:
+        found = kept.get((id(ranking), key))
+    if found is not None and found[0] is ranking:
+        return found[1]
+    made = make()
+    with _keeping:
+        kept[id(ranking), key] = ranking, made
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
+    return made

@@ -1,0 +1,266 @@
+"""How likely a label is wrong, learned from verdicts: a ranking's p_wrong made a probability that can be trusted.
+
+Listed labels (``false``) and unlisted ones (``missing``) are learned apart; a swap's cells count by what is doubted.
+Before any verdict the scorer's own number stands, and is called a guess; verdicts move it, class by class where a class
+has many. Verdicts come from the top of the queue: given p_wrong that is no bias, as the map is fitted given p_wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import journal
+from labeling.disagreement.stored_ranking import Ranking, read_ranking, when_scored
+from labeling.quality.calibration_fit import KindFit, fit_kind
+from labeling.quality.intervals import Share
+from labeling.quality.verdicts import Judged, counted, judged
+
+KINDS = ("missing", "false")
+#: A verdict tells 0.25 of a squared unit of log odds at most, a tenth where nearly all go one way; the prior is worth
+#: 0.4 (calibration_fit.OFFSET_WIDTH). From about ten on people say more than the guess does.
+GUESS_BELOW = 10
+DRAWS, LEAST_DRAWS = 4_000, 400
+DRAWN_NUMBERS = 1 << 24  # so many are drawn for one interval, fewer draws of more places: 1 s
+KEPT = 8  # 4 MB each at a million suspects
+TENTHS = 10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a ranking's p_wrong becomes the probability that a label is wrong, at a ``position`` of the journal."""
+
+    position: int
+    fits: Mapping[str, KindFit] = field(repr=False)
+    # of the last ranking asked about: a page asks again and again
+    _whole: dict[str, tuple[Ranking, NDArray[np.float32]]] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def decided(self) -> Mapping[str, int]:
+        """How many verdicts it rests on, by kind: ``missing`` and ``false``."""
+        return {kind: self.fits[kind].verdicts for kind in KINDS}
+
+    def is_guess(self, kind: str) -> bool:
+        """Whether the scorer's noise model says more of this kind than people do; so few are their verdicts."""
+        return self.fits[kind].verdicts < GUESS_BELOW
+
+    def probability(self, ranking: Ranking, index: NDArray[Any] | None = None) -> NDArray[np.float32]:
+        """P(wrong) of all suspects (M,), or of those at the places ``index`` (n,).
+
+        Of one class and kind it rises with p_wrong (beyond one in a million they are all alike). The array of all is
+        kept, and cannot be written to.
+        """
+        if index is not None:
+            return self._of(*_taken(ranking, index))
+        known = self._whole.get("")
+        if known is None or known[0] is not ranking:
+            known = self._whole[""] = ranking, self._of(*_taken(ranking, None))
+            known[1].setflags(write=False)
+        return known[1]
+
+    def _of(
+        self, given: NDArray[np.bool_], class_id: NDArray[np.int64], p_wrong: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        out = np.empty(len(given), np.float32)
+        for kind in KINDS:
+            here = np.flatnonzero(given == (kind == "false"))
+            out[here] = self.fits[kind].probability(p_wrong[here], class_id[here])
+        return out
+
+
+@dataclass(frozen=True)
+class NextYield:
+    """How many labels among ``of`` suspects are wrong: ``expected``, and from ``low`` to ``high`` with 95 %.
+
+    ``guess``: of a kind among them hardly anything was decided; the interval is then as wide as that deserves.
+    """
+
+    expected: float
+    low: int
+    high: int
+    of: int
+    guess: bool
+
+
+def fit(
+    given: NDArray[np.bool_],
+    class_id: NDArray[np.int64],
+    p_wrong: NDArray[Any],
+    wrong: NDArray[np.bool_],
+    past: NDArray[np.bool_] | None = None,
+    *,
+    position: int = 0,
+) -> Calibration:
+    """The calibration that verdicts give, all arrays (n,): whether the doubted label says present, of which class, the
+    scorer's number, whether it was found wrong, and whether that was before the scoring."""
+    past = np.zeros(len(given), bool) if past is None else past
+    fits = {}
+    for kind in KINDS:
+        here = given == (kind == "false")
+        fits[kind] = fit_kind(p_wrong[here], class_id[here], wrong[here], past[here])
+    return Calibration(position, fits)
+
+
+def fit_judged(cells: Judged, position: int = 0) -> Calibration:
+    """`fit` to verdicts as `verdicts.judged` gives them."""
+    return fit(cells.given, cells.class_id, cells.p_wrong, cells.wrong, cells.past, position=position)
+
+
+def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) -> NextYield:
+    """How many of the labels at these places (n,) are wrong, with a 95 % interval of that count.
+
+    It counts how little the verdicts say of the map and, beyond that, that a label of 80 % may be right: from draws
+    of the posterior predictive distribution, the same each time. The more places, the fewer draws.
+    """
+    given, class_id, p_wrong = _taken(ranking, index)
+    expected = float(calibration.probability(ranking, index).sum(dtype=np.float64))
+    draws = int(np.clip(DRAWN_NUMBERS // max(1, len(given)), LEAST_DRAWS, DRAWS))
+    counts, guess = np.zeros(draws, np.int64), False
+    random = np.random.default_rng(0)
+    for kind in KINDS:
+        here = np.flatnonzero(given == (kind == "false"))
+        if len(here):
+            counts += calibration.fits[kind].draw_counts(p_wrong[here], class_id[here], random, draws)
+            guess |= calibration.is_guess(kind)
+    low, high = np.quantile(counts, [0.025, 0.975], method="inverted_cdf").tolist()
+    return NextYield(expected, min(low, int(expected)), max(high, int(np.ceil(expected))), len(given), guess)
+
+
+def calibrate(connection: Connection, run_id: str, scorer: str, position: int | None = None) -> Calibration:
+    """The calibration of a scored run by the verdicts up to a position of the journal (default: its end).
+
+    Verdicts after ``position`` do not count, so that a screen can keep the numbers that it was drawn with. Those on
+    labels before the scoring do, by what the scorer says of them (Ranking.past). Without a ranking it is a guess.
+    """
+
+    def make(end: int) -> Calibration:
+        return fit_judged(judged(read_ranking(connection, run_id, scorer), counted(connection, end)), end)
+
+    return _fitted.get(connection, run_id, scorer, position, make)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Verdicts of a ``kind`` whose label was called ``low`` to ``high`` likely wrong, ``predicted`` on average, before
+    anyone had listened; ``found``: how many were."""
+
+    kind: str
+    low: float
+    high: float
+    predicted: float
+    found: Share
+
+
+def reliability(connection: Connection, run_id: str, scorer: str) -> list[Bin]:
+    """Whether calibrated probabilities hold: by kind and tenth, lowest first; tenths without a verdict are left out.
+
+    See `prequential`. Verdicts on cells that were decided before this scoring teach, and are not judged.
+    """
+
+    def make(end: int) -> list[Bin]:
+        cells = judged(read_ranking(connection, run_id, scorer), counted(connection, end))
+        return bins(cells, prequential(cells))
+
+    return _judged.get(connection, run_id, scorer, None, make)
+
+
+def prequential(cells: Judged) -> NDArray[np.float64]:
+    """What was said of each verdict's label (n,) before it was known: by the calibration of earlier verdicts alone.
+
+    NaN where that was a guess, and for cells decided before the scoring. It is fitted anew after GUESS_BELOW verdicts
+    and each half more (Dawid, "The prequential approach", J. R. Statist. Soc. A 147, 1984).
+    """
+    said = np.full(len(cells), np.nan)
+    first = 0
+    while first < len(cells):
+        end = min(len(cells), max(first + GUESS_BELOW, first + first // 2))
+        earlier = fit_judged(cells.part(slice(0, first)))
+        for kind in KINDS:
+            here = first + np.flatnonzero((cells.given == (kind == "false"))[first:end] & ~cells.past[first:end])
+            if len(here) and not earlier.is_guess(kind):
+                said[here] = earlier.fits[kind].probability(cells.p_wrong[here], cells.class_id[here])
+        first = end
+    return said
+
+
+def bins(cells: Judged, predicted: NDArray[np.float64]) -> list[Bin]:
+    """Verdicts by kind and tenth of what was ``predicted`` (n,); NaN is left out."""
+    tenth = np.minimum(np.nan_to_num(predicted, nan=-1.0) * TENTHS, TENTHS - 1).astype(int)
+    found = []
+    for kind in KINDS:
+        for number in range(TENTHS):
+            here = (cells.given == (kind == "false")) & (tenth == number) & ~np.isnan(predicted)
+            if here.any():
+                share = Share(int(cells.wrong[here].sum()), int(here.sum()))
+                found.append(Bin(kind, number / TENTHS, (number + 1) / TENTHS, float(predicted[here].mean()), share))
+    return found
+
+
+def sentence(found: Sequence[Bin], kind: str = "") -> str:
+    """The tenth with most verdicts, of one kind or (``""``) of both together, in words; "" where there is none."""
+    by_tenth: dict[float, list[Bin]] = {}
+    for one in found:
+        if kind in ("", one.kind):
+            by_tenth.setdefault(one.low, []).append(one)
+    if not by_tenth:
+        return ""
+    most = max(by_tenth.values(), key=lambda ones: sum(one.found.of for one in ones))
+    of, wrong = sum(one.found.of for one in most), sum(one.found.count for one in most)
+    called = round(100 * sum(one.predicted * one.found.of for one in most) / of)
+    what, how = {"": ("label", "wrong"), "false": ("listed label", "wrong"), "missing": ("unlisted class", "missing")}[
+        kind
+    ]
+    if of == 1:
+        return f"The one {what} that was called {called} % likely {how} {'was' if wrong else 'was not'}."
+    plural = f"{what}es" if what.endswith("s") else f"{what}s"
+    number = "all" if wrong == of else f"{wrong:,}" if wrong else "none"
+    return f"Of {of:,} {plural} that were called {called} % likely {how}, {number} {'was' if wrong == 1 else 'were'}."
+
+
+_Made = TypeVar("_Made")
+
+
+class _Kept(Generic[_Made]):
+    """What was made of a scored run at positions of the journal, the newest KEPT; for many threads."""
+
+    def __init__(self) -> None:
+        self.made: OrderedDict[tuple[str, str, str, str, int], _Made] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(
+        self, connection: Connection, run_id: str, scorer: str, position: int | None, make: Callable[[int], _Made]
+    ) -> _Made:
+        """What was made at ``position`` (None: the journal's end), or is now."""
+        scored_at = when_scored(connection, run_id, scorer)
+        end = journal.position(connection) if position is None else position
+        key = connection.engine.url.render_as_string(hide_password=False), run_id, scorer, scored_at, end
+        with self.lock:
+            if key in self.made:
+                self.made.move_to_end(key)
+                return self.made[key]
+        made = make(end)
+        with self.lock:
+            self.made[key] = made
+            while len(self.made) > KEPT:
+                self.made.popitem(last=False)
+        return made
+
+
+_fitted: _Kept[Calibration] = _Kept()
+_judged: _Kept[list[Bin]] = _Kept()
+
+
+def _taken(
+    ranking: Ranking, index: NDArray[Any] | None
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32]]:
+    columns = ranking.given, ranking.class_id, ranking.p_wrong
+    given, class_id, p_wrong = columns if index is None else (one[index] for one in columns)
+    return np.asarray(given, bool), class_id, p_wrong

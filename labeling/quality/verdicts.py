@@ -1,0 +1,102 @@
+"""Which verdicts may teach what a scorer's numbers mean, and how they stand against a ranking.
+
+A verdict counts where a person was asked of a cell as a suspect, shown, blind, again or by chance, and the journal's
+fold at the position makes it present or absent. What is not asked does not count: a reviewer speaks unasked of a cell
+because of how it is. Nor do batches that decided many clips at once: nobody listened to each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling.cells import cell_keys, find_cells
+from labeling.disagreement.stored_ranking import Ranking
+from labeling.journal import verdict_entries
+from labeling.journal.verdict_entries import Entry
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Decided cells (n,) in the order of the entries that decided them; ``present``: what people said."""
+
+    clip_id: NDArray[np.int64]
+    class_id: NDArray[np.int64]
+    present: NDArray[np.bool_]
+    position: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.clip_id)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Cells of a ranking (n,), with those decided before it (``past``), and whether people found the label ``wrong``.
+
+    ``given``: the label says present, so that the doubt is a false label; else it is a missing one.
+    """
+
+    given: NDArray[np.bool_]
+    class_id: NDArray[np.int64]
+    p_wrong: NDArray[np.float32]
+    wrong: NDArray[np.bool_]
+    past: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def part(self, some: slice) -> Judged:
+        """Some of them."""
+        return Judged(self.given[some], self.class_id[some], self.p_wrong[some], self.wrong[some], self.past[some])
+
+
+def counted(connection: Connection, position: int | None = None) -> Verdicts:
+    """The verdicts that count at a position of the journal (default: its end)."""
+    entries = verdict_entries.standing(connection, position)
+    at_once = _of_many_clips(entries)
+    asked = {one.cell for one in entries if one.asked and one.batch_id not in at_once}
+    found = [
+        one
+        for cell, one in verdict_entries.deciding(entries).items()
+        if cell in asked and one.verdict != "unsure" and one.batch_id not in at_once
+    ]
+    return Verdicts(
+        np.array([one.clip_id for one in found], np.int64),
+        np.array([one.class_id for one in found], np.int64),
+        np.array([one.verdict == "present" for one in found], bool),
+        np.array([one.position for one in found], np.int64),
+    )
+
+
+def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
+    """These verdicts against the labels that a ranking doubts, in their order; cells it never scored are left out."""
+    past, wanted = ranking.past, cell_keys(verdicts.clip_id, verdicts.class_id)
+    before = cell_keys(past.clip_id, past.class_id)
+    order = np.argsort(before, kind="stable")
+    place = find_cells(ranking.sorted_cells, ranking.sorted_index, wanted)
+    place_then = find_cells(before[order], order, wanted)
+    here = place >= 0
+    then = (place_then >= 0) & ~here
+    found = here | then
+
+    def pick(name: str) -> NDArray[Any]:
+        now = getattr(ranking, name)
+        out = np.zeros(len(wanted), now.dtype)
+        out[here], out[then] = now[place[here]], getattr(past, name)[place_then[then]]
+        return out[found]
+
+    given = np.asarray(pick("given"), bool)
+    return Judged(given, pick("class_id"), pick("p_wrong"), verdicts.present[found] != given, then[found])
+
+
+def _of_many_clips(entries: Sequence[Entry]) -> set[str]:
+    """The batches that decided many clips at once."""
+    clip_of: dict[str, int] = {}
+    return {
+        one.batch_id for one in entries if one.batch_id and clip_of.setdefault(one.batch_id, one.clip_id) != one.clip_id
+    }

@@ -1,0 +1,43 @@
+"""Runs: the queue of jobs, their folders, how two differ, and which clips their folds must keep together."""
+
+from labeling.runs.jobs import (
+    BROUGHT,
+    STALE_AFTER_S,
+    all_runs,
+    check_trained,
+    claim,
+    enqueue,
+    finish,
+    get_run,
+    heartbeat,
+    is_alive,
+    live_workers,
+    newest_done,
+    release,
+    request_stop,
+    requeue,
+    set_metrics,
+    worker_gone,
+    worker_seen,
+)
+
+__all__ = [
+    "BROUGHT",
+    "STALE_AFTER_S",
+    "all_runs",
+    "check_trained",
+    "claim",
+    "enqueue",
+    "finish",
+    "get_run",
+    "heartbeat",
+    "is_alive",
+    "live_workers",
+    "newest_done",
+    "release",
+    "request_stop",
+    "requeue",
+    "set_metrics",
+    "worker_gone",
+    "worker_seen",
+]

@@ -1,0 +1,179 @@
+"""What a queue shows: the filter, its words, and which suspects of a ranking it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling.collection import store
+from labeling.disagreement.stored_ranking import Ranking
+from labeling.errors import DataError
+from labeling.records import KINDS
+from labeling.registry import unknown_name
+from labeling.reviewer import marks
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.suspects.worth import RARITY
+
+RULE_P = 0.9
+
+#: name -> what it says on the screen
+ORDERS: Mapping[str, str] = {
+    "likely": "Most likely wrong",
+    "worth": "Most worth",
+    "uncertain": "Most uncertain",
+    "audit": "Random audit",
+    "rank": "As the scorer ranks",
+    "class": "Class by class",
+    "filename": "File name",
+    "clipwise": "Highest clipwise first",
+    "framewise": "Highest frame first",
+    "rating": "Best rated first",
+}
+VARIED = ("likely", "worth", "uncertain")
+STATUSES: Mapping[str, str] = {"open": "To do", "decided": "Decided", "all": "All"}
+
+
+@dataclass(frozen=True)
+class QueueFilter:
+    """What a queue shows. Empty tuples and None mean: any.
+
+    ``missing_rule`` keeps what the 6th place of the Cornell Birdcall challenge added by rule: clips without
+    secondary labels, an unlisted class, a frame above 0.9. ``metadata`` pairs are (column, value).
+    ``marks`` keeps clips that carry one of these kinds of mark. ``reviewer`` is who looks: their own marks count,
+    and what they skipped is not to do. ``min_p_wrong`` is asked of the calibrated probability, but of nothing in the
+    order ``audit``: a draw from the likely ones alone would say nothing of the rest.
+
+    ``rarity``, 0..1, is how far rare classes count more in the order ``worth``; ``variety`` deals the orders of VARIED
+    so that no recordist fills the screen; ``batches`` deals any order but ``audit`` in batches of one class.
+    """
+
+    kinds: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    folds: tuple[int, ...] = ()
+    status: str = "open"
+    min_p_wrong: float = 0.0
+    min_rating: float | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    search: str = ""
+    missing_rule: bool = False
+    order: str = "likely"
+    marks: tuple[str, ...] = ()
+    reviewer: str = ""
+    rarity: float = RARITY
+    variety: bool = True
+    batches: bool = False
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise DataError(unknown_name("kind", kind, list(KINDS)))
+        for kind in self.marks:
+            if kind not in marks.KINDS:
+                raise DataError(unknown_name("kind of mark", kind, list(marks.KINDS)))
+        if self.status not in STATUSES:
+            raise DataError(unknown_name("status", self.status, list(STATUSES)))
+        if self.order not in ORDERS:
+            raise DataError(unknown_name("order", self.order, list(ORDERS)))
+        if not 0 <= self.rarity <= 1:
+            raise DataError(f"rarity {self.rarity} is outside 0 (labels as they are) to 1 (classes count alike)")
+
+
+def clip_conditions(connection: Connection, wanted: QueueFilter) -> list[Any]:
+    """What the filter asks of a clip, as conditions on ``db.clips``; none where any clip will do."""
+    clips, conditions = tables.clips, []
+    if wanted.min_rating is not None:
+        conditions.append(clips.c.rating >= wanted.min_rating)
+    for column, value in wanted.metadata:
+        conditions.append(store.metadata_value(connection, column) == value)
+    if wanted.search:
+        conditions.append(clips.c.filename.icontains(wanted.search, autoescape=True))
+    if wanted.missing_rule:
+        labels = tables.imported_labels
+        conditions.append(clips.c.id.not_in(sa.select(labels.c.clip_id).where(labels.c.role == "secondary")))
+    return conditions
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which places of a ranking the filter leaves, (M,) bool, by what it asks of them.
+
+    ``since``: decided after the position that the order stands on.
+    """
+
+    asked: NDArray[np.bool_]  # all but classes and status
+    in_class: NDArray[np.bool_]
+    decided: NDArray[np.bool_]
+    since: NDArray[np.bool_]
+    skipped: NDArray[np.bool_]
+    status: str
+
+    def index(self) -> NDArray[np.int64]:
+        """The places, best first."""
+        return np.flatnonzero(self._left(self.decided | self.skipped))
+
+    def before(self) -> NDArray[np.int64]:
+        """The places as they were where the order stands: what is decided or skipped since moves no other."""
+        return np.flatnonzero(self._left(self.decided & ~self.since))
+
+    def _left(self, done: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        keep = self.asked & self.in_class
+        if self.status == "open":
+            keep &= ~done
+        elif self.status == "decided":
+            keep &= self.decided
+        return keep
+
+
+def kept(
+    connection: Connection,
+    ranking: Ranking,
+    wanted: QueueFilter,
+    probability: NDArray[np.float32],
+    position: int | None,
+) -> Kept:
+    """What the filter leaves. ``probability`` (M,) is calibrated, the order stands at ``position`` (None: now)."""
+    size = len(ranking.clip_id)
+    asked, in_class = np.ones(size, bool), np.ones(size, bool)
+    decided, since, skipped = np.zeros(size, bool), np.zeros(size, bool), np.zeros(size, bool)
+    if wanted.kinds:
+        asked &= np.isin(ranking.kind, [KINDS.index(kind) for kind in wanted.kinds])
+    if wanted.folds:
+        asked &= np.isin(ranking.fold, wanted.folds)
+    if wanted.min_p_wrong > 0 and wanted.order != "audit":
+        asked &= probability >= wanted.min_p_wrong
+    clips = clip_conditions(connection, wanted)
+    if clips:
+        asked &= _lookup(connection.scalars(sa.select(tables.clips.c.id).where(*clips)), ranking.clip_id)
+    if wanted.marks:
+        asked &= _lookup(marks.standing(connection, wanted.marks, wanted.reviewer), ranking.clip_id)
+    if wanted.missing_rule:
+        labels = tables.imported_labels
+        asked &= ranking.framewise_max > RULE_P
+        only = sa.select(labels.c.clip_id, labels.c.class_id).where(labels.c.role == "primary")
+        asked[ranking.place(db.fetch(connection, only))] = False  # a clip without secondary labels lists no other
+    if wanted.classes:
+        ids = store.class_ids(connection)
+        in_class = np.isin(ranking.class_id, [ids[code] for code in wanted.classes if code in ids])
+    cells = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.position))
+    decided[ranking.place([(clip_id, class_id) for clip_id, class_id, _ in cells])] = True
+    if position is not None:
+        late = [(clip_id, class_id) for clip_id, class_id, at in cells if at > position]
+        since[ranking.place(late)] = True
+    if wanted.reviewer and "skip" not in wanted.marks:
+        skipped = _lookup(marks.standing(connection, ["skip"], wanted.reviewer), ranking.clip_id)
+    return Kept(asked, in_class, decided, since, skipped, wanted.status)
+
+
+def _lookup(ids: Iterable[int], clip_id: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of ``clip_id`` are among ``ids``."""
+    wanted = np.fromiter(ids, np.int64)
+    known = np.zeros(max(int(clip_id.max(initial=0)), int(wanted.max(initial=0))) + 1, bool)
+    known[wanted] = True
+    return known[clip_id]

@@ -1,0 +1,255 @@
+"""labeling/quality/calibration.py"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.simulated_reviews import held, make_collection, next_20, ranking_of
+from labeling import journal
+from labeling.disagreement.stored_ranking import Ranking, read_ranking
+from labeling.quality import calibration
+from labeling.quality.calibration import (
+    Bin,
+    bins,
+    calibrate,
+    fit,
+    next_yield,
+    prequential,
+    reliability,
+    sentence,
+)
+from labeling.quality.calibration_fit import fit_kind
+from labeling.quality.intervals import Share
+from labeling.quality.verdicts import Judged
+from labeling.records import Decision
+from labeling.workspace import Workspace
+from tests.support.ranked import make_queue, store_ranking
+
+NONE: Any = np.zeros(0)
+SCORED = ("001-demo", "earmark")
+
+
+def say(workspace: Workspace, clip_id: int, code: str, verdict: str) -> int:
+    one = Decision(journal.new_event_id(), "ann", clip_id, code, verdict, shown={"asked": True})
+    return journal.append(workspace, [one])[0].position
+
+
+def small_ranking() -> Ranking:
+    """Two classes, missing and false in turn, from 0.95 down to 0.05."""
+    at = np.arange(40)
+    return ranking_of(1 + at // 2 % 2, at % 2 == 1, np.linspace(0.95, 0.05, 40).astype(np.float32))
+
+
+def with_verdicts(missing: list[int], false: list[int]) -> calibration.Calibration:
+    """These verdicts on labels of class 1 that were all called 0.8 likely wrong."""
+    given = np.array([False] * len(missing) + [True] * len(false), bool)
+    return fit(given, np.ones(len(given), int), np.full(len(given), 0.8), np.array(missing + false, bool), position=7)
+
+
+# ---- the probability
+
+
+def test_each_kind_learns_from_its_own_verdicts() -> None:
+    found, ranking = with_verdicts([0] * 30, []), small_ranking()
+    said = found.probability(ranking)
+    assert (found.position, dict(found.decided)) == (7, {"missing": 30, "false": 0})
+    assert (found.is_guess("missing"), found.is_guess("false")) == (False, True)
+    np.testing.assert_array_equal(said[1::2], ranking.p_wrong[1::2])  # false: the guess stands
+    assert (said[::2] < ranking.p_wrong[::2])[:18].all()
+    alone = fit_kind(np.full(30, 0.8), np.ones(30, int), np.zeros(30, bool), np.zeros(30, bool))
+    np.testing.assert_allclose(said[::2], alone.probability(ranking.p_wrong[::2], ranking.class_id[::2]))
+
+
+def test_probabilities_of_some_places_are_those_of_all() -> None:
+    found, ranking = with_verdicts([1, 0, 1] * 5, [0, 0, 1] * 5), small_ranking()
+    index = np.array([30, 2, 7, 7])
+    np.testing.assert_allclose(found.probability(ranking, index), found.probability(ranking)[index], rtol=1e-6)
+    assert found.probability(ranking) is found.probability(ranking)
+    other = small_ranking()
+    assert found.probability(other) is not found.probability(ranking)
+    assert found.probability(ranking_of(NONE.astype(int), NONE.astype(bool), NONE)).shape == (0,)
+
+
+def test_up_to_nine_verdicts_are_called_a_guess_and_count_all_the_same() -> None:
+    assert [with_verdicts([1] * n, []).is_guess("missing") for n in (0, 9, 10)] == [True, True, False]
+    assert with_verdicts([0] * 9, []).probability(small_ranking())[0] < 0.9
+
+
+# ---- the next so many
+
+
+def test_expected_is_the_sum_of_what_is_shown() -> None:
+    found, ranking = with_verdicts([1, 0, 1] * 20, [0, 0, 1] * 20), small_ranking()
+    index = np.arange(20)
+    the = next_yield(found, ranking, index)
+    assert the.expected == pytest.approx(found.probability(ranking)[:20].sum(), rel=1e-6)
+    assert (the.of, the.guess) == (20, False)
+    assert 0 <= the.low < the.expected < the.high <= 20
+    assert the == next_yield(found, ranking, index)
+    nothing = next_yield(found, ranking, np.zeros(0, int))
+    assert (nothing.expected, nothing.low, nothing.high, nothing.of) == (0, 0, 0, 0)
+
+
+def test_a_guess_is_said_to_be_one_and_is_wide() -> None:
+    ranking = small_ranking()
+    guess = next_yield(with_verdicts([], []), ranking, np.arange(20))
+    assert guess.guess
+    assert guess.expected == pytest.approx(ranking.p_wrong[:20].sum())
+    assert guess.high - guess.low >= 12
+    learned = next_yield(with_verdicts([1, 1, 1, 0] * 50, [1, 1, 1, 0] * 50), ranking, np.arange(20))
+    assert learned.high - learned.low < guess.high - guess.low
+    missing_only = with_verdicts([1] * 30, [])
+    assert [next_yield(missing_only, ranking, np.array([place])).guess for place in (0, 1)] == [False, True]
+
+
+def test_of_very_many_places_fewer_draws_do() -> None:
+    size = 50_000
+    ranking = ranking_of(np.ones(size, int), np.zeros(size, bool), np.full(size, 0.8, np.float32))
+    the = next_yield(with_verdicts([1, 1, 1, 1, 0] * 100, []), ranking, np.arange(size))
+    assert 0.74 * size < the.low < 0.8 * size < the.high < 0.86 * size  # 400 of 500: 0.80 +- 0.035, and its prior
+
+
+def test_intervals_of_the_next_20_hold_the_truth_though_the_scorer_is_wrong_about_itself() -> None:
+    numbers = (0, 20, 100)
+    found = [held(*one) for seed in range(40) for one in next_20(seed, "timid", numbers)]
+    assert np.mean(found) >= 0.93
+    widths = [one.high - one.low for one, _ in next_20(0, "timid", numbers)]
+    assert widths[0] > widths[2]
+
+
+def test_a_simulated_collection_is_wrong_as_often_as_a_fair_scorer_says() -> None:
+    made = make_collection(0, "fair")
+    assert made.wrong.sum() == pytest.approx(made.ranking.p_wrong.sum(), abs=4 * np.sqrt(3000 * 0.25))
+    assert (np.diff(made.ranking.p_wrong) <= 0).all()
+
+
+# ---- from a workspace
+
+
+def test_a_run_is_calibrated_by_the_verdicts_up_to_a_position(any_workspace: Workspace) -> None:
+    make_queue(any_workspace)
+    first = say(any_workspace, 3, "amecro", "present")
+    say(any_workspace, 1, "amecro", "present")
+    with any_workspace.read() as connection:
+        now, then = calibrate(connection, *SCORED), calibrate(connection, *SCORED, first)
+        ranking = read_ranking(connection, *SCORED)
+        nowhere = calibrate(connection, "nowhere", "earmark")
+    assert (now.position, dict(now.decided)) == (first + 1, {"missing": 1, "false": 1})
+    assert (then.position, dict(then.decided)) == (first, {"missing": 1, "false": 0})
+    assert now.probability(ranking)[5] < then.probability(ranking)[5] == pytest.approx(0.30)
+    assert dict(nowhere.decided) == {"missing": 0, "false": 0}
+
+
+def test_a_screen_keeps_its_numbers_while_decisions_come(workspace: Workspace) -> None:
+    make_queue(workspace)
+    with workspace.read() as connection:
+        drawn = journal.position(connection)
+        before = calibrate(connection, *SCORED, drawn)
+    say(workspace, 1, "balori", "present")
+    with workspace.read() as connection:
+        assert calibrate(connection, *SCORED, drawn) is before
+        assert calibrate(connection, *SCORED) is not before
+
+
+def test_a_new_scoring_is_calibrated_anew_and_few_are_kept(workspace: Workspace) -> None:
+    make_queue(workspace)
+    position = say(workspace, 3, "amecro", "absent")
+    with workspace.read() as connection:
+        before = calibrate(connection, *SCORED, position)
+    store_ranking(workspace, "001-demo")
+    with workspace.read() as connection:
+        assert calibrate(connection, *SCORED, position) is not before
+        for number in range(2 * calibration.KEPT):
+            calibrate(connection, *SCORED, number)
+    assert len(calibration._fitted.made) == calibration.KEPT
+
+
+def test_many_threads_get_the_same(workspace: Workspace) -> None:
+    make_queue(workspace)
+    ends = [say(workspace, 3, "amecro", verdict) for verdict in ("present", "absent") * 10]
+
+    def said(end: int) -> float:
+        with workspace.read() as connection:
+            return float(calibrate(connection, *SCORED, end).probability(read_ranking(connection, *SCORED))[0])
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(said, ends * 3))
+    assert len(set(found)) == 2
+    assert found == [found[0], found[1]] * 30
+
+
+# ---- whether it holds
+
+
+def cells_of(p: list[float], wrong: list[int], past: list[bool] | None = None) -> Judged:
+    size = len(p)
+    return Judged(
+        np.zeros(size, bool),
+        np.ones(size, int),
+        np.array(p, np.float32),
+        np.array(wrong, bool),
+        np.array(past or [False] * size, bool),
+    )
+
+
+def test_each_verdict_is_judged_by_earlier_ones_alone() -> None:
+    random = np.random.default_rng(3)
+    p, wrong = random.random(60).tolist(), (random.random(60) < 0.4).astype(int).tolist()
+    cells = cells_of(p, wrong)
+    said = prequential(cells)
+    assert np.isnan(said[:10]).all()
+    for first, end in ((10, 20), (20, 30), (30, 45), (45, 60)):  # fitted anew after ten more, or half as many more
+        earlier = calibration.fit_judged(cells.part(slice(0, first)))
+        expected = earlier.fits["missing"].probability(np.array(p[first:end]), np.ones(end - first, int))
+        np.testing.assert_allclose(said[first:end], expected, rtol=1e-5)
+    turned = cells_of(p, [*wrong[:-1], 1 - wrong[-1]])
+    np.testing.assert_array_equal(prequential(turned), said)  # the last verdict says nothing of itself
+
+
+def test_cells_decided_before_the_scoring_teach_and_are_not_judged() -> None:
+    said = prequential(cells_of([0.8] * 20, [1] * 20, [True] * 15 + [False] * 5))
+    assert np.isnan(said[:15]).all()
+    assert (said[15:] > 0.8).all()
+
+
+def test_bins_count_what_was_found_in_each_tenth() -> None:
+    cells = cells_of([0.5] * 6, [1, 0, 1, 1, 0, 1])
+    found = bins(cells, np.array([0.82, 0.88, 0.85, 1.0, 0.05, np.nan]))
+    assert [(one.kind, one.low, one.high, one.found) for one in found] == [
+        ("missing", 0.0, 0.1, Share(0, 1)),
+        ("missing", 0.8, 0.9, Share(2, 3)),
+        ("missing", 0.9, 1.0, Share(1, 1)),
+    ]
+    assert [one.predicted for one in found] == pytest.approx([0.05, 0.85, 1.0])
+
+
+def test_reliability_of_a_run(workspace: Workspace) -> None:
+    make_queue(workspace)
+    with workspace.read() as connection:
+        assert reliability(connection, *SCORED) == []
+        assert reliability(connection, "nowhere", "earmark") == []
+    say(workspace, 3, "amecro", "present")
+    with workspace.read() as connection:
+        assert reliability(connection, *SCORED) == []  # what was said of it was a guess
+
+
+def test_what_holds_is_said_in_a_sentence() -> None:
+    missing, false = Bin("missing", 0.7, 0.8, 0.75, Share(22, 30)), Bin("false", 0.7, 0.8, 0.79, Share(9, 10))
+    few = Bin("false", 0.1, 0.2, 0.12, Share(0, 1))
+    assert sentence([missing, false, few]) == "Of 40 labels that were called 76 % likely wrong, 31 were."
+    assert sentence([missing, false, few], "missing") == (
+        "Of 30 unlisted classes that were called 75 % likely missing, 22 were."
+    )
+    assert sentence([false, few], "false") == "Of 10 listed labels that were called 79 % likely wrong, 9 were."
+    assert sentence([few], "false") == "The one listed label that was called 12 % likely wrong was not."
+    assert sentence([Bin("false", 0.9, 1.0, 0.96, Share(1, 2))]) == (
+        "Of 2 labels that were called 96 % likely wrong, 1 was."
+    )
+    assert sentence([Bin("missing", 0.9, 1.0, 0.96, Share(1234, 1234))]) == (
+        "Of 1,234 labels that were called 96 % likely wrong, all were."
+    )
+    assert sentence([few], "missing") == sentence([]) == ""

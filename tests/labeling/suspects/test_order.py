@@ -1,0 +1,209 @@
+"""labeling/suspects/order.py"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling import journal
+from labeling.errors import DataError
+from labeling.records import Decision
+from labeling.reviewer.pace import Progress
+from labeling.storage import tables
+from labeling.suspects import order as queue_order
+from labeling.suspects import queue, worth
+from labeling.suspects.filter import QueueFilter
+from labeling.suspects.order import Basis, Facts, Standing
+from labeling.workspace import Workspace
+from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks, store_ranking
+
+HERE = ("001-demo", "earmark")
+
+
+@pytest.fixture
+def queued(any_workspace: Workspace) -> Workspace:
+    """Four clips, and the seven suspects of RANKING as run 001-demo."""
+    return make_queue(any_workspace)
+
+
+def standing(workspace: Workspace, position: int | None = None) -> Standing:
+    with workspace.read() as connection:
+        return queue_order.standing(connection, *HERE, Basis(position))
+
+
+def test_what_is_known_of_clips_and_classes(queued: Workspace) -> None:
+    facts = standing(queued).facts
+    np.testing.assert_array_equal(facts.duration_s[1:], [20] * 4)
+    one, two, three, four = facts.group[1:].tolist()
+    assert one == four  # recordist-0
+    assert len({one, two, three}) == 3
+    np.testing.assert_array_equal(facts.positives[1:], [2, 2, 1, 0])  # amecro, balori, cangoo, daejun
+
+
+def test_a_clip_of_no_group_is_a_group_of_its_own(queued: Workspace) -> None:
+    with queued.write() as connection:
+        connection.execute(sa.update(tables.clips).where(tables.clips.c.id.in_([1, 2])).values(group_name=""))
+        facts = queue_order._facts(connection)
+    assert len(set(facts.group[1:].tolist())) == 4
+
+
+def test_worth_as_worked_by_hand(queued: Workspace) -> None:
+    """Each clip is 20 s long, each stretch 1.25 s, heard with 2 s around it; amecro and balori are listed by two clips,
+    cangoo by one, daejun by none, so that with rarity 0.5 the first two weigh sqrt(1/2) of the others."""
+    half = 0.5**0.5
+    likely = {1: 0.95 + 0.10, 3: 0.90 + 0.85 + 0.60}  # of clip 3 and clip 1: labels wrong to be expected
+    expected = {
+        1: 0.95 * half / (3 + 3.25 * 0.95 / likely[1]),
+        2: 0.90 / (3 + 3.25 * 0.90 / likely[3]),
+        3: 0.85 * half / (3 + (3.25 + 0.85 * 16.75) * 0.85 / likely[3]),
+        4: 0.70 / (3 + 3.25),
+        5: 0.60 * half / (3 + (3.25 + 0.60 * 16.75) * 0.60 / likely[3]),
+        6: 0.30 * half / (3 + 3.25 + 0.30 * 16.75),
+        7: 0.10 * half / (3 + 3.25 * 0.10 / likely[1]),
+    }
+    stands, wanted = standing(queued), QueueFilter(order="worth")
+    found = queue_order._values(stands, np.arange(7), wanted, Basis())
+    by_hand = np.array([expected[rank] for rank in range(1, 8)])
+    np.testing.assert_allclose(found / found.sum(), by_hand / by_hand.sum(), rtol=1e-3)
+    assert ranks(queued, wanted) == sorted(expected, key=lambda rank: -expected[rank])
+    # one class of a hundred where only the average over classes counts, and one that takes ages to press
+    as_they_are = queue_order._values(stands, np.arange(7), replace(wanted, rarity=0.0), Basis(look_s=1e9))
+    np.testing.assert_array_equal(np.argsort(-as_they_are), np.arange(7))  # the likelihood alone is left
+
+
+def test_one_recordist_does_not_fill_the_screen(queued: Workspace) -> None:
+    """Clips 1 and 4 are one recordist's: seven good suspects of theirs, and one nearly as good of somebody else's."""
+    codes = ("amecro", "balori", "cangoo", "daejun")
+    rows = [(n + 1, (1, 4)[n % 2], codes[n // 2], "missing", 0.99 - n / 100, 0.9, 0.9, 0) for n in range(7)]
+    rows += [(8, 2, "amecro", "missing", 0.85, 0.9, 0.9, 0), (9, 3, "amecro", "missing", 0.5, 0.9, 0.9, 0)]
+    store_ranking(queued, "001-demo", rows=rows)
+    assert ranks(queued, QueueFilter()) == [1, 2, 3, 4, 5, 8, 6, 7, 9]
+    assert ranks(queued, QueueFilter(variety=False)) == list(range(1, 10))
+    assert ranks(queued, QueueFilter(order="rank")) == list(range(1, 10))
+    # what is decided gives no other row a turn: the order is as it was drawn
+    drawn = Basis(0)
+    decide(queued, 1, "amecro")
+    decide(queued, 1, "balori")
+    with queued.read() as connection:
+        rows_left = queue.rows(connection, *HERE, QueueFilter(), basis=drawn)
+        anew = queue.rows(connection, *HERE, QueueFilter())
+    assert [row.suspect.rank for row in rows_left] == [2, 4, 5, 8, 6, 7, 9]
+    assert [row.suspect.rank for row in anew] == [2, 4, 5, 6, 7, 8, 9]
+
+
+def test_batches_of_one_class(queued: Workspace) -> None:
+    wanted = QueueFilter(batches=True)
+    assert ranks(queued, wanted) == [1, 3, 6, 2, 4, 5, 7]  # amecro, cangoo, daejun, balori
+    assert ranks(queued, wanted, limit=2, offset=2) == [6, 2]
+    assert ranks(queued, QueueFilter(order="audit", batches=True)) == ranks(queued, QueueFilter(order="audit"))
+
+
+def shown_as_suspect(workspace: Workspace, count: int, verdict: str = "absent") -> None:
+    """People find suspects right or wrong, so that likelihoods move."""
+    for rank, clip_id, code, kind, p_wrong, *_ in RANKING[:count]:
+        shown = {"kind": kind, "p_wrong": p_wrong, "rank": rank, "scorer": "earmark"}
+        event = Decision(journal.new_event_id(), "ann", clip_id, code, verdict, run_id="001-demo", shown=shown)
+        journal.append(workspace, [event])
+
+
+def test_no_likelihood_and_no_row_moves_until_the_order_is_drawn_anew(queued: Workspace) -> None:
+    with queued.read() as connection:
+        drawn = queue_order.basis_now(connection, *HERE, "ann")
+        before = {row.suspect.rank: row.probability for row in queue.rows(connection, *HERE, ALL, basis=drawn)}
+        assert queue_order.decided_since(connection, drawn) == 0
+    shown_as_suspect(queued, 4)
+    with queued.read() as connection:
+        after = {row.suspect.rank: row.probability for row in queue.rows(connection, *HERE, ALL, basis=drawn)}
+        assert after == before
+        assert queue_order.decided_since(connection, drawn) == 4
+        anew = queue_order.basis_now(connection, *HERE, "ann")
+        assert anew.position == 4
+        moved = {row.suspect.rank: row.probability for row in queue.rows(connection, *HERE, ALL, basis=anew)}
+    assert all(moved[rank] < before[rank] for rank in (1, 4, 7)), "two of two missing labels were found to be right"
+
+
+def test_the_filter_asks_the_calibrated_probability_but_not_of_an_audit(queued: Workspace) -> None:
+    stands = standing(queued)
+    probability = stands.probability.copy()
+    probability[:] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    from labeling.suspects.filter import kept
+
+    with queued.read() as connection:
+        for order, left in (("likely", [4, 5, 6]), ("rank", [4, 5, 6]), ("audit", [0, 1, 2, 3, 4, 5, 6])):
+            wanted = QueueFilter(min_p_wrong=0.45, order=order)
+            assert kept(connection, stands.ranking, wanted, probability, None).index().tolist() == left
+
+
+def test_a_ranking_is_calibrated_once_a_position(queued: Workspace) -> None:
+    assert standing(queued) is standing(queued)
+    first = standing(queued, 0)
+    shown_as_suspect(queued, 1)
+    assert standing(queued, 0) is first
+    assert standing(queued) is not first
+    assert standing(queued).facts is first.facts
+
+
+def test_machines_do_not_count_as_news(queued: Workspace) -> None:
+    decide(queued, 1, "amecro")
+    with queued.write() as connection:
+        machine = Decision("m", "auto:stage1", 2, "amecro", "present")
+        journal.append_within(connection, [machine], by_machine=True)
+        assert queue_order.decided_since(connection, Basis(0)) == 1
+        assert queue_order.decided_since(connection, Basis()) == 0
+
+
+def test_the_pace_of_the_day_counts(queued: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """25 presses in 250 s on the cell of clip 4, of which 3.25 + 0.3 x 16.75 s are to be heard: 1.725 s to look."""
+    decide(queued, 4, "amecro")
+    day = Progress(decisions=1, clips=1, working_s=250.0, paced_decisions=25, paced_clips=1)
+    monkeypatch.setattr(queue_order.pace, "today", lambda *_, **__: day)
+    with queued.read() as connection:
+        found = queue_order.basis_now(connection, *HERE, "ann")
+        assert found.position == 1
+        assert found.look_s == pytest.approx(10 - 8.275, abs=1e-3)
+        assert queue_order.basis_now(connection, *HERE, "") == Basis(1, worth.LOOK_S), "nobody has no pace"
+        monkeypatch.setattr(queue_order.pace, "today", lambda *_, **__: replace(day, paced_decisions=19))
+        assert queue_order.basis_now(connection, *HERE, "ann") == Basis(1, worth.LOOK_S)
+
+
+def test_rarity_beyond_its_bounds_is_refused() -> None:
+    for rarity in (-0.1, 1.1, float("nan")):
+        with pytest.raises(DataError, match=r"rarity .* is outside 0"):
+            QueueFilter(rarity=rarity)
+
+
+ORDER = st.sampled_from(["likely", "worth", "uncertain", "clipwise", "framewise", "audit", "rank"])
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1, width=32), st.integers(1, 6), st.integers(1, 3)), min_size=1, max_size=50),
+    ORDER, st.booleans(), st.booleans(), st.integers(0, 60),
+)  # fmt: skip
+def test_every_order_has_each_suspect_once_and_pages_follow_on(
+    rows: list[tuple[float, int, int]], order: str, variety: bool, batches: bool, first: int
+) -> None:
+    from labeling.disagreement.stored_ranking import COLUMNS, _unpack
+
+    p_wrong, clip_id, class_id = (np.array(column) for column in zip(*rows, strict=True))
+    ranking = _unpack(None, "")
+    columns = {name: np.zeros(len(rows)) for name in COLUMNS}
+    assert set(columns) <= set(vars(ranking))
+    count = len(rows)
+    ranking = replace(
+        ranking, clip_id=clip_id, class_id=class_id, kind=np.zeros(count, np.uint8), p_wrong=p_wrong,
+        clipwise=p_wrong[::-1], framewise_max=p_wrong, onset_s=np.zeros(count), offset_s=np.ones(count),
+        given=class_id == 1, runs=np.ones(count, np.uint8), runs_agree=np.ones(count, np.uint8),
+    )  # fmt: skip
+    facts = Facts(np.full(7, 9.0), np.arange(7) // 2, np.array([0, 5, 1, 0]))
+    stands = Standing(ranking, None, p_wrong.astype(np.float32), facts)  # type: ignore[arg-type]
+    index = np.flatnonzero(p_wrong < 0.9)
+    wanted = QueueFilter(order=order, variety=variety, batches=batches)
+    whole = queue_order.in_order(None, stands, index, wanted, Basis())  # type: ignore[arg-type]
+    assert sorted(whole.tolist()) == index.tolist()
+    part = queue_order.in_order(None, stands, index, wanted, Basis(), first)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(part, whole[:first])
