@@ -7,9 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.errors import EarmarkError
-from labeling.overview import ReviewerFacts, of_reviewer, overview
 from labeling.quality.intervals import Share
 from labeling.records import WORTH_HEARING
+from labeling.review.overview import ReviewerFacts, of_reviewer, overview
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from pages.ui import figures, quality_parts, session

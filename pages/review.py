@@ -4,9 +4,10 @@ import uuid
 
 import streamlit as st
 
-from labeling import runs, second_looks
+from labeling import runs
 from labeling.records import WORTH_HEARING
-from labeling.review import clip_view
+from labeling.review import second_looks
+from labeling.review.clip_view import clip_view
 from labeling.reviewer import preferences
 from pages.ui import figures, queue_drawn, session, signing, worklist
 from pages.ui.player import PageEvent, Visit, clip_player

@@ -5,7 +5,7 @@ import numpy as np
 from labeling import journal
 from labeling.machine_labels import MachineLabel, apply_machine_labels
 from labeling.records import Decision, FrameGrid
-from labeling.review import clip_view
+from labeling.review.clip_view import clip_view
 from labeling.workspace import Workspace
 from pages.ui.clip_json import clip_json, native_frames, rounded
 

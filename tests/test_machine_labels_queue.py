@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from labeling import journal, second_looks
+from labeling import journal
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.disagreement import cooccurrence
@@ -17,8 +17,9 @@ from labeling.disagreement.scoring import score_run
 from labeling.journal import versions
 from labeling.journal.exporting import export_labels
 from labeling.machine_labels import MachineLabel, apply_machine_labels
-from labeling.overview import overview
 from labeling.records import Decision
+from labeling.review import second_looks
+from labeling.review.overview import overview
 from labeling.reviewer import pace
 from labeling.suspects import bulk, queue, snippets
 from labeling.suspects.filter import QueueFilter

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labeling.errors import DataError
-from labeling.second_looks import Look
+from labeling.review.second_looks import Look
 from pages.ui import player
 from pages.ui.player import PageEvent, Visit, parse_page_event, read_script, read_style
 
@@ -85,7 +85,7 @@ def test_a_worker_goes_in_as_a_text():
 
 
 def _page():
-    from labeling.second_looks import Look
+    from labeling.review.second_looks import Look
     from pages.ui.player import Visit, clip_player
 
     clip_player(Visit("v1", (Look(41),), 0, "token"), print)

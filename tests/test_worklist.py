@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.records import KINDS, WORTH_HEARING
+from labeling.review.second_looks import Look
 from labeling.reviewer.marks import KINDS as MARKS
-from labeling.second_looks import Look
 from labeling.suspects.filter import ORDERS, STATUSES, QueueFilter
 from pages.ui.worklist import Worklist, filter_from, is_number, narrows, params_of
 

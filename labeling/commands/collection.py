@@ -62,7 +62,7 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _status(args: argparse.Namespace) -> None:
-    from labeling.overview import overview
+    from labeling.review.overview import overview
 
     facts = overview(opened(args))
     if args.json:

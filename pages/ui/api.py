@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from labeling import journal, second_looks
+from labeling import journal
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
 from labeling.records import WORTH_HEARING, Decision
-from labeling.review import clip_view
+from labeling.review import second_looks
+from labeling.review.clip_view import clip_view
 from labeling.reviewer import marks, preferences
 from labeling.reviewer.pace import today
 from labeling.suspects import queue

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling import review
-from labeling.curves import native_frames
 from labeling.machine_labels import machine_text
 from labeling.records import Box, Clip, Decision, FrameGrid, is_machine
-from labeling.review import CellView, ClipView
+from labeling.review import clip_view
+from labeling.review.clip_view import CellView, ClipView
+from labeling.review.curves import native_frames
 from labeling.reviewer.marks import Mark
 from pages.ui import signing
 
@@ -129,7 +129,7 @@ def _steps(grid: FrameGrid | None) -> dict[str, float] | None:
 def _history(view: ClipView, reviewer: str) -> list[dict[str, Any]]:
     """The journal of a clip as the page tells it, newest first."""
     entries = {one.position: one for one in view.history}
-    return [_entry(row, entries[row["position"]], reviewer) for row in review.history_rows(view)]
+    return [_entry(row, entries[row["position"]], reviewer) for row in clip_view.history_rows(view)]
 
 
 def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> dict[str, Any]:

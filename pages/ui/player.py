@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from labeling.errors import DataError
-from labeling.second_looks import Look
+from labeling.review.second_looks import Look
 from pages.ui import events
 
 Action = Literal["finished", "moved", "refresh"]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from labeling import gain, gain_words, journal
 from labeling.collection import store
 from labeling.disagreement.stored_ranking import read_ranking, when_scored
-from labeling.hour_yield import HourYield, next_hour
 from labeling.quality import audit, calibration
 from labeling.quality.calibration import NextYield
 from labeling.quality.noise_rates import Rate, Remaining
 from labeling.records import WORTH_HEARING, Run
+from labeling.review.hour_yield import HourYield, next_hour
 from labeling.runs import leaks, out_of_fold
 from labeling.runs.leaks import LeakReport
 from labeling.suspects.filter import QueueFilter, kept

@@ -69,7 +69,7 @@ def warm_up() -> None:
     """Read one clip in the background, as the review page will, so that the first reviewer does not wait for it."""
 
     def read() -> None:
-        from labeling.review import clip_view
+        from labeling.review.clip_view import clip_view
 
         with suppress(EarmarkError), workspace().read() as connection:
             scored = queue.current(connection)

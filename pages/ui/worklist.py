@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from labeling import second_looks
 from labeling.errors import DataError
 from labeling.quality import audit
 from labeling.records import WORTH_HEARING
+from labeling.review import second_looks
+from labeling.review.second_looks import Look
 from labeling.reviewer import preferences
-from labeling.second_looks import Look
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.order import Basis

@@ -1,4 +1,4 @@
-"""labeling/overview.py"""
+"""labeling/review/overview.py"""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from labeling import journal
 from labeling.journal import versions
-from labeling.overview import of_reviewer, overview
 from labeling.quality.intervals import Share
 from labeling.records import Decision
+from labeling.review.overview import of_reviewer, overview
 from labeling.reviewer import marks
 from labeling.workspace import Workspace, open_workspace
 from tests.support.pages import errors, show

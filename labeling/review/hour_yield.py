@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import second_looks
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.quality import calibration
+from labeling.review import second_looks
+from labeling.review.second_looks import Shares
 from labeling.reviewer import preferences
 from labeling.reviewer.pace import today
-from labeling.second_looks import Shares
 from labeling.storage import tables
 
 

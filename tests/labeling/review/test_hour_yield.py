@@ -1,4 +1,4 @@
-"""labeling/hour_yield.py"""
+"""labeling/review/hour_yield.py"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from labeling.disagreement import stored_ranking
-from labeling.hour_yield import HourYield, ahead_share, next_hour
 from labeling.quality import calibration
+from labeling.review.hour_yield import HourYield, ahead_share, next_hour
+from labeling.review.second_looks import Shares
 from labeling.reviewer import preferences
-from labeling.second_looks import Shares
 from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.deciding import say

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import curves, journal
+from labeling import journal
 from labeling.collection import store
 from labeling.disagreement import cooccurrence
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
+from labeling.review import curves
 from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.order import Basis

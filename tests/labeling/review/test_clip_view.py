@@ -1,4 +1,4 @@
-"""labeling/review.py"""
+"""labeling/review/clip_view.py"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.journal.boxes import change_box
 from labeling.records import Box, Decision, FrameGrid, Region
-from labeling.review import ClipView, clip_view, history_rows
+from labeling.review.clip_view import ClipView, clip_view, history_rows
 from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter

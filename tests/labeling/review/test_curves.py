@@ -1,4 +1,4 @@
-"""labeling/curves.py"""
+"""labeling/review/curves.py"""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeling import curves, journal
+from labeling import journal
 from labeling.records import Decision, FrameGrid
+from labeling.review import curves
 from labeling.workspace import Workspace
 from tests.support.curves import add_run
 

@@ -1,4 +1,4 @@
-"""labeling/second_looks.py"""
+"""labeling/review/second_looks.py"""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ import math
 import numpy as np
 import pytest
 
-from labeling import journal, second_looks
+from labeling import journal
 from labeling.quality.intervals import Share
 from labeling.records import Decision
-from labeling.second_looks import Look, Shares, due_again, findings, first_look, is_chosen, plan, shares_of
+from labeling.review import second_looks
+from labeling.review.second_looks import (
+    Look,
+    Shares,
+    due_again,
+    findings,
+    first_look,
+    is_chosen,
+    plan,
+    shares_of,
+)
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace

@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeling import journal, runs, second_looks
+from labeling import journal, runs
 from labeling.collection import store
 from labeling.journal import versions
 from labeling.records import MACHINE, WORTH_HEARING
+from labeling.review import second_looks
 from labeling.reviewer import marks, pace
 from labeling.storage import database as db
 from labeling.storage import tables

@@ -1,0 +1,1 @@
+"""All that a reviewer needs of one clip, second looks, and what the next hour finds."""
