@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from labeling import replay_files
-from labeling.replay import Plan
+from labeling.replay import files
+from labeling.replay.simulation import Plan
 from labeling.storage import database as db
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import replay_panel, session
@@ -49,7 +49,7 @@ def test_without_a_truth_it_says_what_to_do(six: Workspace) -> None:
 def test_the_form_starts_what_was_chosen(six: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = with_truth(six)
     begun: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(replay_files, "start", lambda workspace, name, flags: begun.append((name, list(flags))))
+    monkeypatch.setattr(files, "start", lambda workspace, name, flags: begun.append((name, list(flags))))
     app = drawn()
     app.multiselect(key="replay:orders").set_value(["likely", "rank"])
     app.slider(key="replay:error").set_value(10)
@@ -73,7 +73,7 @@ def test_the_form_starts_what_was_chosen(six: Workspace, monkeypatch: pytest.Mon
 
 def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
     truth = with_truth(six)
-    replay_files.run(six, Plan(truth, orders=("rank", "class"), reviewer=PERFECT, every=3))
+    files.run(six, Plan(truth, orders=("rank", "class"), reviewer=PERFECT, every=3))
     app = drawn()
     said = " ".join(one.value for one in app.markdown)
     told = "“As the scorer ranks” and “Class by class” find wrong labels soonest: 1 of 3 wrong labels in the first 3 "
@@ -90,8 +90,8 @@ def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
 
 def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
     with_truth(six)
-    one = replay_files.Kept("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
-    replay_files._write(six, one)
+    one = files.Kept("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
+    files._write(six, one)
     app = drawn()
     assert not [button for button in app.button if button.key == "replay:start"]
     app.button(key="replay:stop:007").click().run()
@@ -100,9 +100,9 @@ def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
 
 def test_one_that_failed_says_why(six: Workspace) -> None:
     with_truth(six)
-    replay_files._write(six, replay_files.Kept("007", "failed", db.now(), error="no *clip* fits"))
+    files._write(six, files.Kept("007", "failed", db.now(), error="no *clip* fits"))
     assert "no \\*clip\\* fits" in drawn().warning[0].value
-    replay_files._write(six, replay_files.Kept("008", "running", db.now()))
+    files._write(six, files.Kept("008", "running", db.now()))
     (six.root / "replays" / "008.log").write_text("error: first\nerror: the last words\n", encoding="utf-8")
     assert "the last words" in drawn().warning[0].value
 

@@ -23,8 +23,9 @@ def add(command: AddCommand) -> None:
 def _gain(args: argparse.Namespace) -> None:
     from dataclasses import asdict
 
-    from labeling import gain, gain_words, runs
+    from labeling import runs
     from labeling.errors import DataError
+    from labeling.gain import measurement, words
 
     if args.seed < 0:
         raise DataError(f"--seed {args.seed} must be at least 0")
@@ -34,26 +35,26 @@ def _gain(args: argparse.Namespace) -> None:
         raise DataError("--before and --after go together; give both, or neither for the newest pair trained alike")
     if not before:
         with workspace.read() as connection:
-            pair = gain.pair_of(runs.all_runs(connection))
+            pair = measurement.pair_of(runs.all_runs(connection))
         if pair is None:
             raise DataError(
                 "no run was trained like an earlier one on other labels; train one (`python -m models train --like "
                 "RUN`), or name two runs with --before and --after"
             )
         before, after = pair[0].id, pair[1].id
-    found = gain.measure(workspace, before, after, scope=args.cells, seed=args.seed)
+    found = measurement.measure(workspace, before, after, scope=args.cells, seed=args.seed)
     if args.json:
         facts = asdict(found) | {"before": before, "after": after, "outcome": found.outcome}
         facts["per_hour"] = asdict(found.per_hour) if found.per_hour else None
         print(json.dumps(facts, indent=1))
         return
-    for line in gain_words.sentences(found):
+    for line in words.sentences(found):
         print(printable(line))
     for metric in found.metrics:
         interval = "" if metric.low is None else f"  ({metric.low:+.4f} to {metric.high:+.4f})"
         numbers = f"{metric.before:.4f} -> {metric.after:.4f}  gain {metric.gain:+.4f}{interval}"
-        print(f"  {gain_words.METRICS[metric.metric]:<58}  {numbers}  {metric.cells} cells")
+        print(f"  {words.METRICS[metric.metric]:<58}  {numbers}  {metric.cells} cells")
     for kind in found.kinds:
-        print("  " + gain_words.of_kind(kind))
-    for line in gain_words.warnings(found):
+        print("  " + words.of_kind(kind))
+    for line in words.warnings(found):
         print(printable(f"warning: {line}"), file=sys.stderr)

@@ -13,7 +13,7 @@ from labeling.commands.base import AddCommand, opened
 from labeling.storage.text import printable
 
 if TYPE_CHECKING:
-    from labeling.replay import Outcome, Plan, Tell
+    from labeling.replay.simulation import Outcome, Plan, Tell
 
 USUAL_ERROR = 0.05
 
@@ -53,8 +53,8 @@ def add(command: AddCommand) -> None:
 
 
 def _replay(args: argparse.Namespace) -> None:
-    from labeling import replay_files
     from labeling.errors import DataError
+    from labeling.replay import files
     from labeling.storage.files import write_atomically
 
     plan = _plan(args)
@@ -62,11 +62,11 @@ def _replay(args: argparse.Namespace) -> None:
         raise DataError(f"--csv {args.csv} is a folder; name a file")
     workspace = opened(args)
     with ended_tidily(), _bar() as tell:
-        kept, outcome = replay_files.run(workspace, plan, args.name, tell)
+        kept, outcome = files.run(workspace, plan, args.name, tell)
     _print(outcome)
-    print(f"kept as replay {kept.name} in {workspace.root / replay_files.FOLDER}")
+    print(f"kept as replay {kept.name} in {workspace.root / files.FOLDER}")
     if args.csv:
-        write_atomically(Path(args.csv), replay_files.csv_of(workspace, kept.name))
+        write_atomically(Path(args.csv), files.csv_of(workspace, kept.name))
         print(f"curves written to {args.csv}")
 
 
@@ -74,9 +74,9 @@ def _plan(args: argparse.Namespace) -> Plan:
     """What the flags ask for; raises DataError for one that is out of bounds or lacks another."""
     from labeling.commandline import checked_text
     from labeling.errors import DataError
-    from labeling.replay import USUAL_ORDERS, Plan
-    from labeling.replay_reviewer import MOST_ERROR, SimulatedReviewer
-    from labeling.replay_training import Retraining
+    from labeling.replay.reviewer import MOST_ERROR, SimulatedReviewer
+    from labeling.replay.simulation import USUAL_ORDERS, Plan
+    from labeling.replay.training import Retraining
 
     for flag in ("reviewer_error", "miss", "false_alarm", "unsure"):
         value = getattr(args, flag)
@@ -124,7 +124,7 @@ def _bar() -> Iterator[Tell]:
 
 def _print(outcome: Outcome) -> None:
     """A line a curve: decisions to find half and nine tenths of the errors, and what the first so many find."""
-    from labeling.replay_curves import summarise
+    from labeling.replay.curves import summarise
 
     print(
         f"run {outcome.run_id}: {outcome.errors} wrong labels, {outcome.reachable} of them among the {outcome.cells} "

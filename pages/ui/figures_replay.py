@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labeling.replay_curves import BEST, RANDOM
+from labeling.replay.curves import BEST, RANDOM
 from labeling.suspects.filter import ORDERS
 from pages.ui.figures import GREY, PALETTE, _plain, _tidy
 

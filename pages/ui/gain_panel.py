@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from labeling import gain, gain_words, journal
-from labeling.gain import Gain
+from labeling import journal
+from labeling.gain import measurement, words
+from labeling.gain.measurement import Gain
 from labeling.records import Run
 from models import jobs, same_folds
 from pages.ui import figures, figures_gain, session
@@ -26,7 +27,7 @@ SHORT = {
 @st.cache_data(show_spinner="Comparing the runs", max_entries=20)
 def _measured(root: str, before: str, after: str, ended: tuple[str, str], position: int, scope: str) -> Gain:
     """Kept until a decision is made or one of the runs is trained anew."""
-    return gain.measure(session.workspace(), before, after, scope=scope)
+    return measurement.measure(session.workspace(), before, after, scope=scope)
 
 
 def panel(old: Run, new: Run) -> None:
@@ -44,10 +45,10 @@ def panel(old: Run, new: Run) -> None:
 
 
 def _draw(found: Gain) -> None:
-    for line in gain_words.warnings(found):
+    for line in words.warnings(found):
         st.warning(session.plain(line), icon=":material/warning:")
     left, right = st.columns([3, 2])
-    first, *others = gain_words.sentences(found)
+    first, *others = words.sentences(found)
     left.markdown(f"**{session.plain(first)}**")
     for line in others:
         left.markdown(session.plain(line))
@@ -58,10 +59,10 @@ def _draw(found: Gain) -> None:
     right.plotly_chart(chart, key="gain", config=figures.CONFIG)
     with st.expander("By kind of correction, and in other metrics", icon=":material/info:", key="gain_more"):
         if found.kinds:
-            st.markdown("\n".join(f"- {session.plain(gain_words.of_kind(one))}" for one in found.kinds))
-            st.caption(gain_words.ASSOCIATION)
+            st.markdown("\n".join(f"- {session.plain(words.of_kind(one))}" for one in found.kinds))
+            st.caption(words.ASSOCIATION)
         table = [
-            (gain_words.METRICS[one.metric], one.before, one.after, one.gain, one.low, one.high, one.cells)
+            (words.METRICS[one.metric], one.before, one.after, one.gain, one.low, one.high, one.cells)
             for one in found.metrics
         ]
         names = ["metric", found.before.id, found.after.id, "gain", "from", "to", "cells"]
@@ -69,7 +70,7 @@ def _draw(found: Gain) -> None:
         st.dataframe(
             pd.DataFrame(table, columns=names), hide_index=True, column_config=dict.fromkeys(names[1:6], number)
         )
-        st.caption(gain_words.HOW_MEASURED)
+        st.caption(words.HOW_MEASURED)
 
 
 def start(every_run: Sequence[Run]) -> None:

@@ -14,9 +14,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from labeling import gain, gain_words, journal
+from labeling import journal
 from labeling.collection import store
 from labeling.disagreement.stored_ranking import read_ranking, when_scored
+from labeling.gain import measurement
+from labeling.gain import words as gain_words
 from labeling.quality import audit, calibration
 from labeling.quality.calibration import NextYield
 from labeling.quality.noise_rates import Rate, Remaining
@@ -84,7 +86,7 @@ def leaks_of(root: str, run_id: str, ended_at: str, compared: tuple[int, ...]) -
 @st.cache_data(show_spinner="Comparing the runs", max_entries=8)
 def gain_of(root: str, before: str, after: str, ended: tuple[str, str], position: int) -> tuple[str, list[str]]:
     """The verdict on the newest retraining and its cautions."""
-    found = gain.measure(session.workspace(), before, after)
+    found = measurement.measure(session.workspace(), before, after)
     return gain_words.verdict(found), gain_words.warnings(found)
 
 
@@ -298,7 +300,7 @@ def _leaks(report: LeakReport) -> None:
 def helped(root: str, every_run: Sequence[Run], position: int) -> None:
     """Whether the newest retraining on other labels helped."""
     st.markdown("#### Did the last retraining help?")
-    pair = gain.pair_of(every_run)
+    pair = measurement.pair_of(every_run)
     if pair is None:
         st.markdown(
             "Not known: no run was trained like an earlier one on other labels. *What did my corrections bring?* on "

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from labeling import replay_files, runs
+from labeling import runs
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
 from labeling.records import Run
-from labeling.replay import USUAL_ORDERS
-from labeling.replay_files import Kept
+from labeling.replay import files
+from labeling.replay.files import Kept
+from labeling.replay.simulation import USUAL_ORDERS
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
 from models.config import recipe_names
@@ -26,8 +27,8 @@ def panel() -> None:
     with session.messages(), workspace.read() as connection:
         done_runs = [run for run in reversed(runs.all_runs(connection)) if run.status == "done"]
         scored = queue.scored(connection)
-    truths = replay_files.truth_files(workspace)
-    every = replay_files.kept(workspace)
+    truths = files.truth_files(workspace)
+    every = files.kept(workspace)
     running = [one for one in every if one.lives]
     if not truths and not every:
         st.caption(
@@ -84,13 +85,13 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
         st.caption(f"That is {trainings:,} trainings in all: each order learns from its own decisions.")
     if st.button("Replay", key="replay:start", icon=":material/play_arrow:", disabled=not (orders and scorers)):
         with session.messages():
-            replay_files.start(session.workspace(), replay_files.next_name(session.workspace()), flags)
+            files.start(session.workspace(), files.next_name(session.workspace()), flags)
         st.rerun()
 
 
 @st.fragment(run_every="2s")
 def _watch(name: str) -> None:
-    one = replay_files.get(session.workspace(), name)
+    one = files.get(session.workspace(), name)
     if one is None or not one.lives:
         st.rerun(scope="app")
     with st.container(border=True):
@@ -98,7 +99,7 @@ def _watch(name: str) -> None:
         head.markdown(f"**Replay {session.plain(name)}**", width="content")
         if head.button("Stop", key=f"replay:stop:{name}", icon=":material/stop:"):
             with session.messages():
-                replay_files.stop(session.workspace(), name)
+                files.stop(session.workspace(), name)
             st.toast("The replay ends in a moment")
         st.progress(min(1.0, one.done / max(1, one.total)), session.plain(one.text or "starting"))
 
@@ -108,7 +109,7 @@ def _say_why(one: Kept) -> None:
     if one.status == "stopped":
         st.caption(f"Replay {session.plain(one.name)} was stopped.")
     else:
-        reason = one.error or replay_files.last_words(session.workspace(), one.name) or "it ended without a word"
+        reason = one.error or files.last_words(session.workspace(), one.name) or "it ended without a word"
         st.warning(f"Replay {session.plain(one.name)} failed: {session.plain(reason)}", icon=":material/warning:")
 
 
@@ -133,7 +134,7 @@ def _show(finished: Sequence[Kept]) -> None:
         f"Made wrong: labels that were right until the reviewer's own mistakes. The reviewer would notice "
         f"{int(one.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to hear."
     )
-    csv = replay_files.csv_of(session.workspace(), name)
+    csv = files.csv_of(session.workspace(), name)
     if csv:
         st.download_button("Curves as CSV", csv, f"replay_{name}.csv", "text/csv", icon=":material/download:")
 

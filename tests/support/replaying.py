@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labeling.replay_reviewer import SimulatedReviewer
+from labeling.replay.reviewer import SimulatedReviewer
 
 PERFECT = SimulatedReviewer(0, 0)
 

@@ -1,4 +1,4 @@
-"""labeling/paired.py"""
+"""labeling/gain/paired.py"""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 
-from labeling import paired
-from labeling.paired import Cells, average_precisions, compare, interval
+from labeling.gain import paired
+from labeling.gain.paired import Cells, average_precisions, compare, interval
 
 
 def cells_of(n=200, clusters=40, seed=0, better=0.0, classes=3):

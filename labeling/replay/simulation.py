@@ -17,7 +17,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from labeling import journal, runs, scratch
+from labeling import journal, runs
 from labeling.collection import store
 from labeling.collection.truth import read_truth
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
@@ -26,9 +26,10 @@ from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, PAST, Rankin
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.records import Decision
-from labeling.replay_curves import Curve, best_reference, random_reference
-from labeling.replay_reviewer import SimulatedReviewer, listened_s
-from labeling.replay_training import Retraining, retrain
+from labeling.replay import scratch
+from labeling.replay.curves import Curve, best_reference, random_reference
+from labeling.replay.reviewer import SimulatedReviewer, listened_s
+from labeling.replay.training import Retraining, retrain
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects import queue

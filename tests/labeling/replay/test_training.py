@@ -1,4 +1,4 @@
-"""labeling/replay_training.py: a training of the copy by a program of its own; a stand-in, and the real one's start."""
+"""labeling/replay/training.py: a training of the copy by a program of its own; a stand-in, and the real one's start."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from labeling import journal, replay_training, runs, scratch
+from labeling import journal, runs
 from labeling.errors import ArtefactError, DataError
 from labeling.records import Decision
-from labeling.replay import Plan, replay
-from labeling.replay_reviewer import SimulatedReviewer
-from labeling.replay_training import Retraining, retrain
+from labeling.replay import scratch
+from labeling.replay import training as replay_training
+from labeling.replay.reviewer import SimulatedReviewer
+from labeling.replay.simulation import Plan, replay
+from labeling.replay.training import Retraining, retrain
 from labeling.workspace import Workspace
 
 #: what stands for ``python -m models``: hears daejun in XC2 as soon as it is told to train

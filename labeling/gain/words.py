@@ -5,8 +5,8 @@ Filenames and labels do not come in; run ids, recipe settings and messages do: e
 
 from __future__ import annotations
 
-from labeling.gain import COLLECTION, LEAST_DRAWN, Gain, KindGain
-from labeling.paired import LEAST_CLUSTERS, Paired
+from labeling.gain.measurement import COLLECTION, LEAST_DRAWN, Gain, KindGain
+from labeling.gain.paired import LEAST_CLUSTERS, Paired
 
 METRICS = {
     "brier": "error of the probabilities (0 is perfect)",

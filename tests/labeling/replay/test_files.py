@@ -1,4 +1,4 @@
-"""labeling/replay_files.py and the command: kept, watched, stopped, started as a process."""
+"""labeling/replay/files.py and the command: kept, watched, stopped, started as a process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from labeling import replay_files
 from labeling.__main__ import main
 from labeling.errors import DataError
-from labeling.replay import Plan
-from labeling.replay_files import Kept, Stopped
+from labeling.replay import files
+from labeling.replay.files import Kept, Stopped
+from labeling.replay.simulation import Plan
 from labeling.workspace import Workspace
 from tests.support.ranked import RANKING, make_queue, store_ranking
 from tests.support.replaying import PERFECT, TRUTH, truth_file
@@ -32,50 +32,48 @@ def six(workspace: Workspace) -> Workspace:
 
 
 def test_a_replay_is_kept_with_its_curves(six: Workspace, tmp_path: Path) -> None:
-    (truth,) = replay_files.truth_files(six)
+    (truth,) = files.truth_files(six)
     assert truth.read_text(encoding="utf-8") == TRUTH
-    one, outcome = replay_files.run(six, Plan(truth, orders=("rank",), reviewer=PERFECT))
+    one, outcome = files.run(six, Plan(truth, orders=("rank",), reviewer=PERFECT))
     assert (one.name, one.status, one.lives) == ("001", "done", False)
-    assert replay_files.get(six, "001") == Kept(**json.loads(json.dumps(one.__dict__)))
+    assert files.get(six, "001") == Kept(**json.loads(json.dumps(one.__dict__)))
     assert one.facts["errors"] == outcome.errors == 3
     assert [curve["order"] for curve in one.curves] == ["rank", "random", "best possible"]
     assert one.curves[0]["points"]["found"] == [0, 1, 1, 1, 2, 3, 3]
     assert one.curves[0]["summary"]["decisions_50"] == 4
     assert one.asked["reviewer"] == {"miss": 0, "false_alarm": 0, "unsure": 0, "seed": 0}
-    assert replay_files.csv_of(six, "001").startswith(
-        b"scorer,order,decisions,seconds,found,spoiled,errors,share_found"
-    )
-    assert replay_files.next_name(six) == "002"
-    assert replay_files.csv_of(six, "002") == b""
+    assert files.csv_of(six, "001").startswith(b"scorer,order,decisions,seconds,found,spoiled,errors,share_found")
+    assert files.next_name(six) == "002"
+    assert files.csv_of(six, "002") == b""
 
 
 def test_one_that_fails_says_why_where_it_has_a_name(six: Workspace, tmp_path: Path) -> None:
     plan = Plan(tmp_path / "none.csv")
     with pytest.raises(DataError, match="cannot read"):
-        replay_files.run(six, plan)
-    assert replay_files.kept(six) == []
+        files.run(six, plan)
+    assert files.kept(six) == []
     with pytest.raises(DataError):
-        replay_files.run(six, plan, "mine")
-    (one,) = replay_files.kept(six)
+        files.run(six, plan, "mine")
+    (one,) = files.kept(six)
     assert (one.name, one.status) == ("mine", "failed")
     assert "cannot read" in one.error
     for name in ("../up", "a b", "", "x" * 61):
         with pytest.raises(DataError, match="is not a plain name"):
-            replay_files.stop(six, name)
+            files.stop(six, name)
 
 
 def test_one_is_stopped(six: Workspace) -> None:
     def ask(done: int, total: int, text: str) -> None:
         if done >= 2:
-            replay_files.stop(six, "mine")
+            files.stop(six, "mine")
 
-    plan = Plan(replay_files.truth_files(six)[0], orders=("rank",), every=2)
+    plan = Plan(files.truth_files(six)[0], orders=("rank",), every=2)
     with pytest.raises(Stopped, match="replay mine was stopped"):
-        replay_files.run(six, plan, "mine", ask)
-    one = replay_files.get(six, "mine")
+        files.run(six, plan, "mine", ask)
+    one = files.get(six, "mine")
     assert one is not None
     assert (one.status, one.error, one.done, one.total) == ("stopped", "", 2, 6)
-    assert replay_files.run(six, plan, "mine")[0].status == "done"  # an old wish stops no new one
+    assert files.run(six, plan, "mine")[0].status == "done"  # an old wish stops no new one
 
 
 def test_who_is_silent_is_gone_and_what_is_damaged_is_passed_over(six: Workspace) -> None:
@@ -89,29 +87,29 @@ def test_who_is_silent_is_gone_and_what_is_damaged_is_passed_over(six: Workspace
     folder.mkdir()
     for name, text in (("bad", "{"), ("list", "[]"), ("other", '{"x": 1}')):
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
-    assert replay_files.kept(six) == []
+    assert files.kept(six) == []
 
 
 def test_the_app_starts_one_as_a_process(six: Workspace) -> None:
-    flags = ["--truth", str(replay_files.truth_files(six)[0]), "--order", "rank", "--reviewer-error", "0"]
-    replay_files.start(six, "001", flags)
-    begun = replay_files.get(six, "001")
+    flags = ["--truth", str(files.truth_files(six)[0]), "--order", "rank", "--reviewer-error", "0"]
+    files.start(six, "001", flags)
+    begun = files.get(six, "001")
     assert begun is not None
     assert begun.status in ("running", "done")
     deadline = time.monotonic() + 120
-    while (one := replay_files.get(six, "001")) is None or one.status == "running":
-        assert time.monotonic() < deadline, replay_files.last_words(six, "001")
+    while (one := files.get(six, "001")) is None or one.status == "running":
+        assert time.monotonic() < deadline, files.last_words(six, "001")
         time.sleep(0.2)
     assert one.status == "done", one.error
     assert one.curves[0]["points"]["found"] == [0, 1, 1, 1, 2, 3, 3]
-    while not replay_files.last_words(six, "001"):
+    while not files.last_words(six, "001"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert replay_files.last_words(six, "001").startswith("kept as replay 001 in ")
+    assert files.last_words(six, "001").startswith("kept as replay 001 in ")
 
 
 def command(workspace: Workspace, *words: str) -> int:
-    truth = str(replay_files.truth_files(workspace)[0])
+    truth = str(files.truth_files(workspace)[0])
     return main(["replay", "--workspace", str(workspace.root), "--truth", truth, *words])
 
 
@@ -164,4 +162,4 @@ def test_flags_that_cannot_be_used(
 ) -> None:
     assert command(six, *words) == 1
     assert said in capsys.readouterr().err
-    assert replay_files.kept(six) == []
+    assert files.kept(six) == []

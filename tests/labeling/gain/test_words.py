@@ -1,4 +1,4 @@
-"""labeling/gain_words.py"""
+"""labeling/gain/words.py"""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from labeling import gain_words
-from labeling.gain import COLLECTION, DECIDED, Gain, KindGain
-from labeling.paired import Paired
+from labeling.gain import words as gain_words
+from labeling.gain.measurement import COLLECTION, DECIDED, Gain, KindGain
+from labeling.gain.paired import Paired
 from labeling.records import Run
 
 RUNS = [Run(f"00{n}-demo", "demo", n, "done", "") for n in (1, 2)]

@@ -1,4 +1,4 @@
-"""labeling/replay_curves.py: numbers of curves, worked by hand."""
+"""labeling/replay/curves.py: numbers of curves, worked by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import stats
 
-from labeling.replay_curves import (
+from labeling.replay.curves import (
     COLUMNS,
     Curve,
     best_reference,

@@ -1,4 +1,4 @@
-"""labeling/replay_reviewer.py: mistakes as often as asked, the same each time."""
+"""labeling/replay/reviewer.py: mistakes as often as asked, the same each time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import stats
 
 from labeling.cells import SALT, mixed
 from labeling.errors import DataError
-from labeling.replay_reviewer import SimulatedReviewer, _uniform, listened_s
+from labeling.replay.reviewer import SimulatedReviewer, _uniform, listened_s
 
 CLIPS, CLASSES = (grid.ravel() for grid in np.meshgrid(np.arange(1, 201), np.arange(1, 101), indexing="ij"))
 WRONG = (CLIPS + CLASSES) % 4 == 0

@@ -1,4 +1,4 @@
-"""labeling/gain.py"""
+"""labeling/gain/measurement.py"""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import pytest
 from sklearn.metrics import brier_score_loss
 
-from labeling import gain, runs
+from labeling import runs
 from labeling.__main__ import main as labeling
 from labeling.errors import DataError
-from labeling.gain import COLLECTION, DECIDED, measure, pair_of
+from labeling.gain import measurement
+from labeling.gain.measurement import COLLECTION, DECIDED, measure, pair_of
 from labeling.workspace import Workspace
 from tests.support.gain_case import (
     FALSE,
@@ -63,7 +64,7 @@ def test_decided_cells_by_hand(any_workspace: Workspace) -> None:
 def test_cells_drawn_at_random_stand_for_all_that_nobody_decided(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gain, "LEAST_DRAWN", 2)
+    monkeypatch.setattr(measurement, "LEAST_DRAWN", 2)
     collect(workspace)
     before = add_run(workspace)
     say(workspace, MISSING + FALSE)

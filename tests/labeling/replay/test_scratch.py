@@ -1,4 +1,4 @@
-"""labeling/scratch.py: a copy that says the same, and an original that nothing reaches."""
+"""labeling/replay/scratch.py: a copy that says the same, and an original that nothing reaches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from labeling import journal, runs, scratch
+from labeling import journal, runs
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.journal import versions
+from labeling.replay import scratch
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import DATABASE, Workspace

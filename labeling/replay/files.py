@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from labeling.errors import DataError, EarmarkError, WorkspaceError
-from labeling.replay import Outcome, Plan, Tell, replay
-from labeling.replay_curves import as_json, curves_csv
+from labeling.replay.curves import as_json, curves_csv
+from labeling.replay.simulation import Outcome, Plan, Tell, replay
 from labeling.storage import database as db
 from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
@@ -110,7 +110,7 @@ def start(workspace: Workspace, name: str, flags: Sequence[str]) -> None:
         with open(log, "wb") as said:
             process = subprocess.Popen(
                 words,
-                cwd=Path(__file__).parent.parent,
+                cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

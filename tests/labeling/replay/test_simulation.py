@@ -1,4 +1,4 @@
-"""labeling/replay.py: six cells by hand, a perfect reviewer, mistakes as asked, a workspace that stays as it was."""
+"""labeling/replay/simulation.py: six cells by hand, a perfect reviewer, mistakes as asked, nothing changed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from labeling.disagreement import stored_ranking
 from labeling.errors import DataError, FormatError, UnknownName
 from labeling.journal import versions
 from labeling.records import KINDS
-from labeling.replay import Outcome, Plan, read_world, replay
-from labeling.replay_curves import BEST, RANDOM, Curve, summarise
-from labeling.replay_reviewer import SimulatedReviewer
+from labeling.replay.curves import BEST, RANDOM, Curve, summarise
+from labeling.replay.reviewer import SimulatedReviewer
+from labeling.replay.simulation import Outcome, Plan, read_world, replay
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
 from labeling.workspace import Workspace

@@ -14,7 +14,7 @@ from pathlib import Path
 from labeling import runs
 from labeling.errors import ArtefactError, DataError
 from labeling.journal import versions
-from labeling.scratch import environment_for
+from labeling.replay.scratch import environment_for
 from labeling.workspace import Workspace
 
 LOOK_EVERY_S = 0.5
@@ -57,7 +57,7 @@ def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             words,
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
             env=environment_for(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=said,

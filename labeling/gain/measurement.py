@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import journal, paired, runs
+from labeling import journal, runs
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.gain import paired
+from labeling.gain.paired import LEAST_CLUSTERS, Cells, Paired
 from labeling.journal import corrections, versions
-from labeling.paired import LEAST_CLUSTERS, Cells, Paired
 from labeling.predictions.oof import Oof, read_oof
 from labeling.quality.decided_cells import decided_cells
 from labeling.records import Run

@@ -1,0 +1,1 @@
+"""Whether a retraining on corrected labels helped, compared in pairs."""

@@ -1,0 +1,1 @@
+"""A simulated review against a known truth, on a copy of the workspace."""
