@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from labeling.commandline import run_command
 from labeling.commands import collection, deciding, gain, leaks, predictions, replay, scoring
+from labeling.commands.ending import run_command
 
 #: one file a group, in the order that --help shows; each has ``add(command)`` and imports what it needs when it runs
 GROUPS = (

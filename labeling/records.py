@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from labeling.errors import DataError
+
+if TYPE_CHECKING:  # the command line reads names from here, and need not wait for numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 Verdict = Literal["present", "absent", "unsure"]
 Kind = Literal["missing", "false", "swapped"]

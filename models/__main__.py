@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from labeling.commandline import run_command
+from labeling.commands.ending import run_command
 from models.commands import combining, prediction, staging, training
 
 WITHOUT_WORKSPACE = ("recipes",)

@@ -12,7 +12,7 @@ import pytest
 
 from labeling import journal
 from labeling.__main__ import main
-from labeling.commandline import ended_tidily
+from labeling.commands.ending import ended_tidily
 from labeling.journal import versions
 from labeling.workspace import open_workspace
 from tests.support import ROOT

@@ -7,8 +7,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labeling.commandline import checked_text
 from labeling.commands.base import AddCommand, opened
+from labeling.commands.ending import checked_text
 from labeling.storage.text import user_name
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from labeling.commandline import checked_text
 from labeling.commands.base import AddCommand, opened
+from labeling.commands.ending import checked_text
 from labeling.storage.text import printable, user_name
 
 
@@ -32,8 +32,8 @@ def add(command: AddCommand) -> None:
 
 
 def _predictions(args: argparse.Namespace) -> None:
-    from labeling.foreign import LOGIT, PERCENT, PROBABILITY
-    from labeling.foreign_predictions import import_predictions
+    from labeling.external import LOGIT, PERCENT, PROBABILITY
+    from labeling.external.importing import import_predictions
 
     report = import_predictions(
         opened(args),

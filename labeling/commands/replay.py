@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.commandline import ended_tidily
 from labeling.commands.base import AddCommand, opened
+from labeling.commands.ending import ended_tidily
 from labeling.storage.text import printable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _replay(args: argparse.Namespace) -> None:
 
 def _plan(args: argparse.Namespace) -> Plan:
     """What the flags ask for; raises DataError for one that is out of bounds or lacks another."""
-    from labeling.commandline import checked_text
+    from labeling.commands.ending import checked_text
     from labeling.errors import DataError
     from labeling.replay.reviewer import MOST_ERROR, SimulatedReviewer
     from labeling.replay.simulation import USUAL_ORDERS, Plan

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from labeling.commands.base import AddCommand, opened
 from labeling.storage.text import printable
-from labeling.suspects.filter import QueueFilter
 
 SUSPECT_COLUMNS = (
     "rank", "filename", "class", "kind", "label_quality", "p_wrong", "clipwise", "framewise_max", "onset_s", "offset_s",
@@ -54,6 +53,7 @@ def _suspects(args: argparse.Namespace) -> None:
     from labeling.storage.csvsafe import csv_bytes
     from labeling.storage.files import write_atomically
     from labeling.suspects import queue
+    from labeling.suspects.filter import QueueFilter
 
     if args.limit is not None and args.limit < 1:
         raise DataError(f"--limit {args.limit} must be at least 1")

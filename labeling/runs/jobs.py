@@ -22,7 +22,7 @@ from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
 BROUGHT = "brought"
-"""The recipe of a run whose predictions were made elsewhere (labeling/foreign_predictions.py)."""
+"""The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""
 
 
 def enqueue(

@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labeling.errors import EarmarkError
-from labeling.foreign import LOGIT, PERCENT, PROBABILITY, readers
-from labeling.foreign_predictions import LONGEST_NAME, import_predictions
+from labeling.external import LOGIT, PERCENT, PROBABILITY, readers
+from labeling.external.importing import LONGEST_NAME, import_predictions
 from labeling.records import Run
 from labeling.runs import out_of_fold
 from pages.ui import session

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from labeling import runs
-from labeling.foreign_predictions import fold_numbers, import_predictions
+from labeling.external.importing import fold_numbers, import_predictions
 from labeling.predictions.oof import read_oof
 from labeling.records import Clip, Run
 from labeling.runs.out_of_fold import CLAIMED, ELSEWHERE, SHOWN, UNKNOWN, WARNING, judge, warning_of

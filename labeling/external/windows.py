@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import FormatError
-from labeling.foreign.base import Brought, Values
-from labeling.foreign.frames import LaterFrames
+from labeling.external.base import Brought, Values
+from labeling.external.frames import LaterFrames
 from labeling.records import Clip, FrameGrid
 
 FINEST_MS = 10  # times are written with two decimals at least by every tool read here

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from labeling.collection.formats.table import FOLD_COLUMNS, PATH_COLUMNS
 from labeling.collection.formats.tables import header
 from labeling.errors import FormatError
-from labeling.foreign.base import Brought, Reader, Task
-from labeling.foreign.frames import LaterFrames
-from labeling.foreign.tabular import batches, columns_of, is_table
-from labeling.foreign.windows import LATE_S, shortened, step_of
+from labeling.external.base import Brought, Reader, Task
+from labeling.external.frames import LaterFrames
+from labeling.external.tabular import batches, columns_of, is_table
+from labeling.external.windows import LATE_S, shortened, step_of
 from labeling.records import FrameGrid
 
 FILE_COLUMNS = (*PATH_COLUMNS, "row_id", "begin path", "begin file", "itemid", "")

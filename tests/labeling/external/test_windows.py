@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from labeling.errors import FormatError
-from labeling.foreign.windows import step_of
-from labeling.foreign_predictions import import_predictions
+from labeling.external.importing import import_predictions
+from labeling.external.windows import step_of
 from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from labeling.errors import FormatError
-from labeling.foreign import birdnet, long, npz, wide
-from labeling.foreign.base import LOGIT, PERCENT, PROBABILITY, Brought, Reader, Task, Values
-from labeling.foreign.matching import Matcher
+from labeling.external import birdnet, long, npz, wide
+from labeling.external.base import LOGIT, PERCENT, PROBABILITY, Brought, Reader, Task, Values
+from labeling.external.matching import Matcher
 from labeling.registry import Registry
 
 readers: Registry[Reader] = Registry("reader")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labeling.errors import FormatError
-from labeling.foreign_predictions import Report, import_predictions
+from labeling.external.importing import Report, import_predictions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS, add_clips

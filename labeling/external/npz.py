@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import FormatError
-from labeling.foreign.base import Brought, Reader, Task
-from labeling.foreign.frames import LaterFrames
-from labeling.foreign.wide import merged
+from labeling.external.base import Brought, Reader, Task
+from labeling.external.frames import LaterFrames
+from labeling.external.wide import merged
 from labeling.records import FrameGrid
 
 KNOWN = ("filenames", "classes", "clipwise", "framewise", "offsets", "step_s", "start_s", "fold")

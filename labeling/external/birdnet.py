@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 
 from labeling.errors import FormatError
-from labeling.foreign.base import Brought, Reader, Task
-from labeling.foreign.windows import Windows
+from labeling.external.base import Brought, Reader, Task
+from labeling.external.windows import Windows
 
 ENDINGS = (
     ".birdnet.selection.table.txt", ".birdnet.results.kaleidoscope.csv", ".birdnet.results.r.csv",

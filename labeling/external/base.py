@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import FormatError
-from labeling.foreign.matching import Matcher
+from labeling.external.matching import Matcher
 from labeling.records import FrameGrid
 
 PROBABILITY, LOGIT, PERCENT = "probability", "logit", "percent"

@@ -19,8 +19,8 @@ from labeling.__main__ import main
 from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, EarmarkError, FormatError
-from labeling.foreign import LOGIT, PERCENT
-from labeling.foreign_predictions import Report, import_predictions
+from labeling.external import LOGIT, PERCENT
+from labeling.external.importing import Report, import_predictions
 from labeling.predictions.oof import read_oof
 from labeling.runs import run_folder
 from labeling.suspects import queue

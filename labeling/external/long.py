@@ -12,10 +12,10 @@ import numpy as np
 from labeling.collection.formats.table import FOLD_COLUMNS, LABEL_COLUMNS
 from labeling.collection.formats.tables import header
 from labeling.errors import FormatError
-from labeling.foreign.base import Brought, Reader, Task
-from labeling.foreign.tabular import batches, columns_of, is_table
-from labeling.foreign.wide import FILE_COLUMNS, OFFSET_COLUMNS, ONSET_COLUMNS, first_of
-from labeling.foreign.windows import Windows
+from labeling.external.base import Brought, Reader, Task
+from labeling.external.tabular import batches, columns_of, is_table
+from labeling.external.wide import FILE_COLUMNS, OFFSET_COLUMNS, ONSET_COLUMNS, first_of
+from labeling.external.windows import Windows
 
 VALUE_COLUMNS = ("probability", "confidence", "score", "prob", "p", "prediction", "likelihood", "logit", "percent")
 CLASS_COLUMNS = (*LABEL_COLUMNS, "code", "tag", "common name", "scientific name", "species code", "detected")

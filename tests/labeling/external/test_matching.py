@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labeling.errors import FormatError
-from labeling.foreign.matching import Matcher, without_suffix
+from labeling.external.matching import Matcher, without_suffix
 from labeling.records import Clip, LabelClass
 
 CORVUS = "Corvus brachyrhynchos"

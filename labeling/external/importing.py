@@ -26,8 +26,8 @@ from labeling import runs
 from labeling.collection import store
 from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
-from labeling.foreign import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
-from labeling.foreign.frames import LaterFrames
+from labeling.external import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
+from labeling.external.frames import LaterFrames
 from labeling.journal import versions
 from labeling.predictions import metrics
 from labeling.predictions.aligned import align_labels
