@@ -10,8 +10,8 @@ import sys
 import streamlit as st
 
 from pages.ui import session
-from pages.ui.api import api_routes
-from pages.ui.media import media_routes
+from pages.ui.routes.api import api_routes
+from pages.ui.routes.media import media_routes
 
 
 def _workspace_from_arguments(arguments: list[str]) -> str | None:

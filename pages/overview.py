@@ -12,7 +12,9 @@ from labeling.records import WORTH_HEARING
 from labeling.review.overview import ReviewerFacts, of_reviewer, overview
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
-from pages.ui import figures, quality_parts, session
+from pages.ui import session
+from pages.ui.figures import basic
+from pages.ui.panels import quality
 
 
 def _import_form() -> None:
@@ -159,7 +161,7 @@ left, right = st.columns([3, 2])
 with left:
     st.markdown("#### Suspects to do")
     if by_class:
-        st.plotly_chart(figures.suspects_by_class(by_class), key="by_class", config=figures.CONFIG)
+        st.plotly_chart(basic.suspects_by_class(by_class), key="by_class", config=basic.CONFIG)
         st.caption(f"Run {facts['scored_run']}, scored by {facts['scorer']}.")
     else:
         st.caption("None yet: no run is scored." if not facts["scored_run"] else "None left in this run.")
@@ -181,7 +183,7 @@ with right:
 
 if facts["scored_run"]:
     with session.messages():
-        quality_parts.short(str(session.workspace().root), str(facts["scored_run"]), str(facts["scorer"]))
+        quality.short(str(session.workspace().root), str(facts["scored_run"]), str(facts["scorer"]))
 
 status = {name: count for name, count in facts["status"].items() if name != "ok"}
 if status:

@@ -8,7 +8,8 @@ from labeling import journal, runs
 from labeling.disagreement.stored_ranking import when_scored
 from labeling.errors import ArtefactError
 from labeling.runs import leaks
-from pages.ui import quality_parts, replay_panel, session
+from pages.ui import session
+from pages.ui.panels import quality, replay
 
 st.title("Label quality")
 with session.messages():
@@ -32,21 +33,21 @@ with session.messages(), workspace.read() as connection:
 run = next(one for one in every_run if one.id == run_id)
 root = str(workspace.root)
 with session.messages():
-    facts = quality_parts.facts_of(root, run_id, scorer, scored_at, position)
-    hour = quality_parts.hour_of(root, run_id, scorer, scored_at, position, session.reviewer())
-    names = quality_parts.names_of()
+    facts = quality.facts_of(root, run_id, scorer, scored_at, position)
+    hour = quality.hour_of(root, run_id, scorer, scored_at, position, session.reviewer())
+    names = quality.names_of()
 report: leaks.LeakReport | None = None  # what is wrong with a run's predictions is said where they are used
 with suppress(ArtefactError):
-    report = quality_parts.leaks_of(root, run_id, run.ended_at, leaks.known_position(workspace))
+    report = quality.leaks_of(root, run_id, run.ended_at, leaks.known_position(workspace))
 st.caption(
     session.plain(f"Run {run_id}, scored by {scorer}; ")
     + f"{facts.decided:,} {'verdict' if facts.decided == 1 else 'verdicts'} on its suspects."
 )
 
-quality_parts.next_ones(facts, hour)
-quality_parts.how_many(facts, names)
-quality_parts.may_i_stop(facts)
-quality_parts.trusted(facts, report, quality_parts.warning_of(run, every_run))
-quality_parts.helped(root, every_run, position)
+quality.next_ones(facts, hour)
+quality.how_many(facts, names)
+quality.may_i_stop(facts)
+quality.trusted(facts, report, quality.warning_of(run, every_run))
+quality.helped(root, every_run, position)
 st.markdown("#### Which order finds most?")
-replay_panel.panel()
+replay.panel()

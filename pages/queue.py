@@ -5,14 +5,16 @@ import streamlit as st
 from labeling import journal, runs
 from labeling.reviewer import marks
 from labeling.suspects import bulk, queue
-from pages.ui import bring_panel, bulk_dialog, queue_drawn, queue_filters, queue_table, queue_views, session, worklist
+from pages.ui import session
+from pages.ui.panels import imported_predictions
+from pages.ui.queue import bulk_dialog, drawn, filters, table, views, worklist
 
 ROWS = 100
 
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     st.title("Queue", width="content")
     beside_title = st.container(horizontal=True, width="content")
-here = queue_filters.choices()
+here = filters.choices()
 if not here:
     st.info(
         "Nothing is scored yet. Train a run: its out-of-fold predictions rank the suspects.", icon=":material/info:"
@@ -25,10 +27,10 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     start = st.container(horizontal=True, vertical_alignment="center", width="content")
     order = st.container(horizontal=True, vertical_alignment="center", width="content")
 with above:
-    wanted, params = queue_filters.filters(here, order)
+    wanted, params = filters.filters(here, order)
 reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
-    basis = queue_drawn.basis(connection, here.scored)
+    basis = drawn.basis(connection, here.scored)
     number = st.session_state.get("queue_page", 1)
     page = queue.page(connection, *here.scored, wanted, number=number, size=ROWS, basis=basis)
     marked = marks.kinds_of(connection, [row.suspect.clip_id for row in page.rows], reviewer)
@@ -37,7 +39,7 @@ with session.messages(), session.workspace().read() as connection:
     every_run = runs.all_runs(connection)
 
 with above:
-    bring_panel.warn(here.scored[0], every_run)
+    imported_predictions.warn(here.scored[0], every_run)
     said = bulk_dialog.just_done(last)
 with start:
     if st.button(
@@ -46,24 +48,24 @@ with start:
         with session.messages():
             worklist.start(wanted)
         st.switch_page("review.py", query_params=params)
-    st.markdown(queue_table.summary(page), width="content")
+    st.markdown(table.summary(page), width="content")
 with st.container(horizontal=True, vertical_alignment="center"), session.workspace().read() as connection:
-    st.markdown(queue_table.soon(page), width="content")
-    queue_drawn.update_button(connection, basis)
-with st.expander(queue_table.progress_label(page, wanted), icon=":material/donut_small:", key="queue_progress"):
-    queue_table.progress(page, wanted)
+    st.markdown(table.soon(page), width="content")
+    drawn.update_button(connection, basis)
+with st.expander(table.progress_label(page, wanted), icon=":material/donut_small:", key="queue_progress"):
+    table.progress(page, wanted)
 over_rows = st.container(horizontal=True, vertical_alignment="center")
-ticked = queue_table.rows(page, marked, wanted, params)
+ticked = table.rows(page, marked, wanted, params)
 if page.rows:
     with over_rows:  # as high with nothing ticked: the rows stay where they are while one ticks
-        queue_table.ticked_words(ticked, wanted)
+        table.ticked_words(ticked, wanted)
         if st.button("Open", icon=":material/graphic_eq:", disabled=len(ticked) != 1, key="open_ticked"):
-            queue_table.open_clip(ticked[0].suspect.clip_id, wanted, params)
+            table.open_clip(ticked[0].suspect.clip_id, wanted, params)
         if st.button("Decide…", icon=":material/done_all:", disabled=not (ticked and reviewer), key="decide_ticked"):
             bulk_dialog.ask(bulk_dialog.Asked(ticked, len(ticked), here.scored[1], seen_position))
 with beside_title:
-    queue_views.views_popover(params)
-    queue_views.link_popover(params, ticked[0].suspect.clip_id if len(ticked) == 1 else None)
+    views.views_popover(params)
+    views.link_popover(params, ticked[0].suspect.clip_id if len(ticked) == 1 else None)
 
 with st.container(horizontal=True, vertical_alignment="center"):
     if page.pages > 1:

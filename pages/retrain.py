@@ -10,7 +10,9 @@ from labeling.records import Run
 from labeling.runs import run_folder
 from models import jobs
 from models.config import load_recipe
-from pages.ui import figures, gain_panel, recipe_form, run_words, session, stage_panel
+from pages.ui import session
+from pages.ui.figures import basic
+from pages.ui.panels import gain, recipe_form, run_words, stages
 
 ACTIVE = ("queued", "running")
 ICONS = {
@@ -71,7 +73,7 @@ def _watch(run_id: str, every_run: list[Run]) -> None:
             st.caption(f":material/warning: {session.plain(str(progress['warning']))}")
         rows = run_folder.history(folder)
         if rows:
-            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}", config=figures.CONFIG)
+            st.plotly_chart(basic.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}", config=basic.CONFIG)
         with st.expander("Log", icon=":material/article:"):
             st.code(run_folder.log_tail(folder) or "nothing yet", language=None, height=260)
 
@@ -117,8 +119,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
 if device.startswith("CPU"):
     st.caption("No CUDA device was found, so training runs on the CPU; `quick` and `demo` are made for that.")
 
-gain_panel.start(every_run)
-stage_panel.panel(choice, every_run)
+gain.start(every_run)
+stages.panel(choice, every_run)
 
 ended = [one for one in reversed(every_run) if one.status not in ACTIVE]
 if ended:
@@ -146,5 +148,5 @@ for one in ended[:8]:
             st.rerun()
         folder = session.workspace().run_dir(one.id)
         if rows := run_folder.history(folder):
-            st.plotly_chart(figures.history_figure(pd.DataFrame(rows)), key=f"curve:{one.id}", config=figures.CONFIG)
+            st.plotly_chart(basic.history_figure(pd.DataFrame(rows)), key=f"curve:{one.id}", config=basic.CONFIG)
         st.code(run_folder.log_tail(folder) or "no log", language=None, height=220)

@@ -9,8 +9,11 @@ from labeling.records import WORTH_HEARING
 from labeling.review import second_looks
 from labeling.review.clip_view import clip_view
 from labeling.reviewer import preferences
-from pages.ui import figures, queue_drawn, session, signing, worklist
-from pages.ui.player import PageEvent, Visit, clip_player
+from pages.ui import session, signing
+from pages.ui.figures import basic
+from pages.ui.player.component import PageEvent, Visit, clip_player
+from pages.ui.queue import worklist
+from pages.ui.queue.drawn import forget
 
 # a wide screen is for the picture
 st.html("<style>.stMainBlockContainer{max-width:2100px}</style>")
@@ -125,7 +128,7 @@ def _probabilities(clip_id: int) -> None:
         st.caption("No run has predicted this clip.")
         return
     listed = {cell.class_code for cell in view.cells if cell.state.present}
-    st.plotly_chart(figures.class_bars(dict(view.clipwise), listed=listed), config=figures.CONFIG)
+    st.plotly_chart(basic.class_bars(dict(view.clipwise), listed=listed), config=basic.CONFIG)
 
 
 def _finished() -> None:
@@ -139,7 +142,7 @@ def _finished() -> None:
     st.success("That was the last clip of this queue.", icon=":material/check_circle:")
     left, middle, _ = st.columns([1, 1, 2])
     if left.button("Look for what is left", icon=":material/refresh:", type="primary"):
-        queue_drawn.forget()  # with what has been learned from this list
+        forget()  # with what has been learned from this list
         with session.messages():
             worklist.start(todo.wanted)
         st.rerun(scope="app")

@@ -10,7 +10,9 @@ from labeling.journal import versions
 from labeling.machine_labels import who
 from labeling.records import Run
 from labeling.runs import run_folder
-from pages.ui import bring_panel, combine_panel, figures, gain_panel, run_words, session
+from pages.ui import session
+from pages.ui.figures import basic
+from pages.ui.panels import combine, gain, imported_predictions, run_words
 
 METRICS = {
     "macro_ap": "macro-AP",
@@ -39,7 +41,7 @@ with session.messages(), session.workspace().read() as connection:
 if not every_run:
     st.info("No run yet: train one, or bring predictions that another model made.", icon=":material/info:")
     st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
-    bring_panel.panel(expanded=True)
+    imported_predictions.panel(expanded=True)
     st.stop()
 
 table = pd.DataFrame([_row(run, every_run) for run in reversed(every_run)])
@@ -55,8 +57,8 @@ wide = {
 }
 st.dataframe(table, hide_index=True, height="content" if len(table) <= MOST_ROWS else 440, column_config=numbers | wide)
 
-combine_panel.panel(every_run)
-bring_panel.panel()
+combine.panel(every_run)
+imported_predictions.panel()
 
 done = [run for run in every_run if run.status == "done"]
 if len(done) < 2:
@@ -83,7 +85,7 @@ for column, (key, text) in zip(columns, METRICS.items(), strict=True):
     delta = f"{now - then:+.3f}" if now is not None and then is not None and old.id != new.id else None
     column.metric(text, f"{now:.3f}" if now is not None else "none", delta)
 for run in {old.id: old, new.id: new}.values():
-    bring_panel.warn(run.id, every_run)
+    imported_predictions.warn(run.id, every_run)
 if old.label_version != new.label_version:
     st.caption(
         "Each run is measured against the labels it was trained on. These differ, so part of a difference may come "
@@ -97,7 +99,7 @@ if all(truth) and old.id != new.id:
         if now is not None and then is not None:
             column.metric(text, f"{now:.3f}", f"{now - then:+.3f}")
 
-gain_panel.panel(old, new)
+gain.panel(old, new)
 
 with session.messages():
     per_class = [run_folder.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]
@@ -105,10 +107,10 @@ if per_class[0] and per_class[1]:
     st.markdown("#### Average precision per class")
     if old.id == new.id:
         known = {code: row["ap"] for code, row in per_class[0].items() if row.get("ap") is not None}
-        chart = figures.class_bars(known, most=60, title="average precision")
+        chart = basic.class_bars(known, most=60, title="average precision")
     else:
-        chart = figures.per_class_comparison(per_class[0], per_class[1], old.id, new.id)
-    st.plotly_chart(chart, key="per_class", config=figures.CONFIG)
+        chart = basic.per_class_comparison(per_class[0], per_class[1], old.id, new.id)
+    st.plotly_chart(chart, key="per_class", config=basic.CONFIG)
 
 if old.label_version != new.label_version:
     st.markdown(f"#### Decisions between label version {old.label_version} and {new.label_version}")

@@ -7,7 +7,8 @@ from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
 from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import session, signing
-from pages.ui.wall import WallQuery, wall
+from pages.ui.routes.snippets_json import WallQuery
+from pages.ui.wall.component import wall
 
 RENEW_S = 1800  # links hold for an hour at least
 DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unlikely": ""}

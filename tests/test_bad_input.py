@@ -18,7 +18,7 @@ from labeling.journal import versions
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main as models
-from pages.ui import worklist
+from pages.ui.queue import worklist
 from tests.support import ROOT
 
 ODD_LABELS = ("<img src=x onerror=alert(1)>", 'say "hi", ok', "🐦", "=cmd()", "a,b", "O'Brien", "a|b=c%7C", "\x1b[2J")

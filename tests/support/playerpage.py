@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from pages.ui.player import read_script, read_style
+from pages.ui.player.component import read_script, read_style
 
 ADDRESS = "http://player.test/"
 PAGE = """<!doctype html><meta charset="utf-8"><style>

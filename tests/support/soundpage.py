@@ -15,10 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import soundfile
 
-from tests.support import ROOT
+from pages.ui.shared.scripts import read_scripts
 
-FRONT = ROOT / "pages" / "ui" / "front"
-SCRIPTS = ("picture.js", "soundstore.js", "soundchain.js", "soundlevel.js", "sound.js")
+SCRIPTS = (
+    "shared/picture.js", "player/soundstore.js", "player/soundchain.js", "player/soundlevel.js", "player/sound.js"
+)  # fmt: skip
 RATE = 44_100  # headless Chromium's own, so that samples come out as they went in
 CLIP_S = 10.0
 # Keeps what a node gives: `await recorder(node)`, then `.samples` or `.at(frame)` (first channel).
@@ -158,7 +159,7 @@ def sound_page(browser: Any, server: SoundServer) -> Iterator[Any]:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(server.url)
-    text = "\n".join((FRONT / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    text = read_scripts(SCRIPTS)
     page.add_script_tag(content=text + TOOLS)
     yield page
     page.close()

@@ -1,0 +1,1 @@
+"""Plotly figures, which hold the numbers that they are given."""

@@ -1,0 +1,1 @@
+"""Parts of pages: forms, and what is said of runs."""

@@ -1,0 +1,198 @@
+"""Try the queue's orders before listening: replays against a known truth, started, watched, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from labeling import runs
+from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
+from labeling.records import Run
+from labeling.replay import files
+from labeling.replay.files import Kept
+from labeling.replay.simulation import USUAL_ORDERS
+from labeling.suspects import queue
+from labeling.suspects.filter import ORDERS
+from models.config import recipe_names
+from pages.ui import session
+from pages.ui.figures import basic
+from pages.ui.figures.replay import curve_name, replay_curves
+
+
+def panel() -> None:
+    """The replays of this workspace, and a form for another where a truth file lies with it."""
+    workspace = session.workspace()
+    with session.messages(), workspace.read() as connection:
+        done_runs = [run for run in reversed(runs.all_runs(connection)) if run.status == "done"]
+        scored = queue.scored(connection)
+    truths = files.truth_files(workspace)
+    every = files.kept(workspace)
+    running = [one for one in every if one.lives]
+    if not truths and not every:
+        st.caption(
+            "Where the true labels of a collection are known, a simulated reviewer can try the orders. Put the truth "
+            "into the workspace's folder as `truth/truth_labels.csv`, with the columns `filename` and `labels`."
+        )
+        return
+    for one in running:
+        _watch(one.name)
+    if truths and not done_runs:
+        st.caption("A replay needs a finished run whose suspects it can go through.")
+    elif truths and not running:
+        with st.expander("Try the orders on a known truth", icon=":material/replay:", key="replay_form"):
+            _form(truths, done_runs, scored)
+    ended = next((one for one in every if not one.lives), None)
+    if ended and ended.status != "done":
+        _say_why(ended)
+    finished = [one for one in every if one.status == "done"]
+    if finished:
+        _show(finished)
+
+
+def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tuple[str, str, int]]) -> None:
+    st.caption(
+        "A simulated reviewer answers from the truth file, with the mistakes that you allow. It works on a copy: no "
+        "decision reaches the journal."
+    )
+    root = session.workspace().root
+    left, right = st.columns(2)
+    names = {str(path): str(path.relative_to(root)) for path in truths}
+    truth = left.selectbox("Truth", list(names), format_func=names.__getitem__, key="replay:truth")
+    run_id = right.selectbox("Suspects of", [run.id for run in done_runs], key="replay:run")
+    known = [scorer for run, scorer, _ in scored if run == run_id]
+    orders = left.multiselect(
+        "Orders", list(ORDERS), default=list(USUAL_ORDERS), format_func=ORDERS.__getitem__, key="replay:orders"
+    )
+    scorers = right.multiselect(
+        "Scorers", sorted({*known, *SCORERS.names()}), default=known or [DEFAULT_SCORER],
+        key=f"replay:scorers:{run_id}",
+    )  # fmt: skip
+    wrong = left.slider("Answers that are wrong (%)", 0, 50, 5, key="replay:error")
+    unsure = right.slider("Answers that are unsure (%)", 0, 50, 0, key="replay:unsure")
+    most = left.number_input("Decisions, at most", 1, 1_000_000, 1_000, step=100, key="replay:decisions")
+    rounds = right.number_input("Trainings on the way, of each order", 0, 10, 0, key="replay:rounds")
+    flags = ["--truth", truth, "--run", run_id, "--decisions", str(int(most))]
+    flags += [word for order in orders for word in ("--order", order)]
+    flags += [word for scorer in scorers for word in ("--scorer", scorer)]
+    flags += ["--reviewer-error", f"{wrong / 100:g}", "--unsure", f"{unsure / 100:g}"]
+    if rounds:
+        recipe = left.selectbox("Recipe", recipe_names(), key="replay:recipe")
+        every = right.number_input("Decisions between two trainings", 1, 100_000, 200, step=50, key="replay:every")
+        flags += ["--retrain", str(int(rounds)), "--recipe", recipe, "--every", str(int(every))]
+        trainings = int(rounds) * len(orders) * len(scorers)
+        st.caption(f"That is {trainings:,} trainings in all: each order learns from its own decisions.")
+    if st.button("Replay", key="replay:start", icon=":material/play_arrow:", disabled=not (orders and scorers)):
+        with session.messages():
+            files.start(session.workspace(), files.next_name(session.workspace()), flags)
+        st.rerun()
+
+
+@st.fragment(run_every="2s")
+def _watch(name: str) -> None:
+    one = files.get(session.workspace(), name)
+    if one is None or not one.lives:
+        st.rerun(scope="app")
+    with st.container(border=True):
+        head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+        head.markdown(f"**Replay {session.plain(name)}**", width="content")
+        if head.button("Stop", key=f"replay:stop:{name}", icon=":material/stop:"):
+            with session.messages():
+                files.stop(session.workspace(), name)
+            st.toast("The replay ends in a moment")
+        st.progress(min(1.0, one.done / max(1, one.total)), session.plain(one.text or "starting"))
+
+
+def _say_why(one: Kept) -> None:
+    """What became of a replay that has no curves."""
+    if one.status == "stopped":
+        st.caption(f"Replay {session.plain(one.name)} was stopped.")
+    else:
+        reason = one.error or files.last_words(session.workspace(), one.name) or "it ended without a word"
+        st.warning(f"Replay {session.plain(one.name)} failed: {session.plain(reason)}", icon=":material/warning:")
+
+
+def _show(finished: Sequence[Kept]) -> None:
+    by_name = {one.name: one for one in finished}
+    words = {one.name: _words(one) for one in finished}
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    name = left.selectbox("Replay", list(by_name), format_func=words.__getitem__, key="replay:shown")
+    axis = right.segmented_control("Against", ["Decisions", "Hours"], default="Decisions", required=True,
+                                   key="replay:axis")  # fmt: skip
+    one = by_name[name]
+    errors = int(one.facts["errors"])
+    st.markdown(session.plain(verdict(one)))
+    st.plotly_chart(replay_curves(one.curves, errors, axis == "Hours"), key="replay:chart", config=basic.CONFIG)
+    st.dataframe(
+        table(one),
+        hide_index=True,
+        placeholder="not reached",
+        column_config={"90 % in hours": st.column_config.NumberColumn(format="%.2f")},
+    )
+    st.caption(
+        f"Made wrong: labels that were right until the reviewer's own mistakes. The reviewer would notice "
+        f"{int(one.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to hear."
+    )
+    csv = files.csv_of(session.workspace(), name)
+    if csv:
+        st.download_button("Curves as CSV", csv, f"replay_{name}.csv", "text/csv", icon=":material/download:")
+
+
+def verdict(one: Kept) -> str:
+    """The sentence above the figure: which orders found most, and what chance would have.
+
+    Orders that are, all along and on average, less than half a label apart are named together.
+    """
+    errors = int(one.facts["errors"])
+    several = len({curve["scorer"] for curve in one.curves if curve["scorer"]}) > 1
+    real = [curve for curve in one.curves if curve["scorer"]]
+    chance = next((curve for curve in one.curves if curve["order"] == "random"), None)
+    most = max(curve["summary"]["area"] for curve in real)
+    best = [curve for curve in real if (most - curve["summary"]["area"]) * errors < 0.5]
+    decisions = "decision" if errors == 1 else f"{errors:,} decisions"
+    names = _and([f"“{curve_name(curve, several)}”" for curve in best])
+    found = _and(list(dict.fromkeys(f"{curve['summary']['in_first_n']:,.0f}" for curve in best)))
+    first = f"{found} of {_wrong_labels(errors)} in the first {decisions}"
+    by_chance = f"; by chance it would be about {chance['summary']['in_first_n']:,.1f}" if chance else ""
+    return f"{names} find{'s' * (len(best) == 1)} wrong labels soonest: {first}{by_chance}."
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _wrong_labels(count: int) -> str:
+    return f"{count:,} wrong label{'s' * (count != 1)}"
+
+
+def table(one: Kept) -> pd.DataFrame:
+    """A row a curve: decisions and hours until half and nine tenths are found, and what the first so many find."""
+    several = len({curve["scorer"] for curve in one.curves if curve["scorer"]}) > 1
+    rows = []
+    for curve in one.curves:
+        numbers = curve["summary"]
+        hours = numbers["seconds_90"]
+        rows.append(
+            {
+                "order": curve_name(curve, several),
+                "half found after": numbers["decisions_50"],
+                "90 % found after": numbers["decisions_90"],
+                "90 % in hours": None if hours is None else hours / 3600,
+                f"found in the first {int(one.facts['errors']):,}": round(numbers["in_first_n"]),
+                "found in all": round(numbers["found"]),
+                "made wrong": round(numbers["spoiled"]),
+            }
+        )
+    made = pd.DataFrame(rows)
+    whole = ["half found after", "90 % found after"]
+    made[whole] = made[whole].astype("Int64")
+    return made
+
+
+def _words(one: Kept) -> str:
+    """A replay in a line: number, day, run, the reviewer's mistakes."""
+    reviewer = one.asked["reviewer"]
+    mistakes = f"{100 * max(reviewer['miss'], reviewer['false_alarm']):g} % wrong answers"
+    return f"{one.name}: {one.facts['run_id']}, {mistakes}, {one.created_at[:16].replace('T', ' ')}"

@@ -1,0 +1,165 @@
+"""The clip player: one Streamlit component in which a reviewer goes through a list of clips.
+
+Streamlit draws the page once and hands over the list. From then on the scripts beside this file ask and
+tell the routes of pages/ui/routes/api.py by themselves: clips are fetched ahead, a decision is one small request, and
+the next clip is on the screen without a rerun of the page. Only what the page itself must know comes back as an event:
+that the list has ended, that the token has run out, or (where something beside the player follows it) that another
+clip is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from labeling.errors import DataError
+from labeling.review.second_looks import Look
+from pages.ui.player import events
+from pages.ui.shared.scripts import read_scripts, read_styles
+
+Action = Literal["finished", "moved", "refresh"]
+ACTIONS: tuple[Action, ...] = ("finished", "moved", "refresh")
+
+# Joined into one module, in this order; each file holds one concept.
+_SCRIPTS = (
+    "shared/elements.js",
+    "shared/picture.js",
+    "player/tile_worker.js",
+    "player/tiles.js",
+    "player/soundchain.js",
+    "player/soundlevel.js",
+    "player/soundstore.js",
+    "player/sound.js",
+    "player/keys.js",
+    "shared/api.js",
+    "player/flow.js",
+    "player/stage_view.js",
+    "player/view.js",
+    "player/add.js",
+    "player/layers.js",
+    "player/minimap.js",
+    "player/pointing.js",
+    "player/settings.js",
+    "player/stage.js",
+    "player/curves.js",
+    "player/lanes.js",
+    "player/boxdrag.js",
+    "player/regions.js",
+    "player/transport.js",
+    "player/decide.js",
+    "player/drawer.js",
+    "player/help.js",
+    "player/progress.js",
+    "player/question.js",
+    "player/player.js",
+)
+_STYLES = (
+    "shared/base.css",
+    "player/player.css",
+    "player/stage.css",
+    "player/settings.css",
+    "player/sound.css",
+    "player/lanes.css",
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One passage through a list of clips.
+
+    ``id`` changes when the list is read anew; while it stays the player keeps its own place. ``token`` names the
+    reviewer (signing.api_token). ``view`` goes with every request: ``run``, ``scorer``, ``p``, ``compare``. ``link``
+    are the URL parameters that lead a colleague to the same list. ``follow`` asks for an event when another clip is
+    shown. ``renewed`` is another word whenever the player asked for a new token.
+    """
+
+    id: str
+    items: tuple[Look, ...]
+    at: int
+    token: str
+    view: Mapping[str, str] = field(default_factory=dict)
+    link: Mapping[str, str] = field(default_factory=dict)
+    preferences: Mapping[str, Any] = field(default_factory=dict)
+    follow: bool = False
+    renewed: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the browser."""
+        return {
+            "visit": self.id,
+            "items": [
+                [one.clip_id, one.mode, one.class_code] if one.mode else one.clip_id for one in self.items
+            ],
+            "at": self.at,
+            "token": self.token,
+            "view": dict(self.view),
+            "link": dict(self.link),
+            "preferences": dict(self.preferences),
+            "follow": self.follow,
+            "renewed": self.renewed,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PageEvent:
+    """What the page must know: ``finished`` (past the last clip), ``moved`` (to ``clip_id``), ``refresh`` (token).
+
+    ``mode`` says how the clip is asked about (events.MODES).
+    """
+
+    action: Action
+    clip_id: int
+    mode: str = ""
+
+
+def parse_page_event(raw: object) -> PageEvent | None:
+    """Check what the browser sent; None for no event. Raises DataError where it is not an event of this player."""
+    if raw is None:
+        return None
+    if not isinstance(raw, Mapping):
+        raise DataError(f"player event is {type(raw).__name__}, not a mapping; reload the page")
+    action = cast(Action, events.one_of(raw, "action", ACTIONS))
+    return PageEvent(action, events.clip_id_of(raw), events.one_of(raw, "mode", events.MODES))
+
+
+def clip_player(visit: Visit, on_event: Callable[[PageEvent], None], key: str = "player") -> None:
+    """Show the player. ``on_event`` is called before the script runs again."""
+    import streamlit as st
+
+    def handle() -> None:
+        state = st.session_state.get(key)
+        try:
+            event = parse_page_event(state.get("event") if isinstance(state, Mapping) else None)
+        except DataError as error:
+            st.toast(str(error))
+            return
+        if event is not None:
+            on_event(event)
+
+    _component()(data=visit.to_json(), key=key, on_event_change=handle)
+
+
+def read_script() -> str:
+    """The player's JavaScript, as one module."""
+    return read_scripts(_SCRIPTS)
+
+
+def read_style() -> str:
+    """The player's style sheets, joined."""
+    return read_styles(_STYLES)
+
+
+_registered: Any = None
+
+
+def _component() -> Any:
+    """The component, registered once a process."""
+    global _registered
+    if _registered is None:
+        import streamlit as st
+
+        _registered = st.components.v2.component(
+            "earmark_player", css=read_style(), js=read_script(), isolate_styles=True
+        )
+    return _registered

@@ -1,0 +1,190 @@
+"""The clips that a reviewer goes through, in the queue's order, and the filter that chose them.
+
+The list is read once and kept for the visit: what is on screen and what comes next do not move while one decides.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
+
+import streamlit as st
+
+from labeling.errors import DataError
+from labeling.quality import audit
+from labeling.records import WORTH_HEARING
+from labeling.review import second_looks
+from labeling.review.second_looks import Look
+from labeling.reviewer import preferences
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
+from labeling.suspects.order import Basis
+from labeling.suspects.worth import RARITY
+from pages.ui import session
+from pages.ui.queue.drawn import basis as drawn_basis
+
+KEY = "worklist"
+DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
+
+
+@dataclass
+class Worklist:
+    """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew.
+
+    ``basis`` is what its order and likelihoods stand on.
+    """
+
+    scored: tuple[str, str] | None
+    wanted: QueueFilter
+    items: list[Look]
+    at: int = 0
+    basis: Basis = queue.NOW
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def clip_id(self) -> int | None:
+        """The clip at this place."""
+        return self.items[self.at].clip_id if 0 <= self.at < len(self.items) else None
+
+    def go_to(self, clip_id: int) -> None:
+        """Go to a clip; one that the list does not hold is put in at this place."""
+        if clip_id == self.clip_id:
+            return
+        places = [place for place, item in enumerate(self.items) if (item.clip_id, item.mode) == (clip_id, "")]
+        if places:
+            self.at = next((place for place in places if place >= self.at), places[0])
+        else:
+            self.at = min(self.at, len(self.items))
+            self.items.insert(self.at, Look(clip_id))
+            self.id = uuid.uuid4().hex
+
+
+def current() -> Worklist:
+    """This visit's list; made on first use from the filter in the URL, else from the queue's."""
+    if KEY not in st.session_state:
+        given = {name: st.query_params[name] for name in st.query_params if name != "clip"}
+        if given.get("run"):
+            st.session_state["scored"] = (given["run"], given.get("scorer", ""))
+        start(filter_from(given or st.session_state.get("queue_filter", {})))
+    return st.session_state[KEY]  # type: ignore[no-any-return]
+
+
+def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
+    """Read the list anew and begin at its first clip, or at ``clip_id``."""
+    scored, reviewer = session.scored(), session.reviewer()
+    looks: list[Look] = []
+    basis = queue.NOW
+    if scored:
+        with session.workspace().read() as connection:
+            basis = drawn_basis(connection, scored)
+            asks = wanted.status == "open" and bool(reviewer)  # decided ones are shown, not asked about
+            whole = not narrows(wanted)  # a draw from some clips or classes alone says nothing of the rest
+            if reviewer and is_audit(wanted):
+                drawn = audit.waiting(connection, *scored, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
+                looks = [Look(one, "audit", code) for one, code in drawn]
+            else:
+                clip_ids = queue.worklist(connection, *scored, replace(wanted, reviewer=reviewer), basis=basis)
+                shares = second_looks.Shares(0, 0, 0)
+                if asks:
+                    shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
+                looks = second_looks.woven(
+                    connection, clip_ids, scored, shares if whole else replace(shares, audit=0),
+                    min_p_wrong=wanted.min_p_wrong or WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
+                    position=basis.position,
+                )  # fmt: skip
+    made = Worklist(scored, wanted, looks, basis=basis)
+    if clip_id is not None:
+        made.go_to(clip_id)
+    st.session_state[KEY] = made
+    return made
+
+
+def is_audit(wanted: QueueFilter) -> bool:
+    """Whether a filter asks for looks drawn at random, each without what the model thinks."""
+    return wanted.order == "audit" and wanted.status == "open" and not narrows(wanted)
+
+
+def narrows(wanted: QueueFilter) -> bool:
+    """Whether a filter leaves out clips or classes, whatever their likelihood."""
+    some = (wanted.classes, wanted.folds, wanted.metadata, wanted.search, wanted.missing_rule, wanted.marks)
+    return any(some) or wanted.min_rating is not None
+
+
+def link_of(todo: Worklist) -> dict[str, str]:
+    """URL parameters that lead a colleague to the same list; the run is named where it is not the newest."""
+    params = params_of(todo.wanted)
+    with session.workspace().read() as connection:
+        newest = queue.current(connection)
+    if todo.scored and todo.scored != newest:
+        params |= {"run": todo.scored[0], "scorer": todo.scored[1]}
+    return params
+
+
+def filter_from(params: Mapping[str, str]) -> QueueFilter:
+    """The filter that a URL's parameters describe; what does not fit is passed over."""
+
+    def words(name: str) -> tuple[str, ...]:
+        return tuple(unquote(word) for word in params.get(name, "").split("|") if word)
+
+    def number(name: str, most: float) -> float | None:
+        try:
+            value = float(params[name])
+        except (KeyError, ValueError):
+            return None
+        return value if 0 <= value <= most else None
+
+    p_wrong, rarity = number("p", 1.0), number("rare", 1.0)
+    split = (pair.split("=", 1) for pair in params.get("meta", "").split("|") if "=" in pair)
+    pairs = tuple((unquote(column), unquote(value)) for column, value in split)
+    try:
+        return QueueFilter(
+            kinds=words("kind"),
+            classes=words("class"),
+            folds=tuple(int(word) for word in words("fold") if is_number(word)),
+            status=params.get("status", "open"),
+            min_p_wrong=WORTH_HEARING if p_wrong is None else p_wrong,
+            min_rating=number("rating", 5.0),
+            metadata=pairs,
+            search=params.get("q", ""),
+            missing_rule=params.get("rule") == "1",
+            order=params.get("order", "likely"),
+            marks=words("mark"),
+            rarity=RARITY if rarity is None else rarity,
+            variety=params.get("variety") != "0",
+            batches=params.get("batches") == "1",
+        )
+    except DataError:
+        return QueueFilter(min_p_wrong=WORTH_HEARING)
+
+
+def params_of(wanted: QueueFilter) -> dict[str, str]:
+    """The URL parameters that ``filter_from`` reads back; defaults are left out."""
+    params = {
+        "kind": "|".join(wanted.kinds),
+        "class": "|".join(map(escaped, wanted.classes)),
+        "fold": "|".join(str(fold) for fold in wanted.folds),
+        "status": "" if wanted.status == "open" else wanted.status,
+        "p": "" if wanted.min_p_wrong == WORTH_HEARING else f"{wanted.min_p_wrong:g}",
+        "rating": "" if wanted.min_rating is None else f"{wanted.min_rating:g}",
+        "meta": "|".join("=".join(map(escaped, pair)) for pair in wanted.metadata),
+        "q": wanted.search,
+        "rule": "1" if wanted.missing_rule else "",
+        "mark": "|".join(wanted.marks),
+        "order": "" if wanted.order == "likely" else wanted.order,
+        "rare": "" if wanted.rarity == RARITY else f"{wanted.rarity:g}",
+        "variety": "" if wanted.variety else "0",
+        "batches": "1" if wanted.batches else "",
+    }
+    return {key: value for key, value in params.items() if value}
+
+
+def is_number(text: str) -> bool:
+    """Whether a URL's text is a whole number that a database can hold."""
+    return text.isascii() and text.isdigit() and len(text) <= 15
+
+
+def escaped(text: str) -> str:
+    """A label or a value between ``|`` and ``=``, both of which it may hold itself."""
+    return text.replace("%", "%25").replace("|", "%7C").replace("=", "%3D")

@@ -1,0 +1,341 @@
+"""What the player asks for and says while one reviews: clips, decisions, undo, marks, preferences; JSON over HTTP.
+
+A press must not wait for a page to be drawn anew, so the player talks to these routes and Streamlit is left out of it.
+Routes beside Streamlit's pages are not behind its sign-in: each request carries, in the header ``X-Earmark``, the
+token that the page gave to its reviewer (signing.api_token). A header of our own also keeps other sites' forms out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from labeling import journal
+from labeling.errors import DataError, EarmarkError, StaleDecision
+from labeling.journal import boxes
+from labeling.records import WORTH_HEARING, Decision
+from labeling.review import second_looks
+from labeling.review.clip_view import clip_view
+from labeling.reviewer import marks, preferences
+from labeling.reviewer.pace import today
+from labeling.suspects import queue
+from labeling.suspects.order import Basis
+from labeling.workspace import Workspace
+from pages.ui import signing
+from pages.ui.player import events
+from pages.ui.routes.clip_json import HIDING, clip_json, mark_json
+from pages.ui.routes.media import problem
+from pages.ui.routes.snippets_json import snippets_json, verdicts_json
+
+MOST_BYTES = 2 * 1024**2
+MOST_EVENTS = 2000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: who asks, of which workspace, with what."""
+
+    workspace: Workspace
+    secret: bytes
+    reviewer: str
+    query: Mapping[str, str]
+    path: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+
+Answer = Callable[[Asked], dict[str, Any]]
+
+
+class NotFound(DataError):
+    """What was asked for is not there."""
+
+
+def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) -> list[Route]:
+    """The routes to mount in the app; ``workspace`` and ``secret`` are called for each request, from threads."""
+
+    def route(path: str, answer: Answer, method: str = "GET") -> Route:
+        async def endpoint(request: Request) -> Response:
+            try:
+                body = await _body(request) if method != "GET" else {}
+            except DataError as refused:
+                return problem(422, str(refused))
+
+            def work() -> Response:
+                who = signing.reviewer_of(secret(), request.headers.get("x-earmark", ""))
+                if not who:
+                    return problem(403, "the page is too old to be trusted; reload it")
+                asked = Asked(workspace(), secret(), who, request.query_params, request.path_params, body)
+                return JSONResponse(answer(asked), headers={"cache-control": "no-store"})
+
+            try:
+                return await run_in_threadpool(work)
+            except StaleDecision as refused:
+                return problem(409, str(refused))
+            except NotFound as refused:
+                return problem(404, str(refused))
+            except EarmarkError as refused:
+                return problem(422, str(refused))
+            except Exception:
+                _log.exception("%s %s", method, path)
+                return problem(500, "the server failed at this; its log says why")
+
+        return Route(path, endpoint, methods=[method])
+
+    return [
+        route("/api/clips/{clip_id:int}", _clip),
+        route("/api/snippets", lambda asked: snippets_json(asked.workspace, asked.secret, asked.query)),
+        route("/api/snippets/verdicts", lambda asked: verdicts_json(asked.workspace, asked.query)),
+        route("/api/decisions", _decide, "POST"),
+        route("/api/undo", _undo, "POST"),
+        route("/api/marks", _mark, "POST"),
+        route("/api/preferences", _prefer, "POST"),
+        route("/api/progress", _progress),
+    ]
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > MOST_BYTES:
+            raise DataError(f"the request is above {MOST_BYTES} bytes; send less at once")
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise DataError("the request is not JSON; reload the page") from None
+    if not isinstance(value, Mapping):
+        raise DataError("the request is not a mapping; reload the page")
+    return value
+
+
+# ------------------------------------------------------------------------------------------------ clips
+
+
+def _scored(view: Mapping[str, Any]) -> tuple[str, str] | None:
+    run_id, scorer = events.text_of(view, "run", 200), events.text_of(view, "scorer", 200)
+    return (run_id, scorer) if run_id and scorer else None
+
+
+def _calibrated_at(view: Mapping[str, Any]) -> int | None:
+    """The journal position that this list's likelihoods stand on; None where it names none that there could be."""
+    text = str(view.get("at") or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def _clip(asked: Asked) -> dict[str, Any]:
+    return read_clip(asked, events.clip_id_of(asked.path), asked.query)
+
+
+def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> dict[str, Any]:
+    """The clip as the player shows it. ``view`` says of which run, from what likelihood on, and how it is asked."""
+    try:
+        p = float(view.get("p") or WORTH_HEARING)
+    except (TypeError, ValueError):
+        raise DataError(f"p {view.get('p')!r} is not a number") from None
+    mode, class_code = events.one_of(view, "mode", events.MODES), events.text_of(view, "class", 500)
+    found = clip_view(
+        asked.workspace,
+        clip_id,
+        _scored(view),
+        min_p_wrong=p,
+        reviewer=asked.reviewer,
+        compare=events.text_of(view, "compare", 200),
+        unseen=class_code if mode == "again" else "",
+        calibrated_at=_calibrated_at(view),
+    )
+    if found is None:
+        raise NotFound(f"there is no clip {clip_id} in this workspace")
+    with asked.workspace.read() as connection:
+        left_here = marks.of_clip(connection, clip_id, asked.reviewer)
+    return clip_json(found, left_here, asked.secret, asked.reviewer, mode=mode, class_code=class_code)
+
+
+# ------------------------------------------------------------------------------------------------ decisions
+
+
+def _decide(asked: Asked) -> dict[str, Any]:
+    """Store one or more presses in one transaction; the answer is sent once they are on the disk."""
+    given = asked.body.get("events")
+    if not isinstance(given, list) or not 1 <= len(given) <= MOST_EVENTS:
+        raise DataError(f"1 to {MOST_EVENTS} events are expected; decide fewer cells at once")
+    view = asked.body.get("view")
+    view = view if isinstance(view, Mapping) else {}
+    batch = events.event_id_of(asked.body, "batch") if asked.body.get("batch") else ""
+    parsed = [events.parse_event(one) for one in given]
+    shown = _what_was_shown(asked, view, parsed)
+    first = parsed[0]
+    if any(one.replaces is not None for one in parsed):
+        if len(parsed) > 1:
+            raise DataError(f"a box is moved or taken away alone, not with {len(parsed) - 1} other events")
+        return _change_box(asked, first, view, shown.get((first.clip_id, first.class_code), {}))
+    stored = journal.append(
+        asked.workspace,
+        [_decision(asked, one, batch, view, shown.get((one.clip_id, one.class_code), {})) for one in parsed],
+    )
+    count = f"{first.class_code} {first.verdict}" if len(parsed) == 1 else f"{len(parsed)} decisions"
+    answer: dict[str, Any] = {"notice": f"saved: {count}", "positions": [one.position for one in stored]}
+    if asked.body.get("answer") == "clip":
+        answer["clip"] = read_clip(asked, first.clip_id, view)
+    return answer
+
+
+def _change_box(
+    asked: Asked, event: events.PlayerEvent, view: Mapping[str, Any], shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Move a box, or take it away; ``boxes_left`` counts those that still mark the class as present."""
+    change = boxes.change_box(
+        asked.workspace,
+        _decision(asked, event, "", view, shown) if event.region else None,
+        event.replaces,
+        reviewer=asked.reviewer,
+        event_id=event.event_id,
+        seen_position=event.seen_position,
+    )
+    what = "box moved" if event.region else "box taken away"
+    return {
+        "notice": f"saved: {event.class_code}, {what}",
+        "positions": [one.position for one in change.entries],
+        "boxes_left": change.left,
+        "clip": read_clip(asked, event.clip_id, view),
+    }
+
+
+def _decision(
+    asked: Asked, event: events.PlayerEvent, batch: str, view: Mapping[str, Any], shown: Mapping[str, Any]
+) -> Decision:
+    takes_primary = event.kind == "swapped" and not event.role and event.verdict == "present"
+    return Decision(
+        event_id=event.event_id,
+        reviewer=asked.reviewer,
+        clip_id=event.clip_id,
+        class_code=event.class_code,
+        verdict=event.verdict,
+        role="primary" if takes_primary else "",
+        region=event.region,
+        note=event.note,
+        run_id=events.text_of(view, "run", 200),
+        shown=shown,
+        seen_position=event.seen_position,
+        batch_id=batch,
+    )
+
+
+def _what_was_shown(
+    asked: Asked, view: Mapping[str, Any], parsed: list[events.PlayerEvent]
+) -> dict[tuple[int, str], dict[str, Any]]:
+    """The suspects on screen, by cell, as the journal keeps them."""
+    scored = _scored(view)
+    cells = [(one.clip_id, one.class_code) for one in parsed]
+    with asked.workspace.read() as connection:
+        basis = Basis(_calibrated_at(view))
+        rows = queue.of_cells(connection, *scored, cells, basis=basis) if scored else []
+        shown = {
+            (row.suspect.clip_id, row.suspect.class_code): queue.as_shown(row, scored[1]) for row in rows if scored
+        }
+        for one in parsed:
+            how = shown.setdefault((one.clip_id, one.class_code), {})
+            looked = bool(one.mode) and one.class_code == view.get("class")
+            how["asked"] = bool(one.kind) or looked  # else the reviewer spoke of a cell that no screen doubted
+            if one.class_code != view.get("class"):  # a second look asks of one class, whatever else is said there
+                continue
+            if one.mode == "blind":
+                how["blind"] = True
+            elif one.mode == "audit":
+                how["audit"] = True
+            elif one.mode == "again":
+                first = second_looks.first_look(connection, asked.reviewer, one.clip_id, one.class_code)
+                if first is not None:
+                    how["second_look"] = first
+    return shown
+
+
+def _hidden_as(shown: Mapping[str, Any]) -> str:
+    """The mode in which a cell was asked with all else hidden; it is asked so again when it is taken back."""
+    return next((mode for mode in HIDING if shown.get(mode)), "")
+
+
+def _undo(asked: Asked) -> dict[str, Any]:
+    """Take back this reviewer's last press, or the batch that it was part of, or the entry at ``position``."""
+    event_id, position = events.event_id_of(asked.body, "event_id"), events.whole_of(asked.body, "position")
+    view = asked.body.get("view")
+    with asked.workspace.read() as connection:
+        # a request that is sent again takes back nothing more
+        last, mark = journal.undone_by(connection, event_id), marks.undone_by(connection, event_id)
+        again = bool(last or mark)
+        if not again:
+            mark = marks.last_undoable(connection, asked.reviewer) if position is None else None
+            last = journal.last_undoable(connection, asked.reviewer) if position is None else []
+            last = journal.batch_of(connection, position, asked.reviewer) if position is not None else last
+    if mark and (not last or mark.created_at > last[-1].created_at):
+        if not again:
+            marks.undo(asked.workspace, mark, event_id)
+        what = mark.kind if mark.removes is None else f"{mark.kind} taken back"
+        clip_id, code, mode = mark.clip_id, "", ""
+    elif last:
+        if not again:
+            journal.undo_all(asked.workspace, last, asked.reviewer, event_id)
+        one = last[-1]
+        what = "box taken away" if one.verdict == "undo" else one.verdict
+        single = len(last) == 1 or any(entry.undoes for entry in last)
+        what = f"{one.class_code} {what}" if single else f"{len(last)} decisions"
+        clip_id, code, mode = one.clip_id, one.class_code, _hidden_as(one.shown)
+    else:
+        return {"notice": "nothing of yours to undo", "clip_id": None}
+    clip = read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})
+    return {"notice": f"undone: {what}", "clip_id": clip_id, "class": code, "mode": mode, "clip": clip}
+
+
+# ------------------------------------------------------------------------------------------------ marks, preferences
+
+
+def _mark(asked: Asked) -> dict[str, Any]:
+    """Leave a note, a flag, "later" or "skip" on a clip, or take one back."""
+    event_id, clip_id = events.event_id_of(asked.body, "event_id"), events.clip_id_of(asked.body)
+    kind = events.one_of(asked.body, "kind", tuple(marks.KINDS))
+    removes = events.whole_of(asked.body, "removes")
+    if removes is not None:
+        marks.remove(asked.workspace, removes, asked.reviewer, event_id)
+        notice = f"taken back: {kind}"
+    else:
+        text = events.text_of(asked.body, "text", marks.MOST_SIGNS)
+        marks.add(asked.workspace, marks.Mark(event_id, asked.reviewer, clip_id, kind, text))
+        notice = f"saved: {kind}"
+    with asked.workspace.read() as connection:
+        standing = marks.of_clip(connection, clip_id, asked.reviewer)
+    return {"notice": notice, "marks": [mark_json(one) for one in standing]}
+
+
+def _prefer(asked: Asked) -> dict[str, Any]:
+    """Keep how a reviewer likes it."""
+    name = events.text_of(asked.body, "name", 80)
+    preferences.put(asked.workspace, asked.reviewer, name, asked.body.get("value"))
+    return {"notice": "kept"}
+
+
+def _progress(asked: Asked) -> dict[str, Any]:
+    """Today's count and pace in words, and how long the rest of the list would take."""
+    try:
+        left, offset_min = int(asked.query.get("left", "0")), int(asked.query.get("offset_min", "0"))
+    except ValueError:
+        raise DataError("left and offset_min are whole numbers; reload the page") from None
+    if not 0 <= left < 2**31:
+        raise DataError("left is no number of clips; reload the page")
+    with asked.workspace.read() as connection:
+        done = today(connection, asked.reviewer, utc_offset_min=offset_min)
+    if not done.decisions:
+        return {"text": "", "title": ""}
+    pace, rest_s = done.seconds_a_clip, done.time_for_s(left)
+    text = f"{done.decisions:,} today" + (f", {pace:.0f} s a clip" if pace else "")
+    title = f"{done.decisions:,} cells decided in {done.clips:,} clips today"
+    if rest_s is not None:
+        title += f"; the {left:,} left in this list would take about {max(1, round(rest_s / 60)):,} min at this pace"
+    return {"text": text, "title": title}

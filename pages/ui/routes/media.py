@@ -1,0 +1,238 @@
+"""Sound and pictures of clips by URL: Starlette routes, each guarded by a short-lived signed token.
+
+``/clips/{id}/audio`` gives what a browser can play, ``/clips/{id}/tile`` and ``/clips/{id}/peaks`` what it can draw
+(labeling.tiles), ``/clips/vocabulary`` the classes to type from. Routes beside Streamlit's pages are not behind its
+sign-in; the token is. A URL names a clip by its id and never a path, so nothing but the workspace's clips can be had.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from anyio import CapacityLimiter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from labeling.errors import AudioError, ConfigError, EarmarkError
+from labeling.records import Clip
+from labeling.sound import tiles
+from labeling.sound.spectrogram import SpectrogramSettings
+from labeling.sound.tiles import Job, Source
+from pages.ui.routes.diskcache import CACHE_BYTES, DiskCache
+from pages.ui.routes.playable import WavStream, foreign_type, playable_type, wav_response
+from pages.ui.signing import TOKEN_LIFE_S, token_holds
+
+PICTURE_VERSION = 1  # raise it when the same settings give another picture
+HEAVY_WORK = 1 << 25  # Job.work: what takes longer than about half a second
+HEAVY_AT_ONCE, QUICK_AT_ONCE = 2, 4
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def settings_of(params: dict[str, str]) -> SpectrogramSettings:
+    """How to draw, from a URL's parameters.
+
+    Raises:
+        ConfigError: an unknown name, or a value out of bounds.
+    """
+    known = {field.name: str(field.type) for field in fields(SpectrogramSettings)}
+    values: dict[str, Any] = {}
+    for name, text in params.items():
+        if name not in known:
+            raise ConfigError(f"unknown setting {name!r}; choose from {', '.join(sorted(known))}")
+        kind = known[name]
+        try:
+            if kind == "bool":
+                values[name] = bool(("0", "1").index(text))
+            elif "int" in kind or "float" in kind:
+                values[name] = float(text) if "float" in kind else int(text)
+            else:
+                values[name] = text
+        except ValueError:
+            raise ConfigError(f"{name} {text!r} is not a number") from None
+    return SpectrogramSettings(**values)
+
+
+def media_routes(
+    cache_dir: Path,
+    clip_of: Callable[[int], Clip | None],
+    secret: Callable[[], bytes],
+    classes: Callable[[], Sequence[tuple[str, str]]] | None = None,
+    cache_bytes: int = CACHE_BYTES,
+) -> list[Route]:
+    """The routes to mount in the app.
+
+    Args:
+        cache_dir: folder for what was drawn; it may be emptied at any time.
+        clip_of: finds a clip by its id, None where there is none; called from threads.
+        secret: gives what signing.signed_url was given; asked at each request, so that a workspace that cannot be
+            opened when the app starts is served once it can.
+        classes: ``(code, name)`` of every class, for typing.
+        cache_bytes: bound of the folder's size.
+    """
+    threading.Thread(target=_warm_up, daemon=True).start()
+    cache = DiskCache(cache_dir / "pictures", cache_bytes)
+    remote = DiskCache(cache_dir / "remote", cache_bytes)
+    quick, heavy = CapacityLimiter(QUICK_AT_ONCE), CapacityLimiter(HEAVY_AT_ONCE)
+
+    def guarded(answer: Answer) -> Answer:
+        async def endpoint(request: Request) -> Response:
+            given = request.query_params
+            path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+            try:
+                if not token_holds(secret(), path, given.get("expires", ""), given.get("token", "")):
+                    return problem(403, "the link has expired or was not made by this app; reload the page")
+                response = await answer(request)
+            except AudioError as error:
+                return problem(404 if error.status == "missing" else 422, str(error))
+            except EarmarkError as error:
+                return problem(422, str(error))
+            response.headers.setdefault("cache-control", f"private, max-age={TOKEN_LIFE_S}")
+            response.headers["x-content-type-options"] = "nosniff"
+            return response
+
+        return endpoint
+
+    def clip_at(request: Request) -> tuple[str, str]:
+        """The path of the clip's file on this machine, and a word that changes when the file does."""
+        clip = clip_of(request.path_params["clip_id"])
+        if clip is None:
+            raise AudioError(f"no clip {request.path_params['clip_id']} in this workspace", "missing")
+        path = _on_this_machine(clip, remote)
+        try:
+            state = path.stat()
+        except OSError:
+            raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
+        return str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}"
+
+    def keep(name: str, make: Callable[[], bytes]) -> bytes:
+        return cache.get(_key(name), make)
+
+    def source_at(request: Request) -> Source:
+        return Source(*clip_at(request), keep)
+
+    def audio(request: Request) -> Response:
+        source, expand = source_at(request), request.query_params.get("expand")
+        path = Path(source.path)
+        if expand is None:
+            media_type = foreign_type(path) or playable_type(source.sound)
+            if media_type:
+                return FileResponse(path, media_type=media_type)
+            wav = WavStream.of(path, source.sound)
+        else:
+            wav = WavStream.expanded(path, source.sound, _whole("expand", expand))
+        return wav_response(wav, request.headers.get("range"), f"{source.tag}\n{wav.header_rate}")
+
+    def spectrogram_job(request: Request) -> Job:
+        params = {k: v for k, v in request.query_params.items() if k not in ("expires", "token", "level", "index")}
+        return tiles.tile(source_at(request), settings_of(params), *_level_and_index(request))
+
+    def waveform_job(request: Request) -> Job:
+        return tiles.peaks(source_at(request), *_level_and_index(request))
+
+    def tiled(job_of: Callable[[Request], Job], header: str) -> Answer:
+        """From the cache, else made in its turn: few at once, so that sound and decisions do not wait."""
+
+        def begin(request: Request) -> tuple[Job, bytes | None]:
+            job = job_of(request)
+            return job, cache.peek(_key(job.name))
+
+        async def answer(request: Request) -> Response:
+            job, data = await run_in_threadpool(begin, request)
+            if data is None:
+                async with heavy if job.work > HEAVY_WORK else quick:
+                    if await _gone(request):
+                        return Response(status_code=499)
+                    data = await run_in_threadpool(keep, job.name, job.make)
+            facts, body = tiles.parts(data)
+            headers = {"content-encoding": "gzip", header: facts}
+            return Response(body, media_type="application/octet-stream", headers=headers)
+
+        return answer
+
+    def vocabulary(request: Request) -> Response:
+        return JSONResponse([[code, name] for code, name in (classes() if classes else ())])
+
+    return [
+        Route("/clips/vocabulary", guarded(_threaded(vocabulary))),
+        Route("/clips/{clip_id:int}/audio", guarded(_threaded(audio))),
+        Route("/clips/{clip_id:int}/tile", guarded(tiled(spectrogram_job, "x-earmark-tile"))),
+        Route("/clips/{clip_id:int}/peaks", guarded(tiled(waveform_job, "x-earmark-peaks"))),
+    ]
+
+
+def _threaded(answer: Callable[[Request], Response]) -> Answer:
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(answer, request)
+
+    return endpoint
+
+
+async def _gone(request: Request) -> bool:
+    """Whether the client has gone; its first message is the request's empty body."""
+    return await request.is_disconnected() or await request.is_disconnected()
+
+
+def _key(name: str) -> str:
+    return hashlib.sha256(f"{PICTURE_VERSION}\n{name}".encode()).hexdigest()
+
+
+def _level_and_index(request: Request) -> tuple[int, int]:
+    given = request.query_params
+    return _whole("level", given.get("level", "")), _whole("index", given.get("index", ""))
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ConfigError(f"{name} {text!r} is not a whole number")
+    return int(text)
+
+
+def _warm_up() -> None:
+    """Load what the first picture and sound will need, so that the first reviewer does not wait for it."""
+    import io
+
+    import scipy.fft
+    import soundfile
+
+    scipy.fft.rfft(np.zeros(64, np.float32))
+    soundfile.write(io.BytesIO(), np.zeros(10, np.float32), 32_000, format="WAV")
+
+
+def problem(status: int, reason: str) -> JSONResponse:
+    """An answer that says why there is none, as the scripts read it: ``{"error": reason}``."""
+    return JSONResponse({"error": reason}, status_code=status, headers={"cache-control": "no-store"})
+
+
+def _on_this_machine(clip: Clip, cache: DiskCache) -> Path:
+    """The clip's own file, or for a URL a copy in the cache."""
+    from labeling.sound.decoding import is_url
+
+    if not is_url(clip.path):
+        return Path(clip.path)
+
+    def fetch(file: BinaryIO) -> None:
+        import fsspec
+
+        try:
+            with fsspec.open(clip.path, "rb") as handle:
+                shutil.copyfileobj(handle, file, 1 << 20)
+        except FileNotFoundError:
+            raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
+        except Exception as error:  # each fsspec backend has its own exceptions
+            raise AudioError(f"{clip.filename}: cannot be fetched ({error}); check the URL and its access") from error
+
+    name = hashlib.sha256(clip.path.encode()).hexdigest() + Path(clip.filename).suffix[:8]
+    try:
+        return cache.file(name, fetch)
+    except OSError as error:
+        raise AudioError(f"{clip.filename}: the copy in {cache.folder} cannot be written ({error.strerror})") from error

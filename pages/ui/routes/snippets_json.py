@@ -1,0 +1,97 @@
+"""What the wall's scripts ask the server for: the snippets of a class and their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from labeling import journal
+from labeling.errors import DataError
+from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
+from labeling.workspace import Workspace
+from pages.ui import signing
+from pages.ui.player import events
+
+
+@dataclass(frozen=True)
+class WallQuery:
+    """Which snippets: of which scored run and class, listed or not (snippets.WHICH), decided or not, in what order."""
+
+    run: str
+    scorer: str
+    class_code: str
+    which: str = "all"
+    status: str = "all"
+    order: str = "rank"
+    min_p_wrong: float = 0.0
+
+    def to_json(self) -> dict[str, str]:
+        """As the query of a URL."""
+        plain = {name: str(value) for name, value in asdict(self).items()}
+        return plain | {"class": plain.pop("class_code")}
+
+
+def query_of(params: Mapping[str, str]) -> WallQuery:
+    """The inverse of WallQuery.to_json. Raises DataError for a text or number that is none."""
+    try:
+        min_p_wrong = float(params.get("min_p_wrong") or 0)
+    except ValueError:
+        raise DataError(f"min_p_wrong {params['min_p_wrong'][:40]!r} is not a number from 0 to 1") from None
+    return WallQuery(
+        run=events.text_of(params, "run", 200),
+        scorer=events.text_of(params, "scorer", 200),
+        class_code=events.text_of(params, "class", 500),
+        which=events.text_of(params, "which", 40) or "all",
+        status=events.text_of(params, "status", 40) or "all",
+        order=events.text_of(params, "order", 40) or "rank",
+        min_p_wrong=min_p_wrong,
+    )
+
+
+def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]) -> dict[str, Any]:
+    """What `GET /api/snippets` answers: the snippets of a WallQuery, with signed URLs of sound and picture.
+
+    ``position`` is the journal's end when they were read; ``more`` says that there are others after these.
+    """
+    wanted = query_of(params)
+    with workspace.read() as connection:
+        position = journal.position(connection)
+        found = snippets(
+            connection, workspace, wanted.run, wanted.scorer, wanted.class_code,
+            which=wanted.which, status=wanted.status, order=wanted.order, min_p_wrong=wanted.min_p_wrong,
+            limit=MOST_SNIPPETS + 1,
+        )  # fmt: skip
+    return {
+        "position": position,
+        "more": len(found) > MOST_SNIPPETS,
+        "snippets": [_plain(one, secret) for one in found[:MOST_SNIPPETS]],
+    }
+
+
+def verdicts_json(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+    """What `GET /api/snippets/verdicts?class=` answers: the standing verdicts of a class by clip id."""
+    with workspace.read() as connection:
+        position = journal.position(connection)
+        standing = verdicts(connection, events.text_of(params, "class", 500))
+    return {"position": position, "verdicts": {str(clip_id): verdict for clip_id, verdict in standing.items()}}
+
+
+def _plain(one: Snippet, secret: bytes) -> dict[str, Any]:
+    suspect = one.suspect
+    return {
+        "clip_id": suspect.clip_id,
+        "title": suspect.filename,
+        "kind": suspect.kind,
+        "role": one.role,
+        "verdict": one.verdict,
+        "p_wrong": round(suspect.p_wrong, 4),
+        "clipwise": round(suspect.clipwise, 4),
+        "framewise": round(suspect.framewise_max, 4),
+        "onset_s": round(suspect.onset_s, 3),
+        "offset_s": round(suspect.offset_s, 3),
+        "from_s": round(one.from_s, 3),
+        "to_s": round(one.to_s, 3),
+        "audio_url": signing.audio_url(secret, suspect.clip_id),
+        "tile_url": signing.tile_url(secret, suspect.clip_id),
+    }

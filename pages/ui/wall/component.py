@@ -1,0 +1,76 @@
+"""The wall of snippets: one Streamlit component. What its scripts ask the server for is in
+routes/snippets_json.py.
+
+Streamlit says once which class and which of its suspects are wanted; the scripts fetch the snippets themselves, so that
+neither a list of a thousand nor a batch of decisions waits for a page to be drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pages.ui.routes.snippets_json import WallQuery
+from pages.ui.shared.scripts import read_scripts, read_styles
+
+# Joined into one module, in this order; the first three are the player's too.
+_SCRIPTS = (
+    "shared/elements.js",
+    "shared/picture.js",
+    "shared/api.js",
+    "wall/tiles.js",
+    "wall/grid.js",
+    "wall/sound.js",
+    "wall/keys.js",
+    "wall/pointer.js",
+    "wall/view.js",
+    "wall/choice.js",
+    "wall/batch.js",
+    "wall/wall.js",
+)
+_STYLES = ("shared/base.css", "wall/wall.css")
+
+
+def wall(
+    query: WallQuery,
+    *,
+    title: str,
+    token: str,
+    empty: str,
+    on_open: Callable[[int], None],
+    key: str = "wall",
+) -> None:
+    """Show the wall. ``title`` names the class, ``token`` the reviewer (signing.api_token); ``empty`` is said where
+    there is no snippet. ``on_open`` gets the id of a clip that is to be opened in Review."""
+    import streamlit as st
+
+    def opened() -> None:
+        raw = getattr(st.session_state.get(key), "open", None)
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            on_open(raw)
+
+    _component()(
+        data={"query": query.to_json(), "class_name": title, "token": token, "empty": empty},
+        key=key,
+        on_open_change=opened,
+    )
+
+
+def read_script() -> str:
+    """The wall's JavaScript, its files joined into one module."""
+    return read_scripts(_SCRIPTS)
+
+
+_registered: Any = None
+
+
+def _component() -> Any:
+    """The component, registered once a process."""
+    global _registered
+    if _registered is None:
+        import streamlit as st
+
+        _registered = st.components.v2.component(
+            "earmark_wall", css=read_styles(_STYLES), js=read_script(), isolate_styles=True
+        )
+    return _registered

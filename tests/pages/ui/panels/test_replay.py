@@ -1,0 +1,129 @@
+"""pages/ui/panels/replay.py: the form, what it starts, and the curves of what ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from labeling.replay import files
+from labeling.replay.simulation import Plan
+from labeling.storage import database as db
+from labeling.workspace import Workspace, open_workspace
+from pages.ui import session
+from pages.ui.panels import replay
+from tests.support import ROOT
+from tests.support.ranked import RANKING, make_queue, store_ranking
+from tests.support.replaying import PERFECT, truth_file
+
+SCRIPT = "from pages.ui.panels import replay\nreplay.panel()\n"
+
+
+@pytest.fixture
+def six(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    make_queue(workspace)
+    store_ranking(workspace, "001-demo", rows=RANKING[:6])
+    monkeypatch.setenv(session.WORKSPACE, str(workspace.root))
+    monkeypatch.chdir(ROOT)
+    return workspace
+
+
+def with_truth(workspace: Workspace) -> Path:
+    (workspace.root / "truth").mkdir()
+    return truth_file(workspace.root / "truth").rename(workspace.root / "truth" / "truth_labels.csv")
+
+
+def drawn() -> AppTest:
+    app = AppTest.from_string(SCRIPT, default_timeout=60).run()
+    assert not app.exception, [one.value for one in app.exception]
+    return app
+
+
+def test_without_a_truth_it_says_what_to_do(six: Workspace) -> None:
+    app = drawn()
+    assert "truth/truth_labels.csv" in app.caption[0].value
+    assert not app.button
+
+
+def test_the_form_starts_what_was_chosen(six: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = with_truth(six)
+    begun: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(files, "start", lambda workspace, name, flags: begun.append((name, list(flags))))
+    app = drawn()
+    app.multiselect(key="replay:orders").set_value(["likely", "rank"])
+    app.slider(key="replay:error").set_value(10)
+    app.number_input(key="replay:rounds").set_value(1).run()
+    assert "2 trainings in all" in " ".join(one.value for one in app.caption)
+    app.button(key="replay:start").click().run()
+    ((name, flags),) = begun
+    assert name == "001"
+    text = " ".join(flags)
+    assert text.startswith(
+        f"--truth {truth} --run 001-demo --decisions 1000 --order likely --order rank --scorer earmark"
+    )
+    assert "--reviewer-error 0.1 --unsure 0 --retrain 1 --recipe " in text
+    from labeling.__main__ import parser
+
+    parsed = parser().parse_args(["replay", "--workspace", "w", *flags])  # the command knows every flag
+    assert (parsed.order, parsed.every) == (["likely", "rank"], 200)
+    app.multiselect(key="replay:orders").set_value([]).run()
+    assert app.button(key="replay:start").disabled
+
+
+def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
+    truth = with_truth(six)
+    files.run(six, Plan(truth, orders=("rank", "class"), reviewer=PERFECT, every=3))
+    app = drawn()
+    said = " ".join(one.value for one in app.markdown)
+    told = "“As the scorer ranks” and “Class by class” find wrong labels soonest: 1 of 3 wrong labels in the first 3 "
+    assert told in said.replace("\\", "")
+    table = app.dataframe[0].value
+    assert table["order"].tolist() == [
+        "As the scorer ranks", "Class by class", "By chance, on average", "Best possible",
+    ]  # fmt: skip
+    assert table["90 % found after"].tolist()[0] == 5
+    assert table["made wrong"].tolist() == [0, 0, 0, 0]
+    app.segmented_control(key="replay:axis").set_value("Hours").run()
+    assert not app.exception
+
+
+def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
+    with_truth(six)
+    one = files.Kept("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
+    files._write(six, one)
+    app = drawn()
+    assert not [button for button in app.button if button.key == "replay:start"]
+    app.button(key="replay:stop:007").click().run()
+    assert (six.root / "replays" / "007.stop").exists()
+
+
+def test_one_that_failed_says_why(six: Workspace) -> None:
+    with_truth(six)
+    files._write(six, files.Kept("007", "failed", db.now(), error="no *clip* fits"))
+    assert "no \\*clip\\* fits" in drawn().warning[0].value
+    files._write(six, files.Kept("008", "running", db.now()))
+    (six.root / "replays" / "008.log").write_text("error: first\nerror: the last words\n", encoding="utf-8")
+    assert "the last words" in drawn().warning[0].value
+
+
+def test_an_empty_workspace_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_workspace(tmp_path / "empty", create=True).close()
+    monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "empty"))
+    monkeypatch.chdir(ROOT)
+    assert len(drawn().caption) == 1
+
+
+def test_orders_less_than_half_a_label_apart_are_named_together() -> None:
+    def curve(order: str, scorer: str, area: float, first: float) -> dict[str, object]:
+        return {"order": order, "scorer": scorer, "summary": {"area": area, "in_first_n": first}}
+
+    curves = [curve("likely", "earmark", 0.69, 7), curve("worth", "earmark", 0.70, 8), curve("random", "", 0.4, 1.25)]
+    one = SimpleNamespace(facts={"errors": 21}, curves=curves)  # 0.01 of 21 labels is 0.21 of one
+    assert replay.verdict(one) == (  # type: ignore[arg-type]
+        "“Most likely wrong” and “Most worth” find wrong labels soonest: 7 and 8 of 21 wrong labels in the first 21 "
+        "decisions; by chance it would be about 1.2."
+    )
+    one.facts["errors"] = 100  # of 100 it is a whole one
+    assert replay.verdict(one).startswith("“Most worth” finds wrong labels soonest: 8 of 100")  # type: ignore[arg-type]

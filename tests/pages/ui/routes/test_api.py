@@ -1,0 +1,346 @@
+"""pages/ui/routes/api.py: what the player's requests do, and who may make them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from labeling import journal
+from labeling.errors import WorkspaceFull
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
+from labeling.workspace import Workspace, open_workspace
+from pages.ui import signing
+from pages.ui.routes.api import api_routes
+
+SECRET = b"s" * 32
+
+
+class Caller:
+    """A reviewer at the routes."""
+
+    def __init__(self, workspace: Workspace, reviewer: str = "rita") -> None:
+        app = Starlette(routes=api_routes(lambda: workspace, lambda: SECRET))
+        self.client = TestClient(app, headers={"x-earmark": signing.api_token(SECRET, reviewer)})
+        self.workspace = workspace
+        with workspace.read() as connection:
+            self.scored = queue.current(connection)
+            assert self.scored
+            rows = queue.rows(connection, *self.scored, QueueFilter(), limit=None)
+        self.suspects = [row.suspect for row in rows]
+        self.view = {"run": self.scored[0], "scorer": self.scored[1], "p": "0.01"}
+
+    def clip(self, clip_id: int, **more: str) -> dict[str, Any]:
+        answer = self.client.get(f"/api/clips/{clip_id}", params=self.view | more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    def post(self, path: str, expect: int = 200, **body: Any) -> dict[str, Any]:
+        answer = self.client.post(path, json={"view": self.view} | body)
+        assert answer.status_code == expect, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    def decide(self, verdict: str, place: int = 0, expect: int = 200, **more: Any) -> dict[str, Any]:
+        one = self.suspects[place]
+        event = {"event_id": f"e-{place}-{verdict}", "clip_id": one.clip_id, "class": one.class_code,
+                 "verdict": verdict, "kind": one.kind} | more  # fmt: skip
+        view = self.view | ({"mode": more["mode"], "class": one.class_code} if "mode" in more else {})
+        return self.post("/api/decisions", expect, events=[event], view=view, answer="clip")
+
+    def journal(self) -> list[Any]:
+        with self.workspace.read() as connection:
+            return journal.decisions_where(connection)
+
+
+@pytest.fixture
+def caller(own_copy: Path) -> Iterator[Caller]:
+    workspace = open_workspace(own_copy)
+    yield Caller(workspace)
+    workspace.close()
+
+
+def lane(clip: dict[str, Any], code: str) -> dict[str, Any]:
+    return next(one for one in clip["lanes"] if one["class"] == code)
+
+
+def test_a_decision_is_stored_with_what_was_on_screen_and_taken_back(caller: Caller) -> None:
+    one = caller.suspects[0]
+    before = lane(caller.clip(one.clip_id), one.class_code)
+    assert (before["verdict"], before["kind"]) == ("", one.kind)
+    assert max(before["values"]) == pytest.approx(one.framewise_max, abs=0.002)
+    answer = caller.decide("absent")
+    assert answer["notice"] == f"saved: {one.class_code} absent"
+    assert lane(answer["clip"], one.class_code)["verdict"] == "absent"
+    assert lane(answer["clip"], one.class_code)["reviewer"] == "rita"
+    (stored,) = caller.journal()
+    assert (stored.reviewer, stored.run_id, stored.shown["rank"]) == ("rita", caller.view["run"], one.rank)
+    assert stored.shown["p_wrong"] == pytest.approx(one.p_wrong, abs=1e-4)
+    # a press that is sent again is one decision
+    assert caller.decide("absent")["positions"] == [stored.position]
+    undone = caller.post("/api/undo", event_id="u1")
+    assert (undone["clip_id"], undone["class"]) == (one.clip_id, one.class_code)
+    assert lane(undone["clip"], one.class_code)["verdict"] == ""
+    assert caller.post("/api/undo", event_id="u2") == {"notice": "nothing of yours to undo", "clip_id": None}
+
+
+def test_an_undo_that_is_sent_again_undoes_once(caller: Caller) -> None:
+    caller.decide("absent", 0)
+    caller.decide("absent", 1)
+    first = caller.post("/api/undo", event_id="u1")
+    assert caller.post("/api/undo", event_id="u1")["clip_id"] == first["clip_id"]
+    assert [one.verdict for one in caller.journal()] == ["absent", "absent", "undo"]
+
+
+def test_any_entry_can_be_taken_back_by_its_position(caller: Caller) -> None:
+    first = caller.decide("absent", 0)["positions"][0]
+    caller.decide("absent", 1)
+    answer = caller.post("/api/undo", event_id="u1", position=first)
+    assert answer["clip_id"] == caller.suspects[0].clip_id
+    assert [one.undoes for one in caller.journal()] == [None, None, first]
+
+
+def test_what_another_reviewer_decided_is_theirs_to_take_back(caller: Caller) -> None:
+    position = caller.decide("absent")["positions"][0]
+    answer = Caller(caller.workspace, "sam").post("/api/undo", 422, event_id="u1", position=position)
+    assert "belongs to 'rita'" in answer["error"]
+    assert len(caller.journal()) == 1
+
+
+def test_a_cell_that_changed_meanwhile_is_not_overwritten(caller: Caller) -> None:
+    seen = caller.clip(caller.suspects[0].clip_id)["seen_position"]
+    other = Caller(caller.workspace, "sam")
+    other.decide("present")
+    answer = caller.decide("absent", expect=409, seen_position=seen)
+    assert "was set to present by sam in the meantime" in answer["error"]
+    assert [one.verdict for one in caller.journal()] == ["present"]
+
+
+def test_a_batch_is_one_and_is_undone_whole(caller: Caller) -> None:
+    events = [
+        {"event_id": f"b-{place}", "clip_id": one.clip_id, "class": one.class_code, "verdict": "absent"}
+        for place, one in enumerate(caller.suspects[:5])
+    ]
+    assert caller.post("/api/decisions", events=events, batch="b1")["notice"] == "saved: 5 decisions"
+    assert {one.batch_id for one in caller.journal()} == {"b1"}
+    assert caller.post("/api/undo", event_id="u1")["notice"] == "undone: 5 decisions"
+    bad = [*events[:1], events[1] | {"event_id": "b-x", "class": "nobody"}]
+    answer = caller.post("/api/decisions", 422, events=[one | {"event_id": one["event_id"] + "-2"} for one in bad])
+    assert "nobody" in answer["error"]
+    assert len(caller.journal()) == 10, "nothing of a batch is stored where one of it is refused"
+
+
+def test_a_box_is_drawn_moved_and_taken_away(caller: Caller) -> None:
+    code = caller.suspects[0].class_code
+    drawn = caller.decide("present", region={"onset_s": 0.5, "offset_s": 1.5, "low_hz": 2000, "high_hz": 4000})
+    (box,) = lane(drawn["clip"], code)["events"]
+    assert (box["onset_s"], box["offset_s"], box["low_hz"], box["high_hz"]) == (0.5, 1.5, 2000, 4000)
+    moved = caller.decide(
+        "present", event_id="m1", replaces=box["position"], region={"onset_s": 0.75, "offset_s": 1.75}
+    )
+    (now,) = lane(moved["clip"], code)["events"]
+    assert (now["onset_s"], now["low_hz"], moved["boxes_left"]) == (0.75, None, 1)
+    gone = caller.decide("", event_id="d1", replaces=now["position"])
+    assert (lane(gone["clip"], code)["events"], gone["boxes_left"]) == ([], 0)
+    assert lane(gone["clip"], code)["verdict"] == ""
+    answer = caller.decide("", event_id="d2", replaces=now["position"], expect=422)
+    assert "no box that stands" in answer["error"]
+
+
+def test_a_box_is_changed_alone(caller: Caller) -> None:
+    box = caller.decide("present", region={"onset_s": 0.5, "offset_s": 1.5})["positions"][0]
+    one, other = caller.suspects[:2]
+    events = [
+        {"event_id": "x1", "clip_id": one.clip_id, "class": one.class_code, "replaces": box},
+        {"event_id": "x2", "clip_id": other.clip_id, "class": other.class_code, "verdict": "absent"},
+    ]
+    for order in (events, events[::-1]):
+        assert "taken away alone" in caller.post("/api/decisions", 422, events=order)["error"]
+    assert len(caller.journal()) == 1, "nothing of it is acknowledged, so nothing of it is stored"
+
+
+def test_notes_and_flags_come_back_with_the_clip(caller: Caller) -> None:
+    clip_id = caller.suspects[0].clip_id
+    hostile = "<b>wind</b> =cmd() '; drop table clips --"
+    left = caller.post("/api/marks", event_id="n1", clip_id=clip_id, kind="note", text=hostile)
+    assert [(one["kind"], one["text"]) for one in left["marks"]] == [("note", hostile)]
+    caller.post("/api/marks", event_id="n2", clip_id=clip_id, kind="later")
+    assert [one["kind"] for one in caller.clip(clip_id)["marks"]] == ["note", "later"]
+    assert [one["kind"] for one in Caller(caller.workspace, "sam").clip(clip_id)["marks"]] == ["note"]
+    gone = caller.post("/api/marks", event_id="n3", clip_id=clip_id, kind="note", removes=left["marks"][0]["id"])
+    assert [one["kind"] for one in gone["marks"]] == ["later"]
+
+
+def test_undo_takes_back_a_mark_where_that_came_last(caller: Caller) -> None:
+    one = caller.suspects[0]
+    caller.decide("absent", 1)
+    caller.post("/api/marks", event_id="n1", clip_id=one.clip_id, kind="skip")
+    answer = caller.post("/api/undo", event_id="u1")
+    assert (answer["notice"], answer["clip_id"], answer["clip"]["marks"]) == ("undone: skip", one.clip_id, [])
+    assert caller.post("/api/undo", event_id="u1")["notice"] == "undone: skip", "sent again"
+    assert caller.post("/api/undo", event_id="u2")["clip_id"] == caller.suspects[1].clip_id
+    note = caller.post("/api/marks", event_id="n2", clip_id=one.clip_id, kind="note", text="hm")["marks"][0]
+    caller.post("/api/marks", event_id="n3", clip_id=one.clip_id, kind="note", removes=note["id"])
+    answer = caller.post("/api/undo", event_id="u3")
+    assert (answer["notice"], answer["clip"]["marks"]) == ("undone: note taken back", [note])
+
+
+def test_a_blind_look_tells_nothing_but_the_question(caller: Caller) -> None:
+    one = caller.suspects[0]
+    caller.post("/api/marks", event_id="n1", clip_id=one.clip_id, kind="note", text="a giveaway")
+    caller.decide("present")
+    shown = caller.clip(one.clip_id, mode="blind", **{"class": one.class_code})
+    (only,) = shown["lanes"]
+    given_away = ("role", "kind", "verdict", "reviewer", "clipwise", "p_wrong", "partner", "values", "events")
+    assert not any(only[name] for name in given_away)
+    text = json.dumps({name: value for name, value in shown.items() if name != "lanes"})
+    assert one.filename not in text
+    assert "giveaway" not in text
+    assert (shown["candidates"], shown["history"], shown["marks"], shown["metadata"]) == ([], [], [], {})
+    caller.decide("absent", event_id="again", mode="blind")
+    assert caller.journal()[-1].shown["blind"] is True
+
+
+def test_a_look_drawn_at_random_is_as_hidden_and_says_so_in_the_journal(caller: Caller) -> None:
+    one = caller.suspects[0]
+    asked = {"mode": "audit", "class": one.class_code}
+    shown, blind = caller.clip(one.clip_id, **asked), caller.clip(one.clip_id, **asked | {"mode": "blind"})
+    assert (shown["title"], shown["mode"]) == ("Drawn at random", "audit")
+    assert {**shown, "title": "", "mode": ""} == {**blind, "title": "", "mode": ""}
+    caller.decide("absent", mode="audit")
+    kept = caller.journal()[-1].shown
+    assert (kept["audit"], kept.get("blind")) == (True, None)
+    answer = caller.post("/api/undo", event_id="u1")
+    assert (answer["clip_id"], answer["class"], answer["mode"]) == (one.clip_id, one.class_code, "audit")
+
+
+def test_a_second_look_hides_the_first_verdict_and_names_it(caller: Caller) -> None:
+    first = caller.decide("absent")["positions"][0]
+    for place in range(1, 21):
+        caller.decide("present", place)
+    one = caller.suspects[0]
+    shown = caller.clip(one.clip_id, mode="again", **{"class": one.class_code})
+    assert lane(shown, one.class_code)["verdict"] == ""
+    assert shown["history"] == []
+    caller.decide("present", event_id="again", mode="again")
+    assert caller.journal()[-1].shown["second_look"] == first
+
+
+def test_a_second_look_shows_nothing_that_follows_from_the_first(caller: Caller) -> None:
+    """A primary label that was found false gives its place to another class, and company to what is offered."""
+    place = next(
+        at for at, one in enumerate(caller.suspects)
+        if lane(caller.clip(one.clip_id), one.class_code)["role"] == "primary"
+    )  # fmt: skip
+    one = caller.suspects[place]
+    asked = {"mode": "again", "class": one.class_code, "at": "0"}  # likelihoods as the list was drawn with
+    before = caller.clip(one.clip_id, **asked)
+    for number, (verdict, more) in enumerate(
+        [("absent", {}), ("present", {"kind": "swapped"}), ("present", {"region": {"onset_s": 0, "offset_s": 1}})]
+    ):
+        caller.decide(verdict, place, event_id=f"first-{number}", **more)
+        now = caller.clip(one.clip_id, **asked)
+        for name in ("lanes", "candidates", "history", "marks", "metadata", "title", "error"):
+            assert now[name] == before[name], (verdict, name)
+
+
+def test_a_second_look_is_of_the_class_that_was_asked(caller: Caller) -> None:
+    one = caller.suspects[0]
+    other = next(place for place, found in enumerate(caller.suspects) if found.class_code != one.class_code)
+    event = {"event_id": "o1", "clip_id": one.clip_id, "class": caller.suspects[other].class_code, "verdict": "present",
+             "mode": "blind"}  # fmt: skip
+    caller.post("/api/decisions", events=[event], view=caller.view | {"mode": "blind", "class": one.class_code})
+    assert "blind" not in caller.journal()[-1].shown
+
+
+def test_the_day_in_words(caller: Caller) -> None:
+    assert caller.client.get("/api/progress").json() == {"text": "", "title": ""}
+    for place in range(3):
+        caller.decide("absent", place)
+    told = caller.client.get("/api/progress", params={"left": "40", "offset_min": "60"}).json()
+    assert told["text"].startswith("3 today, ")
+    assert told["title"].startswith("3 cells decided in ")
+    assert "40 left" in told["title"]
+    for left in ("x", "-1", "9" * 400):
+        assert caller.client.get("/api/progress", params={"left": left}).status_code == 422
+    assert caller.client.get("/api/progress", params={"offset_min": "99999"}).status_code == 422
+
+
+def test_who_may_ask(caller: Caller) -> None:
+    clip = f"/api/clips/{caller.suspects[0].clip_id}"
+    app = caller.client.app
+    for token in ("", "nonsense", signing.api_token(b"t" * 32, "rita"), signing.api_token(SECRET, "rita", now_s=0)):
+        for answer in (
+            TestClient(app).get(clip, headers={"x-earmark": token}),
+            TestClient(app).post("/api/decisions", json={}, headers={"x-earmark": token}),
+        ):
+            assert answer.status_code == 403
+            assert "reload" in answer.json()["error"]
+    assert TestClient(app).get(clip).status_code == 403
+    assert caller.client.get("/api/clips/999999").status_code == 404
+    assert caller.client.get(f"/api/clips/{10**30}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"[1]", "not a mapping"),
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"events": []}', "1 to 2000 events"),
+        (b'{"events": [1]}', "int, not a mapping"),
+        (b'{"events": [{"event_id": "a", "clip_id": 1, "class": "x", "verdict": "maybe"}]}', "choose from present"),
+        (b" " * (3 * 1024**2), "send less at once"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_says_what_is_wrong(caller: Caller, body: bytes, reason: str) -> None:
+    answer = caller.client.post("/api/decisions", content=body)
+    assert answer.status_code == 422
+    assert reason in answer.json()["error"]
+
+
+def test_what_fails_on_the_server_is_said(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise WorkspaceFull("the disk is full; free some space and try again")
+
+    monkeypatch.setattr(journal, "append", full)
+    assert "disk is full" in caller.decide("absent", expect=422)["error"]
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no words for this")
+
+    monkeypatch.setattr(journal, "append", broken)
+    assert "its log says why" in caller.decide("absent", expect=500)["error"]
+
+
+def test_one_press_sent_by_two_threads_is_one_decision(caller: Caller) -> None:
+    threads = [threading.Thread(target=caller.decide, args=("absent",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.verdict for one in caller.journal()] == ["absent"]
+
+
+def test_preferences_are_kept_for_each_reviewer(caller: Caller) -> None:
+    from labeling.reviewer import preferences
+
+    caller.post("/api/preferences", name="look", value={"gain": 6})
+    assert "unknown preference" in caller.post("/api/preferences", 422, name="shoe size", value={})["error"]
+    with caller.workspace.read() as connection:
+        assert preferences.get_all(connection, "rita")["look"] == {"gain": 6}
+        assert preferences.get_all(connection, "sam") == {}
+
+
+def test_it_is_kept_whether_a_screen_asked_of_the_cell(caller: Caller) -> None:
+    caller.decide("absent")
+    caller.decide("present", place=1, kind="")  # a lane that is no suspect there
+    caller.decide("present", place=2, kind="", mode="blind")
+    assert [one.shown["asked"] for one in caller.journal()] == [True, False, True]
