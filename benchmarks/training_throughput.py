@@ -37,11 +37,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labeling.records import Clip, Labels
-from models import build_network
 from models.config import Recipe, load_recipe
 from models.data import AudioStore, Chunks, prefetch, training_chunks
 from models.features import FrontEnd
 from models.heads import frame_grid
+from models.networks.catalogue import build_network
 from models.provenance import deterministic, device_name, pick_device
 from models.targets import truths_of
 from models.task import Task, TrainingData

@@ -17,7 +17,6 @@ from labeling.errors import ArtefactError, ConfigError
 from labeling.storage.files import write_atomically
 
 if TYPE_CHECKING:
-    from models.config import Recipe
     from models.heads import Network
 
 
@@ -146,25 +145,3 @@ def load_run(network: Network, path: str, classes: Sequence[str] = ()) -> int:
         found[name] = by_row.reshape(old.shape)
     network.load_state_dict(found)
     return len(pairs)
-
-
-def load_network(path: Path, recipe: Recipe, classes: Sequence[str]) -> Network:
-    """The trained network of a run's checkpoint, in eval mode on the CPU; ``recipe`` and ``classes`` are that run's.
-
-    Raises ArtefactError where the file is damaged or belongs to another recipe.
-    """
-    from dataclasses import replace
-
-    from models import build_network
-
-    bare = replace(recipe, network=replace(recipe.network, pretrained=False, weights=""))
-    network = build_network(bare, len(classes))
-    tensors, _ = load_tensors(path)
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ArtefactError(
-            f"{path} does not fit its run's recipe ({str(error).splitlines()[-1].strip()[:200]}); "
-            "the run's recipe.toml or checkpoint was changed: train it anew"
-        ) from None
-    return network.eval()

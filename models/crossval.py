@@ -22,7 +22,7 @@ from labeling.predictions.oof import Oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
 from labeling.runs import leaks
 from labeling.runs.landmarks import Copy, find_copies
-from models import augment, build_network
+from models import augment
 from models.checkpoints import write_json
 from models.config import Recipe
 from models.data import AudioStore
@@ -30,6 +30,7 @@ from models.evidencefiles import keep_neighbours, lacks_neighbours, write_eviden
 from models.foldfiles import FoldPredictions, finished, history_of, mean_of_members, write_finished
 from models.folds import make_folds
 from models.heads import Network, frame_grid
+from models.networks.catalogue import build_network
 from models.predict import predict_clips
 from models.processes import Together
 from models.progress import READING_SHARE, Progress

@@ -23,7 +23,7 @@ from labeling.disagreement.scoring import score_run
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
-from models.processes import lives
+from models.processes import lives, worker_name
 
 if TYPE_CHECKING:
     from models.processes import Together
@@ -32,11 +32,6 @@ HEARTBEAT_S = 3.0
 POLL_S = 2.0
 
 Report = Callable[[Mapping[str, Any]], None]
-
-
-def worker_name(pid: int | None = None) -> str:
-    """A process of this machine (this one), as the run's row names it: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
 
 
 def device_text() -> str:

@@ -146,7 +146,7 @@ class Block:
 def load_predictor(run_dir: Path, device: torch.device) -> tuple[Predictor, Recipe, tuple[str, ...], bool]:
     """A run's networks on ``device``: with the recipe, the classes, and whether they were trained on all clips
     (else they are every fold's, averaged). Raises ArtefactError."""
-    from models.checkpoints import load_network
+    from models.networks.catalogue import load_network
     from models.runfolder import networks_of
 
     recipe, classes, grid, paths = networks_of(run_dir)

@@ -17,10 +17,10 @@ from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace
-from models import build_network, refuse_strange_weights
 from models.checkpoints import write_json
 from models.config import Recipe, load_recipe
 from models.crossval import Stopped, cross_validate
+from models.networks.catalogue import build_network, refuse_strange_weights
 from models.processes import Part, Together
 from models.provenance import pick_device
 from models.runfolder import INPUTS, RunFolder, kept_teacher, read_inputs, recipe_of

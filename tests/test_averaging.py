@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from models import build_network
 from models.averaging import MovingAverage
+from models.networks.catalogue import build_network
 from tests.support.tiny_training import tiny_recipe
 
 

@@ -5,9 +5,10 @@ import torch
 from safetensors.torch import save_file
 
 from labeling.errors import ArtefactError, ConfigError
-from models import NETWORKS, build_network, freesound, panns
-from models.checkpoints import classes_of, is_run_checkpoint, load_network, load_run, save_tensors
+from models import freesound, panns
+from models.checkpoints import classes_of, is_run_checkpoint, load_run, save_tensors
 from models.config import load_recipe
+from models.networks.catalogue import NETWORKS, build_network, load_network
 
 OLD, NEW = ["bee", "cat", "dog"], ["dog", "ant", "bee", "elk"]
 TINY = ("n_mels=32", "widths=[4, 4]", "time_pool=[2, 2]", "network.backbone=resnet10t", "hidden=8")

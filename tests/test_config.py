@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import ConfigError, UnknownName
-from models import NETWORKS
 from models.config import (
     Recipe,
     TrainConfig,
@@ -17,6 +16,7 @@ from models.config import (
     recipe_names,
     recipe_to_toml,
 )
+from models.networks.catalogue import NETWORKS
 
 
 def test_the_catalogue_is_read_without_torch():

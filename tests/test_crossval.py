@@ -213,11 +213,11 @@ def test_oof_is_the_mean_over_members_and_snapshots(collection, full, tmp_path):
     """Predicted here once more, network by network."""
     import torch
 
-    from models import build_network
     from models.checkpoints import load_tensors
     from models.data import AudioStore
     from models.features import FrontEnd
     from models.heads import frame_grid
+    from models.networks.catalogue import build_network
     from models.predict import predict_clips
     from models.runfolder import networks_of
 

@@ -8,11 +8,12 @@ import soundfile
 import torch
 
 from labeling.records import Clip
-from models import build_network, freesound, panns
+from models import freesound, panns
 from models.data import AudioStore
 from models.embeddings import PEAKS, _Peak, find_neighbours, half_width, pick, stretches_of
 from models.features import FrontEnd
 from models.heads import AttentionHead, MaxHead, Network, Output, frame_grid, pair_logits
+from models.networks.catalogue import build_network
 from models.predict import predict_clips
 from tests.support.networks import every_network, made
 from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from models import build_network, freesound
+from models import freesound
 from models.config import load_recipe
 from models.freesound import FeatureNorm, FreesoundCnn, PyramidHead, ScSE, both_pool
 from models.heads import n_frames_of, time_geometry
+from models.networks.catalogue import build_network
 
 PUBLISHED = ("network.name=freesound_cnn", "n_mels=128")
 

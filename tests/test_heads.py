@@ -4,7 +4,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from labeling.errors import ConfigError
-from models import build_network
 from models.cnn import SmallCnn
 from models.config import load_recipe
 from models.heads import (
@@ -18,6 +17,7 @@ from models.heads import (
     pair_logits,
     time_geometry,
 )
+from models.networks.catalogue import build_network
 
 
 @pytest.mark.parametrize("squash", ["tanh", "clamp", "linear"])

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from labeling.errors import ConfigError
-from models import NETWORKS, freesound, panns
+from models import freesound, panns
 from models.heads import frame_grid
+from models.networks.catalogue import NETWORKS
 from tests.support.networks import every_network, made
 
 

@@ -3,9 +3,10 @@ import torch
 from torch.nn import functional as F
 
 from labeling.errors import ConfigError
-from models import build_network, panns
+from models import panns
 from models.config import load_recipe
 from models.features import FrontEnd
+from models.networks.catalogue import build_network
 from models.panns import FRONT_END, Cnn14DecisionLevelAtt, Cnn14DecisionLevelMax, load_released
 
 RELEASED = (

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from labeling.errors import Stopped
 from labeling.records import FrameGrid
-from models import build_network
 from models.data import AudioStore
 from models.features import FrontEnd
 from models.heads import Network, Output, frame_grid
+from models.networks.catalogue import build_network
 from models.predict import Shown, Window, n_output_frames, precision_context, predict_clips, windows_of, with_context
 from models.tta import draw_views
 from tests.support.tiny_training import tiny_collection, tiny_recipe

@@ -14,12 +14,12 @@ from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace
-from models import build_network
 from models.__main__ import main
 from models.checkpoints import save_tensors
 from models.commands.prediction import Source, sources_of, write_result
 from models.config import recipe_to_toml
 from models.heads import frame_grid
+from models.networks.catalogue import build_network
 from models.soundscape import Result
 from tests.support.tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
 

@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from labeling.errors import ConfigError
-from models import build_network
 from models.config import load_recipe
 from models.heads import Network, Output, frame_grid, n_frames_of, time_geometry
+from models.networks.catalogue import build_network
 from models.resizer import ResizedNetwork, Resizer
 
 # 6 s of 1024 samples at 32 kHz: 188 frames a chunk; the network makes a frame of four.

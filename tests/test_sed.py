@@ -3,9 +3,10 @@ import torch
 from torch.nn import functional as F
 
 from labeling.errors import ConfigError, UnknownName
-from models import build_network, sed
+from models import sed
 from models.config import load_recipe
 from models.heads import frame_grid, n_frames_of, time_geometry
+from models.networks.catalogue import build_network
 
 SMALL = ("name=sed", "backbone=resnet10t", "n_mels=32")
 

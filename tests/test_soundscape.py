@@ -14,10 +14,11 @@ from labeling.collection.formats.events import TableEvent
 from labeling.errors import AudioError, ConfigError
 from labeling.records import Clip, FrameGrid
 from labeling.sound.decoding import read_window
-from models import build_network, soundscape
+from models import soundscape
 from models.data import AudioStore
 from models.features import FrontEnd
 from models.heads import Network, Output, frame_grid
+from models.networks.catalogue import build_network
 from models.predict import Predictor, n_output_frames, predict_clips
 from models.soundscape import Recording, events_of, predict_recording, runs_of, segment_count, stream
 from models.thresholds import Rule

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from labeling.errors import ArtefactError, ConfigError, Stopped
-from models import build_network
 from models.data import AudioStore
 from models.heads import frame_grid
+from models.networks.catalogue import build_network
 from models.targets import truths_of
 from models.task import ALL_DATA, Task, TrainingData
 from models.train import FoldTrainer

@@ -11,11 +11,11 @@ import torch
 
 from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import Clip, FrameGrid, Labels
-from models import build_network
 from models.config import Recipe, load_recipe, recipe_names
 from models.crossval import cross_validate
 from models.data import AudioStore, training_chunks
 from models.heads import time_stride
+from models.networks.catalogue import build_network
 from models.targets import truths_of
 from models.task import Task, TrainingData
 from models.train import FoldTrainer

@@ -127,10 +127,11 @@ def _start(args: argparse.Namespace, asked: Combination) -> None:
     from labeling.errors import DataError
     from labeling.runs import run_folder
     from models import combination, jobs
+    from models.processes import worker_name
 
     check_strength(args)
     workspace = jobs.open_for_work(args.workspace)
-    worker = "" if args.queue else jobs.worker_name()
+    worker = "" if args.queue else worker_name()
     run = combination.enqueue(workspace, asked, version=args.version, worker=worker)
     if args.queue:
         print(f"run {run.id} waits for a worker")

@@ -244,12 +244,12 @@ def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) ->
     """Train a queued run here, or say who will."""
     from labeling import runs
     from labeling.errors import DataError
-    from models import jobs
+    from models.processes import worker_name
 
     if not args.train_now:
         print(f"run {run.id} on label version {run.label_version} is queued; `python -m models work` trains it")
         return
-    claimed = runs.claim(workspace, jobs.worker_name(), run.id)
+    claimed = runs.claim(workspace, worker_name(), run.id)
     if claimed is None:
         raise DataError(f"run {run.id} is being trained by another worker; see `python -m models runs`")
     interrupted = threading.Event()

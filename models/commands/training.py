@@ -103,8 +103,8 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
     from labeling import runs
     from labeling.errors import DataError
     from labeling.journal import versions
-    from models import jobs
     from models.config import load_recipe
+    from models.processes import worker_name
 
     if args.like:
         return _queued_like(workspace, args, rank)
@@ -132,7 +132,7 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
         settings=args.set,
         folds=args.folds,
         device=args.device,
-        worker=jobs.worker_name(),
+        worker=worker_name(),
     )
 
 
@@ -140,8 +140,8 @@ def _queued_like(workspace: Workspace, args: argparse.Namespace, rank: int | Non
     """A new run, claimed, that differs from ``--like`` in its labels alone."""
     from labeling import runs
     from labeling.errors import DataError
-    from models import jobs
     from models.config import load_recipe
+    from models.processes import worker_name
     from models.same_folds import enqueue_like, recipe_like
     from models.training import check_recipe
 
@@ -157,7 +157,7 @@ def _queued_like(workspace: Workspace, args: argparse.Namespace, rank: int | Non
     check_recipe(recipe, args.device, rank)
     _check_choices(workspace, recipe, args.version)
     device = "" if args.device == "auto" else args.device
-    return enqueue_like(workspace, run.id, user_name(), device=device, version=args.version, worker=jobs.worker_name())
+    return enqueue_like(workspace, run.id, user_name(), device=device, version=args.version, worker=worker_name())
 
 
 def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) -> None:
@@ -198,11 +198,12 @@ def finish(workspace: Workspace, run: Run, interrupted: threading.Event, togethe
     """Train a claimed run; raises DataError where it did not come to its end."""
     from labeling.errors import DataError
     from models import jobs
+    from models.processes import worker_name
 
     ended = jobs.run_job(
         workspace,
         run,
-        jobs.worker_name(),
+        worker_name(),
         report=progress_bar(),
         interrupted=interrupted,
         when_interrupted="stopped",
@@ -219,6 +220,7 @@ def _rerun(args: argparse.Namespace) -> None:
     from models import jobs
     from models.combination import KINDS
     from models.config import parse_override
+    from models.processes import worker_name
     from models.provenance import differences, pick_device, surroundings
     from models.runfolder import recipe_of
     from models.training import check_inputs, compare_runs, copy_inputs
@@ -251,12 +253,12 @@ def _rerun(args: argparse.Namespace) -> None:
         settings=[one for one in old.settings if not parse_override(one)[0].startswith("iterate.")],
         folds=old.folds,
         device=device,
-        worker=jobs.worker_name(),
+        worker=worker_name(),
     )
     try:
         copy_inputs(folder, workspace.run_dir(run.id))
     except Exception as problem:
-        runs.finish(workspace, run.id, jobs.worker_name(), "failed", error=str(problem))
+        runs.finish(workspace, run.id, worker_name(), "failed", error=str(problem))
         raise
     interrupted = threading.Event()
     stop_on_signal(interrupted)
@@ -278,6 +280,7 @@ def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
     from labeling.errors import ArtefactError, DataError
     from labeling.predictions.oof import read_oof
     from models import jobs
+    from models.processes import worker_name
 
     jobs.free_dead_jobs(workspace)
     with workspace.read() as connection:
@@ -301,7 +304,7 @@ def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
         except ArtefactError as problem:
             print(f"{problem}", file=sys.stderr)
             runs.finish(workspace, run.id, run.worker, "stopped", error=str(problem))
-    claimed = runs.claim(workspace, jobs.worker_name(), run.id)
+    claimed = runs.claim(workspace, worker_name(), run.id)
     if claimed is None:
         raise DataError(f"run {run.id} is being trained by another worker; wait, or stop that one first")
     return claimed if args.device == "auto" else replace(claimed, device=args.device)

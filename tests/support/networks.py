@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from models import NETWORKS, build_network
 from models.config import load_recipe
+from models.networks.catalogue import NETWORKS, build_network
 
 TINY = ("n_mels=32", "widths=[4, 4]", "time_pool=[2, 2]", "network.backbone=resnet10t", "hidden=8", "dropout=0")
 
