@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import augment
-from models.augment import PLANES, POWER, SAMPLES, Backgrounds, Batch
 from models.config import AugmentConfig, FeatureConfig
-from models.features import FrontEnd
+from models.inputs import augment
+from models.inputs.augment import PLANES, POWER, SAMPLES, Backgrounds, Batch
+from models.inputs.features import FrontEnd
 
 LIBROSA = "pitch, 3 down, librosa"
 

@@ -193,7 +193,7 @@ def run_variant(variant: Variant, seed: int, collection: Collection, base: Path,
     from labeling.predictions.metrics import score
     from labeling.predictions.oof import read_oof
     from models.config import load_recipe
-    from models.crossval import cross_validate
+    from models.training.crossval import cross_validate
 
     teacher = read_oof(base / "oof.zarr") if variant.teacher or variant.labels == "stage1" else None
     labels = labels_for(variant.labels, collection, teacher)

@@ -38,14 +38,14 @@ from torch import Tensor
 
 from labeling.records import Clip, Labels
 from models.config import Recipe, load_recipe
-from models.data import AudioStore, Chunks, prefetch, training_chunks
-from models.features import FrontEnd
-from models.heads import frame_grid
+from models.folds.task import Task, TrainingData
+from models.inputs.clips import AudioStore, Chunks, prefetch, training_chunks
+from models.inputs.features import FrontEnd
 from models.networks.catalogue import build_network
-from models.provenance import deterministic, device_name, pick_device
-from models.targets import truths_of
-from models.task import Task, TrainingData
-from models.train import FoldTrainer
+from models.networks.heads import frame_grid
+from models.runfolder.provenance import deterministic, device_name, pick_device
+from models.targets.rules import truths_of
+from models.training.fold import FoldTrainer
 
 DIFFERENT = 16
 """So many files are encoded; the others are copies of them."""
@@ -319,7 +319,7 @@ def measure(bench: Bench, given: argparse.Namespace) -> dict[str, dict[str, Any]
 def augmentations(bench: Bench, recipe: Recipe, note: Callable[..., None]) -> None:
     """Each augmentation on every chunk of a batch."""
     from benchmarks.augment_speed import steps
-    from models.augment import Backgrounds
+    from models.inputs.augment import Backgrounds
 
     n = round(recipe.data.chunk_s / (recipe.features.hop_length / recipe.features.sample_rate))
     size = recipe.train.batch_size, n * recipe.features.hop_length

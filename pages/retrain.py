@@ -8,7 +8,7 @@ from labeling.collection import store
 from labeling.journal import versions
 from labeling.records import Run
 from labeling.runs import run_folder
-from models import jobs
+from models import worker
 from models.config import load_recipe
 from pages.ui import session
 from pages.ui.figures import basic
@@ -38,7 +38,7 @@ def _estimate(choice: recipe_form.Choice, hours: float, every_run: list[Run]) ->
         last = done[-1]
         seconds = (pd.Timestamp(last.ended_at) - pd.Timestamp(last.started_at)).total_seconds()
         return f"about {duration(seconds)}, as run {last.id} took"
-    if choice.recipe.cpu_hours_per_hour and choice.changed and jobs.device_text().startswith("CPU"):
+    if choice.recipe.cpu_hours_per_hour and choice.changed and worker.device_text().startswith("CPU"):
         cpu_hours = recipe_form.cost(choice.recipe, choice.changed) * hours
         return f"about {duration(3600 * cpu_hours)} on two free cores"
     return "how long it takes is not known before a first run here"
@@ -90,7 +90,7 @@ if not counts["clips"]:
     st.stop()
 if any(one.status == "queued" for one in every_run):
     with session.messages():
-        jobs.ensure_worker(session.workspace())  # a training queued before a restart goes on
+        worker.ensure_worker(session.workspace())  # a training queued before a restart goes on
 
 active = [one for one in every_run if one.status in ACTIVE]
 for one in active:
@@ -111,10 +111,10 @@ with st.container(horizontal=True, vertical_alignment="center"):
             load_recipe(choice.name, choice.changes)
             frozen = versions.freeze(session.workspace(), session.reviewer() or "unknown", f"training {choice.text}")
             queued = runs.enqueue(session.workspace(), choice.name, frozen.number, settings=choice.changes)
-            jobs.ensure_worker(session.workspace())
+            worker.ensure_worker(session.workspace())
         st.toast(f"Run {queued.id} is queued")
         st.rerun()
-    device = jobs.device_text()
+    device = worker.device_text()
     st.markdown(f"Trains on **{session.plain(device)}**: {_estimate(choice, counts['hours'], every_run)}.")
 if device.startswith("CPU"):
     st.caption("No CUDA device was found, so training runs on the CPU; `quick` and `demo` are made for that.")
@@ -144,7 +144,7 @@ for one in ended[:8]:
         ):
             with session.messages():
                 runs.requeue(session.workspace(), one.id)
-                jobs.ensure_worker(session.workspace())
+                worker.ensure_worker(session.workspace())
             st.rerun()
         folder = session.workspace().run_dir(one.id)
         if rows := run_folder.history(folder):

@@ -1,7 +1,7 @@
 """What clips that sound alike are labelled: the share of a stretch's nearest neighbours whose clip lists a class.
 
-The neighbours are found once, in the space of the network that never saw the clip (models/embeddings.py); what they
-are labelled is looked up anew at every scoring.
+The neighbours are found once, in the space of the network that never saw the clip
+(models/evidence/embeddings.py); what they are labelled is looked up anew at every scoring.
 """
 
 from __future__ import annotations

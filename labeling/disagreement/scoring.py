@@ -173,7 +173,7 @@ def _others(connection: Connection, run: Run) -> list[Run]:
 
 
 COMBINED = ("ensemble", "stack")
-"""Recipes of runs that only mix others (models/combination.py)."""
+"""Recipes of runs that only mix others (models/combining/request.py)."""
 
 
 def _priors(oof: Oof, labels: Labels, clips: list[Clip]) -> list[Floats]:

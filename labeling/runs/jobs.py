@@ -1,6 +1,6 @@
 """The trainings of a workspace: queued, claimed by a worker, watched, stopped, finished.
 
-A row is the queue's entry and the run's record in one. The work itself is in models/jobs.py.
+A row is the queue's entry and the run's record in one. The work itself is in models/worker.py.
 """
 
 from __future__ import annotations

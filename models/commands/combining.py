@@ -11,7 +11,7 @@ from labeling.storage.text import printable
 from models.commands.base import AddCommand, progress_bar, summary
 
 if TYPE_CHECKING:
-    from models.combination import Combination
+    from models.combining.request import Combination
 
 POST_HELP = "post-processors, commas between them: cooccurrence (classes listed together), place_date (near by, then)"
 STACK_TEXT = (
@@ -89,7 +89,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def _ensemble(args: argparse.Namespace) -> None:
     from labeling.errors import ConfigError
-    from models.combination import ENSEMBLE, Combination
+    from models.combining.request import ENSEMBLE, Combination
 
     if not args.vote and (args.threshold != 0.5 or args.frame_threshold):
         raise ConfigError("--threshold and --frame-threshold are for votes; add --vote K, or leave them out")
@@ -110,7 +110,7 @@ def _ensemble(args: argparse.Namespace) -> None:
 
 
 def _stack(args: argparse.Namespace) -> None:
-    from models.combination import STACK, Combination
+    from models.combining.request import STACK, Combination
 
     asked = Combination(
         STACK,
@@ -126,13 +126,14 @@ def _stack(args: argparse.Namespace) -> None:
 def _start(args: argparse.Namespace, asked: Combination) -> None:
     from labeling.errors import DataError
     from labeling.runs import run_folder
-    from models import combination, jobs
-    from models.processes import worker_name
+    from models import worker as jobs
+    from models.combining import request
+    from models.runfolder.processes import worker_name
 
     check_strength(args)
     workspace = jobs.open_for_work(args.workspace)
     worker = "" if args.queue else worker_name()
-    run = combination.enqueue(workspace, asked, version=args.version, worker=worker)
+    run = request.enqueue(workspace, asked, version=args.version, worker=worker)
     if args.queue:
         print(f"run {run.id} waits for a worker")
         return
@@ -190,7 +191,7 @@ def _noise_line(report: Mapping[str, Any]) -> str:
 
 def _noise(args: argparse.Namespace) -> None:
     from labeling.workspace import open_workspace
-    from models.noise_report import noise_report
+    from models.combining.noise_report import noise_report
 
     found = noise_report(open_workspace(args.workspace), args.run)
     if args.json:

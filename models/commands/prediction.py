@@ -19,8 +19,8 @@ from models.commands.base import AddCommand, progress_bar
 if TYPE_CHECKING:
     from labeling.records import Labels, Run
     from labeling.workspace import Workspace
-    from models.soundscape import Result
-    from models.thresholds import Rule
+    from models.prediction.soundscape import Result
+    from models.prediction.thresholds import Rule
 
 SETTINGS_FILE = "prediction.json"
 SUMMARY_FILE = "recordings.csv"
@@ -71,9 +71,9 @@ def _predict(args: argparse.Namespace) -> None:
     from labeling.errors import AudioError, ConfigError, DataError
     from labeling.journal import versions
     from labeling.workspace import open_workspace
-    from models.soundscape import Post, load_predictor, predict_recording, segment_count
-    from models.thresholds import parse_threshold
-    from models.tta import coverage_text
+    from models.prediction.soundscape import Post, load_predictor, predict_recording, segment_count
+    from models.prediction.thresholds import parse_threshold
+    from models.prediction.tta import coverage_text
 
     for flag, value, low in (("--segment", args.segment, 0.01), ("--merge-gap", args.merge_gap, 0),
                              ("--shortest", args.shortest, 0)):  # fmt: skip
@@ -83,7 +83,7 @@ def _predict(args: argparse.Namespace) -> None:
     sources = sources_of(args.audio)
     workspace = open_workspace(args.workspace)
     run = _done_run(workspace, args.run)
-    from models.provenance import pick_device
+    from models.runfolder.provenance import pick_device
 
     predictor, recipe, classes, on_all = load_predictor(workspace.run_dir(run.id), pick_device(args.device))
     segment_count(1.0, args.segment, predictor.grid)
@@ -219,7 +219,7 @@ def _stem(name: str) -> str:
 def _done_run(workspace: Workspace, run_id: str) -> Run:
     from labeling import runs
     from labeling.errors import DataError
-    from models.evaluation import done_run
+    from models.combining.evaluation import done_run
 
     with workspace.read() as connection:
         run = done_run(connection, run_id)
@@ -247,7 +247,7 @@ def _columns(given: str | None, classes: Sequence[str]) -> list[int]:
 def _rule(workspace: Workspace, run: Run, labels: Labels, threshold: Any, classes: Sequence[str]) -> Rule:
     """Of all classes, so that a class is decided alike whichever others are asked for."""
     from labeling.predictions.oof import read_oof
-    from models.thresholds import oof_evidence
+    from models.prediction.thresholds import oof_evidence
 
     evidence = None
     if threshold.needs_evidence:

@@ -24,7 +24,7 @@ ROUND_COLUMNS = (
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    from models.stage_notes import NOTES
+    from models.correcting.stage_notes import NOTES
 
     one = command("stage1", _stage1, "Add the labels that a run finds missing, as machine labels.")
     one.epilog = NOTES["stage1"]
@@ -75,7 +75,7 @@ def _stage1(args: argparse.Namespace) -> None:
     from labeling import machine_labels
     from labeling.errors import DataError
     from labeling.workspace import open_workspace
-    from models import stages
+    from models.correcting import stages
 
     workspace = open_workspace(args.workspace)
     if args.undo and args.dry_run:
@@ -109,7 +109,7 @@ def _stage1(args: argparse.Namespace) -> None:
 
 
 def _stage2(args: argparse.Namespace) -> None:
-    from models import stages
+    from models.correcting import stages
 
     chosen = stages.stage2_settings(args.run, args.set, threshold=args.threshold)
     if args.dry_run:
@@ -131,7 +131,7 @@ def _stage2(args: argparse.Namespace) -> None:
 
 
 def _stage3(args: argparse.Namespace) -> None:
-    from models import stages
+    from models.correcting import stages
 
     thresholds = args.thresholds or stages.THRESHOLDS
     if args.dry_run:
@@ -157,7 +157,7 @@ def _stage3(args: argparse.Namespace) -> None:
 
 
 def _iterate(args: argparse.Namespace) -> None:
-    from models import rounds, stages
+    from models.correcting import rounds, stages
 
     if args.dry_run:
         _say(args.recipe, rounds.iterate_settings(args.set, args.rounds), args)
@@ -187,7 +187,7 @@ def _rounds(args: argparse.Namespace) -> None:
     if args.csv:
         from labeling.storage.csvsafe import csv_bytes
         from labeling.storage.files import write_atomically
-        from models.stages import rounds_of
+        from models.correcting.stages import rounds_of
 
         rows = [tuple("" if value is None else value for value in one.__dict__.values())
                 for one in rounds_of(workspace, args.run)]  # fmt: skip
@@ -198,7 +198,7 @@ def _rounds(args: argparse.Namespace) -> None:
 
 
 def _print_rounds(workspace: Workspace, run_id: str) -> None:
-    from models.stages import rounds_of
+    from models.correcting.stages import rounds_of
 
     found = rounds_of(workspace, run_id)
     print("round  run                      labels  macro-AP  added  removed  taken back  changed")
@@ -214,7 +214,7 @@ def _print_rounds(workspace: Workspace, run_id: str) -> None:
 def _check_teacher(args: argparse.Namespace) -> None:
     """Raise DataError where there is no such run, or it has no predictions."""
     from labeling.workspace import open_workspace
-    from models.evaluation import done_run
+    from models.combining.evaluation import done_run
 
     with open_workspace(args.workspace).read() as connection:
         done_run(connection, args.run)
@@ -233,18 +233,18 @@ def _say(recipe: str, settings: tuple[str, ...], args: argparse.Namespace) -> No
 
 def _open(args: argparse.Namespace) -> Workspace:
     from labeling.errors import DataError
-    from models import jobs
+    from models import worker
 
     if args.folds is not None and args.folds < 2:
         raise DataError(f"--folds {args.folds} must be at least 2: each clip is predicted by a fold that never saw it")
-    return jobs.open_for_work(args.workspace)
+    return worker.open_for_work(args.workspace)
 
 
 def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) -> None:
     """Train a queued run here, or say who will."""
     from labeling import runs
     from labeling.errors import DataError
-    from models.processes import worker_name
+    from models.runfolder.processes import worker_name
 
     if not args.train_now:
         print(f"run {run.id} on label version {run.label_version} is queued; `python -m models work` trains it")
@@ -261,7 +261,7 @@ def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) ->
 def _following(workspace: Workspace, run: Run) -> Run | None:
     """The run that was queued after this one, or None where the rounds are over."""
     from labeling import runs
-    from models.stages import rounds_of
+    from models.correcting.stages import rounds_of
 
     later = [one.run_id for one in rounds_of(workspace, run.id) if one.status == "queued"]
     with workspace.read() as connection:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labeling.records import Run
     from labeling.workspace import Workspace
     from models.config import Recipe
-    from models.processes import Together
+    from models.runfolder.processes import Together
 
 
 def add(command: AddCommand) -> None:
@@ -68,17 +68,17 @@ def _recipes(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from models import jobs
-    from models.processes import Together, part_of_environment, share_run
+    from models import worker
+    from models.runfolder.processes import Together, part_of_environment, share_run
 
     part = part_of_environment()
-    workspace = jobs.open_for_work(args.workspace)
+    workspace = worker.open_for_work(args.workspace)
     interrupted = threading.Event()
     if part.rank:
         run_id = share_run(part)
         stop_on_signal(interrupted)
         if run_id:
-            from models.training import help_with
+            from models.training.train_run import help_with
 
             help_with(workspace, run_id, part, args.device, interrupted.is_set)
         return
@@ -104,7 +104,7 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
     from labeling.errors import DataError
     from labeling.journal import versions
     from models.config import load_recipe
-    from models.processes import worker_name
+    from models.runfolder.processes import worker_name
 
     if args.like:
         return _queued_like(workspace, args, rank)
@@ -118,7 +118,7 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
         with workspace.read() as connection:
             versions.get_version(connection, args.version)
 
-    from models.training import check_recipe
+    from models.training.train_run import check_recipe
 
     check_recipe(recipe, args.device, rank)
     _check_choices(workspace, recipe, args.version)
@@ -141,9 +141,9 @@ def _queued_like(workspace: Workspace, args: argparse.Namespace, rank: int | Non
     from labeling import runs
     from labeling.errors import DataError
     from models.config import load_recipe
-    from models.processes import worker_name
-    from models.same_folds import enqueue_like, recipe_like
-    from models.training import check_recipe
+    from models.folds.keeping import enqueue_like, recipe_like
+    from models.runfolder.processes import worker_name
+    from models.training.train_run import check_recipe
 
     given = [flag for flag, value in (("RECIPE", args.recipe), ("--set", args.set), ("--folds", args.folds)) if value]
     if given:
@@ -166,9 +166,9 @@ def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) ->
 
     from labeling.collection import store
     from labeling.journal import versions
-    from models.same_folds import check_like
-    from models.selection import selected
-    from models.teacher import open_teacher
+    from models.folds.keeping import check_like
+    from models.folds.selection import selected
+    from models.targets.teacher import open_teacher
 
     check_like(workspace.runs, recipe.folds)
     if recipe.targets.teacher:
@@ -197,10 +197,10 @@ def stop_on_signal(interrupted: threading.Event) -> None:
 def finish(workspace: Workspace, run: Run, interrupted: threading.Event, together: Together | None = None) -> None:
     """Train a claimed run; raises DataError where it did not come to its end."""
     from labeling.errors import DataError
-    from models import jobs
-    from models.processes import worker_name
+    from models import worker
+    from models.runfolder.processes import worker_name
 
-    ended = jobs.run_job(
+    ended = worker.run_job(
         workspace,
         run,
         worker_name(),
@@ -217,15 +217,15 @@ def finish(workspace: Workspace, run: Run, interrupted: threading.Event, togethe
 def _rerun(args: argparse.Namespace) -> None:
     from labeling import runs
     from labeling.errors import ConfigError, DataError
-    from models import jobs
-    from models.combination import KINDS
+    from models import worker
+    from models.combining.request import KINDS
     from models.config import parse_override
-    from models.processes import worker_name
-    from models.provenance import differences, pick_device, surroundings
-    from models.runfolder import recipe_of
-    from models.training import check_inputs, compare_runs, copy_inputs
+    from models.runfolder.folder import recipe_of
+    from models.runfolder.processes import worker_name
+    from models.runfolder.provenance import differences, pick_device, surroundings
+    from models.training.train_run import check_inputs, compare_runs, copy_inputs
 
-    workspace = jobs.open_for_work(args.workspace)
+    workspace = worker.open_for_work(args.workspace)
     with workspace.read() as connection:
         old = runs.get_run(connection, args.run)
     runs.check_trained(old)
@@ -279,10 +279,10 @@ def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
     from labeling import runs
     from labeling.errors import ArtefactError, DataError
     from labeling.predictions.oof import read_oof
-    from models import jobs
-    from models.processes import worker_name
+    from models import worker
+    from models.runfolder.processes import worker_name
 
-    jobs.free_dead_jobs(workspace)
+    worker.free_dead_jobs(workspace)
     with workspace.read() as connection:
         run = runs.get_run(connection, args.resume)
     given = {
@@ -329,7 +329,7 @@ def _runs(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from labeling.workspace import open_workspace
-    from models.evaluation import evaluate_run
+    from models.combining.evaluation import evaluate_run
 
     check_strength(args)
     result = evaluate_run(
@@ -360,9 +360,10 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-    from models import jobs
 
-    count = jobs.work(
-        jobs.open_for_work(args.workspace), once=args.once, idle_exit_s=args.idle_exit, report=progress_bar()
+    from models import worker
+
+    count = worker.work(
+        worker.open_for_work(args.workspace), once=args.once, idle_exit_s=args.idle_exit, report=progress_bar()
     )
     print(f"{count} trainings run")

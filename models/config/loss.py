@@ -9,8 +9,8 @@ from labeling.registry import Registry
 from models.config.checks import at_least, within
 
 LOSSES: Registry[str] = Registry("loss")
-"""Name -> ``module:function``; the function makes the loss of a LossConfig, see models/losses.py. Add your own with
-``LOSSES.add("mine", "my_module:make_mine")`` before the recipe is read."""
+"""Name -> ``module:function``; the function makes the loss of a LossConfig, see models/training/losses.py. Add your own
+with ``LOSSES.add("mine", "my_module:make_mine")`` before the recipe is read."""
 
 OWN = {
     "positive_weight": "weighted_bce",
@@ -22,7 +22,7 @@ OWN = {
 """How the settings of one loss begin -> which loss alone reads them."""
 
 for _name in ("bce", *OWN.values()):
-    LOSSES.add(_name, f"models.losses:make_{_name}")
+    LOSSES.add(_name, f"models.training.losses:make_{_name}")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LossConfig:
     """``loss(clipwise) + framewise_weight * loss(max_t framewise)``; each loss has its own parameters."""
 
     name: str = "bce"
-    """asl, bce, bi_tempered, focal, sce or weighted_bce; the formulas are in models/losses.py."""
+    """asl, bce, bi_tempered, focal, sce or weighted_bce; the formulas are in models/training/losses.py."""
     framewise_weight: float = 0.5
     """Weight of the loss on the maximum of the frames, beside 1 for the loss on the clip."""
     label_smoothing: float = 0.0

@@ -18,13 +18,13 @@ class RuleEntry:
 
 
 RULES: Registry[RuleEntry] = Registry("target rule")
-"""See models/targets.py. Add your own with ``RULES.add("mine", RuleEntry("my_module:make_mine"))`` before the recipe
-is read."""
+"""See models/targets/rules.py. Add your own with ``RULES.add("mine", RuleEntry("my_module:make_mine"))`` before the
+recipe is read."""
 
-RULES.add("clip", RuleEntry("models.targets:make_clip", reads_teacher=False))
-RULES.add("and", RuleEntry("models.targets:make_and"))
-RULES.add("two_way", RuleEntry("models.targets:make_two_way"))
-RULES.add("mix", RuleEntry("models.targets:make_mix"))
+RULES.add("clip", RuleEntry("models.targets.rules:make_clip", reads_teacher=False))
+RULES.add("and", RuleEntry("models.targets.rules:make_and"))
+RULES.add("two_way", RuleEntry("models.targets.rules:make_two_way"))
+RULES.add("mix", RuleEntry("models.targets.rules:make_mix"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TargetConfig:
     """How labels, and a teacher's out-of-fold predictions of the same clips, become targets."""
 
     rule: str = "clip"
-    """clip, and (label AND frames), two_way, mix: see models/targets.py."""
+    """clip, and (label AND frames), two_way, mix: see models/targets/rules.py."""
     teacher: str = ""
     """The run whose out-of-fold predictions the rule reads: its id in the workspace, newest, or an oof.zarr's path."""
     thresholds: tuple[float, ...] = (0.5,)

@@ -17,7 +17,7 @@ from labeling.registry import Registry
 
 if TYPE_CHECKING:
     from models.config import Recipe
-    from models.heads import Network
+    from models.networks.heads import Network
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ def add_network(spec: NetworkSpec) -> None:
 
 
 add_network(
-    NetworkSpec("cnn", "models.cnn:build", "Earmark", "small residual CNN with an attention head, for a CPU", False)
+    NetworkSpec(
+        "cnn", "models.networks.cnn:build", "Earmark", "small residual CNN with an attention head, for a CPU", False
+    )
 )
 add_network(
     NetworkSpec(
         "sed",
-        "models.sed:build",
+        "models.networks.sed:build",
         "6th place of the 2020 Cornell birdcall challenge",
         "any timm backbone with an attention head over time",
     )
@@ -54,7 +56,7 @@ add_network(
 add_network(
     NetworkSpec(
         "cnn14_att",
-        "models.panns:build",
+        "models.networks.panns:build",
         "PANNs (Kong et al. 2020)",
         "Cnn14_DecisionLevelAtt; takes the released AudioSet checkpoint",
     )
@@ -62,7 +64,7 @@ add_network(
 add_network(
     NetworkSpec(
         "cnn14_max",
-        "models.panns:build",
+        "models.networks.panns:build",
         "PANNs (Kong et al. 2020)",
         "Cnn14_DecisionLevelMax; takes the released AudioSet checkpoint",
     )
@@ -70,7 +72,7 @@ add_network(
 add_network(
     NetworkSpec(
         "freesound_cnn",
-        "models.freesound:build",
+        "models.networks.freesound:build",
         "7th place of Freesound Audio Tagging 2019",
         "CNN with doubled pooling, scSE and a pyramid head over 2 s windows",
         takes_weights=False,
@@ -80,7 +82,7 @@ add_network(
 
 def refuse_strange_weights(recipe: Recipe) -> None:
     """Raise ConfigError where ``network.weights`` is a file that the network cannot start from, and would ignore."""
-    from models.checkpoints import is_run_checkpoint
+    from models.networks.checkpoints import is_run_checkpoint
 
     spec, weights = NETWORKS.get(recipe.network.name), recipe.network.weights
     if weights and not spec.takes_weights and not is_run_checkpoint(weights):
@@ -99,8 +101,8 @@ def build_network(recipe: Recipe, n_classes: int, classes: Sequence[str] = ()) -
     spec = NETWORKS.get(recipe.network.name)
     module, _, function = spec.factory.partition(":")
     factory = getattr(importlib.import_module(module), function)
-    from models import checkpoints, resizer
-    from models.heads import n_frames_of
+    from models.networks import checkpoints, resizer
+    from models.networks.heads import n_frames_of
 
     config = recipe.network
     continued = bool(config.weights) and checkpoints.is_run_checkpoint(config.weights)
@@ -122,7 +124,7 @@ def load_network(path: Path, recipe: Recipe, classes: Sequence[str]) -> Network:
 
     Raises ArtefactError where the file is damaged or belongs to another recipe.
     """
-    from models.checkpoints import load_tensors
+    from models.networks.checkpoints import load_tensors
 
     bare = replace(recipe, network=replace(recipe.network, pretrained=False, weights=""))
     network = build_network(bare, len(classes))

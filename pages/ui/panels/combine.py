@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from labeling.records import Run
-from models import combination, jobs
+from models import worker
+from models.combining import request
 from pages.ui import session
 
 WAYS = {
@@ -39,11 +40,11 @@ def panel(every_run: Sequence[Run]) -> None:
             "other run. Averaging several networks is the surest gain that the sources report."
         )
         if st.button("Combine", icon=":material/merge:", key="combine", disabled=len(members) < 2):
-            kind = combination.STACK if way == "stack" else combination.ENSEMBLE
+            kind = request.STACK if way == "stack" else request.ENSEMBLE
             weights = "fitted" if way == "fitted" else "equal"
             with session.messages():
-                asked = combination.Combination(kind, tuple(members), weights=weights, vote=vote, threshold=threshold)
-                queued = combination.enqueue(session.workspace(), asked)
-                jobs.ensure_worker(session.workspace())
+                asked = request.Combination(kind, tuple(members), weights=weights, vote=vote, threshold=threshold)
+                queued = request.enqueue(session.workspace(), asked)
+                worker.ensure_worker(session.workspace())
             st.toast(f"Run {queued.id} is queued; watch it on the Retrain page")
             st.rerun()

@@ -11,7 +11,8 @@ from labeling import journal
 from labeling.gain import measurement, words
 from labeling.gain.measurement import Gain
 from labeling.records import Run
-from models import jobs, same_folds
+from models import worker
+from models.folds import keeping
 from pages.ui import session
 from pages.ui.figures import basic, gain
 
@@ -77,7 +78,7 @@ def _draw(found: Gain) -> None:
 def start(every_run: Sequence[Run]) -> None:
     """On the Retrain page: train like an earlier run, so that only the labels differ."""
     workspace = session.workspace()
-    able = [run for run in reversed(every_run) if run.status == "done" and not same_folds.why_not(workspace, run)]
+    able = [run for run in reversed(every_run) if run.status == "done" and not keeping.why_not(workspace, run)]
     if not able:
         return
     with st.expander("What did my corrections bring?", icon=":material/balance:", key="like_panel"):
@@ -89,7 +90,7 @@ def start(every_run: Sequence[Run]) -> None:
         chosen = st.selectbox("Compare with run", list(names), format_func=names.__getitem__, key="like:run")
         if st.button("Retrain alike on the newest labels", icon=":material/balance:", key="like"):
             with session.messages():
-                queued = same_folds.enqueue_like(workspace, chosen, session.reviewer() or "unknown")
-                jobs.ensure_worker(workspace)
+                queued = keeping.enqueue_like(workspace, chosen, session.reviewer() or "unknown")
+                worker.ensure_worker(workspace)
             st.toast(f"Run {queued.id} is queued, like run {chosen}")
             st.rerun()

@@ -18,7 +18,7 @@ import streamlit as st
 from labeling.errors import EarmarkError
 from labeling.storage.files import write_atomically
 from models.config import RECIPES_DIR, Recipe, load_recipe, recipe_names, recipe_to_toml
-from models.settings import MAIN_SETTINGS, every_setting, value_of
+from models.config.settings import MAIN_SETTINGS, every_setting, value_of
 from pages.ui import session
 
 OWN = "recipes"  # the workspace's folder of its own recipes

@@ -9,8 +9,9 @@ from labeling import runs
 from labeling.errors import EarmarkError
 from labeling.records import Run
 from labeling.runs import out_of_fold
-from models import combination, rounds
+from models.combining import request
 from models.config import parse_override
+from models.correcting import rounds
 
 COMBINED = {"equal": "average of", "fitted": "fitted average of"}
 OF_STAGES = ("targets.rule", "targets.teacher", "targets.thresholds", "train.members", "train.all_data")
@@ -23,7 +24,7 @@ def recipe_name(run: Run) -> str:
 
 def purpose(run: Run, every_run: Iterable[Run]) -> str:
     """What a run was for: a training, a stage of label correction, a round, or a combination of others."""
-    if run.recipe in combination.KINDS:
+    if run.recipe in request.KINDS:
         return _combination(run)[0]
     if run.recipe == runs.BROUGHT:
         return _brought(run)[0]
@@ -40,7 +41,7 @@ def purpose(run: Run, every_run: Iterable[Run]) -> str:
 
 def settings(run: Run) -> str:
     """The settings that differ from the recipe and that `purpose` does not tell: ``epochs 3, mixup.probability 0``."""
-    if run.recipe in combination.KINDS:
+    if run.recipe in request.KINDS:
         return _combination(run)[1]
     if run.recipe == runs.BROUGHT:
         return _brought(run)[1]
@@ -87,12 +88,12 @@ def _brought(run: Run) -> tuple[str, str]:
 
 def _combination(run: Run) -> tuple[str, str]:
     try:
-        asked = combination.combination_of(run)
+        asked = request.combination_of(run)
     except EarmarkError:
         return run.recipe, ", ".join(run.settings)
     members = " + ".join(asked.members)
     told = {"members"}
-    if run.recipe == combination.STACK:
+    if run.recipe == request.STACK:
         words = f"stack of {members}"
     elif asked.vote:
         words = f"vote of {asked.vote} above {asked.threshold:g}: {members}"

@@ -11,8 +11,9 @@ import streamlit as st
 
 from labeling import journal, machine_labels
 from labeling.records import Run
-from models import jobs, rounds, stages
-from models.stages import StageReport
+from models import worker
+from models.correcting import rounds, stages
+from models.correcting.stages import StageReport
 from pages.ui import session
 from pages.ui.figures import basic
 from pages.ui.panels.recipe_form import Choice
@@ -178,7 +179,7 @@ def _start(label: str, choice: Choice, queue: Callable[[], Run], *, disabled: bo
         return
     with session.messages():
         run = queue()
-        jobs.ensure_worker(session.workspace())
+        worker.ensure_worker(session.workspace())
     st.toast(f"Run {run.id} is queued")
     st.rerun()
 

@@ -26,8 +26,8 @@ from labeling.runs import run_folder
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
-from models import jobs
-from models.same_folds import why_not
+from models import worker
+from models.folds.keeping import why_not
 from tests.support.synthetic_oof import finished_run
 from tests.support.workspaces import CLIPS, add_clips
 
@@ -269,18 +269,18 @@ def test_a_brought_run_is_not_trained_again(collection: Workspace, tmp_path: Pat
         runs.check_trained(run)
     cut_short = runs.enqueue(collection, runs.BROUGHT, run.label_version, worker="w")
     with pytest.raises(DataError, match="was brought from elsewhere"):
-        jobs.run_job(collection, cut_short, "w")
+        worker.run_job(collection, cut_short, "w")
     with collection.read() as connection:
         assert runs.get_run(connection, cut_short.id).error == "an import that was cut short; bring the file again"
 
 
 def test_brought_runs_are_combined_like_others(collection: Workspace, tmp_path: Path) -> None:
-    from models.combination import Combination, enqueue
+    from models.combining.request import Combination, enqueue
 
     first = import_predictions(collection, wide(tmp_path))
     second = import_predictions(collection, wide(tmp_path, P[:3] / 2, NAMES[:3]))
     made = enqueue(collection, Combination("ensemble", (first.run_id, second.run_id)), worker="w")
-    ended = jobs.run_job(collection, made, "w")
+    ended = worker.run_job(collection, made, "w")
     assert ended.status == "done"
     np.testing.assert_allclose(read_oof(collection.run_dir(made.id) / "oof.zarr").clipwise, 0.75 * P[:3], atol=1e-6)
 

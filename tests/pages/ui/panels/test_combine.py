@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from labeling import runs
 from labeling.records import Run
 from labeling.workspace import open_workspace
-from models import jobs
+from models import worker
 from tests.support.pages import errors, show
 from tests.support.synthetic_oof import finished_run
 from tests.support.workspaces import add_clips
@@ -19,7 +19,7 @@ from tests.support.workspaces import add_clips
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four clips and two finished runs; no worker starts."""
-    monkeypatch.setattr(jobs, "ensure_worker", lambda workspace: False)
+    monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
     workspace = open_workspace(tmp_path / "w", create=True)
     add_clips(workspace)
     finished_run(workspace, {(2, "balori"): 0.95})

@@ -10,7 +10,7 @@ import pytest
 
 from labeling import runs
 from labeling.workspace import open_workspace
-from models import jobs
+from models import worker
 from tests.support.gain_case import SAID, add_run, collect, corrected, say, write_recipe
 from tests.support.pages import errors, show
 
@@ -18,7 +18,7 @@ from tests.support.pages import errors, show
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs with corrections between them; no worker starts."""
-    monkeypatch.setattr(jobs, "ensure_worker", lambda workspace: False)
+    monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
     workspace = open_workspace(tmp_path / "w", create=True)
     corrected(workspace)
     workspace.close()

@@ -10,14 +10,14 @@ from streamlit.testing.v1 import AppTest
 
 from labeling import runs
 from labeling.workspace import open_workspace
-from models import jobs
+from models import worker
 from models.config import load_recipe
 from tests.support.pages import errors, show
 
 
 @pytest.fixture
 def form(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setattr(jobs, "ensure_worker", lambda workspace: False)
+    monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
     return show(own_copy, "retrain", monkeypatch)
 
 

@@ -12,7 +12,8 @@ from labeling import runs
 from labeling.journal import versions
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
-from models import jobs, stages
+from models import worker
+from models.correcting import stages
 from tests.support.pages import errors, show
 from tests.support.synthetic_oof import finished_run
 from tests.support.workspaces import add_clips
@@ -24,7 +25,7 @@ HEARD = {(2, "balori"): 0.95, (2, "cangoo"): 0.7, (1, "cangoo"): 0.99}
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four clips and a finished run, 001-demo; no worker starts."""
-    monkeypatch.setattr(jobs, "ensure_worker", lambda workspace: False)
+    monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
     workspace = open_workspace(tmp_path / "w", create=True)
     add_clips(workspace)
     finished_run(workspace, HEARD)

@@ -1,0 +1,1 @@
+"""Several runs into one, and how good a run is."""

@@ -1,0 +1,1 @@
+"""The model's own corrections, stage by stage and round by round."""

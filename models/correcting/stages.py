@@ -1,0 +1,231 @@
+"""The stages of label correction: machine labels from a run's predictions, and the runs that train on what is left.
+
+After the 6th place of the Cornell Birdcall Identification challenge (2020). Stage 1 adds the labels that clips with a
+single one miss; stage 2 keeps a label on a chunk only where the first run's frames hear the class; stage 3 does so at
+several thresholds, on all data, and averages. `iterate` repeats the correction, as its author wished he had. Each
+works with any recipe. Importing this loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labeling import machine_labels, runs
+from labeling.errors import ConfigError
+from labeling.journal import versions
+from labeling.machine_labels import ADD_ABOVE, MachineLabel
+from labeling.records import Labels, LabelVersion, Run
+from labeling.workspace import Workspace
+from models.config import load_recipe, parse_override
+from models.correcting.rounds import Round as Round
+from models.correcting.rounds import first_of as first_of
+from models.correcting.rounds import iterate as iterate
+from models.correcting.rounds import next_round as next_round
+from models.correcting.rounds import oof_of
+from models.correcting.rounds import resume_rounds as resume_rounds
+from models.correcting.rounds import rounds_of as rounds_of
+from models.correcting.stage_notes import NOTES as NOTES
+from models.correcting.stage_notes import SOURCES as SOURCES
+from models.correcting.stage_notes import WHAT as WHAT
+
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What stage 1 added, or with ``dry_run`` would add.
+
+    ``by_class`` counts the added labels, most first; ``single_label_clips`` are those the rule looks at; ``standing``
+    counts labels found that an earlier stage 1 has added already. ``version`` is None in a dry run; ``batch_id`` is
+    "" where nothing was stored, else for machine_labels.undo_machine.
+    """
+
+    run_id: str
+    threshold: float
+    dry_run: bool
+    labels: int
+    clips: int
+    by_class: Mapping[str, int]
+    classes: int
+    single_label_clips: int
+    standing: int
+    version: LabelVersion | None = None
+    batch_id: str = ""
+
+    @property
+    def text(self) -> str:
+        """One sentence of what was, or would be, added."""
+        verb = "would be added" if self.dry_run else "added"
+        words = (
+            f"{_plural(self.labels, 'label')} in {_plural(self.clips, 'clip')} {verb}, of {len(self.by_class)} of "
+            f"{self.classes} classes (p > {self.threshold:g}; {_plural(self.single_label_clips, 'clip')} with one "
+            "label)"
+        )
+        return words + (f"; {self.standing:,} were there before" if self.standing else "")
+
+
+def stage1(
+    workspace: Workspace,
+    run_id: str,
+    *,
+    threshold: float = ADD_ABOVE,
+    reviewer: str,
+    dry_run: bool = False,
+    single_label_only: bool = True,
+) -> StageReport:
+    """Add the labels that a run finds missing (machine_labels.find_missing), and freeze a version that says so.
+
+    ``reviewer`` is who asked for it. With ``dry_run`` nothing is stored. Run again it adds nothing, unless something
+    was taken back or the threshold is lower. Raises DataError for a run that is not done, ArtefactError for one
+    whose predictions cannot be used.
+    """
+    what = "stage1"
+    with workspace.read() as connection:
+        run = runs.get_run(connection, run_id)
+        before = versions.labels_at(connection, without=machine_labels.machine_name(what))
+        now = versions.labels_at(connection)
+    oof = oof_of(workspace, run, now)
+    found = machine_labels.find_missing(oof, before, threshold=threshold, single_label_only=single_label_only)
+    fresh = [one for one in found if not _says_so(now, one)]
+    counts = Counter(one.class_code for one in fresh)
+    report = StageReport(
+        run_id=run_id,
+        threshold=threshold,
+        dry_run=dry_run,
+        labels=len(fresh),
+        clips=len({one.clip_id for one in fresh}),
+        by_class=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        classes=len(now.classes),
+        single_label_clips=int(np.count_nonzero(before.present.sum(axis=1) == 1)),
+        standing=len(found) - len(fresh),
+    )
+    if dry_run:
+        return report
+    stored = machine_labels.apply_machine_labels(workspace, found, what=what, run_id=run_id)
+    note = f"stage 1: {report.text}, by machine from run {run_id}, heard by nobody"
+    version = versions.freeze(workspace, reviewer, note)
+    return StageReport(**{**report.__dict__, "version": version, "batch_id": stored.batch_id})
+
+
+def stage2_settings(run_id: str, settings: Sequence[str] = (), *, threshold: float = 0.5) -> tuple[str, ...]:
+    """The settings of a stage 2 run, the user's own first; raises ConfigError where these contradict the stage."""
+    return _joined(settings, 2, _chunk_labels(run_id, (threshold,)))
+
+
+def stage3_settings(
+    run_id: str,
+    settings: Sequence[str] = (),
+    *,
+    recipe: str,
+    thresholds: Sequence[float] = THRESHOLDS,
+    members: int | None = None,
+) -> tuple[str, ...]:
+    """The settings of a stage 3 run: a member for each threshold unless ``members`` says otherwise.
+
+    Averaged weights are switched on where the recipe has none and the user says nothing of them. Raises ConfigError
+    for fewer members than thresholds, and where the user's settings contradict the stage.
+    """
+    members = len(thresholds) if members is None else members
+    if members < len(thresholds):
+        raise ConfigError(f"{members} members leave out some of {len(thresholds)} thresholds; give as many or more")
+    own = _chunk_labels(run_id, thresholds) | {"train.members": str(members), "train.all_data": "true"}
+    chosen = {parse_override(one)[0] for one in settings}
+    averaged = load_recipe(recipe, [*settings, f"targets.teacher={run_id}"]).train.ema_decay > 0
+    if not averaged and "train.ema_decay" not in chosen:
+        own["train.ema_decay"] = "0.999"
+    return _joined(settings, 3, own)
+
+
+def stage2(
+    workspace: Workspace,
+    run_id: str,
+    *,
+    recipe: str,
+    settings: Sequence[str] = (),
+    threshold: float = 0.5,
+    reviewer: str = "",
+    folds: int | None = None,
+    device: str = "auto",
+    worker: str = "",
+) -> Run:
+    """Queue a run on the labels now, whose chunks keep a label only where run ``run_id`` hears the class.
+
+    The frames of its out-of-fold predictions must reach ``threshold`` there. ``worker`` claims the run at once, as
+    runs.enqueue has it. Raises as stage2_settings, load_recipe and stage1 do.
+    """
+    chosen = stage2_settings(run_id, settings, threshold=threshold)
+    return _queue(workspace, run_id, recipe, chosen, reviewer, "stage 2", folds, device, worker)
+
+
+def stage3(
+    workspace: Workspace,
+    run_id: str,
+    *,
+    recipe: str,
+    settings: Sequence[str] = (),
+    thresholds: Sequence[float] = THRESHOLDS,
+    members: int | None = None,
+    reviewer: str = "",
+    folds: int | None = None,
+    device: str = "auto",
+    worker: str = "",
+) -> Run:
+    """Queue one run whose members take the thresholds in turn, trained on all clips as well.
+
+    Its out-of-fold predictions are the ensemble's average. Raises as stage3_settings, load_recipe and stage1 do.
+    """
+    chosen = stage3_settings(run_id, settings, recipe=recipe, thresholds=thresholds, members=members)
+    return _queue(workspace, run_id, recipe, chosen, reviewer, "stage 3", folds, device, worker)
+
+
+def _chunk_labels(run_id: str, thresholds: Sequence[float]) -> dict[str, str]:
+    return {
+        "targets.rule": "and",
+        "targets.teacher": run_id,
+        "targets.thresholds": "[" + ", ".join(f"{value:g}" for value in thresholds) + "]",
+    }
+
+
+def _joined(settings: Sequence[str], stage: int, own: Mapping[str, str]) -> tuple[str, ...]:
+    """A stage's own settings after the user's, which may repeat but not contradict them."""
+    given = dict(parse_override(one) for one in settings)
+    for key, value in own.items():
+        if given.get(key, value) != value:
+            raise ConfigError(
+                f"{key} = {given[key]} is not stage {stage}'s, which sets it to {value}; leave it out, or use `train`"
+            )
+    kept = [one for one in settings if parse_override(one)[0] not in own]
+    return (*kept, *(f"{key}={value}" for key, value in own.items()))
+
+
+def _queue(
+    workspace: Workspace,
+    run_id: str,
+    recipe: str,
+    settings: tuple[str, ...],
+    reviewer: str,
+    what: str,
+    folds: int | None,
+    device: str,
+    worker: str,
+) -> Run:
+    load_recipe(recipe, settings)  # a mistake in it shows before anything is stored
+    with workspace.read() as connection:
+        run = runs.get_run(connection, run_id)
+        labels = versions.labels_at(connection)
+    oof_of(workspace, run, labels)
+    version = versions.freeze(workspace, reviewer, f"{what} after run {run_id}")
+    return runs.enqueue(workspace, recipe, version.number, settings=settings, folds=folds, device=device, worker=worker)
+
+
+def _says_so(labels: Labels, one: MachineLabel) -> bool:
+    row = int(np.searchsorted(labels.clip_ids, one.clip_id))
+    return bool(labels.present[row, labels.classes.index(one.class_code)])
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")

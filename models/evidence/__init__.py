@@ -1,0 +1,1 @@
+"""What a run keeps of its training for finding wrong labels: dynamics, embeddings, nearest clips."""

@@ -1,0 +1,1 @@
+"""What a network is fed: clips, the cache of their audio, spectrogram planes, augmentation."""

@@ -1,0 +1,1 @@
+"""Networks, the catalogue of them, and their checkpoints."""

@@ -1,0 +1,204 @@
+"""Any timm backbone under an attention head over time: a sound event detector trained on weak labels.
+
+The form is that of the 6th place of the 2020 Cornell birdcall challenge: the spectrogram as an image of 1 or 3
+channels, the backbone's last feature map, its mean over frequency, and attention over what is left of time. The 1st
+place had the same with DenseNet121 and ``network.hidden`` = 1024.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labeling.errors import ConfigError, UnknownName
+from labeling.registry import unknown_name
+from models.config import Recipe
+from models.networks.checkpoints import load_foreign
+from models.networks.heads import (
+    SHORT,
+    AttentionHead,
+    Network,
+    Output,
+    TimeFeatures,
+    n_frames_of,
+    pad_short,
+    time_stride,
+)
+
+NO_WEIGHTS = (
+    "set network.pretrained=false to train from scratch, or network.weights=PATH to a file of the weights "
+    "downloaded elsewhere"
+)
+
+
+class SedNetwork(Network):
+    """Planes (B, channels, n_mels, T) -> Output, one frame for each step of the backbone's last feature map.
+
+    The map is the backbone's output before its pooling and classifier, as published. ``pad`` is how many frames the
+    backbone's unpadded layers lose; so many are put around the input (its edge frames repeated), so that every
+    ``stride`` input frames have their output frame.
+    """
+
+    def __init__(
+        self,
+        backbone: Any,
+        n_classes: int,
+        hidden: int,
+        dropout: float,
+        squash: str,
+        logits_per_class: int = 1,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.time = TimeFeatures(backbone.num_features, hidden or backbone.num_features, dropout)
+        self.head = AttentionHead(hidden or backbone.num_features, n_classes, squash, logits_per_class)
+        self.pad = 0
+        self.stride = 1
+
+    def forward(self, planes: Tensor) -> Output:
+        """Planes (B, channels, n_mels, T) -> Output."""
+        planes = pad_short(planes, self.stride)
+        if self.pad:
+            planes = F.pad(planes, (self.pad // 2, self.pad - self.pad // 2, 0, 0), mode="replicate")
+        output: Output = self.head(self.time(self.backbone.forward_features(planes)))
+        return output
+
+    def fit_padding(self, channels: int, n_mels: int) -> None:
+        """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError.
+
+        Parts of the backbone that come after its last feature map are dropped.
+        """
+        called: set[str] = set()
+        hooks = [
+            module.register_forward_hook(lambda *_, name=name: called.add(name))
+            for name, module in self.backbone.named_modules()
+        ]
+        self.stride = time_stride(self, channels, n_mels)
+        for hook in hooks:
+            hook.remove()
+        used = {name.partition(".")[0] for name in called}
+        for name, _ in list(self.backbone.named_children()):
+            if name not in used:
+                setattr(self.backbone, name, nn.Identity())
+        wanted = SHORT // self.stride
+        missing = wanted - n_frames_of(self, channels, n_mels, SHORT)
+        if missing > 0:
+            candidates = range((missing + 1) * self.stride)
+            self.pad = bisect.bisect_left(
+                candidates, wanted, key=lambda pad: n_frames_of(self, channels, n_mels, SHORT + pad)
+            )
+
+
+def build(recipe: Recipe, n_classes: int) -> Network:
+    """The recipe's backbone and head.
+
+    With ``network.weights`` they are read from that path; with ``network.pretrained`` timm fetches them, or takes
+    them from its cache. Raises UnknownName for the backbone and ConfigError where no weights can be had, or where
+    the backbone cannot take spectrograms of this many bands and of any length.
+    """
+    import timm
+
+    config = recipe.network
+    known = timm.list_models(pretrained=False)
+    if config.backbone.partition(".")[0] not in known:
+        raise UnknownName(unknown_name("timm backbone", config.backbone, known))
+    channels = len(recipe.features.channels)
+    backbone = create_backbone(config.backbone, channels, config.pretrained and not config.weights)
+    network = SedNetwork(backbone, n_classes, config.hidden, config.dropout, config.attention, config.logits_per_class)
+    try:
+        network.fit_padding(channels, recipe.features.n_mels)
+    except ConfigError as error:
+        raise ConfigError(
+            f"network.backbone = {config.backbone!r} gives no feature map of planes of any length: {error}; "
+            "or choose another backbone, such as resnest50d, tf_efficientnet_b0 or densenet121"
+        ) from None
+    if config.weights:
+        load_backbone(network.backbone, load_foreign(config.weights), config.weights)
+    return network
+
+
+def create_backbone(name: str, channels: int, pretrained: bool) -> nn.Module:
+    """timm's backbone without pooling and classifier; its first layer is made to fit ``channels``."""
+    import timm
+
+    if pretrained:
+        require_weights(name)
+    try:
+        backbone: nn.Module = timm.create_model(
+            name, pretrained=pretrained, in_chans=channels, num_classes=0, global_pool=""
+        )
+    except Exception as error:  # no network, no such tag, a backbone of fixed channels: many kinds
+        if pretrained:
+            raise ConfigError(
+                f"network.pretrained = true, but the weights of {name!r} cannot be fetched "
+                f"({type(error).__name__}: {str(error)[:200]}); {NO_WEIGHTS}"
+            ) from None
+        raise ConfigError(
+            f"network.backbone = {name!r} with {channels} planes cannot be made ({str(error)[:200]})"
+        ) from None
+    return backbone
+
+
+def require_weights(name: str) -> None:
+    """Fail at once, not after minutes of retries, where timm's weights are neither cached nor to be fetched.
+
+    Raises ConfigError with the remedy.
+    """
+    import os
+    import socket
+    import urllib.parse
+
+    import timm
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        config = None
+    if config is None or not config.has_weights:
+        raise ConfigError(f"network.pretrained = true, but timm has no weights for {name!r}; {NO_WEIGHTS}")
+    repo = config.hf_hub_id
+    names = ("model.safetensors", "pytorch_model.bin")
+    if not repo or any(isinstance(try_to_load_from_cache(repo, file), str) for file in names):
+        return
+    host = urllib.parse.urlsplit(constants.ENDPOINT)
+    proxied = any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"))
+    reason = "the hub's client is set to offline" if constants.HF_HUB_OFFLINE else ""
+    if not reason and not proxied:
+        try:
+            socket.create_connection((host.hostname or "", host.port or 443), timeout=5).close()
+        except OSError as error:
+            reason = f"{host.hostname} cannot be reached ({error})"
+    if reason:
+        raise ConfigError(
+            f"network.pretrained = true, but the weights of {name!r} are not on this machine and {reason}; {NO_WEIGHTS}"
+        )
+
+
+def load_backbone(backbone: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Load a timm state dict; its classifier is left out, and the first layer is fitted to our channels.
+
+    Raises ConfigError if less than nine tenths of the backbone's tensors find their weights.
+    """
+    mine = backbone.state_dict()
+    fitting: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        key = name if name in mine else name.removeprefix("backbone.")
+        if key not in mine:
+            continue
+        wanted = mine[key].shape
+        if value.dim() == 4 and value.shape[1] != wanted[1] and value.shape[0] == wanted[0]:
+            value = value.sum(1, keepdim=True).repeat(1, wanted[1], 1, 1) / wanted[1]
+        if value.shape == wanted:
+            fitting[key] = value
+    if len(fitting) < 0.9 * len(mine):
+        raise ConfigError(
+            f"network.weights = {source}: only {len(fitting)} of the backbone's {len(mine)} tensors are in it; "
+            "give weights of the same timm model as network.backbone"
+        )
+    with torch.no_grad():
+        backbone.load_state_dict({**mine, **fitting})

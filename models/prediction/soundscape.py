@@ -1,0 +1,393 @@
+"""Predict recordings of any length: read and predicted a few minutes at a time, so that memory stays bounded.
+
+Frames are those that ``predict_clips`` would give of a clip read from disk. What is kept of a whole recording is one
+row a segment, and the stretches above the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labeling.collection.formats.events import TableEvent
+from labeling.errors import AudioError, ConfigError
+from labeling.records import FrameGrid
+from labeling.sound.decoding import file_name, probe, read_window
+from models.config import FeatureConfig, Recipe
+from models.inputs.clips import Chunks
+from models.inputs.features import FrontEnd
+from models.prediction.thresholds import Rule
+from models.prediction.windows import Predicted, Predictor, Shown, fill_gaps, n_output_frames
+
+if TYPE_CHECKING:
+    from labeling.disagreement.priors import Collection
+
+FloatArray = NDArray[np.float32]
+BLOCK_S = 300.0
+"""So much sound is decoded at once."""
+MARGIN_S = 0.1
+"""Decoded on each side of a block and cut off, so that the resampler's edges are not heard."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames ``first`` to ``first + n`` of a recording: ``frame`` (n, C), and ``clip`` (n, C), the highest clipwise
+    probability of the windows over each frame."""
+
+    first: int
+    frame: FloatArray
+    clip: FloatArray
+
+
+@dataclass(frozen=True)
+class Post:
+    """Post-processors to apply to each segment, by what the collection knows and what is known of the recording."""
+
+    names: tuple[str, ...]
+    collection: Collection
+    metadata: dict[str, str]
+
+    def apply(self, segments: FloatArray) -> FloatArray:
+        """Shifts of the log odds for segments (S, C)."""
+        from labeling.disagreement.priors import context_for_sound, postprocess_shift
+
+        context = context_for_sound(self.collection, [self.metadata] * len(segments))
+        return postprocess_shift(self.names, segments, context)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One recording: the highest frame of each segment (S, C), the events above the threshold, its length, and what
+    was odd about it."""
+
+    segments: FloatArray
+    events: tuple[TableEvent, ...]
+    duration_s: float
+    note: str = ""
+
+
+class Recording:
+    """A sound file that is read stretch by stretch. Raises AudioError where it cannot be."""
+
+    def __init__(self, path: str, features: FeatureConfig, pad: str) -> None:
+        self.path, self.features, self.pad = path, features, pad
+        info = probe(path)
+        self.duration_s, self.note = info.duration_s, info.note
+        self._common_hz = math.gcd(info.sample_rate, features.sample_rate)
+        self.hop_s = features.hop_length / features.sample_rate
+        self.n_frames = int(self.duration_s * features.sample_rate) // features.hop_length
+        if not self.n_frames:
+            raise AudioError(f"{file_name(path)}: {self.duration_s:.3f} s of sound, under one frame", "too_short")
+
+    def read(self, first: int, last: int) -> Block:
+        """Frames ``first`` to ``last``, or as many as there are."""
+        # At a place that is a whole number of samples at both rates blocks meet without a shift.
+        onset_s = max(0.0, math.floor((first * self.hop_s - MARGIN_S) * self._common_hz) / self._common_hz)
+        rate = self.features.sample_rate
+        wave, _ = read_window(self.path, onset_s, last * self.hop_s + MARGIN_S, sample_rate=rate)
+        skip = round((first * self.hop_s - onset_s) * rate)
+        return Block(self, first, wave[skip : skip + (last - first) * self.features.hop_length])
+
+    def ends_early(self, block: Block, last: int) -> bool:
+        """Whether the sound ends in this block, read up to ``last``, before the file says so; if so, note it."""
+        hop = self.features.hop_length
+        there = block.first * hop + len(block.samples)
+        if there >= (min(last, self.n_frames) - 2) * hop:
+            return False
+        claimed_s, self.duration_s = self.duration_s, there / self.features.sample_rate
+        self.n_frames = there // hop
+        self.note = f"cut short: {self.duration_s:.2f} s of {claimed_s:.2f} s are there"
+        return True
+
+
+@dataclass(frozen=True)
+class Block:
+    """Decoded samples of a recording from frame ``first`` on, to cut windows from (a ``predict.Sound``)."""
+
+    recording: Recording
+    first: int
+    samples: FloatArray
+
+    def batch(self, chunks: Chunks) -> tuple[Tensor, NDArray[np.bool_]]:
+        """Samples (B, T * hop); all rows can be read."""
+        parts = [self._cut(int(start), chunks.n_frames) for start in chunks.starts]
+        return torch.from_numpy(np.stack(parts)), np.ones(len(parts), dtype=bool)
+
+    def _cut(self, start: int, n_frames: int) -> FloatArray:
+        hop = self.recording.features.hop_length
+        wanted = n_frames * hop
+        part = self.samples[(start - self.first) * hop :][:wanted]
+        missing = wanted - len(part)
+        if not missing:
+            return part
+        if self.recording.n_frames < n_frames:  # as the training fills a clip shorter than a chunk
+            whole = part[: self.recording.n_frames * hop]
+            if self.recording.pad == "repeat" and len(whole):
+                return np.resize(whole, wanted)
+            return np.pad(whole, (0, wanted - len(whole)))
+        # The last window may reach past the end by less than a frame of the network: mirror.
+        mirrored = part[-missing:][::-1]
+        return np.pad(np.concatenate([part, mirrored]), (0, missing - len(mirrored)))
+
+    def power(self, raw: Tensor, front_end: FrontEnd) -> Tensor:
+        """Samples (B, T * hop) -> power mel (B, n_mels, T) on the device of ``front_end``."""
+        return front_end.power(raw.to(front_end.mel.device, non_blocking=True))[..., :-1]
+
+
+def load_predictor(run_dir: Path, device: torch.device) -> tuple[Predictor, Recipe, tuple[str, ...], bool]:
+    """A run's networks on ``device``: with the recipe, the classes, and whether they were trained on all clips
+    (else they are every fold's, averaged). Raises ArtefactError."""
+    from models.networks.catalogue import load_network
+    from models.runfolder.folder import networks_of
+
+    recipe, classes, grid, paths = networks_of(run_dir)
+    networks = [load_network(path, recipe, classes).to(device) for path in paths]
+    front_end = FrontEnd(recipe.features).to(device)
+    hop_s = recipe.features.hop_length / recipe.features.sample_rate
+    seed = recipe.train.seed
+    predictor = Predictor(networks, front_end, recipe.predict, grid, hop_s, recipe.train.precision, seed)
+    return predictor, recipe, classes, paths[0].name.startswith("all")
+
+
+def stream(
+    recording: Recording, predictor: Predictor, workers: int = 2, should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[Stretch]:
+    """All frames of a recording, in order and without gaps. Raises AudioError, Stopped.
+
+    Where a later part cannot be decoded the recording ends there, and its ``note`` says so.
+    """
+    shown = predictor.windows(0, recording.n_frames)
+    blocks = _blocks(shown, round(BLOCK_S / recording.hop_s))
+    stitch = _Stitch()
+    with ThreadPoolExecutor(1) as pool, predictor.evaluating():
+
+        def ahead(k: int) -> Future[Block] | None:
+            if k >= len(blocks):
+                return None
+            return pool.submit(recording.read, blocks[k][0].start, _end(blocks[k]))
+
+        reading = ahead(0)
+        for k, part in enumerate(blocks):
+            assert reading is not None
+            try:
+                block = reading.result()
+            except AudioError:
+                if k == 0:
+                    raise
+                block = Block(recording, part[0].start, np.zeros(0, dtype=np.float32))
+            reading = ahead(k + 1)
+            early = recording.ends_early(block, _end(part))
+            if early and not recording.n_frames:
+                raise AudioError(f"{file_name(recording.path)}: no sound can be decoded")
+            part = [one for one in part if one.window.start < max(1, recording.n_frames)]
+            for found, _, _ in predictor.predict(block, part, workers, should_stop):
+                for one in found:
+                    stitch.add(one)
+            last = k + 1 == len(blocks) or early
+            whole = n_output_frames(recording.duration_s, predictor.grid)
+            until = whole if last else min(whole, blocks[k + 1][0].window.start // predictor.stride)
+            yield from stitch.take(until)
+            if last:
+                return
+
+
+def _blocks(shown: Sequence[Shown], longest: int) -> list[list[Shown]]:
+    """Consecutive windows that are read at once: at most ``longest`` input frames, at least one window."""
+    blocks: list[list[Shown]] = [[]]
+    for one in shown:
+        if blocks[-1] and one.start + one.n_frames - blocks[-1][0].start > longest:
+            blocks.append([])
+        blocks[-1].append(one)
+    return blocks
+
+
+def _end(part: Sequence[Shown]) -> int:
+    return max(one.start + one.n_frames for one in part)
+
+
+class _Stitch:
+    """Frames being averaged, from frame ``base`` on; those before were taken."""
+
+    def __init__(self) -> None:
+        self.base = 0
+        self.total = self.clip = np.zeros((0, 0), dtype=np.float32)
+        self.count = np.zeros(0, dtype=np.float32)
+        self.before: tuple[FloatArray, FloatArray] | None = None
+
+    def add(self, one: Predicted) -> None:
+        """Add a window's frames, none of which was taken yet."""
+        at, n = one.first - self.base, len(one.framewise)
+        self._grow(at + n, one.framewise.shape[1])
+        self.total[at : at + n] += one.framewise
+        self.count[at : at + n] += 1
+        np.maximum(self.clip[at : at + n], one.clipwise, out=self.clip[at : at + n])
+
+    def take(self, until: int) -> Iterator[Stretch]:
+        """The frames before ``until``."""
+        n = until - self.base
+        if n <= 0:
+            return
+        self._grow(n, self.total.shape[1])
+        covered = self.count[:n] > 0
+        frame = np.clip(self.total[:n] / np.maximum(self.count[:n], 1)[:, None], 0, 1).astype(np.float32)
+        clip = self.clip[:n].copy()
+        if self.before is not None:
+            covered = np.concatenate([[True], covered])
+            frame = fill_gaps(np.concatenate([self.before[0], frame]), covered)[1:]
+            clip = fill_gaps(np.concatenate([self.before[1], clip]), covered)[1:]
+        elif covered.any():
+            frame, clip = fill_gaps(frame, covered), fill_gaps(clip, covered)
+        self.before = frame[-1:], clip[-1:]
+        yield Stretch(self.base, frame, clip)
+        self.total, self.clip, self.count = self.total[n:].copy(), self.clip[n:].copy(), self.count[n:].copy()
+        self.base = until
+
+    def _grow(self, length: int, classes: int) -> None:
+        more = length - len(self.count)
+        if more <= 0:
+            return
+        blank = np.zeros((more, classes), dtype=np.float32)
+        if not len(self.count):
+            self.total, self.clip = blank, blank.copy()
+        else:
+            self.total, self.clip = np.concatenate([self.total, blank]), np.concatenate([self.clip, blank])
+        self.count = np.concatenate([self.count, np.zeros(more, dtype=np.float32)])
+
+
+# ---------------------------------------------------------------------------------------- segments and events
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Stretches above the threshold: class (R,), first frame, frame after the last, highest probability."""
+
+    column: NDArray[np.int64]
+    first: NDArray[np.int64]
+    end: NDArray[np.int64]
+    score: FloatArray
+
+
+def runs_of(decided: NDArray[np.bool_], frame: FloatArray, first: int) -> Runs:
+    """The stretches where ``decided`` (T, C) holds, in frames counted from ``first``, by class and then by time."""
+    n = len(decided)
+    edges = np.diff(np.pad(decided.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    column, start = np.nonzero(edges == 1)
+    _, end = np.nonzero(edges == -1)
+    flat = np.append(frame.T.ravel(), np.float32(0))
+    score = np.zeros(0, np.float32)
+    if len(start):
+        score = np.maximum.reduceat(flat, np.stack([column * n + start, column * n + end], axis=1).ravel())[::2]
+    return Runs(column, start + first, end + first, score)
+
+
+def events_of(
+    runs: Sequence[Runs],
+    grid: FrameGrid,
+    duration_s: float,
+    classes: Sequence[str],
+    merge_gap_s: float,
+    shortest_s: float,
+) -> tuple[TableEvent, ...]:
+    """Events by onset: runs less than ``merge_gap_s`` apart are one event, those under ``shortest_s`` none.
+
+    The score is the highest frame. Runs that meet, as at the border of two stretches, are always one event.
+    """
+    rows = sorted(
+        (int(c), int(a), int(b), float(p))
+        for one in runs
+        for c, a, b, p in zip(one.column, one.first, one.end, one.score, strict=True)
+    )
+    merged: list[list[float]] = []
+    for c, a, b, p in rows:
+        last = merged[-1] if merged else None
+        if last and last[0] == c and (a <= last[2] or (a - last[2]) * grid.step_s < merge_gap_s - 1e-9):
+            last[2], last[3] = max(last[2], b), max(last[3], p)
+        else:
+            merged.append([c, a, b, p])
+    events = []
+    for column, start, stop, score in merged:
+        onset_s = min(max(0.0, grid.start_s + start * grid.step_s), duration_s)
+        offset_s = min(max(onset_s, grid.start_s + stop * grid.step_s), duration_s)
+        if offset_s - onset_s >= shortest_s - 1e-9:
+            events.append(TableEvent(onset_s, offset_s, classes[int(column)], score))
+    return tuple(sorted(events, key=lambda one: (one.onset_s, one.offset_s, one.label)))
+
+
+def segment_count(duration_s: float, segment_s: float, grid: FrameGrid) -> int:
+    """Segments of a recording, at least 1; a rest shorter than a frame belongs to the last one."""
+    if segment_s < grid.step_s:
+        raise ConfigError(
+            f"segments of {segment_s:g} s are shorter than the network's frames; give {grid.step_s:.3g} s or more"
+        )
+    return max(1, math.ceil((duration_s - grid.step_s) / segment_s - 1e-6))
+
+
+def predict_recording(
+    path: str,
+    predictor: Predictor,
+    recipe: Recipe,
+    classes: Sequence[str],
+    rule: Rule,
+    *,
+    segment_s: float = 5.0,
+    columns: Sequence[int] | None = None,
+    merge_gap_s: float = 0.5,
+    shortest_s: float = 0.1,
+    post: Post | None = None,
+    report: Callable[[float], None] = lambda share: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Predict one recording. ``columns`` are the classes to keep, and those of ``rule``; None keeps all.
+
+    A frame belongs to the segment that holds its middle. Raises AudioError, ConfigError, Stopped.
+    """
+    recording = Recording(path, recipe.features, recipe.data.pad)
+    grid = predictor.grid
+    use = list(range(len(classes))) if columns is None else list(columns)
+    names = [classes[c] for c in use]
+    rows: list[FloatArray] = []
+    runs: list[Runs] = []
+    segment_count(recording.duration_s, segment_s, grid)
+    waiting: Stretch | None = None
+
+    def finish(part: Stretch, first_segment: int, of: NDArray[np.int64]) -> None:
+        frame, clip = part.frame, part.clip
+        starts = np.flatnonzero(np.diff(of, prepend=first_segment - 1))
+        highest = np.maximum.reduceat(frame, starts, axis=0)
+        if post:
+            from labeling.disagreement.priors import shifted
+
+            shift = post.apply(highest)
+            frame, clip = shifted(frame, shift[of - first_segment]), shifted(clip, shift[of - first_segment])
+            highest = shifted(highest, shift)
+        rows.append(highest[:, use])
+        runs.append(runs_of(rule.decide(frame[:, use], clip[:, use]), frame[:, use], part.first))
+
+    for part in stream(recording, predictor, recipe.data.workers, should_stop):
+        if waiting is not None:
+            frame, clip = np.concatenate([waiting.frame, part.frame]), np.concatenate([waiting.clip, part.clip])
+            part = Stretch(waiting.first, frame, clip)
+        count = segment_count(recording.duration_s, segment_s, grid)
+        middle = grid.start_s + (part.first + np.arange(len(part.frame)) + 0.5) * grid.step_s
+        of = np.clip(np.floor(middle / segment_s + 1e-9).astype(np.int64), 0, count - 1)
+        # The last segment of a stretch may go on in the next one.
+        whole = int(np.searchsorted(of, of[-1]))
+        if whole:
+            finish(Stretch(part.first, part.frame[:whole], part.clip[:whole]), int(of[0]), of[:whole])
+        waiting = Stretch(part.first + whole, part.frame[whole:], part.clip[whole:])
+        report(min(1.0, (part.first + len(part.frame)) * grid.step_s / max(recording.duration_s, grid.step_s)))
+    if waiting is None:
+        raise AudioError(f"{file_name(path)}: no sound can be decoded")
+    segment = sum(len(one) for one in rows)
+    finish(waiting, segment, np.full(len(waiting.frame), segment))
+    events = events_of(runs, grid, recording.duration_s, names, merge_gap_s, shortest_s)
+    return Result(np.concatenate(rows), events, recording.duration_s, recording.note)

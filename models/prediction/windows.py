@@ -1,0 +1,294 @@
+"""Predict whole clips by overlapping windows, stitched on the network's frame grid.
+
+A window may be shown with sound around it (``predict.context_s``), in several views (``predict.tta``) and to several
+networks; what comes out is one clipwise row and one framewise array a window, averaged as probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labeling.errors import Stopped
+from labeling.records import FrameGrid
+from models.config import PredictConfig
+from models.inputs.clips import AudioStore, Chunks, prefetch
+from models.inputs.features import FrontEnd
+from models.networks.heads import Network
+from models.prediction.tta import apply_view, draw_views, frame_places, to_grid
+
+FloatArray = NDArray[np.float32]
+
+
+class Sound(Protocol):
+    """What windows are cut from: an ``AudioStore``, or a recording that is read block by block."""
+
+    def batch(self, chunks: Chunks) -> tuple[Tensor, NDArray[np.bool_]]:
+        """Cut a batch; which rows could be read, (B,) bool."""
+        ...
+
+    def power(self, raw: Tensor, front_end: FrontEnd) -> Tensor:
+        """What ``batch`` gave, as power mel (B, n_mels, T) on the device of ``front_end``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """One stretch of a clip: its row, first frame, and length in input frames."""
+
+    row: int
+    start: int
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A window, and the stretch around it that the network sees: first frame and length in input frames."""
+
+    window: Window
+    start: int
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Probabilities of one window: clipwise (C,) of all that was shown, framewise (T, C) of the window's own frames,
+    the first of which is frame ``first`` of the clip's grid. ``readable`` is False where there was no sound."""
+
+    row: int
+    first: int
+    clipwise: FloatArray
+    framewise: FloatArray
+    readable: bool
+
+
+def windows_of(row: int, length: int, window: int, overlap: float, stride: int) -> list[Window]:
+    """Cover ``length`` input frames by windows of ``window``, neighbours sharing about ``overlap`` of it.
+
+    Starts are multiples of ``stride``, so that all windows' output frames fall on one grid. The last window ends at
+    the clip's end or less than a stride after it. A clip shorter than a window gets one of its own length, rounded
+    up to a multiple of 4 strides so that clips of like length share a batch.
+    """
+    window = max(1, window // stride) * stride
+    if length <= window:
+        unit = 4 * stride
+        return [Window(row, 0, min(window, math.ceil(length / unit) * unit))]
+    last = math.ceil((length - window) / stride)
+    step = max(1, round(window * (1 - overlap) / stride))
+    count = math.ceil(last / step)
+    starts = sorted({round(k * last / count) for k in range(count + 1)})
+    return [Window(row, start * stride, window) for start in starts]
+
+
+def with_context(window: Window, length: int, context: int, stride: int) -> Shown:
+    """The window with ``context`` input frames on each side, as far as the clip of ``length`` goes.
+
+    The context is rounded to whole strides, so that frames stay on the grid.
+    """
+    around = round(context / stride) * stride
+    end = window.start + window.n_frames
+    first = max(0, window.start - around)
+    last = max(end, min(end + around, math.ceil(length / stride) * stride))
+    return Shown(window, first, last - first)
+
+
+def n_output_frames(duration_s: float, grid: FrameGrid) -> int:
+    """How many frames of the grid begin before the clip ends, at least 1."""
+    return max(1, math.ceil((duration_s - grid.start_s) / grid.step_s - 1e-6))
+
+
+def precision_context(device: torch.device, precision: str) -> Any:
+    """Autocast as the recipe's ``train.precision`` says: auto is bfloat16 on a GPU that computes in it, else float32.
+
+    Not on a CPU that could: there the gradient of a convolution came out as NaN for some shapes, all inputs finite
+    (PyTorch 2.15 on a Xeon with AMX), and two CPUs would not give the same predictions.
+    """
+    if precision == "auto":
+        able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        precision = "bfloat16" if able else "float32"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+class Predictor:
+    """Networks of one recipe, ready to predict windows. ``hop_s`` is seconds an input frame; ``seed`` draws views."""
+
+    def __init__(
+        self,
+        networks: Network | Sequence[Network],
+        front_end: FrontEnd,
+        config: PredictConfig,
+        grid: FrameGrid,
+        hop_s: float,
+        precision: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        self.networks = [networks] if isinstance(networks, Network) else list(networks)
+        self.front_end, self.config, self.grid, self.precision = front_end, config, grid, precision
+        self.hop_s = hop_s
+        self.stride = round(grid.step_s / hop_s)
+        self.centre = (grid.start_s + grid.step_s / 2) / hop_s
+        self.views = draw_views(config, seed)
+
+    def windows(self, row: int, length: int) -> list[Shown]:
+        """The windows of a clip of ``length`` input frames, in order, with their context."""
+        window, context = round(self.config.window_s / self.hop_s), round(self.config.context_s / self.hop_s)
+        cut = windows_of(row, length, window, self.config.overlap, self.stride)
+        return [with_context(one, length, context, self.stride) for one in cut]
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The networks in evaluation mode; afterwards each in the mode it was in."""
+        before = [network.training for network in self.networks]
+        for network in self.networks:
+            network.eval()
+        try:
+            yield
+        finally:
+            for network, training in zip(self.networks, before, strict=True):
+                network.train(training)
+
+    def probabilities(self, power: Tensor, starts: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+        """Clipwise (B, C) and framewise (B, T, C), averaged over views and networks, of power mel (B, n_mels, T)."""
+        clipwise: list[Tensor] = []
+        framewise: list[Tensor] = []
+        with torch.no_grad():
+            plain = self.front_end.planes(power)
+            for view in self.views:
+                planes = self.front_end.planes(power * 10 ** (view.amount / 10)) if view.kind == "gain" else plain
+                planes = apply_view(planes, view, starts, self.config.tta_mask_share)
+                for network in self.networks:
+                    with precision_context(power.device, self.precision):
+                        output = network(planes)
+                    frames = torch.sigmoid(output.framewise.float())
+                    place = frame_places(view, frames.shape[1], planes.shape[-1], self.stride, self.centre)
+                    clipwise.append(torch.sigmoid(output.clipwise.float()))
+                    framewise.append(to_grid(frames, place))
+            return _mean(clipwise).cpu().numpy(), _mean(framewise).cpu().numpy()
+
+    def batches(
+        self, sound: Sound, shown: Sequence[Shown], workers: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[list[Shown], NDArray[np.bool_], Tensor, int]]:
+        """Each batch's windows, which of them could be read, their power mel (B, n_mels, T), and how many batches there
+        are. Those shown alike long share a batch. Raises Stopped."""
+        batches: list[list[Shown]] = []
+        for length in sorted({one.n_frames for one in shown}):
+            alike = [one for one in shown if one.n_frames == length]
+            size = self.config.batch_size
+            batches += [alike[first : first + size] for first in range(0, len(alike), size)]
+        chunks = [
+            Chunks(np.array([one.window.row for one in part]), np.array([one.start for one in part]), part[0].n_frames)
+            for part in batches
+        ]
+        for done, (_, (raw, readable)) in enumerate(prefetch(sound.batch, chunks, workers)):
+            if should_stop():
+                raise Stopped("stopped while predicting")
+            yield batches[done], readable, sound.power(raw, self.front_end), len(batches)
+
+    def own_frames(self, one: Shown) -> slice:
+        """Which of the output frames of all that was shown are the window's own."""
+        if one.n_frames == one.window.n_frames:
+            return slice(None)
+        before = (one.window.start - one.start) // self.stride
+        return slice(before, before + one.window.n_frames // self.stride)
+
+    def predict(
+        self, sound: Sound, shown: Sequence[Shown], workers: int, should_stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[list[Predicted], int, int]]:
+        """Each batch's windows with the number of batches done and of all.
+
+        Call it within ``evaluating``. Raises Stopped.
+        """
+        for done, (batch, readable, power, total) in enumerate(self.batches(sound, shown, workers, should_stop)):
+            starts = np.array([one.start for one in batch])
+            clipwise, framewise = self.probabilities(power, starts)
+            found = []
+            for k, one in enumerate(batch):
+                frames = framewise[k][self.own_frames(one)]
+                first = one.window.start // self.stride
+                found.append(Predicted(one.window.row, first, clipwise[k], frames, bool(readable[k])))
+            yield found, done + 1, total
+
+
+def _mean(parts: list[Tensor]) -> Tensor:
+    """The mean of equal shapes; framewise arrays of networks with fewer frames bound the length."""
+    if len(parts) == 1:
+        return parts[0]
+    if parts[0].dim() == 3:
+        length = min(part.shape[1] for part in parts)
+        parts = [part[:, :length] for part in parts]
+    return torch.stack(parts).mean(0)
+
+
+def fill_gaps(values: FloatArray, covered: NDArray[np.bool_]) -> FloatArray:
+    """Frames (T, C) where those not ``covered`` (T,) take the value of the last that is, or of the first.
+
+    A network without padding gives a frame or so less than its input holds; the last one stands for the rest.
+    """
+    if covered.all():
+        return values
+    known = np.flatnonzero(covered)
+    return values[known[np.clip(np.searchsorted(known, np.arange(len(covered)), side="right") - 1, 0, None)]]
+
+
+def predict_clips(
+    networks: Network | Sequence[Network],
+    front_end: FrontEnd,
+    store: AudioStore,
+    rows: Sequence[int] | NDArray[np.int64],
+    config: PredictConfig,
+    grid: FrameGrid,
+    precision: str = "auto",
+    should_stop: Callable[[], bool] = lambda: False,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    seed: int = 0,
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Probabilities of the store's ``rows``: clipwise (n, C), and framewise one (T_i, C) array a clip.
+
+    The probabilities of several networks and views are averaged; ``seed`` (the recipe's) draws the views. Frames are
+    averaged where windows overlap and cut to the clip's duration; with context, clipwise speaks of all that was shown.
+    A clip that can no longer be read gets NaN and no frames, and is in ``store.skipped``. Raises Stopped.
+    """
+    predictor = Predictor(networks, front_end, config, grid, store.hop_s, precision, seed)
+    shown = [one for row in rows for one in predictor.windows(int(row), int(store.n_frames[row]))]
+    place = {int(row): k for k, row in enumerate(rows)}
+    lengths = [n_output_frames(float(store.duration_s[row]), grid) for row in rows]
+    total: list[FloatArray] = []
+    count = [np.zeros((length, 1), dtype=np.float32) for length in lengths]
+    clip_parts: list[list[FloatArray]] = [[] for _ in rows]
+    lost: set[int] = set()
+    n_classes = 0
+    with predictor.evaluating():
+        for found, done, of in predictor.predict(store, shown, store.data.workers, should_stop):
+            if not total:
+                n_classes = len(found[0].clipwise)
+                total = [np.zeros((length, n_classes), dtype=np.float32) for length in lengths]
+            for one in found:
+                at = place[one.row]
+                if not one.readable:
+                    lost.add(at)
+                    continue
+                clip_parts[at].append(one.clipwise)
+                fits = max(0, min(len(one.framewise), lengths[at] - one.first))
+                total[at][one.first : one.first + fits] += one.framewise[:fits]
+                count[at][one.first : one.first + fits] += 1
+            report(done, of)
+    clip_values = np.full((len(place), n_classes), np.nan, dtype=np.float32)
+    frames: list[FloatArray] = []
+    for k in range(len(place)):
+        if k in lost or not clip_parts[k]:
+            frames.append(np.zeros((0, n_classes), dtype=np.float32))
+            continue
+        pool = np.max if config.clip_pool == "max" else np.mean
+        clip_values[k] = pool(np.stack(clip_parts[k]), axis=0)
+        covered = count[k][:, 0] > 0
+        mean = np.asarray(total[k] / np.maximum(count[k], 1), dtype=np.float32)
+        frames.append(np.clip(fill_gaps(mean, covered), 0, 1))
+    return clip_values, frames

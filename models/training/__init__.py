@@ -1,0 +1,1 @@
+"""From a recipe and a label version to a finished run."""

@@ -1,0 +1,265 @@
+"""Claim a queued training, run it, record the outcome. Importing this loads no torch.
+
+A worker says every few seconds that it lives. The job of one that fell silent, or whose process is gone from this
+machine, is free again, and resumes from what its run folder holds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labeling import runs
+from labeling.disagreement.scoring import score_run
+from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
+from labeling.records import Run
+from labeling.workspace import Workspace, open_workspace
+from models.runfolder.processes import lives, worker_name
+
+if TYPE_CHECKING:
+    from models.runfolder.processes import Together
+
+HEARTBEAT_S = 3.0
+POLL_S = 2.0
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+def device_text() -> str:
+    """What trainings on this machine would use, found without importing torch."""
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+        names = [line.strip() for line in listed.stdout.splitlines() if line.strip()]
+    except (OSError, subprocess.TimeoutExpired):
+        names = []
+    if names:
+        return f"CUDA: {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    return f"CPU, {os.cpu_count()} cores"
+
+
+class Heart(threading.Thread):
+    """Beats for a run while it trains; ``stop`` is set when the run must end."""
+
+    def __init__(self, workspace: Workspace, run_id: str, worker: str) -> None:
+        super().__init__(daemon=True, name="heartbeat")
+        self.workspace, self.run_id, self.worker = workspace, run_id, worker
+        self.progress: Mapping[str, Any] = {}
+        self.stop = threading.Event()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Beat until the run ends. A database that is busy for a while does not end a training."""
+        while not self.ended.wait(HEARTBEAT_S if self.progress.get("fraction") else 0.5):
+            try:
+                if not runs.heartbeat(self.workspace, self.run_id, self.worker, self.progress):
+                    self.stop.set()
+            except EarmarkError as problem:
+                print(f"heartbeat: {problem}", file=sys.stderr)
+
+
+def run_job(
+    workspace: Workspace,
+    run: Run,
+    worker: str,
+    *,
+    report: Report | None = None,
+    interrupted: threading.Event | None = None,
+    when_interrupted: str = "queued",
+    together: Together | None = None,
+) -> Run:
+    """Train a claimed run to its end, score its suspects, record how it ended, and queue its next round, if any.
+
+    ``interrupted`` is set by a signal: the run is then left as ``when_interrupted``, to be resumed. ``together`` are
+    the processes that train it. Raises EarmarkError where the training failed, after recording it.
+    """
+    from labeling.errors import Stopped
+    from models.combining.request import KINDS
+
+    if run.recipe == runs.BROUGHT:
+        runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
+        runs.check_trained(run)
+    heart = Heart(workspace, run.id, worker)
+    interrupted = interrupted or threading.Event()
+
+    def tell(progress: Mapping[str, Any]) -> None:
+        heart.progress = {"warning": heart.progress.get("warning", ""), **progress}
+        if report:
+            report(progress)
+
+    def should_stop() -> bool:
+        return heart.stop.is_set() or interrupted.is_set()
+
+    heart.start()
+    folder = workspace.run_dir(run.id)
+    try:
+        if run.recipe in KINDS:
+            from models.combining.combine import run_combination
+
+            metrics = run_combination(workspace, run, tell, should_stop)
+        else:
+            from models.training.train_run import train_run
+
+            metrics = train_run(workspace, run, report=tell, should_stop=should_stop, together=together)
+        tell({**heart.progress, "phase": "scoring suspects", "fraction": 1.0})
+        _end(heart)
+        runs.finish(workspace, run.id, worker, "done", metrics=metrics["overall"])
+        score_run(workspace, run.id)
+        _queue_next_round(workspace, run)
+    except Stopped:
+        _end(heart)
+        status = when_interrupted if interrupted.is_set() else "stopped"
+        runs.finish(workspace, run.id, worker, status)
+    except EarmarkError as problem:
+        _end(heart)
+        runs.finish(workspace, run.id, worker, "failed", error=str(problem))
+        raise
+    except Exception as problem:
+        _end(heart)
+        _keep_traceback(folder)
+        text = f"{type(problem).__name__}: {problem}; the traceback is in the run's log.txt"
+        runs.finish(workspace, run.id, worker, "failed", error=text)
+        raise ArtefactError(f"run {run.id} failed: {text}") from problem
+    finally:
+        _end(heart)
+    with workspace.read() as connection:
+        return runs.get_run(connection, run.id)
+
+
+def _queue_next_round(workspace: Workspace, run: Run) -> None:
+    from models.combining.request import KINDS
+    from models.correcting.stages import next_round
+    from models.runfolder.folder import RunFolder, recipe_of
+
+    folder = workspace.run_dir(run.id)
+    if run.recipe in KINDS or RunFolder(folder).facts().get("repeats"):
+        return
+    recipe = recipe_of(folder)
+    if recipe.iterate.rounds > 0:
+        next_round(workspace, run, recipe)
+
+
+def _resume_rounds(workspace: Workspace) -> None:
+    from models.correcting.stages import resume_rounds
+
+    try:
+        resume_rounds(workspace)
+    except EarmarkError as problem:
+        print(f"warning: the next round of a finished run was not queued: {problem}", file=sys.stderr)
+
+
+def _end(heart: Heart) -> None:
+    heart.ended.set()
+    heart.join(timeout=HEARTBEAT_S * 4)
+
+
+def _keep_traceback(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "log.txt", "a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+    except OSError:
+        traceback.print_exc()
+
+
+def free_dead_jobs(workspace: Workspace) -> list[str]:
+    """Give back the jobs of this machine's workers whose process is gone; returns their run ids."""
+    host = socket.gethostname()
+    freed = []
+    with workspace.read() as connection:
+        running = [run for run in runs.all_runs(connection) if run.status == "running"]
+        waiting = runs.live_workers(connection)
+    for name in {run.worker for run in running} | set(waiting):
+        where, _, pid = name.rpartition(":")
+        if where == host and pid.isdigit() and not lives(int(pid)):
+            for run in running:
+                if run.worker == name:
+                    runs.release(workspace, run.id, name)
+                    freed.append(run.id)
+            runs.worker_gone(workspace, name)
+    return freed
+
+
+def work(
+    workspace: Workspace, *, once: bool = False, idle_exit_s: float | None = None, report: Report | None = None
+) -> int:
+    """Run queued trainings one after the other; returns how many were run.
+
+    ``once`` ends after the queue is empty; ``idle_exit_s`` after so long without a job. SIGTERM and SIGINT give the
+    job in hand back to the queue.
+    """
+    worker, device = worker_name(), device_text()
+    interrupted = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: interrupted.set())
+    done, idle_since = 0, time.monotonic()
+    try:
+        _resume_rounds(workspace)
+        while not interrupted.is_set():
+            runs.worker_seen(workspace, worker, device)
+            free_dead_jobs(workspace)
+            run = runs.claim(workspace, worker)
+            if run is None:
+                if once or (idle_exit_s is not None and time.monotonic() - idle_since > idle_exit_s):
+                    break
+                interrupted.wait(POLL_S)
+                continue
+            try:
+                run_job(workspace, run, worker, report=report, interrupted=interrupted)
+            except EarmarkError as problem:
+                print(f"error: run {run.id}: {problem}", file=sys.stderr)
+            done, idle_since = done + 1, time.monotonic()
+    finally:
+        runs.worker_gone(workspace, worker)
+    return done
+
+
+def ensure_worker(workspace: Workspace) -> bool:
+    """Start a worker process of its own unless one lives; returns whether one was started.
+
+    It outlives this process, so that a training survives a restart of the app, and ends when it has nothing to do.
+    """
+    free_dead_jobs(workspace)
+    with workspace.read() as connection:
+        every_run = runs.all_runs(connection)
+        if not any(run.status == "queued" for run in every_run) or runs.live_workers(connection):
+            return False
+        if any(runs.is_alive(run) for run in every_run):
+            return False
+    try:
+        log = open(workspace.root / "worker.log", "ab")  # noqa: SIM115
+    except OSError as problem:
+        raise WorkspaceError(
+            f"no worker started: {problem.filename}: {problem.strerror}; see to that, or run `python -m models work`"
+        ) from problem
+    with log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "models", "work", "--workspace", str(workspace.root), "--idle-exit", "30"],
+            cwd=Path(__file__).parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    # It needs seconds to say so itself; a page drawn again in between must not start another.
+    runs.worker_seen(workspace, worker_name(process.pid), device_text())
+    return True
+
+
+def open_for_work(root: str) -> Workspace:
+    """The workspace at ``root``; a worker waits long for a busy database rather than losing a training."""
+    return open_workspace(root, busy_timeout_s=120)

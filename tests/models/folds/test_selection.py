@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from labeling.errors import ConfigError
+from labeling.records import Clip
+from models.config import DataConfig
+from models.folds.selection import check_selection, selected
+from models.folds.task import Task
+
+CLIPS = [
+    Clip(i + 1, f"{i}.wav", f"/{i}.wav", 1.0, 8000, 1, metadata=metadata)
+    for i, metadata in enumerate([{"set": "curated"}, {"set": "noisy", "rating": "5"}, {}])
+]
+REVIEWED = np.array([False, False, True])
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        ("all", [True, True, True]),
+        ("reviewed", [False, False, True]),
+        ("set=curated", [True, False, False]),
+        (" rating = 5 ", [False, True, False]),
+    ],
+)
+def test_what_a_selection_takes(selection, expected):
+    assert selected("data.clips", selection, CLIPS, REVIEWED).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        ("set=Curated", "'set' is one of 'curated', 'noisy'"),
+        ("sett=noisy", "no column 'sett'; known: 'rating', 'set'"),
+        ("reviewed", "review some first"),
+    ],
+)
+def test_a_selection_that_takes_nothing_names_what_there_is(selection, words):
+    with pytest.raises(ConfigError, match=words):
+        selected("data.clips", selection, CLIPS, np.zeros(3, dtype=bool))
+
+
+def test_a_fold_needs_clips_in_both_stages():
+    some, none = np.arange(2), np.zeros(0, dtype=np.int64)
+    data = DataConfig(clips="reviewed", pretrain_clips="set=noisy")
+    check_selection(data, Task(0, 0, some, none, some), 0, 0)
+    with pytest.raises(ConfigError, match=r"data.pretrain_clips = 'set=noisy' leaves fold 0 without"):
+        check_selection(data, Task(0, 0, some, none, some), 0, 1)
+    with pytest.raises(ConfigError, match=r"data.clips = 'reviewed' leaves fold 3 without"):
+        check_selection(data, Task(3, 0, none, some, some), 3, 0)
