@@ -65,6 +65,24 @@ def test_imports_go_one_way() -> None:
                 assert top == package or top in MAY_IMPORT[package], f"{path} imports {name}"
 
 
+def test_folders_import_each_other_in_no_circle() -> None:
+    """A folder is a floor of the house: what it stands on never stands on it. A file that lies in no folder is one."""
+
+    def floor_of(name: str) -> str:
+        parent = name.rpartition(".")[0]
+        return name if parent in {"", *PACKAGES} or paths[name].stem == "__init__" else parent
+
+    paths = {name_of(path): path for path in SOURCES}
+    below: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        floors = {floor_of(other) for other in ours(imported(path))} - {floor_of(name), *PACKAGES}
+        below.setdefault(floor_of(name), set()).update(floors)
+    while below:
+        ground = {floor for floor, others in below.items() if not others & below.keys()}
+        assert ground, f"these import each other in a circle: {sorted(below)}"
+        below = {floor: others for floor, others in below.items() if floor not in ground}
+
+
 def run(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ drawn towards those of all classes by a normal prior whose width is estimated fr
 so that a class with three clips borrows from the others and one with a thousand speaks for itself. Where a person
 has decided, z is known. People look where errors are, which depends on x and y alone, and with all cells in one
 likelihood that biases nothing (Rubin, "Inference and missing data", 1976).
-Only numpy; the cells are summed in a fixed order, so results do not vary.
+The cells are summed in an order of their own, so that results do not vary with the order of clips.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class NoiseModel:
                 logit += shift[part]
             out[part] = _sigmoid(np.where(y, -logit, logit))
 
-        with ThreadPoolExecutor(_workers()) as pool:
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(work, _chunks(given.shape)))
         return out
 
@@ -108,9 +108,9 @@ def fit_noise_model(
     for values, centre in zip(cells.values, mean, strict=True):
         values -= np.float32(centre)
     spread = [float(np.sqrt((values * values) @ cells.weight / max(1.0, total))) for values in cells.values]
-    spread = [one if one > 1e-6 else 1.0 for one in spread]
-    for values, one in zip(cells.values, spread, strict=True):
-        values /= np.float32(one)
+    spread = [deviation if deviation > 1e-6 else 1.0 for deviation in spread]
+    for values, deviation in zip(cells.values, spread, strict=True):
+        values /= np.float32(deviation)
 
     columns = given.shape[1]
     fit = _Fit(np.zeros(size), np.zeros((columns, size)), np.full(size, _FIRST_WIDTH), None)
@@ -173,10 +173,13 @@ def _gather(
         kept = certain | top | drawn
         weight = np.where(drawn, np.float32(int(others.sum()) / max(1, int(drawn.sum()))), np.float32(1))
     column, row = np.nonzero(np.ascontiguousarray(kept.T))
+    # sums of floats depend on their order, and a fit in a flat place on its sums: whatever the order of the clips
+    order = np.lexsort((given[row, column], evidence[-1][row, column], evidence[0][row, column], column))
+    column, row = column[order], row[order]
     truth = np.where(decided[row, column], verdict[row, column], np.int8(-1)) if verdict is not None else None
     present, start, count = np.unique(column, return_index=True, return_counts=True)
     return _Cells(
-        [np.asarray(one[row, column], np.float32) for one in evidence],
+        [np.asarray(values[row, column], np.float32) for values in evidence],
         given[row, column],
         np.full(len(row), -1, np.int8) if truth is None else truth.astype(np.int8),
         np.ones(len(row), np.float32) if weight is None else weight[row, column],
@@ -308,12 +311,12 @@ def _look(fit: _Fit, cells: _Cells) -> _Sums:
         fits = np.where(y, p * (1 - miss) + (1 - p) * spurious, p * miss + (1 - p) * (1 - spurious))
     decided = cells.truth >= 0
     if decided.any():
-        said = cells.truth[decided].astype(np.float32)
-        target[decided] = said
-        fits[decided] = np.where(said > 0, p[decided], 1 - p[decided])
+        true = cells.truth[decided] > 0
+        target[decided] = true
+        fits[decided] = np.where(true, p[decided], 1 - p[decided])
         if rates is not None:
-            right = np.where(said > 0, 1 - miss, 1 - spurious)
-            fits[decided] *= np.where(y[decided] == (said > 0), right, 1 - right)
+            right = np.where(true, 1 - miss, 1 - spurious)
+            fits[decided] *= np.where(y[decided] == true, right, 1 - right)
     slope, residual = p * (1 - p) * weight, (target - p) * weight
     moments, gradient = np.empty((columns, size, size)), np.empty((columns, size))
     for i in range(size):
@@ -325,7 +328,7 @@ def _look(fit: _Fit, cells: _Cells) -> _Sums:
             )
     present = target * weight
     both, all_present, all_listed, all_seen = (
-        float(np.sum(one, dtype=np.float64)) for one in (present * y, present, y * weight, weight)
+        float(np.sum(part, dtype=np.float64)) for part in (present * y, present, y * weight, weight)
     )
     tally = np.array([both, all_present - both, all_listed - both, all_seen - all_present - all_listed + both])
     likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * weight, dtype=np.float64))
@@ -410,8 +413,8 @@ def _label_log_odds(miss_rate: float, spurious_rate: float) -> tuple[np.float32,
 
 def _logit(coefficients: NDArray[np.float32], values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     logit = np.repeat(coefficients[None, :, 0], len(values[0]), axis=0) if values else coefficients[None, :, 0]
-    for j, one in enumerate(values, start=1):
-        logit += coefficients[:, j] * one
+    for j, part in enumerate(values, start=1):
+        logit += coefficients[:, j] * part
     return logit
 
 
@@ -422,7 +425,3 @@ def _sigmoid(logit: NDArray[np.float32]) -> NDArray[np.float32]:
 def _chunks(shape: tuple[int, ...]) -> list[slice]:
     rows = max(1, _CHUNK_CELLS // max(1, shape[1]))
     return [slice(start, min(start + rows, shape[0])) for start in range(0, shape[0], rows)]
-
-
-def _workers() -> int:
-    return max(1, min(8, os.cpu_count() or 1))
