@@ -16,6 +16,7 @@ from labeling.collection import store
 from labeling.disagreement import cooccurrence
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.review import curves
+from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.order import Basis
@@ -129,7 +130,7 @@ def clip_view(
         rows = queue.of_clip(connection, *scored, clip_id, basis=basis) if scored else []
         history = journal.clip_history(connection, clip_id)
         names = class_names(connection)
-        can_undo = journal.has_decided(connection, reviewer)
+        can_undo = journal.has_decided(connection, reviewer) or marks.last_undoable(connection, reviewer) is not None
         doubted = [row for row in rows if row.probability >= min_p_wrong][:MOST_SUSPECTS]
         row_of = {row.suspect.class_code: row for row in doubted}
         by_code = {code: row.suspect for code, row in row_of.items()}

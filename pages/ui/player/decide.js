@@ -93,6 +93,7 @@ class Decisions {
       this.host.v.root.dataset.answeredMs = ms.toFixed(1);
       this.host.flow.forget(clip_id);
       if (refusal) return this.again(refusal);
+      this.host.acted();
       this.host.progress.later();
       const here = this.isAt(item);
       if (!here) this.host.open(this.host.flow.at); // a link led elsewhere meanwhile
@@ -146,6 +147,7 @@ class Decisions {
     return this.host.messenger.send("/api/marks", body, (answer, refusal) => {
       if (refusal) return this.host.tell(`not saved: ${refusal.message}`, "warning");
       const { flow, drawer } = this.host;
+      this.host.acted();
       flow.forget(clip_id);
       if (kind === "note" && removes === null) drawer.written(clip_id);
       if (this.isAt(item)) {

@@ -14,6 +14,7 @@ class Player {
     this.focus = "";
     this.revision = 0;
     this.opening = 0;
+    this.hasActed = false; // whether there is something to undo that clips fetched earlier do not know of
     this.coming = false; // whether the clip at this place is still to come, and the last one stands on the screen
     this.api = new Api();
     this.flow = new Flow(this.api);
@@ -339,11 +340,17 @@ class Player {
     this.v.notice.dataset.level = level;
   }
 
+  // Something of this reviewer's was stored.
+  acted() {
+    this.hasActed = true;
+    this.drawHead();
+  }
+
   drawHead() {
     const { v, data, flow } = this;
     v.title.textContent = v.title.title = data.title;
     v.subtitle.textContent = `${flow.at + 1} of ${flow.items.length}`;
-    v.undo.disabled = !data.can_undo;
+    v.undo.disabled = !data.can_undo && !this.hasActed;
     v.previous.disabled = flow.at === 0;
   }
 

@@ -15,6 +15,7 @@ from labeling.collection import store
 from labeling.journal.boxes import change_box
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review.clip_view import ClipView, clip_view, history_rows
+from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -63,6 +64,13 @@ def test_roles_after_a_swap(collection: Workspace) -> None:
     assert roles == {"amecro": "", "balori": "secondary", "daejun": "primary"}
     assert [one.verdict for one in found.history] == ["absent", "present"]
     assert (found.position, found.can_undo) == (2, True)
+
+
+def test_a_mark_can_be_undone_too(collection: Workspace) -> None:
+    skip = marks.add(collection, marks.Mark("m1", "rita", 1, "skip"))
+    assert view(collection, 2).can_undo
+    marks.undo(collection, skip, "u1")
+    assert not view(collection, 2).can_undo
 
 
 def test_suspects_come_first_with_what_the_model_heard(birds: tuple[Workspace, tuple[str, str]]) -> None:
