@@ -37,3 +37,55 @@ def test_undo_can_be_clicked_once_there_is_something_to_undo(
     assert rows(own_copy, f"select count(*) from {table}")[0][0] == before + 1
     page.get_by_test_id("player-next").click()
     expect(undo).to_be_enabled()
+
+
+def boxes(page: Any) -> dict[str, dict[str, float]]:
+    """Where things stand: x, y, width and height by the end of their test id."""
+    return {name: page.get_by_test_id(f"player-{name}").bounding_box() for name in ("plot", "present", "help-button")}
+
+
+def rows_asked(asked: list[str]) -> list[int]:
+    """The different heights of the picture's tiles, in the order in which they were asked for."""
+    return list(dict.fromkeys(int(url.split("height_px=")[1].split("&")[0]) for url in asked))
+
+
+def test_the_picture_takes_the_free_height(page: Any) -> None:
+    """On a large screen most of it, sharp; what a reviewer needs with it stays on the screen, at its place."""
+    asked: list[str] = []
+    page.on("request", lambda request: "/tile?" in request.url and asked.append(request.url))
+    player, plot = page.get_by_test_id("player"), page.get_by_test_id("player-plot")
+    page.set_viewport_size({"width": 2560, "height": 1440})
+    page.wait_for_timeout(500)
+    expect(player).to_have_attribute("data-whole", "true")
+    assert rows_asked(asked) == [768]
+    canvas = page.get_by_test_id("player-picture")
+    heights, keys_at = [], set()
+    for _ in range(4):
+        now = boxes(page)
+        heights.append(now["plot"]["height"])
+        assert canvas.evaluate("canvas => canvas.height") == pytest.approx(now["plot"]["height"], abs=1)
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight <= main.clientHeight")
+        keys_at.add(round(now["present"]["y"]))
+        page.keyboard.press("j")
+        shown(page)
+    assert max(heights) > 720
+    assert min(heights) > 600, "however many lanes there are"
+    assert len(keys_at) == 1, "the keys jump from clip to clip"
+    assert rows_asked(asked) == [768], "clips that were fetched ahead are fetched again"
+
+    before = boxes(page)
+    page.keyboard.press("+")
+    expect(page.get_by_test_id("player-minimap")).to_be_visible()
+    expect(plot).to_have_js_property("clientHeight", before["plot"]["height"])
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight <= main.clientHeight")
+    page.keyboard.press("\\")  # the details: the picture makes room for them
+    expect(page.get_by_test_id("player-drawer")).to_be_in_viewport(ratio=1)
+    expect(plot).to_be_in_viewport(ratio=1)
+    page.keyboard.press("\\")
+    expect(plot).to_have_js_property("clientHeight", before["plot"]["height"])
+
+    page.set_viewport_size({"width": 1280, "height": 680})  # no room: as high as it must be
+    expect(plot).to_have_js_property("clientHeight", 240)
+    expect(player).to_have_attribute("data-whole", "true")
+    page.wait_for_timeout(300)
+    assert rows_asked(asked)[-1] == 256

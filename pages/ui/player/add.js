@@ -106,6 +106,7 @@ class Adder {
     });
     if (!items.length && typed) items.push(el("li", { class: "none", text: `no class fits “${typed}”` }));
     v.options.replaceChildren(...items);
+    v.add.scrollIntoView({ block: "nearest" });
     this.mark();
   }
 

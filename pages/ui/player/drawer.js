@@ -43,6 +43,8 @@ class Drawer {
     this.v.drawer.hidden = !open;
     this.v.drawerButton.setAttribute("aria-expanded", String(open));
     this.draw();
+    this.host.stage.takeFreeHeight();
+    if (open) this.v.drawer.scrollIntoView({ block: "nearest" });
   }
 
   // Another clip: a note that was begun stays with the clip that it is about.

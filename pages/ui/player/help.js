@@ -14,6 +14,7 @@ class Help {
     v.help.hidden = !v.help.hidden;
     v.helpButton.setAttribute("aria-expanded", String(!v.help.hidden));
     this.draw();
+    if (!v.help.hidden) v.help.scrollIntoView({ block: "nearest" });
   }
 
   draw() {

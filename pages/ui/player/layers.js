@@ -1,6 +1,7 @@
 // What the picture is made of: the tiles that a view needs, others in their place until they are there, and colours.
 
-const AUTO_ROWS = 256;
+const AUTO_ROWS = 256; // at least, and the step between one height and the next
+const MOST_ROWS = 768;
 const WORTH_ASKING_AGAIN = 0.7; // a band narrower than this share of the whole gets tiles of its own
 const FALLBACK_ZOOMS = [1, 2, 3, 4, 5, 6];
 const CONTRASTS_KEPT = 24;
@@ -21,10 +22,16 @@ function pictureQuery(picture, band = null) {
   return query.toString();
 }
 
+// Rows of a picture of so many pixels: three for each four pixels of the highest that a window shows.
+function rowsFor(heightPx) {
+  return Math.min(MOST_ROWS, AUTO_ROWS * Math.max(1, Math.ceil((0.75 * heightPx) / AUTO_ROWS)));
+}
+
 class Layers {
   constructor(stage) {
     this.stage = stage;
     this.picture = { ...STANDARD_PICTURE };
+    this.rows = AUTO_ROWS; // where the reader chose none
     this.base = null; // tiles of the whole range of frequencies
     this.banded = null; // tiles of the band in view
     this.contrasts = new Map();
@@ -62,7 +69,17 @@ class Layers {
 
   setOf(data, picture, band = null) {
     const palette = `${thingAt(data.tile_url)}&${pictureQuery(picture)}`;
-    return new TileSet(data.tile_url, { query: pictureQuery(picture, band), palette });
+    const query = pictureQuery({ ...picture, rows: picture.rows || this.rows }, band);
+    return new TileSet(data.tile_url, { query, palette });
+  }
+
+  // The window has another height: its tiles are asked for, with other rows.
+  fitRows(heightPx) {
+    const rows = rowsFor(heightPx);
+    if (rows === this.rows) return;
+    this.rows = rows;
+    if (this.base) this.make();
+    this.wishAhead();
   }
 
   get zoom() {
@@ -199,6 +216,10 @@ class Layers {
     if (data.error || !data.tile_url) return;
     const others = this.nexts.filter((next) => next.data.clip_id !== data.clip_id);
     this.nexts = [...others, { data, zoom }].slice(-CLIPS_KEPT_AHEAD);
+    this.wishAhead();
+  }
+
+  wishAhead() {
     const wishes = this.nexts.flatMap((next) => {
       const view = firstView(next.data);
       const set = this.setOf(next.data, this.stage.settings.picture);

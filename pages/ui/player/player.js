@@ -121,6 +121,7 @@ class Player {
     this.boxes.build();
     this.chooseFocus(moved, answered);
     this.drawHead();
+    stage.takeFreeHeight();
     stage.drawAll();
     if (moved) {
       this.followed();

@@ -8,6 +8,12 @@ const ASK_EACH_MS = 100;
 const SETTLED_MS = 250;
 const JUMP_S = 0.5; // between two frames: the sound was sent elsewhere
 const CLIPS_KEPT_AHEAD = 4;
+// Pixels: between the player's parts; of the minimap, which comes with a zoom and must not move the rest; of what the
+// page has under the player; of all that stands around the picture of a clip with one class.
+const GAP_PX = 8;
+const MINIMAP_PX = 29;
+const BELOW_PX = 98;
+const AROUND_PX = 440;
 
 function round3(value) {
   return Math.round(value * 1000) / 1000;
@@ -53,8 +59,10 @@ class Stage {
     this.settings = new PictureSettings(this);
     this.onTile = (wish) => this.tileCame(wish);
     tiles.listeners.add(this.onTile);
-    this.resized = new ResizeObserver(() => this.drawAll());
+    this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(v.plot);
+    this.onWindow = () => this.takeFreeHeight();
+    addEventListener("resize", this.onWindow);
   }
 
   get data() {
@@ -219,6 +227,33 @@ class Stage {
     this.settings.toggle();
   }
 
+  // ---------------------------------------------------------------- the picture's height
+
+  // What the window has left beside all that should be seen with the picture; the style sheet bounds it. The rows of
+  // the tiles follow the window and not the clip: tiles are fetched ahead.
+  takeFreeHeight() {
+    const { v } = this;
+    if (!this.data) return;
+    v.waveRow.hidden = this.host.look.waveform === false;
+    const passing = [v.silent, v.soundError, v.add, v.help];
+    let taken = BELOW_PX + MINIMAP_PX - GAP_PX - v.plot.offsetHeight - v.settings.offsetHeight - v.miniRow.offsetHeight;
+    for (const part of v.root.children) {
+      if (part.offsetHeight && !passing.includes(part)) taken += part.offsetHeight + GAP_PX;
+    }
+    let top = v.root.getBoundingClientRect().top; // as if nothing were scrolled
+    for (let node = v.root; node; node = node.parentNode || node.host) top += node.scrollTop || 0;
+    const free = `${Math.floor(innerHeight - top - taken)}px`;
+    if (free !== this.free) v.root.style.setProperty("--free", (this.free = free));
+    this.layers.fitRows(innerHeight - AROUND_PX);
+  }
+
+  // The picture has another size than it was drawn with.
+  resize() {
+    const { plot } = this.v;
+    if (`${plot.clientWidth} ${plot.clientHeight}` !== this.drawnSize) this.drawAll();
+    requestAnimationFrame(() => this.takeFreeHeight()); // what stands around it may need more lines now, or fewer
+  }
+
   // ---------------------------------------------------------------- drawing
 
   requestDraw() {
@@ -237,8 +272,8 @@ class Stage {
     const { v, data, view } = this;
     if (!data) return;
     if (this.gliding) this.glide();
-    v.waveRow.hidden = this.host.look.waveform === false;
     const [width, height] = [v.ticks.clientWidth || 600, v.plot.clientHeight]; // measured before anything is changed
+    this.drawnSize = `${v.plot.clientWidth} ${height}`;
     this.layers.draw();
     if (this.view !== this.pointedAt) this.pointing.point();
     this.pointedAt = this.view;
@@ -349,5 +384,6 @@ class Stage {
     tiles.listeners.delete(this.onTile);
     this.layers.close();
     this.resized.disconnect();
+    removeEventListener("resize", this.onWindow);
   }
 }

@@ -3,7 +3,7 @@
 const TILE_COLUMNS = 1024;
 const COARSEST_LEVEL = 11;
 const FINEST_STEP_S = 0.0005;
-const MOST_TILE_BYTES = 96 * 1024 * 1024;
+const MOST_TILE_BYTES = 128 * 1024 * 1024;
 // What is wanted, most urgent first, and how many may be under way when one of these is started.
 const TILE_GROUPS = [["view", 4], ["margin", 3], ["ahead", 3], ["mini", 1]];
 const TILES_A_BATCH = 6;

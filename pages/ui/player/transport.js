@@ -140,6 +140,7 @@ class Transport {
     if (any("normalise")) sound.setNormalise(look.normalise);
     sound.loop = look.loop;
     if (any("colormap", "floor", "ceiling")) stage.recolour();
+    if (any("waveform")) stage.takeFreeHeight();
     if (any("heatmap", "compare", "waveform") && this.host.data) stage.drawAll();
     this.draw();
   }
