@@ -10,7 +10,10 @@ from pages.ui import session
 st.set_page_config(page_title="Earmark", page_icon="👂", layout="wide")
 
 # Streamlit leaves a hand's breadth of nothing above each page; a reviewer needs it for the picture
-st.html("<style>.stMainBlockContainer{padding:4rem 2.5rem 3rem;max-width:1500px}</style>")
+st.html(
+    "<style>.stMainBlockContainer{padding:4rem 2.5rem 3rem;max-width:1500px}"
+    "@media(max-width:640px){.stMainBlockContainer{padding:4rem 1rem 3rem}}</style>"
+)
 
 PAGES = [
     st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),

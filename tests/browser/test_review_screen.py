@@ -89,3 +89,45 @@ def test_the_picture_takes_the_free_height(page: Any) -> None:
     expect(player).to_have_attribute("data-whole", "true")
     page.wait_for_timeout(300)
     assert rows_asked(asked)[-1] == 256
+
+
+SMALL = [(390, 844), (320, 700)]
+OVERFLOWING = """root => [...root.querySelectorAll("button, select, input, .time, .value, .question")].filter((node) => {
+    const { left, right, width } = node.getBoundingClientRect();
+    return width && (left < 0 || right > innerWidth || (node.tagName !== "INPUT" && node.scrollWidth > node.clientWidth));
+  }).map((node) => node.dataset.testid || node.textContent)"""
+
+
+@pytest.mark.parametrize(("width", "height"), SMALL)
+def test_a_phone_shows_the_verdict_keys_and_every_word(page: Any, width: int, height: int) -> None:
+    """The keys stand at the bottom until their own place comes into view: all else can be scrolled out from under."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(300)
+    keys = [page.get_by_test_id(f"player-{name}") for name in ("present", "absent", "unsure")]
+    main = page.get_by_test_id("stMain")
+    covered = """(main) => {
+      const player = main.querySelector(":scope *") && [...main.querySelectorAll("*")].find((node) => node.shadowRoot);
+      return player.shadowRoot.querySelector(".asked").getBoundingClientRect().top;
+    }"""
+    for _ in range(3):  # of clips with few lanes and with many
+        main.evaluate("main => { main.scrollTop = 0; }")
+        for key in keys:
+            expect(key).to_be_in_viewport(ratio=1)
+        last = page.get_by_test_id("player-lane").last
+        last.scroll_into_view_if_needed()
+        main.evaluate("main => { main.scrollTop = main.scrollHeight; }")
+        for key in (*keys, page.get_by_test_id("player-rest"), page.get_by_test_id("player-skip")):
+            expect(key).to_be_in_viewport(ratio=1)
+        lanes = page.get_by_test_id("player-lanes").bounding_box()
+        assert lanes["y"] + lanes["height"] <= main.evaluate(covered) + 1, "the keys cover the end of the lanes"
+        page.keyboard.press("j")
+        shown(page)
+
+    player = page.get_by_test_id("player")
+    assert player.evaluate(OVERFLOWING) == []
+    for key in ("\\", "?"):
+        page.keyboard.press(key)
+    page.get_by_test_id("player-settings-button").click()
+    page.get_by_test_id("player-stretch").evaluate("node => { node.children[1].textContent = 'Selection'; }")
+    assert player.evaluate(OVERFLOWING) == []
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")

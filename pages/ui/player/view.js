@@ -37,8 +37,8 @@ function buildView() {
   for (const name of ["present", "absent", "unsure"]) v[name].classList.add("verdict", name);
   v.rest = button("player-rest", "Rest is right", "4", "", "all other doubts here: the labels are right as they are");
   v.addButton = button("player-add", "Add class", "A", "plus", "add a class that is not listed");
-  const decide = el("div", { class: "decide" }, v.question,
-    el("div", { class: "group verdicts" }, v.present, v.absent, v.unsure, v.rest, v.addButton));
+  const asked = el("div", { class: "asked" }, v.question, el("div", { class: "group verdicts" }, v.present, v.absent, v.unsure));
+  const decide = el("div", { class: "decide" }, asked, el("div", { class: "group others" }, v.rest, v.addButton));
 
   v.addInput = el("input", { type: "text", test: "player-add-input", role: "combobox", "aria-expanded": "true",
     "aria-controls": "em-options", "aria-label": "class to add", autocomplete: "off", spellcheck: "false",
