@@ -22,6 +22,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.kept import Kept, engine_key
 
 RADIUS_KM = 50.0
 EARTH_KM = 6371.0
@@ -135,38 +136,36 @@ def _near(company: Company, row: int) -> tuple[NDArray[np.bool_], str]:
 
 @dataclass(frozen=True)
 class _Places:
-    imports: str
     row_of: Mapping[int, int]
     direction: NDArray[np.float64]
     month: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Dated:
     position: int
     at_s: float
     company: Company
 
 
-_places: dict[str, _Places] = {}
-_kept: dict[str, _Kept] = {}
+_places: Kept[_Places] = Kept(4)
+_companies: Kept[_Dated] = Kept(4)
 
 
 def gathered(connection: Connection, position: int) -> Company:
     """What the collection says now, or said up to REFRESH_ENTRIES decisions or REFRESH_S ago."""
-    url = connection.engine.url.render_as_string(hide_password=False)
     imports = connection.scalar(sa.select(sa.func.max(tables.imports.c.created_at))) or ""
-    places = _places.get(url)
-    if places is None or places.imports != imports:  # another thread may still see the imports before
-        places = _places[url] = _read_places(connection, imports)
-    kept, now = _kept.get(url), time.monotonic()
-    if kept is not None and kept.company.row_of is places.row_of:
-        moved = position - kept.position
-        if moved == 0 or (0 < moved < REFRESH_ENTRIES and now - kept.at_s < REFRESH_S):
-            return kept.company
-    company = _read_labels(connection, places)
-    _kept[url] = _Kept(position, now, company)
-    return company
+    places = _places.get((engine_key(connection), imports), lambda: _read_places(connection))
+    now = time.monotonic()
+
+    def renewed(known: _Dated | None) -> _Dated:
+        if known is not None and known.company.row_of is places.row_of:
+            moved = position - known.position
+            if moved == 0 or (0 < moved < REFRESH_ENTRIES and now - known.at_s < REFRESH_S):
+                return known
+        return _Dated(position, now, _read_labels(connection, places))
+
+    return _companies.renew(engine_key(connection), renewed).company
 
 
 def _read_labels(connection: Connection, places: _Places) -> Company:
@@ -199,14 +198,13 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
     )
 
 
-def _read_places(connection: Connection, imports: str) -> _Places:
+def _read_places(connection: Connection) -> _Places:
     rows = db.fetch(connection, sa.select(tables.clips.c.id, tables.clips.c.metadata).order_by(tables.clips.c.id))
     found = [place_and_month(metadata) for _, metadata in rows]
     angles = np.radians(np.array([place for place, _ in found], np.float64).reshape(-1, 2))
     latitude, longitude = angles[:, 0], angles[:, 1]
     flat = np.cos(latitude)
     return _Places(
-        imports,
         {clip_id: row for row, (clip_id, _) in enumerate(rows)},
         np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1),
         np.array([month for _, month in found], np.int64),

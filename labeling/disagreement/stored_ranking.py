@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import threading
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +18,9 @@ from labeling.errors import ArtefactError
 from labeling.records import KINDS
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.kept import Kept, engine_key
 
-KEPT_RANKINGS = 3  # about 60 MB a million suspects
+_rankings: Kept[Ranking] = Kept(3)  # about 60 MB a million suspects
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,6 @@ PAST = {
     "p_wrong": np.float32,
     "wrong": np.bool_,
 }
-_loaded: OrderedDict[tuple[str, str, str, str], Ranking] = OrderedDict()
-_loading = threading.Lock()
 
 
 def store_ranking(
@@ -151,14 +148,10 @@ def read_ranking(connection: Connection, run_id: str, scorer: str) -> Ranking:
     if not scored_at:
         return _unpack(None, run_id)
     here = (table.c.run_id == run_id) & (table.c.scorer == scorer)
-    key = (connection.engine.url.render_as_string(hide_password=False), run_id, scorer, scored_at)
-    with _loading:
-        if key not in _loaded:
-            _loaded[key] = _unpack(connection.scalar(sa.select(table.c.columns).where(here)), run_id)
-            while len(_loaded) > KEPT_RANKINGS:
-                _loaded.popitem(last=False)
-        _loaded.move_to_end(key)
-        return _loaded[key]
+    return _rankings.get(
+        (engine_key(connection), run_id, scorer, scored_at),
+        lambda: _unpack(connection.scalar(sa.select(table.c.columns).where(here)), run_id),
+    )
 
 
 def _unpack(packed: bytes | None, run_id: str) -> Ranking:

@@ -5,9 +5,7 @@ The journal only grows: what was read is kept, and what came since is read.
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,8 +16,8 @@ from labeling import journal
 from labeling.records import MACHINE, WORTH_HEARING
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.kept import Kept, engine_key
 
-KEPT = 4  # workspaces, each about 25 MB a hundred thousand entries
 Cell = tuple[int, int]  # clip id, class id
 
 
@@ -66,26 +64,19 @@ def deciding(entries: Iterable[Entry]) -> dict[Cell, Entry]:
     return found
 
 
-_journals: OrderedDict[str, list[Entry]] = OrderedDict()
-_reading = threading.Lock()
+_journals: Kept[list[Entry]] = Kept(4)  # each about 25 MB a hundred thousand entries
 
 
 def _up_to(connection: Connection, position: int) -> list[Entry]:
-    url = connection.engine.url.render_as_string(hide_password=False)
-    event_id = tables.decisions.c.event_id
-    with _reading:
-        known = _journals.get(url, [])
+    def continued(known: list[Entry] | None) -> list[Entry]:
         last = known[-1].position if known else 0
-        newest = sa.select(event_id).where(tables.decisions.c.position == last)
+        newest = sa.select(tables.decisions.c.event_id).where(tables.decisions.c.position == last)
         if known and connection.scalar(newest) != known[-1].event_id:
-            known, last = [], 0  # another journal under the same name
-        if position > last:
-            known = known + _read(connection, last, position)
-        _journals[url] = known
-        _journals.move_to_end(url)
-        while len(_journals) > KEPT:
-            _journals.popitem(last=False)
-    return known[: bisect_right(known, position, key=lambda one: one.position)]
+            known, last = [], 0  # another journal in the place of the one that was read
+        return (known or []) + _read(connection, last, position) if position > last else known or []
+
+    entries = _journals.renew(engine_key(connection), continued)
+    return entries[: bisect_right(entries, position, key=lambda entry: entry.position)]
 
 
 def _read(connection: Connection, after: int, position: int) -> list[Entry]:

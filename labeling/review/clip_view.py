@@ -18,6 +18,7 @@ from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.review import curves
 from labeling.reviewer import marks
 from labeling.storage import tables
+from labeling.storage.kept import Kept, engine_key
 from labeling.suspects import queue
 from labeling.suspects.order import Basis
 from labeling.suspects.why import support
@@ -86,7 +87,7 @@ class ClipView:
     n_classes: int
 
 
-_names: dict[str, tuple[object, dict[str, str]]] = {}
+_names: Kept[dict[str, str]] = Kept(4)
 
 
 def class_names(connection: Connection) -> dict[str, str]:
@@ -94,11 +95,8 @@ def class_names(connection: Connection) -> dict[str, str]:
     query = sa.select(
         sa.func.max(tables.classes.c.id), sa.select(sa.func.max(tables.imports.c.created_at)).scalar_subquery()
     )
-    state = tuple(connection.execute(query).one())
-    url = connection.engine.url.render_as_string(hide_password=False)
-    if url not in _names or _names[url][0] != state:
-        _names[url] = state, {one.code: one.name for one in store.all_classes(connection)}
-    return _names[url][1]
+    key = engine_key(connection), *connection.execute(query).one()
+    return _names.get(key, lambda: {one.code: one.name for one in store.all_classes(connection)})
 
 
 def clip_view(

@@ -6,11 +6,9 @@ Files are opened once a process and read clip by clip.
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
@@ -25,10 +23,10 @@ from labeling.predictions.oof import Oof, read_oof
 from labeling.records import FrameGrid
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.kept import Kept, engine_key
 from labeling.workspace import Workspace
 
 MOST_RUNS = 8  # the spread is over so many runs, the newest first
-KEPT_SPREADS, KEPT_STEPS = 64, 2_000_000  # clips, and steps of a class in all of them: 16 MB
 THRESHOLD_EVERY = 1000  # decisions: what is typical of a class moves slowly
 
 
@@ -66,7 +64,7 @@ class _Opened:
     column: Mapping[str, int]
 
 
-def _open(path: str, changed_ns: int) -> _Opened:
+def _open(path: Path) -> _Opened:
     oof = read_oof(path)
     return _Opened(
         oof,
@@ -75,19 +73,26 @@ def _open(path: str, changed_ns: int) -> _Opened:
     )
 
 
-_opened = lru_cache(maxsize=3)(_open)
+_runs: Kept[_Opened] = Kept(3)
+_runs_for_frames: Kept[_Opened] = Kept(2 * MOST_RUNS)
 
 
-@lru_cache(maxsize=2 * MOST_RUNS)
-def _opened_for_frames(path: str, changed_ns: int) -> _Opened:
-    """Without the clipwise matrix, which for a large collection is most of what a run takes in memory."""
-    opened = _open(path, changed_ns)
-    return replace(opened, oof=replace(opened.oof, clipwise=opened.oof.clipwise[:0].copy()))
-
-
-def _where(workspace: Workspace, run_id: str) -> tuple[str, int]:
+def _opened(workspace: Workspace, run_id: str) -> tuple[tuple[str, int], _Opened]:
+    """A run's predictions, and which state of which file they are; raises ArtefactError or OSError."""
     path = workspace.run_dir(run_id) / "oof.zarr"
-    return str(path), path.stat().st_mtime_ns
+    state = str(path), path.stat().st_mtime_ns
+    return state, _runs.get(state, lambda: _open(path))
+
+
+def _opened_for_frames(workspace: Workspace, run_id: str) -> _Opened:
+    """Without the clipwise matrix, which for a large collection is most of what a run takes in memory."""
+    path = workspace.run_dir(run_id) / "oof.zarr"
+
+    def without_clipwise() -> _Opened:
+        opened = _open(path)
+        return replace(opened, oof=replace(opened.oof, clipwise=opened.oof.clipwise[:0].copy()))
+
+    return _runs_for_frames.get((str(path), path.stat().st_mtime_ns), without_clipwise)
 
 
 def prediction(workspace: Workspace, run_id: str, clip_id: int) -> ClipPrediction | None:
@@ -97,7 +102,7 @@ def prediction(workspace: Workspace, run_id: str, clip_id: int) -> ClipPredictio
 
 def _prediction(workspace: Workspace, run_id: str, clip_id: int, *, frames_only: bool) -> ClipPrediction | None:
     try:
-        opened = (_opened_for_frames if frames_only else _opened)(*_where(workspace, run_id))
+        opened = _opened_for_frames(workspace, run_id) if frames_only else _opened(workspace, run_id)[1]
         row = opened.row_of.get(clip_id)
         if row is None:
             return None
@@ -109,8 +114,8 @@ def _prediction(workspace: Workspace, run_id: str, clip_id: int, *, frames_only:
 
 
 Spread = tuple[NDArray[np.float32], NDArray[np.float32]]
-_spreads: OrderedDict[Hashable, Spread | None] = OrderedDict()
-_keeping = threading.Lock()
+#: of so many clips, and steps of a class in all of them: 16 MB
+_spreads: Kept[Spread | None] = Kept(64, lambda spread: spread[0].size if spread else 0, total=2_000_000)
 
 
 def spread(
@@ -124,20 +129,10 @@ def spread(
     finished = (tables.runs.c.status == "done") & (tables.runs.c.id != shown.run_id)
     query = sa.select(tables.runs.c.id).where(finished).order_by(tables.runs.c.ended_at.desc()).limit(MOST_RUNS - 1)
     others: tuple[str, ...] = tuple(connection.scalars(query))
-    key = (str(workspace.root), shown.run_id, others, clip_id, tuple(codes))
-    with _keeping:
-        if key in _spreads:
-            return _spreads[key]
-    found = _spread(workspace, others, shown, clip_id, codes)
-    with _keeping:
-        _spreads[key] = found
-        while len(_spreads) > KEPT_SPREADS or (len(_spreads) > 1 and _steps_kept() > KEPT_STEPS):
-            _spreads.popitem(last=False)
-    return found
-
-
-def _steps_kept() -> int:
-    return sum(one[0].size for one in _spreads.values() if one)
+    return _spreads.get(
+        (str(workspace.root), shown.run_id, others, clip_id, tuple(codes)),
+        lambda: _spread(workspace, others, shown, clip_id, codes),
+    )
 
 
 def _spread(
@@ -189,7 +184,7 @@ def resampled(values: NDArray[np.float32], given: FrameGrid, wanted: FrameGrid, 
     return found
 
 
-_thresholds: dict[tuple[str, str], tuple[tuple[int, int], dict[str, float]]] = {}
+_thresholds: Kept[dict[str, float]] = Kept(2 * MOST_RUNS)
 
 
 def thresholds(workspace: Workspace, connection: Connection, run_id: str, position: int) -> Mapping[str, float]:
@@ -200,12 +195,9 @@ def thresholds(workspace: Workspace, connection: Connection, run_id: str, positi
     decisions. Empty where the run's predictions cannot be read.
     """
     try:
-        path, changed_ns = _where(workspace, run_id)
-        state = (changed_ns, position // THRESHOLD_EVERY)
-        key = (workspace.database_url, path)
-        if key not in _thresholds or _thresholds[key][0] != state:
-            _thresholds[key] = state, _heard_from(connection, _opened(path, changed_ns))
-        return _thresholds[key][1]
+        state, opened = _opened(workspace, run_id)
+        key = engine_key(connection), state, position // THRESHOLD_EVERY
+        return _thresholds.get(key, lambda: _heard_from(connection, opened))
     except (ArtefactError, OSError):
         return {}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -22,6 +23,7 @@ from labeling.records import Suspect, doubts_present
 from labeling.registry import unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.kept import Kept
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS, STATUSES, QueueFilter
 from labeling.suspects.queue import QueueRow
@@ -29,14 +31,13 @@ from labeling.workspace import Workspace
 
 SNIPPET_S = 3.0
 MOST_SNIPPETS = 1_000
-KEPT_PEAKS = 200_000
 
 #: which cells -> what it says on the screen
 WHICH: Mapping[str, str] = {"missing": "Not listed", "false": "Listed", "all": "All"}
 SORTS: Mapping[str, str] = {name: ORDERS[name] for name in ("rank", "clipwise", "framewise")}
 _KINDS: Mapping[str, tuple[str, ...]] = {"missing": ("missing", "swapped"), "false": ("false", "swapped"), "all": ()}
 
-_peaks: dict[tuple[str, int, int, str, float, float], float] = {}  # so that a class is read from the disk once
+_peaks: Kept[float | None] = Kept(200_000)  # so that a class is read from the disk once
 
 
 @dataclass(frozen=True)
@@ -141,26 +142,25 @@ def _middles(workspace: Workspace, run_id: str, rows: Sequence[QueueRow]) -> lis
     if not long:
         return middles
     path = workspace.run_dir(run_id) / "oof.zarr"
+    opened: list[tuple[Oof, dict[int, int]]] = []  # on first need
+
+    def loudest(suspect: Suspect) -> float | None:
+        if not opened:
+            oof = read_oof(path)
+            opened.append((oof, {clip_id: row for row, clip_id in enumerate(oof.clip_ids.tolist())}))
+        oof, row_of = opened[0]
+        row = row_of.get(suspect.clip_id)
+        return None if row is None else _loudest(oof, row, suspect)
+
     try:
         changed_ns = path.stat().st_mtime_ns
-        said = {at: rows[at].suspect for at in long}
-        keys = {
-            at: (str(path), changed_ns, one.clip_id, one.class_code, one.onset_s, one.offset_s)
-            for at, one in said.items()
-        }
-        unknown = [at for at in long if keys[at] not in _peaks]
-        if unknown:
-            oof = read_oof(path)
-            row_of = {clip_id: row for row, clip_id in enumerate(oof.clip_ids.tolist())}
-            for at in sorted(unknown, key=lambda at: row_of.get(rows[at].suspect.clip_id, -1)):  # as they lie on disk
-                if (row := row_of.get(rows[at].suspect.clip_id)) is not None:
-                    _peaks[keys[at]] = _loudest(oof, row, rows[at].suspect)
-        for at in long:
-            middles[at] = _peaks.get(keys[at], middles[at])
+        for at in sorted(long, key=lambda at: rows[at].suspect.clip_id):  # about as they lie on disk
+            suspect = rows[at].suspect
+            cell = suspect.clip_id, suspect.class_code, suspect.onset_s, suspect.offset_s
+            middle = _peaks.get((str(path), changed_ns, *cell), partial(loudest, suspect))
+            middles[at] = middles[at] if middle is None else middle
     except (ArtefactError, OSError):
         pass  # predictions that have gone cost the best place in a long stretch, not the sweep
-    if len(_peaks) > KEPT_PEAKS:
-        _peaks.clear()
     return middles
 
 

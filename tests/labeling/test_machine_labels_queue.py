@@ -87,7 +87,7 @@ def test_what_is_listed_together_counts_machine_labels(any_workspace: Workspace)
     before = labels()
     found = [MachineLabel(2, "balori", "present", 0.95), MachineLabel(3, "cangoo", "absent", 0.01)]
     apply_machine_labels(any_workspace, found, what="stage1", run_id="001-demo")
-    cooccurrence._kept.clear()
+    cooccurrence._companies.clear()
     assert labels() == before - {(2, 2)} | {(1, 1)}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -83,15 +81,22 @@ def test_a_new_run_is_in_the_spread_at_once(collection: Workspace) -> None:
 def test_spreads_of_long_clips_are_not_hoarded(collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for run_id in ("001-a", "002-b"):
         add_run(collection, run_id, np.full((100, 2), 0.5, np.float32), FINE, clip_ids=(1, 2, 3, 4))
-    monkeypatch.setattr(curves, "KEPT_STEPS", 250)
-    kept: OrderedDict[Any, Any] = OrderedDict()
-    monkeypatch.setattr(curves, "_spreads", kept)
-    for clip_id in (1, 2, 3, 4):
-        shown = curves.prediction(collection, "001-a", clip_id)
-        assert shown is not None
-        with collection.read() as connection:
-            assert curves.spread(collection, connection, shown, clip_id, ["amecro"])
-    assert [key[3] for key in kept] == [3, 4]
+    monkeypatch.setattr(curves._spreads, "total", 250)
+    curves._spreads.clear()
+
+    def ask(*clip_ids: int) -> None:
+        for clip_id in clip_ids:
+            shown = curves.prediction(collection, "001-a", clip_id)
+            assert shown is not None
+            with collection.read() as connection:
+                assert curves.spread(collection, connection, shown, clip_id, ["amecro"])
+
+    ask(1, 2, 3, 4)
+    read: list[int] = []
+    real = curves._spread
+    monkeypatch.setattr(curves, "_spread", lambda *given: read.append(given[3]) or real(*given))
+    ask(3, 4, 1)
+    assert read == [1]
 
 
 def test_a_run_without_predictions_says_nothing(collection: Workspace) -> None:
