@@ -25,6 +25,7 @@ from labeling import journal, runs
 from labeling.collection import store
 from labeling.disagreement import stored_ranking
 from labeling.journal import versions
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import KINDS, WORTH_HEARING, Decision
 from labeling.reviewer import marks
 from labeling.storage import database as db
@@ -97,7 +98,7 @@ def main() -> None:
             for _ in range(args.repeats):
                 began = time.perf_counter()
                 with workspace.read() as connection:
-                    left = queue.page(connection, run_id, "earmark", wanted).total
+                    left = queue.page(connection, read_scored_run(connection, run_id, "earmark"), wanted).total
                 times.append(1000 * (time.perf_counter() - began))
             worst = max(worst, statistics.median(times))
             print(f"{name:18} {times[0]:9.0f} {statistics.median(times):10.0f} {left:10d}")

@@ -8,6 +8,7 @@ from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.errors import EarmarkError
 from labeling.quality.intervals import Share
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING
 from labeling.review.overview import ReviewerFacts, of_reviewer, overview
 from labeling.suspects import queue
@@ -131,10 +132,10 @@ with session.messages():
     with session.workspace().read() as connection:
         skipped = store.skipped_clips(connection)
         imports = store.all_imports(connection)
-        by_class = {}
+        run, by_class = None, {}
         if facts["scored_run"]:
-            wanted = QueueFilter(min_p_wrong=WORTH_HEARING)
-            by_class = queue.count_by_class(connection, facts["scored_run"], facts["scorer"], wanted)
+            run = read_scored_run(connection, facts["scored_run"], facts["scorer"])
+            by_class = queue.count_by_class(connection, run, QueueFilter(min_p_wrong=WORTH_HEARING))
 if not facts["clips"]:
     _import_form()
     st.stop()
@@ -181,9 +182,9 @@ with right:
             "Retrain page takes them back."
         )
 
-if facts["scored_run"]:
+if run:
     with session.messages():
-        quality.short(str(session.workspace().root), str(facts["scored_run"]), str(facts["scorer"]))
+        quality.short(str(session.workspace().root), run)
 
 status = {name: count for name, count in facts["status"].items() if name != "ok"}
 if status:

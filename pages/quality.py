@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import streamlit as st
 
-from labeling import journal, runs
-from labeling.disagreement.stored_ranking import when_scored
+from labeling import runs
 from labeling.errors import ArtefactError
+from labeling.quality.scored_run import read_scored_run
 from labeling.runs import leaks
 from pages.ui import session
 from pages.ui.panels import quality, replay
@@ -17,8 +17,8 @@ with session.messages():
     scored = session.scored()
     with workspace.read() as connection:
         every_run = runs.all_runs(connection)
-        position = journal.position(connection)
-if scored is None:
+        scored_run = read_scored_run(connection, *scored) if scored else None
+if scored_run is None:
     st.info(
         "No run is scored yet. Train one first: where a network that never saw a clip disagrees with its labels, "
         "one of them may be wrong, and this page tells how many.",
@@ -27,20 +27,17 @@ if scored is None:
     st.page_link("retrain.py", label="Train a run", icon=":material/arrow_forward:")
     st.stop()
 
-run_id, scorer = scored
-with session.messages(), workspace.read() as connection:
-    scored_at = when_scored(connection, run_id, scorer)
-run = next(one for one in every_run if one.id == run_id)
+run = next(one for one in every_run if one.id == scored_run.run_id)
 root = str(workspace.root)
 with session.messages():
-    facts = quality.facts_of(root, run_id, scorer, scored_at, position)
-    hour = quality.hour_of(root, run_id, scorer, scored_at, position, session.reviewer())
+    facts = quality.facts_of(root, scored_run)
+    hour = quality.hour_of(root, scored_run, session.reviewer())
     names = quality.names_of()
 report: leaks.LeakReport | None = None  # what is wrong with a run's predictions is said where they are used
 with suppress(ArtefactError):
-    report = quality.leaks_of(root, run_id, run.ended_at, leaks.known_position(workspace))
+    report = quality.leaks_of(root, run.id, run.ended_at, leaks.known_position(workspace))
 st.caption(
-    session.plain(f"Run {run_id}, scored by {scorer}; ")
+    session.plain(f"Run {run.id}, scored by {scored_run.scorer}; ")
     + f"{facts.decided:,} {'verdict' if facts.decided == 1 else 'verdicts'} on its suspects."
 )
 
@@ -48,6 +45,6 @@ quality.next_ones(facts, hour)
 quality.how_many(facts, names)
 quality.may_i_stop(facts)
 quality.trusted(facts, report, quality.warning_of(run, every_run))
-quality.helped(root, every_run, position)
+quality.helped(root, every_run, scored_run.position)
 st.markdown("#### Which order finds most?")
 replay.panel()

@@ -30,16 +30,15 @@ with above:
     wanted, params = filters.filters(here, order)
 reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
-    basis = drawn.basis(connection, here.scored)
     number = st.session_state.get("queue_page", 1)
-    page = queue.page(connection, *here.scored, wanted, number=number, size=ROWS, basis=basis)
+    page = queue.page(connection, here.run, wanted, number=number, size=ROWS, look_s=here.look_s)
     marked = marks.kinds_of(connection, [row.suspect.clip_id for row in page.rows], reviewer)
     seen_position = journal.position(connection)
     last = journal.last_undoable(connection, reviewer) if reviewer else []
     every_run = runs.all_runs(connection)
 
 with above:
-    imported_predictions.warn(here.scored[0], every_run)
+    imported_predictions.warn(here.run.run_id, every_run)
     said = bulk_dialog.just_done(last)
 with start:
     if st.button(
@@ -51,7 +50,7 @@ with start:
     st.markdown(table.summary(page), width="content")
 with st.container(horizontal=True, vertical_alignment="center"), session.workspace().read() as connection:
     st.markdown(table.soon(page), width="content")
-    drawn.update_button(connection, basis)
+    drawn.update_button(connection, here.run)
 with st.expander(table.progress_label(page, wanted), icon=":material/donut_small:", key="queue_progress"):
     table.progress(page, wanted)
 over_rows = st.container(horizontal=True, vertical_alignment="center")
@@ -62,7 +61,7 @@ if page.rows:
         if st.button("Open", icon=":material/graphic_eq:", disabled=len(ticked) != 1, key="open_ticked"):
             table.open_clip(ticked[0].suspect.clip_id, wanted, params)
         if st.button("Decide…", icon=":material/done_all:", disabled=not (ticked and reviewer), key="decide_ticked"):
-            bulk_dialog.ask(bulk_dialog.Asked(ticked, len(ticked), here.scored[1], seen_position))
+            bulk_dialog.ask(bulk_dialog.Asked(ticked, len(ticked), here.run.scorer, seen_position))
 with beside_title:
     views.views_popover(params)
     views.link_popover(params, ticked[0].suspect.clip_id if len(ticked) == 1 else None)
@@ -75,9 +74,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     label = f"Decide all {many:,}…" if many == page.total else f"Decide the first {many:,}…"
     if many and st.button(label, type="tertiary", icon=":material/done_all:", disabled=not reviewer, key="decide_all"):
         with session.messages(), session.workspace().read() as connection:
-            rows = queue.rows(connection, *here.scored, wanted, limit=bulk.MOST_CELLS, basis=basis)
+            rows = queue.rows(connection, here.run, wanted, limit=bulk.MOST_CELLS, look_s=here.look_s)
             seen_position = journal.position(connection)
-        bulk_dialog.ask(bulk_dialog.Asked(rows, page.total, here.scored[1], seen_position))
+        bulk_dialog.ask(bulk_dialog.Asked(rows, page.total, here.run.scorer, seen_position))
     if not said:
         bulk_dialog.last_batch(last)
-st.caption(f"Run {here.scored[0]}, scored by {here.scored[1]}.")
+st.caption(f"Run {here.run.run_id}, scored by {here.run.scorer}.")

@@ -51,7 +51,7 @@ def _visit(follow: bool) -> Visit:
         with session.workspace().read() as connection:
             mine = preferences.get_all(connection, reviewer)
     compare = st.session_state.get("compare_run") or ""
-    at = todo.basis.position  # likelihoods stay as the list was drawn with
+    at = todo.position  # likelihoods stay as the list was drawn with
     view = {"run": run_id, "scorer": scorer, "p": f"{_threshold():g}", "compare": compare}
     view["at"] = "" if at is None else str(at)
     return Visit(
@@ -122,7 +122,7 @@ def _probabilities(clip_id: int) -> None:
     with session.messages():
         view = clip_view(
             session.workspace(), clip_id, todo.scored, min_p_wrong=_threshold(), reviewer=reviewer,
-            calibrated_at=todo.basis.position,
+            calibrated_at=todo.position,
         )  # fmt: skip
     if view is None or not view.clipwise:
         st.caption("No run has predicted this clip.")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from labeling.collection import store
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
 from labeling.suspects.filter import STATUSES, QueueFilter
@@ -32,7 +33,8 @@ unlikely = st.session_state.get("sweep_unlikely", saved["unlikely"] == "1")
 with session.messages(), session.workspace().read() as connection:
     least = 0.0 if unlikely else WORTH_HEARING
     wanted = QueueFilter(status="all", min_p_wrong=least)
-    progress = {one.code: one for one in queue.progress_by_class(connection, *scored, wanted)}
+    run = read_scored_run(connection, *scored)
+    progress = {one.code: one for one in queue.progress_by_class(connection, run, wanted)}
     names = {one.code: one.name for one in store.all_classes(connection)}
 asked = st.session_state.get("sweep_class", saved["class"])
 codes = [*progress, *([asked] if asked in names and asked not in progress else [])] or sorted(names)

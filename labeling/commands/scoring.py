@@ -50,6 +50,7 @@ def _not_scored(args: argparse.Namespace, scored: Sequence[tuple[str, str, int]]
 
 def _suspects(args: argparse.Namespace) -> None:
     from labeling.errors import DataError
+    from labeling.quality.scored_run import read_scored_run
     from labeling.storage.csvsafe import csv_bytes
     from labeling.storage.files import write_atomically
     from labeling.suspects import queue
@@ -64,7 +65,7 @@ def _suspects(args: argparse.Namespace) -> None:
         if args.run not in ("", found[0]) or args.scorer not in ("", found[1]):
             raise DataError(_not_scored(args, queue.scored(connection)))
         wanted = QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
-        rows = queue.rows(connection, *found, wanted, limit=args.limit)
+        rows = queue.rows(connection, read_scored_run(connection, *found), wanted, limit=args.limit)
     table = [
         (
             one.rank, one.filename, one.class_code, one.kind, round(one.label_quality, 6), round(one.p_wrong, 6),

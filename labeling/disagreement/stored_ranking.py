@@ -49,9 +49,9 @@ class LeftOut:
     below: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ranking:
-    """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it.
+    """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it. Equal to itself alone.
 
     ``given``: the label that is doubted says present. ``runs`` runs' predictions were weighed, of which
     ``runs_agree`` contradict it. ``neighbours``: share of similar stretches in other clips whose clip lists the class,

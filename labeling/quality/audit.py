@@ -15,29 +15,27 @@ found no wrong label: shares are of labels that a person would call wrong. A loo
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import journal
 from labeling.cells import cell_keys, find_cells, mixed
 from labeling.disagreement import random_order
-from labeling.disagreement.stored_ranking import Ranking, read_ranking
-from labeling.quality import calibration
+from labeling.disagreement.stored_ranking import Ranking
 from labeling.quality.decided_cells import decided_cells
 from labeling.quality.noise_rates import Cells, Rate, Remaining, rates_of, remaining_of
+from labeling.quality.scored_run import ScoredRun
 from labeling.reviewer import marks
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.kept import Kept
 
 WINDOW = 20  # times as many cells as a reviewer is asked, from which they get theirs: two at once seldom meet
-KEPT = 3  # rankings whose order, and whose answers, stay in memory
+_orders: Kept[NDArray[np.int64]] = Kept(3)  # by ranking
+_answers: Kept[Cells] = Kept(3)  # by scored run
 
 
 # ------------------------------------------------------------------------------------------------ the order
@@ -45,8 +43,7 @@ KEPT = 3  # rankings whose order, and whose answers, stay in memory
 
 def order(ranking: Ranking) -> NDArray[np.int64]:
     """The places of a ranking (M,) in the order of the audit: listed and unlisted cells in turn, each by their hash."""
-    found: NDArray[np.int64] = _recall(_orders, ranking, "", lambda: _order(ranking))
-    return found
+    return _orders.get(ranking, lambda: _order(ranking))
 
 
 def _order(ranking: Ranking) -> NDArray[np.int64]:
@@ -68,8 +65,7 @@ def in_draw(ranking: Ranking) -> NDArray[np.bool_]:
 
 def waiting(
     connection: Connection,
-    run_id: str,
-    scorer: str,
+    run: ScoredRun,
     reviewer: str,
     count: int,
     kinds: Sequence[str] = (),
@@ -81,7 +77,7 @@ def waiting(
     Undecided ones, but in clips that they skipped. They are the first of the order, of which a hash of reviewer and
     cell picks one in ``window`` (1: the very first); ``kinds`` are records.KINDS, a swap goes with what it doubts.
     """
-    ranking = read_ranking(connection, run_id, scorer)
+    ranking = run.ranking
     if count <= 0 or not len(ranking.clip_id):
         return []
     asked = in_draw(ranking)
@@ -114,33 +110,30 @@ def _in_turn(given: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.
 # ------------------------------------------------------------------------------------------------ what it says
 
 
-def noise_rates(connection: Connection, run_id: str, scorer: str) -> list[Rate]:
+def noise_rates(connection: Connection, run: ScoredRun) -> list[Rate]:
     """How much of the labels is wrong: by kind, the false ones by role, then by kind and class; found ones included.
 
     A kind or class without cells is left out. What holds of a kind bounds its classes: no more can be wrong in one.
     """
-    return rates_of(_cells(connection, run_id, scorer))
+    return rates_of(_cells(connection, run))
 
 
-def remaining(connection: Connection, run_id: str, scorer: str) -> list[Remaining]:
+def remaining(connection: Connection, run: ScoredRun) -> list[Remaining]:
     """How many wrong labels nobody has found yet: ``false``, ``missing``, and ``all``."""
-    return remaining_of(_cells(connection, run_id, scorer))
+    return remaining_of(_cells(connection, run))
 
 
 # ------------------------------------------------------------------------------------------------ reading
 
 
-def _cells(connection: Connection, run_id: str, scorer: str) -> Cells:
-    """The cells of a scored run as the journal has them now; those it was scored without, decided before, too."""
-    ranking = read_ranking(connection, run_id, scorer)
-    end = journal.position(connection)
-    key = f"{connection.engine.url.render_as_string(hide_password=False)} {run_id} {scorer} {end}"
-    found: Cells = _recall(_answers, ranking, key, lambda: _read_cells(connection, ranking, run_id, scorer))
-    return found
+def _cells(connection: Connection, run: ScoredRun) -> Cells:
+    """The cells of a scored run as the journal has them at its position; those decided before the scoring, too."""
+    return _answers.get(run, lambda: _read_cells(connection, run))
 
 
-def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: str) -> Cells:
-    decided, past, size = decided_cells(connection), ranking.past, len(ranking.clip_id)
+def _read_cells(connection: Connection, run: ScoredRun) -> Cells:
+    ranking, decided = run.ranking, decided_cells(connection, run.position)
+    past, size = ranking.past, len(run)
     wanted = cell_keys(decided.clip_id, decided.class_id)
     before = cell_keys(past.clip_id.astype(np.int64), past.class_id.astype(np.int64))
     by_key = np.argsort(before)
@@ -164,8 +157,7 @@ def _read_cells(connection: Connection, ranking: Ranking, run_id: str, scorer: s
     for keys, own in ((ranking.sorted_cells, ranking.sorted_index), (before[by_key], by_key + size)):
         found = find_cells(keys, own, imported)
         primary[found[found >= 0]] = True
-    fitted = calibration.calibrate(connection, run_id, scorer)
-    guess, drawn, left_out = fitted.probability(ranking, open_places), decided.drawn[there], ranking.left_out
+    guess, drawn, left_out = run.probability[open_places], decided.drawn[there], ranking.left_out
     cells_beside, guess_beside = np.zeros(0, np.int64), 0.0
     if left_out is not None:
         turns = random_order.turns(decided.clip_id[there], decided.class_id[there])
@@ -192,23 +184,3 @@ def _guess_beside(ranking: Ranking, open_places: NDArray[np.int64], guess: NDArr
     chosen = ranking.p_wrong[~in_draw(ranking)]
     alike = by_chance[open_places] & (ranking.p_wrong[open_places] < chosen.min(initial=1.0))
     return float(guess[alike].mean(dtype=np.float64)) if alike.any() else 0.0
-
-
-_Kept = OrderedDict[tuple[int, str], tuple[Ranking, Any]]
-_orders: _Kept = OrderedDict()
-_answers: _Kept = OrderedDict()
-_keeping = threading.Lock()
-
-
-def _recall(kept: _Kept, ranking: Ranking, key: str, make: Callable[[], Any]) -> Any:
-    """What was made of this very ranking before, else what ``make`` gives now."""
-    with _keeping:
-        found = kept.get((id(ranking), key))
-    if found is not None and found[0] is ranking:
-        return found[1]
-    made = make()
-    with _keeping:
-        kept[id(ranking), key] = ranking, made
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
-    return made

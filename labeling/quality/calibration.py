@@ -7,22 +7,18 @@ has many. Verdicts come from the top of the queue: given p_wrong that is no bias
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.engine import Connection
 
-from labeling import journal
-from labeling.disagreement.stored_ranking import Ranking, read_ranking, when_scored
+from labeling.disagreement.stored_ranking import Ranking
 from labeling.quality.calibration_fit import KindFit, fit_kind
 from labeling.quality.intervals import Share
-from labeling.quality.verdicts import Judged, counted, judged
+from labeling.quality.verdicts import Judged
 
 KINDS = ("missing", "false")
 #: A verdict tells 0.25 of a squared unit of log odds at most, a tenth where nearly all go one way; the prior is worth
@@ -30,7 +26,6 @@ KINDS = ("missing", "false")
 GUESS_BELOW = 10
 DRAWS, LEAST_DRAWS = 4_000, 400
 DRAWN_NUMBERS = 1 << 24  # so many are drawn for one interval, fewer draws of more places: 1 s
-KEPT = 8  # 4 MB each at a million suspects
 TENTHS = 10
 
 
@@ -40,8 +35,6 @@ class Calibration:
 
     position: int
     fits: Mapping[str, KindFit] = field(repr=False)
-    # of the last ranking asked about: a page asks again and again
-    _whole: dict[str, tuple[Ranking, NDArray[np.float32]]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def decided(self) -> Mapping[str, int]:
@@ -55,20 +48,9 @@ class Calibration:
     def probability(self, ranking: Ranking, index: NDArray[Any] | None = None) -> NDArray[np.float32]:
         """P(wrong) of all suspects (M,), or of those at the places ``index`` (n,).
 
-        Of one class and kind it rises with p_wrong (beyond one in a million they are all alike). The array of all is
-        kept, and cannot be written to.
+        Of one class and kind it rises with p_wrong (beyond one in a million they are all alike).
         """
-        if index is not None:
-            return self._of(*_taken(ranking, index))
-        known = self._whole.get("")
-        if known is None or known[0] is not ranking:
-            known = self._whole[""] = ranking, self._of(*_taken(ranking, None))
-            known[1].setflags(write=False)
-        return known[1]
-
-    def _of(
-        self, given: NDArray[np.bool_], class_id: NDArray[np.int64], p_wrong: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+        given, class_id, p_wrong = _taken(ranking, index)
         out = np.empty(len(given), np.float32)
         for kind in KINDS:
             here = np.flatnonzero(given == (kind == "false"))
@@ -134,19 +116,6 @@ def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) 
     return NextYield(expected, min(low, int(expected)), max(high, int(np.ceil(expected))), len(given), guess)
 
 
-def calibrate(connection: Connection, run_id: str, scorer: str, position: int | None = None) -> Calibration:
-    """The calibration of a scored run by the verdicts up to a position of the journal (default: its end).
-
-    Verdicts after ``position`` do not count, so that a screen can keep the numbers that it was drawn with. Those on
-    labels before the scoring do, by what the scorer says of them (Ranking.past). Without a ranking it is a guess.
-    """
-
-    def make(end: int) -> Calibration:
-        return fit_judged(judged(read_ranking(connection, run_id, scorer), counted(connection, end)), end)
-
-    return _fitted.get(connection, run_id, scorer, position, make)
-
-
 @dataclass(frozen=True)
 class Bin:
     """Verdicts of a ``kind`` whose label was called ``low`` to ``high`` likely wrong, ``predicted`` on average, before
@@ -159,17 +128,12 @@ class Bin:
     found: Share
 
 
-def reliability(connection: Connection, run_id: str, scorer: str) -> list[Bin]:
+def reliability(cells: Judged) -> list[Bin]:
     """Whether calibrated probabilities hold: by kind and tenth, lowest first; tenths without a verdict are left out.
 
     See `prequential`. Verdicts on cells that were decided before this scoring teach, and are not judged.
     """
-
-    def make(end: int) -> list[Bin]:
-        cells = judged(read_ranking(connection, run_id, scorer), counted(connection, end))
-        return bins(cells, prequential(cells))
-
-    return _judged.get(connection, run_id, scorer, None, make)
+    return bins(cells, prequential(cells))
 
 
 def prequential(cells: Judged) -> NDArray[np.float64]:
@@ -223,39 +187,6 @@ def sentence(found: Sequence[Bin], kind: str = "") -> str:
     plural = f"{what}es" if what.endswith("s") else f"{what}s"
     number = "all" if wrong == of else f"{wrong:,}" if wrong else "none"
     return f"Of {of:,} {plural} that were called {called} % likely {how}, {number} {'was' if wrong == 1 else 'were'}."
-
-
-_Made = TypeVar("_Made")
-
-
-class _Kept(Generic[_Made]):
-    """What was made of a scored run at positions of the journal, the newest KEPT; for many threads."""
-
-    def __init__(self) -> None:
-        self.made: OrderedDict[tuple[str, str, str, str, int], _Made] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(
-        self, connection: Connection, run_id: str, scorer: str, position: int | None, make: Callable[[int], _Made]
-    ) -> _Made:
-        """What was made at ``position`` (None: the journal's end), or is now."""
-        scored_at = when_scored(connection, run_id, scorer)
-        end = journal.position(connection) if position is None else position
-        key = connection.engine.url.render_as_string(hide_password=False), run_id, scorer, scored_at, end
-        with self.lock:
-            if key in self.made:
-                self.made.move_to_end(key)
-                return self.made[key]
-        made = make(end)
-        with self.lock:
-            self.made[key] = made
-            while len(self.made) > KEPT:
-                self.made.popitem(last=False)
-        return made
-
-
-_fitted: _Kept[Calibration] = _Kept()
-_judged: _Kept[list[Bin]] = _Kept()
 
 
 def _taken(

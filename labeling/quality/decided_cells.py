@@ -26,9 +26,9 @@ class DecidedCells:
     drawn: NDArray[np.bool_]
 
 
-def decided_cells(connection: Connection) -> DecidedCells:
-    """All of the workspace, at the journal's end."""
-    entries = verdict_entries.standing(connection)
+def decided_cells(connection: Connection, position: int | None = None) -> DecidedCells:
+    """All of the workspace, at a position of the journal (None: its end)."""
+    entries = verdict_entries.standing(connection, position)
     said = verdict_entries.deciding(entries)
     first: dict[Cell, Entry] = {}
     for one in entries:

@@ -25,6 +25,7 @@ from labeling.disagreement.scoring import score_run
 from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
 from labeling.errors import DataError
 from labeling.journal import versions
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision
 from labeling.replay import scratch
 from labeling.replay.curves import Curve, best_reference, random_reference
@@ -262,7 +263,7 @@ def _work_through(
         if training is not None and due:
             step = min(step, training.every * (len(retrained) + 1) - done)
         with copy.read() as connection:
-            rows = queue.rows(connection, *scored, wanted, limit=step)
+            rows = queue.rows(connection, read_scored_run(connection, *scored), wanted, limit=step)
         if not rows:
             break
         parts.append(_decide(copy, world, plan.reviewer, scored, rows))

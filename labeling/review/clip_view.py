@@ -14,13 +14,13 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.disagreement import cooccurrence
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
 from labeling.review import curves
 from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.storage.kept import Kept, engine_key
 from labeling.suspects import queue
-from labeling.suspects.order import Basis
 from labeling.suspects.why import support
 from labeling.workspace import Workspace
 
@@ -124,8 +124,8 @@ def clip_view(
         states = {one.class_code: one for one in journal.clip_states(connection, clip_id)}
         if unseen in states:
             states[unseen] = journal.fold_cell(clip_id, unseen, states[unseen].imported_role, [])
-        basis = Basis(calibrated_at)
-        rows = queue.of_clip(connection, *scored, clip_id, basis=basis) if scored else []
+        run = read_scored_run(connection, *scored, calibrated_at) if scored else None
+        rows = queue.of_clip(connection, run, clip_id) if run else []
         history = journal.clip_history(connection, clip_id)
         names = class_names(connection)
         can_undo = journal.has_decided(connection, reviewer) or marks.last_undoable(connection, reviewer) is not None
@@ -156,7 +156,7 @@ def clip_view(
             spread=Spread(between[0][:, place], between[1][:, place]) if between and code in clipwise else None,
             threshold=least.get(code),
             probability=row_of[code].probability if code in row_of else None,
-            support=support(row_of[code].evidence) if code in row_of else "",
+            support=support(row_of[code].reason) if code in row_of else "",
         )
         for place, code in enumerate(codes)
     )

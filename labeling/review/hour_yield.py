@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling.disagreement.stored_ranking import read_ranking
-from labeling.quality import calibration
+from labeling.quality.scored_run import ScoredRun
 from labeling.review import second_looks
 from labeling.review.second_looks import Shares
 from labeling.reviewer import preferences
@@ -34,9 +33,7 @@ class HourYield:
     ends: bool = False  # all that lies ahead takes less than an hour
 
 
-def next_hour(
-    connection: Connection, run_id: str, scorer: str, reviewer: str, index: NDArray[np.int64]
-) -> HourYield | None:
+def next_hour(connection: Connection, run: ScoredRun, reviewer: str, index: NDArray[np.int64]) -> HourYield | None:
     """What an hour of going down ``index`` (places of the ranking, in the order on the screen) brings this reviewer.
 
     At the pace of the last day on which they worked; None where there is no pace yet, or nothing to go down.
@@ -52,10 +49,11 @@ def next_hour(
     ahead = ahead_share(second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks")))
     decisions = min(60 * pace.per_minute, len(index) / ahead)
     places = max(1, min(len(index), round(decisions * ahead)))
-    fitted = calibration.calibrate(connection, run_id, scorer)
-    told = calibration.next_yield(fitted, read_ranking(connection, run_id, scorer), index[:places])
+    ahead_yield = run.next_yield(index[:places])
     clips = 3600 / pace.seconds_a_clip * decisions / (60 * pace.per_minute)
-    return HourYield(clips, decisions, told.expected, float(told.low), float(told.high), places == len(index))
+    return HourYield(
+        clips, decisions, ahead_yield.expected, float(ahead_yield.low), float(ahead_yield.high), places == len(index)
+    )
 
 
 def ahead_share(shares: Shares) -> float:

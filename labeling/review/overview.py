@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from labeling import journal, runs
 from labeling.collection import store
 from labeling.journal import versions
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import MACHINE, WORTH_HEARING
 from labeling.review import second_looks
 from labeling.reviewer import marks, pace
@@ -53,7 +54,9 @@ def overview(workspace: Workspace) -> dict[str, Any]:
         found = queue.current(connection)
         open_suspects: dict[str, int] = {}
         if found:
-            open_suspects = queue.count(connection, *found, QueueFilter(min_p_wrong=WORTH_HEARING))
+            open_suspects = queue.count(
+                connection, read_scored_run(connection, *found), QueueFilter(min_p_wrong=WORTH_HEARING)
+            )
         entries = sa.select(sa.func.count()).select_from(tables.decisions)
         of_people = sa.func.substr(tables.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
         since = tables.decisions.c.position > (frozen[-1].position if frozen else 0)

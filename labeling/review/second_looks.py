@@ -22,13 +22,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import journal
-from labeling.disagreement import stored_ranking
 from labeling.quality import audit
 from labeling.quality.intervals import Difference, Share, difference
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import VERDICTS, doubts_present
 from labeling.storage import database as db
 from labeling.storage import tables
-from labeling.suspects import order
 
 LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
 USUAL_SHARE, MOST_SHARE = 0.05, 0.5
@@ -137,40 +136,30 @@ def plan(
 
 def woven(
     connection: Connection,
+    run: ScoredRun,
     clip_ids: Sequence[int],
-    scored: tuple[str, str],
     shares: Shares,
     *,
     min_p_wrong: float,
     reviewer: str,
     kinds: Sequence[str] = (),
-    position: int | None = None,
 ) -> list[Look]:
-    """`plan` for a queue of one scored run, (run id, scorer), of some ``kinds`` (empty: any).
-
-    ``min_p_wrong`` is asked of the probability as calibrated at a ``position`` of the journal (None: its end).
-    """
+    """`plan` for a queue of one scored run, of some ``kinds`` (empty: any); ``min_p_wrong`` is the filter's."""
     if shares == Shares(0, 0, 0):
         return [Look(clip_id) for clip_id in clip_ids]
-    cells = suspects_to_do(connection, *scored, clip_ids, min_p_wrong, position)
+    cells = suspects_to_do(connection, run, clip_ids, min_p_wrong)
     due = due_again(connection, reviewer, shares)
     count = math.ceil(len(clip_ids) * shares.audit / (1 - shares.audit))
-    drawn = audit.waiting(connection, *scored, reviewer, count, kinds)
-    return plan(clip_ids, cells, due, shares, reviewer=reviewer.strip(), run_id=scored[0], drawn=drawn)
+    drawn = audit.waiting(connection, run, reviewer, count, kinds)
+    return plan(clip_ids, cells, due, shares, reviewer=reviewer.strip(), run_id=run.run_id, drawn=drawn)
 
 
 def suspects_to_do(
-    connection: Connection,
-    run_id: str,
-    scorer: str,
-    clip_ids: Sequence[int],
-    min_p_wrong: float,
-    position: int | None = None,
+    connection: Connection, run: ScoredRun, clip_ids: Sequence[int], min_p_wrong: float
 ) -> dict[int, list[str]]:
     """The undecided suspects of these clips, best first: clip id to class codes."""
-    ranking = stored_ranking.read_ranking(connection, run_id, scorer)
-    probability = order.standing(connection, run_id, scorer, order.Basis(position)).probability
-    keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (probability >= min_p_wrong)
+    ranking = run.ranking
+    keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (run.probability >= min_p_wrong)
     keep[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
     code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
     found: dict[int, list[str]] = {}

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling.collection import store
-from labeling.disagreement.stored_ranking import Ranking
 from labeling.errors import DataError
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import KINDS
 from labeling.registry import unknown_name
 from labeling.reviewer import marks
@@ -101,10 +101,10 @@ def clip_conditions(connection: Connection, wanted: QueueFilter) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Selection:
     """Which places of a ranking the filter leaves, (M,) bool, by what it asks of them.
 
-    ``since``: decided after the position that the order stands on.
+    ``since``: decided after the position of the journal that the order goes by.
     """
 
     asked: NDArray[np.bool_]  # all but classes and status
@@ -119,8 +119,12 @@ class Kept:
         return np.flatnonzero(self._left(self.decided | self.skipped))
 
     def before(self) -> NDArray[np.int64]:
-        """The places as they were where the order stands: what is decided or skipped since moves no other."""
+        """The places as they were when the order was drawn: what is decided or skipped since moves no other."""
         return np.flatnonzero(self._left(self.decided & ~self.since))
+
+    def skipped_to_do(self) -> int:
+        """How many places are left out only because the reviewer skipped their clips."""
+        return int(np.count_nonzero(self.asked & self.in_class & self.skipped & ~self.decided))
 
     def _left(self, done: NDArray[np.bool_]) -> NDArray[np.bool_]:
         keep = self.asked & self.in_class
@@ -131,15 +135,9 @@ class Kept:
         return keep
 
 
-def kept(
-    connection: Connection,
-    ranking: Ranking,
-    wanted: QueueFilter,
-    probability: NDArray[np.float32],
-    position: int | None,
-) -> Kept:
-    """What the filter leaves. ``probability`` (M,) is calibrated, the order stands at ``position`` (None: now)."""
-    size = len(ranking.clip_id)
+def select(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> Selection:
+    """What the filter leaves of a scored run now, in an order drawn at the run's position."""
+    ranking, size = run.ranking, len(run)
     asked, in_class = np.ones(size, bool), np.ones(size, bool)
     decided, since, skipped = np.zeros(size, bool), np.zeros(size, bool), np.zeros(size, bool)
     if wanted.kinds:
@@ -147,7 +145,7 @@ def kept(
     if wanted.folds:
         asked &= np.isin(ranking.fold, wanted.folds)
     if wanted.min_p_wrong > 0 and wanted.order != "audit":
-        asked &= probability >= wanted.min_p_wrong
+        asked &= run.probability >= wanted.min_p_wrong
     clips = clip_conditions(connection, wanted)
     if clips:
         asked &= _lookup(connection.scalars(sa.select(tables.clips.c.id).where(*clips)), ranking.clip_id)
@@ -163,12 +161,10 @@ def kept(
         in_class = np.isin(ranking.class_id, [ids[code] for code in wanted.classes if code in ids])
     cells = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.position))
     decided[ranking.place([(clip_id, class_id) for clip_id, class_id, _ in cells])] = True
-    if position is not None:
-        late = [(clip_id, class_id) for clip_id, class_id, at in cells if at > position]
-        since[ranking.place(late)] = True
+    since[ranking.place([(clip_id, class_id) for clip_id, class_id, at in cells if at > run.position])] = True
     if wanted.reviewer and "skip" not in wanted.marks:
         skipped = _lookup(marks.standing(connection, ["skip"], wanted.reviewer), ranking.clip_id)
-    return Kept(asked, in_class, decided, since, skipped, wanted.status)
+    return Selection(asked, in_class, decided, since, skipped, wanted.status)
 
 
 def _lookup(ids: Iterable[int], clip_id: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,9 +1,9 @@
 """The queue: suspects of a run as stored, filtered, sorted, and handed to a reviewer clip by clip.
 
-What a filter leaves is in queue_filter.py, in what order in queue_order.py. A ranking is stored whole, as columns, and
-kept in memory once read: a filter and a sort are a few passes over arrays, so that a page of a million suspects takes
-no longer under one filter than under another. What changes while people work, the decided cells and the marks, is
-asked of the database each time.
+What a filter leaves is in filter.py, in what order in order.py. A scored run is arrays in memory: a filter and a sort
+are a few passes over them, so that a page of a million suspects takes no longer under one filter than under another.
+What changes while people work, the decided cells and the marks, is asked of the database each time. ``look_s`` is the
+reviewer's pace, for the order ``worth``.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from sqlalchemy.engine import Connection
 from labeling.cells import cell_keys
 from labeling.collection import store
 from labeling.disagreement.scorers import DEFAULT_SCORER
-from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, Ranking, read_ranking
-from labeling.quality import calibration
+from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, Ranking
 from labeling.quality.calibration import NextYield
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import KINDS, Suspect
 from labeling.storage import database as db
 from labeling.storage import tables
-from labeling.suspects.filter import Kept, QueueFilter, kept
-from labeling.suspects.order import Basis, Standing, in_order, standing
-from labeling.suspects.why import Evidence, why
+from labeling.suspects.filter import QueueFilter, Selection, select
+from labeling.suspects.order import in_order
+from labeling.suspects.why import Reason, why
+from labeling.suspects.worth import LOOK_S
 
 WORKLIST_ROWS = 6_000
 MANY_CLIPS = 1_000
 SOON = 20  # suspects ahead of which is said how many are wrong: what a screen shows
-NOW = Basis()
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class QueueRow:
     rating: float | None
     duration_s: float
     probability: float
-    evidence: Evidence
+    reason: Reason
 
     @property
     def why(self) -> str:
         """Why it is here, in one line; the class's name in it is data."""
-        return why(self.class_name, self.evidence)
+        return why(self.class_name, self.reason)
 
 
 @dataclass(frozen=True)
@@ -101,80 +101,76 @@ def scored(connection: Connection) -> list[tuple[str, str, int]]:
 
 def current(connection: Connection, run_id: str = "", scorer: str = "") -> tuple[str, str] | None:
     """The scored run to show: the one asked for where it exists, else the newest; None before any scoring."""
-    found = [(run, name) for run, name, _ in scored(connection)]
-    wanted = [pair for pair in found if run_id in ("", pair[0]) and scorer in ("", pair[1])]
-    return next(iter(wanted or found), None)
+    every = [(run, name) for run, name, _ in scored(connection)]
+    wanted = [pair for pair in every if run_id in ("", pair[0]) and scorer in ("", pair[1])]
+    return next(iter(wanted or every), None)
 
 
 def rows(
     connection: Connection,
-    run_id: str,
-    scorer: str,
+    run: ScoredRun,
     wanted: QueueFilter,
     *,
     limit: int | None = 100,
     offset: int = 0,
-    basis: Basis = NOW,
+    look_s: float = LOOK_S,
 ) -> list[QueueRow]:
     """One page of the queue."""
-    stands, left = _left(connection, run_id, scorer, wanted, basis)
     end = None if limit is None else offset + limit
-    return _rows(connection, run_id, stands, _shown(connection, stands, left, wanted, basis, end)[offset:])
+    return _rows(connection, run, places(connection, run, wanted, end, look_s=look_s)[offset:])
 
 
 def page(
     connection: Connection,
-    run_id: str,
-    scorer: str,
+    run: ScoredRun,
     wanted: QueueFilter,
     *,
     number: int = 1,
     size: int = 100,
-    basis: Basis = NOW,
+    look_s: float = LOOK_S,
 ) -> QueuePage:
     """One screen of the queue, page ``number`` from 1 (the last one where there are fewer)."""
-    stands, left = _left(connection, run_id, scorer, wanted, basis)
-    ranking, index = stands.ranking, left.index()
+    ranking, selection = run.ranking, select(connection, run, wanted)
+    index = selection.index()
     pages = max(1, -(-len(index) // size))
     number = min(max(1, number), pages)
-    shown = _shown(connection, stands, left, wanted, basis, number * size)[(number - 1) * size :]
+    shown = _first(connection, run, selection, wanted, number * size, look_s)[(number - 1) * size :]
     to_do = wanted.status == "open"
     return QueuePage(
-        rows=_rows(connection, run_id, stands, shown),
+        rows=_rows(connection, run, shown),
         number=number,
         pages=pages,
         total=len(index),
         clips=int(np.count_nonzero(np.bincount(ranking.clip_id[index]))),
-        skipped=int(np.count_nonzero(left.asked & left.in_class & left.skipped & ~left.decided)) if to_do else 0,
+        skipped=selection.skipped_to_do() if to_do else 0,
         by_kind=_by_kind(ranking, index),
-        by_class=_progress(connection, ranking, left),
-        soon=calibration.next_yield(stands.calibration, ranking, shown[:SOON]) if to_do and len(shown) else None,
+        by_class=_progress(connection, ranking, selection),
+        soon=run.next_yield(shown[:SOON]) if to_do and len(shown) else None,
     )
 
 
-def count(
-    connection: Connection, run_id: str, scorer: str, wanted: QueueFilter, *, basis: Basis = NOW
-) -> dict[str, int]:
+def count(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> dict[str, int]:
     """How many suspects of each kind the filter leaves."""
-    stands, left = _left(connection, run_id, scorer, wanted, basis)
-    return _by_kind(stands.ranking, left.index())
+    return _by_kind(run.ranking, select(connection, run, wanted).index())
 
 
-def _left(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter, basis: Basis) -> tuple[Standing, Kept]:
-    """The ranking as it stands, and what the filter leaves of it."""
-    stands = standing(connection, run_id, scorer, basis)
-    return stands, kept(connection, stands.ranking, wanted, stands.probability, basis.position)
-
-
-def _shown(
-    connection: Connection, stands: Standing, left: Kept, wanted: QueueFilter, basis: Basis, end: int | None
+def places(
+    connection: Connection, run: ScoredRun, wanted: QueueFilter, first: int | None, *, look_s: float = LOOK_S
 ) -> NDArray[np.int64]:
-    """The first ``end`` places (None: all) that are left: those of the order as it was drawn, without what is gone."""
-    before, stays = left.before(), np.zeros(len(stands.ranking.clip_id), bool)
-    stays[left.index()] = True
-    gone = int(np.count_nonzero(~stays[before]))
-    order = in_order(connection, stands, before, wanted, basis, None if end is None else end + gone)
-    return order[stays[order]][:end]
+    """The places in the ranking of the ``first`` so many suspects (None: all) that the filter leaves, in its order."""
+    return _first(connection, run, select(connection, run, wanted), wanted, first, look_s)
+
+
+def _first(
+    connection: Connection, run: ScoredRun, selection: Selection, wanted: QueueFilter, first: int | None, look_s: float
+) -> NDArray[np.int64]:
+    """The first so many places that are left: those of the order as it was drawn, without what was decided since."""
+    before, stays = selection.before(), np.zeros(len(run), bool)
+    stays[selection.index()] = True
+    decided_since = int(np.count_nonzero(~stays[before]))
+    needed = None if first is None else first + decided_since
+    order = in_order(connection, run, before, wanted, needed, look_s=look_s)
+    return order[stays[order]][:first]
 
 
 def _by_kind(ranking: Ranking, index: NDArray[np.int64]) -> dict[str, int]:
@@ -182,30 +178,28 @@ def _by_kind(ranking: Ranking, index: NDArray[np.int64]) -> dict[str, int]:
     return {kind: number for kind, number in zip(KINDS, counts, strict=True) if number}
 
 
-def count_by_class(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> dict[str, dict[str, int]]:
+def count_by_class(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> dict[str, dict[str, int]]:
     """How many suspects of each kind the filter leaves in each class, by class name; most first."""
-    stands, left = _left(connection, run_id, scorer, wanted, NOW)
-    ranking, index = stands.ranking, left.index()
+    ranking, index = run.ranking, select(connection, run, wanted).index()
     cells, counts = np.unique(np.stack([ranking.class_id[index], ranking.kind[index]]), axis=1, return_counts=True)
     names = {one.id: one.name for one in store.all_classes(connection)}
-    found: dict[str, dict[str, int]] = {}
+    by_name: dict[str, dict[str, int]] = {}
     for class_id, kind, number in zip(*cells.tolist(), counts.tolist(), strict=True):
-        kinds = found.setdefault(names[class_id], {})  # two classes may bear one name
+        kinds = by_name.setdefault(names[class_id], {})  # two classes may bear one name
         kinds[KINDS[kind]] = kinds.get(KINDS[kind], 0) + number
-    return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
+    return dict(sorted(by_name.items(), key=lambda item: -sum(item[1].values())))
 
 
-def progress_by_class(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter) -> list[ClassProgress]:
+def progress_by_class(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> list[ClassProgress]:
     """What is to do and done in each class, most to do first; the filter's own classes and status are passed over."""
-    stands, left = _left(connection, run_id, scorer, wanted, NOW)
-    return _progress(connection, stands.ranking, left)
+    return _progress(connection, run.ranking, select(connection, run, wanted))
 
 
-def _progress(connection: Connection, ranking: Ranking, left: Kept) -> list[ClassProgress]:
+def _progress(connection: Connection, ranking: Ranking, selection: Selection) -> list[ClassProgress]:
     known = store.all_classes(connection)
     most = max((one.id for one in known), default=0) + 1
-    decided = np.bincount(ranking.class_id[left.asked & left.decided], minlength=most)
-    to_do = left.asked & ~(left.decided | left.skipped)
+    decided = np.bincount(ranking.class_id[selection.asked & selection.decided], minlength=most)
+    to_do = selection.asked & ~(selection.decided | selection.skipped)
     cells = np.bincount(ranking.class_id[to_do] * len(KINDS) + ranking.kind[to_do], minlength=most * len(KINDS))
     by_kind = cells.reshape(-1, len(KINDS))
     rows = [
@@ -217,33 +211,29 @@ def _progress(connection: Connection, ranking: Ranking, left: Kept) -> list[Clas
     return sorted(rows, key=lambda row: -row.to_do)
 
 
-def folds(connection: Connection, run_id: str, scorer: str) -> list[int]:
+def folds(run: ScoredRun) -> list[int]:
     """The folds that a ranking's clips were predicted by."""
-    return np.unique(read_ranking(connection, run_id, scorer).fold).tolist()  # type: ignore[no-any-return]
+    return np.unique(run.ranking.fold).tolist()  # type: ignore[no-any-return]
 
 
-def worklist(connection: Connection, run_id: str, scorer: str, wanted: QueueFilter, *, basis: Basis = NOW) -> list[int]:
+def worklist(connection: Connection, run: ScoredRun, wanted: QueueFilter, *, look_s: float = LOOK_S) -> list[int]:
     """Ids of the clips that the filter leaves, each once, in the queue's order (of its first some thousand rows)."""
-    stands, left = _left(connection, run_id, scorer, wanted, basis)
-    index = _shown(connection, stands, left, wanted, basis, WORKLIST_ROWS)
-    return list(dict.fromkeys(stands.ranking.clip_id[index].tolist()))
+    index = places(connection, run, wanted, WORKLIST_ROWS, look_s=look_s)
+    return list(dict.fromkeys(run.ranking.clip_id[index].tolist()))
 
 
-def of_clip(connection: Connection, run_id: str, scorer: str, clip_id: int, *, basis: Basis = NOW) -> list[QueueRow]:
+def of_clip(connection: Connection, run: ScoredRun, clip_id: int) -> list[QueueRow]:
     """All suspects of one clip, decided ones too, best first."""
-    stands = standing(connection, run_id, scorer, basis)
-    ranking = stands.ranking
+    ranking = run.ranking
     first, end = np.searchsorted(ranking.sorted_cells, cell_keys(*np.array([[clip_id, clip_id + 1], [0, 0]])))
-    return _rows(connection, run_id, stands, np.sort(ranking.sorted_index[first:end]))
+    return _rows(connection, run, np.sort(ranking.sorted_index[first:end]))
 
 
-def of_cells(
-    connection: Connection, run_id: str, scorer: str, cells: Iterable[tuple[int, str]], *, basis: Basis = NOW
-) -> list[QueueRow]:
+def of_cells(connection: Connection, run: ScoredRun, cells: Iterable[tuple[int, str]]) -> list[QueueRow]:
     """The suspects among these (clip id, class code) cells, best first."""
-    stands, ids = standing(connection, run_id, scorer, basis), store.class_ids(connection)
-    places = stands.ranking.place([(clip_id, ids[code]) for clip_id, code in cells if code in ids])
-    return _rows(connection, run_id, stands, np.sort(places))
+    ids = store.class_ids(connection)
+    places = run.ranking.place([(clip_id, ids[code]) for clip_id, code in cells if code in ids])
+    return _rows(connection, run, np.sort(places))
 
 
 def as_shown(row: QueueRow, scorer: str) -> dict[str, Any]:
@@ -261,9 +251,9 @@ def as_shown(row: QueueRow, scorer: str) -> dict[str, Any]:
     }
 
 
-def _rows(connection: Connection, run_id: str, stands: Standing, index: NDArray[np.int64]) -> list[QueueRow]:
+def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> list[QueueRow]:
     """The suspects at these places, with what the database knows of their clips and cells."""
-    ranking = stands.ranking
+    ranking = run.ranking
     clips, cells = tables.clips, tables.cells
     wanted = sorted(set(ranking.clip_id[index].tolist()))
     about = sa.select(clips.c.id, clips.c.filename, clips.c.rating, clips.c.duration_s)
@@ -275,7 +265,7 @@ def _rows(connection: Connection, run_id: str, stands: Standing, index: NDArray[
     class_of = {one.id: one for one in store.all_classes(connection)}
     rows = []
     taken = [getattr(ranking, name)[index].tolist() for name in COLUMNS + EVIDENCE]
-    likely = stands.probability[index].tolist()
+    likely = run.probability[index].tolist()
     for place, probability, row in zip(index.tolist(), likely, zip(*taken, strict=True), strict=True):
         (clip_id, class_id, partner_id, kind, quality, p_wrong, clipwise, framewise_max, onset_s, offset_s, fold,
          given, runs_weighed, runs_agree, neighbours, typical) = row  # fmt: skip
@@ -293,10 +283,10 @@ def _rows(connection: Connection, run_id: str, stands: Standing, index: NDArray[
             onset_s=onset_s,
             offset_s=offset_s,
             fold=fold,
-            run_id=run_id,
+            run_id=run.run_id,
             partner=class_of[partner_id].code if partner_id else "",
         )
-        evidence = Evidence(
+        reason = Reason(
             given=given,
             clipwise=clipwise,
             framewise_max=framewise_max,
@@ -309,5 +299,5 @@ def _rows(connection: Connection, run_id: str, stands: Standing, index: NDArray[
             partner=class_of[partner_id].name if partner_id else "",
         )
         verdict, name = verdict_of.get((clip_id, class_id), ""), class_of[class_id].name
-        rows.append(QueueRow(suspect, name, verdict, clip.rating, clip.duration_s, probability, evidence))
+        rows.append(QueueRow(suspect, name, verdict, clip.rating, clip.duration_s, probability, reason))
     return rows

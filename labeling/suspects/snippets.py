@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from labeling.collection import store
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions.oof import Oof, read_oof
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import Suspect, doubts_present
 from labeling.registry import unknown_name
 from labeling.storage import database as db
@@ -58,8 +59,7 @@ class Snippet:
 def snippets(
     connection: Connection,
     workspace: Workspace,
-    run_id: str,
-    scorer: str,
+    run: ScoredRun,
     class_code: str,
     *,
     which: str = "all",
@@ -90,12 +90,12 @@ def snippets(
         for page in count():
             if len(rows) >= limit:
                 break
-            found = queue.rows(connection, run_id, scorer, wanted, limit=limit, offset=page * limit)
+            found = queue.rows(connection, run, wanted, limit=limit, offset=page * limit)
             rows += [row for row in found if which == "all" or _doubts_present(row, roles) == (which == "false")]
             if len(found) < limit:
                 break
     rows = rows[:limit]
-    middles = _middles(workspace, run_id, rows)
+    middles = _middles(workspace, run.run_id, rows)
     windows = [window(middle, row.duration_s) for middle, row in zip(middles, rows, strict=True)]
     return [
         Snippet(row.suspect, roles.get(row.suspect.clip_id, ""), row.verdict, *bounds)

@@ -14,6 +14,7 @@ import streamlit as st
 
 from labeling.collection import store
 from labeling.errors import EarmarkError, WorkspaceError
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Clip
 from labeling.storage.text import user_name
 from labeling.suspects import queue
@@ -73,7 +74,8 @@ def warm_up() -> None:
 
         with suppress(EarmarkError), workspace().read() as connection:
             scored = queue.current(connection)
-            first = queue.rows(connection, *scored, QueueFilter(), limit=1) if scored else []
+            run = read_scored_run(connection, *scored) if scored else None
+            first = queue.rows(connection, run, QueueFilter(), limit=1) if run else []
             for row in first:
                 clip_view(workspace(), row.suspect.clip_id, scored, min_p_wrong=WORTH_HEARING, reviewer="")
 

@@ -17,6 +17,7 @@ from labeling.disagreement.scoring import score_run
 from labeling.journal import versions
 from labeling.journal.exporting import export_labels
 from labeling.machine_labels import MachineLabel, apply_machine_labels
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision
 from labeling.review import second_looks
 from labeling.review.overview import overview
@@ -24,7 +25,7 @@ from labeling.reviewer import pace
 from labeling.suspects import bulk, queue, snippets
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, make_queue, ranks
+from tests.support.ranked import ALL, demo, make_queue, ranks
 from tests.support.synthetic_oof import finished_run
 from tests.support.workspaces import add_clips
 
@@ -44,10 +45,10 @@ def test_the_queue_asks_of_what_a_machine_changed(queued: Workspace) -> None:
     assert ranks(queued, QueueFilter()) == [1, 2, 3, 4, 5, 6, 7]
     assert ranks(queued, QueueFilter(status="decided")) == []
     with queued.read() as connection:
-        assert {row.verdict for row in queue.rows(connection, "001-demo", "earmark", ALL)} == {""}
-        assert sum(one.decided for one in queue.progress_by_class(connection, "001-demo", "earmark", ALL)) == 0
+        assert {row.verdict for row in queue.rows(connection, demo(connection), ALL)} == {""}
+        assert sum(one.decided for one in queue.progress_by_class(connection, demo(connection), ALL)) == 0
         assert snippets.verdicts(connection, "amecro") == {}
-        to_do = second_looks.suspects_to_do(connection, "001-demo", "earmark", [1, 3], 0.5)
+        to_do = second_looks.suspects_to_do(connection, demo(connection), [1, 3], 0.5)
         assert to_do == {3: ["amecro"], 1: ["cangoo", "amecro", "balori"]}
 
 
@@ -66,12 +67,18 @@ def test_what_is_suggested_follows_the_label_that_was_scored(queued: Workspace) 
     run_id = finished_run(queued, {(3, "amecro"): 0.01})
     score_run(queued, run_id)
     with queued.read() as connection:
-        rows = [row for row in queue.of_clip(connection, run_id, "earmark", 3) if row.suspect.class_code == "amecro"]
+        rows = [
+            row
+            for row in queue.of_clip(connection, read_scored_run(connection, run_id, "earmark"), 3)
+            if row.suspect.class_code == "amecro"
+        ]
         assert [row.suspect.kind for row in rows] == ["false"]
         planned = bulk.plan(
             connection, rows, "suggested", reviewer="ann", scorer="earmark", batch_id="b", seen_position=99
         )
-        listed = snippets.snippets(connection, queued, run_id, "earmark", "amecro", which="false")
+        listed = snippets.snippets(
+            connection, queued, read_scored_run(connection, run_id, "earmark"), "amecro", which="false"
+        )
     assert [one.verdict for one in planned.decisions] == ["absent"]
     assert 3 in {one.suspect.clip_id for one in listed}
 

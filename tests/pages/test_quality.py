@@ -11,6 +11,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.quality import audit
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -32,7 +33,7 @@ def decide(workspace: Workspace, suspect_rows: int, random_looks: int) -> None:
     with workspace.read() as connection:
         run = queue.current(connection)
         assert run is not None
-        rows = queue.rows(connection, *run, QueueFilter(), limit=suspect_rows)
+        rows = queue.rows(connection, read_scored_run(connection, *run), QueueFilter(), limit=suspect_rows)
         ranking = read_ranking(connection, *run)
         codes = {number: code for code, number in store.class_ids(connection).items()}
     made = [
@@ -90,8 +91,10 @@ def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
     decide(workspace, 20, 70)
     with workspace.read() as connection:
         run = queue.current(connection)
-        rates = {(one.kind, one.class_id): one for one in audit.noise_rates(connection, *run)}
-        left = {one.kind: one for one in audit.remaining(connection, *run)}
+        rates = {
+            (one.kind, one.class_id): one for one in audit.noise_rates(connection, read_scored_run(connection, *run))
+        }
+        left = {one.kind: one for one in audit.remaining(connection, read_scored_run(connection, *run))}
     app = show(scored, "quality", monkeypatch)
     assert errors(app) == ""
     shown = metrics(app)

@@ -13,13 +13,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from labeling import journal
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Decision
 from labeling.reviewer import marks, saved_views
 from labeling.reviewer.marks import Mark
 from labeling.reviewer.saved_views import SavedView
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
-from labeling.suspects.why import reason
+from labeling.suspects.why import without_name
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
 from tests.support import ROOT
@@ -48,7 +49,7 @@ def clips(workspace: Workspace) -> list[int]:
     with workspace.read() as connection:
         found = queue.current(connection)
         assert found
-        return queue.worklist(connection, *found, QueueFilter(min_p_wrong=WORTH_HEARING))
+        return queue.worklist(connection, read_scored_run(connection, *found), QueueFilter(min_p_wrong=WORTH_HEARING))
 
 
 def left(workspace: Workspace, **wanted: Any) -> queue.QueuePage:
@@ -56,7 +57,7 @@ def left(workspace: Workspace, **wanted: Any) -> queue.QueuePage:
         found = queue.current(connection)
         assert found
         wanted = {"min_p_wrong": WORTH_HEARING, "reviewer": "rita"} | wanted
-        return queue.page(connection, *found, QueueFilter(**wanted))
+        return queue.page(connection, read_scored_run(connection, *found), QueueFilter(**wanted))
 
 
 def show(**params: str) -> AppTest:
@@ -135,7 +136,7 @@ def test_the_order_and_how_it_is_dealt_are_in_the_url(birds: Workspace) -> None:
     wanted = left(birds, order="worth", rarity=1.0, batches=True)
     assert app.dataframe[1].value["rank"].tolist() == [row.suspect.rank for row in wanted.rows]
     assert app.dataframe[1].value["wrong"].tolist() == [row.probability for row in wanted.rows]
-    assert app.dataframe[1].value["why"].tolist() == [reason(row.evidence) for row in wanted.rows]
+    assert app.dataframe[1].value["why"].tolist() == [without_name(row.reason) for row in wanted.rows]
     app.selectbox(key="queue_order").set_value("likely")
     run(app)
     assert url(app) == {"rare": "1", "batches": "1"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sqlalchemy.engine import Connection
 
 from labeling import journal, runs
 from labeling.collection import store
 from labeling.disagreement import stored_ranking
 from labeling.journal import versions
+from labeling.quality.scored_run import ScoredRun, read_scored_run
 from labeling.records import KINDS, Decision
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -81,11 +83,16 @@ def store_ranking(
         stored_ranking.store_ranking(connection, run_id, scorer, columns, past)
 
 
+def demo(connection: Connection, position: int | None = None) -> ScoredRun:
+    """The run of `make_queue`, scored."""
+    return read_scored_run(connection, "001-demo", "earmark", position)
+
+
 def ranks(workspace: Workspace, wanted: QueueFilter, **page: Any) -> list[int]:
     with workspace.read() as connection:
-        found = [row.suspect.rank for row in queue.rows(connection, "001-demo", "earmark", wanted, **page)]
+        found = [row.suspect.rank for row in queue.rows(connection, demo(connection), wanted, **page)]
         if not page:
-            assert sum(queue.count(connection, "001-demo", "earmark", wanted).values()) == len(found)
+            assert sum(queue.count(connection, demo(connection), wanted).values()) == len(found)
         return found
 
 

@@ -9,29 +9,27 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
-from labeling import journal
 from labeling.collection import store
-from labeling.disagreement.stored_ranking import read_ranking, when_scored
 from labeling.gain import measurement
 from labeling.gain import words as gain_words
 from labeling.quality import audit, calibration
 from labeling.quality.calibration import NextYield
 from labeling.quality.noise_rates import Rate, Remaining
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import WORTH_HEARING, Run
 from labeling.review.hour_yield import HourYield, next_hour
 from labeling.runs import leaks, out_of_fold
 from labeling.runs.leaks import LeakReport
-from labeling.suspects.filter import QueueFilter, kept
-from labeling.suspects.order import basis_now, in_order, standing
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
 from pages.ui import session
 from pages.ui.figures import basic, quality
 
 AUDIT_LINK = {"order": "audit", "p": "0"}
+AHEAD = QueueFilter(min_p_wrong=WORTH_HEARING)  # as the queue page has it
 WHAT = {"false": "Listed labels", "missing": "Unlisted cells"}
 ENOUGH_LOOKS = 30
 """Random looks of a kind from which a share is shown; before, a range would say "anything" (none wrong among 30 still
@@ -42,7 +40,6 @@ leaves room for about one in ten: the rule of three)."""
 class Facts:
     """All that the page says of a scored run at one position of the journal."""
 
-    position: int
     soon: NextYield | None
     rates: tuple[Rate, ...]
     remaining: tuple[Remaining, ...]
@@ -50,32 +47,32 @@ class Facts:
     decided: int
 
 
-@st.cache_data(show_spinner="Reading what was decided", max_entries=8)
-def facts_of(root: str, run_id: str, scorer: str, scored_at: str, position: int) -> Facts:
+def _identity(run: ScoredRun) -> tuple[str, str, str, int]:
+    return run.run_id, run.scorer, run.scored_at, run.position
+
+
+@st.cache_data(show_spinner="Reading what was decided", max_entries=8, hash_funcs={ScoredRun: _identity})
+def facts_of(root: str, run: ScoredRun) -> Facts:
     """Kept until somebody decides, or the run is scored anew."""
     with session.workspace().read() as connection:
-        ahead = _ahead(run_id, scorer, "", 20)
-        ranking = read_ranking(connection, run_id, scorer)
-        fitted = calibration.calibrate(connection, run_id, scorer)
-        bins = tuple(calibration.reliability(connection, run_id, scorer))
+        ahead = queue.places(connection, run, AHEAD, 20)
         return Facts(
-            position=position,
-            soon=calibration.next_yield(fitted, ranking, ahead) if len(ahead) else None,
-            rates=tuple(audit.noise_rates(connection, run_id, scorer)),
-            remaining=tuple(audit.remaining(connection, run_id, scorer)),
-            bins=bins,
-            decided=sum(fitted.decided.values()),
+            soon=run.next_yield(ahead) if len(ahead) else None,
+            rates=tuple(audit.noise_rates(connection, run)),
+            remaining=tuple(audit.remaining(connection, run)),
+            bins=tuple(calibration.reliability(run.judged)),
+            decided=sum(run.calibration.decided.values()),
         )
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def hour_of(root: str, run_id: str, scorer: str, scored_at: str, position: int, reviewer: str) -> HourYield | None:
+@st.cache_data(show_spinner=False, max_entries=16, hash_funcs={ScoredRun: _identity})
+def hour_of(root: str, run: ScoredRun, reviewer: str) -> HourYield | None:
     """What an hour brings this reviewer; kept as `facts_of` is."""
     if not reviewer:
         return None
     with session.workspace().read() as connection:
         # nobody decides 3,600 labels an hour: one a second, and no time to listen
-        return next_hour(connection, run_id, scorer, reviewer, _ahead(run_id, scorer, reviewer, 3600))
+        return next_hour(connection, run, reviewer, queue.places(connection, run, AHEAD, 3600))
 
 
 @st.cache_data(show_spinner="Looking for near-copies", max_entries=8)
@@ -89,16 +86,6 @@ def gain_of(root: str, before: str, after: str, ended: tuple[str, str], position
     """The verdict on the newest retraining and its cautions."""
     found = measurement.measure(session.workspace(), before, after)
     return gain_words.verdict(found), gain_words.warnings(found)
-
-
-def _ahead(run_id: str, scorer: str, reviewer: str, first: int) -> NDArray[np.int64]:
-    """The places that the queue shows first, in its usual order."""
-    wanted = QueueFilter(min_p_wrong=WORTH_HEARING)  # as the queue page has it
-    with session.workspace().read() as connection:
-        basis = basis_now(connection, run_id, scorer, reviewer)
-        stands = standing(connection, run_id, scorer, basis)
-        left = kept(connection, stands.ranking, wanted, stands.probability, basis.position)
-        return in_order(connection, stands, left.index(), wanted, basis, first)
 
 
 # --------------------------------------------------------------------------------------------------------- the parts
@@ -316,11 +303,9 @@ def helped(root: str, every_run: Sequence[Run], position: int) -> None:
     st.page_link("runs.py", label="Compare the runs", icon=":material/arrow_forward:")
 
 
-def short(root: str, run_id: str, scorer: str) -> None:
+def short(root: str, run: ScoredRun) -> None:
     """What the overview says of all this, with a link to the page."""
-    with session.workspace().read() as connection:
-        position, scored_at = journal.position(connection), when_scored(connection, run_id, scorer)
-    facts = facts_of(root, run_id, scorer, scored_at, position)
+    facts = facts_of(root, run)
     lines = []
     if facts.soon:
         soon = facts.soon

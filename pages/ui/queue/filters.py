@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labeling.collection import store
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import WORTH_HEARING
 from labeling.reviewer import marks
 from labeling.suspects import queue
@@ -28,13 +29,19 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What there is to choose from."""
+    """What there is to choose from; the scored run on show, as this visit's orders were drawn with it (drawn.read)."""
 
-    scored: tuple[str, str]
+    run: ScoredRun
+    look_s: float
     every_scored: tuple[tuple[str, str], ...]
     names: Mapping[str, str]
     columns: tuple[str, ...]
     folds: tuple[int, ...]
+
+    @property
+    def scored(self) -> tuple[str, str]:
+        """Run id and scorer on show."""
+        return self.run.run_id, self.run.scorer
 
 
 def choices() -> Choices | None:
@@ -49,12 +56,14 @@ def choices() -> Choices | None:
         scored = queue.current(connection, *st.session_state.get("scored", ("", "")))
         if not scored:
             return None
+        run, look_s = drawn.read(connection, scored)
         return Choices(
-            scored,
+            run,
+            look_s,
             tuple((run_id, scorer) for run_id, scorer, _ in queue.scored(connection)),
             {one.code: one.name for one in store.all_classes(connection)},
             tuple(store.metadata_columns(connection)),
-            tuple(queue.folds(connection, *scored)),
+            tuple(queue.folds(run)),
         )
 
 

@@ -12,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from labeling.suspects.bulk import cells_and_clips
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.queue import ClassProgress, QueuePage, QueueRow
-from labeling.suspects.why import reason
+from labeling.suspects.why import without_name
 from pages.ui import session
 from pages.ui.queue import filters, worklist
 
@@ -106,7 +106,7 @@ def rows(
             "kind": row.suspect.kind,
             "class": filters.named(row.suspect.class_code, row.class_name),
             "wrong": row.probability,
-            "why": reason(row.evidence),
+            "why": without_name(row.reason),
             "verdict": row.verdict,
             "marks": ", ".join(marked.get(row.suspect.clip_id, ())),
             "clipwise": row.suspect.clipwise,
@@ -136,7 +136,7 @@ def rows(
             ),
             "why": st.column_config.TextColumn(
                 help="Why it is here",
-                width=380 if any(len(reason(row.evidence)) > LONGEST_WHY for row in page.rows) else None,
+                width=380 if any(len(without_name(row.reason)) > LONGEST_WHY for row in page.rows) else None,
             ),
             "clipwise": st.column_config.NumberColumn(help="The network's probability for the clip", format="%.2f"),
             "frame": st.column_config.NumberColumn(help="The highest probability in any frame", format="%.2f"),

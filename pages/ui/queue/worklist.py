@@ -20,10 +20,9 @@ from labeling.review.second_looks import Look
 from labeling.reviewer import preferences
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
-from labeling.suspects.order import Basis
 from labeling.suspects.worth import RARITY
 from pages.ui import session
-from pages.ui.queue.drawn import basis as drawn_basis
+from pages.ui.queue import drawn
 
 KEY = "worklist"
 DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
@@ -33,14 +32,14 @@ DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
 class Worklist:
     """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew.
 
-    ``basis`` is what its order and likelihoods stand on.
+    ``position`` of the journal is where its order was drawn: likelihoods stay as they were then.
     """
 
     scored: tuple[str, str] | None
     wanted: QueueFilter
     items: list[Look]
     at: int = 0
-    basis: Basis = queue.NOW
+    position: int | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -75,30 +74,30 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
     """Read the list anew and begin at its first clip, or at ``clip_id``."""
     scored, reviewer = session.scored(), session.reviewer()
     looks: list[Look] = []
-    basis = queue.NOW
+    position: int | None = None
     if scored:
         with session.workspace().read() as connection:
-            basis = drawn_basis(connection, scored)
+            run, look_s = drawn.read(connection, scored)
+            position = run.position
             asks = wanted.status == "open" and bool(reviewer)  # decided ones are shown, not asked about
             whole = not narrows(wanted)  # a draw from some clips or classes alone says nothing of the rest
             if reviewer and is_audit(wanted):
-                drawn = audit.waiting(connection, *scored, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
-                looks = [Look(one, "audit", code) for one, code in drawn]
+                at_random = audit.waiting(connection, run, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
+                looks = [Look(clip, "audit", code) for clip, code in at_random]
             else:
-                clip_ids = queue.worklist(connection, *scored, replace(wanted, reviewer=reviewer), basis=basis)
+                clip_ids = queue.worklist(connection, run, replace(wanted, reviewer=reviewer), look_s=look_s)
                 shares = second_looks.Shares(0, 0, 0)
                 if asks:
                     shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
                 looks = second_looks.woven(
-                    connection, clip_ids, scored, shares if whole else replace(shares, audit=0),
+                    connection, run, clip_ids, shares if whole else replace(shares, audit=0),
                     min_p_wrong=wanted.min_p_wrong or WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
-                    position=basis.position,
                 )  # fmt: skip
-    made = Worklist(scored, wanted, looks, basis=basis)
+    todo = Worklist(scored, wanted, looks, position=position)
     if clip_id is not None:
-        made.go_to(clip_id)
-    st.session_state[KEY] = made
-    return made
+        todo.go_to(clip_id)
+    st.session_state[KEY] = todo
+    return todo
 
 
 def is_audit(wanted: QueueFilter) -> bool:

@@ -21,13 +21,13 @@ from starlette.routing import Route
 from labeling import journal
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Decision
 from labeling.review import second_looks
 from labeling.review.clip_view import clip_view
 from labeling.reviewer import marks, preferences
 from labeling.reviewer.pace import today
 from labeling.suspects import queue
-from labeling.suspects.order import Basis
 from labeling.workspace import Workspace
 from pages.ui import signing
 from pages.ui.player import events
@@ -236,8 +236,8 @@ def _what_was_shown(
     scored = _scored(view)
     cells = [(one.clip_id, one.class_code) for one in parsed]
     with asked.workspace.read() as connection:
-        basis = Basis(_calibrated_at(view))
-        rows = queue.of_cells(connection, *scored, cells, basis=basis) if scored else []
+        run = read_scored_run(connection, *scored, _calibrated_at(view)) if scored else None
+        rows = queue.of_cells(connection, run, cells) if run else []
         shown = {
             (row.suspect.clip_id, row.suspect.class_code): queue.as_shown(row, scored[1]) for row in rows if scored
         }

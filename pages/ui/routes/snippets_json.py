@@ -8,6 +8,7 @@ from typing import Any
 
 from labeling import journal
 from labeling.errors import DataError
+from labeling.quality.scored_run import read_scored_run
 from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
 from labeling.workspace import Workspace
 from pages.ui import signing
@@ -58,7 +59,7 @@ def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
     with workspace.read() as connection:
         position = journal.position(connection)
         found = snippets(
-            connection, workspace, wanted.run, wanted.scorer, wanted.class_code,
+            connection, workspace, read_scored_run(connection, wanted.run, wanted.scorer), wanted.class_code,
             which=wanted.which, status=wanted.status, order=wanted.order, min_p_wrong=wanted.min_p_wrong,
             limit=MOST_SNIPPETS + 1,
         )  # fmt: skip

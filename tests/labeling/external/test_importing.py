@@ -22,6 +22,7 @@ from labeling.errors import DataError, EarmarkError, FormatError
 from labeling.external import LOGIT, PERCENT
 from labeling.external.importing import Report, import_predictions
 from labeling.predictions.oof import read_oof
+from labeling.quality.scored_run import read_scored_run
 from labeling.runs import run_folder
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -64,7 +65,7 @@ def stored(workspace: Workspace, report: Report) -> Any:
 
 def queue_of(workspace: Workspace, run_id: str) -> list[tuple[Any, ...]]:
     with workspace.read() as connection:
-        rows = queue.rows(connection, run_id, DEFAULT_SCORER, QueueFilter(order="rank"))
+        rows = queue.rows(connection, read_scored_run(connection, run_id, DEFAULT_SCORER), QueueFilter(order="rank"))
     return [
         (row.suspect.filename, row.suspect.class_code, row.suspect.kind, round(row.suspect.p_wrong, 5)) for row in rows
     ]

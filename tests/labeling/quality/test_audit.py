@@ -15,12 +15,13 @@ from labeling.cells import cell_keys
 from labeling.disagreement import random_order, stored_ranking
 from labeling.quality import audit
 from labeling.quality.noise_rates import Cells, rates_of, remaining_of
+from labeling.quality.scored_run import read_scored_run
 from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support import ranked
 from tests.support.deciding import say
-from tests.support.ranked import make_queue
+from tests.support.ranked import demo, make_queue
 
 RUN = ("001-demo", "earmark")
 GIVEN = {(1, "amecro"), (1, "balori"), (4, "amecro")}
@@ -81,7 +82,7 @@ def test_what_waits_is_undecided_not_skipped_and_of_the_kinds_asked(workspace: W
 
     def waiting(reviewer: str = "ann", count: int = 9, *kinds: str) -> list[tuple[int, str]]:
         with workspace.read() as connection:
-            return audit.waiting(connection, *RUN, reviewer, count, kinds)
+            return audit.waiting(connection, demo(connection), reviewer, count, kinds)
 
     cells = {(row[1], row[2]) for row in ranked.RANKING}
     assert set(waiting()) == cells
@@ -97,15 +98,15 @@ def test_what_waits_is_undecided_not_skipped_and_of_the_kinds_asked(workspace: W
 
 
 def test_two_reviewers_seldom_meet_and_each_is_asked_the_same_again(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
 ) -> None:
     make_queue(workspace)
     ranking = made_ranking(5_000, listed=0.5)
     ranking.class_id[:] = ranking.class_id % 3 + 1  # classes that the workspace knows
-    monkeypatch.setattr(audit, "read_ranking", lambda *_: ranking)
     with workspace.read() as connection:
-        ann, again, bob = (audit.waiting(connection, *RUN, who, 50) for who in ("ann", " ann ", "bob"))
-        first = audit.waiting(connection, *RUN, "ann", 50, window=1)
+        run = replace(demo(connection), ranking=ranking)
+        ann, again, bob = (audit.waiting(connection, run, who, 50) for who in ("ann", " ann ", "bob"))
+        first = audit.waiting(connection, run, "ann", 50, window=1)
     assert ann == again
     assert len(set(ann) & set(bob)) < 12  # 2.5 by chance
     code_of = {1: "amecro", 2: "balori", 3: "cangoo"}
@@ -119,14 +120,14 @@ def test_two_reviewers_seldom_meet_and_each_is_asked_the_same_again(
 def test_rates_and_what_remains_of_a_workspace(any_workspace: Workspace) -> None:
     make_queue(any_workspace)
     with any_workspace.read() as connection:
-        assert [one.at_most for one in audit.remaining(connection, *RUN)] == [3, 4, 7]
+        assert [one.at_most for one in audit.remaining(connection, demo(connection))] == [3, 4, 7]
     say(any_workspace, 4, "amecro", "absent")  # wrong
     say(any_workspace, 3, "amecro", "absent", audit=True)  # right
     say(any_workspace, 2, "daejun", "unsure", audit=True)
     say(any_workspace, 4, "cangoo", "present")  # of no ranking
     with any_workspace.read() as connection:
-        rates = {(one.kind, one.class_id): one for one in audit.noise_rates(connection, *RUN)}
-        left = {one.kind: one for one in audit.remaining(connection, *RUN)}
+        rates = {(one.kind, one.class_id): one for one in audit.noise_rates(connection, demo(connection))}
+        left = {one.kind: one for one in audit.remaining(connection, demo(connection))}
     false, missing = rates["false", None], rates["missing", None]
     assert (false.cells, false.audited, false.low, false.high) == (3, 0, pytest.approx(1 / 3), 1.0)
     assert (missing.cells, missing.audited, missing.low) == (4, 2, 0.0)
@@ -134,7 +135,7 @@ def test_rates_and_what_remains_of_a_workspace(any_workspace: Workspace) -> None
     assert [(left[kind].among, left[kind].audited) for kind in ("false", "missing", "all")] == [(2, 0), (2, 2), (4, 2)]
     say(any_workspace, 3, "amecro", "present", audit=True)  # heard after all: the look found a wrong label
     with any_workspace.read() as connection:
-        assert audit.noise_rates(connection, *RUN)[0].low == pytest.approx(1 / 4)
+        assert audit.noise_rates(connection, demo(connection))[0].low == pytest.approx(1 / 4)
 
 
 def test_looks_stay_good_for_the_next_scoring(workspace: Workspace) -> None:
@@ -143,8 +144,8 @@ def test_looks_stay_good_for_the_next_scoring(workspace: Workspace) -> None:
     say(workspace, 3, "amecro", "absent", audit=True)
     say(workspace, 1, "cangoo", "present", audit=True)
     with workspace.read() as connection:
-        before = audit.noise_rates(connection, *RUN), audit.remaining(connection, *RUN)
-        ranking = stored_ranking.read_ranking(connection, *RUN)
+        run = demo(connection)
+        before, ranking = (audit.noise_rates(connection, run), audit.remaining(connection, run)), run.ranking
     keep = np.ones(7, bool)
     keep[:2] = False
     columns = {name: getattr(ranking, name)[keep] for name in (*stored_ranking.COLUMNS, *stored_ranking.EVIDENCE)}
@@ -153,7 +154,8 @@ def test_looks_stay_good_for_the_next_scoring(workspace: Workspace) -> None:
     with workspace.write() as connection:
         stored_ranking.store_ranking(connection, RUN[0], "plain", columns, past)
     with workspace.read() as connection:
-        after = audit.noise_rates(connection, RUN[0], "plain"), audit.remaining(connection, RUN[0], "plain")
+        run = read_scored_run(connection, RUN[0], "plain")
+        after = audit.noise_rates(connection, run), audit.remaining(connection, run)
     for first, second in zip(before[0], after[0], strict=True):
         assert (first.kind, first.low, first.high, first.audited) == (
             second.kind,
@@ -167,9 +169,10 @@ def test_looks_stay_good_for_the_next_scoring(workspace: Workspace) -> None:
 def test_a_run_that_was_not_scored_has_nothing_to_draw_from(workspace: Workspace) -> None:
     make_queue(workspace)
     with workspace.read() as connection:
-        assert audit.waiting(connection, "001-demo", "other", "ann", 5) == []
-        assert audit.noise_rates(connection, "001-demo", "other") == []
-        assert [one.at_most for one in audit.remaining(connection, "001-demo", "other")] == [0, 0, 0]
+        run = read_scored_run(connection, "001-demo", "other")
+        assert audit.waiting(connection, run, "ann", 5) == []
+        assert audit.noise_rates(connection, run) == []
+        assert [one.at_most for one in audit.remaining(connection, run)] == [0, 0, 0]
 
 
 @dataclass
@@ -240,10 +243,9 @@ def test_nobody_is_asked_at_random_of_what_stands_in_a_ranking_for_its_suspicion
 ) -> None:
     make_queue(workspace)
     ranking = Large.make(0, monkeypatch).ranking
-    monkeypatch.setattr(audit, "read_ranking", lambda *_: ranking)
     asked = audit.in_draw(ranking)
     with workspace.read() as connection:
-        found = audit.waiting(connection, *RUN, "ann", len(asked))
+        found = audit.waiting(connection, replace(demo(connection), ranking=ranking), "ann", len(asked))
     code_of = {1: "amecro", 2: "balori", 3: "cangoo"}
     cells = zip(ranking.clip_id[asked].tolist(), ranking.class_id[asked].tolist(), strict=True)
     assert set(found) == {(clip_id, code_of[class_id]) for clip_id, class_id in cells}
@@ -267,30 +269,30 @@ def test_what_a_ranking_left_out_is_read_with_it(any_workspace: Workspace, monke
         ranking = stored_ranking.read_ranking(connection, *RUN)
         assert ranking.left_out is not None
         assert (ranking.left_out.count.tolist(), ranking.left_out.below) == ([0, 10, 0, 0, 0], below)
-        assert audit.remaining(connection, *RUN)[1].among == 4 + 10
+        assert audit.remaining(connection, demo(connection))[1].among == 4 + 10
     code_of = {1: "amecro", 2: "balori", 3: "cangoo", 4: "daejun"}
     for place in unlisted:
         cell = int(whole.clip_id[place]), code_of[int(whole.class_id[place])]
         say(any_workspace, *cell, "absent", audit=True)
     with any_workspace.read() as connection:
-        left_now = audit.remaining(connection, *RUN)[1]
+        left_now = audit.remaining(connection, demo(connection))[1]
     assert (left_now.audited, left_now.among) == (3, 10)
 
 
 def test_answers_are_kept_until_somebody_decides(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     make_queue(workspace)
     with workspace.read() as connection:
-        first = audit.remaining(connection, *RUN)
+        first = audit.remaining(connection, demo(connection))
     reads: list[int] = []
     real = audit.decided_cells
-    monkeypatch.setattr(audit, "decided_cells", lambda connection: reads.append(1) or real(connection))
+    monkeypatch.setattr(audit, "decided_cells", lambda *given: reads.append(1) or real(*given))
     with workspace.read() as connection:
-        assert audit.remaining(connection, *RUN) == first
+        assert audit.remaining(connection, demo(connection)) == first
         assert reads == []
         assert journal.position(connection) == 0
     say(workspace, 1, "balori", "absent")
     with workspace.read() as connection:
-        audit.remaining(connection, *RUN)
+        audit.remaining(connection, demo(connection))
     assert reads == [1]
     with workspace.write() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(tables.cells)) == 1

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.simulated_reviews import held, make_collection, next_20, ranking_of
-from labeling import journal
-from labeling.disagreement.stored_ranking import Ranking, read_ranking
+from labeling.disagreement.stored_ranking import Ranking
 from labeling.quality import calibration
 from labeling.quality.calibration import (
     Bin,
     bins,
-    calibrate,
     fit,
     next_yield,
     prequential,
-    reliability,
     sentence,
 )
 from labeling.quality.calibration_fit import fit_kind
 from labeling.quality.intervals import Share
 from labeling.quality.verdicts import Judged
-from labeling.records import Decision
-from labeling.workspace import Workspace
-from tests.support.ranked import make_queue, store_ranking
 
 NONE: Any = np.zeros(0)
-SCORED = ("001-demo", "earmark")
-
-
-def say(workspace: Workspace, clip_id: int, code: str, verdict: str) -> int:
-    one = Decision(journal.new_event_id(), "ann", clip_id, code, verdict, shown={"asked": True})
-    return journal.append(workspace, [one])[0].position
 
 
 def small_ranking() -> Ranking:
@@ -68,9 +55,6 @@ def test_probabilities_of_some_places_are_those_of_all() -> None:
     found, ranking = with_verdicts([1, 0, 1] * 5, [0, 0, 1] * 5), small_ranking()
     index = np.array([30, 2, 7, 7])
     np.testing.assert_allclose(found.probability(ranking, index), found.probability(ranking)[index], rtol=1e-6)
-    assert found.probability(ranking) is found.probability(ranking)
-    other = small_ranking()
-    assert found.probability(other) is not found.probability(ranking)
     assert found.probability(ranking_of(NONE.astype(int), NONE.astype(bool), NONE)).shape == (0,)
 
 
@@ -127,61 +111,6 @@ def test_a_simulated_collection_is_wrong_as_often_as_a_fair_scorer_says() -> Non
     assert (np.diff(made.ranking.p_wrong) <= 0).all()
 
 
-# ---- from a workspace
-
-
-def test_a_run_is_calibrated_by_the_verdicts_up_to_a_position(any_workspace: Workspace) -> None:
-    make_queue(any_workspace)
-    first = say(any_workspace, 3, "amecro", "present")
-    say(any_workspace, 1, "amecro", "present")
-    with any_workspace.read() as connection:
-        now, then = calibrate(connection, *SCORED), calibrate(connection, *SCORED, first)
-        ranking = read_ranking(connection, *SCORED)
-        nowhere = calibrate(connection, "nowhere", "earmark")
-    assert (now.position, dict(now.decided)) == (first + 1, {"missing": 1, "false": 1})
-    assert (then.position, dict(then.decided)) == (first, {"missing": 1, "false": 0})
-    assert now.probability(ranking)[5] < then.probability(ranking)[5] == pytest.approx(0.30)
-    assert dict(nowhere.decided) == {"missing": 0, "false": 0}
-
-
-def test_a_screen_keeps_its_numbers_while_decisions_come(workspace: Workspace) -> None:
-    make_queue(workspace)
-    with workspace.read() as connection:
-        drawn = journal.position(connection)
-        before = calibrate(connection, *SCORED, drawn)
-    say(workspace, 1, "balori", "present")
-    with workspace.read() as connection:
-        assert calibrate(connection, *SCORED, drawn) is before
-        assert calibrate(connection, *SCORED) is not before
-
-
-def test_a_new_scoring_is_calibrated_anew_and_few_are_kept(workspace: Workspace) -> None:
-    make_queue(workspace)
-    position = say(workspace, 3, "amecro", "absent")
-    with workspace.read() as connection:
-        before = calibrate(connection, *SCORED, position)
-    store_ranking(workspace, "001-demo")
-    with workspace.read() as connection:
-        assert calibrate(connection, *SCORED, position) is not before
-        for number in range(2 * calibration.KEPT):
-            calibrate(connection, *SCORED, number)
-    assert len(calibration._fitted.made) == calibration.KEPT
-
-
-def test_many_threads_get_the_same(workspace: Workspace) -> None:
-    make_queue(workspace)
-    ends = [say(workspace, 3, "amecro", verdict) for verdict in ("present", "absent") * 10]
-
-    def said(end: int) -> float:
-        with workspace.read() as connection:
-            return float(calibrate(connection, *SCORED, end).probability(read_ranking(connection, *SCORED))[0])
-
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(said, ends * 3))
-    assert len(set(found)) == 2
-    assert found == [found[0], found[1]] * 30
-
-
 # ---- whether it holds
 
 
@@ -225,16 +154,6 @@ def test_bins_count_what_was_found_in_each_tenth() -> None:
         ("missing", 0.9, 1.0, Share(1, 1)),
     ]
     assert [one.predicted for one in found] == pytest.approx([0.05, 0.85, 1.0])
-
-
-def test_reliability_of_a_run(workspace: Workspace) -> None:
-    make_queue(workspace)
-    with workspace.read() as connection:
-        assert reliability(connection, *SCORED) == []
-        assert reliability(connection, "nowhere", "earmark") == []
-    say(workspace, 3, "amecro", "present")
-    with workspace.read() as connection:
-        assert reliability(connection, *SCORED) == []  # what was said of it was a guess
 
 
 def test_what_holds_is_said_in_a_sentence() -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from labeling import journal
 from labeling.collection import store
 from labeling.journal.boxes import change_box
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Box, Decision, FrameGrid, Region
 from labeling.review.clip_view import ClipView, clip_view, history_rows
 from labeling.reviewer import marks
@@ -76,7 +77,7 @@ def test_a_mark_can_be_undone_too(collection: Workspace) -> None:
 def test_suspects_come_first_with_what_the_model_heard(birds: tuple[Workspace, tuple[str, str]]) -> None:
     workspace, scored = birds
     with workspace.read() as connection:
-        clip_id = queue.worklist(connection, *scored, QueueFilter())[0]
+        clip_id = queue.worklist(connection, read_scored_run(connection, *scored), QueueFilter())[0]
     found = view(workspace, clip_id, scored)
     doubts = [cell.suspect for cell in found.cells if cell.suspect]
     assert doubts

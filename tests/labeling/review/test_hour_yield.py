@@ -7,22 +7,18 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from labeling.disagreement import stored_ranking
-from labeling.quality import calibration
 from labeling.review.hour_yield import HourYield, ahead_share, next_hour
 from labeling.review.second_looks import Shares
 from labeling.reviewer import preferences
 from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.deciding import say
-from tests.support.ranked import make_queue
-
-RUN = ("001-demo", "earmark")
+from tests.support.ranked import demo, make_queue
 
 
 def hour(workspace: Workspace, places: int, reviewer: str = "ann") -> HourYield | None:
     with workspace.read() as connection:
-        return next_hour(connection, *RUN, reviewer, np.arange(places))
+        return next_hour(connection, demo(connection), reviewer, np.arange(places))
 
 
 def work(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, gap_min: int) -> None:
@@ -36,8 +32,7 @@ def work(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, gap_min: int) ->
 
 def told(workspace: Workspace, places: int) -> tuple[float, float, float]:
     with workspace.read() as connection:
-        ranking = stored_ranking.read_ranking(connection, *RUN)
-        found = calibration.next_yield(calibration.calibrate(connection, *RUN), ranking, np.arange(places))
+        found = demo(connection).next_yield(np.arange(places))
     return found.expected, found.low, found.high
 
 

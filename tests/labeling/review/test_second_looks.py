@@ -10,6 +10,7 @@ import pytest
 
 from labeling import journal
 from labeling.quality.intervals import Share
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision
 from labeling.review import second_looks
 from labeling.review.second_looks import (
@@ -142,20 +143,21 @@ def test_the_suspects_to_do_are_those_of_the_queue(own_copy: object) -> None:
     with workspace.read() as connection:
         scored = queue.current(connection)
         assert scored
-        rows = queue.rows(connection, *scored, QueueFilter(min_p_wrong=0.3), limit=None)
+        rows = queue.rows(connection, read_scored_run(connection, *scored), QueueFilter(min_p_wrong=0.3), limit=None)
     first = rows[0].suspect
     say(workspace, first.clip_id, "present", first.class_code)
     clip_ids = list(dict.fromkeys(row.suspect.clip_id for row in rows))[:5]
     with workspace.read() as connection:
-        found = second_looks.suspects_to_do(connection, *scored, clip_ids, 0.3)
+        found = second_looks.suspects_to_do(connection, read_scored_run(connection, *scored), clip_ids, 0.3)
     wanted: dict[int, list[str]] = {}
     for row in rows[1:]:
         if row.suspect.clip_id in clip_ids:
             wanted.setdefault(row.suspect.clip_id, []).append(row.suspect.class_code)
     assert found == wanted
     with workspace.read() as connection:
+        run = read_scored_run(connection, *scored)
         given = {"min_p_wrong": 0.3, "reviewer": " ann "}
-        looks = [second_looks.woven(connection, clip_ids, scored, one, **given) for one in (NONE, ALL_BLIND)]
+        looks = [second_looks.woven(connection, run, clip_ids, shares, **given) for shares in (NONE, ALL_BLIND)]
     assert looks[0] == [Look(clip_id) for clip_id in clip_ids]
     wholly = [[Look(clip_id, "blind", code) for code in wanted.get(clip_id, [])] for clip_id in clip_ids]
     assert looks[1] == [look for clip, at in zip(wholly, clip_ids, strict=True) for look in clip or [Look(at)]]

@@ -13,7 +13,7 @@ from labeling.suspects.bulk import Bulk
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.queue import QueueRow
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, decide, make_queue, ranks
+from tests.support.ranked import ALL, decide, demo, make_queue, ranks
 
 RUN = ("001-demo", "earmark")
 
@@ -25,7 +25,7 @@ def queued(any_workspace: Workspace) -> Workspace:
 
 def read(workspace: Workspace, wanted: QueueFilter = ALL) -> tuple[Sequence[QueueRow], int]:
     with workspace.read() as connection:
-        return queue.rows(connection, *RUN, wanted), journal.position(connection)
+        return queue.rows(connection, demo(connection), wanted), journal.position(connection)
 
 
 def plan(workspace: Workspace, rows: Sequence[QueueRow], choice: str, seen: int, batch_id: str = "b") -> Bulk:

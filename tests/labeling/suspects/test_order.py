@@ -12,17 +12,16 @@ from hypothesis import strategies as st
 
 from labeling import journal
 from labeling.errors import DataError
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import Decision
 from labeling.reviewer.pace import Progress
 from labeling.storage import tables
 from labeling.suspects import order as queue_order
 from labeling.suspects import queue, worth
-from labeling.suspects.filter import QueueFilter
-from labeling.suspects.order import Basis, Facts, Standing
+from labeling.suspects.filter import QueueFilter, select
+from labeling.suspects.order import Facts
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks, store_ranking
-
-HERE = ("001-demo", "earmark")
+from tests.support.ranked import ALL, RANKING, decide, demo, make_queue, ranks, store_ranking
 
 
 @pytest.fixture
@@ -31,13 +30,18 @@ def queued(any_workspace: Workspace) -> Workspace:
     return make_queue(any_workspace)
 
 
-def standing(workspace: Workspace, position: int | None = None) -> Standing:
+def read(workspace: Workspace, position: int | None = None) -> ScoredRun:
     with workspace.read() as connection:
-        return queue_order.standing(connection, *HERE, Basis(position))
+        return demo(connection, position)
+
+
+def facts_of(workspace: Workspace) -> Facts:
+    with workspace.read() as connection:
+        return queue_order.facts_of(connection, demo(connection))
 
 
 def test_what_is_known_of_clips_and_classes(queued: Workspace) -> None:
-    facts = standing(queued).facts
+    facts = facts_of(queued)
     np.testing.assert_array_equal(facts.duration_s[1:], [20] * 4)
     one, two, three, four = facts.group[1:].tolist()
     assert one == four  # recordist-0
@@ -48,7 +52,7 @@ def test_what_is_known_of_clips_and_classes(queued: Workspace) -> None:
 def test_a_clip_of_no_group_is_a_group_of_its_own(queued: Workspace) -> None:
     with queued.write() as connection:
         connection.execute(sa.update(tables.clips).where(tables.clips.c.id.in_([1, 2])).values(group_name=""))
-        facts = queue_order._facts(connection)
+        facts = queue_order.facts_of(connection, demo(connection))
     assert len(set(facts.group[1:].tolist())) == 4
 
 
@@ -66,13 +70,13 @@ def test_worth_as_worked_by_hand(queued: Workspace) -> None:
         6: 0.30 * half / (3 + 3.25 + 0.30 * 16.75),
         7: 0.10 * half / (3 + 3.25 * 0.10 / likely[1]),
     }
-    stands, wanted = standing(queued), QueueFilter(order="worth")
-    found = queue_order._values(stands, np.arange(7), wanted, Basis())
+    run, facts, wanted = read(queued), facts_of(queued), QueueFilter(order="worth")
+    found = queue_order._values(run, facts, np.arange(7), wanted, worth.LOOK_S)
     by_hand = np.array([expected[rank] for rank in range(1, 8)])
     np.testing.assert_allclose(found / found.sum(), by_hand / by_hand.sum(), rtol=1e-3)
     assert ranks(queued, wanted) == sorted(expected, key=lambda rank: -expected[rank])
     # one class of a hundred where only the average over classes counts, and one that takes ages to press
-    as_they_are = queue_order._values(stands, np.arange(7), replace(wanted, rarity=0.0), Basis(look_s=1e9))
+    as_they_are = queue_order._values(run, facts, np.arange(7), replace(wanted, rarity=0.0), 1e9)
     np.testing.assert_array_equal(np.argsort(-as_they_are), np.arange(7))  # the likelihood alone is left
 
 
@@ -86,12 +90,11 @@ def test_one_recordist_does_not_fill_the_screen(queued: Workspace) -> None:
     assert ranks(queued, QueueFilter(variety=False)) == list(range(1, 10))
     assert ranks(queued, QueueFilter(order="rank")) == list(range(1, 10))
     # what is decided gives no other row a turn: the order is as it was drawn
-    drawn = Basis(0)
     decide(queued, 1, "amecro")
     decide(queued, 1, "balori")
     with queued.read() as connection:
-        rows_left = queue.rows(connection, *HERE, QueueFilter(), basis=drawn)
-        anew = queue.rows(connection, *HERE, QueueFilter())
+        rows_left = queue.rows(connection, demo(connection, 0), QueueFilter())
+        anew = queue.rows(connection, demo(connection), QueueFilter())
     assert [row.suspect.rank for row in rows_left] == [2, 4, 5, 8, 6, 7, 9]
     assert [row.suspect.rank for row in anew] == [2, 4, 5, 6, 7, 8, 9]
 
@@ -111,41 +114,39 @@ def shown_as_suspect(workspace: Workspace, count: int, verdict: str = "absent") 
         journal.append(workspace, [event])
 
 
+def likelihoods(workspace: Workspace, position: int | None = None) -> dict[int, float]:
+    with workspace.read() as connection:
+        rows = queue.rows(connection, demo(connection, position), ALL)
+    return {row.suspect.rank: row.probability for row in rows}
+
+
 def test_no_likelihood_and_no_row_moves_until_the_order_is_drawn_anew(queued: Workspace) -> None:
+    drawn = read(queued).position
+    before = likelihoods(queued)
     with queued.read() as connection:
-        drawn = queue_order.basis_now(connection, *HERE, "ann")
-        before = {row.suspect.rank: row.probability for row in queue.rows(connection, *HERE, ALL, basis=drawn)}
         assert queue_order.decided_since(connection, drawn) == 0
     shown_as_suspect(queued, 4)
+    assert likelihoods(queued, drawn) == before
     with queued.read() as connection:
-        after = {row.suspect.rank: row.probability for row in queue.rows(connection, *HERE, ALL, basis=drawn)}
-        assert after == before
         assert queue_order.decided_since(connection, drawn) == 4
-        anew = queue_order.basis_now(connection, *HERE, "ann")
-        assert anew.position == 4
-        moved = {row.suspect.rank: row.probability for row in queue.rows(connection, *HERE, ALL, basis=anew)}
+    assert read(queued).position == 4
+    moved = likelihoods(queued)
     assert all(moved[rank] < before[rank] for rank in (1, 4, 7)), "two of two missing labels were found to be right"
 
 
 def test_the_filter_asks_the_calibrated_probability_but_not_of_an_audit(queued: Workspace) -> None:
-    stands = standing(queued)
-    probability = stands.probability.copy()
-    probability[:] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
-    from labeling.suspects.filter import kept
-
+    likely = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], np.float32)
+    run = replace(read(queued), probability=likely)
     with queued.read() as connection:
         for order, left in (("likely", [4, 5, 6]), ("rank", [4, 5, 6]), ("audit", [0, 1, 2, 3, 4, 5, 6])):
             wanted = QueueFilter(min_p_wrong=0.45, order=order)
-            assert kept(connection, stands.ranking, wanted, probability, None).index().tolist() == left
+            assert select(connection, run, wanted).index().tolist() == left
 
 
-def test_a_ranking_is_calibrated_once_a_position(queued: Workspace) -> None:
-    assert standing(queued) is standing(queued)
-    first = standing(queued, 0)
+def test_clips_are_read_once_a_ranking(queued: Workspace) -> None:
+    first = facts_of(queued)
     shown_as_suspect(queued, 1)
-    assert standing(queued, 0) is first
-    assert standing(queued) is not first
-    assert standing(queued).facts is first.facts
+    assert facts_of(queued) is first
 
 
 def test_machines_do_not_count_as_news(queued: Workspace) -> None:
@@ -153,8 +154,7 @@ def test_machines_do_not_count_as_news(queued: Workspace) -> None:
     with queued.write() as connection:
         machine = Decision("m", "auto:stage1", 2, "amecro", "present")
         journal.append_within(connection, [machine], by_machine=True)
-        assert queue_order.decided_since(connection, Basis(0)) == 1
-        assert queue_order.decided_since(connection, Basis()) == 0
+        assert queue_order.decided_since(connection, 0) == 1
 
 
 def test_the_pace_of_the_day_counts(queued: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,12 +163,12 @@ def test_the_pace_of_the_day_counts(queued: Workspace, monkeypatch: pytest.Monke
     day = Progress(decisions=1, clips=1, working_s=250.0, paced_decisions=25, paced_clips=1)
     monkeypatch.setattr(queue_order.pace, "today", lambda *_, **__: day)
     with queued.read() as connection:
-        found = queue_order.basis_now(connection, *HERE, "ann")
-        assert found.position == 1
-        assert found.look_s == pytest.approx(10 - 8.275, abs=1e-3)
-        assert queue_order.basis_now(connection, *HERE, "") == Basis(1, worth.LOOK_S), "nobody has no pace"
+        run = demo(connection)
+        assert run.position == 1
+        assert queue_order.look_s_of(connection, run, "ann") == pytest.approx(10 - 8.275, abs=1e-3)
+        assert queue_order.look_s_of(connection, run, "") == worth.LOOK_S, "nobody has no pace"
         monkeypatch.setattr(queue_order.pace, "today", lambda *_, **__: replace(day, paced_decisions=19))
-        assert queue_order.basis_now(connection, *HERE, "ann") == Basis(1, worth.LOOK_S)
+        assert queue_order.look_s_of(connection, run, "ann") == worth.LOOK_S
 
 
 def test_rarity_beyond_its_bounds_is_refused() -> None:
@@ -200,10 +200,12 @@ def test_every_order_has_each_suspect_once_and_pages_follow_on(
         given=class_id == 1, runs=np.ones(count, np.uint8), runs_agree=np.ones(count, np.uint8),
     )  # fmt: skip
     facts = Facts(np.full(7, 9.0), np.arange(7) // 2, np.array([0, 5, 1, 0]))
-    stands = Standing(ranking, None, p_wrong.astype(np.float32), facts)  # type: ignore[arg-type]
+    run = ScoredRun("", "", "", 0, ranking, None, None, p_wrong.astype(np.float32))  # type: ignore[arg-type]
     index = np.flatnonzero(p_wrong < 0.9)
     wanted = QueueFilter(order=order, variety=variety, batches=batches)
-    whole = queue_order.in_order(None, stands, index, wanted, Basis())  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue_order, "facts_of", lambda *_: facts)
+        whole = queue_order.in_order(None, run, index, wanted)  # type: ignore[arg-type]
+        part = queue_order.in_order(None, run, index, wanted, first)  # type: ignore[arg-type]
     assert sorted(whole.tolist()) == index.tolist()
-    part = queue_order.in_order(None, stands, index, wanted, Basis(), first)  # type: ignore[arg-type]
     np.testing.assert_array_equal(part, whole[:first])

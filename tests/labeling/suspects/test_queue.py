@@ -16,13 +16,14 @@ from labeling.disagreement.scoring import score_run
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions.oof import write_oof
 from labeling.quality import audit
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import FrameGrid
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS, QueueFilter
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, CLIPS, RANKING, decide, finished_run, make_queue, ranks, store_ranking
+from tests.support.ranked import ALL, CLIPS, RANKING, decide, demo, finished_run, make_queue, ranks, store_ranking
 from tests.support.workspaces import add_clips, undo_at
 
 
@@ -35,7 +36,7 @@ def queued(any_workspace: Workspace) -> Workspace:
 def test_a_row_says_all_that_is_known(queued: Workspace) -> None:
     decide(queued, 1, "amecro")
     with queued.read() as connection:
-        row = queue.rows(connection, "001-demo", "earmark", ALL)[2]
+        row = queue.rows(connection, demo(connection), ALL)[2]
     suspect = row.suspect
     assert (suspect.rank, suspect.clip_id, suspect.filename, suspect.class_code) == (3, 1, "a/one.ogg", "amecro")
     assert (suspect.kind, suspect.partner, suspect.fold, suspect.run_id) == ("swapped", "cangoo", 0, "001-demo")
@@ -49,8 +50,8 @@ def test_a_row_says_all_that_is_known(queued: Workspace) -> None:
 
 def test_counts_by_class_add_up_to_the_queue(queued: Workspace) -> None:
     with queued.read() as connection:
-        counts = queue.count_by_class(connection, "001-demo", "earmark", ALL)
-        rows = queue.rows(connection, "001-demo", "earmark", ALL)
+        counts = queue.count_by_class(connection, demo(connection), ALL)
+        rows = queue.rows(connection, demo(connection), ALL)
     assert {(name, kind): n for name, kinds in counts.items() for kind, n in kinds.items()} == Counter(
         (row.class_name, row.suspect.kind) for row in rows
     )
@@ -60,7 +61,7 @@ def test_counts_by_class_add_up_to_the_queue(queued: Workspace) -> None:
 
 def test_the_folds_are_those_of_the_ranking(queued: Workspace) -> None:
     with queued.read() as connection:
-        assert queue.folds(connection, "001-demo", "earmark") == [0, 1, 2]
+        assert queue.folds(demo(connection)) == [0, 1, 2]
         assert queue.folds(connection, "001-demo", "never scored") == []
 
 
@@ -141,12 +142,12 @@ def test_decided_cells_leave_the_queue_and_an_undo_brings_them_back(queued: Work
     assert ranks(queued, QueueFilter(status="decided")) == [1, 5]
     assert ranks(queued, ALL) == [1, 2, 3, 4, 5, 6, 7]
     with queued.read() as connection:
-        assert queue.count(connection, "001-demo", "earmark", QueueFilter()) == {
+        assert queue.count(connection, demo(connection), QueueFilter()) == {
             "missing": 2,
             "false": 1,
             "swapped": 2,
         }
-        assert queue.count(connection, "001-demo", "earmark", QueueFilter(status="decided")) == {
+        assert queue.count(connection, demo(connection), QueueFilter(status="decided")) == {
             "missing": 1,
             "false": 1,
         }
@@ -156,30 +157,31 @@ def test_decided_cells_leave_the_queue_and_an_undo_brings_them_back(queued: Work
 
 def test_the_worklist_has_each_clip_once_in_the_queues_order(queued: Workspace) -> None:
     with queued.read() as connection:
-        assert queue.worklist(connection, "001-demo", "earmark", QueueFilter()) == [3, 1, 2, 4]
-        assert queue.worklist(connection, "001-demo", "earmark", QueueFilter(order="clipwise")) == [1, 3, 2, 4]
-        assert queue.worklist(connection, "001-demo", "earmark", QueueFilter(kinds=("false",))) == [1, 4]
+        assert queue.worklist(connection, demo(connection), QueueFilter()) == [3, 1, 2, 4]
+        assert queue.worklist(connection, demo(connection), QueueFilter(order="clipwise")) == [1, 3, 2, 4]
+        assert queue.worklist(connection, demo(connection), QueueFilter(kinds=("false",))) == [1, 4]
     decide(queued, 3, "amecro")
     with queued.read() as connection:
-        assert queue.worklist(connection, "001-demo", "earmark", QueueFilter()) == [1, 2, 4, 3]
+        assert queue.worklist(connection, demo(connection), QueueFilter()) == [1, 2, 4, 3]
 
 
 def test_the_suspects_of_a_clip(queued: Workspace) -> None:
     decide(queued, 1, "balori", "present")
     with queued.read() as connection:
-        rows = queue.of_clip(connection, "001-demo", "earmark", 1)
+        rows = queue.of_clip(connection, demo(connection), 1)
         assert [(row.suspect.rank, row.verdict) for row in rows] == [(2, ""), (3, ""), (5, "present")]
-        assert [row.suspect.rank for row in queue.of_clip(connection, "001-demo", "earmark", 4)] == [6]
-        assert queue.of_clip(connection, "001-demo", "earmark", 99) == []
+        assert [row.suspect.rank for row in queue.of_clip(connection, demo(connection), 4)] == [6]
+        assert queue.of_clip(connection, demo(connection), 99) == []
 
 
 def test_a_run_without_a_ranking_has_an_empty_queue(queued: Workspace) -> None:
     for run_id, scorer in (("001-demo", "other"), ("nope", "earmark")):
         with queued.read() as connection:
-            assert queue.rows(connection, run_id, scorer, QueueFilter(missing_rule=True, order="rating")) == []
-            assert queue.count(connection, run_id, scorer, ALL) == {}
-            assert queue.worklist(connection, run_id, scorer, ALL) == []
-            assert queue.of_clip(connection, run_id, scorer, 1) == []
+            run = read_scored_run(connection, run_id, scorer)
+            assert queue.rows(connection, run, QueueFilter(missing_rule=True, order="rating")) == []
+            assert queue.count(connection, run, ALL) == {}
+            assert queue.worklist(connection, run, ALL) == []
+            assert queue.of_clip(connection, run, 1) == []
 
 
 def test_a_ranking_without_a_suspect_is_an_empty_queue(queued: Workspace) -> None:
@@ -236,7 +238,7 @@ def test_a_damaged_ranking_is_an_error_that_names_the_remedy(queued: Workspace) 
         for damaged in (b"", packed[:500], packed[:400] + b"\xff" * 50 + packed[450:]):
             connection.execute(sa.update(tables.rankings).values(columns=damaged, scored_at=db.now()))
             with pytest.raises(ArtefactError, match=r"suspects of run 001-demo cannot be read .*labeling score"):
-                queue.count(connection, "001-demo", "earmark", ALL)
+                queue.count(connection, demo(connection), ALL)
 
 
 def test_a_stored_ranking_is_never_unpickled(queued: Workspace) -> None:
@@ -247,7 +249,7 @@ def test_a_stored_ranking_is_never_unpickled(queued: Workspace) -> None:
     with queued.write() as connection:
         connection.execute(sa.update(tables.rankings).values(columns=evil.getvalue(), scored_at=db.now()))
         with pytest.raises(ArtefactError):
-            queue.count(connection, "001-demo", "earmark", ALL)
+            queue.count(connection, demo(connection), ALL)
 
 
 # ---- from predictions to the queue
@@ -293,7 +295,7 @@ def test_planted_errors_are_found_and_shown_with_their_evidence(any_workspace: W
     with any_workspace.read() as connection:
         found = queue.current(connection)
         assert found == (run_id, "earmark")
-        rows = queue.rows(connection, *found, QueueFilter(order="rank"), limit=None)
+        rows = queue.rows(connection, read_scored_run(connection, *found), QueueFilter(order="rank"), limit=None)
     assert [row.suspect.rank for row in rows] == list(range(1, 161))
     qualities = [row.suspect.label_quality for row in rows]
     assert qualities == sorted(qualities)
@@ -314,7 +316,7 @@ def test_decided_cells_are_not_asked_again(workspace: Workspace) -> None:
     decide(workspace, 8, "balori", "unsure")
     assert score_run(workspace, run_id) == (run_id, 158)
     with workspace.read() as connection:
-        rows = queue.rows(connection, run_id, "earmark", ALL, limit=None)
+        rows = queue.rows(connection, read_scored_run(connection, run_id, "earmark"), ALL, limit=None)
     assert not {(5, "cangoo"), (8, "balori")} & {(row.suspect.clip_id, row.suspect.class_code) for row in rows}
 
 
@@ -327,7 +329,7 @@ def test_clips_and_classes_that_only_one_side_has_are_left_out(workspace: Worksp
         store.add_class(connection, "aaa")  # sorts first: columns are matched by code
     assert score_run(workspace, run_id) == (run_id, 39 * 3)
     with workspace.read() as connection:
-        rows = queue.rows(connection, run_id, "earmark", ALL, limit=2)
+        rows = queue.rows(connection, read_scored_run(connection, run_id, "earmark"), ALL, limit=2)
     assert {(row.suspect.clip_id, row.suspect.class_code) for row in rows} == {(5, "cangoo"), (8, "balori")}
 
 
@@ -338,7 +340,7 @@ def test_every_scorer_fills_a_queue(collection: Workspace, scorer: str) -> None:
     predict(collection, run_id, [1, 2, 3, 4], random.random((4, 4)).astype(np.float32), CODES)
     assert score_run(collection, run_id, scorer) == (run_id, 16)
     with collection.read() as connection:
-        rows = queue.rows(connection, run_id, scorer, ALL)
+        rows = queue.rows(connection, read_scored_run(connection, run_id, scorer), ALL)
     assert len({(row.suspect.clip_id, row.suspect.class_code) for row in rows}) == 16
     assert all(0 <= row.suspect.p_wrong <= 1 and 0 <= row.suspect.label_quality <= 1 for row in rows)
 

@@ -13,7 +13,7 @@ from labeling.reviewer.marks import Mark
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, RANKING, decide, make_queue, ranks
+from tests.support.ranked import ALL, RANKING, decide, demo, make_queue, ranks
 
 # RANKING by clip: clip 1 has ranks 2, 3, 5; clip 2 rank 4; clip 3 ranks 1 and 7; clip 4 rank 6
 RUN = ("001-demo", "earmark")
@@ -36,7 +36,7 @@ def marked(queued: Workspace) -> Workspace:
 
 def progress(workspace: Workspace, **wanted: Any) -> dict[str, tuple[int, int, dict[str, int]]]:
     with workspace.read() as connection:
-        rows = queue.progress_by_class(connection, *RUN, QueueFilter(**wanted))
+        rows = queue.progress_by_class(connection, demo(connection), QueueFilter(**wanted))
     return {row.code: (row.to_do, row.decided, {k: n for k, n in row.by_kind.items() if n}) for row in rows}
 
 
@@ -48,7 +48,7 @@ def test_a_clip_that_one_skips_is_not_to_do_for_oneself_alone(marked: Workspace)
     decide(marked, 4, "amecro")
     assert ranks(marked, QueueFilter(reviewer="ann", status="decided")) == [6]
     with marked.read() as connection:
-        assert queue.worklist(connection, *RUN, QueueFilter(reviewer="bob")) == [1, 2]
+        assert queue.worklist(connection, demo(connection), QueueFilter(reviewer="bob")) == [1, 2]
 
 
 def test_each_mark_has_its_filter(marked: Workspace) -> None:
@@ -111,19 +111,19 @@ def test_a_page_says_what_the_queue_the_counts_and_the_progress_say(marked: Work
     decide(marked, 1, "balori")
     for wanted in (ALL, QueueFilter(reviewer="ann"), QueueFilter(classes=("amecro",), order="rating")):
         with marked.read() as connection:
-            whole = queue.rows(connection, *RUN, wanted)
+            whole = queue.rows(connection, demo(connection), wanted)
             for number in (1, 2, 3):
-                page = queue.page(connection, *RUN, wanted, number=number, size=3)
+                page = queue.page(connection, demo(connection), wanted, number=number, size=3)
                 assert list(page.rows) == whole[3 * number - 3 : 3 * number] or page.number < number
                 assert (page.total, page.pages) == (len(whole), -(-len(whole) // 3))
                 assert page.clips == len({row.suspect.clip_id for row in whole})
                 assert page.by_kind == Counter(row.suspect.kind for row in whole)
-                assert page.by_kind == queue.count(connection, *RUN, wanted)
-                assert page.by_class == queue.progress_by_class(connection, *RUN, wanted)
+                assert page.by_kind == queue.count(connection, demo(connection), wanted)
+                assert page.by_class == queue.progress_by_class(connection, demo(connection), wanted)
     with marked.read() as connection:
-        assert queue.page(connection, *RUN, QueueFilter(reviewer="ann")).skipped == 1
-        assert queue.page(connection, *RUN, QueueFilter(reviewer="bob")).skipped == 2
-        last = queue.page(connection, *RUN, ALL, number=99, size=3)  # fewer pages than asked for: the last
+        assert queue.page(connection, demo(connection), QueueFilter(reviewer="ann")).skipped == 1
+        assert queue.page(connection, demo(connection), QueueFilter(reviewer="bob")).skipped == 2
+        last = queue.page(connection, demo(connection), ALL, number=99, size=3)  # fewer pages than asked for: the last
         assert (last.number, [row.suspect.rank for row in last.rows]) == (3, [len(RANKING)])
-        none = queue.page(connection, *RUN, QueueFilter(search="nowhere"))
+        none = queue.page(connection, demo(connection), QueueFilter(search="nowhere"))
         assert (none.total, none.pages, none.number, list(none.rows)) == (0, 1, 1, [])

@@ -15,6 +15,7 @@ from labeling.disagreement.stored_ranking import store_ranking
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.predictions.oof import write_oof
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import KINDS, Decision, FrameGrid
 from labeling.suspects import snippets
 from labeling.suspects.snippets import SNIPPET_S, window
@@ -75,7 +76,7 @@ def ranked(any_workspace: Workspace) -> tuple[Workspace, str]:
 def found(ranked: tuple[Workspace, str], code: str = "amecro", **wanted: Any) -> list[snippets.Snippet]:
     workspace, run_id = ranked
     with workspace.read() as connection:
-        return snippets.snippets(connection, workspace, run_id, "earmark", code, **wanted)
+        return snippets.snippets(connection, workspace, read_scored_run(connection, run_id, "earmark"), code, **wanted)
 
 
 def clips(ranked: tuple[Workspace, str], **wanted: Any) -> list[int]:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from labeling import journal
 from labeling.errors import WorkspaceFull
+from labeling.quality.scored_run import read_scored_run
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
@@ -33,7 +34,7 @@ class Caller:
         with workspace.read() as connection:
             self.scored = queue.current(connection)
             assert self.scored
-            rows = queue.rows(connection, *self.scored, QueueFilter(), limit=None)
+            rows = queue.rows(connection, read_scored_run(connection, *self.scored), QueueFilter(), limit=None)
         self.suspects = [row.suspect for row in rows]
         self.view = {"run": self.scored[0], "scorer": self.scored[1], "p": "0.01"}
 

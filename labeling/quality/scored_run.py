@@ -1,0 +1,65 @@
+"""A scored run, read once a request and handed on: its ranking, and what verdicts make of the numbers in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from labeling import journal
+from labeling.disagreement.stored_ranking import Ranking, read_ranking, when_scored
+from labeling.quality import calibration
+from labeling.quality.calibration import Calibration, NextYield
+from labeling.quality.verdicts import Judged, counted, judged
+from labeling.storage.kept import Kept, engine_key
+
+_runs: Kept[ScoredRun] = Kept(8)  # each 4 MB a million suspects, beside the ranking that those of one scoring share
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRun:
+    """What one scorer said of a run's cells, and what is learned of it up to a ``position`` of the journal.
+
+    ``judged`` are the verdicts that count by then, ``probability`` (M,) that each suspect's label is wrong, calibrated
+    on them; it cannot be written to. Verdicts after ``position`` change nothing here, so that a screen can keep the
+    numbers that it was drawn with. ``scored_at`` is "" where the run was not scored: the ranking is empty then.
+    """
+
+    run_id: str
+    scorer: str
+    scored_at: str
+    position: int
+    ranking: Ranking
+    judged: Judged
+    calibration: Calibration
+    probability: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ranking.clip_id)
+
+    def next_yield(self, index: NDArray[Any]) -> NextYield:
+        """How many of the labels at these places (n,) of the ranking are wrong, with a 95 % interval."""
+        return calibration.next_yield(self.calibration, self.ranking, index)
+
+
+def read_scored_run(connection: Connection, run_id: str, scorer: str, position: int | None = None) -> ScoredRun:
+    """A run as a scorer ranked it and people judged it, up to a position of the journal (None: its end).
+
+    The same object while neither changes. Verdicts on labels before the scoring count by what the scorer says of them
+    (Ranking.past); without any the probabilities are a guess. Raises ArtefactError where the ranking is damaged.
+    """
+    scored_at = when_scored(connection, run_id, scorer)
+    end = journal.position(connection) if position is None else position
+
+    def read() -> ScoredRun:
+        ranking = read_ranking(connection, run_id, scorer)
+        cells = judged(ranking, counted(connection, end))
+        fitted = calibration.fit_judged(cells, end)
+        probability = fitted.probability(ranking)
+        probability.setflags(write=False)
+        return ScoredRun(run_id, scorer, scored_at, end, ranking, cells, fitted, probability)
+
+    return _runs.get((engine_key(connection), run_id, scorer, scored_at, end), read)
