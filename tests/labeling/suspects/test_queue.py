@@ -62,7 +62,7 @@ def test_counts_by_class_add_up_to_the_queue(queued: Workspace) -> None:
 def test_the_folds_are_those_of_the_ranking(queued: Workspace) -> None:
     with queued.read() as connection:
         assert queue.folds(demo(connection)) == [0, 1, 2]
-        assert queue.folds(connection, "001-demo", "never scored") == []
+        assert queue.folds(read_scored_run(connection, "001-demo", "never scored")) == []
 
 
 FILTERS: tuple[tuple[dict[str, Any], list[int]], ...] = (
