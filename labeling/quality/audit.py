@@ -155,8 +155,8 @@ def _read_cells(connection: Connection, run: ScoredRun) -> Cells:
     imported = cell_keys(*np.array(rows, np.int64).reshape(-1, 2).T)
     primary = np.zeros(size + len(past), bool)
     for keys, own in ((ranking.sorted_cells, ranking.sorted_index), (before[by_key], by_key + size)):
-        found = find_cells(keys, own, imported)
-        primary[found[found >= 0]] = True
+        imported_places = find_cells(keys, own, imported)
+        primary[imported_places[imported_places >= 0]] = True
     guess, drawn, left_out = run.probability[open_places], decided.drawn[there], ranking.left_out
     cells_beside, guess_beside = np.zeros(0, np.int64), 0.0
     if left_out is not None:

@@ -142,7 +142,7 @@ def prequential(cells: Judged) -> NDArray[np.float64]:
     NaN where that was a guess, and for cells decided before the scoring. It is fitted anew after GUESS_BELOW verdicts
     and each half more (Dawid, "The prequential approach", J. R. Statist. Soc. A 147, 1984).
     """
-    said = np.full(len(cells), np.nan)
+    predicted = np.full(len(cells), np.nan)
     first = 0
     while first < len(cells):
         end = min(len(cells), max(first + GUESS_BELOW, first + first // 2))
@@ -150,35 +150,35 @@ def prequential(cells: Judged) -> NDArray[np.float64]:
         for kind in KINDS:
             here = first + np.flatnonzero((cells.given == (kind == "false"))[first:end] & ~cells.past[first:end])
             if len(here) and not earlier.is_guess(kind):
-                said[here] = earlier.fits[kind].probability(cells.p_wrong[here], cells.class_id[here])
+                predicted[here] = earlier.fits[kind].probability(cells.p_wrong[here], cells.class_id[here])
         first = end
-    return said
+    return predicted
 
 
 def bins(cells: Judged, predicted: NDArray[np.float64]) -> list[Bin]:
     """Verdicts by kind and tenth of what was ``predicted`` (n,); NaN is left out."""
     tenth = np.minimum(np.nan_to_num(predicted, nan=-1.0) * TENTHS, TENTHS - 1).astype(int)
-    found = []
+    filled = []
     for kind in KINDS:
         for number in range(TENTHS):
             here = (cells.given == (kind == "false")) & (tenth == number) & ~np.isnan(predicted)
             if here.any():
                 share = Share(int(cells.wrong[here].sum()), int(here.sum()))
-                found.append(Bin(kind, number / TENTHS, (number + 1) / TENTHS, float(predicted[here].mean()), share))
-    return found
+                filled.append(Bin(kind, number / TENTHS, (number + 1) / TENTHS, float(predicted[here].mean()), share))
+    return filled
 
 
-def sentence(found: Sequence[Bin], kind: str = "") -> str:
+def sentence(every_bin: Sequence[Bin], kind: str = "") -> str:
     """The tenth with most verdicts, of one kind or (``""``) of both together, in words; "" where there is none."""
     by_tenth: dict[float, list[Bin]] = {}
-    for one in found:
-        if kind in ("", one.kind):
-            by_tenth.setdefault(one.low, []).append(one)
+    for tenth in every_bin:
+        if kind in ("", tenth.kind):
+            by_tenth.setdefault(tenth.low, []).append(tenth)
     if not by_tenth:
         return ""
-    most = max(by_tenth.values(), key=lambda ones: sum(one.found.of for one in ones))
-    of, wrong = sum(one.found.of for one in most), sum(one.found.count for one in most)
-    called = round(100 * sum(one.predicted * one.found.of for one in most) / of)
+    most = max(by_tenth.values(), key=lambda parts: sum(part.found.of for part in parts))
+    of, wrong = sum(part.found.of for part in most), sum(part.found.count for part in most)
+    called = round(100 * sum(part.predicted * part.found.of for part in most) / of)
     what, how = {"": ("label", "wrong"), "false": ("listed label", "wrong"), "missing": ("unlisted class", "missing")}[
         kind
     ]
@@ -193,5 +193,5 @@ def _taken(
     ranking: Ranking, index: NDArray[Any] | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32]]:
     columns = ranking.given, ranking.class_id, ranking.p_wrong
-    given, class_id, p_wrong = columns if index is None else (one[index] for one in columns)
+    given, class_id, p_wrong = columns if index is None else (column[index] for column in columns)
     return np.asarray(given, bool), class_id, p_wrong
