@@ -1,6 +1,5 @@
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,18 +8,15 @@ import torch
 
 from labeling import runs
 from labeling.collection import store
-from labeling.collection.formats.events import TableEvent
 from labeling.journal import versions
 from labeling.predictions.oof import write_oof
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace
 from models.__main__ import main
-from models.commands.prediction import Source, sources_of, write_result
 from models.config import recipe_to_toml
 from models.networks.catalogue import build_network
 from models.networks.checkpoints import save_tensors
 from models.networks.heads import frame_grid
-from models.prediction.soundscape import Result
 from tests.support.tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
 
 
@@ -231,42 +227,3 @@ def test_runs_that_cannot_predict(world, tmp_path, capsys):
     assert "has no networks of its own" in capsys.readouterr().err
     assert predict(world, tmp_path, audio=[root / "field/broken.wav"]) == 1
     assert "no recording could be read; the first: broken.wav" in capsys.readouterr().err
-
-
-def test_sources(tmp_path, monkeypatch):
-    for name in ("x/1.wav", "x/2.OGG", "x/notes.txt", "y/1.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    found = sources_of([str(tmp_path), str(tmp_path / "x/1.wav")])
-    assert [one.name for one in found] == ["x/1", "x/2", "y/1"]  # a file once, however often it is named
-    assert Path(found[0].path) == tmp_path / "x/1.wav"
-    assert [one.name for one in sources_of([str(tmp_path / "*/*.OGG")])] == ["2"]
-    monkeypatch.chdir(tmp_path)
-    assert [one.name for one in sources_of(["**/*.txt"])] == ["notes"]
-    assert [one.name for one in sources_of(["s3://bucket/far.flac?version=2"])] == ["far"]
-    from labeling.errors import DataError
-
-    with pytest.raises(DataError, match="written to one file"):
-        sources_of(["x/1.wav", "y/1.wav"])
-    with pytest.raises(DataError, match="no file, folder or pattern"):
-        sources_of(["x/*.mp3"])
-    (tmp_path / "z").mkdir()
-    with pytest.raises(DataError, match="names nothing"):
-        sources_of([""])
-    with pytest.raises(DataError, match=r"a folder without \.ogg"):
-        sources_of(["z"])
-
-
-def test_class_names_are_data_too(tmp_path):
-    events = (TableEvent(0.5, 1.0, "=a\n", 0.75),)
-    result = Result(np.array([[0.123456, 1.0]], np.float32), events, 1.5)
-    source = Source("/x/one.wav", "sub/one")
-    write_result(tmp_path, source, result, ("=a\n", 'b,"c"'), 2.0, (50.0, 900.0))
-    with open(tmp_path / "sub/one.segments.csv", newline="", encoding="utf-8") as lines:
-        assert list(csv.reader(lines)) == [
-            ["row_id", "filename", "start_s", "end_s", "'=a\n", 'b,"c"'],
-            ["one_2", "one.wav", "0.0", "1.5", "0.12346", "1.0"],
-        ]
-    assert track(tmp_path / "sub/one.labels.txt") == [["0.500000", "1.000000", "=a\\n"]]
-    (event,) = selections(tmp_path / "sub/one.selections.txt")
-    assert (event["Annotation"], event["Score"], event["High Freq (Hz)"]) == ("=a\\n", "0.7500", "900.0")
