@@ -90,7 +90,7 @@ def run_job(
     from labeling.errors import Stopped
     from models.combining.request import KINDS
 
-    if run.recipe == runs.BROUGHT:
+    if run.recipe == runs.IMPORTED:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
         runs.check_trained(run)
     heart = Heart(workspace, run.id, worker)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labeling.errors import FormatError
 from labeling.external import birdnet, long, npz, wide
-from labeling.external.base import LOGIT, PERCENT, PROBABILITY, Brought, Reader, Task, Values
+from labeling.external.base import LOGIT, PERCENT, PROBABILITY, ImportedPredictions, Reader, ReadRequest, Values
 from labeling.external.matching import Matcher
 from labeling.registry import Registry
 
@@ -18,10 +18,10 @@ __all__ = [
     "LOGIT",
     "PERCENT",
     "PROBABILITY",
-    "Brought",
+    "ImportedPredictions",
     "Matcher",
+    "ReadRequest",
     "Reader",
-    "Task",
     "Values",
     "detect_reader",
     "readers",

@@ -20,7 +20,7 @@ ROUNDING = 1e-6  # what a float32 sum of probabilities may end beside 0 or 1
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportedPredictions:
     """Predictions in the rows and columns of the workspace.
 
     ``clips`` (N,) are places in the matcher's clips, ``classes`` (K,) in its classes, each once. ``clipwise`` (N, K)
@@ -98,7 +98,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Task:
+class ReadRequest:
     """What a reader is asked: the file or folder, whom its names mean, the unit, and a folder for what is too large."""
 
     path: Path
@@ -118,4 +118,4 @@ class Reader:
     needs: str
     rank: int
     fits: Callable[[Path], bool]
-    read: Callable[[Task], Brought]
+    read: Callable[[ReadRequest], ImportedPredictions]

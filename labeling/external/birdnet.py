@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from labeling.errors import FormatError
-from labeling.external.base import Brought, Reader, Task
+from labeling.external.base import ImportedPredictions, Reader, ReadRequest
 from labeling.external.windows import Windows
 
 ENDINGS = (
@@ -89,9 +89,9 @@ def fits(path: Path) -> bool:
     return any(kind_of(one) for one in _files(path))
 
 
-def read(task: Task) -> Brought:
+def read(request: ReadRequest) -> ImportedPredictions:
     """Read a file or a folder of them; raises FormatError."""
-    path, matcher = task.path, task.matcher
+    path, matcher = request.path, request.matcher
     windows = Windows()
     clip_of: dict[str, int] = {}
     column_of: dict[tuple[str, ...], int] = {}
@@ -129,13 +129,13 @@ def read(task: Task) -> Brought:
         raise FormatError(f"{path} holds no result table of BirdNET-Analyzer; give its output folder, or one table")
     matcher.require(str(path), sum(row >= 0 for row in clip_of.values()), "clips")
     matcher.require(str(path), sum(column >= 0 for column in column_of.values()), "classes")
-    brought = windows.finish(matcher.clips, task.values, str(path))
-    notes = list(brought.notes)
+    predictions = windows.finish(matcher.clips, request.values, str(path))
+    notes = list(predictions.notes)
     if path.is_file():
         notes.append("A combined table names no clip without a detection; give the folder of tables to have those too.")
     if other:
         notes.append(f"{other:,} files of the folder are no result tables and were passed over.")
-    return replace(brought, notes=tuple(notes))
+    return replace(predictions, notes=tuple(notes))
 
 
 def _files(path: Path) -> Iterator[Path]:

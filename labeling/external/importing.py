@@ -6,13 +6,14 @@ checkpoint. ``label_version`` is the one that it is measured on: nobody here kno
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,14 @@ from labeling import runs
 from labeling.collection import store
 from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
-from labeling.external import PROBABILITY, Brought, Matcher, Task, Values, detect_reader, readers
+from labeling.external import PROBABILITY, ImportedPredictions, Matcher, ReadRequest, Values, detect_reader, readers
 from labeling.external.frames import LaterFrames
 from labeling.journal import versions
 from labeling.predictions import metrics
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import Oof, read_oof, write_oof
-from labeling.records import FrameGrid, Labels, Run
-from labeling.runs.out_of_fold import KEY, WORDS, OutOfFold, judge
+from labeling.records import Clip, FrameGrid, Labels, LabelVersion, Run
+from labeling.runs.out_of_fold import KEY, UNKNOWN, WORDS, OutOfFold, judge
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.csvsafe import read_csv
@@ -73,33 +74,33 @@ class Report:
     def lines(self) -> list[str]:
         """The report in sentences, the warning last."""
         ap = self.metrics.get("macro_ap")
-        found = [
+        sentences = [
             f"Run {self.run_id} ({self.reader}): {self.clips:,} of {self.clips_here:,} clips, {len(self.classes):,} "
             f"classes, {'with' if self.frames else 'without'} frames; {self.suspects:,} cells ranked."
         ]
         if ap is not None:
-            found.append(f"Against the labels as they are: macro-AP {ap:.3f}.")
+            sentences.append(f"Against the labels as they are: macro-AP {ap:.3f}.")
         renamed = {theirs: code for theirs, code in self.classes.items() if theirs != code}
         if renamed:
             pairs = [f"{theirs} as {code}" for theirs, code in renamed.items()]
-            found.append(f"{len(renamed):,} classes found by another name: {_some(pairs)}.")
+            sentences.append(f"{len(renamed):,} classes found by another name: {_some(pairs)}.")
         if self.by_part:
             first = dict[str, str]()  # a file may call one clip by several names
             for theirs, ours in self.by_part.items():
                 first.setdefault(ours, theirs)
             pairs = [f"{theirs} as {ours}" for ours, theirs in first.items()]
-            found.append(f"{len(pairs):,} clips found by a part of their name: {_some(pairs)}.")
+            sentences.append(f"{len(pairs):,} clips found by a part of their name: {_some(pairs)}.")
         for what, names in (("clips", self.unknown_clips), ("classes", self.unknown_classes)):
             if names:
                 pairs = [f"{name} ({why})" for name, why in names.items()]
-                found.append(f"{len(names):,} {what} of the file were passed over: {_some(pairs)}.")
+                sentences.append(f"{len(names):,} {what} of the file were passed over: {_some(pairs)}.")
         if self.silent_classes:
-            found.append(
+            sentences.append(
                 f"The file says nothing of {len(self.silent_classes):,} classes: {_some(self.silent_classes)}; their "
                 "labels are not ranked by this run."
             )
-        found += [*self.notes, f"Out-of-fold: {WORDS[self.honesty.state]}."]
-        return found + ([f"Warning: {self.honesty.warning}"] if self.honesty.warning else [])
+        sentences += [*self.notes, f"Out-of-fold: {WORDS[self.honesty.state]}."]
+        return sentences + ([f"Warning: {self.honesty.warning}"] if self.honesty.warning else [])
 
 
 def _some(names: Sequence[str]) -> str:
@@ -107,116 +108,170 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + more
 
 
+@dataclass(frozen=True)
+class ImportRequest:
+    """A file of predictions, and what its owner says of it.
+
+    ``reader`` is found out by itself when None; ``classes`` is a CSV (theirs, code), ``folds`` one (filename, fold).
+    ``name`` is what to call the run. ``unit`` is probability, logit or percent. ``claim``: `ELSEWHERE`, the model never
+    saw these labels; `CLAIMED`, the predictions are out-of-fold; `UNKNOWN`.
+    """
+
+    path: Path
+    reader: str | None = None
+    classes: Path | None = None
+    folds: Path | None = None
+    name: str = ""
+    unit: str = PROBABILITY
+    claim: str = UNKNOWN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", self.path.expanduser())
+        object.__setattr__(self, "name", " ".join(self.name.split()))
+        if len(self.name) > LONGEST_NAME:
+            raise DataError(f"name {self.name[:20]!r}… has {len(self.name)} characters; give {LONGEST_NAME} at most")
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What a file holds, in the order of the workspace's clips; ``fold`` (N,) is each clip's, None where none is known.
+
+    ``matcher`` knows which names were found here and which were not.
+    """
+
+    reader: str
+    matcher: Matcher
+    predictions: ImportedPredictions
+    fold: NDArray[np.str_] | None
+
+    @property
+    def clips(self) -> list[Clip]:
+        return [self.matcher.clips[row] for row in self.predictions.clips.tolist()]
+
+    @property
+    def codes(self) -> list[str]:
+        return [self.matcher.classes[column].code for column in self.predictions.classes.tolist()]
+
+    @property
+    def silent_classes(self) -> list[str]:
+        """The workspace's codes that the file says nothing of."""
+        return sorted({known.code for known in self.matcher.classes} - set(self.codes))
+
+
 def import_predictions(
-    workspace: Workspace,
-    path: str | os.PathLike[str],
-    *,
-    reader: str | None = None,
-    classes: str | os.PathLike[str] | None = None,
-    folds: str | os.PathLike[str] | None = None,
-    name: str = "",
-    unit: str = PROBABILITY,
-    claimed: bool = False,
-    elsewhere: bool = False,
-    by: str = "",
-    tell: Tell = lambda phase, share: None,
+    workspace: Workspace, request: ImportRequest, *, by: str = "", tell: Tell = lambda phase, share: None
 ) -> Report:
     """Make a finished, ranked run of predictions made elsewhere.
 
-    ``classes`` is a CSV (theirs, code), ``folds`` one (filename, fold). ``unit`` is probability, logit or percent.
-    ``claimed``: whoever brings them says that they are out-of-fold; ``elsewhere``: that the model never saw these
-    labels. Clips and classes that the file lacks are left out of the run. Raises FormatError or DataError, before
-    anything is stored, where the file cannot be used, and WorkspaceError's children where the disk refuses.
+    Clips and classes that the file lacks are left out of the run. Raises FormatError or DataError, before anything is
+    stored, where the file cannot be used, and WorkspaceError's children where the disk refuses.
     """
-    source, name = Path(path).expanduser(), " ".join(name.split())
-    if len(name) > LONGEST_NAME:
-        raise DataError(f"name {name[:20]!r}… has {len(name)} characters; give {LONGEST_NAME} at most")
-    if claimed and elsewhere:
-        raise DataError("either the model never saw these labels, or its predictions are out-of-fold; say one of them")
-    chosen = readers.get(reader or detect_reader(source))
-    if not source.exists():
-        raise FormatError(f"nothing at {source}; give a file of predictions, or a folder of BirdNET-Analyzer's results")
-    with workspace.read() as connection:
-        matcher = Matcher(
-            store.usable_clips(connection),
-            store.all_classes(connection),
-            _primary(connection),
-            _mapping(Path(classes)) if classes else None,
-        )
-    if not matcher.clips:
-        raise DataError("the workspace holds no usable clips; import a collection first")
     scratch = workspace.runs / f".brought.{uuid.uuid4().hex[:8]}.partial"
     try:
-        _make(scratch)
-        tell("reading", 0.0)
-        brought = _in_order(chosen.read(Task(source, matcher, Values(unit), scratch)))
-        fold = brought.fold if folds is None else _folds_of(Path(folds), matcher, brought.clips)
-        honesty = judge(
-            None if fold is None else fold.tolist(),
-            [matcher.clips[row] for row in brought.clips.tolist()],
-            claimed=claimed,
-            elsewhere=elsewhere,
-        )
-        tell("writing", 0.4)
-        version = versions.freeze(workspace, by or "unknown", f"predictions of {source.name}")
-        with workspace.read() as connection:
-            labels = versions.labels_of_version(connection, version.number)
-        oof = _write(scratch / "oof.zarr", brought, matcher, fold, version.number, version.content_hash)
-        tell("measuring", 0.7)
-        measured = measure(oof, labels)
-        (scratch / "framewise.npy").unlink(missing_ok=True)
-        settings = [f"source={source.name}", f"reader={chosen.name}", f"{KEY}={honesty.state}"]
-        settings += [f"name={name}"] if name else []
-        settings += [f"unit={unit}"] if unit != PROBABILITY else []
-        silent = sorted({one.code for one in matcher.classes} - set(oof.classes))
-        facts = {
-            "recipe": runs.BROUGHT,
-            "source": str(source.resolve()),
-            "label_version": version.number,
-            "label_hash": version.content_hash,
-            "classes": list(oof.classes),
-            "n_clips": len(oof),
-            "folds": _count(oof.fold),
-            "out_of_fold": {"state": honesty.state, "means": WORDS[honesty.state], "warning": honesty.warning},
-            "settings": settings,
-            "their_classes": matcher.found,
-            "passed_over": {
-                "clips": dict(list(matcher.unknown_clips.items())[:MOST_NAMED]),
-                "classes": dict(list(matcher.unknown_classes.items())[:MOST_NAMED]),
-            },
-            "silent_classes": silent,
-            "warnings": [*brought.notes, *([honesty.warning] if honesty.warning else [])],
-            "versions": {one: importlib.metadata.version(one) for one in ("numpy", "pyarrow", "zarr")},
-            "ended_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        }
-        _write_json(scratch / "metrics.json", measured)
-        _write_json(scratch / "run.json", facts)
-        run = _store(workspace, scratch, version.number, settings, _count(oof.fold), measured["overall"])
+        contents = _read(workspace, request, scratch, tell)
+        fold = None if contents.fold is None else contents.fold.tolist()
+        honesty = judge(fold, contents.clips, request.claim)
+        run = _store(workspace, request, contents, honesty, scratch, by or "unknown", tell)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     tell("ranking", 0.8)
     _, ranked = score_run(workspace, run.id)
-    report = Report(
-        run_id=run.id,
-        reader=chosen.name,
-        clips=len(oof),
-        clips_here=len(matcher.clips),
-        classes=dict(matcher.found),
-        frames=brought.framewise is not None,
-        honesty=honesty,
-        notes=brought.notes,
-        unknown_clips=dict(matcher.unknown_clips),
-        unknown_classes=dict(matcher.unknown_classes),
-        silent_classes=tuple(silent),
-        by_part=dict(matcher.by_part),
-        metrics=measured["overall"],
-        suspects=ranked,
-    )
+    report = _report(run, contents, honesty, ranked)
     stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     log = "".join(f"{stamp} {line}\n" for line in report.lines())
     write_atomically(workspace.run_dir(run.id) / "log.txt", log.encode("utf-8", "replace"))
     tell("done", 1.0)
     return report
+
+
+def _read(workspace: Workspace, request: ImportRequest, scratch: Path, tell: Tell) -> _Contents:
+    """Read the file; ``scratch`` is made, and takes what does not fit in memory."""
+    reader = readers.get(request.reader or detect_reader(request.path))
+    if not request.path.exists():
+        raise FormatError(
+            f"nothing at {request.path}; give a file of predictions, or a folder of BirdNET-Analyzer's results"
+        )
+    with workspace.read() as connection:
+        matcher = Matcher(
+            store.usable_clips(connection),
+            store.all_classes(connection),
+            _primary(connection),
+            _mapping(request.classes) if request.classes else None,
+        )
+    if not matcher.clips:
+        raise DataError("the workspace holds no usable clips; import a collection first")
+    _make(scratch)
+    tell("reading", 0.0)
+    predictions = _in_order(reader.read(ReadRequest(request.path, matcher, Values(request.unit), scratch)))
+    fold = _folds_of(request.folds, matcher, predictions.clips) if request.folds else predictions.fold
+    return _Contents(reader.name, matcher, predictions, fold)
+
+
+def _store(
+    workspace: Workspace,
+    request: ImportRequest,
+    contents: _Contents,
+    honesty: OutOfFold,
+    scratch: Path,
+    by: str,
+    tell: Tell,
+) -> Run:
+    """Freeze a label version, write the run's folder, measure it against that version, and add the run."""
+    tell("writing", 0.4)
+    version = versions.freeze(workspace, by, f"predictions of {request.path.name}")
+    with workspace.read() as connection:
+        labels = versions.labels_of_version(connection, version.number)
+    oof = _write_oof(scratch / "oof.zarr", contents, version)
+    tell("measuring", 0.7)
+    measured = measure(oof, labels)
+    (scratch / "framewise.npy").unlink(missing_ok=True)
+    settings = [f"source={request.path.name}", f"reader={contents.reader}", f"{KEY}={honesty.state}"]
+    settings += [f"name={request.name}"] if request.name else []
+    settings += [f"unit={request.unit}"] if request.unit != PROBABILITY else []
+    matcher, folds = contents.matcher, _count(oof.fold)
+    facts = {
+        "recipe": runs.IMPORTED,
+        "source": str(request.path.resolve()),
+        "label_version": version.number,
+        "label_hash": version.content_hash,
+        "classes": list(oof.classes),
+        "n_clips": len(oof),
+        "folds": folds,
+        "out_of_fold": {"state": honesty.state, "means": WORDS[honesty.state], "warning": honesty.warning},
+        "settings": settings,
+        "their_classes": matcher.found,
+        "passed_over": {
+            "clips": dict(list(matcher.unknown_clips.items())[:MOST_NAMED]),
+            "classes": dict(list(matcher.unknown_classes.items())[:MOST_NAMED]),
+        },
+        "silent_classes": contents.silent_classes,
+        "warnings": [*contents.predictions.notes, *([honesty.warning] if honesty.warning else [])],
+        "versions": {package: importlib.metadata.version(package) for package in ("numpy", "pyarrow", "zarr")},
+        "ended_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    _write_json(scratch / "metrics.json", measured)
+    _write_json(scratch / "run.json", facts)
+    return _add_run(workspace, scratch, version.number, settings, folds, measured["overall"])
+
+
+def _report(run: Run, contents: _Contents, honesty: OutOfFold, ranked: int) -> Report:
+    matcher, predictions = contents.matcher, contents.predictions
+    return Report(
+        run_id=run.id,
+        reader=contents.reader,
+        clips=len(predictions.clips),
+        clips_here=len(matcher.clips),
+        classes=dict(matcher.found),
+        frames=predictions.framewise is not None,
+        honesty=honesty,
+        notes=predictions.notes,
+        unknown_clips=dict(matcher.unknown_clips),
+        unknown_classes=dict(matcher.unknown_classes),
+        silent_classes=tuple(contents.silent_classes),
+        by_part=dict(matcher.by_part),
+        metrics=run.metrics,
+        suspects=ranked,
+    )
 
 
 def measure(oof: Oof, labels: Labels) -> dict[str, Any]:
@@ -225,37 +280,37 @@ def measure(oof: Oof, labels: Labels) -> dict[str, Any]:
     return metrics.score(oof.clipwise, aligned.given, oof.classes, known=aligned.known) | {"against": "labels"}
 
 
-def _in_order(brought: Brought) -> Brought:
+def _in_order(predictions: ImportedPredictions) -> ImportedPredictions:
     """Clips by their place, whatever the order of the file."""
-    order = np.argsort(brought.clips, kind="stable")
-    frames = brought.framewise
+    order = np.argsort(predictions.clips, kind="stable")
+    frames = predictions.framewise
     if isinstance(frames, LaterFrames):
         frames = frames.taken(order)
     elif frames is not None:
         frames = [frames[row] for row in order.tolist()]
-    fold = None if brought.fold is None else brought.fold[order]
-    return Brought(
-        brought.clips[order], brought.classes, brought.clipwise[order], frames, brought.grid, fold, brought.notes
+    return replace(
+        predictions,
+        clips=predictions.clips[order],
+        clipwise=predictions.clipwise[order],
+        framewise=frames,
+        fold=None if predictions.fold is None else predictions.fold[order],
     )
 
 
-def _write(
-    path: Path, brought: Brought, matcher: Matcher, fold: NDArray[np.str_] | None, version: int, label_hash: str
-) -> Oof:
-    clips = [matcher.clips[row] for row in brought.clips.tolist()]
-    codes = [matcher.classes[column].code for column in brought.classes.tolist()]
+def _write_oof(path: Path, contents: _Contents, version: LabelVersion) -> Oof:
+    clips, codes, predictions = contents.clips, contents.codes, contents.predictions
     nothing = np.zeros((0, len(codes)), np.float16)
     write_oof(
         path,
         clip_ids=[clip.id for clip in clips],
         filenames=[clip.filename for clip in clips],
         classes=codes,
-        clipwise=brought.clipwise,
-        framewise=[nothing] * len(clips) if brought.framewise is None else brought.framewise,
-        fold=np.full(len(clips), -1, np.int32) if fold is None else fold_numbers(fold),
-        grid=brought.grid or WHOLE_CLIP,
-        label_version=version,
-        label_hash=label_hash,
+        clipwise=predictions.clipwise,
+        framewise=[nothing] * len(clips) if predictions.framewise is None else predictions.framewise,
+        fold=np.full(len(clips), -1, np.int32) if contents.fold is None else fold_numbers(contents.fold),
+        grid=predictions.grid or WHOLE_CLIP,
+        label_version=version.number,
+        label_hash=version.content_hash,
     )
     return read_oof(path)
 
@@ -272,9 +327,9 @@ def _count(fold: NDArray[np.int32]) -> int | None:
     return len(np.unique(fold)) if len(fold) and fold.min() >= 0 else None
 
 
-def _store(
+def _add_run(
     workspace: Workspace,
-    made: Path,
+    folder: Path,
     version: int,
     settings: Sequence[str],
     folds: int | None,
@@ -282,21 +337,21 @@ def _store(
 ) -> Run:
     """Move the finished folder to its place and add its row."""
     worker = f"brought:{os.getpid()}"
-    run = runs.enqueue(workspace, runs.BROUGHT, version, settings=settings, folds=folds, device="", worker=worker)
+    run = runs.enqueue(workspace, runs.IMPORTED, version, settings=settings, folds=folds, device="", worker=worker)
     try:
-        made.rename(workspace.run_dir(run.id))
+        folder.rename(workspace.run_dir(run.id))
     except OSError as problem:
         runs.finish(workspace, run.id, worker, "failed", error=f"its folder could not be moved: {problem.strerror}")
-        raise WorkspaceReadOnly(f"cannot move {made} to {workspace.run_dir(run.id)}: {problem.strerror}") from problem
+        raise WorkspaceReadOnly(f"cannot move {folder} to {workspace.run_dir(run.id)}: {problem.strerror}") from problem
     runs.finish(workspace, run.id, worker, "done", metrics=overall)
-    return run
+    return replace(run, status="done", metrics=dict(overall))
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except OSError as problem:
-        kind = WorkspaceFull if problem.errno == 28 else WorkspaceReadOnly
+        kind = WorkspaceFull if problem.errno == errno.ENOSPC else WorkspaceReadOnly
         raise kind(f"cannot write to {folder.parent}: {problem.strerror}; see to that and try again") from problem
 
 
@@ -313,19 +368,19 @@ def _primary(connection: Connection) -> dict[int, str]:
 
 def _mapping(path: Path) -> dict[str, str]:
     """Their name of a class to ours; "" for one that is to be passed over."""
-    found: dict[str, str] = {}
+    code_of: dict[str, str] = {}
     for row in read_csv(path, ("theirs", "code")):
-        if found.setdefault(row["theirs"], row["code"].strip()) != row["code"].strip():
+        if code_of.setdefault(row["theirs"], row["code"].strip()) != row["code"].strip():
             raise FormatError(f"{path} maps {row['theirs']!r} to two classes; keep one of the rows")
-    return found
+    return code_of
 
 
 def _folds_of(path: Path, matcher: Matcher, clips: NDArray[np.int64]) -> NDArray[np.str_]:
     """Each of these clips' fold as a CSV (filename, fold) has it, "" where it does not."""
     rows = read_csv(path, ("filename", "fold"))
-    found = matcher.rows([row["filename"] for row in rows])
+    places = matcher.rows([row["filename"] for row in rows])
     fold_of: dict[int, str] = {}
-    for row, line in zip(found.tolist(), rows, strict=True):
+    for row, line in zip(places.tolist(), rows, strict=True):
         text = line["fold"].strip()
         if row >= 0 and fold_of.setdefault(row, text) != text:
             raise FormatError(f"{path} puts {line['filename']!r} into folds {fold_of[row]!r} and {text!r}; keep one")

@@ -5,6 +5,7 @@ Read some rows at a time; what is kept of a row is 20 bytes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from labeling.collection.formats.table import FOLD_COLUMNS, LABEL_COLUMNS
 from labeling.collection.formats.tables import header
 from labeling.errors import FormatError
-from labeling.external.base import Brought, Reader, Task
+from labeling.external.base import ImportedPredictions, Reader, ReadRequest
 from labeling.external.tabular import batches, columns_of, is_table
 from labeling.external.wide import FILE_COLUMNS, OFFSET_COLUMNS, ONSET_COLUMNS, first_of
 from labeling.external.windows import Windows
@@ -27,9 +28,9 @@ def fits(path: Path) -> bool:
     return all(first_of(columns, names) for names in (FILE_COLUMNS, CLASS_COLUMNS, VALUE_COLUMNS))
 
 
-def read(task: Task) -> Brought:
+def read(request: ReadRequest) -> ImportedPredictions:
     """Read such a table; raises FormatError."""
-    path, matcher = task.path, task.matcher
+    path, matcher = request.path, request.matcher
     columns = columns_of(path)
     found = [first_of(columns, names) for names in (FILE_COLUMNS, CLASS_COLUMNS, VALUE_COLUMNS)]
     name, label, value = found
@@ -64,13 +65,11 @@ def read(task: Task) -> Brought:
                     )
     matcher.require(str(path), sum(row >= 0 for row in row_of.values()), "clips")
     matcher.require(str(path), sum(column >= 0 for column in column_of.values()), "classes")
-    brought = windows.finish(matcher.clips, task.values, str(path))
+    predictions = windows.finish(matcher.clips, request.values, str(path))
     if fold is None:
-        return brought
-    folds = np.array([fold_of.get(row, "") for row in brought.clips.tolist()], dtype=np.str_)
-    return Brought(
-        brought.clips, brought.classes, brought.clipwise, brought.framewise, brought.grid, folds, brought.notes
-    )
+        return predictions
+    folds = np.array([fold_of.get(row, "") for row in predictions.clips.tolist()], dtype=np.str_)
+    return replace(predictions, fold=folds)
 
 
 READER = Reader(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import FormatError
-from labeling.external.base import Brought, Reader, Task
+from labeling.external.base import ImportedPredictions, Reader, ReadRequest
 from labeling.external.frames import LaterFrames
 from labeling.external.wide import merged
 from labeling.records import FrameGrid
@@ -32,10 +32,10 @@ def fits(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
-def read(task: Task) -> Brought:
+def read(request: ReadRequest) -> ImportedPredictions:
     """Read such a file; raises FormatError."""
-    path, matcher, values = task.path, task.matcher, task.values
-    arrays, framewise = _load(path, task.scratch)
+    path, matcher, values = request.path, request.matcher, request.values
+    arrays, framewise = _load(path, request.scratch)
     for name in ("filenames", "classes"):
         if name not in arrays:
             raise FormatError(f"{path} has no array {name!r}; it has {', '.join(arrays) or 'none'}; add it")
@@ -89,7 +89,7 @@ def read(task: Task) -> Brought:
     assert clipwise is not None
     clipwise, own = merged(clipwise, place)
     fold = np.array(_texts(arrays, "fold", path), dtype=np.str_)[use] if "fold" in arrays else None
-    return Brought(rows[use], own, clipwise, frames, grid, fold)
+    return ImportedPredictions(rows[use], own, clipwise, frames, grid, fold)
 
 
 def _load(path: Path, scratch: Path) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from labeling.collection.formats.table import FOLD_COLUMNS, PATH_COLUMNS
 from labeling.collection.formats.tables import header
 from labeling.errors import FormatError
-from labeling.external.base import Brought, Reader, Task
+from labeling.external.base import ImportedPredictions, Reader, ReadRequest
 from labeling.external.frames import LaterFrames
 from labeling.external.tabular import batches, columns_of, is_table
 from labeling.external.windows import LATE_S, shortened, step_of
@@ -40,9 +40,9 @@ def fits(path: Path) -> bool:
     return len(columns) > 1 and first_of(columns, FILE_COLUMNS) is not None
 
 
-def read(task: Task) -> Brought:
+def read(request: ReadRequest) -> ImportedPredictions:
     """Read such a table; raises FormatError."""
-    path, matcher = task.path, task.matcher
+    path, matcher = request.path, request.matcher
     columns = columns_of(path)
     name = first_of(columns, FILE_COLUMNS)
     if name is None:
@@ -63,13 +63,13 @@ def read(task: Task) -> Brought:
         named = batch.text[name]
         rows = matcher.rows(named.words)[named.place]
         use = rows >= 0
-        p = task.values.take(batch.numbers[use, len(times) :])
+        p = request.values.take(batch.numbers[use, len(times) :])
         clips.append(rows[use])
         when.append(batch.numbers[use, : len(times)])
         values.append(p.astype(np.float16) if times else p)  # as frames are kept
         if fold:
             folds += [batch.text[fold].words[at] for at in batch.text[fold].place[use].tolist()]
-    task.values.check(str(path))
+    request.values.check(str(path))
     clip = np.concatenate(clips) if clips else np.zeros(0, np.int64)
     matcher.require(str(path), len(clip), "clips")
     found = place[place >= 0]
@@ -82,8 +82,8 @@ def read(task: Task) -> Brought:
                 f"{path} has several rows for {matcher.clips[int(again[0])].filename!r}; keep one row a clip, or give "
                 "the rows onset_s and offset_s"
             )
-        return Brought(clip, own, p.astype(np.float32), fold=text_fold)
-    return _of_windows(task, clip, own, p, np.concatenate(when), text_fold)
+        return ImportedPredictions(clip, own, p.astype(np.float32), fold=text_fold)
+    return _of_windows(request, clip, own, p, np.concatenate(when), text_fold)
 
 
 def merged(values: NDArray[np.floating], columns: NDArray[np.int64]) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
@@ -99,13 +99,13 @@ def merged(values: NDArray[np.floating], columns: NDArray[np.int64]) -> tuple[ND
 
 
 def _of_windows(
-    task: Task,
+    request: ReadRequest,
     clip: NDArray[np.int64],
     own: NDArray[np.int64],
     p: NDArray[np.floating],
     when: Floats,
     fold: NDArray[np.str_] | None,
-) -> Brought:
+) -> ImportedPredictions:
     """Clipwise the highest window, frames from the windows' times."""
     onset = when[:, 0]
     offset = when[:, 1] if when.shape[1] > 1 else np.full(len(onset), np.nan, np.float32)
@@ -113,17 +113,17 @@ def _of_windows(
     if bad.any():
         row = int(np.argmax(bad))
         raise FormatError(
-            f"{task.path}: {int(bad.sum())} rows have no stretch of time (such as {onset[row]:g} to {offset[row]:g} "
+            f"{request.path}: {int(bad.sum())} rows have no stretch of time (such as {onset[row]:g} to {offset[row]:g} "
             "s); give seconds from the start of the clip, the offset after the onset"
         )
     rows = np.unique(clip)
-    duration = np.array([task.matcher.clips[row].duration_s for row in rows.tolist()])
+    duration = np.array([request.matcher.clips[row].duration_s for row in rows.tolist()])
     late = onset >= duration[np.searchsorted(rows, clip)] + LATE_S
     if late.any():
         at = int(np.argmax(late))
         raise FormatError(
-            f"{task.path}: {int(late.sum())} rows begin after the end of their clip ({onset[at]:g} s in "
-            f"{task.matcher.clips[int(clip[at])].filename!r}); give seconds from the start of each clip"
+            f"{request.path}: {int(late.sum())} rows begin after the end of their clip ({onset[at]:g} s in "
+            f"{request.matcher.clips[int(clip[at])].filename!r}); give seconds from the start of each clip"
         )
     offset = shortened(onset, offset, duration)
     step = step_of(onset, offset)
@@ -146,7 +146,7 @@ def _of_windows(
 
     later = LaterFrames(counts, len(own), make)
     kept = fold[order][start] if fold is not None else None
-    return Brought(rows, own, clipwise, later, FrameGrid(0.0, step, step), kept)
+    return ImportedPredictions(rows, own, clipwise, later, FrameGrid(0.0, step, step), kept)
 
 
 READER = Reader("wide", "a table with a column of file names and one column a class", 30, fits, read)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import FormatError
-from labeling.external.base import Brought, Values
+from labeling.external.base import ImportedPredictions, Values
 from labeling.external.frames import LaterFrames
 from labeling.records import Clip, FrameGrid
 
@@ -51,7 +51,7 @@ class Windows:
         """Clips that were predicted, though nothing may have been found in them."""
         self._seen.update(one for one in clips if one >= 0)
 
-    def finish(self, clips: Sequence[Clip], values: Values, name: str) -> Brought:
+    def finish(self, clips: Sequence[Clip], values: Values, name: str) -> ImportedPredictions:
         """Everything as predictions. Raises FormatError for values that are none, and times that cannot be right."""
         if not self._rows:
             raise FormatError(f"{name} lists nothing of a known clip and class; check the names, and --classes")
@@ -104,7 +104,7 @@ class Windows:
         made = _Frames.of(timed_rows, duration, floor, len(columns))
         frames, grid = (made.later(), made.grid) if made else (None, None)
         shaped = clipwise.reshape(len(rows), len(columns))
-        return Brought(rows, columns, shaped, frames, grid, notes=tuple(notes))
+        return ImportedPredictions(rows, columns, shaped, frames, grid, notes=tuple(notes))
 
 
 def _check_times(onset: Floats, offset: Floats, name: str) -> None:

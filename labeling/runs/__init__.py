@@ -1,7 +1,7 @@
 """Runs: the queue of jobs, their folders, how two differ, and which clips their folds must keep together."""
 
 from labeling.runs.jobs import (
-    BROUGHT,
+    IMPORTED,
     STALE_AFTER_S,
     all_runs,
     check_trained,
@@ -22,7 +22,7 @@ from labeling.runs.jobs import (
 )
 
 __all__ = [
-    "BROUGHT",
+    "IMPORTED",
     "STALE_AFTER_S",
     "all_runs",
     "check_trained",

@@ -21,7 +21,7 @@ from labeling.storage import tables
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
-BROUGHT = "brought"
+IMPORTED = "brought"
 """The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""
 
 
@@ -81,7 +81,7 @@ def get_run(connection: Connection, run_id: str) -> Run:
 
 def check_trained(run: Run) -> None:
     """Raise DataError for a run whose predictions were made elsewhere: there is nothing to train or predict with."""
-    if run.recipe == BROUGHT:
+    if run.recipe == IMPORTED:
         raise DataError(
             f"run {run.id} was brought from elsewhere and has no recipe and no network here; bring newer predictions "
             "with `python -m labeling predictions FILE`, or train a run of a recipe"

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labeling.errors import DataError
 from labeling.records import Clip, Run
-from labeling.runs.jobs import BROUGHT
+from labeling.runs.jobs import IMPORTED
 
 SHOWN, ELSEWHERE, CLAIMED, UNKNOWN = "shown", "elsewhere", "claimed", "unknown"
+CLAIMS = (ELSEWHERE, CLAIMED, UNKNOWN)
 KEY = "out_of_fold"
 WARNING = (
     "These predictions cannot be shown to be out-of-fold: a model that has seen a label agrees with it, and its errors "
@@ -36,20 +38,22 @@ class OutOfFold:
         return "" if self.state in (SHOWN, ELSEWHERE) else " ".join(filter(None, (WARNING, self.why)))
 
 
-def judge(
-    fold: Sequence[str] | None, clips: Sequence[Clip], *, claimed: bool = False, elsewhere: bool = False
-) -> OutOfFold:
+def judge(fold: Sequence[str] | None, clips: Sequence[Clip], claim: str = UNKNOWN) -> OutOfFold:
     """What the folds (N,) of these clips show, "" where a clip's is not known; None: the file has none.
+
+    ``claim`` is what their owner says: `ELSEWHERE`, `CLAIMED` or `UNKNOWN`; DataError for any other.
 
     They show it where every clip has one, there are two or more, and neither a group nor one recording's content lies
     in several.
     """
-    if elsewhere:
+    if claim not in CLAIMS:
+        raise DataError(f"claim {claim!r} is unknown; choose from {', '.join(CLAIMS)}")
+    if claim == ELSEWHERE:
         return OutOfFold(ELSEWHERE)
     why = "" if fold is None else _against(fold, clips)
     if fold is not None and not why:
         return OutOfFold(SHOWN)
-    return OutOfFold(CLAIMED if claimed else UNKNOWN, why)
+    return OutOfFold(claim, why)
 
 
 def _against(fold: Sequence[str], clips: Sequence[Clip]) -> str:
@@ -75,8 +79,8 @@ def _against(fold: Sequence[str], clips: Sequence[Clip]) -> str:
 
 
 def state_of(run: Run) -> str:
-    """What a brought run's row keeps of it; "" for a run that was trained here."""
-    if run.recipe != BROUGHT:
+    """What the row of a run of imported predictions keeps of it; "" for a run that was trained here."""
+    if run.recipe != IMPORTED:
         return ""
     kept = (one.removeprefix(f"{KEY}=") for one in run.settings if one.startswith(f"{KEY}="))
     return next(kept, UNKNOWN)
@@ -84,7 +88,7 @@ def state_of(run: Run) -> str:
 
 def warning_of(run: Run, every_run: Sequence[Run] = ()) -> str:
     """What to warn of where a run's suspects are shown, "" for nothing; a combination is as good as its members."""
-    if run.recipe == BROUGHT:
+    if run.recipe == IMPORTED:
         return OutOfFold(state_of(run)).warning
     members = next((one.removeprefix("members=").split(",") for one in run.settings if one.startswith("members=")), [])
     return next((text for one in every_run if one.id in members and (text := warning_of(one))), "")

@@ -119,7 +119,7 @@ def keep_folds(
 def why_not(workspace: Workspace, run: Run) -> str:
     """Why a training like this run cannot be started, "" where it can."""
     folder = workspace.run_dir(run.id)
-    if run.recipe == runs.BROUGHT:
+    if run.recipe == runs.IMPORTED:
         return f"run {run.id} was brought from elsewhere and was not trained here; choose one that was"
     if run.recipe in KINDS:
         return f"run {run.id} combines other runs and was not trained; choose one of those"

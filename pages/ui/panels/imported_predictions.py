@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labeling.errors import EarmarkError
 from labeling.external import LOGIT, PERCENT, PROBABILITY, readers
-from labeling.external.importing import LONGEST_NAME, import_predictions
+from labeling.external.importing import LONGEST_NAME, ImportRequest, import_predictions
 from labeling.records import Run
 from labeling.runs import out_of_fold
 from pages.ui import session
 
 UNITS = {PROBABILITY: "Probabilities", LOGIT: "Logits", PERCENT: "Per cent"}
 BY_ITSELF = "Found by itself"
-NEVER_SAW, CLAIMED, UNKNOWN = "elsewhere", "claimed", "unknown"
 SEEN = {
-    NEVER_SAW: "It never saw these labels (BirdNET, say)",
-    CLAIMED: "Each clip was left out of the training that predicted it",
-    UNKNOWN: "I do not know",
+    out_of_fold.ELSEWHERE: "It never saw these labels (BirdNET, say)",
+    out_of_fold.CLAIMED: "Each clip was left out of the training that predicted it",
+    out_of_fold.UNKNOWN: "I do not know",
 }
 REPORT = "bring:report"
 
@@ -55,20 +55,26 @@ def panel(*, expanded: bool = False) -> None:
         _report()
 
 
-def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: str, seen: str) -> None:
+def _path(text: str) -> Path | None:
+    return Path(text.strip()) if text.strip() else None
+
+
+def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: str, claim: str) -> None:
     st.session_state.pop(REPORT, None)
     bar = st.progress(0.0, "Reading")
     try:
-        report = import_predictions(
-            session.workspace(),
-            path.strip(),
+        request = ImportRequest(
+            Path(path.strip()),
             reader=None if reader == BY_ITSELF else reader,
-            classes=classes.strip() or None,
-            folds=folds.strip() or None,
+            classes=_path(classes),
+            folds=_path(folds),
             name=name,
             unit=unit,
-            claimed=seen == CLAIMED,
-            elsewhere=seen == NEVER_SAW,
+            claim=claim,
+        )
+        report = import_predictions(
+            session.workspace(),
+            request,
             by=session.reviewer() or "unknown",
             tell=lambda phase, share: _show(bar, phase, share),
         )

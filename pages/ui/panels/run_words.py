@@ -26,8 +26,8 @@ def purpose(run: Run, every_run: Iterable[Run]) -> str:
     """What a run was for: a training, a stage of label correction, a round, or a combination of others."""
     if run.recipe in request.KINDS:
         return _combination(run)[0]
-    if run.recipe == runs.BROUGHT:
-        return _brought(run)[0]
+    if run.recipe == runs.IMPORTED:
+        return _imported(run)[0]
     given = _given(run)
     words = _stage(given)[0]
     left, first = given.get(rounds.ROUNDS, ""), given.get(rounds.FIRST, "")
@@ -43,8 +43,8 @@ def settings(run: Run) -> str:
     """The settings that differ from the recipe and that `purpose` does not tell: ``epochs 3, mixup.probability 0``."""
     if run.recipe in request.KINDS:
         return _combination(run)[1]
-    if run.recipe == runs.BROUGHT:
-        return _brought(run)[1]
+    if run.recipe == runs.IMPORTED:
+        return _imported(run)[1]
     given = _given(run)
     told = {*_stage(given)[1], rounds.ROUNDS, rounds.FIRST}
     return ", ".join(f"{_short(key)} {value}" for key, value in given.items() if key not in told)
@@ -79,7 +79,7 @@ def _short(key: str) -> str:
     return rest if table in ("train", "augment", "folds") and rest else key
 
 
-def _brought(run: Run) -> tuple[str, str]:
+def _imported(run: Run) -> tuple[str, str]:
     given = {key: value for key, _, value in (one.partition("=") for one in run.settings)}
     words = f"brought: {given.get('name') or given.get('source', '')}"
     told = f"{given.get('reader', '')} reader, out-of-fold: {given.get(out_of_fold.KEY, out_of_fold.UNKNOWN)}"

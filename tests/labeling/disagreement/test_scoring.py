@@ -155,14 +155,14 @@ def test_mixtures_and_what_is_not_out_of_fold_are_left_out(collection: Workspace
     wrong: Cells = {(2, "balori"): 0.95}
     run_of(collection, "ensemble", wrong, "members=001-demo")
     run_of(collection, "stack", wrong)
-    run_of(collection, runs.BROUGHT, wrong, f"{out_of_fold.KEY}={out_of_fold.UNKNOWN}")
-    run_of(collection, runs.BROUGHT, wrong, f"{out_of_fold.KEY}={out_of_fold.CLAIMED}")
+    run_of(collection, runs.IMPORTED, wrong, f"{out_of_fold.KEY}={out_of_fold.UNKNOWN}")
+    run_of(collection, runs.IMPORTED, wrong, f"{out_of_fold.KEY}={out_of_fold.CLAIMED}")
     waiting = runs.enqueue(collection, "demo", 1)  # not done
     run_id = finished_run(collection, {})
     ranking = ranking_of(collection, run_id)
     assert set(ranking.runs.tolist()) == {1}
     assert not ranking.runs_agree.any()
-    run_of(collection, runs.BROUGHT, wrong, f"{out_of_fold.KEY}={out_of_fold.ELSEWHERE}")
+    run_of(collection, runs.IMPORTED, wrong, f"{out_of_fold.KEY}={out_of_fold.ELSEWHERE}")
     assert set(ranking_of(collection, run_id).runs.tolist()) == {2}
     assert waiting.status != "done"
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from labeling.errors import FormatError
-from labeling.external.importing import Report, import_predictions
+from labeling.external.importing import ImportRequest, Report, import_predictions
 from labeling.predictions.oof import Oof, read_oof
+from labeling.runs.out_of_fold import ELSEWHERE
 from labeling.workspace import Workspace
 from tests.support.workspaces import CLIPS, add_clips
 
@@ -104,7 +105,7 @@ def expected() -> np.ndarray:
 
 @pytest.mark.parametrize("kind", list(HEADERS))
 def test_a_folder_of_results(collection: Workspace, tmp_path: Path, kind: str) -> None:
-    report = import_predictions(collection, folder_of(tmp_path, kind), elsewhere=True)
+    report = import_predictions(collection, ImportRequest(folder_of(tmp_path, kind), claim=ELSEWHERE))
     oof = stored(collection, report)
     assert (report.reader, oof.classes, oof.filenames) == ("birdnet", tuple(SCIENTIFIC), tuple(NAMES))
     np.testing.assert_allclose(oof.clipwise, expected(), atol=1e-6)
@@ -126,7 +127,7 @@ def test_one_combined_file(collection: Workspace, tmp_path: Path, kind: str) -> 
     rows = [text(kind, clip, 20.0 * clip) for clip in range(4)]
     file = tmp_path / ("BirdNET_SelectionTable.txt" if kind == "table" else "BirdNET_CombinedTable.csv")
     file.write_text(HEADERS[kind] + "".join(one for one in rows if "nocall" not in one), encoding="utf-8")
-    report = import_predictions(collection, file)
+    report = import_predictions(collection, ImportRequest(file))
     oof = stored(collection, report)
     assert oof.filenames == tuple(NAMES[:3])
     np.testing.assert_allclose(oof.clipwise, expected()[:3], atol=1e-6)
@@ -140,7 +141,7 @@ def test_a_species_is_found_by_its_scientific_name_alone(workspace: Workspace, t
     (tmp_path / "r").mkdir()
     file = tmp_path / "r" / f"XC1.{ENDINGS['csv']}"
     file.write_text(HEADERS["csv"] + text("csv", 0).replace("American Crow", "Aaskrähe"), encoding="utf-8")
-    report = import_predictions(workspace, tmp_path / "r")
+    report = import_predictions(workspace, ImportRequest(tmp_path / "r"))
     assert report.classes == {"Corvus brachyrhynchos": "amecro", "Icterus galbula": "balori"}
 
 
@@ -161,7 +162,7 @@ def test_lines_that_cannot_be_used(collection: Workspace, tmp_path: Path, line: 
     file = tmp_path / "BirdNET_CombinedTable.csv"
     file.write_text(HEADERS["csv"] + line + "\n", encoding="utf-8")
     with pytest.raises(FormatError, match=said):
-        import_predictions(collection, file)
+        import_predictions(collection, ImportRequest(file))
 
 
 def test_a_combined_selection_table_without_file_offset_is_refused(collection: Workspace, tmp_path: Path) -> None:
@@ -169,4 +170,4 @@ def test_a_combined_selection_table_without_file_offset_is_refused(collection: W
     lines = (RAVEN + text("table", 0)).splitlines()
     file.write_text("".join("\t".join(line.split("\t")[:-1]) + "\n" for line in lines), encoding="utf-8")
     with pytest.raises(FormatError, match="lacks File Offset"):
-        import_predictions(collection, file)
+        import_predictions(collection, ImportRequest(file))

@@ -20,7 +20,7 @@ from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, EarmarkError, FormatError
 from labeling.external import LOGIT, PERCENT
-from labeling.external.importing import Report, import_predictions
+from labeling.external.importing import ImportRequest, Report, import_predictions
 from labeling.predictions.oof import read_oof
 from labeling.quality.scored_run import read_scored_run
 from labeling.runs import run_folder
@@ -76,7 +76,7 @@ KINDS = ("wide", "wide.parquet", "long", "long.parquet", "npz")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_format_gives_the_same_run(collection: Workspace, tmp_path: Path, kind: str) -> None:
-    report = import_predictions(collection, saved(tmp_path, kind))
+    report = import_predictions(collection, ImportRequest(saved(tmp_path, kind)))
     oof = stored(collection, report)
     assert (oof.filenames, oof.classes) == (tuple(NAMES), tuple(CODES))
     np.testing.assert_allclose(oof.clipwise, P, atol=1e-7)
@@ -85,7 +85,7 @@ def test_each_format_gives_the_same_run(collection: Workspace, tmp_path: Path, k
     with collection.read() as connection:
         run = runs.get_run(connection, report.run_id)
         assert queue.current(connection) == (report.run_id, DEFAULT_SCORER)
-    assert (run.status, run.recipe, run.folds) == ("done", runs.BROUGHT, None)
+    assert (run.status, run.recipe, run.folds) == ("done", runs.IMPORTED, None)
     truth = np.array([[code in labels for code in CODES] for _, labels in CLIPS])
     use = truth.any(axis=0)
     expected = np.mean([average_precision_score(truth[:, k], P[:, k]) for k in np.flatnonzero(use)])
@@ -108,12 +108,12 @@ def test_the_ranking_is_that_of_an_equal_run_made_here(collection: Workspace, tm
     )  # fmt: skip
     with closing(open_workspace(tmp_path / "other", create=True)) as other:
         add_clips(other)
-        report = import_predictions(other, path)
-        brought = stored(other, report)
-        np.testing.assert_array_equal(brought.clipwise, oof.clipwise)
-        np.testing.assert_array_equal(brought.fold, oof.fold)
+        report = import_predictions(other, ImportRequest(path))
+        ours = stored(other, report)
+        np.testing.assert_array_equal(ours.clipwise, oof.clipwise)
+        np.testing.assert_array_equal(ours.fold, oof.fold)
         for row in range(4):
-            np.testing.assert_array_equal(brought.frames(row), oof.frames(row))
+            np.testing.assert_array_equal(ours.frames(row), oof.frames(row))
         assert queue_of(other, report.run_id) == queue_of(collection, native)
 
 
@@ -125,7 +125,7 @@ def test_values_come_back_as_they_were_saved(
     folder = tmp_path_factory.mktemp("w")
     with closing(open_workspace(folder / "w", create=True)) as workspace:
         add_clips(workspace)
-        report = import_predictions(workspace, saved(folder, kind, values))
+        report = import_predictions(workspace, ImportRequest(saved(folder, kind, values)))
         np.testing.assert_allclose(stored(workspace, report).clipwise, values, atol=1e-6)
 
 
@@ -133,24 +133,24 @@ def test_logits_and_per_cent_are_refused_until_they_are_called_so(collection: Wo
     logits = np.log(P / (1 - P))
     path = wide(tmp_path, logits)
     with pytest.raises(FormatError, match=r"values from -2\.944 to 2\.944 are logits .* give --logits"):
-        import_predictions(collection, path)
-    report = import_predictions(collection, path, unit=LOGIT)
+        import_predictions(collection, ImportRequest(path))
+    report = import_predictions(collection, ImportRequest(path, unit=LOGIT))
     np.testing.assert_allclose(stored(collection, report).clipwise, P, atol=1e-5)
     path = wide(tmp_path, 100 * P)
     with pytest.raises(FormatError, match="give --percent"):
-        import_predictions(collection, path)
-    report = import_predictions(collection, path, unit=PERCENT)
+        import_predictions(collection, ImportRequest(path))
+    report = import_predictions(collection, ImportRequest(path, unit=PERCENT))
     np.testing.assert_allclose(stored(collection, report).clipwise, P, atol=1e-6)
     for unit in (LOGIT, PERCENT):
         with pytest.raises(FormatError, match="look like probabilities already"):
-            import_predictions(collection, wide(tmp_path), unit=unit)
+            import_predictions(collection, ImportRequest(wide(tmp_path), unit=unit))
     with pytest.raises(FormatError, match=r"to 250 where 0 to 100 per cent"):
-        import_predictions(collection, wide(tmp_path, np.where(P.max() == P, 250, P)), unit=PERCENT)
+        import_predictions(collection, ImportRequest(wide(tmp_path, np.where(P.max() == P, 250, P)), unit=PERCENT))
 
 
 def test_clips_and_classes_that_only_one_side_has_are_left_out_and_said(collection: Workspace, tmp_path: Path) -> None:
     path = wide(tmp_path, P[:3], ["other.ogg", NAMES[0], NAMES[1]], ["amecro", "dodo", "balori"], comment="text")
-    report = import_predictions(collection, path)
+    report = import_predictions(collection, ImportRequest(path))
     oof = stored(collection, report)
     assert (oof.filenames, oof.classes) == (tuple(NAMES[:2]), ("amecro", "balori"))
     np.testing.assert_allclose(oof.clipwise, P[1:3][:, [0, 2]])
@@ -170,18 +170,18 @@ def test_classes_are_found_by_name_and_by_a_mapping(collection: Workspace, tmp_p
     theirs = [names["amecro"].upper(), "Orioles", "ignored"]
     mapping = tmp_path / "map.csv"
     mapping.write_text("theirs,code\nOrioles,balori\nignored,\n")
-    report = import_predictions(collection, wide(tmp_path, codes=theirs), classes=mapping)
+    report = import_predictions(collection, ImportRequest(wide(tmp_path, codes=theirs), classes=mapping))
     assert report.classes == {theirs[0]: "amecro", "Orioles": "balori"}
     assert report.unknown_classes == {"ignored": "passed over, as asked"}
     mapping.write_text("theirs,code\nOrioles,balorio\n")
     with pytest.raises(DataError, match=r"unknown class 'balorio'.*Did you mean 'balori'"):
-        import_predictions(collection, wide(tmp_path, codes=theirs), classes=mapping)
+        import_predictions(collection, ImportRequest(wide(tmp_path, codes=theirs), classes=mapping))
 
 
 def refused(workspace: Workspace, path: Path, match: str, **options: Any) -> None:
     """Nothing is stored, and nothing is left behind."""
     with pytest.raises(EarmarkError, match=match):
-        import_predictions(workspace, path, **options)
+        import_predictions(workspace, ImportRequest(path, **options))
     with workspace.read() as connection:
         assert runs.all_runs(connection) == []
     assert list(workspace.runs.iterdir()) == []
@@ -207,7 +207,7 @@ def test_tables_that_cannot_be_used(collection: Workspace, tmp_path: Path) -> No
     refused(collection, empty, "no reader fits")
     refused(collection, tmp_path / "none.csv", "nothing at")
     refused(collection, wide(tmp_path), "unknown reader 'wide2'", reader="wide2")
-    refused(collection, wide(tmp_path), "say one of them", claimed=True, elsewhere=True)
+    refused(collection, wide(tmp_path), "claim 'both' is unknown; choose from elsewhere", claim="both")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_arrays_that_cannot_be_used(collection: Workspace, tmp_path: Path) -> No
 def test_frames_alone_give_the_clip_its_highest(collection: Workspace, tmp_path: Path) -> None:
     frames = np.random.default_rng(0).random((9, 3)).astype(np.float32)
     path = npz(tmp_path / "f.npz", clipwise=None, framewise=frames, offsets=[0, 2, 5, 6, 9], step_s=0.5, start_s=0.25)
-    report = import_predictions(collection, path)
+    report = import_predictions(collection, ImportRequest(path))
     oof = stored(collection, report)
     expected = np.stack([frames[a:b].max(axis=0) for a, b in ((0, 2), (2, 5), (5, 6), (6, 9))])
     np.testing.assert_allclose(oof.clipwise, expected)
@@ -257,29 +257,29 @@ def test_frames_alone_give_the_clip_its_highest(collection: Workspace, tmp_path:
 def test_names_are_data(workspace: Workspace, tmp_path: Path) -> None:
     odd = ('=cmd|"/c calc"!A1.ogg', "<b>x</b>.ogg", "ünïcode 鳥.ogg", "-1.ogg")
     add_clips(workspace, tuple((name, ("amecro",)) for name in odd))
-    report = import_predictions(workspace, wide(tmp_path, names=odd))
+    report = import_predictions(workspace, ImportRequest(wide(tmp_path, names=odd)))
     assert stored(workspace, report).filenames == odd
 
 
-def test_a_brought_run_is_not_trained_again(collection: Workspace, tmp_path: Path) -> None:
-    report = import_predictions(collection, wide(tmp_path))
+def test_a_run_of_imported_predictions_is_not_trained_again(collection: Workspace, tmp_path: Path) -> None:
+    report = import_predictions(collection, ImportRequest(wide(tmp_path)))
     with collection.read() as connection:
         run = runs.get_run(connection, report.run_id)
     assert "was brought from elsewhere" in why_not(collection, run)
     with pytest.raises(DataError, match="has no recipe and no network here"):
         runs.check_trained(run)
-    cut_short = runs.enqueue(collection, runs.BROUGHT, run.label_version, worker="w")
+    cut_short = runs.enqueue(collection, runs.IMPORTED, run.label_version, worker="w")
     with pytest.raises(DataError, match="was brought from elsewhere"):
         worker.run_job(collection, cut_short, "w")
     with collection.read() as connection:
         assert runs.get_run(connection, cut_short.id).error == "an import that was cut short; bring the file again"
 
 
-def test_brought_runs_are_combined_like_others(collection: Workspace, tmp_path: Path) -> None:
+def test_runs_of_imported_predictions_are_combined_like_others(collection: Workspace, tmp_path: Path) -> None:
     from models.combining.request import Combination, enqueue
 
-    first = import_predictions(collection, wide(tmp_path))
-    second = import_predictions(collection, wide(tmp_path, P[:3] / 2, NAMES[:3]))
+    first = import_predictions(collection, ImportRequest(wide(tmp_path)))
+    second = import_predictions(collection, ImportRequest(wide(tmp_path, P[:3] / 2, NAMES[:3])))
     made = enqueue(collection, Combination("ensemble", (first.run_id, second.run_id)), worker="w")
     ended = worker.run_job(collection, made, "w")
     assert ended.status == "done"

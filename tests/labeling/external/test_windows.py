@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from labeling.errors import FormatError
-from labeling.external.importing import import_predictions
+from labeling.external.importing import ImportRequest, import_predictions
 from labeling.external.windows import step_of
 from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import Workspace
@@ -40,7 +40,7 @@ def test_frames_are_as_far_apart_as_the_windows(onset: list[float], offset: list
 def bring(workspace: Workspace, tmp_path: Path, rows: Any, columns: list[str]) -> Oof:
     path = tmp_path / "t.csv"
     pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
-    return read_oof(workspace.run_dir(import_predictions(workspace, path).run_id) / "oof.zarr")
+    return read_oof(workspace.run_dir(import_predictions(workspace, ImportRequest(path)).run_id) / "oof.zarr")
 
 
 LONG = ["filename", "class", "probability", "onset_s", "offset_s"]
@@ -104,7 +104,7 @@ def test_a_few_late_rows_are_passed_over_and_said(collection: Workspace, tmp_pat
     rows = [(NAMES[0], "amecro", 0.5, 5 * k, 5 * k + 5) for k in range(6)]
     path = tmp_path / "t.csv"
     pd.DataFrame(rows, columns=LONG).to_csv(path, index=False)
-    report = import_predictions(collection, path)
+    report = import_predictions(collection, ImportRequest(path))
     assert report.notes == (
         "1 rows begin after the end of their clip (25 s in 'amecro/XC1.ogg' of 20 s); they were passed over",
     )

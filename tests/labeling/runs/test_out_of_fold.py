@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from labeling import runs
-from labeling.external.importing import fold_numbers, import_predictions
+from labeling.external.importing import ImportRequest, fold_numbers, import_predictions
 from labeling.predictions.oof import read_oof
 from labeling.records import Clip, Run
 from labeling.runs.out_of_fold import CLAIMED, ELSEWHERE, SHOWN, UNKNOWN, WARNING, judge, warning_of
@@ -35,11 +35,11 @@ FOUR = [
     ],
 )
 def test_folds_show_it_where_nothing_lies_in_two(fold: list[str] | None, state: str, why: str) -> None:
-    found = judge(fold, FOUR)
-    assert (found.state, found.why) == (state, why)
-    assert (found.warning == "") == (state == SHOWN)
-    assert judge(fold, FOUR, claimed=True).state == (SHOWN if state == SHOWN else CLAIMED)
-    assert judge(fold, FOUR, elsewhere=True).state == ELSEWHERE
+    honesty = judge(fold, FOUR)
+    assert (honesty.state, honesty.why) == (state, why)
+    assert (honesty.warning == "") == (state == SHOWN)
+    assert judge(fold, FOUR, CLAIMED).state == (SHOWN if state == SHOWN else CLAIMED)
+    assert judge(fold, FOUR, ELSEWHERE).state == ELSEWHERE
 
 
 def test_one_sound_under_two_names_must_not_lie_in_two_folds() -> None:
@@ -57,12 +57,12 @@ def table(tmp_path: Path, **more: list[str]) -> Path:
 
 def test_folds_come_from_a_column_or_a_file_of_their_own(collection: Workspace, tmp_path: Path) -> None:
     # add_clips gives the recordists 0, 1, 2, 0: clips 1 and 4 belong together
-    report = import_predictions(collection, table(tmp_path, fold=["x", "y", "y", "x"]))
+    report = import_predictions(collection, ImportRequest(table(tmp_path, fold=["x", "y", "y", "x"])))
     assert report.honesty.state == SHOWN
     assert read_oof(collection.run_dir(report.run_id) / "oof.zarr").fold.tolist() == [0, 1, 1, 0]
     folds = tmp_path / "folds.csv"
     folds.write_text("filename,fold\n" + "".join(f"{name},{k}\n" for k, (name, _) in enumerate(CLIPS)))
-    report = import_predictions(collection, table(tmp_path), folds=folds)
+    report = import_predictions(collection, ImportRequest(table(tmp_path), folds=folds))
     assert report.honesty.state == UNKNOWN
     assert "recordist-0" in report.lines()[-1]
     with collection.read() as connection:
@@ -75,8 +75,8 @@ def test_a_combination_is_as_honest_as_its_members() -> None:
     def run(name: str, recipe: str, *settings: str) -> Run:
         return Run(name, recipe, 1, "done", "", settings=settings)
 
-    trained, bad = run("1", "demo"), run("2", runs.BROUGHT, "out_of_fold=unknown")
-    good = run("3", runs.BROUGHT, "out_of_fold=elsewhere")
+    trained, bad = run("1", "demo"), run("2", runs.IMPORTED, "out_of_fold=unknown")
+    good = run("3", runs.IMPORTED, "out_of_fold=elsewhere")
     every_run = [trained, bad, good]
     assert warning_of(run("4", "ensemble", "members=1,3"), every_run) == ""
     assert warning_of(run("5", "ensemble", "members=1,2"), every_run) == WARNING
