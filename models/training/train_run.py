@@ -12,7 +12,7 @@ import numpy as np
 
 from labeling import runs
 from labeling.collection import store
-from labeling.errors import ArtefactError, ConfigError, EarmarkError
+from labeling.errors import ArtefactError, ConfigError, EarmarkError, Stopped
 from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
@@ -24,7 +24,7 @@ from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs
 from models.runfolder.processes import Part, Together
 from models.runfolder.provenance import pick_device
 from models.targets.teacher import open_teacher
-from models.training.crossval import Stopped, cross_validate
+from models.training.crossval import cross_validate
 
 
 @dataclass(frozen=True)

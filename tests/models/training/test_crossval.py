@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labeling.errors import ArtefactError, AudioError, ConfigError, WorkspaceFull
+from labeling.errors import ArtefactError, AudioError, ConfigError, Stopped, WorkspaceFull
 from labeling.predictions.oof import read_oof
 from models.config import load_recipe
-from models.training.crossval import Stopped, cross_validate
+from models.training.crossval import cross_validate
 from tests.support import ROOT
 from tests.support.tiny_training import CLASSES, assert_same_evidence, tiny_collection, tiny_recipe
 
