@@ -1,8 +1,9 @@
 """Sound and pictures of clips by URL: Starlette routes, each guarded by a short-lived signed token.
 
 ``/clips/{id}/audio`` gives what a browser can play, ``/clips/{id}/tile`` and ``/clips/{id}/peaks`` what it can draw
-(labeling.tiles), ``/clips/vocabulary`` the classes to type from. Routes beside Streamlit's pages are not behind its
-sign-in; the token is. A URL names a clip by its id and never a path, so nothing but the workspace's clips can be had.
+(labeling/sound/tiles.py), ``/clips/vocabulary`` the classes to type from. Routes beside Streamlit's pages are not
+behind its sign-in; the token is. A URL names a clip by its id and never a path, so nothing but the workspace's clips
+can be had.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,7 +45,7 @@ def settings_of(params: dict[str, str]) -> SpectrogramSettings:
     Raises:
         ConfigError: an unknown name, or a value out of bounds.
     """
-    known = {field.name: str(field.type) for field in fields(SpectrogramSettings)}
+    known = {setting.name: str(setting.type) for setting in fields(SpectrogramSettings)}
     values: dict[str, Any] = {}
     for name, text in params.items():
         if name not in known:
@@ -80,48 +81,52 @@ def media_routes(
         cache_bytes: bound of the folder's size.
     """
     threading.Thread(target=_warm_up, daemon=True).start()
-    cache = DiskCache(cache_dir / "pictures", cache_bytes)
-    remote = DiskCache(cache_dir / "remote", cache_bytes)
-    quick, heavy = CapacityLimiter(QUICK_AT_ONCE), CapacityLimiter(HEAVY_AT_ONCE)
+    media = _Media(
+        clip_of, DiskCache(cache_dir / "pictures", cache_bytes), DiskCache(cache_dir / "remote", cache_bytes)
+    )
 
-    def guarded(answer: Answer) -> Answer:
-        async def endpoint(request: Request) -> Response:
-            given = request.query_params
-            path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-            try:
-                if not token_holds(secret(), path, given.get("expires", ""), given.get("token", "")):
-                    return problem(403, "the link has expired or was not made by this app; reload the page")
-                response = await answer(request)
-            except AudioError as error:
-                return problem(404 if error.status == "missing" else 422, str(error))
-            except EarmarkError as error:
-                return problem(422, str(error))
-            response.headers.setdefault("cache-control", f"private, max-age={TOKEN_LIFE_S}")
-            response.headers["x-content-type-options"] = "nosniff"
-            return response
+    def vocabulary(_: Request) -> Response:
+        return JSONResponse([[code, name] for code, name in (classes() if classes else ())])
 
-        return endpoint
+    answers = {
+        "vocabulary": _threaded(vocabulary),
+        "{clip_id:int}/audio": _threaded(media.audio),
+        "{clip_id:int}/tile": _drawn(media, media.spectrogram_job, "x-earmark-tile"),
+        "{clip_id:int}/peaks": _drawn(media, media.waveform_job, "x-earmark-peaks"),
+    }
+    return [Route(f"/clips/{path}", _guarded(answer, secret)) for path, answer in answers.items()]
 
-    def clip_at(request: Request) -> tuple[str, str]:
-        """The path of the clip's file on this machine, and a word that changes when the file does."""
-        clip = clip_of(request.path_params["clip_id"])
+
+@dataclass(frozen=True)
+class _Media:
+    """Clips, what was drawn of them, and copies of those that lie elsewhere.
+
+    Few pictures are made at once, ``heavy`` ones apart, so that sound and decisions do not wait.
+    """
+
+    clip_of: Callable[[int], Clip | None]
+    pictures: DiskCache
+    remote: DiskCache
+    quick: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(QUICK_AT_ONCE))
+    heavy: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HEAVY_AT_ONCE))
+
+    def keep(self, name: str, make: Callable[[], bytes]) -> bytes:
+        return self.pictures.get(_key(name), make)
+
+    def source(self, request: Request) -> Source:
+        """The clip's file on this machine, with a word that changes when the file does."""
+        clip = self.clip_of(request.path_params["clip_id"])
         if clip is None:
             raise AudioError(f"no clip {request.path_params['clip_id']} in this workspace", "missing")
-        path = _on_this_machine(clip, remote)
+        path = _on_this_machine(clip, self.remote)
         try:
             state = path.stat()
         except OSError:
             raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
-        return str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}"
+        return Source(str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}", self.keep)
 
-    def keep(name: str, make: Callable[[], bytes]) -> bytes:
-        return cache.get(_key(name), make)
-
-    def source_at(request: Request) -> Source:
-        return Source(*clip_at(request), keep)
-
-    def audio(request: Request) -> Response:
-        source, expand = source_at(request), request.query_params.get("expand")
+    def audio(self, request: Request) -> Response:
+        source, expand = self.source(request), request.query_params.get("expand")
         path = Path(source.path)
         if expand is None:
             media_type = foreign_type(path) or playable_type(source.sound)
@@ -132,42 +137,54 @@ def media_routes(
             wav = WavStream.expanded(path, source.sound, _whole("expand", expand))
         return wav_response(wav, request.headers.get("range"), f"{source.tag}\n{wav.header_rate}")
 
-    def spectrogram_job(request: Request) -> Job:
+    def spectrogram_job(self, request: Request) -> Job:
         params = {k: v for k, v in request.query_params.items() if k not in ("expires", "token", "level", "index")}
-        return tiles.tile(source_at(request), settings_of(params), *_level_and_index(request))
+        return tiles.tile(self.source(request), settings_of(params), *_level_and_index(request))
 
-    def waveform_job(request: Request) -> Job:
-        return tiles.peaks(source_at(request), *_level_and_index(request))
+    def waveform_job(self, request: Request) -> Job:
+        return tiles.peaks(self.source(request), *_level_and_index(request))
 
-    def tiled(job_of: Callable[[Request], Job], header: str) -> Answer:
-        """From the cache, else made in its turn: few at once, so that sound and decisions do not wait."""
 
-        def begin(request: Request) -> tuple[Job, bytes | None]:
-            job = job_of(request)
-            return job, cache.peek(_key(job.name))
+def _guarded(answer: Answer, secret: Callable[[], bytes]) -> Answer:
+    """Only for who holds a token that this app signed; errors are answered with their reason."""
 
-        async def answer(request: Request) -> Response:
-            job, data = await run_in_threadpool(begin, request)
-            if data is None:
-                async with heavy if job.work > HEAVY_WORK else quick:
-                    if await _gone(request):
-                        return Response(status_code=499)
-                    data = await run_in_threadpool(keep, job.name, job.make)
-            facts, body = tiles.parts(data)
-            headers = {"content-encoding": "gzip", header: facts}
-            return Response(body, media_type="application/octet-stream", headers=headers)
+    async def endpoint(request: Request) -> Response:
+        params = request.query_params
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        try:
+            if not token_holds(secret(), path, params.get("expires", ""), params.get("token", "")):
+                return problem(403, "the link has expired or was not made by this app; reload the page")
+            response = await answer(request)
+        except AudioError as error:
+            return problem(404 if error.status == "missing" else 422, str(error))
+        except EarmarkError as error:
+            return problem(422, str(error))
+        response.headers.setdefault("cache-control", f"private, max-age={TOKEN_LIFE_S}")
+        response.headers["x-content-type-options"] = "nosniff"
+        return response
 
-        return answer
+    return endpoint
 
-    def vocabulary(request: Request) -> Response:
-        return JSONResponse([[code, name] for code, name in (classes() if classes else ())])
 
-    return [
-        Route("/clips/vocabulary", guarded(_threaded(vocabulary))),
-        Route("/clips/{clip_id:int}/audio", guarded(_threaded(audio))),
-        Route("/clips/{clip_id:int}/tile", guarded(tiled(spectrogram_job, "x-earmark-tile"))),
-        Route("/clips/{clip_id:int}/peaks", guarded(tiled(waveform_job, "x-earmark-peaks"))),
-    ]
+def _drawn(media: _Media, job_of: Callable[[Request], Job], header: str) -> Answer:
+    """A picture from the cache, else made in its turn; ``header`` names what tells its facts."""
+
+    def begin(request: Request) -> tuple[Job, bytes | None]:
+        job = job_of(request)
+        return job, media.pictures.peek(_key(job.name))
+
+    async def answer(request: Request) -> Response:
+        job, data = await run_in_threadpool(begin, request)
+        if data is None:
+            async with media.heavy if job.work > HEAVY_WORK else media.quick:
+                if await _disconnected(request):
+                    return Response(status_code=499)
+                data = await run_in_threadpool(media.keep, job.name, job.make)
+        facts, body = tiles.parts(data)
+        headers = {"content-encoding": "gzip", header: facts}
+        return Response(body, media_type="application/octet-stream", headers=headers)
+
+    return answer
 
 
 def _threaded(answer: Callable[[Request], Response]) -> Answer:
@@ -177,7 +194,7 @@ def _threaded(answer: Callable[[Request], Response]) -> Answer:
     return endpoint
 
 
-async def _gone(request: Request) -> bool:
+async def _disconnected(request: Request) -> bool:
     """Whether the client has gone; its first message is the request's empty body."""
     return await request.is_disconnected() or await request.is_disconnected()
 
@@ -187,8 +204,8 @@ def _key(name: str) -> str:
 
 
 def _level_and_index(request: Request) -> tuple[int, int]:
-    given = request.query_params
-    return _whole("level", given.get("level", "")), _whole("index", given.get("index", ""))
+    params = request.query_params
+    return _whole("level", params.get("level", "")), _whole("index", params.get("index", ""))
 
 
 def _whole(name: str, text: str) -> int:
