@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from typing import Annotated
 
 from labeling.errors import ConfigError
-from models.config.checks import ascending, at_least, one_of, within
+from models.config.checks import Above, Bound, OneOf, ascending, at_least, check_fields, within
+
+LABELS = ("union", "mixed")
+FILLS = ("mean", "zero", "random")
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """What all have: the share of chunks that they change."""
 
-    probability: float = 0.0
+    probability: Annotated[float, Bound(0, 1)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Background(Augmentation):
 class Reverb(Augmentation):
     """Samples: an exponentially decaying room, added to the sound itself."""
 
-    rt60_s: tuple[float, ...] = (0.2, 1.0)
+    rt60_s: Annotated[tuple[float, ...], Above(0)] = (0.2, 1.0)
     """How long the room takes to fall by 60 dB."""
     wet_db: tuple[float, ...] = (-20.0, -6.0)
     """Level of the room's answer against the direct sound."""
@@ -72,7 +76,7 @@ class Reverb(Augmentation):
 class Fade(Augmentation):
     """Samples: a quarter-sine fade in and another out, each over this share of the chunk."""
 
-    share: tuple[float, ...] = (0.05, 0.3)
+    share: Annotated[tuple[float, ...], Bound(0, 1)] = (0.05, 0.3)
     """Shortest and longest fade, as a share of the chunk."""
 
 
@@ -90,9 +94,9 @@ class Shelf(Augmentation):
 
     gain_db: tuple[float, ...] = (-30.0, 20.0)
     """Lowest and highest gain of each shelf; negative lowers."""
-    bass_hz: float = 100.0
+    bass_hz: Annotated[float, Above(0)] = 100.0
     """Corner of the bass shelf."""
-    treble_hz: float = 3000.0
+    treble_hz: Annotated[float, Above(0)] = 3000.0
     """Corner of the treble shelf."""
 
 
@@ -100,11 +104,11 @@ class Shelf(Augmentation):
 class Equalizer(Augmentation):
     """Power: one band raised or lowered, the centre drawn on a logarithmic scale."""
 
-    center_hz: tuple[float, ...] = (300.0, 8000.0)
+    center_hz: Annotated[tuple[float, ...], Above(0)] = (300.0, 8000.0)
     """Lowest and highest centre of the band."""
     gain_db: tuple[float, ...] = (-8.0, 8.0)
     """Lowest and highest gain; negative lowers."""
-    q: float = 3.0
+    q: Annotated[float, Above(0)] = 3.0
     """Centre over width: the higher, the narrower the band."""
 
 
@@ -128,9 +132,9 @@ class Noise(Augmentation):
 class TimePad(Augmentation):
     """Power: the chunk shortened by this share, and the rest filled with silence or with another chunk."""
 
-    share: tuple[float, ...] = (0.1, 0.5)
+    share: Annotated[tuple[float, ...], Bound(0, 1)] = (0.1, 0.5)
     """Smallest and largest share of the chunk that is cut off."""
-    fill: str = "silence"
+    fill: Annotated[str, OneOf(("silence", "other"))] = "silence"
     """silence; other (another chunk's sound, whose classes count as present too)."""
 
 
@@ -143,7 +147,7 @@ class Mixup(Augmentation):
     alpha: float = 0.0
     """Above 0: the first chunk's share of the power comes from Beta(alpha, alpha) instead, and the whole stays as
     loud as the first chunk."""
-    labels: str = "union"
+    labels: Annotated[str, OneOf(LABELS)] = "union"
     """union: a class of either chunk is present; mixed: targets weighted by each chunk's share of the power."""
 
 
@@ -151,9 +155,9 @@ class Mixup(Augmentation):
 class Cutmix(Augmentation):
     """Power: a stretch of time replaced by another chunk's, brought to the same mean power."""
 
-    share: tuple[float, ...] = (0.1, 0.5)
+    share: Annotated[tuple[float, ...], Bound(0, 1)] = (0.1, 0.5)
     """Shortest and longest stretch, as a share of the chunk."""
-    labels: str = "mixed"
+    labels: Annotated[str, OneOf(LABELS)] = "mixed"
     """union: a class of either chunk is present; mixed: targets weighted by each chunk's share of the time."""
 
 
@@ -165,9 +169,9 @@ class SpecMix(Augmentation):
     """How many stretches of time are replaced."""
     frequency_stripes: int = 2
     """How many bands are replaced."""
-    share: float = 0.2
+    share: Annotated[float, Bound(0, 1)] = 0.2
     """Longest stripe as a share of the axis."""
-    labels: str = "mixed"
+    labels: Annotated[str, OneOf(LABELS)] = "mixed"
     """union: a class of either chunk is present; mixed: targets weighted by each chunk's share of the area."""
 
 
@@ -183,7 +187,7 @@ class SpecAugment(Augmentation):
     """Stripes of frequency hidden."""
     frequency_mask_bands: int = 8
     """Widest stripe of mel bands."""
-    fill: str = "mean"
+    fill: Annotated[str, OneOf(FILLS)] = "mean"
     """What hides: the plane's mean, zero, or random (noise of the plane's mean and deviation)."""
 
 
@@ -193,11 +197,11 @@ class Cutout(Augmentation):
 
     holes: int = 1
     """Rectangles hidden in each chunk."""
-    area: tuple[float, ...] = (0.02, 0.2)
+    area: Annotated[tuple[float, ...], Bound(0, 1)] = (0.02, 0.2)
     """Share of the plane that one rectangle hides."""
-    aspect: tuple[float, ...] = (0.3, 3.3)
+    aspect: Annotated[tuple[float, ...], Above(0)] = (0.3, 3.3)
     """Height over width, both as shares of the plane, drawn on a logarithmic scale."""
-    fill: str = "mean"
+    fill: Annotated[str, OneOf(FILLS)] = "mean"
     """What hides: the plane's mean, zero, or random (noise of the plane's mean and deviation)."""
 
 
@@ -205,9 +209,9 @@ class Cutout(Augmentation):
 class ResizedCrop(Augmentation):
     """Planes: a random part, stretched to the whole."""
 
-    scale: tuple[float, ...] = (0.08, 1.0)
+    scale: Annotated[tuple[float, ...], Bound(0, 1), Above(0)] = (0.08, 1.0)
     """Share of the plane that is kept."""
-    ratio: tuple[float, ...] = (0.75, 1.3333)
+    ratio: Annotated[tuple[float, ...], Above(0)] = (0.75, 1.3333)
     """Width over height, both as shares of the plane, drawn on a logarithmic scale."""
 
 
@@ -221,21 +225,8 @@ class FlipFrequency(Augmentation):
     """Planes: high and low exchanged (vertical flip)."""
 
 
-LABELS = ("union", "mixed")
-FILLS = ("mean", "zero", "random")
 SEMITONES = 24.0
 """The most that pitch is shifted, up or down."""
-SHARES = ("fade.share", "time_pad.share", "cutmix.share", "spec_mix.share", "cutout.area", "resized_crop.scale")
-ABOVE_0 = (
-    "reverb.rt60_s",
-    "shelf.bass_hz",
-    "shelf.treble_hz",
-    "equalizer.center_hz",
-    "equalizer.q",
-    "cutout.aspect",
-    "resized_crop.scale",
-    "resized_crop.ratio",
-)
 
 
 @dataclass(frozen=True)
@@ -262,11 +253,11 @@ class AugmentConfig:
     resized_crop: ResizedCrop = field(default_factory=ResizedCrop)
     flip_time: FlipTime = field(default_factory=FlipTime)
     flip_frequency: FlipFrequency = field(default_factory=FlipFrequency)
-    mixing_share: float = 1.0
+    mixing_share: Annotated[float, Bound(0, 1)] = 1.0
     """Mixup, cutmix and SpecMix stop after this share of the epochs."""
 
     def __post_init__(self) -> None:
-        within("augment.mixing_share", self.mixing_share, 0, 1)
+        check_fields("augment", self)
         for item in fields(self):
             one = getattr(self, item.name)
             if isinstance(one, Augmentation):
@@ -316,32 +307,18 @@ class AugmentConfig:
         return names + ["time_pad"] * (self.time_pad.probability > 0 and self.time_pad.fill == "other")
 
 
-def _check(name: str, one: Augmentation) -> None:
-    """The bounds that hold for any augmentation, by the kind of its settings."""
-    within(f"augment.{name}.probability", one.probability, 0, 1)
-    for item in fields(one):
-        key, value = f"{name}.{item.name}", getattr(one, item.name)
+def _check(name: str, augmentation: Augmentation) -> None:
+    """The bounds on the fields of an augmentation, and those that hold for any, by the kind of its settings."""
+    check_fields(f"augment.{name}", augmentation)
+    for item in fields(augmentation):
+        key, value = f"augment.{name}.{item.name}", getattr(augmentation, item.name)
         if isinstance(value, tuple):
-            ascending(f"augment.{key}", value)
-            values: tuple[float, ...] = value
-        elif isinstance(value, bool | str) or item.name == "probability":
-            continue
-        else:
-            at_least(f"augment.{key}", value, 0)
-            values = (value,)
-        for number in values:
-            if not math.isfinite(number):
-                raise ConfigError(f"augment.{key} = {number} must be finite")
-            if key in SHARES:
-                within(f"augment.{key}", number, 0, 1)
-            if key in ABOVE_0 and not number > 0:
-                raise ConfigError(f"augment.{key} = {number:g} must be above 0")
-    if isinstance(one, Mixup | Cutmix | SpecMix):
-        one_of(f"augment.{name}.labels", one.labels, LABELS)
-    elif isinstance(one, SpecAugment | Cutout):
-        one_of(f"augment.{name}.fill", one.fill, FILLS)
-    elif isinstance(one, TimePad):
-        one_of(f"augment.{name}.fill", one.fill, ("silence", "other"))
+            ascending(key, value)
+            for number in value:
+                if not math.isfinite(number):
+                    raise ConfigError(f"{key} = {number} must be finite")
+        elif not isinstance(value, bool | str):
+            at_least(key, value, 0)
 
 
 MIXING = ("mixup", "cutmix", "spec_mix")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from labeling.errors import ConfigError
-from models.config.checks import at_least, one_of, within
+from models.config.checks import Bound, OneOf, check_fields, one_of, within
 
 CHANNELS = ("log", "log_band", "delta", "pcen", "log_power15", "frequency")
 
@@ -14,60 +15,48 @@ CHANNELS = ("log", "log_band", "delta", "pcen", "log_power15", "frequency")
 class FeatureConfig:
     """Waveform -> log-mel. Names and defaults as in librosa; ``channels`` are the network's input planes."""
 
-    sample_rate: int = 32000
+    sample_rate: Annotated[int, Bound(1000, 384000)] = 32000
     """Hz; every file is resampled to this."""
-    n_fft: int = 1024
+    n_fft: Annotated[int, Bound(16, 65536)] = 1024
     """Samples of one spectrum: the window of the STFT."""
     hop_length: int = 320
     """Samples from one spectrum to the next."""
-    n_mels: int = 64
+    n_mels: Annotated[int, Bound(4, 1024)] = 64
     """Mel bands from fmin_hz to fmax_hz."""
-    fmin_hz: float = 50.0
+    fmin_hz: Annotated[float, Bound(0)] = 50.0
     """Lower edge of the lowest mel band."""
     fmax_hz: float = 14000.0
     """Upper edge of the highest mel band; at most half of sample_rate."""
-    ref: float = 1.0
+    ref: Annotated[float, Bound(1e-30)] = 1.0
     """Power that counts as 0 dB."""
-    amin: float = 1e-10
+    amin: Annotated[float, Bound(1e-30)] = 1e-10
     """Powers below this count as this, before the log."""
-    top_db: float | None = None
+    top_db: Annotated[float | None, Bound(1)] = None
     """Nothing is more than this many dB below a chunk's loudest cell; none = no limit."""
-    pad_mode: str = "constant"
+    pad_mode: Annotated[str, OneOf(("constant", "reflect"))] = "constant"
     """Edges of the STFT: constant (zeros, as librosa), or reflect (as PANNs' own front end)."""
     channels: tuple[str, ...] = ("log",)
     """Which planes: log (dB), log_band (dB minus each band's mean), delta, pcen, log_power15, frequency."""
-    standardize: str = "none"
+    standardize: Annotated[str, OneOf(("none", "example", "center", "image"))] = "none"
     """none; example (each plane to mean 0, deviation 1); center (mean 0, 20 dB = 1); image (each plane to 0..1)."""
-    noise_reduction: float = 0.0
+    noise_reduction: Annotated[float, Bound(0, 10)] = 0.0
     """How many times each band's steady noise is taken off the power, before the log; 0 = none."""
-    noise_quantile: float = 0.5
+    noise_quantile: Annotated[float, Bound(0, 1)] = 0.5
     """The quantile of a band's power over time that counts as its steady noise."""
-    noise_floor: float = 0.01
+    noise_floor: Annotated[float, Bound(0, 1)] = 0.01
     """No power is brought below this share of its band's noise."""
     precompute: bool = False
     """Compute each clip's mel once and keep it in memory; every fold shares the work."""
 
     def __post_init__(self) -> None:
-        within("features.sample_rate", self.sample_rate, 1000, 384000)
-        within("features.n_fft", self.n_fft, 16, 65536)
+        check_fields("features", self)
         within("features.hop_length", self.hop_length, 1, self.n_fft)
-        within("features.n_mels", self.n_mels, 4, 1024)
-        at_least("features.fmin_hz", self.fmin_hz, 0)
         if not self.fmin_hz < self.fmax_hz <= self.sample_rate / 2:
             raise ConfigError(
                 f"features.fmax_hz = {self.fmax_hz:g} must lie above fmin_hz = {self.fmin_hz:g} and at most "
                 f"half of sample_rate = {self.sample_rate}"
             )
-        at_least("features.amin", self.amin, 1e-30)
-        at_least("features.ref", self.ref, 1e-30)
-        if self.top_db is not None:
-            at_least("features.top_db", self.top_db, 1)
         if not self.channels:
             raise ConfigError(f"features.channels is empty; name at least one of {', '.join(CHANNELS)}")
         for channel in self.channels:
             one_of("features.channels entry", channel, CHANNELS)
-        within("features.noise_reduction", self.noise_reduction, 0, 10)
-        within("features.noise_quantile", self.noise_quantile, 0, 1)
-        within("features.noise_floor", self.noise_floor, 0, 1)
-        one_of("features.pad_mode", self.pad_mode, ("constant", "reflect"))
-        one_of("features.standardize", self.standardize, ("none", "example", "center", "image"))

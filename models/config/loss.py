@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 from labeling.errors import ConfigError
 from labeling.registry import Registry
-from models.config.checks import at_least, within
+from models.config.checks import Bound, check_fields
 
 LOSSES: Registry[str] = Registry("loss")
 """Name -> ``module:function``; the function makes the loss of a LossConfig, see models/training/losses.py. Add your own
@@ -31,36 +32,37 @@ class LossConfig:
 
     name: str = "bce"
     """asl, bce, bi_tempered, focal, sce or weighted_bce; the formulas are in models/training/losses.py."""
-    framewise_weight: float = 0.5
+    framewise_weight: Annotated[float, Bound(0)] = 0.5
     """Weight of the loss on the maximum of the frames, beside 1 for the loss on the clip."""
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Bound(0, 0.5)] = 0.0
     """eps: targets 0 and 1 become eps / 2 and 1 - eps / 2."""
-    positive_weight: float = 1.0
+    positive_weight: Annotated[float, Bound(0, 10000)] = 1.0
     """weighted_bce: a present cell counts this much; 0 = each class's own ratio of absent to present clips."""
-    focal_gamma: float = 2.0
+    focal_gamma: Annotated[float, Bound(0, 20)] = 2.0
     """focal: how much less a cell counts that the network already gets right; 0 = not at all."""
     focal_alpha: float = -1.0
     """Weight of present cells; -1 = 1."""
     focal_alpha_absent: float = -1.0
     """Weight of absent cells; -1 = 1 - focal_alpha, or 1 where that is -1 too."""
-    asl_gamma_positive: float = 1.0
+    asl_gamma_positive: Annotated[float, Bound(0, 20)] = 1.0
     """asl: how much less a present cell counts that the network already gets right."""
-    asl_gamma_negative: float = 4.0
+    asl_gamma_negative: Annotated[float, Bound(0, 20)] = 4.0
     """asl: the same for absent cells."""
-    asl_margin: float = 0.05
+    asl_margin: Annotated[float, Bound(0, 0.5)] = 0.05
     """asl: an absent cell whose probability is below this costs nothing."""
-    sce_alpha: float = 0.1
+    sce_alpha: Annotated[float, Bound(0)] = 0.1
     """sce: weight of the cross-entropy."""
-    sce_beta: float = 1.0
+    sce_beta: Annotated[float, Bound(0)] = 1.0
     """sce: weight of the reverse cross-entropy, which bounds what a wrong label costs."""
-    sce_floor: float = 1e-4
+    sce_floor: Annotated[float, Bound(1e-12, 0.1)] = 1e-4
     """log 0 of the reverse cross-entropy counts as log of this."""
-    bi_tempered_t1: float = 0.8
+    bi_tempered_t1: Annotated[float, Bound(0, 1)] = 0.8
     """Below 1 the loss of a single cell is bounded."""
-    bi_tempered_t2: float = 1.4
+    bi_tempered_t2: Annotated[float, Bound(0.1, 4)] = 1.4
     """Above 1 the probability falls slower than exponentially: a heavy tail."""
 
     def __post_init__(self) -> None:
+        check_fields("loss", self)
         LOSSES.get(self.name)
         for item in fields(self):
             reader = next((loss for start, loss in OWN.items() if item.name.startswith(start)), self.name)
@@ -70,21 +72,9 @@ class LossConfig:
                     f"loss.{item.name} = {value:g} is read by loss.name = {reader!r} alone, not by {self.name!r}; "
                     f"set loss.name = {reader!r} or loss.{item.name} = {item.default:g}"
                 )
-        at_least("loss.framewise_weight", self.framewise_weight, 0)
-        within("loss.label_smoothing", self.label_smoothing, 0, 0.5)
-        within("loss.positive_weight", self.positive_weight, 0, 10000)
-        within("loss.focal_gamma", self.focal_gamma, 0, 20)
         for key in ("focal_alpha", "focal_alpha_absent"):
             value = getattr(self, key)
             if value != -1 and not 0 <= value <= 1:
                 raise ConfigError(f"loss.{key} = {value:g} must lie between 0 and 1, or be -1 for none")
-        within("loss.asl_gamma_positive", self.asl_gamma_positive, 0, 20)
-        within("loss.asl_gamma_negative", self.asl_gamma_negative, 0, 20)
-        within("loss.asl_margin", self.asl_margin, 0, 0.5)
-        at_least("loss.sce_alpha", self.sce_alpha, 0)
-        at_least("loss.sce_beta", self.sce_beta, 0)
         if not self.sce_alpha + self.sce_beta:
             raise ConfigError("loss.sce_alpha = 0 and loss.sce_beta = 0 leave no loss; raise one of them")
-        within("loss.sce_floor", self.sce_floor, 1e-12, 0.1)
-        within("loss.bi_tempered_t1", self.bi_tempered_t1, 0, 1)
-        within("loss.bi_tempered_t2", self.bi_tempered_t2, 0.1, 4)

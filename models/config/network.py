@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from labeling.errors import ConfigError
-from models.config.checks import at_least, one_of, within
+from models.config.checks import Bound, OneOf, check_fields
 
 UNRELEASED = ("cnn", "freesound_cnn")
 """Networks that begin with random weights, or with those of an earlier run."""
@@ -35,26 +36,27 @@ class NetworkConfig:
     """cnn: channels of each block."""
     time_pool: tuple[int, ...] = (2, 2, 2, 1)
     """cnn: how far each block shrinks time (1, 2 or 4)."""
-    hidden: int = 0
+    hidden: Annotated[int, Bound(0)] = 0
     """Width of the layer between the features and the attention; 0 = as wide as the features."""
-    dropout: float = 0.5
+    dropout: Annotated[float, Bound(0, 0.95)] = 0.5
     """Share of the head's features hidden in each training step; freesound_cnn keeps its own 0.4 and 0.2."""
-    attention: str = "tanh"
+    attention: Annotated[str, OneOf(("tanh", "clamp", "linear"))] = "tanh"
     """How the attention is bounded before its softmax over time: tanh, clamp (to -10..10) or linear."""
     scse: bool = True
     """Spatial and channel squeeze-and-excitation in each block."""
     pyramid: bool = True
     """Pool the last map at three scales (1 + 4 + 20 regions); false = the first only."""
-    logits_per_class: int = 1
+    logits_per_class: Annotated[int, Bound(1, 2)] = 1
     """2: each class has a logit for present and one for absent, and their difference is its logit."""
     resize: tuple[int, ...] = ()
     """(bands, frames a chunk) that a learned resizer (arXiv 2103.09950) makes of the planes; [] = no resizer."""
-    resizer_width: int = 16
+    resizer_width: Annotated[int, Bound(1, 256)] = 16
     """Channels of the learned resizer."""
-    resizer_blocks: int = 1
+    resizer_blocks: Annotated[int, Bound(0, 16)] = 1
     """Residual blocks of the learned resizer."""
 
     def __post_init__(self) -> None:
+        check_fields("network", self)
         if self.pretrained and not self.weights and self.name in UNRELEASED:
             raise ConfigError(
                 f"network.pretrained = true but nobody released weights of {self.name!r}; set network.pretrained = "
@@ -67,13 +69,7 @@ class NetworkConfig:
                 f"network.time_pool = {list(self.time_pool)} must give 1, 2 or 4 for each of the "
                 f"{len(self.widths)} network.widths"
             )
-        at_least("network.hidden", self.hidden, 0)
-        within("network.dropout", self.dropout, 0, 0.95)
-        within("network.logits_per_class", self.logits_per_class, 1, 2)
         if len(self.resize) not in (0, 2) or any(size < 8 for size in self.resize) or sum(self.resize[:1]) > 1024:
             raise ConfigError(
                 f"network.resize = {list(self.resize)} must be [] or [bands, frames], each at least 8, bands up to 1024"
             )
-        within("network.resizer_width", self.resizer_width, 1, 256)
-        within("network.resizer_blocks", self.resizer_blocks, 0, 16)
-        one_of("network.attention", self.attention, ("tanh", "clamp", "linear"))

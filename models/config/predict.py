@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from labeling.errors import ConfigError
-from models.config.checks import one_of, within
+from models.config.checks import Bound, OneOf, check_fields, one_of
 
 TTA = ("shift", "gain", "spec_augment", "flip_time")
 
@@ -14,7 +15,7 @@ TTA = ("shift", "gain", "spec_augment", "flip_time")
 class FoldConfig:
     """How the clips are split: a group never crosses folds; near-duplicates count as one group."""
 
-    folds: int = 4
+    folds: Annotated[int, Bound(2, 100)] = 4
     """Each clip is predicted by the fold that never saw it."""
     near_duplicates: bool = True
     """Find clips that hold the same recording, also cut or encoded anew, by their sound, and keep them in one fold."""
@@ -26,43 +27,39 @@ class FoldConfig:
     its own."""
 
     def __post_init__(self) -> None:
-        within("folds.folds", self.folds, 2, 100)
+        check_fields("folds", self)
 
 
 @dataclass(frozen=True)
 class PredictConfig:
     """How a whole clip is predicted: by overlapping windows, averaged where they overlap."""
 
-    window_s: float = 10.0
+    window_s: Annotated[float, Bound(0.1, 3600)] = 10.0
     """Length of the windows in which a clip is predicted."""
-    overlap: float = 0.5
+    overlap: Annotated[float, Bound(0, 0.95)] = 0.5
     """Share of a window that the next one repeats."""
-    batch_size: int = 32
+    batch_size: Annotated[int, Bound(1, 65536)] = 32
     """Windows predicted at once; halve it if memory runs out."""
-    context_s: float = 0.0
+    context_s: Annotated[float, Bound(0, 600)] = 0.0
     """This much more sound on each side is shown with a window, and its frames dropped; 0 = none. At a clip's edge
     there is less, or none."""
-    tta_views: int = 1
+    tta_views: Annotated[int, Bound(1, 64)] = 1
     """Views of each window whose predictions are averaged: the plain one, then others as ``tta`` says."""
     tta: tuple[str, ...] = ("shift",)
     """What the other views change, taken in turn: shift (in time, what leaves at one end enters at the other), gain,
     spec_augment (hide a stripe of time and one of frequency), flip_time (once: a second flip shows nothing new)."""
-    tta_gain_db: float = 6.0
+    tta_gain_db: Annotated[float, Bound(0, 60)] = 6.0
     """A gain view is up to so much louder or softer."""
-    tta_mask_share: float = 0.1
+    tta_mask_share: Annotated[float, Bound(0, 0.9)] = 0.1
     """Each stripe of a spec_augment view is narrower than this share of its axis."""
-    clip_pool: str = "max"
+    clip_pool: Annotated[str, OneOf(("max", "mean"))] = "max"
     """How the windows' clipwise predictions become the clip's: max or mean."""
-    neighbours: int = 16
+    neighbours: Annotated[int, Bound(0, 256)] = 16
     """For each held-out clip, find so many training clips that sound most alike to the network: evidence for finding
     wrong labels. It takes about as long as predicting all clips once more a fold; 0 = none."""
 
     def __post_init__(self) -> None:
-        within("predict.window_s", self.window_s, 0.1, 3600)
-        within("predict.overlap", self.overlap, 0, 0.95)
-        within("predict.batch_size", self.batch_size, 1, 65536)
-        within("predict.context_s", self.context_s, 0, 600)
-        within("predict.tta_views", self.tta_views, 1, 64)
+        check_fields("predict", self)
         if self.tta_views > 1 and not self.tta:
             raise ConfigError(f"predict.tta is empty but predict.tta_views = {self.tta_views}; name at least one view")
         for view in self.tta:
@@ -72,13 +69,9 @@ class PredictConfig:
                 f"predict.tta_views = {self.tta_views} but a flip gives only one other view; "
                 "set predict.tta_views = 2 or add to predict.tta, such as shift"
             )
-        within("predict.tta_gain_db", self.tta_gain_db, 0, 60)
-        within("predict.tta_mask_share", self.tta_mask_share, 0, 0.9)
         for view, key in (("gain", "tta_gain_db"), ("spec_augment", "tta_mask_share")):
             if self.tta_views > 1 and view in self.tta and not getattr(self, key):
                 raise ConfigError(
                     f"predict.tta has {view} but predict.{key} = 0, so that its views show nothing new; raise "
                     f"predict.{key} or take {view} out of predict.tta"
                 )
-        one_of("predict.clip_pool", self.clip_pool, ("max", "mean"))
-        within("predict.neighbours", self.neighbours, 0, 256)

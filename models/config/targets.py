@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from labeling.errors import ConfigError
 from labeling.registry import Registry
-from models.config.checks import one_of, within
+from models.config.checks import Bound, OneOf, check_fields, within
 
 
 @dataclass(frozen=True)
@@ -37,33 +38,30 @@ class TargetConfig:
     """The run whose out-of-fold predictions the rule reads: its id in the workspace, newest, or an oof.zarr's path."""
     thresholds: tuple[float, ...] = (0.5,)
     """and: a label stays on a chunk where a frame is at least this. Each member of a fold takes the next one."""
-    keep_above: float = 0.3
+    keep_above: Annotated[float, Bound(0, 1)] = 0.3
     """two_way: a secondary label stays on a chunk where a frame is above this."""
-    add_above: float = 0.9
+    add_above: Annotated[float, Bound(0, 1)] = 0.9
     """two_way: an unlisted class is added to a chunk where a frame is above this."""
-    label_share: float = 0.7
+    label_share: Annotated[float, Bound(0, 1)] = 0.7
     """mix: the label's share; the rest is the teacher's probability."""
-    secondary: str = "keep"
+    secondary: Annotated[str, OneOf(("keep", "mask", "soft"))] = "keep"
     """Secondary labels: keep (as primary ones), mask (neither present nor absent), soft (``secondary_target``).
     A clip without a primary class has no secondary ones."""
-    secondary_target: float = 0.6
+    secondary_target: Annotated[float, Bound(0, 1)] = 0.6
     """secondary = soft: the target of a secondary label."""
-    mask_missing_share: float = 0.0
+    mask_missing_share: Annotated[float, Bound(0, 1)] = 0.0
     """Of each class's unlisted, unreviewed cells, this share with the highest teacher probability is left out of
     the loss (Fonseca et al. 2020)."""
-    remove: str = "none"
+    remove: Annotated[str, OneOf(("none", "confident_learning"))] = "none"
     """none, or confident_learning: listed cells that confident learning finds wrong are left out of the loss."""
 
     def __post_init__(self) -> None:
+        check_fields("targets", self)
         if not self.thresholds:
             raise ConfigError("targets.thresholds is empty; give at least one, such as [0.5]")
         for value in self.thresholds:
             within("targets.thresholds entry", value, 0, 1)
-        for key in ("keep_above", "add_above", "label_share", "secondary_target", "mask_missing_share"):
-            within(f"targets.{key}", getattr(self, key), 0, 1)
         reads = RULES.get(self.rule).reads_teacher
-        one_of("targets.secondary", self.secondary, ("keep", "mask", "soft"))
-        one_of("targets.remove", self.remove, ("none", "confident_learning"))
         if self.teacher == "" and self.reads_teacher:
             what = f"targets.rule = {self.rule!r}" if reads else "masking or removal of labels"
             raise ConfigError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from labeling.errors import ConfigError
-from models.config.checks import at_least, one_of, within
+from models.config.checks import Bound, OneOf, check_fields, within
 
 OPTIMIZERS = ("adamw", "adam")
 SCHEDULES = ("cosine", "cosine_cycle", "constant")
@@ -16,51 +17,51 @@ SCHEDULES = ("cosine", "cosine_cycle", "constant")
 class TrainConfig:
     """Each fold: pretraining if asked for, then ``epochs`` on the clips of data.clips."""
 
-    epochs: int = 30
+    epochs: Annotated[int, Bound(1, 100000)] = 30
     """How often the training visits each clip."""
-    batch_size: int = 32
+    batch_size: Annotated[int, Bound(1, 65536)] = 32
     """Chunks a step; halve it if memory runs out."""
-    optimizer: str = "adamw"
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "adamw"
     """adamw, or adam."""
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, Bound(1e-9, 10)] = 1e-3
     """The peak, after the warm-up."""
     learning_rate_min: float = 0.0
     """The rate at the bottom of the cosine."""
-    weight_decay: float = 1e-2
+    weight_decay: Annotated[float, Bound(0, 10)] = 1e-2
     """How strongly kernels and matrices are pulled towards 0; with adam as an L2 penalty."""
-    schedule: str = "cosine"
+    schedule: Annotated[str, OneOf(SCHEDULES)] = "cosine"
     """After the warm-up: cosine to learning_rate_min; cosine_cycle (down in cycle_epochs, up again, and so on, as
     PyTorch's CosineAnnealingLR does beyond T_max); constant."""
-    cycle_epochs: int = 10
+    cycle_epochs: Annotated[int, Bound(1, 100000)] = 10
     """cosine_cycle: epochs from the top to the bottom; the rate changes once an epoch."""
-    warmup_fraction: float = 0.1
+    warmup_fraction: Annotated[float, Bound(0, 0.9)] = 0.1
     """Share of each stage's steps over which the rate rises to its peak."""
-    pretrain_epochs: int = 0
+    pretrain_epochs: Annotated[int, Bound(0, 100000)] = 0
     """Epochs on data.pretrain_clips before the others, with their own schedule and optimiser state."""
-    pretrain_learning_rate: float = 1e-3
+    pretrain_learning_rate: Annotated[float, Bound(1e-9, 10)] = 1e-3
     """The peak rate of the pretraining."""
-    freeze_bn_fraction: float = 0.0
+    freeze_bn_fraction: Annotated[float, Bound(0, 1)] = 0.0
     """For this first share of the epochs (pretraining aside) batch norms keep their statistics and weights."""
-    gradient_clip: float = 5.0
+    gradient_clip: Annotated[float, Bound(0)] = 5.0
     """Largest norm of the gradient; 0 = no limit."""
-    ema_decay: float = 0.999
+    ema_decay: Annotated[float, Bound(0, 0.99999)] = 0.999
     """Decay of the moving average of the weights, with warm-up; 0 = the weights themselves."""
-    members: int = 1
+    members: Annotated[int, Bound(1, 100)] = 1
     """Networks a fold, each with its own seed; their predictions are averaged."""
-    snapshots: int = 1
+    snapshots: Annotated[int, Bound(1, 100)] = 1
     """Each member's last so many snapshots are averaged too: at the ends of cosine_cycle's cycles, else after each
     of the last epochs."""
     all_data: bool = False
     """Train as many members on all clips as well, to predict recordings outside the collection. They have no
     validation: the last epoch is kept, whatever ``select`` says."""
-    select: str = "last"
+    select: Annotated[str, OneOf(("last", "best"))] = "last"
     """last: keep the last epoch; best: the epoch with the best validation macro-AP. ``best`` chooses by the
     same noisy labels that the OOF predictions are later compared with, so it flatters them slightly."""
-    patience: int = 0
+    patience: Annotated[int, Bound(0)] = 0
     """With select = best: stop after this many validations without a better one; 0 = never."""
-    validate_every: int = 1
+    validate_every: Annotated[int, Bound(1, 100000)] = 1
     """Epochs from one validation to the next."""
-    precision: str = "auto"
+    precision: Annotated[str, OneOf(("auto", "float32", "bfloat16"))] = "auto"
     """auto: bfloat16 on a GPU that computes in it, else float32."""
     compile: bool = False
     """torch.compile the network; pays off on a GPU after some minutes."""
@@ -68,33 +69,17 @@ class TrainConfig:
     """On a GPU: hold cuDNN to algorithms that repeat their result, at some cost in speed; a CPU always repeats."""
     dynamics: bool = True
     """Record how each clip was learned, epoch by epoch: evidence for finding wrong labels, at no cost to speak of."""
-    seed: int = 0
+    seed: Annotated[int, Bound(0, 2**31 - 1)] = 0
     """Same seed, recipe and labels: the same predictions."""
 
     def __post_init__(self) -> None:
-        within("train.epochs", self.epochs, 1, 100000)
-        within("train.batch_size", self.batch_size, 1, 65536)
-        one_of("train.optimizer", self.optimizer, OPTIMIZERS)
-        within("train.learning_rate", self.learning_rate, 1e-9, 10)
+        check_fields("train", self)
         within("train.learning_rate_min", self.learning_rate_min, 0, self.learning_rate)
-        within("train.pretrain_learning_rate", self.pretrain_learning_rate, 1e-9, 10)
-        within("train.pretrain_epochs", self.pretrain_epochs, 0, 100000)
-        within("train.weight_decay", self.weight_decay, 0, 10)
-        one_of("train.schedule", self.schedule, SCHEDULES)
         if self.schedule == "constant" and self.learning_rate_min:
             raise ConfigError(
                 f"train.learning_rate_min = {self.learning_rate_min:g} but train.schedule = 'constant' never falls; "
                 "set train.schedule = 'cosine' or train.learning_rate_min = 0"
             )
-        within("train.cycle_epochs", self.cycle_epochs, 1, 100000)
-        within("train.warmup_fraction", self.warmup_fraction, 0, 0.9)
-        within("train.freeze_bn_fraction", self.freeze_bn_fraction, 0, 1)
-        at_least("train.gradient_clip", self.gradient_clip, 0)
-        within("train.ema_decay", self.ema_decay, 0, 0.99999)
-        within("train.members", self.members, 1, 100)
-        within("train.snapshots", self.snapshots, 1, 100)
-        one_of("train.select", self.select, ("last", "best"))
-        at_least("train.patience", self.patience, 0)
         if self.patience and self.select == "last":
             raise ConfigError(
                 f"train.patience = {self.patience} stops at the best epoch but train.select = 'last' keeps the last; "
@@ -111,14 +96,11 @@ class TrainConfig:
                 f"train.snapshots = {self.snapshots} but train.epochs = {self.epochs} has only "
                 f"{len(self.snapshot_epochs())} {ends}; lower train.snapshots or raise train.epochs"
             )
-        within("train.validate_every", self.validate_every, 1, 100000)
         if self.select == "best" and 1 < self.epochs <= self.validate_every:
             raise ConfigError(
                 f"train.select = 'best' chooses among validations but train.validate_every = {self.validate_every} "
                 f"leaves one in train.epochs = {self.epochs}; lower train.validate_every or set train.select = 'last'"
             )
-        one_of("train.precision", self.precision, ("auto", "float32", "bfloat16"))
-        within("train.seed", self.seed, 0, 2**31 - 1)
 
     def snapshot_epochs(self) -> tuple[int, ...]:
         """After which epochs (from 1, pretraining aside) weights are kept, rising; at most ``snapshots`` of them.
