@@ -223,7 +223,7 @@ def _store(
         labels = versions.labels_of_version(connection, version.number)
     oof = _write_oof(scratch / "oof.zarr", contents, version)
     tell("measuring", 0.7)
-    measured = measure(oof, labels)
+    measured = score_against_labels(oof, labels)
     (scratch / "framewise.npy").unlink(missing_ok=True)
     settings = [f"source={request.path.name}", f"reader={contents.reader}", f"{KEY}={honesty.state}"]
     settings += [f"name={request.name}"] if request.name else []
@@ -274,7 +274,7 @@ def _report(run: Run, contents: _Contents, honesty: OutOfFold, ranked: int) -> R
     )
 
 
-def measure(oof: Oof, labels: Labels) -> dict[str, Any]:
+def score_against_labels(oof: Oof, labels: Labels) -> dict[str, Any]:
     """``metrics.score`` of predictions against labels, over the cells that are known."""
     aligned = align_labels(oof, labels)
     return metrics.score(oof.clipwise, aligned.given, oof.classes, known=aligned.known) | {"against": "labels"}

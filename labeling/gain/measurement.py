@@ -22,7 +22,7 @@ from labeling import journal, runs
 from labeling.collection import store
 from labeling.errors import DataError
 from labeling.gain import paired
-from labeling.gain.paired import LEAST_CLUSTERS, Cells, Paired
+from labeling.gain.paired import LEAST_CLUSTERS, Paired, PairedCells
 from labeling.journal import corrections, versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.quality.decided_cells import decided_cells
@@ -54,7 +54,7 @@ class KindGain:
 
 
 @dataclass(frozen=True)
-class Gain:
+class RetrainingGain:
     """What run ``after`` gained over run ``before``. ``scope``: what is measured, SCOPES.
 
     ``drawn`` of the ``decided`` cells were drawn at random. ``clusters`` are resampled: recordists or sites where
@@ -97,7 +97,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class _Measured:
-    cells: Cells
+    cells: PairedCells
     codes: tuple[str, ...]
     clip_ids: NDArray[np.int64]
     drawn: int
@@ -121,7 +121,7 @@ def like_of(run: Run) -> str:
     return next((value.strip().strip('"') for key, _, value in found if key.strip() in ("folds.like", "like")), "")
 
 
-def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", seed: int = 0) -> Gain:
+def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", seed: int = 0) -> RetrainingGain:
     """Compare two finished runs at the journal's end. ``scope``: what to measure, the collection where that can be.
 
     Raises DataError for an unknown run or scope, one that is not done, and for the collection where too few cells were
@@ -143,7 +143,7 @@ def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", s
         hours = worked_between(connection, low, high) / 3600
     metrics = paired.compare(found.cells, seed=seed)
     warnings = [run_folder.facts(folder).get("out_of_fold", {}).get("warning", "") for folder in folders]
-    return Gain(
+    return RetrainingGain(
         before=old,
         after=new,
         position=position,
@@ -191,7 +191,7 @@ def _measured(connection: Connection, before: Oof, after: Oof, scope: str) -> _M
         for (side, total), count in zip(sides, counts, strict=True):
             weight[drawn & side] = (total - int((side & ~drawn).sum())) / count
     cluster, by_group = _clusters(connection, clip_ids)
-    cells = Cells(said.present[use], p_before, p_after, class_index, cluster, weight)
+    cells = PairedCells(said.present[use], p_before, p_after, class_index, cluster, weight)
     scope = COLLECTION if enough and scope != DECIDED else DECIDED
     return _Measured(cells, codes, clip_ids, int(drawn.sum()), scope, by_group)
 
@@ -230,7 +230,7 @@ def _clusters(connection: Connection, clip_ids: NDArray[np.int64]) -> tuple[NDAr
     return np.unique(clip_ids, return_inverse=True)[1].astype(np.int64), False
 
 
-def _of_kinds(found: _Measured, made: Sequence[corrections.Correction], seed: int) -> list[KindGain]:
+def _of_kinds(found: _Measured, made: Sequence[corrections.CellCorrection], seed: int) -> list[KindGain]:
     """Each class goes to the kind that most of its changes were of, the first of KINDS where two are level.
 
     Confirmed cells count in classes without a change alone: they teach a model nothing that it was not told before.

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Cells:
+class PairedCells:
     """Cells (n,) that people decided, and two predictions of each. ``class_index`` and ``cluster`` are numbers from 0.
 
     ``weight``: 1 / the probability with which a cell was drawn, 1 for all where they are equal.
@@ -44,7 +44,7 @@ class Cells:
     def __len__(self) -> int:
         return len(self.present)
 
-    def take(self, index: NDArray[np.bool_]) -> Cells:
+    def take(self, index: NDArray[np.bool_]) -> PairedCells:
         """These cells alone; their clusters keep their numbers."""
         return replace(self, **{name: value[index] for name, value in self.__dict__.items()})
 
@@ -92,7 +92,7 @@ def log_loss(probability: Floats, present: NDArray[np.bool_]) -> Floats:
 LOSSES: dict[str, Callable[[Floats, NDArray[np.bool_]], Floats]] = {"brier": squared_error, "log_loss": log_loss}
 
 
-def compare(cells: Cells, *, seed: int = 0) -> list[Paired]:
+def compare(cells: PairedCells, *, seed: int = 0) -> list[Paired]:
     """Every metric that these cells allow: ``brier`` and ``log_loss`` (lower is better), ``micro_ap`` and ``macro_ap``.
 
     Weighted averages as Hajek's. Micro-AP needs a cell of each verdict, macro-AP two classes with LEAST_OF_CLASS of
@@ -144,7 +144,7 @@ def interval_of_mean(sums: Floats, weights: Floats, draws: NDArray[np.int64]) ->
     return float(value - high * error), float(value - low * error)
 
 
-def _of_loss(name: str, cells: Cells, cluster: NDArray[np.int64], draws: NDArray[np.int64] | None) -> Paired:
+def _of_loss(name: str, cells: PairedCells, cluster: NDArray[np.int64], draws: NDArray[np.int64] | None) -> Paired:
     of = LOSSES[name]
     before, after = of(cells.before, cells.present), of(cells.after, cells.present)
     total = cells.weight.sum()
@@ -159,7 +159,7 @@ def _of_loss(name: str, cells: Cells, cluster: NDArray[np.int64], draws: NDArray
     return Paired(name, means[0], means[1], gain, low, high, len(cells))
 
 
-def _rated_classes(cells: Cells) -> list[NDArray[np.int64]]:
+def _rated_classes(cells: PairedCells) -> list[NDArray[np.int64]]:
     """The cells of each class that has enough of each verdict."""
     order = np.argsort(cells.class_index, kind="stable")
     starts = np.flatnonzero(np.diff(cells.class_index[order], prepend=-1))
@@ -173,7 +173,7 @@ def _rated_classes(cells: Cells) -> list[NDArray[np.int64]]:
 
 def _of_precision(
     name: str,
-    cells: Cells,
+    cells: PairedCells,
     cluster: NDArray[np.int64],
     draws: NDArray[np.int64] | None,
     parts: list[NDArray[np.int64]],

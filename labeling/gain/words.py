@@ -5,7 +5,7 @@ Filenames and labels do not come in; run ids, recipe settings and messages do: e
 
 from __future__ import annotations
 
-from labeling.gain.measurement import COLLECTION, LEAST_DRAWN, Gain, KindGain
+from labeling.gain.measurement import COLLECTION, LEAST_DRAWN, KindGain, RetrainingGain
 from labeling.gain.paired import LEAST_CLUSTERS, Paired
 
 METRICS = {
@@ -33,7 +33,7 @@ ASSOCIATION = (
 )
 
 
-def sentences(gain: Gain) -> list[str]:
+def sentences(gain: RetrainingGain) -> list[str]:
     """The whole finding, the verdict first; cautions are in `warnings`."""
     said = [verdict(gain)]
     if gain.headline is not None and gain.outcome not in ("same", "few"):
@@ -43,7 +43,7 @@ def sentences(gain: Gain) -> list[str]:
     return said
 
 
-def verdict(gain: Gain) -> str:
+def verdict(gain: RetrainingGain) -> str:
     """Whether it helped, in one or two sentences."""
     one = gain.headline
     labels = gain.before.label_version != gain.after.label_version
@@ -71,7 +71,7 @@ def verdict(gain: Gain) -> str:
     return f"{said} The error of the probabilities {way} from {one.before:.3f} to {one.after:.3f} ({_range(one)})."
 
 
-def measured_on(gain: Gain) -> str:
+def measured_on(gain: RetrainingGain) -> str:
     """Which cells it is measured on, and whether chance drew them."""
     between = "recordists or sites" if gain.by_group else "clips"
     spread = f"the range allows for how much the {gain.clusters:,} {between} differ"
@@ -89,7 +89,7 @@ def measured_on(gain: Gain) -> str:
     )
 
 
-def per_hour(gain: Gain) -> str:
+def per_hour(gain: RetrainingGain) -> str:
     """What an hour of review brought, "" where no time is known."""
     one = gain.per_hour
     if one is None or one.low is None or one.high is None or gain.outcome == "same":
@@ -113,7 +113,7 @@ def of_kind(one: KindGain) -> str:
     return f"{where}: {said} ({_range(one.gain)}; {_cells(one.gain.cells)})."
 
 
-def warnings(gain: Gain) -> list[str]:
+def warnings(gain: RetrainingGain) -> list[str]:
     """What keeps the difference from being the labels' alone."""
     said = []
     if gain.before.id == gain.after.id:

@@ -25,7 +25,7 @@ PRESENT = ("primary", "secondary")
 
 
 @dataclass(frozen=True)
-class Correction:
+class CellCorrection:
     """One cell that was corrected or confirmed between two versions."""
 
     filename: str
@@ -33,7 +33,7 @@ class Correction:
     kind: str
 
 
-def between(connection: Connection, older: int, newer: int) -> list[Correction]:
+def between(connection: Connection, older: int, newer: int) -> list[CellCorrection]:
     """The corrections from one position of the journal to another, machines' changes included; confirmed cells last.
 
     From a newer one to an older one, a label that had been added counts as removed.
@@ -51,15 +51,15 @@ def between(connection: Connection, older: int, newer: int) -> list[Correction]:
         for one in said
         if one.undoes is None and one.position not in gone and not is_machine(one.reviewer)
     }
-    return found + [Correction(*cell, CONFIRMED) for cell in kept if cell not in changed]
+    return found + [CellCorrection(*cell, CONFIRMED) for cell in kept if cell not in changed]
 
 
-def by_kind(changes: Sequence[Change]) -> list[Correction]:
+def by_kind(changes: Sequence[Change]) -> list[CellCorrection]:
     """Changed cells as corrections, in their order."""
     lost = {one.filename for one in changes if one.before == "primary" and one.after == "absent"}
     gained = {one.filename for one in changes if one.before != "primary" and one.after == "primary"}
     swapped = lost & gained
-    return [Correction(one.filename, one.class_code, _kind(one, swapped)) for one in changes]
+    return [CellCorrection(one.filename, one.class_code, _kind(one, swapped)) for one in changes]
 
 
 def _kind(change: Change, swapped: set[str]) -> str:

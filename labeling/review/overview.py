@@ -26,7 +26,7 @@ from labeling.workspace import Workspace
 class ReviewerFacts:
     """A reviewer's day, what their second looks say, and how many clips are flagged for an expert, by anybody."""
 
-    today: pace.Progress
+    today: pace.Pace
     looks: second_looks.Findings
     flagged: int
 

@@ -31,7 +31,7 @@ class Press:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Pace:
     """What a reviewer did: cells decided and clips they are in; and the pace, from the time spent working.
 
     ``working_s`` is the time before each press on one clip that came within LONGEST_PAUSE_S of the press before;
@@ -59,7 +59,7 @@ class Progress:
         return None if self.seconds_a_clip is None else clips * self.seconds_a_clip
 
 
-def today(connection: Connection, reviewer: str, *, utc_offset_min: int = 0, now: datetime | None = None) -> Progress:
+def today(connection: Connection, reviewer: str, *, utc_offset_min: int = 0, now: datetime | None = None) -> Pace:
     """What a reviewer decided since their local midnight; ``utc_offset_min`` is how far east of UTC their clock is.
 
     Entries that were taken back do not count as decisions, and count as work. Raises DataError for an offset that
@@ -135,7 +135,7 @@ def _since(connection: Connection, reviewer: str, moment: str) -> list[Any]:
     return [row for row in reversed(newest_first) if row.created_at >= moment]
 
 
-def pace(presses: Iterable[Press], *, decisions: int, clips: int) -> Progress:
+def pace(presses: Iterable[Press], *, decisions: int, clips: int) -> Pace:
     """The pace of presses in order of time; one that decided many clips at once says nothing of listening."""
     working_s, paced_decisions, seen, last_s = 0.0, 0, set[int](), None
     for press in presses:
@@ -144,4 +144,4 @@ def pace(presses: Iterable[Press], *, decisions: int, clips: int) -> Progress:
             paced_decisions += press.decisions
             seen |= press.clips if press.decisions else set()
         last_s = press.at_s
-    return Progress(decisions, clips, working_s, paced_decisions, len(seen))
+    return Pace(decisions, clips, working_s, paced_decisions, len(seen))

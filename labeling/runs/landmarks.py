@@ -107,7 +107,7 @@ def find_copies(clips: Sequence[Landmarks | None]) -> list[Copy]:
     for a, b, offset in _candidates(clips):
         one, other = clips[a], clips[b]
         if (a, b) not in pairs and one is not None and other is not None:
-            copy = compare(one, other, offset, a, b)
+            copy = match_landmarks(one, other, offset, a, b)
             if copy:
                 pairs[a, b] = copy
     return [pairs[pair] for pair in sorted(pairs)]
@@ -184,7 +184,7 @@ def _most_clips(size: NDArray[np.int64], most: int) -> int:
     return int(sizes[fitting - 1]) if fitting else 1
 
 
-def compare(one: Landmarks, other: Landmarks, offset: int, a: int = 0, b: int = 1) -> Copy | None:
+def match_landmarks(one: Landmarks, other: Landmarks, offset: int, a: int = 0, b: int = 1) -> Copy | None:
     """Whether two clips hold the same sound where ``other`` is moved later by about ``offset`` hops; None: they do not.
 
     The share is Cohen's kappa of "is there such a landmark": (agreeing - chance) / (those in the overlap - chance),

@@ -41,7 +41,7 @@ SAMPLE_RATE = 16_000  # of the sound that is compared: its half is landmarks.HIG
 MOST_PAIRS = 10_000  # pairs kept in a report; the counts are always whole
 
 
-class Together(NamedTuple):
+class LinkedClips(NamedTuple):
     """Clips (places in a list) that must not be parted, and why."""
 
     reason: str
@@ -95,27 +95,27 @@ class LeakReport:
 # ---------------------------------------------------------------------------------------------- what belongs together
 
 
-def belonging(clips: Sequence[Clip], copies: Iterable[Copy] = (), same_outing: bool = True) -> list[Together]:
+def belonging(clips: Sequence[Clip], copies: Iterable[Copy] = (), same_outing: bool = True) -> list[LinkedClips]:
     """All that must lie in one fold: groups and equal files as imported, outings, and ``copies`` (places in clips)."""
     found: dict[tuple[str, str], list[int]] = {}
     for at, clip in enumerate(clips):
         for reason, key in ((FILE, clip.content_hash), (GROUP, clip.group)):
             if key:
                 found.setdefault((reason, key), []).append(at)
-    together = [Together(reason, tuple(members)) for (reason, _), members in found.items() if len(members) > 1]
-    together += [Together(SOUND, (copy.a, copy.b)) for copy in copies]
+    together = [LinkedClips(reason, tuple(members)) for (reason, _), members in found.items() if len(members) > 1]
+    together += [LinkedClips(SOUND, (copy.a, copy.b)) for copy in copies]
     if same_outing:
-        together += [Together(reason, members) for reason, members in outings(clips)]
+        together += [LinkedClips(reason, members) for reason, members in outings(clips)]
     return together
 
 
-def across(together: Sequence[Together], fold: NDArray[Any]) -> list[Together]:
+def across(together: Sequence[LinkedClips], fold: NDArray[Any]) -> list[LinkedClips]:
     """Those of which two lie in different folds; ``fold`` (N,), below 0 where a clip has none and does not count."""
     parted = []
     for one in together:
         members = tuple(at for at in one.members if fold[at] >= 0)
         if len({int(fold[at]) for at in members}) > 1:
-            parted.append(Together(one.reason, members))
+            parted.append(LinkedClips(one.reason, members))
     return parted
 
 
@@ -229,19 +229,19 @@ def _copies_files(workspace: Workspace) -> tuple[Path, ...]:
     return (*sorted(workspace.runs.glob(f"*/{COPIES_FILE}")), workspace.root / CACHE / COPIES_FILE)
 
 
-def pairs_of(together: Sequence[Together]) -> list[tuple[int, int]]:
+def pairs_of(together: Sequence[LinkedClips]) -> list[tuple[int, int]]:
     """Each set as a chain of pairs, which is what joins it."""
     return [(a, b) for one in together for a, b in zip(one.members, one.members[1:], strict=False)]
 
 
-def pairs_to_tell(together: Sequence[Together], clips: Sequence[Clip], most: int = 1000) -> list[list[str]]:
+def pairs_to_tell(together: Sequence[LinkedClips], clips: Sequence[Clip], most: int = 1000) -> list[list[str]]:
     """[file, file, reason] of the near-copies among ``clips``, for run.json; groups, equal files are in the table."""
     told = (one for one in together if one.reason not in (GROUP, FILE))
     pairs = ([clips[a].filename, clips[b].filename, one.reason] for one in told for a, b in pairs_of([one]))
     return list(islice(pairs, most))
 
 
-def counts(together: Sequence[Together]) -> dict[str, int]:
+def counts(together: Sequence[LinkedClips]) -> dict[str, int]:
     """How many clips each reason holds together."""
     held: dict[str, set[int]] = {}
     for one in together:

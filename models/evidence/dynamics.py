@@ -40,7 +40,7 @@ class Learned:
     epoch_spread: NDArray[np.float32]
 
 
-class Dynamics:
+class DynamicsRecorder:
     """Follows the training on ``rows`` (n,) of the store, whose labels are ``present`` (n, C) bool.
 
     ``add`` takes each step's logits, ``end_epoch`` ends an epoch; a clip's logit of an epoch is the mean over its

@@ -36,7 +36,7 @@ from labeling.workspace import Workspace
 from models.combining.evaluation import done_run
 from models.config import Recipe
 from models.prediction.soundscape import Post, Result, load_predictor, predict_recording, segment_count
-from models.prediction.thresholds import Rule, Threshold, oof_evidence, parse_threshold
+from models.prediction.thresholds import DecisionRule, Threshold, oof_evidence, parse_threshold
 from models.prediction.windows import Predictor
 from models.runfolder.provenance import pick_device
 
@@ -110,7 +110,7 @@ class Batch:
     classes: tuple[str, ...]
     trained_on_all: bool
     columns: tuple[int, ...]
-    rule: Rule
+    rule: DecisionRule
     post: PostProcessing | None
 
     @property
@@ -226,7 +226,7 @@ def _columns(codes: Sequence[str] | None, classes: Sequence[str]) -> tuple[int, 
     return tuple(classes.index(code) for code in dict.fromkeys(codes))
 
 
-def _rule(workspace: Workspace, run: Run, labels: Labels, threshold: Threshold, classes: Sequence[str]) -> Rule:
+def _rule(workspace: Workspace, run: Run, labels: Labels, threshold: Threshold, classes: Sequence[str]) -> DecisionRule:
     """Of all classes, so that a class is decided alike whichever others are asked for."""
     evidence = None
     if threshold.needs_evidence:

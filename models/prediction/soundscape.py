@@ -25,7 +25,7 @@ from labeling.sound.decoding import file_name, probe, read_window
 from models.config import FeatureConfig, Recipe
 from models.inputs.clips import Chunks
 from models.inputs.features import FrontEnd
-from models.prediction.thresholds import Rule
+from models.prediction.thresholds import DecisionRule
 from models.prediction.windows import Predicted, Predictor, Shown, fill_gaps, n_output_frames
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ def predict_recording(
     predictor: Predictor,
     recipe: Recipe,
     classes: Sequence[str],
-    rule: Rule,
+    rule: DecisionRule,
     *,
     segment_s: float = 5.0,
     columns: Sequence[int] | None = None,

@@ -48,7 +48,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Rule:
+class DecisionRule:
     """A decision: ``frame >= frame_threshold`` and, where there is one, ``clip >= clip_threshold``, both (C,).
 
     ``strict`` asks for more than the thresholds instead of at least. ``text`` says the rule in words.
@@ -59,7 +59,7 @@ class Rule:
     strict: bool = False
     text: str = ""
 
-    def select(self, columns: Sequence[int]) -> Rule:
+    def select(self, columns: Sequence[int]) -> DecisionRule:
         """The rule for these columns, in this order."""
         at = list(columns)
         clip = None if self.clip_threshold is None else self.clip_threshold[at]
@@ -74,7 +74,7 @@ class Rule:
         return np.asarray(decided, dtype=bool)
 
 
-Fit = Callable[[int, Evidence | None], Rule]
+Fit = Callable[[int, Evidence | None], DecisionRule]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Threshold:
     needs_evidence: bool
     _fit: Fit = field(repr=False)
 
-    def fit(self, n_classes: int, evidence: Evidence | None = None) -> Rule:
+    def fit(self, n_classes: int, evidence: Evidence | None = None) -> DecisionRule:
         """The rule for ``n_classes``; ``evidence`` has as many columns. Raises ConfigError where it is needed."""
         if self.needs_evidence and evidence is None:
             raise ConfigError(
@@ -196,34 +196,36 @@ def _pooled(evidence: Evidence) -> float:
 
 
 def _global(numbers: tuple[float | None, ...]) -> Fit:
-    def fit(n_classes: int, evidence: Evidence | None) -> Rule:
+    def fit(n_classes: int, evidence: Evidence | None) -> DecisionRule:
         (value,) = numbers
         fitted = "" if value is not None else " (best F1 out of fold)"
         if value is None:
             assert evidence is not None
             value = _pooled(evidence)
-        return Rule(np.full(n_classes, value), text=f"{value:.4g} for every class{fitted}")
+        return DecisionRule(np.full(n_classes, value), text=f"{value:.4g} for every class{fitted}")
 
     return fit
 
 
 def _per_class(numbers: tuple[float | None, ...]) -> Fit:
-    def fit(n_classes: int, evidence: Evidence | None) -> Rule:
+    def fit(n_classes: int, evidence: Evidence | None) -> DecisionRule:
         assert evidence is not None
         overall, strength = _pooled(evidence), float(numbers[0] or 0)
         values = shrunk_thresholds(evidence, overall, strength)
         text = f"{values.min():.4g} to {values.max():.4g}, each class its own (best F1 out of fold), near {overall:.4g}"
-        return Rule(values, text=text)
+        return DecisionRule(values, text=text)
 
     return fit
 
 
 def _quantile(numbers: tuple[float | None, ...]) -> Fit:
-    def fit(n_classes: int, evidence: Evidence | None) -> Rule:
+    def fit(n_classes: int, evidence: Evidence | None) -> DecisionRule:
         assert evidence is not None
         share = float(numbers[0] or 0)
         value = float(np.quantile(evidence.frame, 1 - share))
-        return Rule(np.full(n_classes, value), text=f"{value:.4g}: {share:.3g} of the out-of-fold cells lie above it")
+        return DecisionRule(
+            np.full(n_classes, value), text=f"{value:.4g}: {share:.3g} of the out-of-fold cells lie above it"
+        )
 
     return fit
 
@@ -233,7 +235,7 @@ def _both(strict: bool) -> Callable[[tuple[float | None, ...]], Fit]:
         clip, frame = (float(number or 0) for number in numbers)
         sign = ">" if strict else ">="
         text = f"clip {sign} {clip:g} and frame {sign} {frame:g}"
-        return lambda n_classes, _: Rule(np.full(n_classes, frame), np.full(n_classes, clip), strict, text)
+        return lambda n_classes, _: DecisionRule(np.full(n_classes, frame), np.full(n_classes, clip), strict, text)
 
     return make
 

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from models.runfolder.folder import RunFolder, by_fold
 from models.runfolder.processes import Together
+from models.runfolder.trackers import Tracker
 
 READING_SHARE = 0.08
 """Share of the progress bar for reading audio."""
 CURVES = ("lr", "train_loss", "valid_loss", "valid_macro_ap")
-
-
-class Tracker(Protocol):
-    """Where curves go: ``models.trackers``."""
-
-    def log(self, fold: int, step: int, values: Mapping[str, float | None]) -> None:
-        """Add a point to each named curve of a fold."""
-        ...
-
-    def close(self) -> None:
-        """Write what is held back."""
-        ...
 
 
 class Progress:

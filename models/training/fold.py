@@ -20,7 +20,7 @@ from labeling.errors import ArtefactError, ConfigError, Stopped
 from labeling.predictions import metrics
 from labeling.records import FrameGrid
 from models.config import Recipe
-from models.evidence.dynamics import Dynamics
+from models.evidence.dynamics import DynamicsRecorder
 from models.evidence.files import write_learned
 from models.folds.task import ALL_DATA, Task, TrainingData, resume_file
 from models.inputs import augment
@@ -99,9 +99,9 @@ class FoldTrainer:
         self.chunk_frames = round(recipe.data.chunk_s / self.store.hop_s)
         self.best: dict[str, Tensor] = {}
         self.state = FoldState()
-        self.dynamics: Dynamics | None = None
+        self.dynamics: DynamicsRecorder | None = None
         if recipe.train.dynamics and task.fold != ALL_DATA:
-            self.dynamics = Dynamics(task.rows, data.present[task.rows])
+            self.dynamics = DynamicsRecorder(task.rows, data.present[task.rows])
         self._enter(self.stages[0])
 
     # ------------------------------------------------------------------------------------------- the plan

@@ -188,7 +188,7 @@ class Comparison:
         return f"the largest difference is {self.clipwise:.3g} (clipwise), {self.framewise:.3g} (framewise)"
 
 
-def compare(one: Oof, other: Oof) -> Comparison:
+def compare_oof(one: Oof, other: Oof) -> Comparison:
     """Two runs' predictions of the same clips; raises ArtefactError where the clips or frames are others."""
     alike = one.classes == other.classes and np.array_equal(one.clip_ids, other.clip_ids)
     if not alike or not np.array_equal(one.offsets, other.offsets):
@@ -204,7 +204,7 @@ def compare(one: Oof, other: Oof) -> Comparison:
 
 def compare_runs(workspace: Workspace, first: str, second: str) -> Comparison:
     """Compare two runs of a workspace, and note in the second's run.json how it repeats the first."""
-    found = compare(*(read_oof(workspace.run_dir(name) / "oof.zarr") for name in (first, second)))
+    found = compare_oof(*(read_oof(workspace.run_dir(name) / "oof.zarr") for name in (first, second)))
     RunFolder(workspace.run_dir(second)).write_facts(
         repeats=first, repeated_exactly=found.same, largest_difference=max(found.clipwise, found.framewise)
     )

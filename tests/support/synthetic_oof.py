@@ -15,10 +15,12 @@ from labeling.predictions.oof import Oof, write_oof
 from labeling.records import FrameGrid, Labels
 from labeling.workspace import Workspace
 
-Cells = Mapping[tuple[int, str], float]
+CellValues = Mapping[tuple[int, str], float]
 
 
-def make_oof(path: Path, labels: Labels, clipwise: Cells, frames: Cells | None = None, background: Any = None) -> Path:
+def make_oof(
+    path: Path, labels: Labels, clipwise: CellValues, frames: CellValues | None = None, background: Any = None
+) -> Path:
     """Write predictions: what is listed is at 0.8 and the rest at 0.1, or ``background`` (N, C), but for the cells
     (clip id, class code) of ``clipwise``; a cell of ``frames`` is so high in one frame alone, the others as clipwise.
     """
@@ -45,7 +47,7 @@ def make_oof(path: Path, labels: Labels, clipwise: Cells, frames: Cells | None =
     return path
 
 
-def finished_run(workspace: Workspace, clipwise: Cells, *settings: str, frames: Cells | None = None) -> str:
+def finished_run(workspace: Workspace, clipwise: CellValues, *settings: str, frames: CellValues | None = None) -> str:
     """A run of recipe demo that is done, on the labels now, and predicts as `make_oof` says. Returns its id."""
     version = versions.freeze(workspace, "ann")
     run = runs.enqueue(workspace, "demo", version.number, settings=settings, worker="w")
@@ -54,7 +56,7 @@ def finished_run(workspace: Workspace, clipwise: Cells, *settings: str, frames: 
 
 
 def finish(
-    workspace: Workspace, run_id: str, clipwise: Cells, frames: Cells | None = None, macro_ap: float = 0.5
+    workspace: Workspace, run_id: str, clipwise: CellValues, frames: CellValues | None = None, macro_ap: float = 0.5
 ) -> None:
     """End a run as a worker would, with predictions as `make_oof` says."""
     with workspace.read() as connection:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from labeling import journal
 from labeling.gain import measurement, words
-from labeling.gain.measurement import Gain
+from labeling.gain.measurement import RetrainingGain
 from labeling.records import Run
 from models import worker
 from models.folds import keeping
@@ -27,7 +27,7 @@ SHORT = {
 
 
 @st.cache_data(show_spinner="Comparing the runs", max_entries=20)
-def _measured(root: str, before: str, after: str, ended: tuple[str, str], position: int, scope: str) -> Gain:
+def _measured(root: str, before: str, after: str, ended: tuple[str, str], position: int, scope: str) -> RetrainingGain:
     """Kept until a decision is made or one of the runs is trained anew."""
     return measurement.measure(session.workspace(), before, after, scope=scope)
 
@@ -46,7 +46,7 @@ def panel(old: Run, new: Run) -> None:
         _draw(found)
 
 
-def _draw(found: Gain) -> None:
+def _draw(found: RetrainingGain) -> None:
     for line in words.warnings(found):
         st.warning(session.plain(line), icon=":material/warning:")
     left, right = st.columns([3, 2])

@@ -21,7 +21,7 @@ from labeling.records import KINDS
 from labeling.runs import out_of_fold
 from labeling.workspace import Workspace
 from tests.support.ranked import decide
-from tests.support.synthetic_oof import Cells, finish, finished_run
+from tests.support.synthetic_oof import CellValues, finish, finished_run
 from tests.support.workspaces import add_clips
 
 # Listed: 1 amecro balori, 2 amecro, 3 balori amecro cangoo, 4 cangoo. Predicted: 0.8 what is listed, else 0.1.
@@ -39,7 +39,7 @@ def by_cell(ranking: Ranking, column: str) -> dict[tuple[int, int], Any]:
     return dict(zip(cells, getattr(ranking, column).tolist(), strict=True))
 
 
-def run_of(workspace: Workspace, recipe: str, clipwise: Cells, *settings: str) -> str:
+def run_of(workspace: Workspace, recipe: str, clipwise: CellValues, *settings: str) -> str:
     version = versions.freeze(workspace, "ann")
     run = runs.enqueue(workspace, recipe, version.number, settings=settings, worker="w")
     finish(workspace, run.id, clipwise)
@@ -152,7 +152,7 @@ def test_other_runs_are_weighed_and_counted(collection: Workspace) -> None:
 
 
 def test_mixtures_and_what_is_not_out_of_fold_are_left_out(collection: Workspace) -> None:
-    wrong: Cells = {(2, "balori"): 0.95}
+    wrong: CellValues = {(2, "balori"): 0.95}
     run_of(collection, "ensemble", wrong, "members=001-demo")
     run_of(collection, "stack", wrong)
     run_of(collection, runs.IMPORTED, wrong, f"{out_of_fold.KEY}={out_of_fold.UNKNOWN}")

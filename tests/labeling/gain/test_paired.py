@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 
 from labeling.gain import paired
-from labeling.gain.paired import Cells, average_precisions, compare, interval
+from labeling.gain.paired import PairedCells, average_precisions, compare, interval
 
 
 def cells_of(n=200, clusters=40, seed=0, better=0.0, classes=3):
@@ -24,7 +24,7 @@ def cells_of(n=200, clusters=40, seed=0, better=0.0, classes=3):
         noise[i] * 0.5 + 0.5 * (present * share + (1 - share) / 2) for i, share in ((0, 0.5), (1, 0.5 + better))
     )
     class_index, cluster = random.integers(0, classes, n), random.integers(0, clusters, n)
-    return Cells(present, before, after, class_index, cluster, 1 / random.uniform(0.1, 1, n))
+    return PairedCells(present, before, after, class_index, cluster, 1 / random.uniform(0.1, 1, n))
 
 
 def by_name(cells, **more):
@@ -32,7 +32,7 @@ def by_name(cells, **more):
 
 
 def test_weighted_differences_by_hand():
-    cells = Cells(
+    cells = PairedCells(
         present=np.array([True, False, False]),
         before=np.array([0.5, 0.5, 0.2]),
         after=np.array([0.9, 0.4, 0.2]),
@@ -107,7 +107,7 @@ def test_seeded_and_kept_together_in_clusters():
     assert by_name(cells, seed=3)["brier"].low != by_name(cells, seed=4)["brier"].low
     # ten equal copies of each cell are no more evidence than one, where their clusters say so
     tenfold = cells.take(np.ones(len(cells), bool))
-    tenfold = Cells(**{name: np.tile(value, 10) for name, value in tenfold.__dict__.items()})
+    tenfold = PairedCells(**{name: np.tile(value, 10) for name, value in tenfold.__dict__.items()})
     assert by_name(tenfold)["brier"].low == pytest.approx(by_name(cells)["brier"].low)
     apart = replace(tenfold, cluster=np.arange(len(tenfold)))
     assert by_name(apart)["brier"].low > by_name(cells)["brier"].low
@@ -145,7 +145,7 @@ def test_the_interval_holds_the_truth_in_95_of_100(monkeypatch):
         present = random.random(len(cluster)) < 0.4
         before = np.clip(np.where(present, 0.55, 0.4) + random.normal(0, 0.2, len(cluster)), 0.02, 0.98)
         after = np.clip(before + np.where(present, 1, -1) * (0.06 + level), 0.02, 0.98)
-        return Cells(present, before, after, cluster * 0, cluster, np.ones(len(cluster)))
+        return PairedCells(present, before, after, cluster * 0, cluster, np.ones(len(cluster)))
 
     large = draw(60_000)
     truth = {

@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from labeling.gain import words as gain_words
-from labeling.gain.measurement import COLLECTION, DECIDED, Gain, KindGain
+from labeling.gain.measurement import COLLECTION, DECIDED, KindGain, RetrainingGain
 from labeling.gain.paired import Paired
 from labeling.records import Run
 
 RUNS = [Run(f"00{n}-demo", "demo", n, "done", "") for n in (1, 2)]
 
 
-def found(gain: float, low: float | None, high: float | None, **more: object) -> Gain:
+def found(gain: float, low: float | None, high: float | None, **more: object) -> RetrainingGain:
     one = Paired("brier", 0.2, 0.2 - gain, gain, low, high, 140)
-    made = Gain(
+    made = RetrainingGain(
         RUNS[0], RUNS[1], 140, DECIDED, 140, 0, 60, 60, False, (one,), (), 2.5, (), (),
     )  # fmt: skip
     return replace(made, **more)  # type: ignore[arg-type]

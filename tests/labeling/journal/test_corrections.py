@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeling import journal
 from labeling.journal import corrections
-from labeling.journal.corrections import Correction, between, by_kind
+from labeling.journal.corrections import CellCorrection, between, by_kind
 from labeling.journal.versions import Change
 from labeling.workspace import Workspace
 from tests.support.gain_case import CONFIRMED, FALSE, MISSING, SAID, SWAPPED, collect, say
@@ -61,4 +61,4 @@ def test_a_swap_needs_both_sides_in_one_clip() -> None:
         ("d", "y", "other"), ("d", "x", "other"), ("e", "x", "missing"),
     ]  # fmt: skip
     assert {one.kind for one in made} <= set(corrections.KINDS)
-    assert made[0] == Correction("a", "x", "swapped")
+    assert made[0] == CellCorrection("a", "x", "swapped")

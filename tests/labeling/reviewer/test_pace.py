@@ -10,7 +10,7 @@ from labeling import journal
 from labeling.errors import DataError
 from labeling.records import Decision
 from labeling.reviewer import pace as pace_module
-from labeling.reviewer.pace import Press, Progress, pace, today, worked_between
+from labeling.reviewer.pace import Pace, Press, pace, today, worked_between
 from labeling.storage import database as db
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at
@@ -41,7 +41,7 @@ def press(at_s: float, *clips: int, decisions: int = 1) -> Press:
 def test_of_nothing_there_is_no_pace(any_collection: Workspace) -> None:
     with any_collection.read() as connection:
         found = today(connection, "ann")
-    assert found == Progress(0, 0, 0.0, 0, 0)
+    assert found == Pace(0, 0, 0.0, 0, 0)
     assert (found.per_minute, found.seconds_a_clip, found.time_for_s(9)) == (None, None, None)
 
 
@@ -49,7 +49,7 @@ def test_the_pace_leaves_pauses_out() -> None:
     presses = [press(0, 1), press(10, 1), press(30, 2), press(331, 3), press(341, 3), press(641, 4)]
     found = pace(presses, decisions=6, clips=4)
     # gaps of 10, 20, 301 (a pause), 10, 300 s: 340 s for 4 decisions in clips 1, 2, 3, 4
-    assert found == Progress(6, 4, 340.0, 4, 4)
+    assert found == Pace(6, 4, 340.0, 4, 4)
     assert found.per_minute == pytest.approx(60 * 4 / 340)
     assert found.seconds_a_clip == 85.0
     assert found.time_for_s(10) == 850.0
@@ -57,7 +57,7 @@ def test_the_pace_leaves_pauses_out() -> None:
 
 def test_many_clips_at_once_are_no_measure_of_listening() -> None:
     found = pace([press(0, 1), press(60, 2, 3, 4, decisions=300), press(90, 5, decisions=3)], decisions=304, clips=5)
-    assert found == Progress(304, 5, 30.0, 3, 1)
+    assert found == Pace(304, 5, 30.0, 3, 1)
     assert found.per_minute == 6.0
 
 
@@ -109,7 +109,7 @@ def test_what_was_taken_back_is_work_and_no_decision(any_collection: Workspace, 
     with any_collection.read() as connection:
         found = today(connection, "ann", now=NOON + timedelta(minutes=5))
     # cells: 2 in clip 1, 1 each in 2 and 3, 2 in clip 4; paced: 30 s and 40 s in clip 1, two cells at 70 s in clip 4
-    assert found == Progress(decisions=6, clips=4, working_s=50.0, paced_decisions=4, paced_clips=2)
+    assert found == Pace(decisions=6, clips=4, working_s=50.0, paced_decisions=4, paced_clips=2)
 
 
 def test_an_offset_that_cannot_be(collection: Workspace) -> None:

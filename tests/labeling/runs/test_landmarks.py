@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from labeling.collection import birdsong
 from labeling.runs import landmarks
-from labeling.runs.landmarks import HOP_S, WINDOW_S, compare, find_copies
+from labeling.runs.landmarks import HOP_S, WINDOW_S, find_copies, match_landmarks
 from labeling.sound.decoding import resample
 from tests.support.landmarks import RATE, clip, encoded
 
@@ -33,7 +33,7 @@ def test_a_chirp_of_known_time_and_pitch_is_a_landmark():
 
 def test_landmarks_of_one_sound_are_the_same_at_another_rate_and_level(waves, marks):
     again = landmarks.landmarks(resample(0.01 * waves[0], RATE, 16_000), 16_000)
-    copy = compare(marks[0], again, 0)
+    copy = match_landmarks(marks[0], again, 0)
     assert copy is not None
     assert copy.share > 0.7
     assert copy.offset_s == 0
@@ -111,13 +111,13 @@ def test_silence_in_half_of_the_bands_gives_no_plateau_of_landmarks(waves):
 def test_nothing_to_compare():
     none = np.zeros((0, 2), np.int32)
     assert find_copies([]) == find_copies([None, none]) == find_copies([none, None, none]) == []
-    assert compare(none, none, 0) is None
+    assert match_landmarks(none, none, 0) is None
 
 
 def test_blocks_of_a_long_recording_join_without_a_seam(monkeypatch, waves, marks):
     monkeypatch.setattr(landmarks, "BLOCK_S", 2.0)
     parts = landmarks.landmarks(waves[0], RATE)
-    copy = compare(marks[0], parts, 0)
+    copy = match_landmarks(marks[0], parts, 0)
     assert copy is not None
     assert copy.share > 0.6
 
@@ -147,7 +147,7 @@ def test_kappa_by_hand(seed, offset):
     other = one.copy()
     other[1::3, 1] = 520 - other[1::3, 1] + 300  # no pitch of the first is there
     other[:, 0] -= offset
-    copy = compare(one, other, offset)
+    copy = match_landmarks(one, other, offset)
     assert copy is not None
     assert copy.offset_s == pytest.approx(offset * HOP_S)
     assert copy.share == pytest.approx(40 / 60, abs=0.02)

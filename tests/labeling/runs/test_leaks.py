@@ -20,7 +20,7 @@ from labeling.runs.leaks import (
     FILE,
     GROUP,
     SOUND,
-    Together,
+    LinkedClips,
     across,
     belonging,
     counts,
@@ -44,29 +44,29 @@ CLIPS = [clip(0, "a"), clip(1, "a", "h"), clip(2, "b", "h"), clip(3, **DAYS), cl
 def test_what_belongs_together_and_why():
     copies = [Copy(4, 5, 1.0, 3.0, 0.8)]
     assert belonging(CLIPS, copies) == [
-        Together(GROUP, (0, 1)), Together(FILE, (1, 2)), Together(SOUND, (4, 5)), Together(DAY, (3, 4)),
+        LinkedClips(GROUP, (0, 1)), LinkedClips(FILE, (1, 2)), LinkedClips(SOUND, (4, 5)), LinkedClips(DAY, (3, 4)),
     ]  # fmt: skip
-    assert Together(DAY, (3, 4)) not in belonging(CLIPS, copies, same_outing=False)
+    assert LinkedClips(DAY, (3, 4)) not in belonging(CLIPS, copies, same_outing=False)
     assert counts(belonging(CLIPS, copies)) == {FILE: 2, SOUND: 2, DAY: 2, GROUP: 2}
 
 
 def test_across_folds_by_hand():
     together = belonging(CLIPS)
     assert across(together, np.array([0, 0, 0, 1, 1, 0])) == []
-    assert across(together, np.array([0, 0, 1, 1, 0, 0])) == [Together(FILE, (1, 2)), Together(DAY, (3, 4))]
-    assert across(together, np.array([0, 1, -1, 1, 1, 0])) == [Together(GROUP, (0, 1))]
+    assert across(together, np.array([0, 0, 1, 1, 0, 0])) == [LinkedClips(FILE, (1, 2)), LinkedClips(DAY, (3, 4))]
+    assert across(together, np.array([0, 1, -1, 1, 1, 0])) == [LinkedClips(GROUP, (0, 1))]
 
 
 @given(st.lists(st.lists(st.integers(0, 11), min_size=2, max_size=5, unique=True), max_size=6), st.integers(0, 99))
 def test_across_is_what_a_search_of_all_pairs_finds(sets, seed):
     fold = np.random.default_rng(seed).integers(-1, 3, 12)
-    together = [Together(SOUND, tuple(one)) for one in sets]
+    together = [LinkedClips(SOUND, tuple(one)) for one in sets]
     guilty = {i for one in sets for i in one for j in one if fold[i] >= 0 and fold[j] >= 0 and fold[i] != fold[j]}
     assert set().union(*(one.members for one in across(together, fold))) == guilty
 
 
 def test_a_chain_of_pairs_joins_a_set():
-    assert pairs_of([Together(DAY, (3, 5, 9)), Together(SOUND, (1, 2))]) == [(3, 5), (5, 9), (1, 2)]
+    assert pairs_of([LinkedClips(DAY, (3, 5, 9)), LinkedClips(SOUND, (1, 2))]) == [(3, 5), (5, 9), (1, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_read_is_passed_over(collection, tmp_path):
 def test_pairs_to_tell_leave_out_what_the_table_says():
     told = leaks.pairs_to_tell(belonging(CLIPS, [Copy(4, 5, 1.0, 3.0, 0.8)]), CLIPS)
     assert told == [["4.wav", "5.wav", SOUND], ["3.wav", "4.wav", DAY]]
-    assert len(leaks.pairs_to_tell([Together(DAY, tuple(range(6)))], CLIPS, most=3)) == 3
+    assert len(leaks.pairs_to_tell([LinkedClips(DAY, tuple(range(6)))], CLIPS, most=3)) == 3
 
 
 def test_the_command(collection, capsys, tmp_path):

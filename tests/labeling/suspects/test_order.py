@@ -14,7 +14,7 @@ from labeling import journal
 from labeling.errors import DataError
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import Decision
-from labeling.reviewer.pace import Progress
+from labeling.reviewer.pace import Pace
 from labeling.storage import tables
 from labeling.suspects import order as queue_order
 from labeling.suspects import queue, worth
@@ -160,7 +160,7 @@ def test_machines_do_not_count_as_news(queued: Workspace) -> None:
 def test_the_pace_of_the_day_counts(queued: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """25 presses in 250 s on the cell of clip 4, of which 3.25 + 0.3 x 16.75 s are to be heard: 1.725 s to look."""
     decide(queued, 4, "amecro")
-    day = Progress(decisions=1, clips=1, working_s=250.0, paced_decisions=25, paced_clips=1)
+    day = Pace(decisions=1, clips=1, working_s=250.0, paced_decisions=25, paced_clips=1)
     monkeypatch.setattr(queue_order.pace, "today", lambda *_, **__: day)
     with queued.read() as connection:
         run = demo(connection)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.evidence.dynamics import HELD_BYTES, LARGEST_LOGIT, Dynamics
+from models.evidence.dynamics import HELD_BYTES, LARGEST_LOGIT, DynamicsRecorder
 
 ALL = np.array([True])
 
@@ -24,7 +24,7 @@ def see(dynamics, epochs, row=4):
 
 def test_three_epochs_by_hand():
     """Class 0 is listed, class 1 is not; p = 0.8, 0.4, 0.6 and 0.6, 0.2, 0.7."""
-    dynamics = Dynamics(np.array([2, 4]), np.array([[True, True], [True, False]]))
+    dynamics = DynamicsRecorder(np.array([2, 4]), np.array([[True, True], [True, False]]))
     see(dynamics, [[logit(0.8), logit(0.6)], [logit(0.4), logit(0.2)], [logit(0.6), logit(0.7)]])
     found = dynamics.learned()
     assert found.rows.tolist() == [4], "clip 2 was never seen"
@@ -36,7 +36,7 @@ def test_three_epochs_by_hand():
 
 
 def test_a_clip_s_logit_is_the_mean_over_its_chunks_that_count():
-    dynamics = Dynamics(np.array([0, 1]), np.ones((2, 1), dtype=bool))
+    dynamics = DynamicsRecorder(np.array([0, 1]), np.ones((2, 1), dtype=bool))
     dynamics.add(np.array([0, 1, 0]), np.array([True, False, True]), torch.tensor([[1.0], [9.0], [3.0]]))
     dynamics.add(np.array([0, 1]), np.array([False, True]), torch.tensor([[50.0], [-4.0]]))
     dynamics.end_epoch()
@@ -45,7 +45,7 @@ def test_a_clip_s_logit_is_the_mean_over_its_chunks_that_count():
 
 def test_an_epoch_without_the_clip_is_passed_over():
     """Right, not seen, wrong: one forgotten, over two epochs."""
-    dynamics = Dynamics(np.array([0, 1]), np.ones((2, 1), dtype=bool))
+    dynamics = DynamicsRecorder(np.array([0, 1]), np.ones((2, 1), dtype=bool))
     see(dynamics, [[2.0]], row=0)
     see(dynamics, [[1.0]], row=1)
     see(dynamics, [[-1.0]], row=0)
@@ -55,7 +55,7 @@ def test_an_epoch_without_the_clip_is_passed_over():
 
 
 def test_the_margin_is_that_of_the_later_epochs_where_there_are_any():
-    dynamics = Dynamics(np.array([0, 1]), np.ones((2, 1), dtype=bool))
+    dynamics = DynamicsRecorder(np.array([0, 1]), np.ones((2, 1), dtype=bool))
     for late, rows, value in ((False, [0, 1], -8.0), (True, [0], 2.0), (True, [0], 4.0)):
         dynamics.add(np.array(rows), np.ones(len(rows), dtype=bool), torch.full((len(rows), 1), value))
         dynamics.end_epoch(late)
@@ -63,7 +63,7 @@ def test_the_margin_is_that_of_the_later_epochs_where_there_are_any():
 
 
 def test_what_a_broken_epoch_left_is_forgotten():
-    dynamics = Dynamics(np.array([4]), np.ones((1, 1), dtype=bool))
+    dynamics = DynamicsRecorder(np.array([4]), np.ones((1, 1), dtype=bool))
     dynamics.add(np.array([4]), ALL, torch.tensor([[7.0]]))
     dynamics.begin_epoch()
     see(dynamics, [[1.0]])
@@ -71,7 +71,7 @@ def test_what_a_broken_epoch_left_is_forgotten():
 
 
 def test_endless_logits_do_not_spoil_the_mean():
-    dynamics = Dynamics(np.array([4]), np.ones((1, 1), dtype=bool))
+    dynamics = DynamicsRecorder(np.array([4]), np.ones((1, 1), dtype=bool))
     see(dynamics, [[float("inf")], [0.0]])
     assert dynamics.learned().margin.tolist() == [[LARGEST_LOGIT / 2]]
 
@@ -80,7 +80,7 @@ def test_many_logits_are_fetched_before_the_epoch_ends(monkeypatch):
     monkeypatch.setattr("models.evidence.dynamics.HELD_BYTES", 16)
     assert HELD_BYTES > 1 << 20
     some = np.random.default_rng(0).normal(size=(10, 4, 3)).astype(np.float32)
-    dynamics = Dynamics(np.arange(4), np.ones((4, 3), dtype=bool))
+    dynamics = DynamicsRecorder(np.arange(4), np.ones((4, 3), dtype=bool))
     for step in some:
         dynamics.add(np.arange(4), np.ones(4, dtype=bool), torch.from_numpy(step))
         assert len(dynamics._held) == 0
@@ -94,11 +94,11 @@ def test_as_numpy_has_it_and_again_after_a_stop(epochs, seed):
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (epochs, 5, 2)).astype(np.float32)
     present = rng.random((5, 2)) < 0.5
-    one, rows = Dynamics(np.arange(10, 15), present), np.arange(10, 15)
+    one, rows = DynamicsRecorder(np.arange(10, 15), present), np.arange(10, 15)
     for epoch, values in enumerate(logits):
         if epoch == epochs // 2:
             kept = {name: value.clone() for name, value in one.state().items()}
-            one = Dynamics(rows, present)
+            one = DynamicsRecorder(rows, present)
             one.restore(kept)
         order = rng.permutation(5)
         one.add(rows[order], np.ones(5, dtype=bool), torch.from_numpy(values[order]))
@@ -112,7 +112,7 @@ def test_as_numpy_has_it_and_again_after_a_stop(epochs, seed):
 
 
 def test_nothing_to_follow():
-    dynamics = Dynamics(np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=bool))
+    dynamics = DynamicsRecorder(np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=bool))
     dynamics.end_epoch()
     assert dynamics.learned().margin.shape == (0, 3)
     dynamics.restore({})

@@ -20,7 +20,7 @@ from models.networks.catalogue import build_network
 from models.networks.heads import Network, Output, frame_grid
 from models.prediction import soundscape
 from models.prediction.soundscape import Recording, events_of, predict_recording, runs_of, segment_count, stream
-from models.prediction.thresholds import Rule
+from models.prediction.thresholds import DecisionRule
 from models.prediction.windows import Predictor, n_output_frames, predict_clips
 from tests.support.tiny_training import RATE, tiny_recipe
 
@@ -114,7 +114,7 @@ def test_segments_and_events_lie_where_the_sound_is(recording, monkeypatch):
     monkeypatch.setattr(soundscape, "BLOCK_S", 2.0)
     recipe = tiny_recipe("standardize=none", "window_s=0.8")
     told = []
-    result = predict(recording, recipe, Rule(np.full(3, 0.5)), segment_s=2.0, report=told.append)
+    result = predict(recording, recipe, DecisionRule(np.full(3, 0.5)), segment_s=2.0, report=told.append)
     assert result.duration_s == pytest.approx(13.07)
     assert result.segments.shape == (7, 3)
     # 3..4 s lies in segment 1, 9.5..11.2 s in 4 and 5
@@ -135,8 +135,8 @@ def test_segments_and_events_lie_where_the_sound_is(recording, monkeypatch):
 
 def test_only_the_chosen_classes_are_kept(recording):
     recipe = tiny_recipe("standardize=none", "window_s=0.8")
-    every = predict(recording, recipe, Rule(np.full(3, 0.5)))
-    some = predict(recording, recipe, Rule(np.array([0.5, 0.5])), columns=[2, 1])
+    every = predict(recording, recipe, DecisionRule(np.full(3, 0.5)))
+    some = predict(recording, recipe, DecisionRule(np.array([0.5, 0.5])), columns=[2, 1])
     np.testing.assert_array_equal(some.segments, every.segments[:, [2, 1]])
     assert set(some.events) == set(every.events)
 
@@ -144,7 +144,7 @@ def test_only_the_chosen_classes_are_kept(recording):
 def test_a_rule_on_the_clip_looks_at_the_window_around_a_frame(recording):
     """Class 2 is 0.982 everywhere, class 1 only in windows with the tone: asked of the clip, class 1 is cut there."""
     recipe = tiny_recipe("standardize=none", "window_s=0.8", "overlap=0.0")
-    rule = Rule(np.zeros(3), np.full(3, 0.5))
+    rule = DecisionRule(np.zeros(3), np.full(3, 0.5))
     result = predict(recording, recipe, rule)
     tones = [event for event in result.events if event.label == "middle"]
     assert len(tones) == 2
@@ -164,7 +164,7 @@ def test_a_recording_that_breaks_off_is_predicted_up_to_there(recording, monkeyp
     monkeypatch.setattr(soundscape, "read_window", broken)
     monkeypatch.setattr(soundscape, "BLOCK_S", 2.0)
     recipe = tiny_recipe("standardize=none", "window_s=0.8")
-    result = predict(recording, recipe, Rule(np.full(3, 0.5)), segment_s=2.0)
+    result = predict(recording, recipe, DecisionRule(np.full(3, 0.5)), segment_s=2.0)
     assert result.duration_s == pytest.approx(8, abs=0.02)
     assert len(result.segments) == 4
     assert re.fullmatch(r"cut short: 8\.00 s of 13\.07 s are there", result.note)
@@ -172,17 +172,17 @@ def test_a_recording_that_breaks_off_is_predicted_up_to_there(recording, monkeyp
 
     monkeypatch.setattr(soundscape, "read_window", lambda *a, **k: (np.zeros(0, np.float32), RATE))
     with pytest.raises(AudioError, match="no sound can be decoded"):
-        predict(recording, recipe, Rule(np.full(3, 0.5)))
+        predict(recording, recipe, DecisionRule(np.full(3, 0.5)))
 
 
 def test_a_recording_shorter_than_anything(tmp_path):
     recipe = tiny_recipe("standardize=none")
     soundfile.write(tmp_path / "s.wav", np.zeros(900), RATE)
-    result = predict(str(tmp_path / "s.wav"), recipe, Rule(np.full(3, 0.5)))
+    result = predict(str(tmp_path / "s.wav"), recipe, DecisionRule(np.full(3, 0.5)))
     assert result.segments.shape == (1, 3)
     soundfile.write(tmp_path / "t.wav", np.zeros(20), RATE)
     with pytest.raises(AudioError, match="at least"):
-        predict(str(tmp_path / "t.wav"), recipe, Rule(np.full(3, 0.5)))
+        predict(str(tmp_path / "t.wav"), recipe, DecisionRule(np.full(3, 0.5)))
 
 
 def test_segments_are_no_shorter_than_frames():

@@ -8,8 +8,8 @@ from labeling.errors import ConfigError, DataError, UnknownName
 from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import FrameGrid, Labels
 from models.prediction.thresholds import (
+    DecisionRule,
     Evidence,
-    Rule,
     best_threshold,
     oof_evidence,
     parse_threshold,
@@ -177,6 +177,6 @@ def test_evidence_is_the_highest_frame_beside_the_right_label(tmp_path):
 
 
 def test_a_rule_takes_any_leading_shape():
-    rule = Rule(np.array([0.2, 0.6]))
+    rule = DecisionRule(np.array([0.2, 0.6]))
     assert rule.decide(np.full((4, 3, 2), 0.5), np.zeros((4, 3, 2))).tolist() == [[[True, False]] * 3] * 4
     assert math.isclose(rule.frame_threshold.sum(), 0.8)

@@ -20,7 +20,7 @@ from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main
 from models.runfolder.folder import read_inputs
-from models.training.train_run import compare
+from models.training.train_run import compare_oof
 from tests.support.tiny_training import SETTINGS, same_oof, tiny_workspace
 
 SHORT = (*SETTINGS, "epochs=1")
@@ -152,19 +152,19 @@ def test_what_cannot_be_trained_gets_no_row(own: Workspace, capsys, monkeypatch,
 
 def test_comparison_by_hand(tones: Path) -> None:
     one = read_oof(tones / "runs" / "001-demo" / "oof.zarr")
-    assert compare(one, one).same
+    assert compare_oof(one, one).same
     clipwise = one.clipwise.copy()
     clipwise[3, 1] += 0.125
     frames = np.asarray(one.framewise[:]).copy()
     frames[5, 0] = frames[5, 0] / 2
     other = replace(one, clipwise=clipwise, framewise=frames)
-    found = compare(one, other)
+    found = compare_oof(one, other)
     assert not found.same
     assert found.clipwise == pytest.approx(0.125, rel=1e-6)
     assert found.framewise == pytest.approx(float(one.framewise[5, 0]) / 2, rel=1e-2)
     assert str(found).startswith("the largest difference is 0.125 (clipwise), ")
     with pytest.raises(ArtefactError, match="same clips"):
-        compare(one, replace(one, classes=("a", "b", "c")))
+        compare_oof(one, replace(one, classes=("a", "b", "c")))
 
 
 def test_recipes_are_listed_with_their_sources(capsys) -> None:
