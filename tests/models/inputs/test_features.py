@@ -29,12 +29,17 @@ def sounds(rate):
 
 
 @pytest.mark.filterwarnings("ignore:n_fft")
-@pytest.mark.parametrize("config", CONFIGS)
-@pytest.mark.parametrize("sound", ["noise", "tones", "click", "short"])
+@pytest.mark.parametrize(
+    ("config", "sound"),
+    [
+        (config, sound)
+        for config in CONFIGS
+        for sound in ("noise", "tones", "click", "short")
+        if (config.pad_mode, sound) != ("reflect", "short")  # librosa reflects nothing shorter than half a frame
+    ],
+)
 def test_agrees_with_librosa(config, sound):
     y = sounds(config.sample_rate)[sound].astype(np.float32)
-    if config.pad_mode == "reflect" and len(y) <= config.n_fft // 2:
-        pytest.skip("librosa reflects no shorter sound either")
     mel = librosa.feature.melspectrogram(
         y=y,
         sr=config.sample_rate,
