@@ -15,6 +15,7 @@ from labeling.__main__ import main
 from labeling.commands.ending import ended_tidily
 from labeling.journal import versions
 from labeling.workspace import open_workspace
+from models.__main__ import main as models
 from tests.support import ROOT
 
 NO_HEAVY = """
@@ -46,11 +47,15 @@ def test_help_is_light(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["labeling", "models"])
-def test_wrong_usage_ends_with_2(package: str) -> None:
-    for words in ((), ("nope",), ("work", "--nope"), ("export",)):
-        done = call(package, *words)
-        assert done.returncode == 2
-        assert "usage:" in done.stderr
+def test_wrong_usage_ends_with_2(package: str, capsys: pytest.CaptureFixture[str]) -> None:
+    done = call(package, "nope")
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+    for words in ((), ("work", "--nope"), ("export",)):
+        with pytest.raises(SystemExit) as end:
+            {"labeling": main, "models": models}[package](words)
+        assert end.value.code == 2
+        assert "usage:" in capsys.readouterr().err
 
 
 def test_a_failure_ends_with_1_and_is_silent_on_stdout(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import csv
 import json
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from labeling.__main__ import main as labeling
+from models.__main__ import main as models
 from tests.support.workspaces import QUICK_TRAINING
 
 SUSPECT_COLUMNS = (
@@ -18,11 +19,12 @@ SUSPECT_COLUMNS = (
 
 
 def run(*words: str, code: int = 0) -> str:
-    """Call a command as a user does; returns stdout, or stderr where it is to fail."""
-    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
+    """Call a command, in this process; returns stdout, or stderr where it is to fail."""
+    main = {"labeling": labeling, "models": models}[words[0]]
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        assert main(words[1:]) == code, out.getvalue() + err.getvalue()
+    assert "Traceback" not in err.getvalue()
+    return (out if code == 0 else err).getvalue()
 
 
 def rows(path: Path) -> list[dict[str, str]]:
