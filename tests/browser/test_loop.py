@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from labeling.collection.birdsong import SPECIES
-from tests.support.reviewing import expect, open_review, press
+from tests.support.browser import expect
+from tests.support.reviewing import answered, open_review, press
 from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -121,7 +122,7 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     queue_training(page, {"Epochs": "1", "Folds": "2"})
     expect(page.get_by_text("002-demo").first).to_be_visible()
     expect(page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop")).to_be_visible()
-    expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=180_000)
+    expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=600_000)
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
@@ -129,10 +130,10 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
 
 def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: Path) -> None:
     open_review(page, app)
-    for number in range(60):
-        page.keyboard.press("1" if number % 3 else "2")
-        page.wait_for_timeout(15)
-    page.wait_for_timeout(1500)
+    with answered(page, least=3):
+        for number in range(60):
+            page.keyboard.press("1" if number % 3 else "2")
+            page.wait_for_timeout(15)
     taken = decisions(own_copy)
     cells = [(clip, code) for _, clip, code, _ in taken]
     assert len(cells) >= 3, "nothing was taken"
@@ -178,20 +179,19 @@ def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: 
     assert len(decisions(own_copy)) == 1
 
 
-def test_a_clip_whose_file_is_gone_says_so(own_copy: Path, page: Any) -> None:
+def test_a_clip_whose_file_is_gone_says_so(app: Server, page: Any, own_copy: Path) -> None:
     audio = own_copy / "gone"
     audio.mkdir()
     with sqlite3.connect(own_copy / "earmark.db") as connection:
         connection.execute("update clips set path = ?", (str(audio / "nothing.ogg"),))
-    with serve(own_copy) as server:
-        open_review(page, server, "/queue")
-        expect(page.get_by_test_id("player-error").or_(page.get_by_test_id("player-sound-error")).first).to_be_visible()
-        before = page.get_by_test_id("player-title").inner_text()
-        page.keyboard.press("j")
-        expect(page.get_by_test_id("player-title")).not_to_have_text(before)
+    open_review(page, app, "/queue")
+    expect(page.get_by_test_id("player-error").or_(page.get_by_test_id("player-sound-error")).first).to_be_visible()
+    before = page.get_by_test_id("player-title").inner_text()
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("player-title")).not_to_have_text(before)
 
 
-def test_labels_are_data_on_every_screen(tmp_path: Path, page: Any) -> None:
+def test_labels_are_data_on_every_screen(server: Server, tmp_path: Path, page: Any) -> None:
     """HTML, quotes, emoji and formulas in labels and file names are shown as they are, and run nowhere."""
     from labeling.__main__ import main
 
@@ -203,16 +203,16 @@ def test_labels_are_data_on_every_screen(tmp_path: Path, page: Any) -> None:
         csv.writer(file).writerows([["filename", "label", "note"], ["a.wav", name, "=cmd() **bold** 🦉 ' \" ;"]])
     root = tmp_path / "w"
     assert main(["import", str(folder / "labels.csv"), "--workspace", str(root), "--audio", str(folder)]) == 0
-    with serve(root) as server:
-        for path in ("/", "/queue", "/review?clip=1", "/sweep", "/retrain", "/runs", "/versions"):
-            page.goto(server.url + path)
-            expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
-            page.wait_for_timeout(700)
-            assert "owned" not in page.title()
-            assert page.locator("img[src=x]").count() == 0
-            assert page.get_by_test_id("stException").count() == 0
-        page.goto(server.url + "/review?clip=1")
-        expect(page.get_by_test_id("player-lanes")).to_contain_text(name)
+    server.show(root)
+    for path in ("/", "/queue", "/review?clip=1", "/sweep", "/retrain", "/runs", "/versions"):
+        page.goto(server.url + path)
+        expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        assert "owned" not in page.title()
+        assert page.locator("img[src=x]").count() == 0
+        assert page.get_by_test_id("stException").count() == 0
+    page.goto(server.url + "/review?clip=1")
+    expect(page.get_by_test_id("player-lanes")).to_contain_text(name)
 
 
 def test_a_training_survives_a_restart_of_the_app(own_copy: Path, page: Any) -> None:
@@ -221,11 +221,13 @@ def test_a_training_survives_a_restart_of_the_app(own_copy: Path, page: Any) -> 
 
     with serve(own_copy) as server:
         page.goto(server.url + "/retrain")
-        queue_training(page, {"Epochs": "3", "Folds": "2"})
+        queue_training(page, {"Epochs": "1", "Folds": "2"})
         expect(page.get_by_text("002-demo").first).to_be_visible()
         server.kill()
     workspace = open_workspace(own_copy)
-    deadline = time.monotonic() + 180
+    with workspace.read() as connection:
+        assert runs.get_run(connection, "002-demo").status in ("queued", "running")
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         with workspace.read() as connection:
             status = runs.get_run(connection, "002-demo").status

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.browser import expect
 from tests.support.playerpage import DARK, LIGHT, PlayerPage, clip, lane
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
 
 VALUES = [0.1] * 4 + [0.6, 0.9, 0.7] + [0.2] * 5 + [0.55, 0.5] + [0.0] * 6  # above 0.5 from 2 to 3.5 s and 6 to 7 s
 

@@ -4,7 +4,7 @@ import base64
 import csv
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.support.server import Server, serve
+from tests.support.browser import expect
+from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
-expect.set_options(timeout=20_000)
 
 TONE, BAT, LONG, BURST, STEADY, BROKEN = 1, 2, 3, 4, 5, 6  # clips, in the order of the table
 
@@ -31,7 +29,7 @@ def tone(hz: float, from_s: float, to_s: float, duration_s: float, rate: int) ->
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def app(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     from labeling.__main__ import main
 
     folder = tmp_path_factory.mktemp("sounds")
@@ -49,8 +47,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         csv.writer(file).writerows([["filename", "label"], *((f"{name}.wav", "sound") for name in names)])
     root = tmp_path_factory.mktemp("workspace") / "w"
     assert main(["import", str(folder / "labels.csv"), "--workspace", str(root), "--audio", str(folder)]) == 0
-    with serve(root) as server:
-        yield server
+    server.show(root)
+    return server
 
 
 @pytest.fixture

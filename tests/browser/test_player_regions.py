@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.browser import expect
 from tests.support.playerpage import PlayerPage, clip, lane
-from tests.support.server import serve
+from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
-expect.set_options(timeout=20_000)
 
 VALUES = [0.1] * 4 + [0.6, 0.9, 0.7] + [0.2] * 5 + [0.55, 0.5] + [0.0] * 6  # above 0.5 from 2 to 3.5 s and 6 to 7 s
 
@@ -178,7 +176,7 @@ def settled(workspace: Path, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_boxes_are_decisions_in_the_app(page: Any, own_copy: Path) -> None:
+def test_boxes_are_decisions_in_the_app(app: Server, page: Any, own_copy: Path) -> None:
     clips: dict[int, dict[str, Any]] = {}
 
     def seen(response: Any) -> None:
@@ -187,111 +185,108 @@ def test_boxes_are_decisions_in_the_app(page: Any, own_copy: Path) -> None:
             clips[data["clip_id"]] = data
 
     page.on("response", seen)
-    with serve(own_copy) as app:
-        page.goto(app.url + "/queue")
-        page.get_by_role("button", name="Review these").click()
-        player = page.get_by_test_id("player")
-        boxes = page.get_by_test_id("player-box")
-        question = page.get_by_test_id("player-question")
-        expect(player).to_have_attribute("data-shown", re.compile(r"\d"))
-        clip_id = int(player.get_attribute("data-clip-id"))
-        data = clips[clip_id]
-        code = player.get_attribute("data-focus")
-        asked = question.inner_text()
-        plot = Plot(page)
-        top_hz = min(16000, data["sample_rate"] / 2)
-        pixel_s = 1 / plot.second
+    page.goto(app.url + "/queue")
+    page.get_by_role("button", name="Review these").click()
+    player = page.get_by_test_id("player")
+    boxes = page.get_by_test_id("player-box")
+    question = page.get_by_test_id("player-question")
+    expect(player).to_have_attribute("data-shown", re.compile(r"\d"))
+    clip_id = int(player.get_attribute("data-clip-id"))
+    data = clips[clip_id]
+    code = player.get_attribute("data-focus")
+    asked = question.inner_text()
+    plot = Plot(page)
+    top_hz = min(16000, data["sample_rate"] / 2)
+    pixel_s = 1 / plot.second
 
-        def near(entry: dict[str, Any], onset_s: float, offset_s: float, top: float, bottom: float) -> bool:
-            """Whether a region lies there, to a pixel's worth."""
-            share = 1.5 / plot.box["height"]
-            return bool(
-                abs(entry["onset_s"] - onset_s) <= 1.5 * pixel_s
-                and abs(entry["offset_s"] - offset_s) <= 1.5 * pixel_s
-                and hertz_at(top + share, high_hz=top_hz) <= entry["high_hz"] <= hertz_at(top - share, high_hz=top_hz)
-                and hertz_at(bottom + share, high_hz=top_hz)
-                <= entry["low_hz"]
-                <= hertz_at(bottom - share, high_hz=top_hz)
-            )
+    def near(entry: dict[str, Any], onset_s: float, offset_s: float, top: float, bottom: float) -> bool:
+        """Whether a region lies there, to a pixel's worth."""
+        share = 1.5 / plot.box["height"]
+        return bool(
+            abs(entry["onset_s"] - onset_s) <= 1.5 * pixel_s
+            and abs(entry["offset_s"] - offset_s) <= 1.5 * pixel_s
+            and hertz_at(top + share, high_hz=top_hz) <= entry["high_hz"] <= hertz_at(top - share, high_hz=top_hz)
+            and hertz_at(bottom + share, high_hz=top_hz) <= entry["low_hz"] <= hertz_at(bottom - share, high_hz=top_hz)
+        )
 
-        # drawn from the selection
-        plot.drag((plot.x(2), plot.y(0.3)), (plot.x(3), plot.y(0.6)), shift=True)
-        page.keyboard.press("w")
-        (first,) = settled(own_copy, 1)
-        assert (first["code"], first["verdict"]) == (code, "present")
-        assert near(first, 2, 3, 0.3, 0.6)
-        expect(boxes).to_have_attribute("data-position", str(first["position"]))
+    # drawn from the selection
+    plot.drag((plot.x(2), plot.y(0.3)), (plot.x(3), plot.y(0.6)), shift=True)
+    page.keyboard.press("w")
+    (first,) = settled(own_copy, 1)
+    assert (first["code"], first["verdict"]) == (code, "present")
+    assert near(first, 2, 3, 0.3, 0.6)
+    expect(boxes).to_have_attribute("data-position", str(first["position"]))
 
-        # moved by its inside, then a corner pulled: each the old one undone and a new one, in one batch
-        page.keyboard.down("Alt")
-        plot.drag((plot.x(2.5), plot.y(0.45)), (plot.x(4), plot.y(0.55)))
-        *_, undo, moved = settled(own_copy, 3)
-        assert (undo["undoes"], undo["batch_id"]) == (first["position"], moved["batch_id"])
-        assert near(moved, 3.5, 4.5, 0.4, 0.7)
-        expect(boxes).to_have_attribute("data-position", str(moved["position"]))
-        plot.drag((plot.x(4.5), plot.y(0.4)), (plot.x(5.25), plot.y(0.2)))
-        page.keyboard.up("Alt")
-        *_, resized = settled(own_copy, 5)
-        assert near(resized, 3.5, 5.25, 0.2, 0.7)
-        expect(boxes).to_have_attribute("data-position", str(resized["position"]))
+    # moved by its inside, then a corner pulled: each the old one undone and a new one, in one batch
+    page.keyboard.down("Alt")
+    plot.drag((plot.x(2.5), plot.y(0.45)), (plot.x(4), plot.y(0.55)))
+    *_, undo, moved = settled(own_copy, 3)
+    assert (undo["undoes"], undo["batch_id"]) == (first["position"], moved["batch_id"])
+    assert near(moved, 3.5, 4.5, 0.4, 0.7)
+    expect(boxes).to_have_attribute("data-position", str(moved["position"]))
+    plot.drag((plot.x(4.5), plot.y(0.4)), (plot.x(5.25), plot.y(0.2)))
+    page.keyboard.up("Alt")
+    *_, resized = settled(own_copy, 5)
+    assert near(resized, 3.5, 5.25, 0.2, 0.7)
+    expect(boxes).to_have_attribute("data-position", str(resized["position"]))
 
-        # a burst of nudges is one change; undo takes it back
-        for key in (".", ".", ".", ","):
-            page.keyboard.press(key)
-        *_, nudged = settled(own_copy, 7)
-        assert nudged["onset_s"] == pytest.approx(resized["onset_s"] + 0.1, abs=0.0015)
-        expect(boxes).to_have_attribute("data-position", str(nudged["position"]))
-        page.keyboard.press("z")
-        expect(boxes).to_have_attribute("data-onset", str(resized["onset_s"]))
-        before = len(journal(own_copy))
+    # a burst of nudges is one change; undo takes it back
+    for key in (".", ".", ".", ","):
+        page.keyboard.press(key)
+    *_, nudged = settled(own_copy, 7)
+    assert nudged["onset_s"] == pytest.approx(resized["onset_s"] + 0.1, abs=0.0015)
+    expect(boxes).to_have_attribute("data-position", str(nudged["position"]))
+    page.keyboard.press("z")
+    expect(boxes).to_have_attribute("data-onset", str(resized["onset_s"]))
+    before = len(journal(own_copy))
 
-        # zoomed and moved, and in a page loaded anew, it lies over the same sound
-        def placed() -> None:
-            box = boxes.bounding_box()
-            assert box["x"] == pytest.approx(plot.x(resized["onset_s"]), abs=1.5)
-            assert box["x"] + box["width"] == pytest.approx(plot.x(resized["offset_s"]), abs=1.5)
+    # zoomed and moved, and in a page loaded anew, it lies over the same sound
+    def placed() -> None:
+        box = boxes.bounding_box()
+        assert box["x"] == pytest.approx(plot.x(resized["onset_s"]), abs=1.5)
+        assert box["x"] + box["width"] == pytest.approx(plot.x(resized["offset_s"]), abs=1.5)
 
-        placed()
-        page.mouse.move(plot.x(4), plot.y(0.9))
-        page.mouse.wheel(0, -300)
-        expect(player).not_to_have_attribute("data-view-to", str(round(data["duration_s"], 3)))
-        placed()
-        page.reload()
-        expect(boxes).to_have_attribute("data-onset", str(resized["onset_s"]))
-        plot.box = page.get_by_test_id("player-plot").bounding_box()
-        placed()
+    placed()
+    page.mouse.move(plot.x(4), plot.y(0.9))
+    page.mouse.wheel(0, -300)
+    expect(player).not_to_have_attribute("data-view-to", str(round(data["duration_s"], 3)))
+    placed()
+    page.reload()
+    expect(boxes).to_have_attribute("data-onset", str(resized["onset_s"]))
+    plot.box = page.get_by_test_id("player-plot").bounding_box()
+    placed()
 
-        # taking the last one away asks for the label; as before is an answer
-        page.keyboard.press(";")
-        page.keyboard.press("Delete")
-        expect(question).to_contain_text("That was the last box of")
-        expect(boxes).to_have_count(0)
-        page.keyboard.press("Escape")
-        again = re.sub(r"\d+(?=\\? %|\\ %)", r"\\d+", re.escape(asked))  # the likelihood follows the verdicts
-        expect(question).to_have_text(re.compile(again), use_inner_text=True)
-        assert [row["verdict"] for row in journal(own_copy)[before:]] == ["undo"]
+    # taking the last one away asks for the label; as before is an answer
+    page.keyboard.press(";")
+    page.keyboard.press("Delete")
+    expect(question).to_contain_text("That was the last box of")
+    expect(boxes).to_have_count(0)
+    page.keyboard.press("Escape")
+    again = re.sub(r"\d+(?=\\? %|\\ %)", r"\\d+", re.escape(asked))  # the likelihood follows the verdicts
+    expect(question).to_have_text(re.compile(again), use_inner_text=True)
+    assert [row["verdict"] for row in journal(own_copy)[before:]] == ["undo"]
 
-        # the model's stretch: the frames above the threshold
-        for lane_data in data["lanes"]:
-            above = np.array(lane_data["values"]) >= lane_data["threshold"]
-            if not 0 < above.sum() < len(above):
-                continue
-            page.get_by_test_id("player-lane").locator(".name", has_text=lane_data["name"]).click()
-            page.mouse.move(5, 5)
-            count = len(journal(own_copy))
-            page.keyboard.press("g")
-            taken = settled(own_copy, count + 1)[-1]
-            from_step = to_step = int(np.argmax(lane_data["values"]))
-            while from_step and above[from_step - 1]:
-                from_step -= 1
-            while to_step < len(above) and above[to_step]:
-                to_step += 1
-            steps = data["steps"]
-            assert taken["code"] == lane_data["class"]
-            assert taken["onset_s"] == pytest.approx(max(0, steps["start_s"] + from_step * steps["step_s"]), abs=0.001)
-            end_s = min(data["duration_s"], steps["start_s"] + to_step * steps["step_s"])
-            assert taken["offset_s"] == pytest.approx(end_s, abs=0.001)
-            assert (taken["low_hz"], taken["high_hz"]) == (None, None)
-            break
-        else:
-            pytest.fail("no lane with frames above and below its threshold")
+    # the model's stretch: the frames above the threshold
+    for lane_data in data["lanes"]:
+        above = np.array(lane_data["values"]) >= lane_data["threshold"]
+        if not 0 < above.sum() < len(above):
+            continue
+        page.get_by_test_id("player-lane").locator(".name", has_text=lane_data["name"]).click()
+        page.mouse.move(5, 5)
+        count = len(journal(own_copy))
+        page.keyboard.press("g")
+        taken = settled(own_copy, count + 1)[-1]
+        from_step = to_step = int(np.argmax(lane_data["values"]))
+        while from_step and above[from_step - 1]:
+            from_step -= 1
+        while to_step < len(above) and above[to_step]:
+            to_step += 1
+        steps = data["steps"]
+        assert taken["code"] == lane_data["class"]
+        assert taken["onset_s"] == pytest.approx(max(0, steps["start_s"] + from_step * steps["step_s"]), abs=0.001)
+        end_s = min(data["duration_s"], steps["start_s"] + to_step * steps["step_s"])
+        assert taken["offset_s"] == pytest.approx(end_s, abs=0.001)
+        assert (taken["low_hz"], taken["high_hz"]) == (None, None)
+        break
+    else:
+        pytest.fail("no lane with frames above and below its threshold")

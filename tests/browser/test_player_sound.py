@@ -9,7 +9,6 @@ import pytest
 from tests.support.soundpage import CLIP_S, RATE, SoundServer, sound_page, sound_server, tone
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("playwright.sync_api")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from tests.support.soundpage import RATE, SoundServer, sound_page, sound_server, tone
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("playwright.sync_api")
 
 
 @pytest.fixture

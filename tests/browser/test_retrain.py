@@ -8,7 +8,7 @@ import pytest
 
 from labeling import runs
 from labeling.workspace import open_workspace
-from tests.support.reviewing import expect
+from tests.support.browser import expect, resting_box
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 def edit_cell(page: Any, row: int, value: str) -> None:
     """Type into the table's second column; the table is drawn, so that a cell is a place."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    box = resting_box(page.get_by_test_id("stDataFrame").first)
     page.mouse.dblclick(box["x"] + 0.35 * box["width"], box["y"] + 35 + 35 * row + 17)
     editor = page.locator(".gdg-input")
     expect(editor).to_be_visible()
@@ -31,7 +31,6 @@ def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, o
     expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
     page.get_by_text("All other settings").click()
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
-    page.wait_for_timeout(500)  # it opens by and by
     edit_cell(page, 0, "16000")
     expect(page.get_by_text("1 setting changed: features.sample_rate 32000 → 16000")).to_be_visible()
     expect(page.get_by_text("fmax_hz").last).to_be_visible()  # 15 kHz is too high for it: said, and nothing starts
@@ -46,7 +45,7 @@ def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, o
     retrain.click()
     expect(page.get_by_text("002-demo").first).to_be_visible()
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()
-    page.get_by_text(re.compile("^002-demo (stopped|done)")).click(timeout=90_000)
+    page.get_by_text(re.compile("^002-demo (stopped|done)")).click(timeout=600_000)
     expect(page.get_by_text("Changed: features.sample_rate 48000")).to_be_visible()
     with open_workspace(own_copy).read() as connection:
         run = runs.get_run(connection, "002-demo")

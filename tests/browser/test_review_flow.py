@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.reviewing import expect, open_review, press, rows, shown
+from tests.support.browser import expect
+from tests.support.reviewing import fetched_ahead, open_review, press, rows, shown
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,7 @@ def leave_and_come_back(page: Any) -> None:
 
 def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_copy: Path) -> None:
     first, held = shown(page), []
-    page.wait_for_timeout(500)  # the next three are fetched ahead; those after them are held back
+    fetched_ahead(page)  # those after them are held back
     page.route("**/api/clips/*", lambda route: held.append(route))
     for _ in range(3):
         page.keyboard.press("j")
@@ -38,14 +39,13 @@ def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_
     expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", third)
     for key in "2sf":
         page.keyboard.press(key)
-    page.wait_for_timeout(500)
-    assert rows(own_copy, "select 1 from decisions union all select 1 from marks") == []
     for route in held:
         route.continue_()
     page.unroute("**/api/clips/*")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text("5 of")
     fifth = shown(page)
     assert len({first, third, fifth}) == 3
+    assert rows(own_copy, "select 1 from decisions union all select 1 from marks") == []
     press(page, "f", "saved: flag")
     assert rows(own_copy, "select clip_id from marks") == [(int(fifth),)]
 
@@ -56,11 +56,10 @@ def test_an_answer_that_comes_after_the_page_was_left_moves_nothing(page: Any, o
     page.route("**/api/decisions", lambda route: held.append(route))
     with page.expect_request("**/api/decisions"):
         page.keyboard.press("4")
-    page.wait_for_timeout(200)
     page.get_by_role("link", name="Versions").click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
-    held[0].continue_()
-    page.wait_for_timeout(800)
+    with page.expect_response("**/api/decisions"):
+        held[0].continue_()
     assert rows(own_copy, "select distinct clip_id from decisions") == [(int(first),)]
     assert "clip=" not in page.url  # the player that was left writes no address any more
     page.unroute("**/api/decisions")
@@ -134,13 +133,12 @@ def test_sound_whose_link_ran_out_gets_a_new_one(page: Any) -> None:
         else:
             route.fulfill(status=403, json={"error": "the link has expired"})
 
-    page.wait_for_timeout(500)  # the next three are here already
+    fetched_ahead(page)
     page.route("**/api/clips/*", clip)
     page.route("**/clips/*/audio*", audio)
     for _ in range(5):
         page.keyboard.press("j")
-        page.wait_for_timeout(300)
-    shown(page)
+        shown(page)
     assert asked[page.get_by_test_id("player-title").inner_text()] == 2
     expect(page.get_by_test_id("player-sound-error")).to_be_hidden()
     expect(page.get_by_test_id("player-subtitle")).to_contain_text("6 of")

@@ -11,12 +11,10 @@ import pytest
 from labeling.collection import store
 from labeling.disagreement.stored_ranking import store_ranking
 from labeling.workspace import open_workspace
-from tests.support.server import serve
+from tests.support.browser import expect
+from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-expect = sync_api.expect
-expect.set_options(timeout=20_000)
 LINK = "/sweep?class=ambfin1&unlikely=1"
 
 
@@ -35,129 +33,123 @@ def told(page: Any, text: str) -> None:
     expect(page.get_by_test_id("wall-notice")).to_contain_text(text)
 
 
-def test_a_range_is_decided_in_one_batch_and_undone_whole(page: Any, own_copy: Path) -> None:
-    with serve(own_copy) as app:
-        page.goto(app.url + LINK)
-        expect(page.get_by_test_id("wall-counts")).to_have_text("48 to do, 0 decided")
-        expect(page.get_by_test_id("wall-absent")).to_be_disabled()
-        expect(tile(page, 1)).to_have_attribute("data-drawn", "true")
-        asked = [int(tile(page, place).get_attribute("data-clip")) for place in (2, 3, 4, 5, 6)]
+def test_a_range_is_decided_in_one_batch_and_undone_whole(app: Server, page: Any, own_copy: Path) -> None:
+    page.goto(app.url + LINK)
+    expect(page.get_by_test_id("wall-counts")).to_have_text("48 to do, 0 decided")
+    expect(page.get_by_test_id("wall-absent")).to_be_disabled()
+    expect(tile(page, 1)).to_have_attribute("data-drawn", "true")
+    asked = [int(tile(page, place).get_attribute("data-clip")) for place in (2, 3, 4, 5, 6)]
 
-        tile(page, 2).click()
-        tile(page, 6).click(modifiers=["Shift"])
-        tile(page, 4).click()  # one less
-        expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 4 clips")
-        page.keyboard.press("2")
-        told(page, "Saved: absent, 4 clips")
-        rows = journal(own_copy)
-        assert [(clip, verdict) for clip, verdict, _ in rows] == [
-            (clip, "absent") for clip in asked if clip != asked[2]
-        ]
-        assert len({batch for _, _, batch in rows}) == 1
-        assert rows[0][2]
+    tile(page, 2).click()
+    tile(page, 6).click(modifiers=["Shift"])
+    tile(page, 4).click()  # one less
+    expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 4 clips")
+    page.keyboard.press("2")
+    told(page, "Saved: absent, 4 clips")
+    rows = journal(own_copy)
+    assert [(clip, verdict) for clip, verdict, _ in rows] == [(clip, "absent") for clip in asked if clip != asked[2]]
+    assert len({batch for _, _, batch in rows}) == 1
+    assert rows[0][2]
 
-        # nothing has moved, and the decided say so in words
-        assert int(tile(page, 2).get_attribute("data-clip")) == asked[0]
-        expect(tile(page, 2)).to_contain_text("absent")
-        expect(tile(page, 2)).to_have_attribute("aria-label", re.compile("decided absent$"))
-        expect(tile(page, 4)).to_have_attribute("aria-label", re.compile("undecided$"))
-        expect(page.get_by_test_id("wall-absent")).to_be_disabled()
+    # nothing has moved, and the decided say so in words
+    assert int(tile(page, 2).get_attribute("data-clip")) == asked[0]
+    expect(tile(page, 2)).to_contain_text("absent")
+    expect(tile(page, 2)).to_have_attribute("aria-label", re.compile("decided absent$"))
+    expect(tile(page, 4)).to_have_attribute("aria-label", re.compile("undecided$"))
+    expect(page.get_by_test_id("wall-absent")).to_be_disabled()
 
-        # after a reload too, the decided at the end; the keyboard takes the batch back whole
-        page.reload()
-        expect(page.get_by_test_id("wall-counts")).to_have_text("44 to do, 4 decided")
-        page.keyboard.press("z")
-        told(page, "undone: 4 decisions")
-        expect(page.get_by_test_id("wall-counts")).to_have_text("48 to do, 0 decided")
-        assert [verdict for _, verdict, _ in journal(own_copy)] == ["absent"] * 4 + ["undo"] * 4
-        page.reload()
-        expect(page.get_by_test_id("wall-counts")).to_have_text("48 to do, 0 decided")
-        assert [int(tile(page, place).get_attribute("data-clip")) for place in (2, 3, 4, 5, 6)] == asked
+    # after a reload too, the decided at the end; the keyboard takes the batch back whole
+    page.reload()
+    expect(page.get_by_test_id("wall-counts")).to_have_text("44 to do, 4 decided")
+    page.keyboard.press("z")
+    told(page, "undone: 4 decisions")
+    expect(page.get_by_test_id("wall-counts")).to_have_text("48 to do, 0 decided")
+    assert [verdict for _, verdict, _ in journal(own_copy)] == ["absent"] * 4 + ["undo"] * 4
+    page.reload()
+    expect(page.get_by_test_id("wall-counts")).to_have_text("48 to do, 0 decided")
+    assert [int(tile(page, place).get_attribute("data-clip")) for place in (2, 3, 4, 5, 6)] == asked
 
-        # what a colleague has decided meanwhile stands, and none of the batch is stored
-        with sqlite3.connect(own_copy / "earmark.db") as connection:
-            columns = "reviewer, created_at, clip_id, class_id, verdict, role, note, run_id, shown"
-            connection.execute(
-                f"insert into decisions (event_id, batch_id, {columns}) select 'other', '', 'ann', created_at, clip_id,"
-                f" class_id, 'present', role, note, run_id, shown from decisions where clip_id = {asked[1]} limit 1"
-            )
-            connection.execute(
-                "insert into cells (clip_id, class_id, verdict, position) select clip_id, class_id, verdict, position"
-                " from decisions where event_id = 'other'"
-            )
-        tile(page, 2).click()
-        tile(page, 3).click()
-        page.keyboard.press("1")
-        told(page, "Nothing was saved")
-        told(page, "by ann")
-        assert len(journal(own_copy)) == 9
-        expect(tile(page, 3)).to_contain_text("present")
-        expect(page.get_by_test_id("wall-present")).to_contain_text("Present: 1 clip")
-        page.keyboard.press("1")
-        told(page, "Saved: present, 1 clip")
-        assert journal(own_copy)[-1][:2] == (asked[0], "present")
-
-
-def test_keys_select_and_play_and_open(page: Any, own_copy: Path) -> None:
-    with serve(own_copy) as app:
-        page.goto(app.url + LINK)
-        expect(tile(page, 1)).to_have_attribute("data-drawn", "true")
-        counted = page.get_by_test_id("wall-selected")
-        page.keyboard.press("ArrowRight")
-        page.keyboard.press("x")
-        page.keyboard.press("Shift+ArrowRight")
-        page.keyboard.press("Shift+ArrowDown")
-        columns = round(page.get_by_test_id("wall").evaluate("e => e.clientWidth") / 230)
-        expect(counted).to_have_text(f"{2 + columns} selected")
-        page.keyboard.press("Escape")
-        expect(counted).to_have_text("none selected")
-        page.keyboard.press("l")
-        expect(counted).to_have_text(f"{3 + columns} selected")
-        page.keyboard.press("Control+a")
-        expect(counted).to_have_text("48 selected")
-        page.keyboard.press("Escape")
-
-        # a rectangle over the first two
-        first, second = tile(page, 1).bounding_box(), tile(page, 2).bounding_box()
-        page.mouse.move(first["x"] + 20, first["y"] + 100)
-        page.mouse.down()
-        page.mouse.move(second["x"] + 30, second["y"] + 110, steps=4)
-        page.mouse.up()
-        expect(counted).to_have_text("2 selected")
-
-        # Space plays the window of the snippet in focus, and no more
-        page.keyboard.press("Home")
-        page.keyboard.press("Space")
-        clip = tile(page, 1).get_attribute("data-clip")
-        expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", clip)
-        from_s = float(re.search(r"([\d.]+) s", tile(page, 1).inner_text())[1])  # type: ignore[index]
-        audio = page.get_by_test_id("wall-audio")
-        page.wait_for_function("audio => audio.currentTime > 0 && !audio.paused", arg=audio.element_handle())
-        assert from_s - 0.1 <= audio.evaluate("audio => audio.currentTime") <= from_s + 3.1
-        expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", "")
-        assert audio.evaluate("audio => audio.paused")
-        assert audio.evaluate("audio => audio.currentTime") <= from_s + 3.5
-
-        # the pointer plays only once it is asked to
-        tile(page, 2).hover()
-        page.wait_for_timeout(400)
-        expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", "")
-        page.keyboard.press("h")
-        tile(page, 3).hover()
-        expect(page.get_by_test_id("wall-root")).to_have_attribute(
-            "data-playing", tile(page, 3).get_attribute("data-clip")
+    # what a colleague has decided meanwhile stands, and none of the batch is stored
+    with sqlite3.connect(own_copy / "earmark.db") as connection:
+        columns = "reviewer, created_at, clip_id, class_id, verdict, role, note, run_id, shown"
+        connection.execute(
+            f"insert into decisions (event_id, batch_id, {columns}) select 'other', '', 'ann', created_at, clip_id,"
+            f" class_id, 'present', role, note, run_id, shown from decisions where clip_id = {asked[1]} limit 1"
         )
-        page.get_by_test_id("wall-title").hover()
-        expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", "")
+        connection.execute(
+            "insert into cells (clip_id, class_id, verdict, position) select clip_id, class_id, verdict, position"
+            " from decisions where event_id = 'other'"
+        )
+    tile(page, 2).click()
+    tile(page, 3).click()
+    page.keyboard.press("1")
+    told(page, "Nothing was saved")
+    told(page, "by ann")
+    assert len(journal(own_copy)) == 9
+    expect(tile(page, 3)).to_contain_text("present")
+    expect(page.get_by_test_id("wall-present")).to_contain_text("Present: 1 clip")
+    page.keyboard.press("1")
+    told(page, "Saved: present, 1 clip")
+    assert journal(own_copy)[-1][:2] == (asked[0], "present")
 
-        link = tile(page, 1).get_by_test_id("wall-open")
-        assert link.evaluate("link => link.href") == f"{app.url}/review?clip={clip}"
-        page.keyboard.press("Home")
-        page.keyboard.press("o")
-        expect(page).to_have_url(re.compile(rf"/review\?(.*&)?clip={clip}\b"))
+
+def test_keys_select_and_play_and_open(app: Server, page: Any, own_copy: Path) -> None:
+    page.goto(app.url + LINK)
+    expect(tile(page, 1)).to_have_attribute("data-drawn", "true")
+    counted = page.get_by_test_id("wall-selected")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("x")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    columns = round(page.get_by_test_id("wall").evaluate("e => e.clientWidth") / 230)
+    expect(counted).to_have_text(f"{2 + columns} selected")
+    page.keyboard.press("Escape")
+    expect(counted).to_have_text("none selected")
+    page.keyboard.press("l")
+    expect(counted).to_have_text(f"{3 + columns} selected")
+    page.keyboard.press("Control+a")
+    expect(counted).to_have_text("48 selected")
+    page.keyboard.press("Escape")
+
+    # a rectangle over the first two
+    first, second = tile(page, 1).bounding_box(), tile(page, 2).bounding_box()
+    page.mouse.move(first["x"] + 20, first["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(second["x"] + 30, second["y"] + 110, steps=4)
+    page.mouse.up()
+    expect(counted).to_have_text("2 selected")
+
+    # Space plays the window of the snippet in focus, and no more
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    clip = tile(page, 1).get_attribute("data-clip")
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", clip)
+    from_s = float(re.search(r"([\d.]+) s", tile(page, 1).inner_text())[1])  # type: ignore[index]
+    audio = page.get_by_test_id("wall-audio")
+    page.wait_for_function("audio => audio.currentTime > 0 && !audio.paused", arg=audio.element_handle())
+    assert from_s - 0.1 <= audio.evaluate("audio => audio.currentTime") <= from_s + 3.1
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", "")
+    assert audio.evaluate("audio => audio.paused")
+    assert audio.evaluate("audio => audio.currentTime") <= from_s + 3.5
+
+    # the pointer plays only once it is asked to
+    tile(page, 2).hover()
+    page.wait_for_timeout(400)
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", "")
+    page.keyboard.press("h")
+    tile(page, 3).hover()
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", tile(page, 3).get_attribute("data-clip"))
+    page.get_by_test_id("wall-title").hover()
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-playing", "")
+
+    link = tile(page, 1).get_by_test_id("wall-open")
+    assert link.evaluate("link => link.href") == f"{app.url}/review?clip={clip}"
+    page.keyboard.press("Home")
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile(rf"/review\?(.*&)?clip={clip}\b"))
 
 
-def test_a_thousand_snippets_have_few_elements(page: Any, own_copy: Path) -> None:
+def test_a_thousand_snippets_have_few_elements(app: Server, page: Any, own_copy: Path) -> None:
     workspace = open_workspace(own_copy)
     with workspace.write() as connection:
         (class_id,) = (one.id for one in store.all_classes(connection) if one.code == "ambfin1")
@@ -174,27 +166,26 @@ def test_a_thousand_snippets_have_few_elements(page: Any, own_copy: Path) -> Non
         cells = {"clip_id": 1000 + np.arange(count), "class_id": np.full(count, class_id)}
         store_ranking(connection, "001-demo", "earmark", cells | known | zeros | times | {"label_quality": 1 - falling})
     workspace.close()
-    with serve(own_copy) as app:
-        page.goto(app.url + LINK)
-        expect(page.get_by_test_id("wall-counts")).to_have_text("1,000 to do, 0 decided")
-        page.get_by_test_id("wall").hover()
-        elements = page.get_by_test_id("wall").evaluate_handle("wall => wall.getElementsByTagName('*')")
-        for _ in range(30):
-            page.mouse.wheel(0, 1500)
-            page.wait_for_timeout(20)
-            assert elements.evaluate("all => all.length") < 1500
-        expect(tile(page, 1000)).to_be_visible()
-        expect(tile(page, 1000)).to_have_attribute("data-drawn", "true")
-        assert page.get_by_test_id("wall-tile").count() < 60
-        page.keyboard.press("Control+a")
-        expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 1,000 clips")
-        page.get_by_test_id("wall-least").fill("0.95")
-        page.get_by_test_id("wall-clear").click()
-        page.get_by_test_id("wall-least-select").click()
-        expect(page.get_by_test_id("wall-selected")).to_have_text(f"{int((falling >= 0.95 - 1e-4).sum())} selected")
+    page.goto(app.url + LINK)
+    expect(page.get_by_test_id("wall-counts")).to_have_text("1,000 to do, 0 decided")
+    page.get_by_test_id("wall").hover()
+    elements = page.get_by_test_id("wall").evaluate_handle("wall => wall.getElementsByTagName('*')")
+    for _ in range(30):
+        page.mouse.wheel(0, 1500)
+        page.wait_for_timeout(20)
+        assert elements.evaluate("all => all.length") < 1500
+    expect(tile(page, 1000)).to_be_visible()
+    expect(tile(page, 1000)).to_have_attribute("data-drawn", "true")
+    assert page.get_by_test_id("wall-tile").count() < 60
+    page.keyboard.press("Control+a")
+    expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 1,000 clips")
+    page.get_by_test_id("wall-least").fill("0.95")
+    page.get_by_test_id("wall-clear").click()
+    page.get_by_test_id("wall-least-select").click()
+    expect(page.get_by_test_id("wall-selected")).to_have_text(f"{int((falling >= 0.95 - 1e-4).sum())} selected")
 
 
-def test_an_answer_that_is_lost_loses_and_doubles_nothing(page: Any, own_copy: Path) -> None:
+def test_an_answer_that_is_lost_loses_and_doubles_nothing(app: Server, page: Any, own_copy: Path) -> None:
     sent: list[Any] = []
 
     def lose_the_first_answer(route: Any) -> None:
@@ -205,63 +196,60 @@ def test_an_answer_that_is_lost_loses_and_doubles_nothing(page: Any, own_copy: P
         else:
             route.continue_()
 
-    with serve(own_copy) as app:
-        page.goto(app.url + LINK)
-        page.route("**/api/decisions", lose_the_first_answer)
-        tile(page, 1).click()
-        tile(page, 3).click(modifiers=["Shift"])
-        first = tile(page, 1).get_attribute("data-clip")
-        page.keyboard.press("3")
-        told(page, "Saved: unsure, 3 clips")
-        assert [verdict for _, verdict, _ in journal(own_copy)] == ["unsure"] * 3
-        assert sent[0] == sent[1]
+    page.goto(app.url + LINK)
+    page.route("**/api/decisions", lose_the_first_answer)
+    tile(page, 1).click()
+    tile(page, 3).click(modifiers=["Shift"])
+    first = tile(page, 1).get_attribute("data-clip")
+    page.keyboard.press("3")
+    told(page, "Saved: unsure, 3 clips")
+    assert [verdict for _, verdict, _ in journal(own_copy)] == ["unsure"] * 3
+    assert sent[0] == sent[1]
 
-        # a server that says no more: it is said, and pressed again later
-        page.unroute("**/api/decisions")
-        page.route("**/api/decisions", lambda route: route.abort())
-        tile(page, 4).click()
-        page.keyboard.press("2")
-        expect(page.get_by_test_id("wall-no-answer")).to_contain_text("Not known to be saved (absent, 1 clip)")
-        assert len(journal(own_copy)) == 3
-        page.unroute("**/api/decisions")
-        page.get_by_test_id("wall-retry").click()
-        told(page, "Saved: absent, 1 clip")
-        assert len(journal(own_copy)) == 4
+    # a server that says no more: it is said, and pressed again later
+    page.unroute("**/api/decisions")
+    page.route("**/api/decisions", lambda route: route.abort())
+    tile(page, 4).click()
+    page.keyboard.press("2")
+    expect(page.get_by_test_id("wall-no-answer")).to_contain_text("Not known to be saved (absent, 1 clip)")
+    assert len(journal(own_copy)) == 3
+    page.unroute("**/api/decisions")
+    page.get_by_test_id("wall-retry").click()
+    told(page, "Saved: absent, 1 clip")
+    assert len(journal(own_copy)) == 4
 
-        # the decided can be left out, and put at the end
-        assert tile(page, 1).get_attribute("data-clip") == first
-        page.keyboard.press("d")
-        expect(tile(page, 1)).to_have_attribute("aria-setsize", "44")
-        assert tile(page, 1).get_attribute("data-clip") != first
-        page.keyboard.press("d")
-        expect(tile(page, 1)).to_have_attribute("data-clip", first)
-        page.keyboard.press("t")
-        expect(tile(page, 1)).not_to_have_attribute("data-clip", first)
-        page.keyboard.press("End")
-        expect(tile(page, 45)).to_have_attribute("data-clip", first)
-        expect(tile(page, 48)).to_have_attribute("data-verdict", "absent")
+    # the decided can be left out, and put at the end
+    assert tile(page, 1).get_attribute("data-clip") == first
+    page.keyboard.press("d")
+    expect(tile(page, 1)).to_have_attribute("aria-setsize", "44")
+    assert tile(page, 1).get_attribute("data-clip") != first
+    page.keyboard.press("d")
+    expect(tile(page, 1)).to_have_attribute("data-clip", first)
+    page.keyboard.press("t")
+    expect(tile(page, 1)).not_to_have_attribute("data-clip", first)
+    page.keyboard.press("End")
+    expect(tile(page, 45)).to_have_attribute("data-clip", first)
+    expect(tile(page, 48)).to_have_attribute("data-verdict", "absent")
 
 
-def test_no_press_falls_on_the_snippets_of_another_class(page: Any, own_copy: Path) -> None:
+def test_no_press_falls_on_the_snippets_of_another_class(app: Server, page: Any, own_copy: Path) -> None:
     held: list[Any] = []
-    with serve(own_copy) as app:
-        page.goto(app.url + LINK)
-        tile(page, 2).click()
-        expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 1 clip")
-        page.route(re.compile(r"/api/snippets\?"), lambda route: held.append(route))
-        page.get_by_role("combobox", name="Class, most to do first").click()
-        page.get_by_role("option", name=re.compile("Dusk Piper")).click()
-        expect(page.get_by_test_id("wall-empty")).to_be_visible()
-        expect(page.get_by_test_id("wall-empty")).to_have_text("loading…")
-        page.get_by_test_id("wall-title").click()
-        page.keyboard.press("2")
-        held[0].fulfill(status=500, json={"error": "no disk"})
-        expect(page.get_by_test_id("wall-empty")).to_contain_text("could not be loaded: no disk")
-        page.keyboard.press("2")
-        page.wait_for_timeout(500)
-        assert journal(own_copy) == []
-        page.unroute(re.compile(r"/api/snippets\?"))
-        page.get_by_test_id("wall-tidy").click()
-        expect(tile(page, 1)).to_be_visible()
-        expect(page.get_by_test_id("wall-title")).to_contain_text("Dusk Piper")
-        expect(page.get_by_test_id("wall-absent")).to_be_disabled()
+    page.goto(app.url + LINK)
+    tile(page, 2).click()
+    expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 1 clip")
+    page.route(re.compile(r"/api/snippets\?"), lambda route: held.append(route))
+    page.get_by_role("combobox", name="Class, most to do first").click()
+    page.get_by_role("option", name=re.compile("Dusk Piper")).click()
+    expect(page.get_by_test_id("wall-empty")).to_be_visible()
+    expect(page.get_by_test_id("wall-empty")).to_have_text("loading…")
+    page.get_by_test_id("wall-title").click()
+    page.keyboard.press("2")
+    held[0].fulfill(status=500, json={"error": "no disk"})
+    expect(page.get_by_test_id("wall-empty")).to_contain_text("could not be loaded: no disk")
+    page.keyboard.press("2")
+    page.unroute(re.compile(r"/api/snippets\?"))
+    page.get_by_test_id("wall-tidy").click()
+    expect(tile(page, 1)).to_be_visible()
+    expect(page.get_by_test_id("wall-title")).to_contain_text("Dusk Piper")
+    expect(page.get_by_test_id("wall-absent")).to_be_disabled()
+    assert journal(own_copy) == []

@@ -24,8 +24,8 @@ from labeling.suspects.why import without_name
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
 from tests.support import ROOT
-from tests.support.browser import chromium
-from tests.support.server import serve
+from tests.support.browser import expect, resting_box
+from tests.support.server import Server
 
 ODD = "<b>owls</b> *x* $y$ 🦉'; DROP"
 
@@ -220,59 +220,52 @@ def decisions(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 @pytest.mark.browser
-def test_several_rows_are_decided_in_one_batch_and_undone_after_a_reload(birds: Workspace) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    expect = sync_api.expect
+def test_several_rows_are_decided_in_one_batch_and_undone_after_a_reload(
+    birds: Workspace, server: Server, page: Any
+) -> None:
     count = left(birds).total
-    with serve(birds.root) as server, chromium() as browser:
-        page = browser.new_page(viewport={"width": 1400, "height": 1100})
-        page.goto(server.url + "/queue")
-        rows = page.get_by_test_id("stDataFrame").locator("canvas").first
-        expect(rows).to_be_visible(timeout=30_000)
-        page.wait_for_timeout(500)
-        box = rows.bounding_box()
-        assert box
-        row_px = box["height"] / (min(count, 18) + 1)  # beyond that the table scrolls
-        for number in (1, 2, 3):
-            page.mouse.click(box["x"] + 15, box["y"] + row_px * (number + 0.5))
-            ticked = page.locator("p", has_text="ticked").filter(has_text=f"{number} cell")
-            expect(ticked).to_be_visible()
-        page.get_by_role("button", name="Decide…").click()
-        page.get_by_text("Unsure", exact=True).click()
-        expect(page.get_by_role("dialog")).to_contain_text(
-            re.compile(r"3 cells in \d clips? will be decided: 3 unsure")
-        )
-        page.get_by_role("button", name="Decide 3 cells").dblclick()
-        expect(page.get_by_text(re.compile(r"3 cells in \d clips? decided: 3 unsure"))).to_be_visible()
-        stored = decisions(birds)
-        assert [verdict for _, verdict in stored] == ["unsure"] * 3
-        assert len({batch for batch, _ in stored}) == 1
-        assert left(birds).total == count - 3
+    server.show(birds.root)
+    page.goto(server.url + "/queue")
+    rows = page.get_by_test_id("stDataFrame").locator("canvas").first
+    expect(rows).to_be_visible()
+    box = resting_box(rows)
+    row_px = box["height"] / (min(count, 18) + 1)  # beyond that the table scrolls
+    for number in (1, 2, 3):
+        page.mouse.click(box["x"] + 15, box["y"] + row_px * (number + 0.5))
+        ticked = page.locator("p", has_text="ticked").filter(has_text=f"{number} cell")
+        expect(ticked).to_be_visible()
+    page.get_by_role("button", name="Decide…").click()
+    page.get_by_text("Unsure", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text(re.compile(r"3 cells in \d clips? will be decided: 3 unsure"))
+    page.get_by_role("button", name="Decide 3 cells").dblclick()
+    expect(page.get_by_text(re.compile(r"3 cells in \d clips? decided: 3 unsure"))).to_be_visible()
+    stored = decisions(birds)
+    assert [verdict for _, verdict in stored] == ["unsure"] * 3
+    assert len({batch for batch, _ in stored}) == 1
+    assert left(birds).total == count - 3
 
-        page.reload()
-        page.get_by_role("button", name=re.compile(r"Undo my last batch \(3 cells")).dblclick()
-        expect(page.get_by_text(re.compile(r"3 cells in \d clips? undone"))).to_be_visible()
-        assert [verdict for _, verdict in decisions(birds)] == ["unsure"] * 3 + ["undo"] * 3
-        assert left(birds).total == count
+    page.reload()
+    page.get_by_role("button", name=re.compile(r"Undo my last batch \(3 cells")).dblclick()
+    expect(page.get_by_text(re.compile(r"3 cells in \d clips? undone"))).to_be_visible()
+    assert [verdict for _, verdict in decisions(birds)] == ["unsure"] * 3 + ["undo"] * 3
+    assert left(birds).total == count
 
-        # the filters that are seldom needed show what they are, not what they begin at
-        page.get_by_role("button", name="More filters").click()
-        expect(page.get_by_role("slider").first).to_have_value("0.3")
-        page.get_by_role("button", name="For an expert").click()
-        expect(page).to_have_url(re.compile(r"/queue\?mark=flag$"))
-        page.keyboard.press("Escape")
-        page.get_by_role("button", name="Views").click()
-        expect(page.get_by_role("button", name=ODD)).to_be_visible()  # as it was typed
-        page.keyboard.press("Escape")
-        page.get_by_role("button", name="Link").click()
-        expect(page.get_by_test_id("stCode").first).to_have_text(f"{server.url}/queue?mark=flag")
+    # the filters that are seldom needed show what they are, not what they begin at
+    page.get_by_role("button", name="More filters").click()
+    expect(page.get_by_role("slider").first).to_have_value("0.3")
+    page.get_by_role("button", name="For an expert").click()
+    expect(page).to_have_url(re.compile(r"/queue\?mark=flag$"))
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Views").click()
+    expect(page.get_by_role("button", name=ODD)).to_be_visible()  # as it was typed
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Link").click()
+    expect(page.get_by_test_id("stCode").first).to_have_text(f"{server.url}/queue?mark=flag")
 
-        page.goto(f"{server.url}/queue?mark=flag")  # as a colleague opens the link
-        expect(page.get_by_text(f"{len(left(birds, marks=('flag',)).rows)} cell").first).to_be_visible()
-        page.wait_for_timeout(500)
-        box = rows.bounding_box()
-        assert box
-        page.mouse.click(box["x"] + 150, box["y"] + row_px * 1.5)
-        expect(page).to_have_url(
-            re.compile(rf"/review\?mark=flag&clip={left(birds, marks=('flag',)).rows[0].suspect.clip_id}$")
-        )
+    page.goto(f"{server.url}/queue?mark=flag")  # as a colleague opens the link
+    expect(page.get_by_text(f"{len(left(birds, marks=('flag',)).rows)} cell").first).to_be_visible()
+    box = resting_box(rows)
+    page.mouse.click(box["x"] + 150, box["y"] + row_px * 1.5)
+    expect(page).to_have_url(
+        re.compile(rf"/review\?mark=flag&clip={left(birds, marks=('flag',)).rows[0].suspect.clip_id}$")
+    )

@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
+WAIT_MS = 60_000
+"""The longest that a page is waited for; only a failure takes so long, on a machine however busy."""
+expect.set_options(timeout=WAIT_MS)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",
@@ -32,8 +34,6 @@ def executable() -> str | None:
     for name in NAMES:
         if path := shutil.which(name):
             return path
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if os.path.exists(path) else None
@@ -57,11 +57,20 @@ def install() -> None:
     sys.exit("no Chromium could be installed; install one, or set CHROMIUM to its path")
 
 
+def resting_box(thing: Locator) -> dict[str, float]:
+    """Where something stands, in pixels, once it has stopped moving: Streamlit opens and fills by and by."""
+    before, box = None, thing.bounding_box()
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while box is None or box != before:
+        assert time.monotonic() < deadline, "it moves on and on"
+        thing.page.wait_for_timeout(200)
+        before, box = box, thing.bounding_box()
+    return dict(box)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
         try:

@@ -2,15 +2,14 @@
 
 import re
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.support.browser import WAIT_MS, expect
 from tests.support.server import Server
-
-expect = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=20_000)
 
 
 def open_review(page: Any, app: Server, path: str = "/queue?p=0.01") -> None:
@@ -32,6 +31,31 @@ def press(page: Any, key: str, said: str) -> None:
     """Press a key and wait until the screen says what was done with it."""
     page.keyboard.press(key)
     expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+
+
+def fetched_ahead(page: Any) -> None:
+    """Wait until the clip on the screen is here and the next three."""
+    count = "performance.getEntriesByType('resource').filter((entry) => /api.clips.\\d/.test(entry.name)).length"
+    page.wait_for_function(f"() => {count} >= 4")
+
+
+def until(page: Any, true: Callable[[], object]) -> None:
+    """Wait for what the page does not show; its requests are handled meanwhile."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not true():
+        assert time.monotonic() < deadline, "it does not happen"
+        page.wait_for_timeout(50)
+
+
+@contextmanager
+def answered(page: Any, least: int = 1) -> Iterator[None]:
+    """Wait at the end until all decisions that were sent meanwhile are answered, ``least`` of them or more."""
+    sent: list[Any] = []
+    back: list[Any] = []
+    page.on("request", lambda request: request.url.endswith("/api/decisions") and sent.append(request))
+    page.on("requestfinished", lambda request: request in sent and back.append(request))
+    yield
+    until(page, lambda: len(sent) == len(back) >= least)
 
 
 def place(page: Any) -> int:

@@ -1,4 +1,8 @@
-"""The real app on a port of its own, for tests in a browser and for the screenshots."""
+"""The real app on a port of its own, for tests in a browser and for the screenshots.
+
+A Streamlit that starts costs more than most of what it is asked, so tests share one: it is shown one workspace after
+another (`Server.show`), each a folder of its own. All that a server remembers goes by the workspace's path.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 
 from tests.support import ROOT
+
+SWITCH = "EARMARK_TEST_SWITCH"
+"""Path of the socket on which the server is told the workspace to show."""
 
 
 @dataclass
@@ -23,6 +33,12 @@ class Server:
 
     process: subprocess.Popen[bytes]
     url: str
+    switch: Connection
+
+    def show(self, workspace: Path) -> None:
+        """From the next request on, be the app of another workspace."""
+        self.switch.send(str(workspace))
+        self.switch.recv()
 
     def kill(self) -> None:
         """As the power cut does: no goodbye."""
@@ -41,33 +57,57 @@ def free_port() -> int:
 def serve(workspace: Path, reviewer: str = "rita") -> Iterator[Server]:
     """Start the app on a workspace, as a user would, and stop it at the end."""
     port = free_port()
-    log = open(workspace / "server.log", "ab")  # noqa: SIM115
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--"]
-    process = subprocess.Popen(
-        [*command, "--workspace", str(workspace)],
-        cwd=ROOT,
-        stdout=log,
-        stderr=log,
-        env={**os.environ, "EARMARK_REVIEWER": reviewer, "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-    )
-    server = Server(process, f"http://127.0.0.1:{port}")
-    try:
-        deadline = time.monotonic() + 60
+    options = ["--server.port", str(port), "--", "--workspace", str(workspace)]
+    with tempfile.TemporaryDirectory(prefix="earmark-app-") as folder, open(Path(folder) / "log", "w+b") as log:
+        address = os.path.join(folder, "switch")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.server", "run", "app.py", *options],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "EARMARK_REVIEWER": reviewer, "PYTHONUNBUFFERED": "1", SWITCH: address},
+            start_new_session=True,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=10).close()
+                    break
+                except OSError:
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        log.seek(0)
+                        raise RuntimeError(log.read().decode()) from None
+                    time.sleep(0.1)
+            with Client(address) as switch:
+                yield Server(process, url, switch)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+
+def _follow(listener: Listener) -> None:
+    """In the server's process: take the workspaces to show from whoever started it."""
+    from pages.ui import session
+
+    with listener.accept() as told:
         while True:
             try:
-                urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=2).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((workspace / "server.log").read_text()) from None
-                time.sleep(0.1)
-        yield server
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-        log.close()
+                os.environ[session.WORKSPACE] = told.recv()
+            except EOFError:  # nobody is left to stop it
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            told.send(None)
+
+
+if __name__ == "__main__":  # in the place of `python -m streamlit`
+    from streamlit.web.cli import main
+
+    threading.Thread(target=_follow, args=(Listener(os.environ.pop(SWITCH)),), daemon=True).start()
+    main(prog_name="streamlit")

@@ -96,7 +96,7 @@ def test_the_app_starts_one_as_a_process(six: Workspace) -> None:
     begun = files.get(six, "001")
     assert begun is not None
     assert begun.status in ("running", "done")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while (one := files.get(six, "001")) is None or one.status == "running":
         assert time.monotonic() < deadline, files.last_words(six, "001")
         time.sleep(0.2)
