@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, expect, sync_playwright
 
 WAIT_MS = 60_000
 """The longest that a page is waited for; only a failure takes so long, on a machine however busy."""
@@ -57,7 +57,7 @@ def install() -> None:
     sys.exit("no Chromium could be installed; install one, or set CHROMIUM to its path")
 
 
-def resting_box(thing: Locator) -> dict[str, float]:
+def resting_box(thing: Locator) -> FloatRect:
     """Where something stands, in pixels, once it has stopped moving: Streamlit opens and fills by and by."""
     before, box = None, thing.bounding_box()
     deadline = time.monotonic() + WAIT_MS / 1000
@@ -65,7 +65,7 @@ def resting_box(thing: Locator) -> dict[str, float]:
         assert time.monotonic() < deadline, "it moves on and on"
         thing.page.wait_for_timeout(200)
         before, box = box, thing.bounding_box()
-    return dict(box)
+    return box
 
 
 @contextmanager
