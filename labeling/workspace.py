@@ -5,6 +5,7 @@ Settings lie in ``earmark.toml``: ``database_url`` names a PostgreSQL database t
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tomllib
@@ -99,9 +100,9 @@ def open_workspace(
         for sub in (folder, folder / "runs", folder / "exports", folder / CACHE):
             sub.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        if isinstance(problem, PermissionError) or problem.errno == 30:
+        if isinstance(problem, PermissionError) or problem.errno == errno.EROFS:
             raise WorkspaceReadOnly(f"cannot write to {folder}: {problem.strerror}; check its permissions") from problem
-        if problem.errno == 28:
+        if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left for a workspace at {folder}; free some and try again") from problem
         raise WorkspaceError(f"cannot make a workspace at {folder}: {problem.strerror}; choose another") from problem
     own = sa.URL.create("sqlite", database=str(folder / DATABASE)).render_as_string()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 from pathlib import Path
@@ -210,7 +211,7 @@ def test_a_demo_on_a_disk_that_refuses_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("labeling.storage.files.os.fsync", full)
     fails(capsys, ["demo", "--workspace", str(tmp_path / "w"), "--clips", "2"], "no space left to write")

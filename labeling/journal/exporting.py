@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def export_labels(
             files.append(write_atomically(out_dir / "strong_labels.csv", csv_bytes(STRONG, strong)))
         files.append(write_atomically(out_dir / "label_version.json", json.dumps(frozen.__dict__, indent=1).encode()))
     except OSError as problem:
-        if problem.errno == 28:
+        if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
     elsewhere = len(set(corrections) - written)

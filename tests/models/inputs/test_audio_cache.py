@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -211,7 +212,7 @@ def test_a_full_or_forbidden_disk_is_only_noted(tmp_path, source, monkeypatch, w
                 return None
 
             def write(self, content):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(audio_cache.os, "fdopen", Full)
     entry = cache.entry_of(str(source))
