@@ -79,10 +79,35 @@ class Workspace:
 def open_workspace(
     root: str | os.PathLike[str], *, create: bool = False, busy_timeout_s: float = database.BUSY_TIMEOUT_S
 ) -> Workspace:
-    """Open the workspace at ``root``, bringing its database to this version.
+    """Open a workspace, and bring its database to this version of Earmark.
 
-    Raises WorkspaceError where there is none and ``create`` is false, and its children where the database is
-    locked, read-only, damaged or from a later version.
+    Parameters
+    ----------
+    root : str or path-like
+        The workspace's folder.
+    create : bool
+        Make one where there is none.
+    busy_timeout_s : float
+        How long to wait for another program that writes to the database.
+
+    Returns
+    -------
+    Workspace
+        ``workspace.read()`` and ``workspace.write()`` give connections in a transaction; ``close`` it when done.
+
+    Raises
+    ------
+    WorkspaceError
+        There is no workspace and ``create`` is false, or none can be made. Its children `WorkspaceLocked`,
+        `WorkspaceReadOnly`, `WorkspaceFull`, `WorkspaceTooNew` and `WorkspaceCorrupt` say what keeps the database shut.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from labeling.workspace import open_workspace
+    >>> workspace = open_workspace(tempfile.mkdtemp(), create=True)
+    >>> sorted(path.name for path in workspace.root.iterdir() if path.is_dir())
+    ['cache', 'exports', 'runs']
     """
     if not os.fspath(root).strip():  # an unset shell variable would else mean the folder that one stands in
         raise WorkspaceError("no workspace named: the path is empty; give its folder")

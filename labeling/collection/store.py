@@ -1,6 +1,6 @@
 """What came in: clips, classes, imported labels. Every query on them is here.
 
-The journal's queries are in journal.py, the queue's in suspects.py, the runs' in runs.py.
+The journal's queries are in labeling/journal, the queue's in labeling/suspects, the runs' in labeling/runs.
 """
 
 from __future__ import annotations
@@ -184,7 +184,39 @@ def class_ids(connection: Connection) -> dict[str, int]:
 
 
 def class_id(connection: Connection, code: str) -> int:
-    """The id of a class; raises DataError with the nearest codes for one that is unknown."""
+    """Look up the id of a class.
+
+    Parameters
+    ----------
+    connection : Connection
+        From ``workspace.read()``.
+    code : str
+        As the collection names it.
+
+    Returns
+    -------
+    int
+        The id that decisions and rankings use for it.
+
+    Raises
+    ------
+    DataError
+        There is no such class; the message names the nearest.
+
+    Examples
+    --------
+    >>> from labeling.collection import store
+    >>> from labeling.example import example_workspace
+    >>> workspace = example_workspace()
+    >>> with workspace.read() as connection:
+    ...     store.class_id(connection, "balori")
+    2
+    >>> with workspace.read() as connection:
+    ...     store.class_id(connection, "balory")
+    Traceback (most recent call last):
+        ...
+    labeling.errors.DataError: unknown class 'balory'; choose from amecro, balori, cangoo. Did you mean 'balori'?
+    """
     ids = class_ids(connection)
     if code not in ids:
         raise DataError(unknown_name("class", code, sorted(ids)))
@@ -192,7 +224,27 @@ def class_id(connection: Connection, code: str) -> int:
 
 
 def usable_clips(connection: Connection) -> list[Clip]:
-    """All clips that can be listened to and trained on, by id."""
+    """Read all clips that can be listened to and trained on.
+
+    Parameters
+    ----------
+    connection : Connection
+        From ``workspace.read()``.
+
+    Returns
+    -------
+    list of Clip
+        By id; those with status ``ok``, ``silent`` or ``duplicate``.
+
+    Examples
+    --------
+    >>> from labeling.collection import store
+    >>> from labeling.example import example_workspace
+    >>> with example_workspace().read() as connection:
+    ...     first, *others = store.usable_clips(connection)
+    >>> first.id, first.filename, first.duration_s, len(others)
+    (1, 'amecro/1.wav', 2.0, 11)
+    """
     query = sa.select(tables.clips).where(tables.clips.c.status.in_(USABLE)).order_by(tables.clips.c.id)
     return [_clip(row) for row in connection.execute(query)]
 

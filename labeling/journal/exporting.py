@@ -46,11 +46,50 @@ class ExportReport:
 def export_labels(
     workspace: Workspace, out_dir: Path, *, format: str = "", version: int | None = None, exported_by: str = "export"
 ) -> ExportReport:
-    """Write the tables of one format as of a label version (default: the labels now, frozen first).
+    """Write the imported tables as of a label version, in their own columns and order.
 
-    Beside each table come ``changes.csv``, ``strong_labels.csv`` where regions were given, and
-    ``label_version.json``. Raises DataError where nothing was imported in that format, or where the export would
-    overwrite the table that was imported.
+    Beside each table come ``changes.csv``, ``strong_labels.csv`` where regions were given, and ``label_version.json``.
+    Rows without a change keep every byte.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    out_dir : Path
+        Where to; made where it is missing.
+    format : str
+        Only the tables of this format; "" takes all.
+    version : int, optional
+        By default the labels are frozen as they are now.
+    exported_by : str
+        Who that version is by.
+
+    Returns
+    -------
+    ExportReport
+        The files, and how many clips and labels changed.
+
+    Raises
+    ------
+    DataError
+        Nothing was imported in that format, it can only be read, or the export would overwrite the imported table.
+    WorkspaceFull, WorkspaceReadOnly
+        The disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from labeling import journal
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal.exporting import export_labels
+    >>> from labeling.records import Decision
+    >>> workspace = example_workspace()
+    >>> stored = journal.append(workspace, [Decision("e1", "ann", 3, "cangoo", "present")])
+    >>> report = export_labels(workspace, Path(tempfile.mkdtemp()))
+    >>> [path.name for path in report.files]
+    ['train.csv', 'changes.csv', 'label_version.json']
+    >>> report.files[0].read_text().splitlines()[:4]
+    ['filename,labels', 'amecro/1.wav,amecro', 'amecro/2.wav,amecro balori', 'amecro/3.wav,amecro cangoo']
     """
     if format:
         formats.get(format)

@@ -1,4 +1,4 @@
-"""Fold decisions into what they make of a cell and of a clip's labels; pure, on what journal.py reads."""
+"""Fold decisions into what they make of a cell and of a clip's labels; pure, on what entries.py reads."""
 
 from __future__ import annotations
 
@@ -21,11 +21,35 @@ def undone(decisions: Iterable[Any]) -> set[int]:
 
 
 def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequence[Decision]) -> CellState:
-    """The state of one cell: its imported label, then its decisions in order.
+    """Work out the state of one cell: its imported label, then its decisions in order.
 
-    A decision without a region sets the verdict, and absent or unsure clears the regions before it. A region
-    marked present makes the class present in the clip; a region marked absent says so of that stretch alone.
-    A machine's entry changes the label only while no person's verdict stands, whichever came later.
+    A decision without a region sets the verdict, and absent or unsure clears the regions before it. A region marked
+    present makes the class present in the clip; a region marked absent says so of that stretch alone. A machine's entry
+    changes the label only while no person's verdict stands, whichever came later.
+
+    Parameters
+    ----------
+    clip_id : int
+    class_code : str
+    imported_role : {"primary", "secondary", ""}
+        "" where the class was not listed.
+    decisions : sequence of Decision
+        All of this cell, with their ``position``; those that were taken back are left out here.
+
+    Returns
+    -------
+    CellState
+
+    Examples
+    --------
+    >>> from labeling.journal import fold_cell
+    >>> from labeling.records import Decision
+    >>> heard = Decision("e1", "ann", 1, "amecro", "absent", position=1)
+    >>> fold_cell(1, "amecro", "primary", [heard]).present
+    False
+    >>> undo = Decision("e2", "ann", 1, "amecro", "undo", undoes=1, position=2)
+    >>> fold_cell(1, "amecro", "primary", [heard, undo]).present
+    True
     """
     listed = imported_role != ""
     role, verdict, reviewer = imported_role, "", ""
@@ -76,11 +100,31 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
 
 
 def resolve(states: Sequence[CellState]) -> tuple[str, tuple[str, ...]]:
-    """A clip's primary class ("" for none) and all its labels, primary first.
+    """Work out the labels of a clip from the states of its cells.
 
-    A cell that is unsure stays as it was imported. Where the primary was found absent, the class that a reviewer
-    named primary takes its place; else the first class that a reviewer added; else the first one still listed; else
-    the first that a machine added.
+    A cell that is unsure stays as it was imported. Where the primary was found absent, the class that a reviewer named
+    primary takes its place; else the first class that a reviewer added; else the first one still listed; else the first
+    that a machine added.
+
+    Parameters
+    ----------
+    states : sequence of CellState
+        All cells of the clip that are listed or were decided, as `clip_states` gives them.
+
+    Returns
+    -------
+    primary : str
+        "" for none.
+    labels : tuple of str
+        All classes that are there, the primary first.
+
+    Examples
+    --------
+    >>> from labeling.journal import fold_cell, resolve
+    >>> from labeling.records import Decision
+    >>> absent = Decision("e1", "ann", 1, "amecro", "absent", position=1)
+    >>> resolve([fold_cell(1, "amecro", "primary", [absent]), fold_cell(1, "balori", "secondary", [])])
+    ('balori', ('balori',))
     """
     stays = [one for one in states if one.present or (one.unsure and one.listed)]
     named = [one for one in stays if one.role == "primary"]

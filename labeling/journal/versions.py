@@ -35,10 +35,40 @@ class Change:
 
 
 def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersion:
-    """Name the labels as they are now. Where nothing changed since the newest version, that one is returned.
+    """Name the labels as they are now.
 
     A label that a person confirmed changes no label and not the hash, yet makes a version: neither a machine nor a
     teacher overrides it any more.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    created_by : str
+    note : str
+
+    Returns
+    -------
+    LabelVersion
+        The newest one where nothing changed since.
+
+    Raises
+    ------
+    DataError
+        The workspace holds no clips.
+
+    Examples
+    --------
+    >>> from labeling import journal
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.records import Decision
+    >>> workspace = example_workspace()
+    >>> versions.freeze(workspace, "ann").number
+    1
+    >>> stored = journal.append(workspace, [Decision("e1", "ann", 3, "cangoo", "present")])
+    >>> version = versions.freeze(workspace, "ann", "heard the goose")
+    >>> version.number, version.position
+    (2, 1)
     """
     with workspace.write() as connection:
         db.lock_journal(connection)
@@ -88,9 +118,35 @@ def get_version(connection: Connection, number: int) -> LabelVersion:
 def labels_at(
     connection: Connection, position: int | None = None, import_id: int | None = None, *, without: str = ""
 ) -> Labels:
-    """The labels of all usable clips at a position of the journal (default: its end) as arrays.
+    """Read the labels of all usable clips at a position of the journal.
 
-    They are as if the reviewer ``without`` had said nothing: what a machine said does not bind what it says next.
+    Parameters
+    ----------
+    connection : Connection
+    position : int, optional
+        0 gives the labels as imported; by default the journal's end.
+    import_id : int, optional
+        The last import whose clips count; by default the newest.
+    without : str
+        A reviewer whose entries are passed over: what a machine said must not bind what it says next.
+
+    Returns
+    -------
+    Labels
+        ``present``, ``unsure``, ``reviewed`` are bool (N, C); ``primary`` is int32 (N,), -1 for none.
+
+    Examples
+    --------
+    >>> from labeling import journal
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.records import Decision
+    >>> workspace = example_workspace()
+    >>> stored = journal.append(workspace, [Decision("e1", "ann", 3, "cangoo", "present")])
+    >>> with workspace.read() as connection:
+    ...     now, imported = versions.labels_at(connection), versions.labels_at(connection, 0)
+    >>> now.present.shape, int(now.present.sum()), int(imported.present.sum()), int(now.reviewed.sum())
+    ((12, 3), 15, 14, 1)
     """
     position = journal.position(connection) if position is None else position
     import_id = _newest_import(connection) if import_id is None else import_id
@@ -153,9 +209,32 @@ def corrected_clips(connection: Connection, position: int) -> Iterator[tuple[int
 
 
 def diff(connection: Connection, older: int, newer: int) -> list[Change]:
-    """Cells whose state differs between two positions, with the decision that changed each last.
+    """List the cells whose state differs between two positions of the journal.
 
-    A class that became primary because another was taken away changed by the decision on that other.
+    Parameters
+    ----------
+    connection : Connection
+    older, newer : int
+        Positions; of a version, its ``position``.
+
+    Returns
+    -------
+    list of Change
+        Each with the decision that changed it last. A class that became primary because another was taken away
+        changed by the decision on that other.
+
+    Examples
+    --------
+    >>> from labeling import journal
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.records import Decision
+    >>> workspace = example_workspace()
+    >>> stored = journal.append(workspace, [Decision("e1", "ann", 3, "cangoo", "present")])
+    >>> with workspace.read() as connection:
+    ...     changes = versions.diff(connection, 0, 1)
+    >>> [(one.filename, one.class_code, one.before, one.after, one.reviewer) for one in changes]
+    [('amecro/3.wav', 'cangoo', 'absent', 'secondary', 'ann')]
     """
     low, high = sorted((older, newer))
     last: dict[tuple[int, str], Decision] = {}
@@ -195,7 +274,37 @@ def _word(states: list[CellState], code: str) -> str:
 
 
 def revert(workspace: Workspace, number: int, reviewer: str) -> list[Decision]:
-    """Take back every decision made after a version, as one batch of undo entries."""
+    """Take back every decision made after a version, as one batch of undo entries.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    number : int
+        Of the version.
+    reviewer : str
+        Who takes them back.
+
+    Returns
+    -------
+    list of Decision
+        The entries that take back; [] where there is nothing to.
+
+    Raises
+    ------
+    DataError
+        There is no such version.
+
+    Examples
+    --------
+    >>> from labeling import journal
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.records import Decision
+    >>> workspace = example_workspace()
+    >>> stored = journal.append(workspace, [Decision("e1", "ann", 3, "cangoo", "present")])
+    >>> [one.undoes for one in versions.revert(workspace, 1, "ann")]
+    [1]
+    """
     with workspace.read() as connection:
         version = get_version(connection, number)
         later = journal.decisions_where(connection, tables.decisions.c.position > version.position)

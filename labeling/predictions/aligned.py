@@ -29,7 +29,39 @@ class AlignedLabels:
 
 
 def align_labels(oof: Oof, labels: Labels, reviewed: NDArray[np.bool_] | None = None) -> AlignedLabels:
-    """Bring labels into the predictions' rows and columns; cells that the labels do not have are not known."""
+    """Bring labels into the rows and columns of predictions.
+
+    Parameters
+    ----------
+    oof : Oof
+    labels : Labels
+        Matched by clip id and class code.
+    reviewed : ndarray of bool, shape of ``labels.present``, optional
+        Which cells people decided; by default ``labels.reviewed``.
+
+    Returns
+    -------
+    AlignedLabels
+        Arrays (N, C) of the predictions' N clips and C classes; cells that the labels do not have are not known.
+
+    Raises
+    ------
+    ArtefactError
+        ``reviewed`` has another shape than the labels.
+
+    Examples
+    --------
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.predictions.aligned import align_labels
+    >>> from labeling.predictions.oof import read_oof
+    >>> workspace = example_workspace()
+    >>> with workspace.read() as connection:
+    ...     labels = versions.labels_at(connection)
+    >>> aligned = align_labels(read_oof(workspace.run_dir("001-demo") / "oof.zarr"), labels)
+    >>> aligned.given.sum(axis=0).tolist(), bool(aligned.known.all())
+    ([4, 5, 5], True)
+    """
     if reviewed is None:
         reviewed = labels.reviewed
     if reviewed.shape != labels.present.shape:

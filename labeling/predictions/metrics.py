@@ -24,13 +24,40 @@ PADDED_ROWS = 5  # of BirdCLEF 2023
 def score(
     scores: FloatArray, present: BoolArray, classes: Sequence[str], *, known: BoolArray | None = None
 ) -> dict[str, Any]:
-    """``{"overall": {...}, "per_class": {code: {...}}}`` of scores (N, C) in 0..1 against present (N, C).
+    """Measure predictions against given labels: per class and overall, over the cells that are known.
 
-    ``known`` (N, C) leaves out cells that are False (unsure ones). Overall: ``macro_ap`` and ``macro_auc`` over the
-    classes where they are defined (BirdCLEF 2024, too, drops classes without positives); ``micro_f1`` and
-    ``macro_f1`` at the one threshold that gives the highest (``*_threshold``); ``macro_f1_best``, where each class
-    has its own threshold; ``lwlrap``; ``padded_cmap``.
-    Raises DataError if the shapes do not fit.
+    Parameters
+    ----------
+    scores : ndarray, shape (N, C)
+        Probabilities.
+    present : ndarray of bool, shape (N, C)
+        The labels.
+    classes : sequence of str, length C
+    known : ndarray of bool, shape (N, C), optional
+        Cells that are False (unsure ones) are left out.
+
+    Returns
+    -------
+    dict
+        ``{"overall": {...}, "per_class": {code: {...}}}`` of floats, and None where a number is not defined. Overall:
+        ``macro_ap`` and ``macro_auc`` over the classes where they are defined (BirdCLEF 2024, too, drops classes
+        without positives); ``micro_f1`` and ``macro_f1`` at the one threshold that gives the highest
+        (``*_threshold``); ``macro_f1_best``, where each class has its own; ``lwlrap``; ``padded_cmap``.
+
+    Raises
+    ------
+    DataError
+        The shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import score
+    >>> scores = np.array([[0.9, 0.2], [0.8, 0.7], [0.1, 0.6]])
+    >>> present = np.array([[True, False], [True, True], [False, False]])
+    >>> measured = score(scores, present, ["amecro", "balori"])
+    >>> measured["overall"]["macro_ap"], measured["per_class"]["balori"]["threshold"]
+    (1.0, 0.7)
     """
     scores = np.asarray(scores, dtype=np.float64)
     present = np.asarray(present, dtype=bool)
@@ -101,7 +128,25 @@ def _of_class(ranked: _Ranked) -> dict[str, Any]:
 
 
 def average_precision(scores: FloatArray, present: BoolArray) -> float | None:
-    """Sum over distinct thresholds of (gain in recall) x precision; None without positives. As scikit-learn's."""
+    """Sum over the distinct thresholds of (gain in recall) x precision, as scikit-learn has it.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+    present : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    float or None
+        None without positives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import average_precision
+    >>> average_precision(np.array([0.9, 0.8, 0.3]), np.array([True, False, True]))
+    0.8333333333333333
+    """
     return _average_precision(_ranked(scores, present))
 
 
@@ -114,15 +159,53 @@ def _average_precision(ranked: _Ranked) -> float | None:
 
 
 def macro_average_precision(scores: FloatArray, present: BoolArray, known: BoolArray) -> float | None:
-    """Mean AP over the classes with a positive among their known cells; all arrays (N, C)."""
+    """Mean average precision over the classes with a positive among their known cells.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (N, C)
+    present, known : ndarray of bool, shape (N, C)
+
+    Returns
+    -------
+    float or None
+        None where no class has a positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import macro_average_precision
+    >>> present = np.array([[True, False], [False, False]])
+    >>> macro_average_precision(np.array([[0.9, 0.2], [0.1, 0.6]]), present, np.ones_like(present))
+    1.0
+    """
     return _mean([_average_precision(one) for one in _ranked_classes(scores, present, known)])
 
 
 def padded_cmap(scores: FloatArray, present: BoolArray, known: BoolArray, rows: int = PADDED_ROWS) -> float:
-    """Macro average precision over all classes after ``rows`` clips that hold every class with score 1 are added.
+    """Macro average precision after ``rows`` clips that hold every class with score 1 are added ("padded cmAP").
 
-    The metric of BirdCLEF 2023 ("padded cmAP"): a class without positives counts too, by how few clips score 1 in
-    it, and a rare one weighs less on the whole. Scores must not pass 1.
+    The metric of BirdCLEF 2023: a class without positives counts too, by how few clips score 1 in it, and a rare one
+    weighs less on the whole.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (N, C)
+        At most 1.
+    present, known : ndarray of bool, shape (N, C)
+    rows : int
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import padded_cmap
+    >>> present = np.array([[False], [True]])
+    >>> round(padded_cmap(np.array([[0.9], [0.1]]), present, np.ones_like(present)), 4)
+    0.9762
     """
     return _padded(_ranked_classes(scores, present, known), rows)
 
@@ -136,7 +219,25 @@ def _padded(ranked: Sequence[_Ranked], rows: int) -> float:
 
 
 def auc(scores: FloatArray, present: BoolArray) -> float | None:
-    """Probability that a positive scores above a negative, ties half; None unless both exist."""
+    """Probability that a positive scores above a negative, ties half.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+    present : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    float or None
+        None unless there are both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import auc
+    >>> auc(np.array([0.9, 0.8, 0.3]), np.array([True, False, True]))
+    0.5
+    """
     return _auc(_ranked(scores, present))
 
 
@@ -153,9 +254,26 @@ def _auc(ranked: _Ranked) -> float | None:
 
 
 def best_f1(scores: FloatArray, present: BoolArray) -> tuple[float | None, float | None]:
-    """The highest F1 over all thresholds (predicted = score >= threshold) and that threshold; None if undefined.
+    """The highest F1 over all thresholds, and the threshold that gives it (predicted = score >= threshold).
 
-    Found on the cells that it is told of: on others the same threshold does somewhat worse.
+    It is found on the cells that it is told of: on others the same threshold does somewhat worse.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+    present : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    f1, threshold : float or None
+        None without positives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import best_f1
+    >>> best_f1(np.array([0.9, 0.8, 0.3, 0.1]), np.array([True, True, False, False]))
+    (1.0, 0.8)
     """
     return _best_f1(_ranked(scores, present))
 
@@ -187,9 +305,28 @@ def _macro_f1(ranked: Sequence[_Ranked]) -> tuple[float | None, float | None]:
 
 
 def lwlrap(scores: FloatArray, present: BoolArray) -> float | None:
-    """Label-weighted label-ranking average precision: the mean over all positive cells of the precision at their
-    rank in their own clip (Howard and Ellis, DCASE 2019 task 2). Equals scikit-learn's
+    """Label-weighted label-ranking average precision (Howard and Ellis, DCASE 2019 task 2).
+
+    The mean over all positive cells of the precision at their rank in their own clip: scikit-learn's
     ``label_ranking_average_precision_score`` weighted by each clip's number of labels, over clips that have any.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (N, C)
+    present : ndarray of bool, shape (N, C)
+
+    Returns
+    -------
+    float or None
+        None without positives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.predictions.metrics import lwlrap
+    >>> scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.8, 0.6]])
+    >>> lwlrap(scores, np.array([[True, False, False], [False, False, True]]))
+    0.75
     """
     total, count = 0.0, 0
     for row, truth in zip(scores, present, strict=True):

@@ -79,7 +79,35 @@ class Oof:
         return len(self.clip_ids)
 
     def frames(self, index: int) -> NDArray[np.float32]:
-        """Frames (T, C) float32 of clip ``index``; reads only what holds that clip. Raises ArtefactError."""
+        """Read the frames of one clip, and nothing else.
+
+        Parameters
+        ----------
+        index : int
+            The clip's row, not its id.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, C)
+            Probabilities; `span_s` gives their seconds.
+
+        Raises
+        ------
+        ArtefactError
+            The frames cannot be read, or are no probabilities.
+
+        Examples
+        --------
+        >>> from labeling.example import example_workspace
+        >>> from labeling.predictions.oof import read_oof
+        >>> oof = read_oof(example_workspace().run_dir("001-demo") / "oof.zarr")
+        >>> frames = oof.frames(oof.filenames.index("amecro/3.wav"))
+        >>> frames.shape, oof.grid.step_s
+        ((20, 3), 0.1)
+        >>> heard = (frames[:, oof.classes.index("cangoo")] > 0.5).nonzero()[0]
+        >>> [float(seconds) for seconds in oof.span_s(heard[0], heard[-1] + 1)]
+        [0.5, 1.2000000000000002]
+        """
         return self._rows(index, index + 1).astype(np.float32)
 
     def iter_blocks(self, max_bytes: int = 32 << 20) -> Iterator[FrameBlock]:
@@ -125,10 +153,55 @@ def write_oof(
     label_version: int,
     label_hash: str,
 ) -> None:
-    """Write out-of-fold predictions to ``path``, replacing what is there once the new folder is whole.
+    """Write out-of-fold predictions, replacing what is there once the new folder is whole.
 
-    ``clipwise`` is (N, C), ``framewise`` one (T_i, C) array a clip, ``fold`` (N,). Raises ArtefactError where
-    shapes disagree or a value is no probability, WorkspaceFull or WorkspaceReadOnly where the disk refuses.
+    Parameters
+    ----------
+    path : str or path-like
+        The folder, by custom ``runs/RUN/oof.zarr``.
+    clip_ids : array-like of int, shape (N,)
+        Ids in the workspace.
+    filenames, classes : sequence of str, length N and C
+    clipwise : array-like, shape (N, C)
+        Probability that the class is somewhere in the clip.
+    framewise : sequence of N ndarrays, shape (T_i, C) each
+        The same per frame; kept as float16. A clip may have no frames.
+    fold : array-like of int, shape (N,)
+        The fold that predicted the clip, and never saw it.
+    grid : FrameGrid
+        Where the frames lie in time.
+    label_version : int
+    label_hash : str
+        What the folds were trained on.
+
+    Raises
+    ------
+    ArtefactError
+        Shapes disagree, a class is named twice, or a value is no probability.
+    WorkspaceFull, WorkspaceReadOnly
+        The disk refuses.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from labeling.predictions.oof import read_oof, write_oof
+    >>> from labeling.records import FrameGrid
+    >>> folder = tempfile.mkdtemp() + "/oof.zarr"
+    >>> write_oof(
+    ...     folder,
+    ...     clip_ids=[1, 2],
+    ...     filenames=["a.wav", "b.wav"],
+    ...     classes=["amecro"],
+    ...     clipwise=[[0.9], [0.1]],
+    ...     framewise=[np.full((4, 1), 0.9), np.full((2, 1), 0.1)],
+    ...     fold=[0, 1],
+    ...     grid=FrameGrid(start_s=0.0, step_s=0.5, native_step_s=0.5),
+    ...     label_version=1,
+    ...     label_hash="",
+    ... )
+    >>> read_oof(folder).offsets.tolist()
+    [0, 4, 6]
     """
     target = Path(path)
     ids = np.asarray(clip_ids, dtype=np.int64)
@@ -162,10 +235,29 @@ def write_oof(
 
 
 def read_oof(path: str | os.PathLike[str]) -> Oof:
-    """Open the predictions at ``path``; raises ArtefactError with what is wrong and what to do about it.
+    """Open the predictions of a run. All but the frames is read and checked; frames are read when asked for.
 
-    Everything but framewise is read and checked here; framewise is checked to be complete, and its values
-    as they are read.
+    Parameters
+    ----------
+    path : str or path-like
+        The folder ``oof.zarr``.
+
+    Returns
+    -------
+    Oof
+
+    Raises
+    ------
+    ArtefactError
+        The folder is missing, incomplete or damaged; the message says what to do.
+
+    Examples
+    --------
+    >>> from labeling.example import example_workspace
+    >>> from labeling.predictions.oof import read_oof
+    >>> oof = read_oof(example_workspace().run_dir("001-demo") / "oof.zarr")
+    >>> oof.classes, oof.clipwise.shape, oof.fold.tolist()[:5]
+    (('amecro', 'balori', 'cangoo'), (12, 3), [0, 1, 2, 3, 0])
     """
     target = Path(path)
     if not target.is_dir():

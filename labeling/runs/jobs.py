@@ -35,9 +35,43 @@ def enqueue(
     device: str = "auto",
     worker: str = "",
 ) -> Run:
-    """Queue a training on a frozen label version; with ``worker``, one that this worker has claimed already.
+    """Queue a training on a frozen label version.
 
-    Raises DataError for a version that does not exist.
+    Parameters
+    ----------
+    workspace : Workspace
+    recipe : str
+        Its name or file. It is not read here; `models` checks it before.
+    label_version : int
+    settings : sequence of str
+        Changes to the recipe, ``KEY=VALUE`` each.
+    folds : int, optional
+        By default as the recipe says.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    worker : str
+        Where given, the run is claimed by this worker at once.
+
+    Returns
+    -------
+    Run
+        Its ``id`` names its folder: `Workspace.run_dir`.
+
+    Raises
+    ------
+    DataError
+        There is no such version.
+
+    Examples
+    --------
+    >>> from labeling import runs
+    >>> from labeling.example import example_workspace
+    >>> workspace = example_workspace()
+    >>> run = runs.enqueue(workspace, "quick", label_version=1, settings=["train.epochs=4"])
+    >>> run.id, run.status
+    ('002-quick', 'queued')
+    >>> runs.claim(workspace, "worker-1").id
+    '002-quick'
     """
     with workspace.write() as connection:
         db.lock_table(connection, tables.runs)

@@ -45,14 +45,32 @@ class AudioInfo:
 
 
 def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
-    """Duration, sample rate and channels of a file, from its header.
+    """Read duration, sample rate and channels of a sound file, from its header.
 
-    Args:
-        path: local path, or any fsspec URL (``s3://``, ``https://``, ``memory://``).
-        shortest_s: files shorter than this raise; 0 accepts all but empty ones.
+    Parameters
+    ----------
+    path : str
+        Local path, or any fsspec URL (``s3://``, ``https://``, ``memory://``).
+    shortest_s : float
+        Files shorter than this raise; 0 accepts all but empty ones.
 
-    Raises:
-        AudioError: with status ``missing``, ``unreadable`` or ``too_short``.
+    Returns
+    -------
+    AudioInfo
+        ``note`` is not empty where less sound is there than the header claims.
+
+    Raises
+    ------
+    AudioError
+        With ``status`` ``missing``, ``unreadable`` or ``too_short``.
+
+    Examples
+    --------
+    >>> from labeling.example import example_collection
+    >>> from labeling.sound.decoding import probe
+    >>> info = probe(str(example_collection() / "amecro" / "1.wav"))
+    >>> info.duration_s, info.sample_rate, info.channels, info.format
+    (2.0, 8000, 1, 'WAV')
     """
     path = str(path)
     with _opened(path) as sound:
@@ -81,17 +99,42 @@ def read_window(
     sample_rate: int | None = None,
     mono: bool = True,
 ) -> tuple[NDArray[np.float32], int]:
-    """Decode the stretch ``onset_s`` to ``offset_s`` (None: to the end) and nothing else.
+    """Decode one stretch of a sound file, and nothing else of it.
 
-    What lies before the start or past the end of the file is left out, so the result may be shorter than asked, or
-    empty. NaN and infinite samples become 0. ``sample_rate`` None keeps the file's own rate.
+    Parameters
+    ----------
+    path : str
+        Local path, or any fsspec URL.
+    onset_s, offset_s : float
+        The stretch, in seconds from the start of the file; ``offset_s`` None goes to the end. What lies outside the
+        file is left out, so that the result may be shorter, or empty.
+    sample_rate : int, optional
+        In Hz, 50 to 10 million. By default the file's own.
+    mono : bool
+        Take the mean of the channels.
 
-    Returns:
-        ``(samples, sample_rate)``; samples float32, shape (n,) as the mean of the channels, or (channels, n) with
-        ``mono=False``.
+    Returns
+    -------
+    samples : ndarray of float32, shape (n,), or (channels, n) without ``mono``
+        Full scale is -1..1; NaN and infinite samples become 0.
+    sample_rate : int
+        In Hz.
 
-    Raises:
-        AudioError: the file is missing, or nothing of the window can be decoded.
+    Raises
+    ------
+    AudioError
+        The file is missing, or nothing of the stretch can be decoded.
+
+    Examples
+    --------
+    >>> from labeling.example import example_collection
+    >>> from labeling.sound.decoding import read_window
+    >>> path = str(example_collection() / "amecro" / "1.wav")
+    >>> samples, sample_rate = read_window(path, 0.5, 1.2)
+    >>> samples.shape, sample_rate
+    ((5600,), 8000)
+    >>> read_window(path, 1.5, 9.0, sample_rate=16000)[0].shape
+    (8000,)
     """
     path = str(path)
     if not math.isfinite(onset_s) or (offset_s is not None and (not math.isfinite(offset_s) or offset_s < onset_s)):
@@ -120,7 +163,26 @@ def read_window(
 
 
 def resample(samples: NDArray[np.float32], from_rate: int, to_rate: int) -> NDArray[np.float32]:
-    """Change the sample rate of (n,) or (n, channels) samples, band-limited (soxr, high quality)."""
+    """Change the sample rate, band-limited (soxr, high quality).
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n,) or (n, channels)
+    from_rate, to_rate : int
+        In Hz.
+
+    Returns
+    -------
+    ndarray of float32
+        Of the same length in time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.sound.decoding import resample
+    >>> resample(np.zeros(32000, np.float32), 32000, 16000).shape
+    (16000,)
+    """
     import soxr
 
     if from_rate == to_rate or samples.shape[0] == 0:
@@ -129,10 +191,30 @@ def resample(samples: NDArray[np.float32], from_rate: int, to_rate: int) -> NDAr
 
 
 def is_silent(path: str, below_db: float = SILENT_DB) -> bool:
-    """Whether no sample of the file is above ``below_db`` dBFS. Stops at the first that is, so it is cheap.
+    """Say whether no sample of a file is above a level. Stops at the first that is, so it is cheap.
 
-    Raises:
-        AudioError: the file cannot be read.
+    Parameters
+    ----------
+    path : str
+        Local path, or any fsspec URL.
+    below_db : float
+        The level, in dB relative to full scale.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> from labeling.example import example_collection
+    >>> from labeling.sound.decoding import is_silent
+    >>> is_silent(str(example_collection() / "amecro" / "1.wav"))
+    False
     """
     path = str(path)
     bound = 10.0 ** (below_db / 20.0)

@@ -32,7 +32,30 @@ def from_axis(value: float, axis: Axis) -> float:
 
 
 def row_edges(axis: Axis, low_hz: float, high_hz: float, rows: int) -> NDArray[np.float64]:
-    """Frequencies (rows + 1,) that part equally high rows between ``low_hz`` and ``high_hz``, lowest first."""
+    """Part a band of frequencies into equally high rows of a picture.
+
+    Parameters
+    ----------
+    axis : {"mel", "log", "linear"}
+        What is equally high.
+    low_hz, high_hz : float
+        The band; ``low_hz`` is above 0 on a log axis.
+    rows : int
+        How many.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows + 1,)
+        Edges in Hz, lowest first.
+
+    Examples
+    --------
+    >>> from labeling.sound.frequency import row_edges
+    >>> row_edges("linear", 0, 8000, 4).tolist()
+    [0.0, 2000.0, 4000.0, 6000.0, 8000.0]
+    >>> row_edges("log", 500, 8000, 4).tolist()
+    [500.0, 1000.0, 2000.0, 4000.0, 8000.0]
+    """
     low, high = to_axis(low_hz, axis), to_axis(high_hz, axis)
     return np.array([from_axis(low + (high - low) * k / rows, axis) for k in range(rows + 1)])
 

@@ -81,11 +81,31 @@ class SpectrogramSettings:
             raise ConfigError(f"low_hz {self.low_hz:g} must be below high_hz {self.high_hz:g}")
 
     def for_sample_rate(self, sample_rate: int) -> SpectrogramSettings:
-        """The same with ``n_fft`` and ``hop_length`` chosen and ``high_hz`` within what the sample rate can hold.
+        """Settle what depends on the sample rate.
 
-        Raises:
-            DataError: the sample rate leaves nothing between ``low_hz`` and half of it.
-            ConfigError: the hop is longer than half a window, so that sound between frames would be lost.
+        Parameters
+        ----------
+        sample_rate : int
+            In Hz.
+
+        Returns
+        -------
+        SpectrogramSettings
+            The same with ``n_fft`` and ``hop_length`` chosen, and ``high_hz`` within half the sample rate.
+
+        Raises
+        ------
+        DataError
+            The sample rate leaves nothing between ``low_hz`` and half of it.
+        ConfigError
+            The hop is longer than half a window, so that sound between frames would be lost.
+
+        Examples
+        --------
+        >>> from labeling.sound.spectrogram import SpectrogramSettings
+        >>> chosen = SpectrogramSettings(low_hz=100).for_sample_rate(16000)
+        >>> chosen.n_fft, chosen.hop_length, chosen.high_hz
+        (512, 128, 8000.0)
         """
         n_fft = self.n_fft or int(2 ** np.clip(round(math.log2(sample_rate * 0.04)), 6, 16))
         hop_length = self.hop_length or n_fft // 4
@@ -227,7 +247,33 @@ def levels_of(values: NDArray[np.float32], settings: SpectrogramSettings) -> NDA
 def pcen(
     bands: NDArray[np.float32], sample_rate: int, hop_length: int, state: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Per-channel energy normalisation (Wang et al. 2017) with librosa.pcen's defaults, carried from block to block."""
+    """Per-channel energy normalisation (Wang et al. 2017) with the defaults of ``librosa.pcen``, block by block.
+
+    Parameters
+    ----------
+    bands : ndarray of float32, shape (frames, bands)
+        Power, where a full-scale sine has 1.
+    sample_rate, hop_length : int
+        In Hz, and in samples.
+    state : ndarray of float32, shape (bands,), optional
+        What the block before returned; by default the first frame's own level.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (frames, bands)
+        0 and above; steady noise lies near 0, whatever its level.
+    state : ndarray of float32, shape (bands,)
+        For the next block.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.sound.spectrogram import pcen
+    >>> steady = np.full((100, 1), 0.01, np.float32)
+    >>> onset = np.where(np.arange(100) == 99, 1.0, 0.01).astype(np.float32)[:, None]
+    >>> [bool(pcen(bands, 8000, 200)[0][-1, 0] > 3) for bands in (steady, onset)]
+    [False, True]
+    """
     gain, bias, root, eps = 0.98, 2.0, 0.5, 1e-6
     scaled = bands * np.float32(2.0**31)  # these defaults are made for 32-bit integer samples
     t_frames = _PCEN_TIME_S * sample_rate / hop_length

@@ -72,10 +72,37 @@ def tile_count(sound: AudioInfo, level: int) -> int:
 
 
 def place(sound: AudioInfo, level: int, index: int) -> Place:
-    """The place of a tile.
+    """Say which columns a tile of a recording holds.
 
-    Raises:
-        ConfigError: the sound has no such tile.
+    Parameters
+    ----------
+    sound : AudioInfo
+        As `decoding.probe` gives it.
+    level : int
+        The zoom, 0 (the finest: 0.5 ms a column) to 11 (about one second a column).
+    index : int
+        Which tile of the level, from 0.
+
+    Returns
+    -------
+    Place
+        Its first column, how many it has, and their seconds.
+
+    Raises
+    ------
+    ConfigError
+        The sound has no such tile.
+
+    Examples
+    --------
+    >>> from labeling.sound.decoding import AudioInfo
+    >>> from labeling.sound.tiles import place, tile_count
+    >>> hour = AudioInfo(3600.0, 32000, 1, 3600 * 32000, "WAV", "PCM_16")
+    >>> tile_count(hour, 11), tile_count(hour, 0)
+    (4, 7032)
+    >>> second = place(hour, 11, 1)
+    >>> second.columns, second.step_s, second.onset_s
+    (1024, 1.024, 1048.576)
     """
     if not 0 <= level < LEVELS:
         raise ConfigError(f"level {level} must be 0 to {LEVELS - 1}")
@@ -161,11 +188,44 @@ class Job:
 
 
 def tile(source: Source, settings: SpectrogramSettings, level: int, index: int) -> Job:
-    """A spectrogram tile of a file; take its bytes apart with parts.
+    """Prepare a spectrogram tile of a file; the work is done when ``make`` is called.
 
-    Raises:
-        AudioError: the file cannot be read.
-        ConfigError, DataError: the sound has no such tile, or the settings do not fit it.
+    Parameters
+    ----------
+    source : Source
+        The file, and a cache for what is made of it.
+    settings : SpectrogramSettings
+        How it is drawn.
+    level, index : int
+        Which tile, see `place`.
+
+    Returns
+    -------
+    Job
+        Its ``make`` gives bytes that `parts` takes apart, and may raise AudioError.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read.
+    ConfigError, DataError
+        The sound has no such tile, or the settings do not fit it.
+
+    Examples
+    --------
+    >>> import gzip, json
+    >>> from labeling.example import example_collection
+    >>> from labeling.sound import tiles
+    >>> from labeling.sound.spectrogram import SpectrogramSettings
+    >>> path = str(example_collection() / "amecro" / "1.wav")
+    >>> source = tiles.Source(path, "version of the file", lambda name, make: make())
+    >>> job = tiles.tile(source, SpectrogramSettings(height_px=64), level=3, index=0)
+    >>> text, levels = tiles.parts(job.make())
+    >>> facts = json.loads(text)
+    >>> facts["rows"], facts["columns"], facts["step_s"]
+    (64, 500, 0.004)
+    >>> len(gzip.decompress(levels))
+    32000
     """
     sound = source.sound
     chosen = settings.for_sample_rate(sound.sample_rate)

@@ -17,7 +17,26 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def guard(text: str) -> str:
-    """``text``, marked where a spreadsheet would take it for a formula."""
+    """Mark a text that a spreadsheet would run as a formula; `unguard` takes the mark off again.
+
+    Parameters
+    ----------
+    text : str
+        A label, a file name, a note.
+
+    Returns
+    -------
+    str
+        The text, with a leading ``'`` where it begins with ``= + - @``, a tab or a carriage return.
+
+    Examples
+    --------
+    >>> from labeling.storage.csvsafe import guard, unguard
+    >>> guard("=1+1"), guard("amecro")
+    ("'=1+1", 'amecro')
+    >>> unguard(guard("=1+1"))
+    '=1+1'
+    """
     return "'" + text if text.lstrip("'").startswith(FORMULA) else text
 
 

@@ -11,9 +11,34 @@ from labeling.errors import WorkspaceFull, WorkspaceReadOnly
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
-    """Write beside the file's place, flush to the disk and rename: readers see the old file or the whole new one.
+    """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
 
-    Raises WorkspaceFull, WorkspaceReadOnly.
+    Parameters
+    ----------
+    path : Path
+        Where to. Missing folders are made; a file that is there is replaced.
+    content : bytes
+        All of it.
+
+    Returns
+    -------
+    Path
+        The path that was given.
+
+    Raises
+    ------
+    WorkspaceFull
+        No space is left; what was there is untouched.
+    WorkspaceReadOnly
+        There is no right to write, or the path is a folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from labeling.storage.files import write_atomically
+    >>> write_atomically(Path(tempfile.mkdtemp()) / "notes.txt", b"heard twice").read_text()
+    'heard twice'
     """
     beside = ""
     try:

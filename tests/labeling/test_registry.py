@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
-from labeling import registry
 from labeling.errors import DataError, UnknownName
 from labeling.registry import Registry, unknown_name
 
@@ -53,7 +50,3 @@ def test_a_long_list_of_names_is_cut_and_counted() -> None:
     assert "c029, … (400 in all)" in message
     assert "c030" not in message
     assert message.endswith(("Did you mean 'c007'?", "Did you mean 'c077'?"))
-
-
-def test_the_docstring_is_true() -> None:
-    assert doctest.testmod(registry).failed == 0

@@ -30,7 +30,30 @@ __all__ = [
 
 
 def detect_format(path: str | Path) -> str:
-    """The name of the format of a folder or table. Raises FormatError that says what is there and what is needed."""
+    """Find out of which format a collection is.
+
+    Parameters
+    ----------
+    path : str or Path
+        The collection's folder, or its table.
+
+    Returns
+    -------
+    str
+        A name in `formats`. Where several fit, the one with the lowest ``rank``.
+
+    Raises
+    ------
+    FormatError
+        Nothing is there, or no format fits. The message says what is there and what each format needs.
+
+    Examples
+    --------
+    >>> from labeling.collection.formats import detect_format
+    >>> from labeling.example import example_collection
+    >>> detect_format(example_collection())
+    'table'
+    """
     place = existing(path)
     for name, one in sorted(formats, key=lambda pair: pair[1].rank):
         if one.find(place) is not None:
@@ -40,7 +63,35 @@ def detect_format(path: str | Path) -> str:
 
 
 def find_table(path: str | Path, name: str) -> Path:
-    """The table that format ``name`` reads at a folder or file; raises FormatError, UnknownName."""
+    """Find the table of a collection.
+
+    Parameters
+    ----------
+    path : str or Path
+        The collection's folder, or its table.
+    name : str
+        The format to read it as.
+
+    Returns
+    -------
+    Path
+        The table that the format reads there. A file is returned as it is, fitting or not: to read it says what is
+        wrong.
+
+    Raises
+    ------
+    FormatError
+        Nothing is there, or the folder holds no table of this format.
+    UnknownName
+        There is no such format.
+
+    Examples
+    --------
+    >>> from labeling.collection.formats import find_table
+    >>> from labeling.example import example_collection
+    >>> find_table(example_collection(), "table").name
+    'train.csv'
+    """
     one = formats.get(name)
     place = existing(path)
     found = one.find(place)
