@@ -174,11 +174,31 @@ def summarise_frames(oof: Oof, threshold: NDArray[np.float32]) -> FrameSummary:
 def class_confidence(
     probability: NDArray[np.float32], given: NDArray[np.bool_], known: NDArray[np.bool_], *, listed: bool = True
 ) -> NDArray[np.float64]:
-    """Typical confidence (C,) in the given label: the threshold of confident learning, shrunk.
+    """Typical confidence in the given label of each class: the threshold of confident learning, shrunk.
 
-    The mean of p over the clips that list the class, or (``listed=False``) of 1 - p over those that do not
-    (Northcutt et al., "Confident Learning", JAIR 2021, eq. 2, for each class as its own yes or no), drawn
-    towards the mean over all classes as if BORROWED more clips spoke for that.
+    The mean of p over the clips that list the class, or (``listed=False``) of 1 - p over those that do not (Northcutt
+    et al., "Confident Learning", JAIR 2021, eq. 2, for each class as its own yes or no), drawn towards the mean over
+    all classes as if BORROWED more clips spoke for that.
+
+    Parameters
+    ----------
+    probability : ndarray of float32, shape (N, C)
+    given, known : ndarray of bool, shape (N, C)
+        The labels, and which of them count.
+    listed : bool
+
+    Returns
+    -------
+    ndarray of float64, shape (C,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.disagreement.evidence import class_confidence
+    >>> p = np.array([[0.9, 0.3], [0.7, 0.1]], np.float32)
+    >>> given = np.array([[True, True], [True, False]])
+    >>> class_confidence(p, given, np.ones_like(given)).round(2).tolist()
+    [0.74, 0.47]
     """
     cells = (given if listed else ~given) & known
     count = cells.sum(axis=0)

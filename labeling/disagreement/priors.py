@@ -59,7 +59,7 @@ class Scene:
 
 
 def scene(metadata: Sequence[Mapping[str, str]]) -> Scene:
-    """The scene of clips by their metadata: column to text, as ``companions.place_and_month`` reads them."""
+    """The scene of clips by their metadata: column to text, as ``cooccurrence.place_and_month`` reads them."""
     found = [place_and_month(one) for one in metadata]
     angles = np.radians(np.array([place for place, _ in found], np.float64).reshape(-1, 2))
     latitude, longitude = angles[:, 0], angles[:, 1]
@@ -168,9 +168,44 @@ def context_for_sound(
 
 
 def apply_postprocess(names: Sequence[str], probabilities: NDArray[Any], context: PostContext) -> Floats:
-    """``probabilities`` (M, C) after the post-processors ``names``, in 0..1.
+    """Change probabilities by what the collection says of each class beforehand.
 
-    In each cell a higher probability stays the higher one, 0 stays 0 and 1 stays 1. Raises UnknownName.
+    In each cell a higher probability stays the higher one, 0 stays 0 and 1 stays 1.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of ``POSTPROCESSORS``: ``cooccurrence``, ``place_date``.
+    probabilities : ndarray, shape (M, C)
+    context : PostContext
+        Of the same M rows and C classes.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, C)
+
+    Raises
+    ------
+    UnknownName
+        There is no such post-processor.
+    DataError
+        The shapes do not fit.
+
+    Examples
+    --------
+    >>> from labeling.collection import store
+    >>> from labeling.disagreement import priors
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.predictions.oof import read_oof
+    >>> workspace = example_workspace()
+    >>> with workspace.read() as connection:
+    ...     labels, clips = versions.labels_at(connection), store.usable_clips(connection)
+    >>> oof = read_oof(workspace.run_dir("001-demo") / "oof.zarr")
+    >>> context = priors.context_for_clips(priors.collection_of(labels, clips), oof.clip_ids.tolist())
+    >>> changed = priors.apply_postprocess(["cooccurrence"], oof.clipwise, context)
+    >>> changed.shape, bool((changed != oof.clipwise).any())
+    ((12, 3), True)
     """
     return shifted(probabilities, postprocess_shift(names, probabilities, context))
 
@@ -193,7 +228,15 @@ def postprocess_shift(names: Sequence[str], probabilities: NDArray[Any], context
 
 
 def shifted(probabilities: NDArray[Any], shift: NDArray[Any]) -> Floats:
-    """Probabilities with their log odds moved by ``shift``: p e^s / (1 - p + p e^s)."""
+    """Probabilities with their log odds moved by ``shift``: p e^s / (1 - p + p e^s).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.disagreement.priors import shifted
+    >>> shifted(np.array([0.0, 0.5, 1.0]), np.log(3)).tolist()
+    [0.0, 0.75, 1.0]
+    """
     p = np.asarray(probabilities, np.float64)
     odds = np.exp(np.asarray(shift, np.float64))
     return np.asarray(np.clip(p * odds / (1 - p + p * odds), 0, 1), np.float32)

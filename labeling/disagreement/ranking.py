@@ -39,7 +39,7 @@ class Suspects:
     ``clip_index`` is the row in the predictions, ``clip_id`` the database's id; ``class_index`` and
     ``partner_index`` point into ``classes`` (-1: no partner). ``kind`` is ``missing``, ``false`` or ``swapped``.
     ``onset_s`` and ``offset_s`` bound the frames that speak; both are 0 where a model gave no frames. ``given``,
-    ``runs``, ``runs_agree``, ``neighbours`` and ``typical`` are as `labeling.stored_ranking.Ranking` has them, and
+    ``runs``, ``runs_agree``, ``neighbours`` and ``typical`` are as `stored_ranking.Ranking` has them, and
     ``past`` are the cells that were decided before. ``left_out`` counts, by class of ``classes``, the open unlisted
     cells that found no room.
     """
@@ -83,14 +83,58 @@ def rank_suspects(
     gather: Gather | None = None,
     at_random: NDArray[np.bool_] | None = None,
 ) -> Suspects:
-    """Score every cell of ``oof`` against ``labels`` and rank those that nobody has decided on.
+    """Score every cell of a run's predictions against labels, and rank those that nobody has decided on.
 
-    Clips and classes are matched by id and code; what only one side has is left out. ``reviewed`` (shape of
-    ``labels.present``) replaces ``labels.reviewed``: True cells are not asked about, though class statistics use
-    them. Unsure cells are never ranked. Above ``max_cells`` candidates, all listed cells and the best unlisted are
-    kept, and those ``at_random`` (N, C) of any quality. ``limit`` keeps the first so many. ``gather`` finds the
-    evidence, by default the predictions alone. Raises UnknownName for a scorer that is not there, DataError where a
-    scorer's evidence is not there, ArtefactError where frames cannot be read.
+    Clips and classes are matched by id and code; what only one side has is left out. Unsure cells are never ranked.
+
+    Parameters
+    ----------
+    oof : Oof
+    labels : Labels
+    scorer : str
+        A name in ``scorers.SCORERS``.
+    reviewed : ndarray of bool, shape of ``labels.present``, optional
+        Cells that are not asked about, though class statistics use them; by default ``labels.reviewed``.
+    limit : int, optional
+        Keep the first so many.
+    max_cells : int
+        Above so many candidates, all listed cells and the best unlisted are kept.
+    gather : callable, optional
+        ``(oof, aligned labels) -> Evidence``; by default the predictions are all the evidence.
+    at_random : ndarray of bool, shape (N, C), optional
+        Unlisted cells that are kept whatever their quality.
+
+    Returns
+    -------
+    Suspects
+        Best first.
+
+    Raises
+    ------
+    UnknownName
+        There is no such scorer.
+    DataError
+        A scorer's evidence is not there.
+    ArtefactError
+        Frames cannot be read.
+
+    Examples
+    --------
+    >>> from labeling.disagreement.ranking import rank_suspects
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.predictions.oof import read_oof
+    >>> workspace = example_workspace()
+    >>> with workspace.read() as connection:
+    ...     labels = versions.labels_at(connection)
+    >>> oof = read_oof(workspace.run_dir("001-demo") / "oof.zarr")
+    >>> ranked = rank_suspects(oof, labels, scorer="self_confidence", limit=2)
+    >>> for k in range(2):
+    ...     print(ranked.kind[k], oof.filenames[ranked.clip_index[k]], ranked.classes[ranked.class_index[k]])
+    false balori/2.wav cangoo
+    missing amecro/3.wav cangoo
+    >>> ranked.label_quality.round(2).tolist()
+    [0.05000000074505806, 0.15000000596046448]
     """
     score = scorers.SCORERS.get(scorer)
     aligned = align_labels(oof, labels, reviewed)
@@ -148,10 +192,30 @@ def _past(evidence: Evidence, scores: Scores, places: NDArray[np.int64]) -> Past
 
 
 def find_swaps(p_wrong: NDArray[np.float32], aligned: AlignedLabels) -> NDArray[np.int32]:
-    """Partner column of each cell of a swap, -1 elsewhere, (N, C).
+    """Find the clips whose primary label stands in for another class.
 
-    A clip is swapped where its primary label is more likely wrong than right and exactly one unlisted class is
-    more likely present than not, both still open.
+    A clip is swapped where its primary label is more likely wrong than right and exactly one unlisted class is more
+    likely present than not, both still open.
+
+    Parameters
+    ----------
+    p_wrong : ndarray of float32, shape (N, C)
+    aligned : AlignedLabels
+
+    Returns
+    -------
+    ndarray of int32, shape (N, C)
+        The partner's column in each cell of a swap, -1 elsewhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.disagreement.ranking import find_swaps
+    >>> from labeling.predictions.aligned import AlignedLabels
+    >>> given, all_of_them = np.array([[True, False, False]]), np.ones((1, 3), bool)
+    >>> aligned = AlignedLabels(given, all_of_them, all_of_them, np.array([0]), np.arange(3))
+    >>> find_swaps(np.array([[0.9, 0.8, 0.1]], np.float32), aligned).tolist()
+    [[1, 0, -1]]
     """
     partner = np.full(p_wrong.shape, -1, dtype=np.int32)
     doubted = (p_wrong > 0.5) & aligned.open
@@ -229,10 +293,31 @@ def missing_label_rule(
     *,
     p: float = MISSING_RULE_P,
 ) -> NDArray[np.bool_]:
-    """Cells (N, C) to which the 6th place of the Cornell Birdcall Identification challenge (2020) added a label.
+    """Cells to which the 6th place of the Cornell Birdcall Identification challenge (2020) added a label.
 
     Only clips without secondary labels, only classes above ``p`` other than the primary
     (github.com/koukyo1994/kaggle-birdcall-6th-place: there ``probability`` is the maximum over frames).
+
+    Parameters
+    ----------
+    probability : ndarray of float32, shape (N, C)
+    given : ndarray of bool, shape (N, C)
+    primary : ndarray of int64, shape (N,)
+        Column of the primary class, -1 for none.
+    p : float
+
+    Returns
+    -------
+    ndarray of bool, shape (N, C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.disagreement.ranking import missing_label_rule
+    >>> probability = np.array([[0.95, 0.93, 0.2], [0.9, 0.1, 0.97]], np.float32)
+    >>> given = np.array([[True, False, False], [True, True, False]])
+    >>> missing_label_rule(probability, given, np.array([0, 0])).tolist()
+    [[False, True, False], [False, False, False]]
     """
     only_primary = (primary >= 0) & (given.sum(axis=1) == 1)
     only_primary &= given[np.arange(len(given)), primary]

@@ -1,7 +1,7 @@
 """How likely each given label is wrong: from labels and evidence to label quality.
 
-A scorer is a pure function of :class:`labeling.evidence.Evidence` that rates every cell at once. Users may add their
-own::
+A scorer is a pure function of :class:`labeling.disagreement.evidence.Evidence` that rates every cell at once. Users may
+add their own::
 
     @SCORERS.register("mine")
     def mine(evidence: Evidence) -> Scores: ...
@@ -42,7 +42,18 @@ SCORERS = Registry[Scorer]("scorer")
 
 @SCORERS.register("self_confidence")
 def self_confidence(evidence: Evidence) -> Scores:
-    """Clipwise probability of the given label: p where listed, 1 - p where not."""
+    """Clipwise probability of the given label: p where listed, 1 - p where not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.disagreement.evidence import Evidence, FrameSummary
+    >>> from labeling.disagreement.scorers import self_confidence
+    >>> p, given = np.array([[0.9, 0.2]], np.float32), np.array([[True, True]])
+    >>> frames = FrameSummary(p, p, np.zeros((1, 2), np.int32), np.array([0.5, 0.5], np.float32))
+    >>> self_confidence(Evidence(given, np.ones((1, 2), bool), p, frames)).label_quality.round(2).tolist()
+    [[0.8999999761581421, 0.20000000298023224]]
+    """
     return as_scores(_confidence(evidence.clipwise, evidence.given))
 
 
@@ -141,14 +152,14 @@ NEEDS = {
 def earmark(evidence: Evidence) -> Scores:
     """All evidence in one: the probability that the given label is right under a model of label noise.
 
-    Evidence of a cell: log odds of clipwise and of the highest frame, how far that stands above the clip's mean,
-    what other runs say, what similar stretches are labelled, and which classes occur together and here. How much each
+    Evidence of a cell: log odds of clipwise and of the highest frame, how far that stands above the clip's mean, what
+    other runs say, what similar stretches are labelled, and which classes occur together and here. How much each
     weighs, what is typical of a class, how common it is, and how often labels are missing or spurious are estimated
-    from the collection itself (:mod:`labeling.noise_model`), with what people decided as the truth. What training says
-    of its label (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the label, so
-    the labels cannot tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given label), and
-    quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look
-    less present.
+    from the collection itself (:mod:`labeling.disagreement.noise_model`), with what people decided as the truth. What
+    training says of its label (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the
+    label, so the labels cannot tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given
+    label), and quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a
+    class look less present.
     """
     features, given, known = noise_model_input(evidence)
     model = fit_noise_model(features, given, known, verdict=evidence.verdict)

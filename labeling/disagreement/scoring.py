@@ -33,13 +33,39 @@ MOST_OTHERS = 4  # further runs that are weighed, the newest; each is one more a
 
 
 def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEFAULT_SCORER) -> tuple[str, int]:
-    """Score every cell of a run's predictions against the labels as they are now, and store the ranking.
+    """Score every cell of a run against the labels as they are now, and store the ranking.
 
     Cells that a reviewer decided on are not asked again; they are scored as the label stood before, so that the
     probabilities on screen can be learned from them. The newest other runs, what the runs recorded in training, and
-    which classes occur together, here and at that time, are weighed too, where the scorer does. Returns the run's id
-    and the number of suspects stored. Raises DataError where there is no finished run or a scorer's evidence is not
-    there, ArtefactError where its predictions cannot be used.
+    which classes occur together, here and at that time, are weighed too, where the scorer does.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    run_id : str, optional
+        By default the newest run that is done.
+    scorer : str
+        A name in ``scorers.SCORERS``.
+
+    Returns
+    -------
+    run_id : str
+    suspects : int
+        How many were stored.
+
+    Raises
+    ------
+    DataError
+        There is no finished run, or a scorer's evidence is not there.
+    ArtefactError
+        The run's predictions cannot be used.
+
+    Examples
+    --------
+    >>> from labeling.disagreement.scoring import score_run
+    >>> from labeling.example import example_workspace
+    >>> score_run(example_workspace(), scorer="self_confidence")
+    ('001-demo', 36)
     """
     scorers.SCORERS.get(scorer)
     with workspace.read() as connection:

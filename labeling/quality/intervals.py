@@ -42,10 +42,29 @@ class Difference:
 
 
 def difference(first: Share, second: Share) -> Difference | None:
-    """``first`` less ``second``, independent of each other; None where either is of nothing.
+    """One share less another, independent of each other, with its 95 % interval.
 
     The hybrid score interval, made of the two Wilson intervals: Newcombe (1998), Statistics in Medicine 17, 873-890,
     method 10.
+
+    Parameters
+    ----------
+    first, second : Share
+
+    Returns
+    -------
+    Difference or None
+        None where either is a share of nothing.
+
+    Examples
+    --------
+    >>> from labeling.quality.intervals import Share, difference
+    >>> low, high = Share(3, 20).interval
+    >>> round(low, 3), round(high, 3)
+    (0.052, 0.36)
+    >>> more = difference(Share(15, 20), Share(3, 20))
+    >>> round(more.value, 2), more.low > 0
+    (0.6, True)
     """
     if not (first.interval and second.interval):
         return None

@@ -54,9 +54,30 @@ class Summary:
 
 
 def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
-    """The numbers of a curve where ``errors`` (> 0) labels are wrong, over the first ``horizon`` decisions.
+    """Put a curve of found errors into numbers.
 
-    A curve that ended earlier stays where it was.
+    Parameters
+    ----------
+    curve : Curve
+        One that ended earlier than ``horizon`` stays where it was.
+    errors : int
+        How many labels are wrong, above 0.
+    horizon : int
+        How many decisions count.
+
+    Returns
+    -------
+    Summary
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.replay.curves import Curve, summarise
+    >>> found = np.array([1.0, 2.0, 2.0, 3.0])
+    >>> curve = Curve("earmark", "rank", np.array([5.0, 9.0, 14.0, 20.0]), found, np.zeros(4))
+    >>> summary = summarise(curve, errors=4, horizon=4)
+    >>> summary.decisions_50, summary.decisions_90, summary.seconds_50, summary.area
+    (2, None, 9.0, 0.5)
     """
     found = np.asarray(curve.found[:horizon], np.float64)
     length = len(found)

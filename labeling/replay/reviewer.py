@@ -55,7 +55,7 @@ def listened_s(
 
 
 def _uniform(clip_id: NDArray[np.int64], class_id: NDArray[np.int64], seed: int, purpose: int) -> NDArray[np.float64]:
-    """A number in 0..1 for each cell that depends on nothing else, by the hash of `labeling.audit_order`."""
+    """A number in 0..1 for each cell that depends on nothing else, by the hash of `labeling.cells`."""
     with np.errstate(over="ignore"):
         salt = mixed(np.array([seed], np.int64).view(np.uint64) * np.uint64(4) + np.uint64(purpose), SALT)
         drawn = mixed(mixed(cell_keys(clip_id, class_id), SALT) ^ salt, SALT)

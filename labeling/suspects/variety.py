@@ -25,10 +25,32 @@ def bands(values: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def dealt(values: NDArray[np.float64], group: NDArray[np.int64], first: int | None = None) -> NDArray[np.int64]:
-    """The places of the ``first`` so many suspects (None: all), most valuable first and with variety, (first,).
+    """Order suspects by value, but let every group have a turn before any has too many.
 
     Within a band of nearly equal value, every ``group`` gives its best TOGETHER, by value, before any gives more.
     Equals stay in the order they came in.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (M,)
+    group : ndarray of int64, shape (M,)
+        Such as the recordist of each.
+    first : int, optional
+        How many are wanted; by default all.
+
+    Returns
+    -------
+    ndarray of int64, shape (first,)
+        Places of ``values``, most valuable first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.suspects.variety import TOGETHER, dealt
+    >>> TOGETHER
+    5
+    >>> dealt(np.full(8, 0.9), np.array([0, 0, 0, 0, 0, 0, 1, 1])).tolist()
+    [0, 1, 2, 3, 4, 6, 7, 5]
     """
     band = bands(values)
     if first is not None and first < len(values):  # the bands that the first so many come from

@@ -19,12 +19,28 @@ LEAST_PRESSES = 20  # of a day, before its pace counts
 
 
 def class_weights(positives: NDArray[np.int64], rarity: float) -> NDArray[np.float64]:
-    """What one corrected label of each class weighs, (C,), 1 on average over the classes that have clips.
+    """What one corrected label of each class weighs, 1 on average over the classes that have clips.
 
-    ``positives`` (C,) counts the clips that list a class. One label more or less right among P positives moves the
-    class's average precision by about 1/P, and a macro average counts each class alike: so a label weighs
-    (1/P)^rarity, with ``rarity`` 1 where only the macro average counts and 0 where every label counts the same. A
-    class that no clip lists weighs what one with a single clip does.
+    One label more or less right among P positives moves the class's average precision by about 1/P, and a macro average
+    counts each class alike: so a label weighs (1/P)^rarity.
+
+    Parameters
+    ----------
+    positives : ndarray of int64, shape (C,)
+        How many clips list each class; a class that none lists weighs what one with a single clip does.
+    rarity : float
+        1 where only the macro average counts, 0 where every label counts the same.
+
+    Returns
+    -------
+    ndarray of float64, shape (C,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.suspects.worth import class_weights
+    >>> class_weights(np.array([400, 100]), rarity=0.5).round(3).tolist()
+    [0.667, 1.333]
     """
     weights = np.maximum(positives, 1).astype(np.float64) ** -rarity
     listed = positives > 0
@@ -34,12 +50,31 @@ def class_weights(positives: NDArray[np.int64], rarity: float) -> NDArray[np.flo
 def heard_s(
     given: NDArray[np.bool_], stretch_s: Floats, duration_s: Floats, probability: Floats
 ) -> NDArray[np.float64]:
-    """Seconds that are heard to answer for one cell alone, (M,).
+    """Seconds that are heard to answer for one cell alone.
 
     An unlisted class is heard or not in the stretch that the model points to, with LEAD_S around it. A listed one is
-    there first looked for too; only where it is not, as likely as the label is wrong (``probability``), the rest of
-    the clip is heard. A clip whose length is not known (0) is taken for as long as its stretch; one beyond
-    HEARD_AT_MOST_S for that.
+    there first looked for too; only where it is not, as likely as the label is wrong, the rest of the clip is heard.
+
+    Parameters
+    ----------
+    given : ndarray of bool, shape (M,)
+        Whether the label says present.
+    stretch_s, duration_s : ndarray, shape (M,)
+        Length of the stretch, and of the clip: one that is not known (0) is taken for as long as its stretch, one
+        beyond HEARD_AT_MOST_S for that.
+    probability : ndarray, shape (M,)
+        That the label is wrong.
+
+    Returns
+    -------
+    ndarray of float64, shape (M,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.suspects.worth import heard_s
+    >>> heard_s(np.array([False, True]), np.array([1.0, 1.0]), np.array([20.0, 20.0]), np.array([0.5, 0.5])).tolist()
+    [3.0, 11.5]
     """
     whole_s = np.minimum(np.where(duration_s > 0, duration_s, stretch_s + LEAD_S), HEARD_AT_MOST_S)
     near_s = np.minimum(stretch_s + LEAD_S, whole_s)
@@ -65,11 +100,31 @@ def worth(probability: Floats, class_weight: Floats, seconds: Floats) -> NDArray
 def uncertainty(
     probability: Floats, clipwise: Floats, runs: NDArray[np.uint8], runs_agree: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
-    """How open a cell is, 0..1, (M,): where a verdict would teach the model most.
+    """How open each cell is: where a verdict would teach the model most.
 
     The mean entropy, in bits, of what is known of it: whether its label is wrong, whether the model hears the class
-    (uncertainty sampling: Lewis & Gale, 1994), and, where several runs were weighed, how they vote (query by
-    committee, vote entropy: Dagan & Engelson, 1995).
+    (uncertainty sampling: Lewis & Gale, 1994), and, where several runs were weighed, how they vote (query by committee,
+    vote entropy: Dagan & Engelson, 1995).
+
+    Parameters
+    ----------
+    probability, clipwise : ndarray, shape (M,)
+        That the label is wrong, and that the class is heard.
+    runs, runs_agree : ndarray of uint8, shape (M,)
+        How many runs were weighed, and how many of them are against the label.
+
+    Returns
+    -------
+    ndarray of float64, shape (M,)
+        0..1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.suspects.worth import uncertainty
+    >>> one_run = np.array([1, 1], np.uint8)
+    >>> uncertainty(np.array([0.5, 1.0]), np.array([0.5, 1.0]), one_run, one_run).round(3).tolist()
+    [1.0, 0.0]
     """
     several = runs > 1
     vote = np.where(several, entropy(runs_agree / np.maximum(runs, 1)), 0.0)
