@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -26,7 +27,7 @@ WITHOUT = {"labeling": {"torch", "timm", "streamlit"}, "models": {"streamlit"}, 
 
 MAX_LINES = 430
 #: tests that are no module's twin: what holds for the whole
-OWN_TESTS = {"architecture", "app", "bad_input", "commandline", "loop"}
+OWN_TESTS = {"architecture", "app", "bad_input", "commandline", "loop", "examples"}
 
 
 def name_of(path: Path) -> str:
@@ -161,3 +162,29 @@ def test_every_package_is_what_it_is_called() -> None:
     allowed = {*PACKAGES, "tests", "benchmarks", "docs"}
     for path in ROOT.glob("*/*.py"):
         assert path.parent.name in allowed, f"{path} lies outside the house"
+
+
+def test_the_page_of_the_architecture_names_every_folder_in_the_order_of_imports() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tables = page[page.index("## The folders") : page.index("## Where to add")]
+    row_of: dict[str, int] = {}
+    for row, line in enumerate(tables.splitlines()):
+        row_of.update(dict.fromkeys(re.findall(r"`((?:labeling|models|pages)/[\w/]+)/`", line), row))
+    folders = {path.parent for path in SOURCES} | {ROOT / "models" / "recipes"}
+    folders -= {ROOT, *(ROOT / package for package in PACKAGES)}
+    assert set(row_of) == {str(folder.relative_to(ROOT)) for folder in folders}
+    for path in SOURCES:
+        row = row_of.get(str(path.parent.relative_to(ROOT)))
+        for name in ours(imported(path)) if row is not None else ():
+            parts = name.split(".")
+            below = next((row_of[at] for n in (3, 2) if (at := "/".join(parts[:n])) in row_of), 0)
+            assert below <= row or parts[0] != path.parts[len(ROOT.parts)], f"{path} imports {name}, from further down"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/recipes.md"])
+def test_what_the_documentation_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:labeling|models|pages|tests|docs|benchmarks)/[\w./]*)`", text))
+    named |= {os.path.normpath(f"{(ROOT / page).parent}/{link}") for link in re.findall(r"\]\(([\w./-]+)\)", text)}
+    for name in named:
+        assert (ROOT / name).exists(), f"{page} names {name}"
