@@ -108,15 +108,49 @@ def checked_weights(weights: ArrayLike, count: int) -> NDArray[np.float64]:
 
 
 def weighted_mean(stack: NDArray[Any], weights: NDArray[np.floating[Any]]) -> Floats:
-    """Weighted average of probabilities (K, ..., C), by ``weights`` (K,)."""
+    """Weighted average of the probabilities of K runs.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (K, ..., C)
+    weights : ndarray, shape (K,)
+        Of sum 1.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.combining.ensemble import weighted_mean
+    >>> weighted_mean(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0.75, 0.25])).tolist()
+    [0.875, 0.125]
+    """
     mean = np.tensordot(weights.astype(np.float32), stack, axes=1)
     return np.clip(mean, 0, 1).astype(np.float32, copy=False)
 
 
 def vote_share(stack: NDArray[Any], threshold: float) -> Floats:
-    """Hard vote: the share of the K runs whose probability reaches ``threshold``, of shape (..., C).
+    """Hard vote: the share of the K runs whose probability reaches a threshold.
 
     The 1st place of the 2020 Cornell birdcall challenge kept a class with 4 of 13 votes, each at 0.3.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (K, ..., C)
+    threshold : float
+
+    Returns
+    -------
+    ndarray of float32, shape (..., C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.combining.ensemble import vote_share
+    >>> vote_share(np.array([[0.9, 0.1], [0.4, 0.2], [0.6, 0.5], [0.1, 0.1]]), 0.3).tolist()
+    [0.75, 0.25]
     """
     return np.asarray(np.mean(stack >= np.float32(threshold), axis=0, dtype=np.float32))
 
@@ -151,12 +185,38 @@ def _log_loss(agreed: Floats, weights: NDArray[np.float64]) -> tuple[float, NDAr
 
 
 def fit_weights(stack: Floats, present: Bools, known: Bools, objective: str = "log_loss") -> NDArray[np.float64]:
-    """Weights (K,) of runs, at least 0 and of sum 1, that fit labels best on the known cells of ``stack`` (K, N, C).
+    """Fit the weights of runs to labels.
 
-    ``log_loss``: convex in the weights, solved by sequential quadratic programming. ``macro_ap``: a sum of steps, so
-    searched by ensemble selection (Caruana et al., "Ensemble selection from libraries of models", ICML 2004): runs
-    are added to a bag, with repetition, each time the one that raises macro-AP most; the best bag wins, or
-    equal weights where they are better. Raises UnknownName for another objective.
+    Parameters
+    ----------
+    stack : ndarray of float32, shape (K, N, C)
+        Probabilities of K runs.
+    present, known : ndarray of bool, shape (N, C)
+        The labels, and the cells that count.
+    objective : {"log_loss", "macro_ap"}
+        ``log_loss`` is convex in the weights, and solved by sequential quadratic programming. ``macro_ap`` is a sum of
+        steps, so searched by ensemble selection (Caruana et al., "Ensemble selection from libraries of models", ICML
+        2004): runs are added to a bag, with repetition, each time the one that raises macro-AP most; the best bag wins,
+        or equal weights where they are better.
+
+    Returns
+    -------
+    ndarray of float64, shape (K,)
+        At least 0 and of sum 1.
+
+    Raises
+    ------
+    ConfigError
+        There is no such objective.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.combining.ensemble import fit_weights
+    >>> present = np.array([[True], [False]])
+    >>> stack = np.array([[[0.9], [0.1]], [[0.5], [0.5]]], np.float32)
+    >>> fit_weights(stack, present, np.ones_like(present)).round(2).tolist()
+    [1.0, 0.0]
     """
     if objective == "log_loss":
         return _least_log_loss(stack, present, known)

@@ -37,12 +37,47 @@ def evaluate_run(
     strength: float = 1.0,
     errors: bool = False,
 ) -> dict[str, Any]:
-    """``{"labels": ..., "truth": ...}`` as ``metrics.score`` gives them; the truth's overall is kept with the run.
+    """Measure a finished run against the labels that it was trained on and, where given, against the truth.
 
-    With ``post`` (names of post-processors) also ``"labels_post"`` and ``"truth_post"``; with ``errors``
-    ``"labels_errors"`` and ``"truth_errors"``, of the predictions times the collection's error distribution. Each clip
-    is changed by what other folds' clips say. Raises DataError for an unknown run, UnknownName for a post-processor,
-    FormatError for a truth file that cannot be used, ArtefactError where the run's predictions cannot be read.
+    What ``post`` and ``errors`` change in a clip's predictions is learned from the clips of the other folds.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    run_id : str
+    truth : Path, optional
+        A table of true labels; its figures are kept with the run.
+    post : sequence of str
+        Names of post-processors, see `priors.apply_postprocess`.
+    strength : float
+        How much of their shifts is taken.
+    errors : bool
+        Also measure the predictions times the collection's error distribution.
+
+    Returns
+    -------
+    dict
+        ``"labels"`` and ``"truth"`` as `metrics.score` gives them; with ``post`` also ``"labels_post"`` and
+        ``"truth_post"``, with ``errors`` ``"labels_errors"`` and ``"truth_errors"``.
+
+    Raises
+    ------
+    DataError
+        An unknown run, or one that is not done.
+    UnknownName
+        There is no such post-processor.
+    FormatError
+        The truth file cannot be used.
+    ArtefactError
+        The run's predictions cannot be read.
+
+    Examples
+    --------
+    >>> from labeling.example import example_workspace
+    >>> from models.combining.evaluation import evaluate_run
+    >>> measured = evaluate_run(example_workspace(), "001-demo")
+    >>> measured["labels"]["overall"]["n_clips"], round(measured["labels"]["overall"]["macro_ap"], 2)
+    (12, 0.94)
     """
     from labeling.predictions.metrics import score
 

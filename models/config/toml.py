@@ -29,9 +29,37 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe by name, or from a .toml file, and apply ``section.key=value`` changes to it.
+    """Read a recipe, and apply changes to it.
 
-    A bare ``key=value`` is taken where only one section has the key. Raises ConfigError, UnknownName.
+    Parameters
+    ----------
+    name_or_path : str
+        A recipe that comes with Earmark, or the path of a ``.toml`` file.
+    overrides : sequence of str
+        ``section.key=value`` each; the front of a key may be left out where only one setting ends so.
+
+    Returns
+    -------
+    Recipe
+        Frozen, and free of contradictions.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or a setting contradicts another; the message names value, bound and remedy.
+    UnknownName
+        There is no such recipe, section or setting.
+
+    Examples
+    --------
+    >>> from models.config import load_recipe
+    >>> recipe = load_recipe("quick", ["epochs=4", "mixup.probability=0"])
+    >>> recipe.train.epochs, recipe.augment.mixup.probability, recipe.network.name
+    (4, 0.0, 'cnn')
+    >>> load_recipe("quick", ["epochs=none"])
+    Traceback (most recent call last):
+        ...
+    labeling.errors.ConfigError: train.epochs = 'none' must be a whole number
     """
     if name_or_path in recipe_names():
         path = RECIPES_DIR / f"{name_or_path}.toml"
@@ -125,7 +153,25 @@ def parse_override(text: str) -> tuple[str, str]:
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
-    """The whole recipe as TOML, every default written out; ``load_recipe`` reads it back to an equal one."""
+    r"""Write a whole recipe as TOML, every default included; `load_recipe` reads it back to an equal one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from models.config import load_recipe, recipe_to_toml
+    >>> print("\n".join(recipe_to_toml(load_recipe("quick")).splitlines()[6:10]))
+    [features]
+    sample_rate = 32000
+    n_fft = 2048
+    hop_length = 1024
+    """
     lines = [f"{key} = {toml_value(getattr(recipe, key))}" for key in (*TEXTS, COST)]
     for name in SECTIONS:
         lines += ["", f"[{name}]"]

@@ -32,10 +32,41 @@ def make_folds(
     copies: Sequence[tuple[int, int]] = (),
     classes: Sequence[str] = (),
 ) -> FoldPlan:
-    """Split clips with labels ``present`` (N, C) into folds; deterministic by ``seed``.
+    """Split clips into folds, stratified over many classes at once; deterministic.
 
-    Clips of one ``group``, of one ``content_hash``, or paired in ``copies`` stay together. Raises ConfigError where
-    there are fewer groups than folds.
+    Clips of one ``group``, of one ``content_hash``, or paired in ``copies`` stay together.
+
+    Parameters
+    ----------
+    clips : sequence of N Clip
+    present : ndarray of bool, shape (N, C)
+    n_folds : int
+    seed : int
+    copies : sequence of (int, int)
+        Places of clips that belong together.
+    classes : sequence of str, length C
+        For the words of warnings.
+
+    Returns
+    -------
+    FoldPlan
+        ``fold`` (N,) counts from 0; ``warnings`` say what to bear in mind.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer groups than folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.records import Clip
+    >>> from models.folds.making import make_folds
+    >>> clips = [Clip(k, f"{k}.wav", "", 1.0, 8000, 1, group="abcd"[k // 2]) for k in range(8)]
+    >>> present = np.array([[k % 2 == 0, k % 2 == 1] for k in range(8)])
+    >>> plan = make_folds(clips, present, n_folds=2, seed=0)
+    >>> bool((plan.fold[::2] == plan.fold[1::2]).all()), np.bincount(plan.fold).tolist()
+    (True, [4, 4])
     """
     group = merge_groups(clips, copies)
     n_groups = int(group.max()) + 1 if len(group) else 0

@@ -35,9 +35,26 @@ class FrontEnd(nn.Module):
         self.register_buffer("frequency", torch.linspace(-1, 1, config.n_mels)[:, None], persistent=False)
 
     def power(self, waveform: Tensor) -> Tensor:
-        """Mel power spectrogram: waveform (B, samples) -> (B, n_mels, samples // hop_length + 1).
+        """Mel power spectrogram.
 
-        Frame t is centred on sample ``t * hop_length``; the edges are padded as ``pad_mode`` says.
+        Parameters
+        ----------
+        waveform : Tensor, shape (B, samples)
+
+        Returns
+        -------
+        Tensor, shape (B, n_mels, samples // hop_length + 1)
+            Frame t is centred on sample ``t * hop_length``; the edges are padded as ``pad_mode`` says.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from models.config import FeatureConfig
+        >>> from models.inputs.features import FrontEnd
+        >>> front_end = FrontEnd(FeatureConfig(sample_rate=8000, n_fft=512, hop_length=256, n_mels=16, fmax_hz=4000))
+        >>> power = front_end.power(torch.zeros(1, 8000))
+        >>> power.shape, front_end.planes(power).shape
+        (torch.Size([1, 16, 32]), torch.Size([1, 1, 16, 32]))
         """
         short = self.config.n_fft // 2 + 1 - waveform.shape[-1]
         if self.config.pad_mode == "reflect" and short > 0:  # nothing to reflect

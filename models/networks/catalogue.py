@@ -95,8 +95,38 @@ def refuse_strange_weights(recipe: Recipe) -> None:
 def build_network(recipe: Recipe, n_classes: int, classes: Sequence[str] = ()) -> Network:
     """Make the recipe's network, behind the learned resizer where ``network.resize`` is set.
 
-    ``network.weights`` may be another run's checkpoint of the same network: its classes are matched by code with
-    ``classes``; without these the last layers stay as initialised. Raises UnknownName, ConfigError, ArtefactError.
+    Parameters
+    ----------
+    recipe : Recipe
+    n_classes : int
+    classes : sequence of str, length n_classes
+        Codes by which the classes of ``network.weights`` are matched, where that is a checkpoint of another run of the
+        same network; without them the last layers stay as initialised.
+
+    Returns
+    -------
+    Network
+        A torch module: planes (B, channels, n_mels, T) -> logits, ``clipwise`` (B, C) and ``framewise`` (B, T', C).
+
+    Raises
+    ------
+    UnknownName
+        There is no such network.
+    ConfigError
+        It cannot take the recipe's planes, or not start from ``network.weights``.
+    ArtefactError
+        The weights are damaged or of another network.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from models.config import load_recipe
+    >>> from models.networks.catalogue import build_network
+    >>> recipe = load_recipe("quick", ["network.widths=[4,4]", "network.time_pool=[2,2]", "n_mels=16"])
+    >>> network = build_network(recipe, n_classes=3)
+    >>> output = network(torch.zeros(1, 1, 16, 64))
+    >>> output.clipwise.shape, output.framewise.shape
+    (torch.Size([1, 3]), torch.Size([1, 16, 3]))
     """
     spec = NETWORKS.get(recipe.network.name)
     module, _, function = spec.factory.partition(":")

@@ -67,12 +67,28 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 
 def pair_logits(x: Tensor, logits_per_class: int) -> Tensor:
-    """(B, C * logits_per_class, ...) -> (B, C, ...) logits, at least float32.
+    """Bring the output of a last layer to one logit a class, at least float32.
 
     With two a class (rows 2c: absent, 2c + 1: present) the logit is their difference: softmax cross-entropy on the
     pair equals binary cross-entropy on the difference, for softmax([a, p])[1] = sigmoid(p - a). So value and
     gradient of the loss are the same; what differs is the parametrisation. Two rows of weights move in opposite
     directions, which doubles the step of their difference, and weight decay acts on each row.
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, C * logits_per_class, ...)
+    logits_per_class : {1, 2}
+
+    Returns
+    -------
+    Tensor, shape (B, C, ...)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from models.networks.heads import pair_logits
+    >>> pair_logits(torch.tensor([[1.0, 3.0, 2.0, 0.5]]), logits_per_class=2)
+    tensor([[ 2.0000, -1.5000]])
     """
     x = _at_least_float32(x)
     if logits_per_class == 1:
@@ -260,7 +276,35 @@ def _measured_geometry(network: Network, channels: int, n_mels: int) -> tuple[in
 
 
 def frame_grid(network: Network, features: FeatureConfig) -> FrameGrid:
-    """Where the network's frames lie in seconds from the start of its input, native resolution."""
+    """Say where a network's frames lie in time.
+
+    Parameters
+    ----------
+    network : Network
+    features : FeatureConfig
+        What its input frames are.
+
+    Returns
+    -------
+    FrameGrid
+        In seconds from the start of its input, at native resolution: measured, not declared.
+
+    Raises
+    ------
+    ConfigError
+        The network has no fixed stride, or cannot take such input.
+
+    Examples
+    --------
+    >>> from models.config import load_recipe
+    >>> from models.networks.catalogue import build_network
+    >>> from models.networks.heads import frame_grid
+    >>> recipe = load_recipe("quick", ["network.widths=[4,4]", "network.time_pool=[2,2]", "n_mels=16"])
+    >>> grid = frame_grid(build_network(recipe, 3), recipe.features)
+    >>> hop_s = recipe.features.hop_length / recipe.features.sample_rate
+    >>> round(grid.step_s / hop_s)
+    4
+    """
     stride, centre = time_geometry(network, len(features.channels), features.n_mels)
     hop_s = features.hop_length / features.sample_rate
     step_s = stride * hop_s

@@ -114,7 +114,36 @@ class Threshold:
 
 
 def parse_threshold(text: str) -> Threshold:
-    """Read ``NAME`` or ``NAME:NUMBER,NUMBER``; a bare number is ``global``. Raises UnknownName, ConfigError."""
+    """Read a rule that turns probabilities into decisions.
+
+    Parameters
+    ----------
+    text : str
+        ``NAME`` or ``NAME:NUMBER,NUMBER``; a bare number is ``global``. Names: ``global``, ``per_class``, ``quantile``,
+        ``clip_and_frame``, ``two``.
+
+    Returns
+    -------
+    Threshold
+        Its ``fit`` gives the rule, on a run's predictions where it has to.
+
+    Raises
+    ------
+    UnknownName
+        There is no such rule.
+    ConfigError
+        A number is no number, or out of bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.prediction.thresholds import parse_threshold
+    >>> rule = parse_threshold("clip_and_frame:0.3,0.5").fit(n_classes=2)
+    >>> rule.text
+    'clip >= 0.3 and frame >= 0.5'
+    >>> rule.decide(frame=np.array([0.6, 0.6]), clip=np.array([0.4, 0.1])).tolist()
+    [True, False]
+    """
     name, colon, rest = text.strip().partition(":")
     if not colon and _number(name) is not None:
         name, colon, rest = "global", ":", name
@@ -161,7 +190,24 @@ def oof_evidence(oof: Oof, labels: Labels) -> Evidence:
 def best_threshold(scores: FloatArray, present: BoolArray) -> float | None:
     """The threshold of the highest F1, in the middle of the gap below the lowest score that it lets through.
 
-    None without positives. The middle, because a threshold on the score itself would miss the like of that clip.
+    The middle, because a threshold on the score itself would miss the like of that clip.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+    present : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    float or None
+        None without positives.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.prediction.thresholds import best_threshold
+    >>> best_threshold(np.array([0.75, 0.5, 0.25]), np.array([True, True, False]))
+    0.375
     """
     _, threshold = best_f1(scores, present)
     if threshold is None:

@@ -126,8 +126,29 @@ def to_grid(frames: Tensor, place: FloatArray) -> Tensor:
 def coverage(p: float, views: int, parts: int) -> float:
     """How likely every one of ``parts`` sounds is seen whole in at least one of ``views`` views.
 
-    ``(1 - (1 - p) ** n) ** k``, where a view shows a sound whole with probability ``p`` and all are independent
-    (59th place of SETI Breakthrough Listen 2021). Raises DataError.
+    ``(1 - (1 - p) ** n) ** k``, where a view shows a sound whole with probability ``p`` and all are independent (59th
+    place of SETI Breakthrough Listen 2021).
+
+    Parameters
+    ----------
+    p : float
+        0..1.
+    views, parts : int
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DataError
+        A number is out of bounds.
+
+    Examples
+    --------
+    >>> from models.prediction.tta import coverage
+    >>> round(coverage(0.5, views=4, parts=2), 4)
+    0.8789
     """
     if not 0 <= p <= 1 or views < 1 or parts < 0:
         raise DataError(

@@ -71,11 +71,32 @@ class Predicted:
 
 
 def windows_of(row: int, length: int, window: int, overlap: float, stride: int) -> list[Window]:
-    """Cover ``length`` input frames by windows of ``window``, neighbours sharing about ``overlap`` of it.
+    """Cover a clip by windows.
 
-    Starts are multiples of ``stride``, so that all windows' output frames fall on one grid. The last window ends at
-    the clip's end or less than a stride after it. A clip shorter than a window gets one of its own length, rounded
-    up to a multiple of 4 strides so that clips of like length share a batch.
+    Starts are multiples of ``stride``, so that all windows' output frames fall on one grid. The last window ends at the
+    clip's end or less than a stride after it. A clip shorter than a window gets one of its own length, rounded up to a
+    multiple of 4 strides so that clips of like length share a batch.
+
+    Parameters
+    ----------
+    row : int
+        The clip's.
+    length, window : int
+        Of the clip and of a window, in input frames.
+    overlap : float
+        About so much of a window is shared with the next, 0..1.
+    stride : int
+        Input frames an output frame.
+
+    Returns
+    -------
+    list of Window
+
+    Examples
+    --------
+    >>> from models.prediction.windows import windows_of
+    >>> [(one.start, one.n_frames) for one in windows_of(0, length=1000, window=400, overlap=0.0, stride=8)]
+    [(0, 400), (304, 400), (600, 400)]
     """
     window = max(1, window // stride) * stride
     if length <= window:
@@ -250,11 +271,62 @@ def predict_clips(
     report: Callable[[int, int], None] = lambda done, total: None,
     seed: int = 0,
 ) -> tuple[FloatArray, list[FloatArray]]:
-    """Probabilities of the store's ``rows``: clipwise (n, C), and framewise one (T_i, C) array a clip.
+    """Predict whole clips by overlapping windows.
 
-    The probabilities of several networks and views are averaged; ``seed`` (the recipe's) draws the views. Frames are
-    averaged where windows overlap and cut to the clip's duration; with context, clipwise speaks of all that was shown.
-    A clip that can no longer be read gets NaN and no frames, and is in ``store.skipped``. Raises Stopped.
+    The probabilities of several networks and views are averaged. Frames are averaged where windows overlap and cut to
+    the clip's duration; with context, clipwise speaks of all that was shown.
+
+    Parameters
+    ----------
+    networks : Network or sequence of Network
+    front_end : FrontEnd
+    store : AudioStore
+        Loaded.
+    rows : sequence of n int
+        Of the store.
+    config : PredictConfig
+    grid : FrameGrid
+        Of the networks, see `heads.frame_grid`.
+    precision : str
+        ``train.precision`` of the recipe.
+    should_stop : callable
+        Asked between batches.
+    report : callable
+        Called with (batches done, batches in all).
+    seed : int
+        Draws the views.
+
+    Returns
+    -------
+    clipwise : ndarray of float32, shape (n, C)
+        NaN for a clip that can no longer be read; it is in ``store.skipped``.
+    framewise : list of n ndarrays of float32, shape (T_i, C)
+
+    Raises
+    ------
+    Stopped
+        ``should_stop`` said so.
+
+    Examples
+    --------
+    >>> from labeling.collection import store as clips_store
+    >>> from labeling.example import example_workspace
+    >>> from models.config import load_recipe
+    >>> from models.inputs.clips import AudioStore
+    >>> from models.networks.catalogue import build_network
+    >>> from models.networks.heads import frame_grid
+    >>> from models.prediction.windows import predict_clips
+    >>> small = ["network.widths=[4,4]", "network.time_pool=[2,2]", "n_mels=16", "sample_rate=8000", "fmax_hz=4000"]
+    >>> recipe = load_recipe("quick", [*small, "n_fft=512", "hop_length=256", "data.workers=1"])
+    >>> with example_workspace().read() as connection:
+    ...     clips = clips_store.usable_clips(connection)[:2]
+    >>> store = AudioStore(clips, recipe.features, recipe.data)
+    >>> store.load(report=lambda done, total: None, should_stop=lambda: False)
+    >>> network = build_network(recipe, n_classes=3)
+    >>> grid = frame_grid(network, recipe.features)
+    >>> clipwise, framewise = predict_clips(network, store.front_end, store, [0, 1], recipe.predict, grid)
+    >>> clipwise.shape, framewise[0].shape == (round(2.0 / grid.step_s), 3)
+    ((2, 3), True)
     """
     predictor = Predictor(networks, front_end, config, grid, store.hop_s, precision, seed)
     shown = [one for row in rows for one in predictor.windows(int(row), int(store.n_frames[row]))]

@@ -122,7 +122,40 @@ def truths_of(
 
 
 def make_rule(config: TargetConfig, member: int = 0) -> TargetRule:
-    """The target rule of a recipe for one member of a fold: ``rule(truth, onset_s, offset_s)``, for many threads."""
+    """Make the target rule of a recipe for one member of a fold.
+
+    Parameters
+    ----------
+    config : TargetConfig
+    member : int
+        Each member takes the next of ``config.thresholds``.
+
+    Returns
+    -------
+    callable
+        ``rule(truth, onset_s, offset_s) -> (targets (C,), weight (C,))``, both float32 in 0..1, for a chunk of a clip;
+        weight 0 masks a cell. Many threads may call it.
+
+    Raises
+    ------
+    UnknownName
+        There is no such rule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.records import Event, Region
+    >>> from models.config import TargetConfig
+    >>> from models.targets.rules import ClipTruth, make_rule
+    >>> present, nothing = np.array([True, False, False]), np.zeros(3, bool)
+    >>> heard = Event(clip_index=0, class_index=1, region=Region(2.0, 4.0))
+    >>> truth = ClipTruth(present, unsure=np.array([False, False, True]), reviewed=nothing, primary=0, events=(heard,))
+    >>> rule = make_rule(TargetConfig())
+    >>> [part.tolist() for part in rule(truth, 0.0, 5.0)]
+    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]
+    >>> [part.tolist() for part in rule(truth, 5.0, 10.0)]
+    [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
+    """
     rule = _rule_of(config, member)
 
     def target(truth: ClipTruth, onset_s: float, offset_s: float) -> Target:
@@ -234,9 +267,28 @@ def _left_out(
 
 
 def likely_missing(probability: NDArray[np.float32], candidates: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
-    """Of each class's candidates (N, C), the ``share`` with the highest probability, rounded down; ties by row.
+    """Of each class's candidates, the ``share`` with the highest probability, rounded down; ties by row.
 
     Teacher-student loss masking (Fonseca et al. 2020, arXiv 2005.00878).
+
+    Parameters
+    ----------
+    probability : ndarray of float32, shape (N, C)
+    candidates : ndarray of bool, shape (N, C)
+    share : float
+        0..1.
+
+    Returns
+    -------
+    ndarray of bool, shape (N, C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.targets.rules import likely_missing
+    >>> probability = np.array([[0.1], [0.9], [0.5], [0.2]], np.float32)
+    >>> likely_missing(probability, np.ones((4, 1), bool), share=0.25).ravel().tolist()
+    [False, True, False, False]
     """
     result = np.zeros(candidates.shape, dtype=bool)
     for column in range(candidates.shape[1]):

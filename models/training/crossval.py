@@ -60,13 +60,40 @@ def cross_validate(
     together: Together | None = None,
     cache_dir: Path | None = None,
 ) -> dict[str, Any]:
-    """Train and predict all folds into ``run_dir``; returns what ``metrics.json`` holds.
+    """Train and predict all folds into a run's folder; one that was begun there goes on.
 
-    ``clips`` are joined to ``labels`` by id. ``teacher`` is what ``targets.rule`` reads. ``truth`` (rows of
-    ``labels``, its classes) is only compared with. Clips that cannot be read are left out of the predictions and
-    named in ``run.json`` (``skipped``) and the log. With ``together`` this process does its part of the networks;
-    the first one assembles the predictions, the others return {}. Decoded sound may be kept in ``cache_dir``.
-    Raises Stopped, ConfigError, ArtefactError, WorkspaceFull.
+    Parameters
+    ----------
+    recipe : Recipe
+    clips : sequence of Clip
+        Joined to ``labels`` by id. Clips that cannot be read are left out of the predictions, and named in ``run.json``
+        (``skipped``) and the log.
+    labels : Labels
+        N clips, C classes.
+    run_dir : Path
+    label_version : int
+    teacher : Oof, optional
+        What ``targets.rule`` reads.
+    folds, device : int, optional, and str
+        In place of ``recipe.folds.folds``; ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    report, should_stop : callable
+        Told of the progress, and asked between batches.
+    truth : ndarray of bool, shape (N, C), optional
+        Only compared with.
+    together : Together, optional
+        This process does its part of the networks; the first one assembles the predictions, the others return {}.
+    cache_dir : Path, optional
+        Decoded sound may be kept there.
+
+    Returns
+    -------
+    dict
+        What ``metrics.json`` holds, see `metrics.score`.
+
+    Raises
+    ------
+    Stopped, ConfigError, ArtefactError, WorkspaceFull
+        What was finished is kept, and the run can be resumed.
     """
     if folds is not None:
         recipe = replace(recipe, folds=replace(recipe.folds, folds=folds))

@@ -31,19 +31,73 @@ NEWTON_STEPS = 6
 
 
 def make_loss(config: LossConfig, positive_weight: Tensor | None = None) -> Loss:
-    """The loss that a recipe names. ``positive_weight`` (C,), on the logits' device, is read by weighted_bce where
-    ``config.positive_weight`` is 0. Raises UnknownName, ConfigError."""
+    """Make the loss that a recipe names.
+
+    Parameters
+    ----------
+    config : LossConfig
+    positive_weight : Tensor, shape (C,), optional
+        On the logits' device; ``weighted_bce`` reads it where ``config.positive_weight`` is 0.
+
+    Returns
+    -------
+    callable
+        ``loss(logits (B, C), targets (B, C), weight (B, C)) -> (B, C)``, unreduced, already times the weight.
+
+    Raises
+    ------
+    UnknownName
+        There is no such loss.
+    ConfigError
+        It lacks what it needs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from models.config import LossConfig
+    >>> from models.training.losses import make_loss
+    >>> loss = make_loss(LossConfig(name="focal", focal_gamma=2.0))
+    >>> logits, targets = torch.tensor([[2.0, 2.0]]), torch.tensor([[1.0, 0.0]])
+    >>> loss(logits, targets, weight=torch.tensor([[1.0, 0.0]])).round(decimals=4)
+    tensor([[0.0018, 0.0000]])
+    """
     maker: LossMaker = pkgutil.resolve_name(LOSSES.get(config.name))
     return maker(config, positive_weight)
 
 
 def smooth(targets: Tensor, eps: float) -> Tensor:
-    """Label smoothing of a yes or no: ``(1 - eps) t + eps / 2`` (Szegedy et al. 2016 with two outcomes)."""
+    """Label smoothing of a yes or no: ``(1 - eps) t + eps / 2`` (Szegedy et al. 2016 with two outcomes).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from models.training.losses import smooth
+    >>> smooth(torch.tensor([0.0, 1.0]), 0.5)
+    tensor([0.2500, 0.7500])
+    """
     return targets * (1 - eps) + eps / 2
 
 
 def class_balance(present: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Ratio (C,) of absent to present cells of each class, of (N, C) cells; 1 where a class lacks either."""
+    """Ratio of absent to present cells of each class.
+
+    Parameters
+    ----------
+    present, known : ndarray of bool, shape (N, C)
+
+    Returns
+    -------
+    ndarray of float32, shape (C,)
+        1 where a class lacks either.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from models.training.losses import class_balance
+    >>> present = np.array([[True, False], [False, False], [False, False]])
+    >>> class_balance(present, np.ones_like(present)).tolist()
+    [2.0, 1.0]
+    """
     n_present = (present & known).sum(axis=0)
     n_absent = (~present & known).sum(axis=0)
     ratio = n_absent / np.maximum(n_present, 1)
@@ -53,10 +107,34 @@ def class_balance(present: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArr
 def clip_and_frame_loss(
     clipwise: Tensor, framewise: Tensor, targets: Tensor, weight: Tensor, loss: Loss, framewise_weight: float
 ) -> Tensor:
-    """Training loss, a scalar: mean over known cells of ``loss(clipwise) + framewise_weight * loss(max_t framewise)``.
+    """Training loss: mean over known cells of ``loss(clipwise) + framewise_weight * loss(max_t framewise)``.
 
-    Logits (B, C) and (B, T, C). The two-part form is that of the 6th place of the 2020 Cornell birdcall challenge
-    (framewise_weight 0.5). A batch without any known cell gives 0.
+    The two-part form is that of the 6th place of the 2020 Cornell birdcall challenge (framewise_weight 0.5).
+
+    Parameters
+    ----------
+    clipwise : Tensor, shape (B, C)
+    framewise : Tensor, shape (B, T, C)
+        Logits.
+    targets, weight : Tensor, shape (B, C)
+        In 0..1; a cell of weight 0 gives neither loss nor gradient.
+    loss : callable
+        As `make_loss` gives it.
+    framewise_weight : float
+
+    Returns
+    -------
+    Tensor
+        A scalar; 0 for a batch without any known cell.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from models.training.losses import bce, clip_and_frame_loss
+    >>> clipwise, framewise = torch.zeros(1, 2), torch.zeros(1, 5, 2)
+    >>> targets, weight = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0]])
+    >>> clip_and_frame_loss(clipwise, framewise, targets, weight, bce, framewise_weight=0.5)
+    tensor(1.0397)
     """
     total = loss(clipwise, targets, weight).sum()
     if framewise_weight:
@@ -65,7 +143,15 @@ def clip_and_frame_loss(
 
 
 def bce(logits: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
-    """Binary cross-entropy: ``-(t log p + (1 - t) log(1 - p))``."""
+    """Binary cross-entropy: ``-(t log p + (1 - t) log(1 - p))``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from models.training.losses import bce
+    >>> bce(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]), weight=torch.tensor([[1.0, 0.0]]))
+    tensor([[0.6931, 0.0000]])
+    """
     return weight * F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 

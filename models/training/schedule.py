@@ -42,14 +42,34 @@ def stages_of(train: TrainConfig) -> tuple[Stage, ...]:
 
 
 def learning_rate_at(step: int, steps_per_epoch: int, stage: Stage, train: TrainConfig) -> float:
-    """The learning rate of a stage's ``step`` (from 0): linear from 0 to the peak over the warm-up, then as
-    ``train.schedule`` says.
+    """The learning rate of one step: linear from 0 to the peak over the warm-up, then as ``train.schedule`` says.
 
     - ``cosine``: ``low + (peak - low) (1 + cos(pi progress)) / 2`` at every step (Loshchilov and Hutter 2017).
     - ``cosine_cycle``: ``low + (peak - low) (1 + cos(pi e / cycle_epochs)) / 2`` for epoch e since the warm-up, the
       closed form of PyTorch's CosineAnnealingLR stepped once an epoch and never restarted: beyond ``cycle_epochs``
       the rate rises again, as in the 6th place of the Cornell birdcall challenge and the 7th of Freesound 2019.
     - ``constant``: the peak.
+
+    Parameters
+    ----------
+    step : int
+        From 0, counted within the stage.
+    steps_per_epoch : int
+    stage : Stage
+    train : TrainConfig
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from models.config import TrainConfig
+    >>> from models.training.schedule import learning_rate_at, stages_of
+    >>> train = TrainConfig(epochs=10, learning_rate=0.1, learning_rate_min=0.0, warmup_fraction=0.0)
+    >>> (stage,) = stages_of(train)
+    >>> [round(learning_rate_at(step, 10, stage, train), 3) for step in (0, 50, 99)]
+    [0.1, 0.051, 0.0]
     """
     steps = steps_per_epoch * stage.epochs
     warmup = round(steps * train.warmup_fraction)

@@ -91,7 +91,41 @@ def train_run(
     should_stop: Callable[[], bool] = lambda: False,
     together: Together | None = None,
 ) -> dict[str, Any]:
-    """Train a run to its end, in its folder; returns its metrics. Raises Stopped and EarmarkError."""
+    """Train a claimed run to its end, in its folder.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    run : Run
+        As `runs.claim` gives it. One that has begun keeps to the labels and clips of its folder.
+    report, should_stop, together
+        As `cross_validate` takes them.
+
+    Returns
+    -------
+    dict
+        Its metrics.
+
+    Raises
+    ------
+    Stopped
+        ``should_stop`` said so; the run can be resumed.
+    EarmarkError
+        The recipe, the labels, the sound or the disk did not allow it.
+
+    Examples
+    --------
+    Takes seconds, so that it is not run with the others:
+
+    >>> from labeling import runs
+    >>> from labeling.example import example_workspace
+    >>> from models.training.train_run import train_run
+    >>> workspace = example_workspace()
+    >>> small = ["epochs=1", "folds.folds=2", "sample_rate=8000", "fmax_hz=4000", "n_fft=512", "hop_length=256"]
+    >>> run = runs.enqueue(workspace, "quick", 1, settings=[*small, "chunk_s=2"], device="cpu", worker="me")
+    >>> train_run(workspace, run)["overall"]["n_clips"]  # doctest: +SKIP
+    12
+    """
     folder = workspace.run_dir(run.id)
     together = together or Together(folder)
     try:
