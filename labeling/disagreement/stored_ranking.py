@@ -1,4 +1,7 @@
-"""A run's ranking as it is stored: whole, as columns, best first; kept in memory once read."""
+"""The ranking of a scored run as the database keeps it: all suspects, best first, a column an array.
+
+What was read is kept in memory.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,10 @@ _rankings: Kept[Ranking] = Kept(3)  # about 60 MB a million suspects
 
 @dataclass(frozen=True)
 class Past:
-    """Cells (P,) that people had decided before a scoring, scored as if the label they judged still stood.
+    """Cells (P,) that people had decided before the scoring: what the scorer says of the label that they judged.
 
-    ``given``: that label said present. ``wrong``: they said otherwise.
+    ``given``: that label said present. ``p_wrong``: how likely wrong the scorer finds it. ``wrong``: people found it
+    wrong. From these the calibration learns although the cells are no suspects any more.
     """
 
     clip_id: NDArray[np.int64]
@@ -42,8 +46,11 @@ class Past:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a ranking has no room for: ``count`` undecided unlisted cells by class id, all of which come later in the
-    audit's order (audit_order.turns) than ``below``; so that from there on what it holds is no fair draw."""
+    """What a ranking has no room for: undecided unlisted cells, counted by class id in ``count``.
+
+    Random looks go through all cells in one fixed order (`random_order.turns`). Every cell whose turn is lower than
+    ``below`` is in the ranking, so that draws up to there are fair; the cells that were left out all come later.
+    """
 
     count: NDArray[np.int64]
     below: int

@@ -162,9 +162,33 @@ def fit_kind(
     past: NDArray[np.bool_],
     spreads: Sequence[float] = SPREADS,
 ) -> KindFit:
-    """Fit the map to verdicts of one kind, all arrays (n,): what the scorer said, of which class, what people found.
+    """Fit the map from a scorer's p_wrong to the probability that a label is wrong, from verdicts of one kind of doubt.
 
-    ``past``: decided before the scoring. Any n, 0 too: then the prior alone speaks. Raises nothing.
+    Parameters
+    ----------
+    p_wrong : ndarray, shape (n,)
+        What the scorer said of each label. n may be 0: then the prior alone speaks.
+    class_id : ndarray of int64, shape (n,)
+    wrong : ndarray of bool, shape (n,)
+        What people found.
+    past : ndarray of bool, shape (n,)
+        Whether they had decided before the scoring.
+    spreads : sequence of float
+        How far classes may differ, in log odds; each is tried, and weighed by how well it explains the verdicts.
+
+    Returns
+    -------
+    KindFit
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.quality.calibration_fit import fit_kind
+    >>> said, one_class = np.full(40, 0.5), np.ones(40, np.int64)
+    >>> found_wrong = np.arange(40) < 4  # what was called 50 % likely wrong was wrong one time in ten
+    >>> fitted = fit_kind(said, one_class, found_wrong, np.zeros(40, bool))
+    >>> fitted.probability(np.array([0.5]), np.array([1])).round(1).tolist()
+    [0.10000000149011612]
     """
     classes, column = np.unique(class_id, return_inverse=True)
     data = _Data(*_features(np.asarray(p_wrong, np.float64)), column, np.asarray(wrong, float), np.asarray(past, float))

@@ -1,7 +1,8 @@
-"""What share of the labels is wrong, and how many wrong ones nobody has found yet: from cells and random looks; pure.
+"""What share of the labels is wrong, and how many wrong ones are still to be found. Pure functions over cells.
 
-Found ones are known; of the others the random looks tell (audit_bounds.py). ``unsure`` is a look that found no wrong
-label.
+Two sources are added up. Of the cells that people decided it is known whether the label was wrong. Of all others an
+estimate is made from the random looks (audit_bounds.py): the decisions on cells that chance had picked, which alone
+speak for the cells that nobody looked at. A decision ``unsure`` counts as a look that found no wrong label.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ LISTED_KINDS = ("false", "primary", "secondary")
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of labels that are wrong, with its 95 % interval.
+    """The share of some labels that is wrong, with its 95 % interval.
 
-    ``kind`` is ``false`` (of listed labels those that are wrong), its parts ``primary`` and ``secondary``, or
-    ``missing`` (of unlisted cells those where the class is heard); of one class, or of all where ``class_id`` is None.
-    ``cells`` are meant, of which ``audited`` were looked at by chance. ``value`` borrows from the whole where there
-    are few looks; the interval does not, and says so by its width.
+    ``kind`` names the labels: ``false`` (the listed ones; wrong where the class is not heard), its two parts
+    ``primary`` and ``secondary``, or ``missing`` (the unlisted cells; wrong where the class is heard). ``class_id`` is
+    the one class that is meant, None for all. There are ``cells`` such labels, and ``audited`` of them were looked at
+    because chance picked them. With few looks ``value`` is drawn towards the rate of all classes, but ``low`` and
+    ``high`` are not: they lie far apart then.
     """
 
     kind: str
@@ -40,10 +42,12 @@ class Rate:
 
 @dataclass(frozen=True)
 class Remaining:
-    """Wrong labels that nobody has found yet: of a kind, ``false`` or ``missing``, or ``all``.
+    """How many wrong labels are still to be found among the cells that nobody decided.
 
-    ``at_most`` so many are wrong ``among`` the cells that are undecided, with 95 %, whenever one looks and stops
-    (audit_bounds.at_most). ``expected`` rests on the calibration alone where none were ``audited``.
+    ``kind`` is ``false`` (listed labels), ``missing`` (unlisted cells), or ``all``. Of the ``among`` undecided cells at
+    most ``at_most`` are wrong, with 95 % certainty, however often one looks at this number and whenever one stops
+    (audit_bounds.at_most). ``expected`` is the best estimate, from ``audited`` random looks; without any it is the sum
+    of the calibrated probabilities.
     """
 
     kind: str
@@ -54,7 +58,7 @@ class Remaining:
 
     @property
     def known(self) -> bool:
-        """Whether the bound tells anything: where half may be wrong, or one kind was never looked at, it does not."""
+        """Whether the bound is of use; it is not where half of the cells may be wrong, as before the first look."""
         return 2 * self.at_most <= self.among
 
     @property
@@ -77,12 +81,13 @@ class Remaining:
 
 @dataclass(frozen=True)
 class Cells:
-    """All cells that a ranking speaks of. Undecided ones (U,), and decided ones (D,) in the order of their decisions.
+    """All cells of a scored run: U that nobody decided, then D that people decided, in the order of their decisions.
 
-    ``given`` (the label says present) and ``primary`` are of all, the undecided first (U + D,), as is ``class_id``.
-    ``guess`` (U,) is the calibrated probability of being wrong. ``wrong`` (D,) is what people found, and ``drawn`` (D,)
-    which cells were first decided as chance had picked them. ``left_out`` counts, by class id, undecided unlisted cells
-    beside all these, each of them wrong with ``left_out_guess``.
+    ``class_id``, ``given`` (the label says present) and ``primary`` (it is the clip's main class) are of all, (U + D,).
+    ``guess`` (U,) is the calibrated probability that the label is wrong. ``wrong`` (D,): people found it wrong.
+    ``drawn`` (D,): chance had picked the cell when it was first decided, so that it counts as a random look. A stored
+    ranking may have no room for every unlisted cell: ``left_out`` counts those by class id, and each of them is taken
+    to be wrong with the probability ``left_out_guess``.
     """
 
     class_id: NDArray[np.int64]
@@ -95,7 +100,7 @@ class Cells:
     left_out_guess: float = 0.0
 
     def of_kind(self, kind: str) -> NDArray[np.bool_]:
-        """Which cells (U + D,) a kind is of."""
+        """Which cells a kind of Rate is about, bool (U + D,)."""
         if kind == "missing":
             return ~self.given
         if kind == "false":
@@ -103,23 +108,45 @@ class Cells:
         return self.given & (self.primary if kind == "primary" else ~self.primary)
 
     def beside(self, kind: str) -> int:
-        """How many cells of a kind there are beside those with a row."""
+        """How many undecided cells of a kind the ranking had no room for."""
         return int(self.left_out.sum()) if kind == "missing" else 0
 
     def looks(self, kind: str) -> Looks:
-        """The random looks at the cells of a kind."""
+        """The random looks at the cells of a kind, as audit_bounds needs them."""
         keep = self.of_kind(kind)
         open_cells, decided = int(np.count_nonzero(keep[: len(self.guess)])), keep[len(self.guess) :]
         return audit_bounds.looks_of(open_cells + self.beside(kind), self.wrong[decided], self.drawn[decided])
 
     def guessed(self, kind: str) -> float:
-        """How many of a kind's undecided ones are wrong as far as the calibration knows."""
+        """How many undecided cells of a kind are wrong by the calibrated probabilities alone."""
         known = self.guess[self.of_kind(kind)[: len(self.guess)]].sum(dtype=np.float64)
         return float(known) + self.beside(kind) * self.left_out_guess
 
 
 def rates_of(cells: Cells) -> list[Rate]:
-    """`noise_rates` of cells as they are."""
+    """The rates of some cells, each with its interval.
+
+    Parameters
+    ----------
+    cells : Cells
+
+    Returns
+    -------
+    list of Rate
+        First of all classes: ``missing``, ``false``, ``primary``, ``secondary``; then ``missing`` and ``false`` of each
+        class. What has no cells is left out. No class can have more wrong labels than all classes together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.quality.noise_rates import Cells, rates_of
+    >>> listed = np.ones(100, bool)
+    >>> wrong, drawn = np.arange(20) < 2, np.ones(20, bool)  # of 100 labels 20 were drawn, and 2 of these are wrong
+    >>> guess = np.full(80, 0.1, np.float32)
+    >>> false = rates_of(Cells(np.ones(100, int), listed, listed, guess, wrong, drawn))[0]
+    >>> false.kind, round(false.value, 2), round(false.low, 2), round(false.high, 2), false.audited
+    ('false', 0.09, 0.03, 0.3, 20)
+    """
     rates: list[Rate] = []
     by_class: list[Rate] = []
     for kind in ("missing", *LISTED_KINDS):
@@ -160,7 +187,28 @@ def _rate(kind: str, class_id: int | None, looks: Looks, guess: float, most: flo
 
 
 def remaining_of(cells: Cells) -> list[Remaining]:
-    """`remaining` of cells as they are."""
+    """How many wrong labels are still to be found among some cells.
+
+    Parameters
+    ----------
+    cells : Cells
+
+    Returns
+    -------
+    list of Remaining
+        Of ``false``, of ``missing``, and of ``all`` together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.quality.noise_rates import Cells, remaining_of
+    >>> listed, none = np.ones(400, bool), np.zeros(100, bool)
+    >>> guess = np.full(300, 0.01, np.float32)
+    >>> cells = Cells(np.ones(400, int), listed, listed, guess, wrong=none, drawn=~none)
+    >>> false, missing, together = remaining_of(cells)
+    >>> false.among, false.at_most, round(false.expected), false.known
+    (300, 14, 1, True)
+    """
     looks = {kind: cells.looks(kind) for kind in ("false", "missing")}
     guesses = {kind: audit_bounds.estimate(looks[kind], cells.guessed(kind)) for kind in looks}
     found = [_remaining(kind, [looks[kind]], guesses[kind]) for kind in looks]
