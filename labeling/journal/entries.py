@@ -29,11 +29,42 @@ CLIP_END_TOLERANCE_S = 0.05  # a drawn region may end a frame past the sound
 
 
 def append(workspace: Workspace, decisions: Sequence[Decision]) -> list[Decision]:
-    """Store decisions in one transaction and return them as stored; on the disk when this returns.
+    """Store decisions in one transaction; they are on the disk when this returns.
 
-    An ``event_id`` that is stored already is not stored again: its entry is returned as it is. Raises
-    StaleDecision where a cell changed after ``seen_position``, DataError for an unknown clip, class or verdict;
-    then nothing of the call is stored.
+    Parameters
+    ----------
+    workspace : Workspace
+    decisions : sequence of Decision
+        By people. Each bears an ``event_id`` of its own: one that is stored already is not stored again, so that a
+        request may be repeated.
+
+    Returns
+    -------
+    list of Decision
+        As stored, with ``position`` and ``created_at``, in the order given.
+
+    Raises
+    ------
+    StaleDecision
+        A cell changed after ``seen_position``. Nothing of the call is stored then, nor in the next case.
+    DataError
+        An unknown clip, class or verdict, no reviewer, or a region beyond the end of the clip.
+
+    Examples
+    --------
+    >>> from labeling import journal
+    >>> from labeling.example import example_workspace
+    >>> from labeling.records import Decision
+    >>> workspace = example_workspace()
+    >>> said = Decision(journal.new_event_id(), "ann", clip_id=3, class_code="cangoo", verdict="present")
+    >>> (stored,) = journal.append(workspace, [said])
+    >>> stored.position
+    1
+    >>> journal.append(workspace, [said]) == [stored]  # the same event again
+    True
+    >>> with workspace.read() as connection:
+    ...     journal.cell_state(connection, 3, "cangoo").present
+    True
     """
     with workspace.write() as connection:
         db.lock_journal(connection)
