@@ -92,12 +92,9 @@ def test_the_picture_takes_the_free_height(page: Any) -> None:
 
 
 SMALL = [(390, 844), (320, 700)]
-OVERFLOWING = """root => [
-    ...root.querySelectorAll("button, select, input, .time, .value, .question")
-  ].filter((node) => {
-    const { left, right, width } = node.getBoundingClientRect();
-    const cut = node.tagName !== "INPUT" && node.scrollWidth > node.clientWidth;
-    return width && (left < 0 || right > innerWidth || cut);
+OVERFLOWING = """root => [...root.querySelectorAll("button, select, input, .time, .question")].filter((node) => {
+    const { left, right, width } = node.getBoundingClientRect(), runsOver = node.scrollWidth > node.clientWidth;
+    return width && (left < 0 || right > innerWidth || (node.tagName !== "INPUT" && runsOver));
   }).map((node) => node.dataset.testid || node.textContent)"""
 
 
