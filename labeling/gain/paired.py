@@ -93,10 +93,30 @@ LOSSES: dict[str, Callable[[Floats, NDArray[np.bool_]], Floats]] = {"brier": squ
 
 
 def compare(cells: PairedCells, *, seed: int = 0) -> list[Paired]:
-    """Every metric that these cells allow: ``brier`` and ``log_loss`` (lower is better), ``micro_ap`` and ``macro_ap``.
+    """Compare two sets of probabilities on cells that people decided, by every metric that these cells allow.
 
-    Weighted averages as Hajek's. Micro-AP needs a cell of each verdict, macro-AP two classes with LEAST_OF_CLASS of
-    each. [] of no cells. The same seed gives the same intervals.
+    Parameters
+    ----------
+    cells : PairedCells
+    seed : int
+        Of the resamples: the same seed gives the same intervals.
+
+    Returns
+    -------
+    list of Paired
+        ``brier`` and ``log_loss`` (lower is better; weighted averages, as Hajek's), ``micro_ap`` where there is a cell
+        of each verdict, and ``macro_ap`` where two classes have LEAST_OF_CLASS of each. [] of no cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.gain.paired import PairedCells, compare
+    >>> present = np.arange(40) % 2 == 0
+    >>> before, after = np.where(present, 0.6, 0.4), np.where(present, 0.8, 0.2)
+    >>> cells = PairedCells(present, before, after, np.zeros(40, np.int64), np.arange(40), np.ones(40))
+    >>> first = compare(cells)[0]
+    >>> first.metric, round(first.before, 2), round(first.after, 2), first.outcome
+    ('brier', 0.16, 0.04, 'helped')
     """
     if not len(cells):
         return []
