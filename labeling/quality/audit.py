@@ -42,7 +42,7 @@ _answers: Kept[Cells] = Kept(3)  # by scored run
 
 
 def order(ranking: Ranking) -> NDArray[np.int64]:
-    """The places of a ranking (M,) in the order of the audit: listed and unlisted cells in turn, each by their hash."""
+    """All places of a ranking (M,) in the order of the audit: listed and unlisted cells in turn, each by their hash."""
     return _orders.get(ranking, lambda: _order(ranking))
 
 
@@ -56,7 +56,7 @@ def _order(ranking: Ranking) -> NDArray[np.int64]:
 
 
 def in_draw(ranking: Ranking) -> NDArray[np.bool_]:
-    """Which places of a ranking (M,) a draw may come to: listed ones, and unlisted ones of which it left none out."""
+    """Which places of a ranking (M,) may be drawn: listed cells, and unlisted ones up to where none is missing."""
     if ranking.left_out is None:
         return np.ones(len(ranking.clip_id), bool)
     first = random_order.turns(ranking.clip_id, ranking.class_id) < np.uint64(ranking.left_out.below)
@@ -72,10 +72,29 @@ def waiting(
     *,
     window: int = WINDOW,
 ) -> list[tuple[int, str]]:
-    """The next ``count`` cells (clip id, class code) to ask this reviewer at random, of some kinds (empty: any).
+    """Choose the next cells to ask a reviewer at random.
 
-    Undecided ones, but in clips that they skipped. They are the first of the order, of which a hash of reviewer and
-    cell picks one in ``window`` (1: the very first); ``kinds`` are records.KINDS, a swap goes with what it doubts.
+    Cells that are decided already are passed over, and so are clips that this reviewer skipped. Two reviewers who work
+    at the same time should seldom get the same cell: so out of the first ``window * count`` cells of the audit's order
+    each gets those that a hash of their name picks.
+
+    Parameters
+    ----------
+    connection : Connection
+    run : ScoredRun
+    reviewer : str
+    count : int
+        How many cells are wanted.
+    kinds : sequence of str
+        Of records.KINDS: only cells whose label is doubted in this way, a swap with the label that it doubts. Empty:
+        any.
+    window : int
+        1 takes the very first cells of the order, whoever asks.
+
+    Returns
+    -------
+    list of (int, str)
+        Clip id and class code; fewer than ``count`` where no more are left.
     """
     ranking = run.ranking
     if count <= 0 or not len(ranking.clip_id):
@@ -111,15 +130,56 @@ def _in_turn(given: NDArray[np.bool_], places: NDArray[np.int64]) -> NDArray[np.
 
 
 def noise_rates(connection: Connection, run: ScoredRun) -> list[Rate]:
-    """How much of the labels is wrong: by kind, the false ones by role, then by kind and class; found ones included.
+    """Estimate how much of the labels is wrong, from decisions and random looks.
 
-    A kind or class without cells is left out. What holds of a kind bounds its classes: no more can be wrong in one.
+    Parameters
+    ----------
+    connection : Connection
+    run : ScoredRun
+
+    Returns
+    -------
+    list of Rate
+        As `noise_rates.rates_of` gives them: by kind, then by kind and class.
+
+    Examples
+    --------
+    >>> from labeling.example import example_workspace
+    >>> from labeling.quality import audit
+    >>> from labeling.quality.scored_run import read_scored_run
+    >>> with example_workspace().read() as connection:
+    ...     run = read_scored_run(connection, "001-demo", "earmark")
+    ...     missing, false, *by_role_and_class = audit.noise_rates(connection, run)
+    >>> false.cells, round(false.value, 2), false.audited
+    (14, 0.03, 0)
     """
     return rates_of(_cells(connection, run))
 
 
 def remaining(connection: Connection, run: ScoredRun) -> list[Remaining]:
-    """How many wrong labels nobody has found yet: ``false``, ``missing``, and ``all``."""
+    """Estimate how many wrong labels are still to be found, with a bound that tells when to stop.
+
+    Parameters
+    ----------
+    connection : Connection
+    run : ScoredRun
+
+    Returns
+    -------
+    list of Remaining
+        Of ``false``, of ``missing``, and of ``all`` together.
+
+    Examples
+    --------
+    >>> from labeling.example import example_workspace
+    >>> from labeling.quality import audit
+    >>> from labeling.quality.scored_run import read_scored_run
+    >>> with example_workspace().read() as connection:
+    ...     run = read_scored_run(connection, "001-demo", "earmark")
+    ...     everything = audit.remaining(connection, run)[-1]
+    >>> everything.kind, everything.among, everything.known
+    ('all', 36, False)
+    """
     return remaining_of(_cells(connection, run))
 
 

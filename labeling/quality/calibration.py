@@ -81,8 +81,35 @@ def fit(
     *,
     position: int = 0,
 ) -> Calibration:
-    """The calibration that verdicts give, all arrays (n,): whether the doubted label says present, of which class, the
-    scorer's number, whether it was found wrong, and whether that was before the scoring."""
+    """Learn from verdicts how likely a label is wrong for each number that a scorer gives.
+
+    Parameters
+    ----------
+    given : ndarray of bool, shape (n,)
+        Whether the doubted label says present.
+    class_id : ndarray of int64, shape (n,)
+    p_wrong : ndarray, shape (n,)
+        What the scorer said.
+    wrong : ndarray of bool, shape (n,)
+        Whether people found the label wrong.
+    past : ndarray of bool, shape (n,), optional
+        Whether they had decided before the scoring.
+    position : int
+        Of the journal, kept with the result.
+
+    Returns
+    -------
+    Calibration
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.quality.calibration import fit
+    >>> given, one_class, found_wrong = np.ones(40, bool), np.ones(40, np.int64), np.arange(40) < 4
+    >>> fitted = fit(given, one_class, np.full(40, 0.5), found_wrong)
+    >>> fitted.decided, fitted.is_guess("false"), fitted.is_guess("missing")
+    ({'missing': 0, 'false': 40}, False, True)
+    """
     past = np.zeros(len(given), bool) if past is None else past
     fits = {}
     for kind in KINDS:

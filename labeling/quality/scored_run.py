@@ -46,10 +46,40 @@ class ScoredRun:
 
 
 def read_scored_run(connection: Connection, run_id: str, scorer: str, position: int | None = None) -> ScoredRun:
-    """A run as a scorer ranked it and people judged it, up to a position of the journal (None: its end).
+    """Read a run as a scorer ranked it and people judged it, up to a position of the journal.
 
-    The same object while neither changes. Verdicts on labels before the scoring count by what the scorer says of them
-    (Ranking.past); without any the probabilities are a guess. Raises ArtefactError where the ranking is damaged.
+    The same object is returned while neither changes. Verdicts on labels before the scoring count by what the scorer
+    says of them (`Ranking.past`); without any verdict the probabilities are a guess.
+
+    Parameters
+    ----------
+    connection : Connection
+    run_id, scorer : str
+        See `queue.scored` for those that there are.
+    position : int, optional
+        By default the journal's end.
+
+    Returns
+    -------
+    ScoredRun
+        Of M suspects, best first. Where the run was not scored, M is 0.
+
+    Raises
+    ------
+    ArtefactError
+        The ranking is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.example import example_workspace
+    >>> from labeling.quality.scored_run import read_scored_run
+    >>> with example_workspace().read() as connection:
+    ...     run = read_scored_run(connection, "001-demo", "earmark")
+    >>> len(run), run.probability.shape, run.calibration.is_guess("missing")
+    (36, (36,), True)
+    >>> run.next_yield(np.arange(20)).of
+    20
     """
     scored_at = when_scored(connection, run_id, scorer)
     end = journal.position(connection) if position is None else position

@@ -115,7 +115,36 @@ def rows(
     offset: int = 0,
     look_s: float = LOOK_S,
 ) -> list[QueueRow]:
-    """One page of the queue."""
+    """Read a part of the queue.
+
+    Parameters
+    ----------
+    connection : Connection
+    run : ScoredRun
+    wanted : QueueFilter
+        Which suspects, and in what order.
+    limit, offset : int
+        How many rows, after how many; ``limit`` None takes all.
+    look_s : float
+        Seconds of a look without listening, by which the order ``worth`` counts.
+
+    Returns
+    -------
+    list of QueueRow
+
+    Examples
+    --------
+    >>> from labeling.example import example_workspace
+    >>> from labeling.quality.scored_run import read_scored_run
+    >>> from labeling.suspects import queue
+    >>> from labeling.suspects.filter import QueueFilter
+    >>> with example_workspace().read() as connection:
+    ...     run = read_scored_run(connection, "001-demo", "earmark")
+    ...     for row in queue.rows(connection, run, QueueFilter(), limit=2):
+    ...         print(row.suspect.kind, row.suspect.filename, row.why)
+    false balori/2.wav cangoo: at most 0.05 in 0.5 s to 1.2 s, listed; typical of listed clips: 0.71
+    missing amecro/3.wav cangoo: 0.85 in 0.5 s to 1.2 s, unlisted; typical of listed clips: 0.71
+    """
     end = None if limit is None else offset + limit
     return _rows(connection, run, places(connection, run, wanted, end, look_s=look_s)[offset:])
 
