@@ -61,7 +61,7 @@ if page.rows:
         if st.button("Open", icon=":material/graphic_eq:", disabled=len(ticked) != 1, key="open_ticked"):
             table.open_clip(ticked[0].suspect.clip_id, wanted, params)
         if st.button("Decide…", icon=":material/done_all:", disabled=not (ticked and reviewer), key="decide_ticked"):
-            bulk_dialog.ask(bulk_dialog.Asked(ticked, len(ticked), here.run.scorer, seen_position))
+            bulk_dialog.ask(bulk_dialog.BulkRequest(ticked, len(ticked), here.run.scorer, seen_position))
 with beside_title:
     views.views_popover(params)
     views.link_popover(params, ticked[0].suspect.clip_id if len(ticked) == 1 else None)
@@ -76,7 +76,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         with session.messages(), session.workspace().read() as connection:
             rows = queue.rows(connection, here.run, wanted, limit=bulk.MOST_CELLS, look_s=here.look_s)
             seen_position = journal.position(connection)
-        bulk_dialog.ask(bulk_dialog.Asked(rows, page.total, here.run.scorer, seen_position))
+        bulk_dialog.ask(bulk_dialog.BulkRequest(rows, page.total, here.run.scorer, seen_position))
     if not said:
         bulk_dialog.last_batch(last)
 st.caption(f"Run {here.run.run_id}, scored by {here.run.scorer}.")

@@ -126,18 +126,18 @@ def _stack(args: argparse.Namespace) -> None:
 def _start(args: argparse.Namespace, asked: Combination) -> None:
     from labeling.errors import DataError
     from labeling.runs import run_folder
-    from models import worker as jobs
+    from models import worker
     from models.combining import request
     from models.runfolder.processes import worker_name
 
     check_strength(args)
-    workspace = jobs.open_for_work(args.workspace)
-    worker = "" if args.queue else worker_name()
-    run = request.enqueue(workspace, asked, version=args.version, worker=worker)
+    workspace = worker.open_for_work(args.workspace)
+    name = "" if args.queue else worker_name()
+    run = request.enqueue(workspace, asked, version=args.version, worker=name)
     if args.queue:
         print(f"run {run.id} waits for a worker")
         return
-    ended = jobs.run_job(workspace, run, worker, report=progress_bar())
+    ended = worker.run_job(workspace, run, name, report=progress_bar())
     if ended.status != "done":
         raise DataError(f"run {ended.id} was {ended.status}; combine the runs again")
     folder = workspace.run_dir(run.id)

@@ -17,7 +17,7 @@ from labeling import runs
 from labeling.predictions.oof import read_oof
 from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
-from models import worker as jobs
+from models import worker
 from tests.support import ROOT
 from tests.support.tiny_training import SETTINGS, tiny_workspace
 
@@ -76,10 +76,10 @@ def test_once_ends_when_the_queue_is_empty(own: Workspace) -> None:
 
 def test_a_killed_worker_loses_nothing_and_two_others_share_no_run(own: Workspace) -> None:
     run = runs.enqueue(own, "demo", 1, settings=LONGER, device="cpu")
-    worker = start(own)
+    process = start(own)
     wait_for_epoch(own, run.id)
-    worker.kill()
-    worker.wait()
+    process.kill()
+    process.wait()
     assert get(own, run.id).status == "running"
     others = [subprocess.Popen(command(own.root), cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     ended = [other.communicate(timeout=LONG_S)[0].splitlines()[-1] for other in others]
@@ -94,13 +94,13 @@ def test_a_killed_worker_loses_nothing_and_two_others_share_no_run(own: Workspac
 @pytest.mark.parametrize("how", ["signal", "request"])
 def test_a_worker_that_is_asked_to_end(own: Workspace, how: str) -> None:
     run = runs.enqueue(own, "demo", 1, settings=(*SETTINGS, "epochs=4000"), device="cpu")
-    worker = start(own)
+    process = start(own)
     wait_for_epoch(own, run.id)
     if how == "signal":
-        worker.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
     else:
         runs.request_stop(own, run.id)
-    assert worker.wait(timeout=LONG_S) == 0
+    assert process.wait(timeout=LONG_S) == 0
     assert get(own, run.id).status == ("queued" if how == "signal" else "stopped")
     if how == "request":
         runs.requeue(own, run.id)
@@ -119,19 +119,19 @@ def test_a_training_without_sound_fails_with_a_reason(own: Workspace) -> None:
 
 
 def test_a_worker_is_started_only_when_needed(own: Workspace) -> None:
-    assert not jobs.ensure_worker(own), "there is nothing to do"
+    assert not worker.ensure_worker(own), "there is nothing to do"
     run = runs.enqueue(own, "demo", 1, settings=SETTINGS, device="cpu")
     runs.worker_seen(own, "elsewhere:1", "CPU")
-    assert not jobs.ensure_worker(own), "another one waits for jobs"
+    assert not worker.ensure_worker(own), "another one waits for jobs"
     runs.worker_gone(own, "elsewhere:1")
-    assert jobs.ensure_worker(own)
-    assert not jobs.ensure_worker(own), "it is starting"
+    assert worker.ensure_worker(own)
+    assert not worker.ensure_worker(own), "it is starting"
     deadline = time.monotonic() + LONG_S
     while get(own, run.id).status != "done":
         if get(own, run.id).status == "running":
-            assert not jobs.ensure_worker(own), "it is being trained"
+            assert not worker.ensure_worker(own), "it is being trained"
         assert time.monotonic() < deadline, (own.root / "worker.log").read_text()
         time.sleep(0.2)
     with own.read() as connection:
-        (worker,) = runs.live_workers(connection)
-    os.kill(int(worker.rpartition(":")[2]), signal.SIGTERM)
+        (name,) = runs.live_workers(connection)
+    os.kill(int(name.rpartition(":")[2]), signal.SIGTERM)

@@ -21,7 +21,7 @@ CAPTIONS = ("What the model hears is right, the label is wrong.", "The label is 
 
 
 @dataclass(frozen=True)
-class Asked:
+class BulkRequest:
     """The rows to decide as they were drawn, and the id that makes two presses one batch."""
 
     rows: Sequence[QueueRow]
@@ -32,7 +32,7 @@ class Asked:
 
 
 @st.dialog("Decide several cells", icon=":material/done_all:")
-def ask(asked: Asked) -> None:
+def ask(request: BulkRequest) -> None:
     """Ask how, say what it would do, and do it once confirmed."""
     choice = st.radio(
         "How they are decided",
@@ -40,25 +40,25 @@ def ask(asked: Asked) -> None:
         format_func=lambda name: bulk.CHOICES[name],
         captions=list(CAPTIONS),
         label_visibility="collapsed",
-        key=f"bulk_choice_{asked.batch_id}",
+        key=f"bulk_choice_{request.batch_id}",
     )
     with session.messages(), session.workspace().read() as connection:
         planned = bulk.plan(
             connection,
-            asked.rows,
+            request.rows,
             choice,
             reviewer=session.reviewer(),
-            scorer=asked.scorer,
-            batch_id=asked.batch_id,
-            seen_position=asked.seen_position,
+            scorer=request.scorer,
+            batch_id=request.batch_id,
+            seen_position=request.seen_position,
         )
     st.markdown(f"**{planned.cells_and_clips}** will be decided: {planned.verdicts}.")
-    if asked.of > len(asked.rows):
-        st.caption(f"At most {bulk.MOST_CELLS:,} at once: these are the first of {asked.of:,}, in the order on show.")
+    if request.of > len(request.rows):
+        st.caption(f"At most {bulk.MOST_CELLS:,} at once: these are the first of {request.of:,}, in the order on show.")
     if planned.decided:
         st.caption(f"{planned.decided:,} of them had a verdict; this one takes its place.")
     count = f"{len(planned.decisions):,} {'cell' if len(planned.decisions) == 1 else 'cells'}"
-    if st.button(f"Decide {count}", type="primary", icon=":material/check:", key=f"bulk_go_{asked.batch_id}"):
+    if st.button(f"Decide {count}", type="primary", icon=":material/check:", key=f"bulk_go_{request.batch_id}"):
         with st.spinner("Writing the journal"), session.messages():
             journal.append(session.workspace(), planned.decisions)
         st.session_state[SAID] = f"{planned.cells_and_clips} decided: {planned.verdicts}."
