@@ -142,7 +142,7 @@ def run_job(
 
 def _queue_next_round(workspace: Workspace, run: Run) -> None:
     from models.combining.request import KINDS
-    from models.correcting.stages import next_round
+    from models.correcting.rounds import next_round
     from models.runfolder.folder import RunFolder, recipe_of
 
     folder = workspace.run_dir(run.id)
@@ -154,7 +154,7 @@ def _queue_next_round(workspace: Workspace, run: Run) -> None:
 
 
 def _resume_rounds(workspace: Workspace) -> None:
-    from models.correcting.stages import resume_rounds
+    from models.correcting.rounds import resume_rounds
 
     try:
         resume_rounds(workspace)

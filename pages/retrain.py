@@ -8,8 +8,7 @@ from labeling.collection import store
 from labeling.journal import versions
 from labeling.records import Run
 from labeling.runs import run_folder
-from models import worker
-from models.config import load_recipe
+from models import enqueueing, worker
 from pages.ui import session
 from pages.ui.figures import basic
 from pages.ui.panels import gain, recipe_form, run_words, stages
@@ -107,10 +106,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if st.button(
         "Retrain", type="primary", icon=":material/model_training:", key="retrain", disabled=choice.changed is None
     ):
-        with session.messages():
-            load_recipe(choice.name, choice.changes)
-            frozen = versions.freeze(session.workspace(), session.reviewer() or "unknown", f"training {choice.text}")
-            queued = runs.enqueue(session.workspace(), choice.name, frozen.number, settings=choice.changes)
+        with session.messages(), st.spinner(session.CHECKING):
+            queued = enqueueing.enqueue_training(
+                session.workspace(), choice.name, reviewer=session.reviewer() or "unknown",
+                note=f"training {choice.text}", settings=choice.changes,
+            )  # fmt: skip
             worker.ensure_worker(session.workspace())
         st.toast(f"Run {queued.id} is queued")
         st.rerun()

@@ -32,12 +32,12 @@ TRUTH_NAMES = ("truth_labels.csv", "truth_noise.csv")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
-class Stopped(DataError):
+class ReplayStopped(DataError):
     """Somebody asked the replay to end."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredReplay:
     """A replay as its file says. ``status``: running, done, stopped, failed.
 
     ``asked`` is what was to be replayed, ``curves`` as `replay_curves.as_json` gives them, references last; ``facts``
@@ -68,14 +68,14 @@ class Kept:
 
 def run(
     workspace: Workspace, plan: Plan, name: str = "", tell: Tell = lambda done, total, text: None
-) -> tuple[Kept, Outcome]:
+) -> tuple[StoredReplay, Outcome]:
     """Replay, keep what came of it under a name (the next free number), and say meanwhile how far it is.
 
-    Raises what `replay.replay` raises, after keeping it; Stopped where `stop` asked for it.
+    Raises what `replay.replay` raises, after keeping it; ReplayStopped where `stop` asked for it.
     """
     chosen, name = bool(name), name or next_name(workspace)
     _path(workspace, name, "stop").unlink(missing_ok=True)
-    keeper = _Keeper(workspace, Kept(name, "running", db.now(), asked=_asked(plan)))
+    keeper = _Keeper(workspace, StoredReplay(name, "running", db.now(), asked=_asked(plan)))
     keeper.start()
 
     def told(done: int, total: int, text: str) -> None:
@@ -85,7 +85,7 @@ def run(
     try:
         outcome = replay(workspace, plan, told)
     except BaseException as problem:
-        status = "stopped" if isinstance(problem, Stopped | KeyboardInterrupt) else "failed"
+        status = "stopped" if isinstance(problem, ReplayStopped | KeyboardInterrupt) else "failed"
         text = str(problem) if isinstance(problem, EarmarkError) else f"{type(problem).__name__}: {problem}"
         last = keeper.end(status=status, error="" if status == "stopped" else text)
         if not chosen and not last.done:  # a flag was wrong: whoever typed it sees so, and nothing is worth keeping
@@ -103,7 +103,7 @@ def start(workspace: Workspace, name: str, flags: Sequence[str]) -> None:
     Raises WorkspaceError where it cannot be started.
     """
     log = _path(workspace, name, "log")
-    begun = Kept(name, "running", db.now(), db.now(), text="starting")
+    begun = StoredReplay(name, "running", db.now(), db.now(), text="starting")
     _write(workspace, begun)
     words = [sys.executable, "-m", "labeling", "replay", "--workspace", str(workspace.root), "--name", name, *flags]
     try:
@@ -126,16 +126,16 @@ def stop(workspace: Workspace, name: str) -> None:
     write_atomically(_path(workspace, name, "stop"), b"")
 
 
-def kept(workspace: Workspace) -> list[Kept]:
+def kept(workspace: Workspace) -> list[StoredReplay]:
     """All replays, newest first; a file that cannot be read is passed over."""
     found = []
     for path in sorted((workspace.root / FOLDER).glob("*.json"), reverse=True):
         with suppress(OSError, ValueError, TypeError):
-            found.append(Kept(**json.loads(path.read_text(encoding="utf-8"))))
+            found.append(StoredReplay(**json.loads(path.read_text(encoding="utf-8"))))
     return sorted(found, key=lambda one: one.created_at, reverse=True)
 
 
-def get(workspace: Workspace, name: str) -> Kept | None:
+def get(workspace: Workspace, name: str) -> StoredReplay | None:
     """One replay, None where it is not there."""
     return next((one for one in kept(workspace) if one.name == name), None)
 
@@ -191,14 +191,14 @@ def _asked(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _write(workspace: Workspace, state: Kept) -> None:
+def _write(workspace: Workspace, state: StoredReplay) -> None:
     write_atomically(_path(workspace, state.name, "json"), json.dumps(state.__dict__, indent=1).encode())
 
 
 class _Keeper(threading.Thread):
     """Writes how far a replay is, every few seconds, until its end."""
 
-    def __init__(self, workspace: Workspace, state: Kept) -> None:
+    def __init__(self, workspace: Workspace, state: StoredReplay) -> None:
         super().__init__(daemon=True, name="replay")
         self.workspace, self.state = workspace, state
         self.lock, self.ended = threading.Lock(), threading.Event()
@@ -210,13 +210,13 @@ class _Keeper(threading.Thread):
                 self._change()
 
     def tell(self, done: int, total: int, text: str) -> None:
-        """Keep for the next beat; raises Stopped where somebody asked for it."""
+        """Keep for the next beat; raises ReplayStopped where somebody asked for it."""
         if _path(self.workspace, self.state.name, "stop").exists():
-            raise Stopped(f"replay {self.state.name} was stopped")
+            raise ReplayStopped(f"replay {self.state.name} was stopped")
         with self.lock:
-            self.state = Kept(**self.state.__dict__ | {"done": done, "total": total, "text": text})
+            self.state = StoredReplay(**self.state.__dict__ | {"done": done, "total": total, "text": text})
 
-    def end(self, **values: Any) -> Kept:
+    def end(self, **values: Any) -> StoredReplay:
         """The last word."""
         self.ended.set()
         self.join()
@@ -228,5 +228,5 @@ class _Keeper(threading.Thread):
         with self.lock:
             if self.state.status != "running":
                 return
-            self.state = Kept(**self.state.__dict__ | {"beat_at": db.now()} | values)
+            self.state = StoredReplay(**self.state.__dict__ | {"beat_at": db.now()} | values)
             _write(self.workspace, self.state)

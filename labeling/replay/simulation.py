@@ -30,7 +30,7 @@ from labeling.records import Decision
 from labeling.replay import scratch
 from labeling.replay.curves import Curve, best_reference, random_reference
 from labeling.replay.reviewer import SimulatedReviewer, listened_s
-from labeling.replay.training import Retraining, retrain
+from labeling.replay.training import Retraining, check_retraining, retrain
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects import queue
@@ -145,6 +145,8 @@ def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, te
                 f"after {plan.retraining.rounds * plan.retraining.every} decisions, and there are {horizon} in all; "
                 "lower one of them"
             )
+        if plan.retraining:
+            check_retraining(start, plan.retraining, lambda: tell(0, 1, "checking the training"))
         every = plan.every or max(LEAST_STEP, -(-horizon // STEPS))
         pairs = [(scorer, order) for scorer in scorers for order in plan.orders]
         curves = []

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,16 @@ class Retraining:
             raise DataError("--retrain needs --recipe NAME; see `python -m models recipes`")
 
 
+def check_retraining(copy: Workspace, plan: Retraining, alive: Callable[[], None]) -> None:
+    """Ask the models whether they could train, before hours of decisions. Nothing is trained or stored.
+
+    ``alive`` is as in `retrain`. Raises DataError with what they said.
+    """
+    status, said = _run_models([*plan.command, *_words(copy, plan), "--dry-run"], alive)
+    if status:
+        raise DataError(f"{plan.recipe} cannot be trained on the way: {said.removeprefix('error: ')}")
+
+
 def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[], None]) -> str:
     """Freeze a copy's labels as they are, train on them, and return the run's id.
 
@@ -53,15 +63,24 @@ def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[]
     versions.freeze(copy, reviewer, "replay")
     with copy.read() as connection:
         before = {run.id for run in runs.all_runs(connection)}
-    words = [*plan.command, *_words(copy, plan)]
-    with tempfile.TemporaryFile() as said:
+    status, last = _run_models([*plan.command, *_words(copy, plan)], alive)
+    with copy.read() as connection:
+        fresh = [run for run in runs.all_runs(connection) if run.id not in before and run.status == "done"]
+    if status or not fresh:
+        raise ArtefactError(f"the replay's training of {plan.recipe} ended with {status}: {last}")
+    return fresh[0].id
+
+
+def _run_models(words: Sequence[str], alive: Callable[[], None]) -> tuple[int | None, str]:
+    """Run a program to its end; its exit status, and the last of what it said."""
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             words,
             cwd=Path(__file__).parents[2],
             env=environment_for(os.environ),
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
         )
         try:
             while process.poll() is None:
@@ -72,13 +91,8 @@ def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[]
                     continue
         finally:
             _end(process)
-        said.seek(0)
-        last = said.read().decode("utf-8", "replace")[-LAST_WORDS:].strip()
-    with copy.read() as connection:
-        fresh = [run for run in runs.all_runs(connection) if run.id not in before and run.status == "done"]
-    if process.returncode or not fresh:
-        raise ArtefactError(f"the replay's training of {plan.recipe} ended with {process.returncode}: {last}")
-    return fresh[0].id
+        output.seek(0)
+        return process.returncode, output.read().decode("utf-8", "replace")[-LAST_WORDS:].strip()
 
 
 def _words(copy: Workspace, plan: Retraining) -> list[str]:

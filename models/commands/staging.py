@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labeling.storage.text import printable, user_name
 from models.commands.base import AddCommand
-from models.commands.training import finish, recipe_name, stop_on_signal
+from models.commands.training import check_folds, finish, stop_on_signal
 
 if TYPE_CHECKING:
     from labeling.records import Run
@@ -120,12 +120,13 @@ def _stage2(args: argparse.Namespace) -> None:
     run = stages.stage2(
         workspace,
         args.run,
-        recipe=recipe_name(args.recipe),
+        recipe=args.recipe,
         settings=args.set,
         threshold=args.threshold,
         reviewer=user_name(),
         folds=args.folds,
         device=args.device,
+        load_torch=True,
     )
     _train_or_leave(workspace, run, args)
 
@@ -145,32 +146,34 @@ def _stage3(args: argparse.Namespace) -> None:
     run = stages.stage3(
         workspace,
         args.run,
-        recipe=recipe_name(args.recipe),
+        recipe=args.recipe,
         settings=args.set,
         thresholds=thresholds,
         members=args.members,
         reviewer=user_name(),
         folds=args.folds,
         device=args.device,
+        load_torch=True,
     )
     _train_or_leave(workspace, run, args)
 
 
 def _iterate(args: argparse.Namespace) -> None:
-    from models.correcting import rounds, stages
+    from models.correcting import rounds
 
     if args.dry_run:
         _say(args.recipe, rounds.iterate_settings(args.set, args.rounds), args)
         return
     workspace = _open(args)
-    first = stages.iterate(
+    first = rounds.iterate(
         workspace,
-        recipe_name(args.recipe),
+        args.recipe,
         args.rounds,
         settings=args.set,
         reviewer=user_name(),
         folds=args.folds,
         device=args.device,
+        load_torch=True,
     )
     run: Run | None = first
     while run is not None:
@@ -187,7 +190,7 @@ def _rounds(args: argparse.Namespace) -> None:
     if args.csv:
         from labeling.storage.csvsafe import csv_bytes
         from labeling.storage.files import write_atomically
-        from models.correcting.stages import rounds_of
+        from models.correcting.rounds import rounds_of
 
         rows = [tuple("" if value is None else value for value in one.__dict__.values())
                 for one in rounds_of(workspace, args.run)]  # fmt: skip
@@ -198,7 +201,7 @@ def _rounds(args: argparse.Namespace) -> None:
 
 
 def _print_rounds(workspace: Workspace, run_id: str) -> None:
-    from models.correcting.stages import rounds_of
+    from models.correcting.rounds import rounds_of
 
     found = rounds_of(workspace, run_id)
     print("round  run                      labels  macro-AP  added  removed  taken back  changed")
@@ -232,11 +235,9 @@ def _say(recipe: str, settings: tuple[str, ...], args: argparse.Namespace) -> No
 
 
 def _open(args: argparse.Namespace) -> Workspace:
-    from labeling.errors import DataError
     from models import worker
 
-    if args.folds is not None and args.folds < 2:
-        raise DataError(f"--folds {args.folds} must be at least 2: each clip is predicted by a fold that never saw it")
+    check_folds(args)
     return worker.open_for_work(args.workspace)
 
 
@@ -261,7 +262,7 @@ def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) ->
 def _following(workspace: Workspace, run: Run) -> Run | None:
     """The run that was queued after this one, or None where the rounds are over."""
     from labeling import runs
-    from models.correcting.stages import rounds_of
+    from models.correcting.rounds import rounds_of
 
     later = [one.run_id for one in rounds_of(workspace, run.id) if one.status == "queued"]
     with workspace.read() as connection:

@@ -17,7 +17,6 @@ from models.commands.combining import add_evaluate_flags, check_strength, words
 if TYPE_CHECKING:
     from labeling.records import Run
     from labeling.workspace import Workspace
-    from models.config import Recipe
     from models.runfolder.processes import Together
 
 
@@ -33,6 +32,7 @@ def add(command: AddCommand) -> None:
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable")
     one.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, failed or killed")
     one.add_argument("--like", metavar="RUN", help="recipe, settings, seed and folds of this run, on the labels now")
+    one.add_argument("--dry-run", action="store_true", help="say whether the recipe could be trained; store nothing")
     one.epilog = (
         "Several GPUs of one machine: torchrun --nproc-per-node N -m models train ... starts N processes that share "
         "the run's networks; each takes the GPU of its rank and keeps the sound in memory of its own "
@@ -68,11 +68,14 @@ def _recipes(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from models import worker
-    from models.runfolder.processes import Together, part_of_environment, share_run
+    from models import enqueueing, worker
+    from models.runfolder.processes import Together, part_of_environment, share_run, worker_name
 
     part = part_of_environment()
     workspace = worker.open_for_work(args.workspace)
+    if args.dry_run:
+        _say_whether(workspace, args)
+        return
     interrupted = threading.Event()
     if part.rank:
         run_id = share_run(part)
@@ -83,7 +86,11 @@ def _train(args: argparse.Namespace) -> None:
             help_with(workspace, run_id, part, args.device, interrupted.is_set)
         return
     if args.resume:
-        claimed = _resumed(workspace, args)
+        worker.free_dead_jobs(workspace)
+        claimed = enqueueing.claim_again(
+            workspace, args.resume, worker_name(), recipe=args.recipe, settings=args.set, folds=args.folds,
+            device=args.device, version=args.version, warn=lambda line: print(line, file=sys.stderr),
+        )  # fmt: skip
         if claimed is None:
             print(f"run {args.resume} is done already")
             share_run(part)
@@ -100,92 +107,60 @@ def _train(args: argparse.Namespace) -> None:
 
 def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
     """A new run, claimed. What cannot be trained is refused before there is a row for it."""
-    from labeling import runs
-    from labeling.errors import DataError
-    from labeling.journal import versions
-    from models.config import load_recipe
+    from models import enqueueing
     from models.runfolder.processes import worker_name
 
+    _check_flags(args)
     if args.like:
-        return _queued_like(workspace, args, rank)
-    if not args.recipe:
-        raise DataError("name a recipe to train (see `python -m models recipes`), or a run with --resume")
-    if args.folds is not None and args.folds < 2:
-        raise DataError(f"--folds {args.folds} must be at least 2: each clip is predicted by a fold that never saw it")
-    folds = [] if args.folds is None else [f"folds.folds={args.folds}"]
-    recipe = load_recipe(args.recipe, [*args.set, *folds])
-    if args.version is not None:
-        with workspace.read() as connection:
-            versions.get_version(connection, args.version)
-
-    from models.training.train_run import check_recipe
-
-    check_recipe(recipe, args.device, rank)
-    _check_choices(workspace, recipe, args.version)
-    number = args.version
-    if number is None:
-        number = versions.freeze(workspace, user_name(), f"training {args.recipe}").number
-    return runs.enqueue(
-        workspace,
-        recipe_name(args.recipe),
-        number,
-        settings=args.set,
-        folds=args.folds,
-        device=args.device,
-        worker=worker_name(),
-    )
+        device = "" if args.device == "auto" else args.device
+        return enqueueing.enqueue_like(
+            workspace, args.like, user_name(), device=device, version=args.version, worker=worker_name(), rank=rank,
+            load_torch=True,
+        )  # fmt: skip
+    return enqueueing.enqueue_training(
+        workspace, args.recipe, reviewer=user_name(), note=f"training {args.recipe}", settings=args.set,
+        folds=args.folds, device=args.device, version=args.version, worker=worker_name(), rank=rank, load_torch=True,
+    )  # fmt: skip
 
 
-def _queued_like(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
-    """A new run, claimed, that differs from ``--like`` in its labels alone."""
-    from labeling import runs
+def _check_flags(args: argparse.Namespace) -> None:
+    """Raise DataError where flags lack or contradict each other."""
     from labeling.errors import DataError
-    from models.config import load_recipe
-    from models.folds.keeping import enqueue_like, recipe_like
-    from models.runfolder.processes import worker_name
-    from models.training.train_run import check_recipe
 
+    if not args.like:
+        if not args.recipe:
+            raise DataError("name a recipe to train (see `python -m models recipes`), or a run with --resume")
+        check_folds(args)
+        return
     given = [flag for flag, value in (("RECIPE", args.recipe), ("--set", args.set), ("--folds", args.folds)) if value]
     if given:
         raise DataError(
             f"--like takes recipe, settings and folds from run {args.like}; leave out {', '.join(given)}, or keep only "
             f"its folds: train RECIPE --set folds.like={args.like}"
         )
-    with workspace.read() as connection:
-        run = runs.get_run(connection, args.like)
-    recipe = load_recipe(*recipe_like(workspace, run))
-    check_recipe(recipe, args.device, rank)
-    _check_choices(workspace, recipe, args.version)
-    device = "" if args.device == "auto" else args.device
-    return enqueue_like(workspace, run.id, user_name(), device=device, version=args.version, worker=worker_name())
 
 
-def _check_choices(workspace: Workspace, recipe: Recipe, version: int | None) -> None:
-    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
-    import numpy as np
+def _say_whether(workspace: Workspace, args: argparse.Namespace) -> None:
+    """``--dry-run``: one line where the training could begin, else its error."""
+    from labeling.errors import DataError
+    from models import enqueueing
 
-    from labeling.collection import store
-    from labeling.journal import versions
-    from models.folds.keeping import check_like
-    from models.folds.selection import selected
-    from models.targets.teacher import open_teacher
+    if args.resume or args.like:
+        raise DataError("--dry-run checks a recipe and its settings; leave out --resume and --like")
+    _check_flags(args)
+    recipe = enqueueing.check_training(
+        workspace, args.recipe, settings=args.set, folds=args.folds, device=args.device, version=args.version,
+        load_torch=True,
+    )  # fmt: skip
+    print(f"would train {args.recipe} ({recipe.title}), {recipe.folds.folds} folds")
 
-    check_like(workspace.runs, recipe.folds)
-    if recipe.targets.teacher:
-        open_teacher(workspace, recipe.targets.teacher)
-    chosen = {"data.clips": recipe.data.clips, "data.pretrain_clips": recipe.data.pretrain_clips}
-    if set(chosen.values()) == {"all"}:
-        return
-    with workspace.read() as connection:
-        of_id = {clip.id: clip for clip in store.usable_clips(connection)}
-        labels = versions.labels_at(connection)
-        if version is not None:
-            labels = versions.labels_of_version(connection, version)
-    rows = [row for row, clip_id in enumerate(labels.clip_ids.tolist()) if clip_id in of_id]
-    clips = [of_id[int(labels.clip_ids[row])] for row in rows]
-    reviewed = np.asarray(labels.reviewed[rows].any(axis=1), dtype=bool)
-    for setting, selection in chosen.items():
-        selected(setting, selection, clips, reviewed)
+
+def check_folds(args: argparse.Namespace) -> None:
+    """Raise DataError for a number of ``--folds`` that leaves no clip out."""
+    from labeling.errors import DataError
+
+    if args.folds is not None and args.folds < 2:
+        raise DataError(f"--folds {args.folds} must be at least 2: each clip is predicted by a fold that never saw it")
 
 
 def stop_on_signal(interrupted: threading.Event) -> None:
@@ -215,99 +190,23 @@ def finish(workspace: Workspace, run: Run, interrupted: threading.Event, togethe
 
 
 def _rerun(args: argparse.Namespace) -> None:
-    from labeling import runs
-    from labeling.errors import ConfigError, DataError
-    from models import worker
-    from models.combining.request import KINDS
-    from models.config import parse_override
-    from models.runfolder.folder import recipe_of
+    from models import enqueueing, worker
     from models.runfolder.processes import worker_name
-    from models.runfolder.provenance import differences, pick_device, surroundings
-    from models.training.train_run import check_inputs, compare_runs, copy_inputs
+    from models.training.train_run import compare_runs
 
     workspace = worker.open_for_work(args.workspace)
-    with workspace.read() as connection:
-        old = runs.get_run(connection, args.run)
-    runs.check_trained(old)
-    if old.recipe in KINDS:
-        raise DataError(f"run {old.id} combines other runs and was not trained; repeat those")
-    if old.status != "done":
-        raise DataError(f"run {old.id} is {old.status}; only one that is done can be repeated and compared")
-    folder = workspace.run_dir(old.id)
-    then = check_inputs(folder)
-    weights = recipe_of(folder).network.weights
-    device = args.device or str(then.get("device", "auto")).partition(":")[0]
-    try:
-        now = surroundings(pick_device(device), weights)
-    except ConfigError as problem:
-        if args.device:
-            raise
-        print(f"warning: {problem}", file=sys.stderr)
-        device, now = "auto", surroundings(pick_device("auto"), weights)
-    for difference in differences(then, now):
-        print(f"warning: {difference}: the result may differ", file=sys.stderr)
-    run = runs.enqueue(
+    run = enqueueing.enqueue_repeat(
         workspace,
-        old.recipe,
-        old.label_version,
-        settings=[one for one in old.settings if not parse_override(one)[0].startswith("iterate.")],
-        folds=old.folds,
-        device=device,
+        args.run,
+        device=args.device or "",
         worker=worker_name(),
+        warn=lambda line: print(f"warning: {line}", file=sys.stderr),
     )
-    try:
-        copy_inputs(folder, workspace.run_dir(run.id))
-    except Exception as problem:
-        runs.finish(workspace, run.id, worker_name(), "failed", error=str(problem))
-        raise
     interrupted = threading.Event()
     stop_on_signal(interrupted)
-    print(f"run {run.id} repeats {old.id}", flush=True)
+    print(f"run {run.id} repeats {args.run}", flush=True)
     finish(workspace, run, interrupted)
-    print(f"{old.id} and {run.id}: {compare_runs(workspace, old.id, run.id)}")
-
-
-def recipe_name(given: str) -> str:
-    """As a run keeps it: a file by its whole path."""
-    return str(Path(given).resolve()) if given.endswith(".toml") else given
-
-
-def _resumed(workspace: Workspace, args: argparse.Namespace) -> Run | None:
-    """The run to go on with, claimed; None where it is done and whole. What else is given must be the run's own."""
-    from dataclasses import replace
-
-    from labeling import runs
-    from labeling.errors import ArtefactError, DataError
-    from labeling.predictions.oof import read_oof
-    from models import worker
-    from models.runfolder.processes import worker_name
-
-    worker.free_dead_jobs(workspace)
-    with workspace.read() as connection:
-        run = runs.get_run(connection, args.resume)
-    given = {
-        "RECIPE": (recipe_name(args.recipe) if args.recipe else None, run.recipe),
-        "--folds": (args.folds, run.folds),
-        "--version": (args.version, run.label_version),
-        "--set": (tuple(args.set) or None, run.settings),
-    }
-    for flag, (wanted, own) in given.items():
-        if wanted not in (None, own):
-            raise DataError(
-                f"{flag} {wanted!r} is not what run {run.id} was started with ({own!r}); "
-                "leave it out, or start a new run"
-            )
-    if run.status == "done":
-        try:
-            read_oof(workspace.run_dir(run.id) / "oof.zarr")
-            return None
-        except ArtefactError as problem:
-            print(f"{problem}", file=sys.stderr)
-            runs.finish(workspace, run.id, run.worker, "stopped", error=str(problem))
-    claimed = runs.claim(workspace, worker_name(), run.id)
-    if claimed is None:
-        raise DataError(f"run {run.id} is being trained by another worker; wait, or stop that one first")
-    return claimed if args.device == "auto" else replace(claimed, device=args.device)
+    print(f"{args.run} and {run.id}: {compare_runs(workspace, args.run, run.id)}")
 
 
 def _runs(args: argparse.Namespace) -> None:

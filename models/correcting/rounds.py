@@ -20,6 +20,7 @@ from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Labels, Run
 from labeling.runs import run_folder
 from labeling.workspace import Workspace
+from models import enqueueing
 from models.config import Recipe, load_recipe, parse_override
 
 WHAT = "iterate"
@@ -57,15 +58,16 @@ def iterate(
     folds: int | None = None,
     device: str = "auto",
     worker: str = "",
+    load_torch: bool = False,
 ) -> Run:
     """Queue the first run of ``rounds`` further rounds, on the labels now; `next_round` queues the others.
 
-    ``worker`` claims it at once. Raises ConfigError for fewer than 1 round or a wrong setting.
+    ``worker`` claims it at once. Raises ConfigError for fewer than 1 round, and as enqueueing.check_training.
     """
-    chosen = iterate_settings(settings, rounds)
-    load_recipe(recipe, chosen)  # a mistake in it shows before anything is stored
-    version = versions.freeze(workspace, reviewer, f"before {rounds} rounds of {recipe}")
-    return runs.enqueue(workspace, recipe, version.number, settings=chosen, folds=folds, device=device, worker=worker)
+    return enqueueing.enqueue_training(
+        workspace, recipe, reviewer=reviewer, note=f"before {rounds} rounds of {recipe}",
+        settings=iterate_settings(settings, rounds), folds=folds, device=device, worker=worker, load_torch=load_torch,
+    )  # fmt: skip
 
 
 def iterate_settings(settings: Sequence[str], rounds: int, first_run: str = "") -> tuple[str, ...]:
@@ -80,8 +82,8 @@ def next_round(workspace: Workspace, run: Run, recipe: Recipe) -> Run | None:
     """Correct the labels by a finished run, freeze them, and queue the run that follows; None where none does.
 
     None follows where ``recipe.iterate.rounds`` is 0, the run is not done, or less than ``settled_below`` of the
-    listed cells changed. Called again, it changes nothing that was done and queues nothing twice. Raises
-    ArtefactError where the run's predictions cannot be used.
+    listed cells changed. Called again, it changes nothing that was done and queues nothing twice. It may load torch.
+    Raises ArtefactError where the run's predictions cannot be used, and as enqueueing.check_training.
     """
     left = recipe.iterate.rounds
     with workspace.read() as connection:
@@ -92,17 +94,19 @@ def next_round(workspace: Workspace, run: Run, recipe: Recipe) -> Run | None:
         return None
     if later:
         return later[0]
-    outcome = run.metrics.get("round") or _correct(workspace, run, recipe)
+    following = iterate_settings(run.settings, left - 1, first)
+    outcome = run.metrics.get("round")
+    if outcome is None:
+        enqueueing.check_training(  # before the labels are corrected for nothing
+            workspace, run.recipe, settings=following, folds=run.folds, device=run.device, load_torch=True
+        )
+        outcome = _correct(workspace, run, recipe)
     if outcome["settled"]:
         return None
-    return runs.enqueue(
-        workspace,
-        run.recipe,
-        outcome["version"],
-        settings=iterate_settings(run.settings, left - 1, first),
-        folds=run.folds,
-        device=run.device,
-    )
+    return enqueueing.enqueue_training(
+        workspace, run.recipe, reviewer="", note="", settings=following, folds=run.folds, device=run.device,
+        version=outcome["version"], load_torch=True,
+    )  # fmt: skip
 
 
 def _correct(workspace: Workspace, run: Run, recipe: Recipe) -> Mapping[str, Any]:

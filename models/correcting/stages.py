@@ -2,7 +2,7 @@
 
 After the 6th place of the Cornell Birdcall Identification challenge (2020). Stage 1 adds the labels that clips with a
 single one miss; stage 2 keeps a label on a chunk only where the first run's frames hear the class; stage 3 does so at
-several thresholds, on all data, and averages. `iterate` repeats the correction, as its author wished he had. Each
+several thresholds, on all data, and averages; rounds.py repeats the correction, as its author wished he had. Each
 works with any recipe. Importing this loads no torch.
 """
 
@@ -20,17 +20,9 @@ from labeling.journal import versions
 from labeling.machine_labels import ADD_ABOVE, MachineLabel
 from labeling.records import Labels, LabelVersion, Run
 from labeling.workspace import Workspace
+from models import enqueueing
 from models.config import load_recipe, parse_override
-from models.correcting.rounds import Round as Round
-from models.correcting.rounds import first_of as first_of
-from models.correcting.rounds import iterate as iterate
-from models.correcting.rounds import next_round as next_round
 from models.correcting.rounds import oof_of
-from models.correcting.rounds import resume_rounds as resume_rounds
-from models.correcting.rounds import rounds_of as rounds_of
-from models.correcting.stage_notes import NOTES as NOTES
-from models.correcting.stage_notes import SOURCES as SOURCES
-from models.correcting.stage_notes import WHAT as WHAT
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 
@@ -151,14 +143,15 @@ def stage2(
     folds: int | None = None,
     device: str = "auto",
     worker: str = "",
+    load_torch: bool = False,
 ) -> Run:
     """Queue a run on the labels now, whose chunks keep a label only where run ``run_id`` hears the class.
 
-    The frames of its out-of-fold predictions must reach ``threshold`` there. ``worker`` claims the run at once, as
-    runs.enqueue has it. Raises as stage2_settings, load_recipe and stage1 do.
+    The frames of its out-of-fold predictions must reach ``threshold`` there. ``worker`` claims the run at once;
+    with ``load_torch`` this process may load torch. Raises as stage2_settings, stage1 and enqueueing.check_training.
     """
     chosen = stage2_settings(run_id, settings, threshold=threshold)
-    return _queue(workspace, run_id, recipe, chosen, reviewer, "stage 2", folds, device, worker)
+    return _queue(workspace, run_id, recipe, chosen, reviewer, "stage 2", folds, device, worker, load_torch)
 
 
 def stage3(
@@ -173,13 +166,14 @@ def stage3(
     folds: int | None = None,
     device: str = "auto",
     worker: str = "",
+    load_torch: bool = False,
 ) -> Run:
     """Queue one run whose members take the thresholds in turn, trained on all clips as well.
 
-    Its out-of-fold predictions are the ensemble's average. Raises as stage3_settings, load_recipe and stage1 do.
+    Its out-of-fold predictions are the ensemble's average. ``worker``, ``load_torch`` and errors are as in `stage2`.
     """
     chosen = stage3_settings(run_id, settings, recipe=recipe, thresholds=thresholds, members=members)
-    return _queue(workspace, run_id, recipe, chosen, reviewer, "stage 3", folds, device, worker)
+    return _queue(workspace, run_id, recipe, chosen, reviewer, "stage 3", folds, device, worker, load_torch)
 
 
 def _chunk_labels(run_id: str, thresholds: Sequence[float]) -> dict[str, str]:
@@ -212,14 +206,17 @@ def _queue(
     folds: int | None,
     device: str,
     worker: str,
+    load_torch: bool,
 ) -> Run:
-    load_recipe(recipe, settings)  # a mistake in it shows before anything is stored
+    load_recipe(recipe, settings)  # a mistake in it is said before one in the choice of the run
     with workspace.read() as connection:
         run = runs.get_run(connection, run_id)
         labels = versions.labels_at(connection)
     oof_of(workspace, run, labels)
-    version = versions.freeze(workspace, reviewer, f"{what} after run {run_id}")
-    return runs.enqueue(workspace, recipe, version.number, settings=settings, folds=folds, device=device, worker=worker)
+    return enqueueing.enqueue_training(
+        workspace, recipe, reviewer=reviewer, note=f"{what} after run {run_id}", settings=settings, folds=folds,
+        device=device, worker=worker, load_torch=load_torch,
+    )  # fmt: skip
 
 
 def _says_so(labels: Labels, one: MachineLabel) -> bool:

@@ -1,8 +1,8 @@
 """Train again with the very folds of an earlier run (``folds.like``), so that only the labels differ. Loads no torch.
 
 Clips of the earlier run stay in the folds that they had there. A clip that is new joins the fold of its group, or,
-with a group that is new as a whole, the fold that needs its classes most. `enqueue_like` queues such a training with
-the earlier run's recipe, settings and seed on the labels as they are now.
+with a group that is new as a whole, the fold that needs its classes most. `recipe_like` gives the recipe, settings and
+seed of such a training, which `models.enqueueing.enqueue_like` queues.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from labeling import runs
 from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError
-from labeling.journal import versions
 from labeling.records import Clip, Run
 from labeling.runs import run_folder
 from labeling.workspace import Workspace
@@ -113,7 +112,7 @@ def keep_folds(
     return replace(plan, fold=fold, warnings=(*warnings, *without_positives(fold, present, n_folds, classes)))
 
 
-# ------------------------------------------------------------------------------------------- queueing such a run
+# ------------------------------------------------------------------------------------------- the recipe of such a run
 
 
 def why_not(workspace: Workspace, run: Run) -> str:
@@ -155,25 +154,6 @@ def recipe_like(workspace: Workspace, run: Run) -> tuple[str, tuple[str, ...]]:
     return name, tuple(
         f"{key}={value if _reads_as_text(value) else toml_value(value)}" for key, value in changes.items()
     )
-
-
-def enqueue_like(
-    workspace: Workspace, run_id: str, reviewer: str, *, device: str = "", version: int | None = None, worker: str = ""
-) -> Run:
-    """Queue a training with the recipe, settings, seed and folds of run ``run_id`` on a label version.
-
-    The labels as they are now are frozen where no version is given. Raises DataError as `recipe_like`, and for an
-    unknown run or version.
-    """
-    with workspace.read() as connection:
-        run = runs.get_run(connection, run_id)
-        if version is not None:
-            versions.get_version(connection, version)
-    recipe, settings = recipe_like(workspace, run)
-    load_recipe(recipe, settings)  # a mistake shows before anything is stored
-    if version is None:
-        version = versions.freeze(workspace, reviewer, f"training like {run.id}").number
-    return runs.enqueue(workspace, recipe, version, settings=settings, device=device or run.device, worker=worker)
 
 
 def _reads_as_text(value: object) -> bool:

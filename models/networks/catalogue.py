@@ -30,6 +30,10 @@ class NetworkSpec:
     summary: str
     takes_weights: bool = True
     """Whether weights made elsewhere fit it; those of another run of the same network always do."""
+    packages: tuple[str, ...] = ()
+    """What it imports beyond torch."""
+    released: str = ""
+    """The file of released weights that ``network.pretrained`` asks for, where Earmark does not fetch it."""
 
 
 NETWORKS: Registry[NetworkSpec] = Registry("network")
@@ -51,6 +55,7 @@ add_network(
         "models.networks.sed:build",
         "6th place of the 2020 Cornell birdcall challenge",
         "any timm backbone with an attention head over time",
+        packages=("timm",),
     )
 )
 add_network(
@@ -59,6 +64,7 @@ add_network(
         "models.networks.panns:build",
         "PANNs (Kong et al. 2020)",
         "Cnn14_DecisionLevelAtt; takes the released AudioSet checkpoint",
+        released="Cnn14_DecisionLevelAtt_mAP=0.425.pth",
     )
 )
 add_network(
@@ -67,6 +73,7 @@ add_network(
         "models.networks.panns:build",
         "PANNs (Kong et al. 2020)",
         "Cnn14_DecisionLevelMax; takes the released AudioSet checkpoint",
+        released="Cnn14_DecisionLevelMax_mAP=0.385.pth",
     )
 )
 add_network(
@@ -78,6 +85,19 @@ add_network(
         takes_weights=False,
     )
 )
+
+
+def check_weights(recipe: Recipe) -> None:
+    """Raise ConfigError where weights are asked for that are not there, as far as that shows without torch."""
+    config = recipe.network
+    released = NETWORKS.get(config.name).released
+    if config.weights and not Path(config.weights).expanduser().is_file():
+        raise ConfigError(f"network.weights: no file {config.weights}; give the path of downloaded weights")
+    if released and config.pretrained and not config.weights:
+        raise ConfigError(
+            f"network.pretrained = true: the AudioSet weights of {config.name} are not fetched by Earmark; download "
+            f"{released} (Zenodo record 3987831) and set network.weights=PATH, or set network.pretrained=false"
+        )
 
 
 def refuse_strange_weights(recipe: Recipe) -> None:

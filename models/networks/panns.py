@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from labeling.errors import ConfigError
 from models.config import FeatureConfig, Recipe
 from models.inputs.features import FrontEnd
+from models.networks.catalogue import NETWORKS, check_weights
 from models.networks.checkpoints import load_foreign
 from models.networks.heads import AttentionHead, MaxHead, Network, Output, pad_short
 
@@ -90,7 +91,7 @@ class Cnn14(Network):
 class Cnn14DecisionLevelAtt(Cnn14):
     """Cnn14 under attention over time."""
 
-    released = "Cnn14_DecisionLevelAtt_mAP=0.425.pth"
+    released = NETWORKS.get("cnn14_att").released
     last = "att_block"
 
     def __init__(
@@ -108,7 +109,7 @@ class Cnn14DecisionLevelAtt(Cnn14):
 class Cnn14DecisionLevelMax(Cnn14):
     """Cnn14 whose clipwise output is the maximum over its frames; there is no attention, so ``squash`` is not used."""
 
-    released = "Cnn14_DecisionLevelMax_mAP=0.385.pth"
+    released = NETWORKS.get("cnn14_max").released
     last = "fc_audioset"
 
     def __init__(
@@ -134,11 +135,7 @@ def build(recipe: Recipe, n_classes: int) -> Network:
     if features.n_mels < SHORTEST:
         raise ConfigError(f"network {config.name} halves the bands five times: features.n_mels must be at least 32")
     kind = {"cnn14_att": Cnn14DecisionLevelAtt, "cnn14_max": Cnn14DecisionLevelMax}[config.name]
-    if config.pretrained and not config.weights:
-        raise ConfigError(
-            f"network.pretrained = true: the AudioSet weights of {config.name} are not fetched by Earmark; download "
-            f"{kind.released} (Zenodo record 3987831) and set network.weights=PATH, or set network.pretrained=false"
-        )
+    check_weights(recipe)
     network = kind(n_classes, features.n_mels, config.dropout, config.attention, config.logits_per_class)
     if config.weights:
         load_released(network, load_foreign(config.weights), features, config.weights, config.reinit_fc1)

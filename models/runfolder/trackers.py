@@ -6,8 +6,9 @@ machines. A tracker that fails is said once and left out from then on; it never 
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,14 +91,25 @@ def open_trackers(
     return Tracker(opened, say)
 
 
+def check_trackers(track: TrackConfig) -> None:
+    """Raise ConfigError where a package is switched on but not installed; nothing is imported."""
+    for name in ("tensorboard", "mlflow", "wandb"):
+        if getattr(track, name) and name not in sys.modules and importlib.util.find_spec(name) is None:
+            raise _not_installed(name, f"No module named {name!r}")
+
+
 def _imported(name: str, module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ConfigError(
-            f"track.{name} = true needs {name}, which is not installed ({error}); "
-            f"run: pip install {name}, or set track.{name} = false"
-        ) from error
+        raise _not_installed(name, str(error)) from error
+
+
+def _not_installed(name: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"track.{name} = true needs {name}, which is not installed ({why}); "
+        f"run: pip install {name}, or set track.{name} = false"
+    )
 
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:

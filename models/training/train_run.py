@@ -12,17 +12,15 @@ import numpy as np
 
 from labeling import runs
 from labeling.collection import store
-from labeling.errors import ArtefactError, ConfigError, EarmarkError, Stopped
+from labeling.errors import ArtefactError, EarmarkError, Stopped
 from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace
 from models.config import Recipe, load_recipe
-from models.networks.catalogue import build_network, refuse_strange_weights
 from models.networks.checkpoints import write_json
 from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs, recipe_of
 from models.runfolder.processes import Part, Together
-from models.runfolder.provenance import pick_device
 from models.targets.teacher import open_teacher
 from models.training.crossval import cross_validate
 
@@ -35,18 +33,6 @@ class Inputs:
     clips: list[Clip]
     labels: Labels
     teacher: Oof | None
-
-
-def check_recipe(recipe: Recipe, device: str, rank: int | None = None) -> None:
-    """Raise ConfigError or UnknownName where the recipe's network cannot be built or there is no such device.
-
-    No weights are loaded; it takes seconds at most, so a mistake shows before anything is queued.
-    """
-    pick_device(device, rank)
-    if recipe.network.weights and not Path(recipe.network.weights).expanduser().is_file():
-        raise ConfigError(f"network.weights: no file {recipe.network.weights}; give the path of downloaded weights")
-    refuse_strange_weights(recipe)
-    build_network(replace(recipe, network=replace(recipe.network, pretrained=False, weights="")), 2)
 
 
 def inputs_of(workspace: Workspace, run: Run) -> Inputs:

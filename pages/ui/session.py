@@ -24,6 +24,7 @@ from pages.ui.signing import media_secret
 
 WORKSPACE = "EARMARK_WORKSPACE"
 BUSY_TIMEOUT_S = 10.0
+CHECKING = "Checking whether this can be trained"
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from labeling import journal
 from labeling.gain import measurement, words
 from labeling.gain.measurement import RetrainingGain
 from labeling.records import Run
-from models import worker
+from models import enqueueing, worker
 from models.folds import keeping
 from pages.ui import session
 from pages.ui.figures import basic, gain
@@ -89,8 +89,8 @@ def start(every_run: Sequence[Run]) -> None:
         names = {run.id: f"{run.id}, on label version {run.label_version}" for run in able}
         chosen = st.selectbox("Compare with run", list(names), format_func=names.__getitem__, key="like:run")
         if st.button("Retrain alike on the newest labels", icon=":material/balance:", key="like"):
-            with session.messages():
-                queued = keeping.enqueue_like(workspace, chosen, session.reviewer() or "unknown")
+            with session.messages(), st.spinner(session.CHECKING):
+                queued = enqueueing.enqueue_like(workspace, chosen, session.reviewer() or "unknown")
                 worker.ensure_worker(workspace)
             st.toast(f"Run {queued.id} is queued, like run {chosen}")
             st.rerun()

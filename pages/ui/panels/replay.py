@@ -12,10 +12,11 @@ from labeling import runs
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
 from labeling.records import Run
 from labeling.replay import files
-from labeling.replay.files import Kept
+from labeling.replay.files import StoredReplay
 from labeling.replay.simulation import USUAL_ORDERS
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
+from models import enqueueing
 from models.config import recipe_names
 from pages.ui import session
 from pages.ui.figures import basic
@@ -85,7 +86,9 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
         trainings = int(rounds) * len(orders) * len(scorers)
         st.caption(f"That is {trainings:,} trainings in all: each order learns from its own decisions.")
     if st.button("Replay", key="replay:start", icon=":material/play_arrow:", disabled=not (orders and scorers)):
-        with session.messages():
+        with session.messages(), st.spinner(session.CHECKING):
+            if rounds:
+                enqueueing.check_training(session.workspace(), recipe)
             files.start(session.workspace(), files.next_name(session.workspace()), flags)
         st.rerun()
 
@@ -105,7 +108,7 @@ def _watch(name: str) -> None:
         st.progress(min(1.0, one.done / max(1, one.total)), session.plain(one.text or "starting"))
 
 
-def _say_why(one: Kept) -> None:
+def _say_why(one: StoredReplay) -> None:
     """What became of a replay that has no curves."""
     if one.status == "stopped":
         st.caption(f"Replay {session.plain(one.name)} was stopped.")
@@ -114,7 +117,7 @@ def _say_why(one: Kept) -> None:
         st.warning(f"Replay {session.plain(one.name)} failed: {session.plain(reason)}", icon=":material/warning:")
 
 
-def _show(finished: Sequence[Kept]) -> None:
+def _show(finished: Sequence[StoredReplay]) -> None:
     by_name = {one.name: one for one in finished}
     words = {one.name: _words(one) for one in finished}
     left, right = st.columns([3, 1], vertical_alignment="bottom")
@@ -140,7 +143,7 @@ def _show(finished: Sequence[Kept]) -> None:
         st.download_button("Curves as CSV", csv, f"replay_{name}.csv", "text/csv", icon=":material/download:")
 
 
-def verdict(one: Kept) -> str:
+def verdict(one: StoredReplay) -> str:
     """The sentence above the figure: which orders found most, and what chance would have.
 
     Orders that are, all along and on average, less than half a label apart are named together.
@@ -167,7 +170,7 @@ def _wrong_labels(count: int) -> str:
     return f"{count:,} wrong label{'s' * (count != 1)}"
 
 
-def table(one: Kept) -> pd.DataFrame:
+def table(one: StoredReplay) -> pd.DataFrame:
     """A row a curve: decisions and hours until half and nine tenths are found, and what the first so many find."""
     several = len({curve["scorer"] for curve in one.curves if curve["scorer"]}) > 1
     rows = []
@@ -191,7 +194,7 @@ def table(one: Kept) -> pd.DataFrame:
     return made
 
 
-def _words(one: Kept) -> str:
+def _words(one: StoredReplay) -> str:
     """A replay in a line: number, day, run, the reviewer's mistakes."""
     reviewer = one.asked["reviewer"]
     mistakes = f"{100 * max(reviewer['miss'], reviewer['false_alarm']):g} % wrong answers"

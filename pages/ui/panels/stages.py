@@ -12,7 +12,7 @@ import streamlit as st
 from labeling import journal, machine_labels
 from labeling.records import Run
 from models import worker
-from models.correcting import rounds, stages
+from models.correcting import rounds, stage_notes, stages
 from models.correcting.stages import StageReport
 from pages.ui import session
 from pages.ui.figures import basic
@@ -27,7 +27,7 @@ KINDS = {
 MOST_CLASSES = 12
 
 
-class _Asked(NamedTuple):
+class _CountRequest(NamedTuple):
     """What stage 1 was asked to count, and the journal's end then."""
 
     run_id: str
@@ -47,7 +47,7 @@ def panel(choice: Choice, every_run: Sequence[Run]) -> None:
             label_visibility="collapsed",
             key="stage",
         )
-        st.markdown(session.plain(stages.WHAT[kind]), help=stages.SOURCES[kind])
+        st.markdown(session.plain(stage_notes.WHAT[kind]), help=stage_notes.SOURCES[kind])
         done = [run.id for run in reversed(every_run) if run.status == "done"]
         if kind != "iterate" and not done:
             st.info("This reads the predictions of a finished run; train one first.", icon=":material/info:")
@@ -67,7 +67,7 @@ def _add_missing(done: Sequence[str]) -> None:
     threshold = right.slider("Add a class above this probability", 0.5, 0.99, 0.9, 0.01, key="stage1:threshold")
     reviewer = session.reviewer() or "unknown"
     with session.messages(), session.workspace().read() as connection:
-        asked = _Asked(run_id, threshold, journal.position(connection))
+        asked = _CountRequest(run_id, threshold, journal.position(connection))
     counted = st.session_state.get("stage1:counted")
     if counted is None or counted[0] != asked:  # reads every frame of the run: seconds in a large collection
         if not st.button("Count what it would add", icon=":material/calculate:", key="stage1:count"):
@@ -177,7 +177,7 @@ def _start(label: str, choice: Choice, queue: Callable[[], Run], *, disabled: bo
         st.caption(session.plain(f"Recipe {choice.text}, as chosen above."), width="content")
     if not wanted:
         return
-    with session.messages():
+    with session.messages(), st.spinner(session.CHECKING):
         run = queue()
         worker.ensure_worker(session.workspace())
     st.toast(f"Run {run.id} is queued")

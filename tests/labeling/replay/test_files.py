@@ -14,7 +14,7 @@ import pytest
 from labeling.__main__ import main
 from labeling.errors import DataError
 from labeling.replay import files
-from labeling.replay.files import Kept, Stopped
+from labeling.replay.files import ReplayStopped, StoredReplay
 from labeling.replay.simulation import Plan
 from labeling.workspace import Workspace
 from tests.support.ranked import RANKING, make_queue, store_ranking
@@ -36,7 +36,7 @@ def test_a_replay_is_kept_with_its_curves(six: Workspace, tmp_path: Path) -> Non
     assert truth.read_text(encoding="utf-8") == TRUTH
     one, outcome = files.run(six, Plan(truth, orders=("rank",), reviewer=PERFECT))
     assert (one.name, one.status, one.lives) == ("001", "done", False)
-    assert files.get(six, "001") == Kept(**json.loads(json.dumps(one.__dict__)))
+    assert files.get(six, "001") == StoredReplay(**json.loads(json.dumps(one.__dict__)))
     assert one.facts["errors"] == outcome.errors == 3
     assert [curve["order"] for curve in one.curves] == ["rank", "random", "best possible"]
     assert one.curves[0]["points"]["found"] == [0, 1, 1, 1, 2, 3, 3]
@@ -68,7 +68,7 @@ def test_one_is_stopped(six: Workspace) -> None:
             files.stop(six, "mine")
 
     plan = Plan(files.truth_files(six)[0], orders=("rank",), every=2)
-    with pytest.raises(Stopped, match="replay mine was stopped"):
+    with pytest.raises(ReplayStopped, match="replay mine was stopped"):
         files.run(six, plan, "mine", ask)
     one = files.get(six, "mine")
     assert one is not None
@@ -78,7 +78,7 @@ def test_one_is_stopped(six: Workspace) -> None:
 
 def test_who_is_silent_is_gone_and_what_is_damaged_is_passed_over(six: Workspace) -> None:
     now = datetime.now(UTC)
-    one = Kept("a", "running", "", (now - timedelta(seconds=5)).isoformat())
+    one = StoredReplay("a", "running", "", (now - timedelta(seconds=5)).isoformat())
     assert one.lives
     assert not replace(one, beat_at=(now - timedelta(seconds=60)).isoformat()).lives
     assert not replace(one, beat_at="").lives

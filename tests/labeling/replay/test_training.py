@@ -26,6 +26,8 @@ from labeling import journal
 from labeling.workspace import open_workspace
 assert "EARMARK_DATABASE_URL" not in os.environ
 words = sys.argv[1:]
+if "--dry-run" in words:
+    sys.exit("error: demo is out of reach" if "--folds" in words else 0)
 assert words[:3] == ["train", "demo", "--workspace"], words
 workspace = open_workspace(words[3])
 with workspace.read() as connection:
@@ -123,6 +125,19 @@ def test_the_real_program_runs_on_the_copy(predicted: Workspace, tmp_path: Path)
     copy = scratch.copy_workspace(predicted, tmp_path / "copy")
     with pytest.raises(ArtefactError, match="training of demo ended with 1: error: --folds 1 must be at least 2"):
         retrain(copy, Retraining(1, "demo", 5, folds=1), "replay", lambda: None)
+
+
+def test_what_cannot_be_trained_is_said_before_the_first_decision(
+    predicted: Workspace, stand_in: tuple[str, ...], tmp_path: Path
+) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("filename,label\namecro/XC2.ogg,daejun\n", encoding="utf-8")
+    told: list[str] = []
+    plan = Plan(truth, orders=("rank",), retraining=Retraining(1, "demo", 3, folds=7, command=stand_in))
+    with pytest.raises(DataError, match="demo cannot be trained on the way: demo is out of reach"):
+        replay(predicted, plan, lambda done, total, text: told.append(text))
+    assert told[-1] == "checking the training"
+    assert not any("decisions" in text for text in told)
 
 
 def test_a_round_that_would_never_come_is_refused(predicted: Workspace, tmp_path: Path) -> None:

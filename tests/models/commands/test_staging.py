@@ -13,9 +13,11 @@ import pytest
 from labeling import runs
 from labeling.records import Run
 from labeling.workspace import open_workspace
-from models import worker as jobs
+from models import worker
 from models.__main__ import main
 from models.config import load_recipe
+from models.networks import sed
+from tests.support.refused import REFUSED, stored
 from tests.support.synthetic_oof import finish, finished_run
 from tests.support.workspaces import add_clips
 
@@ -75,7 +77,10 @@ def test_stages_are_queued_or_shown(capsys: pytest.CaptureFixture[str], root: Pa
     assert all_runs(root)[2].folds == 2
 
 
-def test_the_recipes_of_the_source_are_the_stages_own(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+def test_the_recipes_of_the_source_are_the_stages_own(
+    capsys: pytest.CaptureFixture[str], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sed, "require_weights", lambda name: None)  # as where they can be fetched
     for stage in ("stage2", "stage3"):
         assert f"would queue cornell_{stage}" in run(capsys, root, stage, "001-demo", "--dry-run")
         run(capsys, root, stage, "001-demo")
@@ -102,21 +107,36 @@ def test_what_is_wrong_is_said_in_words(capsys: pytest.CaptureFixture[str], root
     assert len(all_runs(root)) == 1
 
 
+@pytest.mark.parametrize(
+    "words", [("stage2", "001-demo", "--recipe"), ("stage3", "001-demo", "--recipe"), ("iterate",)]
+)
+def test_what_cannot_be_trained_leaves_nothing_behind(
+    capsys: pytest.CaptureFixture[str], root: Path, words: tuple[str, ...]
+) -> None:
+    rounds = ("--rounds", "2") if words == ("iterate",) else ()
+    with closing(open_workspace(root)) as workspace:
+        before = stored(workspace)
+        for settings, message in REFUSED if rounds else REFUSED[1:]:
+            flags = [word for setting in settings for word in ("--set", setting)]
+            assert message in run(capsys, root, *words, "demo", *rounds, *flags, fails=True)
+        assert stored(workspace) == before
+
+
 def test_rounds_are_trained_at_once_until_they_are_over(
     capsys: pytest.CaptureFixture[str], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The training itself is made up: a run ends with predictions, and queues the next as a worker's run does."""
-    from models.correcting import stages
+    from models.correcting import rounds
 
-    def train(workspace: Any, claimed: Run, worker: str, **_: Any) -> Run:
-        runs.release(workspace, claimed.id, worker)
+    def train(workspace: Any, claimed: Run, name: str, **_: Any) -> Run:
+        runs.release(workspace, claimed.id, name)
         finish(workspace, claimed.id, HEARD)
         with workspace.read() as connection:
             ended = runs.get_run(connection, claimed.id)
-        stages.next_round(workspace, ended, load_recipe(ended.recipe, ended.settings))
+        rounds.next_round(workspace, ended, load_recipe(ended.recipe, ended.settings))
         return ended
 
-    monkeypatch.setattr(jobs, "run_job", train)
+    monkeypatch.setattr(worker, "run_job", train)
     run(capsys, root, "iterate", "demo", "--rounds", "4", "--dry-run")
     assert len(all_runs(root)) == 1
     said = run(capsys, root, "iterate", "demo", "--rounds", "4", "--train-now")

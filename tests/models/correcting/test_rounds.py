@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from labeling import journal, machine_labels, runs
-from labeling.errors import ArtefactError, ConfigError
+from labeling.errors import ArtefactError, ConfigError, EarmarkError
 from labeling.journal import versions
 from labeling.records import Decision, Run
 from labeling.workspace import Workspace
 from models.config import Recipe, load_recipe
-from models.correcting import rounds, stages
+from models.correcting import rounds
+from tests.support.refused import REFUSED, WEIGHTS, stored
 from tests.support.synthetic_oof import finish
 
 FIRST = {(2, "balori"): 0.95, (4, "balori"): 0.92}
@@ -38,26 +39,26 @@ def entries(workspace: Workspace) -> int:
 
 
 def test_each_round_corrects_the_labels_and_the_next_trains_on_them(any_collection: Workspace) -> None:
-    first = stages.iterate(any_collection, "demo", 2, settings=["epochs=3", "rounds=7"], reviewer="ann", folds=2)
+    first = rounds.iterate(any_collection, "demo", 2, settings=["epochs=3", "rounds=7"], reviewer="ann", folds=2)
     assert first.settings == ("epochs=3", "iterate.rounds=2")
     listed = present(any_collection, first.label_version)
     assert len(listed) == 7
-    assert stages.next_round(any_collection, first, recipe_of(first)) is None  # not done yet
+    assert rounds.next_round(any_collection, first, recipe_of(first)) is None  # not done yet
     finish(any_collection, first.id, FIRST, macro_ap=0.4)
-    second = stages.next_round(any_collection, first, recipe_of(first))
+    second = rounds.next_round(any_collection, first, recipe_of(first))
     assert second is not None
     assert (second.status, second.label_version, second.folds) == ("queued", 2, 2)
     assert second.settings == ("epochs=3", "iterate.rounds=1", f"iterate.first_run={first.id}")
     assert present(any_collection, 2) == listed | {(2, "balori"), (4, "balori")}
     journal.append(any_collection, [Decision("e1", "ann", 1, "daejun", "present")])
     finish(any_collection, second.id, SECOND, macro_ap=0.5)
-    third = stages.next_round(any_collection, second, recipe_of(second))
+    third = rounds.next_round(any_collection, second, recipe_of(second))
     assert third is not None
     assert third.settings[1:] == ("iterate.rounds=0", f"iterate.first_run={first.id}")
     assert present(any_collection, 3) == listed | {(2, "balori"), (4, "daejun"), (1, "daejun")}
     finish(any_collection, third.id, {}, macro_ap=0.6)
-    assert stages.next_round(any_collection, third, recipe_of(third)) is None
-    found = stages.rounds_of(any_collection, second.id)
+    assert rounds.next_round(any_collection, third, recipe_of(third)) is None
+    found = rounds.rounds_of(any_collection, second.id)
     assert [(one.number, one.run_id, one.label_version, one.macro_ap) for one in found] == [
         (0, first.id, 1, 0.4),
         (1, second.id, 2, 0.5),
@@ -73,21 +74,21 @@ def test_each_round_corrects_the_labels_and_the_next_trains_on_them(any_collecti
 
 
 def test_rounds_end_where_little_changes(collection: Workspace) -> None:
-    first = stages.iterate(collection, "demo", 5, settings=["iterate.settled_below=0.3"])
+    first = rounds.iterate(collection, "demo", 5, settings=["iterate.settled_below=0.3"])
     finish(collection, first.id, FIRST)
-    assert stages.next_round(collection, first, recipe_of(first)) is None
-    (only,) = stages.rounds_of(collection, first.id)
+    assert rounds.next_round(collection, first, recipe_of(first)) is None
+    (only,) = rounds.rounds_of(collection, first.id)
     assert (only.settled, only.added, only.next_version) == (True, 2, 2)  # two of seven: the labels are kept
-    assert stages.next_round(collection, first, recipe_of(first)) is None
-    assert stages.resume_rounds(collection) == []
+    assert rounds.next_round(collection, first, recipe_of(first)) is None
+    assert rounds.resume_rounds(collection) == []
     assert entries(collection) == 2
 
 
 def test_secondary_labels_are_taken_off_where_asked(collection: Workspace) -> None:
-    first = stages.iterate(collection, "demo", 1, settings=["iterate.remove_below=0.05"])
+    first = rounds.iterate(collection, "demo", 1, settings=["iterate.remove_below=0.05"])
     finish(collection, first.id, {(1, "balori"): 0.01, (1, "amecro"): 0.01})
-    stages.next_round(collection, first, recipe_of(first))
-    assert [one.removed for one in stages.rounds_of(collection, first.id)] == [1, 0]
+    rounds.next_round(collection, first, recipe_of(first))
+    assert [one.removed for one in rounds.rounds_of(collection, first.id)] == [1, 0]
     assert (1, "balori") not in present(collection, 2)
 
 
@@ -95,7 +96,7 @@ def test_secondary_labels_are_taken_off_where_asked(collection: Workspace) -> No
 def test_a_worker_that_dies_anywhere_in_between_is_followed_by_one_that_ends_the_same(
     collection: Workspace, killed_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = stages.iterate(collection, "demo", 1)
+    first = rounds.iterate(collection, "demo", 1)
     finish(collection, first.id, FIRST)
     where = {"apply": (machine_labels, "apply_machine_labels"), "freeze": (versions, "freeze")}
     with monkeypatch.context() as patch:
@@ -105,44 +106,65 @@ def test_a_worker_that_dies_anywhere_in_between_is_followed_by_one_that_ends_the
 
         patch.setattr(*where.get(killed_at, (runs, killed_at)), die)
         with pytest.raises(KeyboardInterrupt):
-            stages.next_round(collection, first, recipe_of(first))
-    (second,) = stages.resume_rounds(collection)
-    assert stages.resume_rounds(collection) == []
-    assert stages.next_round(collection, first, recipe_of(first)) == second
+            rounds.next_round(collection, first, recipe_of(first))
+    (second,) = rounds.resume_rounds(collection)
+    assert rounds.resume_rounds(collection) == []
+    assert rounds.next_round(collection, first, recipe_of(first)) == second
     assert (entries(collection), second.label_version) == (2, 2)
-    assert [(one.added, one.next_version) for one in stages.rounds_of(collection, first.id)] == [(2, 2), (0, None)]
+    assert [(one.added, one.next_version) for one in rounds.rounds_of(collection, first.id)] == [(2, 2), (0, None)]
 
 
 def test_two_iterations_and_a_plain_run_do_not_mix(collection: Workspace) -> None:
-    first = stages.iterate(collection, "demo", 1)
-    other = stages.iterate(collection, "demo", 1)
+    first = rounds.iterate(collection, "demo", 1)
+    other = rounds.iterate(collection, "demo", 1)
     plain = runs.enqueue(collection, "demo", 1)
     for run in (first, other, plain):
         finish(collection, run.id, FIRST)
-    assert stages.next_round(collection, plain, recipe_of(plain)) is None
-    assert len(stages.resume_rounds(collection)) == 1  # the other's labels are the first's: nothing changed, settled
-    assert [len(stages.rounds_of(collection, run.id)) for run in (first, other, plain)] == [2, 1, 1]
-    assert stages.rounds_of(collection, other.id)[0].settled
+    assert rounds.next_round(collection, plain, recipe_of(plain)) is None
+    assert len(rounds.resume_rounds(collection)) == 1  # the other's labels are the first's: nothing changed, settled
+    assert [len(rounds.rounds_of(collection, run.id)) for run in (first, other, plain)] == [2, 1, 1]
+    assert rounds.rounds_of(collection, other.id)[0].settled
 
 
 def test_a_run_that_repeats_another_is_no_round(collection: Workspace) -> None:
-    first = stages.iterate(collection, "demo", 1)
+    first = rounds.iterate(collection, "demo", 1)
     finish(collection, first.id, FIRST)
     copy = runs.enqueue(collection, "demo", 1, settings=first.settings)
     finish(collection, copy.id, FIRST)
     (collection.run_dir(copy.id) / "run.json").write_text(f'{{"repeats": "{first.id}"}}', encoding="utf-8")
-    assert [run.settings[-1] for run in stages.resume_rounds(collection)] == [f"iterate.first_run={first.id}"]
-    assert len(stages.rounds_of(collection, first.id)) == 2
+    assert [run.settings[-1] for run in rounds.resume_rounds(collection)] == [f"iterate.first_run={first.id}"]
+    assert len(rounds.rounds_of(collection, first.id)) == 2
 
 
 def test_what_cannot_be_iterated(collection: Workspace) -> None:
     with pytest.raises(ConfigError, match="0 rounds iterate nothing; give at least 1"):
-        stages.iterate(collection, "demo", 0)
+        rounds.iterate(collection, "demo", 0)
     with pytest.raises(ConfigError, match=r"iterate\.rounds = 101 must lie between 0 and 100"):
-        stages.iterate(collection, "demo", 101)
-    first = stages.iterate(collection, "demo", 1)
+        rounds.iterate(collection, "demo", 101)
+    first = rounds.iterate(collection, "demo", 1)
     runs.claim(collection, "w", first.id)
     runs.finish(collection, first.id, "w", "done")
     with pytest.raises(ArtefactError, match="the run has no predictions yet"):
-        stages.next_round(collection, first, recipe_of(first))
+        rounds.next_round(collection, first, recipe_of(first))
     assert rounds.first_of(get(collection, first.id)) == first.id
+
+
+@pytest.mark.parametrize(("settings", "message"), REFUSED)
+def test_rounds_that_cannot_be_trained_leave_nothing_behind(
+    collection: Workspace, settings: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(EarmarkError, match=message):
+        rounds.iterate(collection, "demo", 2, settings=settings)
+    assert stored(collection) == ([], [])
+
+
+def test_a_round_that_can_no_longer_be_trained_corrects_nothing(collection: Workspace) -> None:
+    settings, message = WEIGHTS
+    run = runs.enqueue(
+        collection, "demo", versions.freeze(collection, "ann").number, settings=(*settings, "iterate.rounds=1")
+    )
+    finish(collection, run.id, FIRST)
+    with pytest.raises(ConfigError, match=message):
+        rounds.next_round(collection, get(collection, run.id), recipe_of(run))
+    assert stored(collection) == ([run.id], [1])
+    assert entries(collection) == 0

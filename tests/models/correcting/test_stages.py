@@ -16,6 +16,8 @@ from labeling.records import Decision
 from labeling.workspace import Workspace, open_workspace
 from models.config import load_recipe
 from models.correcting import stages
+from models.correcting.stage_notes import NOTES
+from tests.support.refused import REFUSED, stored
 from tests.support.synthetic_oof import finished_run
 from tests.support.workspaces import add_clips
 
@@ -113,6 +115,16 @@ def test_what_contradicts_a_stage_is_refused_before_anything_is_stored(heard: Wo
         assert [run.id for run in runs.all_runs(connection)] == ["001-demo", queued.id]
 
 
+@pytest.mark.parametrize(("settings", "message"), REFUSED[1:])
+def test_what_cannot_be_trained_leaves_nothing_behind(
+    heard: Workspace, settings: tuple[str, ...], message: str
+) -> None:
+    for queue in (stages.stage2, stages.stage3):
+        with pytest.raises(ConfigError, match=message):
+            queue(heard, "001-demo", recipe="demo", settings=settings)
+    assert stored(heard) == (["001-demo"], [1])
+
+
 def test_a_run_of_another_collection_is_refused(workspace: Workspace, own_copy: Path) -> None:
     add_clips(workspace, (("other.ogg", ("amecro",)),))
     run_id = finished_run(workspace, {})
@@ -142,5 +154,5 @@ def test_a_trained_run_is_found_to_miss_what_a_plain_loop_finds(own_copy: Path) 
 
 
 def test_the_notes_say_what_came_of_it() -> None:
-    assert "2,529 labels to 2,084 clips, in 259 classes" in stages.NOTES["stage1"]
-    assert "hardly changed" in stages.NOTES["stage3"]
+    assert "2,529 labels to 2,084 clips, in 259 classes" in NOTES["stage1"]
+    assert "hardly changed" in NOTES["stage3"]

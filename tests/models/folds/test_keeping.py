@@ -19,7 +19,7 @@ from labeling.records import Decision
 from labeling.workspace import open_workspace
 from models.__main__ import main as models
 from models.config import load_recipe
-from models.folds.keeping import check_like, earlier_folds, enqueue_like, keep_folds, recipe_like
+from models.folds.keeping import check_like, earlier_folds, keep_folds, recipe_like
 from models.folds.making import make_folds
 from models.training.crossval import cross_validate
 from tests.support.folds import clip
@@ -174,5 +174,3 @@ def test_what_no_training_can_be_like_says_why(like, capsys):
             recipe_like(workspace, replace(first, recipe="ensemble"))
         with pytest.raises(DataError, match="is failed; choose one that is done"):
             recipe_like(workspace, replace(first, status="failed"))
-        with pytest.raises(DataError, match="no label version 9"):
-            enqueue_like(workspace, "001-demo", "ann", version=9)

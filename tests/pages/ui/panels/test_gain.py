@@ -13,6 +13,7 @@ from labeling.workspace import open_workspace
 from models import worker
 from tests.support.gain_case import SAID, add_run, collect, corrected, say, write_recipe
 from tests.support.pages import errors, show
+from tests.support.refused import REFUSED, run_to_be_like, stored
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_the_same_run_twice_is_not_compared(root: Path, monkeypatch: pytest.Monk
 def test_a_training_alike_is_queued_from_the_retrain_page(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(button.key == "like" for button in show(root, "retrain", monkeypatch).button), "no folds are kept"
     folds = io.BytesIO()
-    pd.DataFrame({"clip_id": range(1, 25), "fold": [clip % 4 for clip in range(24)]}).to_parquet(folds)
+    pd.DataFrame({"clip_id": range(1, 25), "fold": [clip % 3 for clip in range(24)]}).to_parquet(folds)
     (root / "runs" / "001-demo" / "folds.parquet").write_bytes(folds.getvalue())
     workspace = open_workspace(root)
     say(workspace, [(24, "amecro", "present")])
@@ -67,6 +68,20 @@ def test_a_training_alike_is_queued_from_the_retrain_page(root: Path, monkeypatc
         queued = runs.all_runs(connection)[-1]
     assert (queued.status, queued.recipe, queued.label_version) == ("queued", "demo", 3)
     assert queued.settings == ("folds.like=001-demo",)
+
+
+@pytest.mark.parametrize(("settings", "message"), REFUSED)
+def test_what_can_no_longer_be_trained_is_said_and_leaves_nothing_behind(
+    root: Path, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...], message: str
+) -> None:
+    workspace = open_workspace(root)
+    run_id = run_to_be_like(workspace, settings)
+    before = stored(workspace)
+    app = show(root, "retrain", monkeypatch)
+    assert app.selectbox(key="like:run").options == [f"{run_id}, on label version 2"]
+    app.button(key="like").click().run()
+    assert message in errors(app).replace("\\", "")
+    assert stored(workspace) == before
 
 
 def test_nothing_decided_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

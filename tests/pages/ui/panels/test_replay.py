@@ -56,6 +56,11 @@ def test_the_form_starts_what_was_chosen(six: Workspace, monkeypatch: pytest.Mon
     app.slider(key="replay:error").set_value(10)
     app.number_input(key="replay:rounds").set_value(1).run()
     assert "2 trainings in all" in " ".join(one.value for one in app.caption)
+    app.selectbox(key="replay:recipe").set_value("cornell_stage1").run()
+    app.button(key="replay:start").click().run()
+    assert "AudioSet weights of cnn14" in app.error[0].value.replace("\\", "")  # refused before it begins
+    assert not begun
+    app.selectbox(key="replay:recipe").set_value("demo").run()
     app.button(key="replay:start").click().run()
     ((name, flags),) = begun
     assert name == "001"
@@ -91,7 +96,7 @@ def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
 
 def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
     with_truth(six)
-    one = files.Kept("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
+    one = files.StoredReplay("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
     files._write(six, one)
     app = drawn()
     assert not [button for button in app.button if button.key == "replay:start"]
@@ -101,9 +106,9 @@ def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
 
 def test_one_that_failed_says_why(six: Workspace) -> None:
     with_truth(six)
-    files._write(six, files.Kept("007", "failed", db.now(), error="no *clip* fits"))
+    files._write(six, files.StoredReplay("007", "failed", db.now(), error="no *clip* fits"))
     assert "no \\*clip\\* fits" in drawn().warning[0].value
-    files._write(six, files.Kept("008", "running", db.now()))
+    files._write(six, files.StoredReplay("008", "running", db.now()))
     (six.root / "replays" / "008.log").write_text("error: first\nerror: the last words\n", encoding="utf-8")
     assert "the last words" in drawn().warning[0].value
 

@@ -15,6 +15,7 @@ from labeling.workspace import Workspace, open_workspace
 from models import worker
 from models.correcting import stages
 from tests.support.pages import errors, show
+from tests.support.refused import REFUSED, change_recipe, stored
 from tests.support.synthetic_oof import finished_run
 from tests.support.workspaces import add_clips
 
@@ -116,6 +117,19 @@ def test_stages_that_train_take_the_recipe_and_the_changes_of_the_page(retrain: 
     assert {"targets.thresholds=[0.2, 0.6]", "train.members=2"} <= set(newest(root).settings)
     app.multiselect(key="stage3:thresholds").set_value([]).run()
     assert app.button(key="start:Train stage 3").disabled
+
+
+@pytest.mark.parametrize(("kind", "label"), [("stage2", "Train stage 2"), ("iterate", "Start the rounds")])
+def test_what_cannot_be_trained_is_said_and_leaves_nothing_behind(
+    retrain: AppTest, root: Path, kind: str, label: str
+) -> None:
+    workspace = open_workspace(root)
+    before = stored(workspace)
+    for settings, message in REFUSED[1:] if kind == "stage2" else REFUSED:
+        app = stage(change_recipe(retrain, "demo", settings), kind)
+        next(one for one in app.button if one.label == label).click().run()
+        assert message in errors(app).replace("\\", "")
+    assert stored(workspace) == before
 
 
 def test_rounds_start_without_a_run_and_their_course_is_shown(retrain: AppTest, root: Path) -> None:

@@ -1,0 +1,30 @@
+"""pages/retrain.py: what cannot be trained is said by the button, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labeling.workspace import open_workspace
+from models import worker
+from tests.support.pages import errors, show
+from tests.support.refused import REFUSED, change_recipe, stored
+from tests.support.workspaces import add_clips
+
+
+def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
+    workspace = open_workspace(tmp_path / "w", create=True)
+    add_clips(workspace)
+    app = show(tmp_path / "w", "retrain", monkeypatch)
+    app.selectbox(key="recipe").set_value("demo").run()
+    for settings, message in REFUSED:
+        app = change_recipe(app, "demo", settings)
+        app.button(key="retrain").click().run()
+        assert message in errors(app).replace("\\", "")
+    assert stored(workspace) == ([], [])
+    app.selectbox(key="recipe").set_value("quick").run()
+    app.button(key="retrain").click().run()
+    assert errors(app) == ""
+    assert stored(workspace) == (["001-quick"], [1])
