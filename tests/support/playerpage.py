@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from pages.ui.player.component import read_script, read_style
+from pages.ui.player.component import ENTRY, read_style
+from pages.ui.shared.scripts import join_scripts
 
 ADDRESS = "http://player.test/"
 PAGE = """<!doctype html><meta charset="utf-8"><style>
@@ -15,6 +16,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><style>
     --st-secondary-background-color: {panel}; font-family: sans-serif; }}
 </style><style>{style}</style><div id="player"></div><script type="module" src="/player.mjs"></script>"""
 START = """
+import {{ blocksOf, heights, modelStretch, stretchesAbove }} from "./curves.js";
 const events = [];
 const holder = document.getElementById("player");
 mount({{ parentElement: holder, data: {visit}, setTriggerValue: (_, event) => events.push(event) }});
@@ -85,7 +87,7 @@ class PlayerPage:
             body = PAGE.format(style=read_style(), paper=paper, ink=ink, panel=panel)
             route.fulfill(body=body, content_type="text/html")
         elif url.path == "/player.mjs":
-            script = read_script() + START.format(visit=json.dumps(visit))
+            script = join_scripts(ENTRY, START.format(visit=json.dumps(visit)))
             route.fulfill(body=script, content_type="text/javascript")
         elif url.path.startswith("/api/clips/"):
             route.fulfill(status=404 if self.gone else 200, json={"error": "gone"} if self.gone else self.data)

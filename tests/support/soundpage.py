@@ -15,15 +15,18 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import soundfile
 
-from pages.ui.shared.scripts import read_scripts
+from pages.ui.shared.scripts import join_scripts
 
-SCRIPTS = (
-    "shared/picture.js", "player/soundstore.js", "player/soundchain.js", "player/soundlevel.js", "player/sound.js"
-)  # fmt: skip
+ENTRY = "player/sound.js"
 RATE = 44_100  # headless Chromium's own, so that samples come out as they went in
 CLIP_S = 10.0
-# Keeps what a node gives: `await recorder(node)`, then `.samples` or `.at(frame)` (first channel).
+# What tests of sound measure with. `await recorder(node)` keeps what a node gives: `.samples` or `.at(frame)` (first
+# channel).
 TOOLS = """
+import { buildBand, buildSoundChain } from "./soundchain.js";
+import { SoundStore } from "./soundstore.js";
+const fromDb = (db) => 10 ** (db / 20);
+const highestOf = (samples, from, to) => samples.slice(from, to).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 async function recorder(node) {
   const code = `registerProcessor("tap", class extends AudioWorkletProcessor {
     process([input]) { if (input[0]) this.port.postMessage([currentFrame, input[0].slice()]); return true; } })`;
@@ -154,13 +157,12 @@ def tone(hz: float, level_db: float, seconds: float = 2.0, rate: int = RATE) -> 
 
 @contextmanager
 def sound_page(browser: Any, server: SoundServer) -> Iterator[Any]:
-    """A page with the scripts in it, as plain scripts whose names are shared; an error in it fails the test."""
+    """A page with the scripts in it, joined into a plain script whose names are shared; an error in it fails the test."""
     page = browser.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(server.url)
-    text = read_scripts(SCRIPTS)
-    page.add_script_tag(content=text + TOOLS)
+    page.add_script_tag(content=join_scripts(ENTRY, TOOLS))
     yield page
     page.close()
     assert problems == []

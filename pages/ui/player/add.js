@@ -1,5 +1,8 @@
 // Adding a class by typing: matches ranked as one types, Enter takes the one marked.
 
+import { reasonOf, thingAt } from "../shared/answers.js";
+import { chip, el } from "../shared/elements.js";
+
 // Classes that fit what was typed, best first: the code, the start of the code or name, a word's start, anywhere; of
 // those that fit alike, the likelier of this clip first (`likely`: code to place).
 function rankClasses(classes, typed, likely = new Map(), most = 8) {
@@ -25,7 +28,7 @@ function rankClasses(classes, typed, likely = new Map(), most = 8) {
 const vocabularies = new Map();
 
 // The classes as [code, name] pairs, fetched once.
-async function vocabularyOf(data) {
+export async function vocabularyOf(data) {
   if (!data.classes_url) return [];
   const thing = thingAt(data.classes_url);
   if (!vocabularies.has(thing)) {
@@ -41,7 +44,7 @@ async function vocabularyOf(data) {
 }
 
 // `take` is called with (code, name) of the class chosen, `problem` with a message.
-class Adder {
+export class Adder {
   constructor(v, take, problem) {
     this.v = v;
     this.take = take;

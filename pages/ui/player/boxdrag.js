@@ -1,10 +1,13 @@
 // The pointer on the boxes: a click picks one, the picked one is dragged by its inside, its edges or its corners.
 
+import { stretchesAbove } from "./curves.js";
+import { hasBand, regionOf, regionText, SHORTEST_BOX_S } from "./region.js";
+
 const SNAP_PX = 6;
 const BOX_DRAG_PX = 4; // less is a click
 const NARROWEST_BAND = 1.002; // highest over lowest frequency
 
-class BoxDrag {
+export class BoxDrag {
   constructor(v, boxes) {
     this.v = v;
     this.boxes = boxes;

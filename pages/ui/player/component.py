@@ -16,45 +16,13 @@ from typing import Any, Literal, cast
 from labeling.errors import DataError
 from labeling.review.second_looks import Look
 from pages.ui.player import events
-from pages.ui.shared.scripts import read_scripts, read_styles
+from pages.ui.shared.scripts import join_scripts, read_styles
 
 Action = Literal["finished", "moved", "refresh"]
 ACTIONS: tuple[Action, ...] = ("finished", "moved", "refresh")
 
-# Joined into one module, in this order; each file holds one concept.
-_SCRIPTS = (
-    "shared/elements.js",
-    "shared/picture.js",
-    "player/tile_worker.js",
-    "player/tiles.js",
-    "player/soundchain.js",
-    "player/soundlevel.js",
-    "player/soundstore.js",
-    "player/sound.js",
-    "player/keys.js",
-    "shared/api.js",
-    "player/flow.js",
-    "player/stage_view.js",
-    "player/view.js",
-    "player/add.js",
-    "player/layers.js",
-    "player/minimap.js",
-    "player/pointing.js",
-    "player/settings.js",
-    "player/stage.js",
-    "player/curves.js",
-    "player/lanes.js",
-    "player/boxdrag.js",
-    "player/regions.js",
-    "player/transport.js",
-    "player/decide.js",
-    "player/drawer.js",
-    "player/help.js",
-    "player/progress.js",
-    "player/question.js",
-    "player/player.js",
-)
-_STYLES = (
+ENTRY = "player/player.js"
+STYLES = (
     "shared/base.css",
     "player/player.css",
     "player/stage.css",
@@ -142,12 +110,12 @@ def clip_player(visit: Visit, on_event: Callable[[PageEvent], None], key: str = 
 
 def read_script() -> str:
     """The player's JavaScript, as one module."""
-    return read_scripts(_SCRIPTS)
+    return join_scripts(ENTRY)
 
 
 def read_style() -> str:
     """The player's style sheets, joined."""
-    return read_styles(_STYLES)
+    return read_styles(STYLES)
 
 
 _registered: Any = None

@@ -1,16 +1,18 @@
 // Framewise probabilities at the network's own step: what they say of a time, and how they are drawn, never smoothed.
 
+import { round3, stretchOf } from "./span.js";
+
 function stepAt(steps, timeS) {
   return Math.floor((timeS - steps.start_s) / steps.step_s + 1e-9);
 }
 
-function valueAt(values, steps, timeS) {
+export function valueAt(values, steps, timeS) {
   const index = stepAt(steps, timeS);
   return index >= 0 && index < values.length ? values[index] : null;
 }
 
 // The stretches in which every frame of a lane reaches its threshold.
-function stretchesAbove(lane, steps, durationS) {
+export function stretchesAbove(lane, steps, durationS) {
   const found = [];
   if (!lane || lane.threshold === null) return found;
   const { values, threshold } = lane;
@@ -28,7 +30,7 @@ function stretchesAbove(lane, steps, durationS) {
 
 // What the model would box: the stretch above the threshold at one of `times`, else the one that holds the peak,
 // else what makes the lane a suspect, else null.
-function modelStretch(lane, steps, durationS, times) {
+export function modelStretch(lane, steps, durationS, times) {
   const above = stretchesAbove(lane, steps, durationS);
   const holding = (time) => above.find(({ onset_s, offset_s }) => time >= onset_s && time < offset_s);
   for (const time of times) {
@@ -40,7 +42,7 @@ function modelStretch(lane, steps, durationS, times) {
 }
 
 // Values with the highest of each 8, of each 64, ...: a long recording is drawn without looking at every value.
-function heights(values) {
+export function heights(values) {
   const levels = [Float32Array.from(values)];
   while (levels.at(-1).length > 8) {
     const below = levels.at(-1);
@@ -67,7 +69,7 @@ function highest(levels, from, to) {
 
 // What to draw of some values: [left, right, value] in whole pixels, never smoothed; where a pixel touches several
 // steps it gets the highest of them.
-function blocksOf(levels, steps, view, width, durationS) {
+export function blocksOf(levels, steps, view, width, durationS) {
   const count = levels[0].length;
   const scale = width / (view.to_s - view.from_s);
   const end = Math.min(view.to_s, durationS, steps.start_s + count * steps.step_s);
@@ -93,7 +95,7 @@ function blocksOf(levels, steps, view, width, durationS) {
 }
 
 // The upper edge of blocks as a stepped line.
-function traceBlocks(context, blocks, yOf) {
+export function traceBlocks(context, blocks, yOf) {
   context.beginPath();
   let before = null;
   for (const [left, right, value] of blocks) {

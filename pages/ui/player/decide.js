@@ -1,6 +1,9 @@
 // What is decided of the clip on the screen, and how the answers are taken.
 
-class Decisions {
+import { newEventId } from "../shared/api.js";
+import { isHiding } from "./flow.js";
+
+export class Decisions {
   constructor(host) {
     this.host = host;
   }

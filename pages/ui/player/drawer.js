@@ -1,5 +1,7 @@
 // What is known of the clip beside its sound: notes and flags, who decided what, where it comes from.
 
+import { el } from "../shared/elements.js";
+
 const MARK_WORDS = { note: "note", flag: "for an expert", later: "put off by you", skip: "skipped by you" };
 
 function whenText(iso) {
@@ -7,7 +9,7 @@ function whenText(iso) {
   return Number.isNaN(date.getTime()) ? iso : date.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
 }
 
-class Drawer {
+export class Drawer {
   constructor(v, host) {
     this.v = v;
     this.host = host;

@@ -4,12 +4,12 @@ const KEPT_CLIPS = 24;
 const CLIPS_AHEAD = 3;
 
 // Modes that ask of one class alone, with labels and scores hidden.
-const isHiding = (mode) => mode === "blind" || mode === "audit";
+export const isHiding = (mode) => mode === "blind" || mode === "audit";
 
 const lastVisit = { id: "", items: [], at: 0 }; // kept while the page is left and come back to
 
 // The list of one visit, the place in it, and the clips already fetched.
-class Flow {
+export class Flow {
   constructor(api) {
     this.api = api;
     this.visit = "";
@@ -117,7 +117,7 @@ class Flow {
 // be: it was meant for what is on the screen now, and nobody knows yet what that will be. `changed` is called with
 // "locked", "open", "refused", "expired" (the token has run out), or "silent" (no answer). In the last two deliver()
 // sends the same event ids again, which stores once.
-class Messenger {
+export class Messenger {
   constructor(api, changed) {
     this.api = api;
     this.changed = changed;
@@ -161,7 +161,7 @@ class Messenger {
 }
 
 // What each reviewer set, kept on the server under their name; written a moment after the last change.
-class Preferences {
+export class Preferences {
   constructor(api, tell) {
     this.api = api;
     this.tell = tell;

@@ -1,6 +1,9 @@
 // All keys on one panel; each can be given another one, kept under the reviewer's name.
 
-class Help {
+import { caps, el, setCaps } from "../shared/elements.js";
+import { BUTTON_ACTIONS, KEY_GROUPS, KEYMAP, keyOf, Keys } from "./keys.js";
+
+export class Help {
   constructor(v, host) {
     this.v = v;
     this.host = host;

@@ -1,6 +1,6 @@
 // The keyboard map, as the reviewer set it. R and C are Streamlit's own.
 
-const KEYMAP = [
+export const KEYMAP = [
   { action: "toggle", keys: [" "], text: "play, pause", group: "Listen" },
   { action: "stretch", keys: ["p", "Enter"], text: "play the selection or the stretch", group: "Listen" },
   { action: "loop", keys: ["l"], text: "loop", group: "Listen" },
@@ -48,12 +48,12 @@ const KEYMAP = [
   { action: "clear", keys: ["Escape"], text: "clear the selection", group: "See" },
   { action: "help", keys: ["?"], text: "all keys", group: "See" },
 ];
-const KEY_GROUPS = ["Listen", "Decide", "Boxes", "Move", "See"];
+export const KEY_GROUPS = ["Listen", "Decide", "Boxes", "Move", "See"];
 const HELD_DOWN = new Set(["back", "forward", "slower", "faster", "up", "down", "zoom_in", "zoom_out", "pan_left", "pan_right", "nudge_left", "nudge_right"]);
 const SLIDER_KEYS = new Set(["Home", "End", "PageUp", "PageDown"]);
 const STREAMLIT_KEYS = new Set(["r", "c"]);
 // buttons of the view that an action's key is written on
-const BUTTON_ACTIONS = {
+export const BUTTON_ACTIONS = {
   play: "toggle", stretch: "stretch", loop: "loop", pitch: "pitch", band: "band", normalise: "normalise", present: "present",
   absent: "absent", unsure: "unsure", rest: "confirm_rest", undo: "undo", next: "next", previous: "previous", addButton: "add",
   helpButton: "help", flag: "flag", noteButton: "note", later: "later", skip: "skip", drawerButton: "history",
@@ -67,12 +67,12 @@ function keyName(key) {
   return KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
 }
 
-function keyOf(event) {
+export function keyOf(event) {
   return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }
 
 // The map with the reviewer's own keys in it; what does not fit is passed over.
-class Keys {
+export class Keys {
   constructor(own = {}) {
     this.own = {};
     for (const { action } of KEYMAP) {

@@ -1,6 +1,12 @@
 // The lanes under the picture, one a class: its framewise probabilities on the picture's time axis; and the same
 // values laid over the picture as a heatmap.
 
+import { chip, el, WORDS } from "../shared/elements.js";
+import { fitCanvas } from "../shared/picture.js";
+import { blocksOf, heights, traceBlocks, valueAt } from "./curves.js";
+import { isHiding } from "./flow.js";
+import { stretchOf } from "./span.js";
+
 const HEAT_MOST = 0.5; // opacity of probability 1: the picture stays readable under it
 const HEATS = { light: [200, 40, 0], dark: [0, 220, 255] };
 
@@ -35,7 +41,7 @@ function buildLane(lane, blind) {
 }
 
 // `host` has data, lane (in focus), look, stage, setFocus().
-class Lanes {
+export class Lanes {
   constructor(v, host) {
     this.v = v;
     this.host = host;

@@ -1,18 +1,30 @@
 // What the picture is made of: the tiles that a view needs, others in their place until they are there, and colours.
 
+import { thingAt } from "../shared/answers.js";
+import { AXES, roundedBand, shareOf } from "../shared/axes.js";
+import {
+  COLORMAPS, colourAt, colourTable, contrastOf, drawTiles, fitCanvas, levelText, suggestedContrast,
+} from "../shared/picture.js";
+import { firstView } from "./span.js";
+import { tiles } from "./tiles.js";
+import { TileSet, zoomFor } from "./tileset.js";
+
 const AUTO_ROWS = 256; // at least, and the step between one height and the next
 const MOST_ROWS = 768;
 const WORTH_ASKING_AGAIN = 0.7; // a band narrower than this share of the whole gets tiles of its own
 const FALLBACK_ZOOMS = [1, 2, 3, 4, 5, 6];
 const CONTRASTS_KEPT = 24;
+const SETTLED_MS = 250;
+const ASK_EACH_MS = 100;
+const CLIPS_KEPT_AHEAD = 4;
 
-const STANDARD_PICTURE = {
+export const STANDARD_PICTURE = {
   axis: "mel", scale: "db", n_fft: null, hop_length: null, window: null, low_hz: null, high_hz: null, rows: null, denoise: false,
   brightness: 0,
 };
 
 // The settings as the server reads them; what is null is the server's choice.
-function pictureQuery(picture, band = null) {
+export function pictureQuery(picture, band = null) {
   const { axis, scale, n_fft, hop_length, window: taper, low_hz, high_hz, rows, denoise } = { ...picture, ...band };
   const query = new URLSearchParams({ axis, scale, height_px: rows || AUTO_ROWS });
   for (const [name, value] of Object.entries({ n_fft, hop_length, window: taper, low_hz, high_hz })) {
@@ -27,7 +39,7 @@ function rowsFor(heightPx) {
   return Math.min(MOST_ROWS, AUTO_ROWS * Math.max(1, Math.ceil((0.75 * heightPx) / AUTO_ROWS)));
 }
 
-class Layers {
+export class Layers {
   constructor(stage) {
     this.stage = stage;
     this.picture = { ...STANDARD_PICTURE };

@@ -1,11 +1,20 @@
 // The whole recording in one strip, with the part in view as a window to drag; it fills in while nothing else is asked.
 
+import { thingAt } from "../shared/answers.js";
+import { clock } from "../shared/axes.js";
+import { el } from "../shared/elements.js";
+import { colourTable, contrastOf, drawTiles, fitCanvas, suggestedContrast } from "../shared/picture.js";
+import { pictureQuery, STANDARD_PICTURE } from "./layers.js";
+import { round3, SHORTEST_VIEW_S, stretchOf, viewAround } from "./span.js";
+import { tiles } from "./tiles.js";
+import { levelStepS, TILE_COLUMNS, TileSet, zoomFor } from "./tileset.js";
+
 const MINI_ROWS = 32;
 const MINI_REQUESTS = 32;
 const MINI_COARSEST = 10;
 const LONG_S = 600;
 
-class Minimap {
+export class Minimap {
   constructor(stage) {
     this.stage = stage;
     this.set = null;

@@ -1,5 +1,22 @@
 // The player itself: what a new clip changes, what a press does, and what goes to the server.
 
+import { Api, newEventId } from "../shared/api.js";
+import { COLORMAPS, isDark } from "../shared/picture.js";
+import { Adder, vocabularyOf } from "./add.js";
+import { Decisions } from "./decide.js";
+import { Drawer } from "./drawer.js";
+import { Flow, Messenger, Preferences } from "./flow.js";
+import { Help } from "./help.js";
+import { BUTTON_ACTIONS, Keys } from "./keys.js";
+import { Lanes } from "./lanes.js";
+import { Progress } from "./progress.js";
+import { questionOf } from "./question.js";
+import { Boxes, boxIsPicked } from "./regions.js";
+import { stretchOf } from "./span.js";
+import { Stage } from "./stage.js";
+import { Transport } from "./transport.js";
+import { buildView } from "./view.js";
+
 const players = new WeakMap();
 const MARGIN_S = 0.3;
 const FOLLOW_MS = 400;

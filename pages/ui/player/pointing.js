@@ -1,11 +1,14 @@
 // The pointer on the stage: click seeks, drag selects, wheel and pinch zoom, the axes pan.
 
+import { AXES, hertz, timeText } from "../shared/axes.js";
+import { round3 } from "./span.js";
+
 const POINTER_DRAG_PX = 4;
 const WHEEL_ZOOM = 0.002;
 const PINCH_ZOOM = 0.01; // a trackpad's pinch comes as a wheel with ctrl
 const LINE_PX = 16;
 
-class Pointing {
+export class Pointing {
   constructor(stage) {
     this.stage = stage;
     this.boxMode = false;

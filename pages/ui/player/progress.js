@@ -2,7 +2,7 @@
 
 const PROGRESS_MS = 1500;
 
-class Progress {
+export class Progress {
   constructor(v, host) {
     this.v = v;
     this.host = host;

@@ -1,10 +1,13 @@
+import { chip, el } from "../shared/elements.js";
+import { stretchOf } from "./span.js";
+
 // A probability in words; nothing is quite sure.
 function percentOf(p) {
   return p >= 0.995 ? "over 99 %" : p < 0.005 ? "under 1 %" : `${Math.round(p * 100)} %`;
 }
 
 // What is asked about a class, in words.
-function questionOf(lane, mode) {
+export function questionOf(lane, mode) {
   if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
   const strong = el("strong", { text: lane.name });
   if (mode === "audit") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Drawn at random; labels and scores are hidden." })];

@@ -1,44 +1,25 @@
 // Boxes over the picture: where a class is heard (events) and where it is not (quiet). Drawn, moved, resized, nudged
 // and taken away; each change is a decision.
 
+import { button, el, icon, setCaps } from "../shared/elements.js";
+import { BoxDrag } from "./boxdrag.js";
+import { modelStretch } from "./curves.js";
+import { isHiding } from "./flow.js";
+import { keyOf } from "./keys.js";
+import { boxesOf, hasBand, regionOf, regionText, sameRegion, SHORTEST_BOX_S } from "./region.js";
+
 const NUDGE_S = 0.05;
 const NUDGE_REST_MS = 500; // a burst of presses is one decision
-const SHORTEST_BOX_S = 0.02;
 const NARROW_TAG_PX = 46;
 const TIME_PARTS = ["left", "right"];
 const BAND_PARTS = [...TIME_PARTS, "top", "bottom", "top left", "top right", "bottom left", "bottom right"];
 
-function hasBand(region) {
-  return region.low_hz !== null && region.low_hz !== undefined;
-}
-
-function sameRegion(one, other) {
-  return ["onset_s", "offset_s", "low_hz", "high_hz"].every((name) => Math.abs((one[name] ?? -1) - (other[name] ?? -1)) < 1e-3);
-}
-
-function regionOf({ onset_s, offset_s, low_hz = null, high_hz = null }) {
-  const tenth = (hz) => (hz === null ? null : Math.round(hz * 10) / 10);
-  return { onset_s: round3(onset_s), offset_s: round3(offset_s), low_hz: tenth(low_hz), high_hz: tenth(high_hz) };
-}
-
-function regionText({ onset_s, offset_s, low_hz, high_hz }) {
-  const time = `${onset_s.toFixed(2)}–${offset_s.toFixed(2)} s`;
-  return low_hz === null ? time : `${time}, ${hertz(low_hz)}–${hertz(high_hz)}`;
-}
-
-// The boxes of a clip, the earliest first: as the server gave them, with class, name and verdict.
-function boxesOf(data) {
-  const all = data.lanes.flatMap((lane) => [...lane.events.map((box) => [box, "present"]), ...lane.quiet.map((box) => [box, "absent"])]
-    .map(([box, verdict]) => ({ ...box, class: lane.class, name: lane.name, verdict })));
-  return all.sort((one, other) => one.onset_s - other.onset_s || one.position - other.position);
-}
-
-function boxIsPicked(boxes) {
+export function boxIsPicked(boxes) {
   return Boolean(boxes.picked || boxes.asking);
 }
 
 // `host` has data, lane, focus, stage, sound, keys, messenger, and seek(), setFocus(), tell(), changeBox(), messaged().
-class Boxes {
+export class Boxes {
   constructor(v, host) {
     this.v = v;
     this.host = host;

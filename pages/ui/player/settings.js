@@ -1,5 +1,9 @@
 // How the picture is drawn, as the reader sets it: one field a setting, presets, all kept under the reader's name.
 
+import { el, select, slider } from "../shared/elements.js";
+import { pictureQuery, STANDARD_PICTURE } from "./layers.js";
+import { toolButton } from "./stage_view.js";
+
 const FFT_SIZES = [128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 const BUILT_IN_PRESETS = [
   { name: "Standard", picture: {} },
@@ -54,7 +58,7 @@ function checkedPicture(kept) {
   return picture;
 }
 
-class PictureSettings {
+export class PictureSettings {
   constructor(stage) {
     this.stage = stage;
     this.fields = new Map();

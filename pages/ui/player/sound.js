@@ -1,6 +1,9 @@
 // The sound of one clip at a time: stretches and loops, speed and pitch, gain, band-pass and normalising.
 
-const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
+import { reasonOf } from "../shared/answers.js";
+import { decodeSound, MEASURED_S, normalGainDb, peakFromServer, peakOfBuffer } from "./soundlevel.js";
+
+export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
 const AUDIBLE_RATE = 48000; // recordings above it hold what a browser cannot play, unless expanded
 const SLOWEST_ELEMENT = 0.25; // some browsers fall silent below it
 const MOST_EXPANSION = 20;
@@ -19,7 +22,7 @@ function scaledBand(band, factor) {
 
 // `tell` is called with what happened: "state", "playable", "error", or "blocked" (once: the browser wants a press).
 // Times are seconds in the clip, whatever the expansion.
-class Sound {
+export class Sound {
   constructor(store, tell) {
     this.store = store;
     this.tell = tell;

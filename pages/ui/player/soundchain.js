@@ -52,7 +52,7 @@ function cutOffs(band, nyquist) {
 }
 
 // input -> the band, or all where it is null -> output.
-function buildBand(context, band = null) {
+export function buildBand(context, band = null) {
   const cascades = [buildCascade(context, "highpass"), buildCascade(context, "lowpass")];
   const [highpass, lowpass] = cascades;
   highpass.at(-1).connect(lowpass[0]);
@@ -100,7 +100,7 @@ function ceilingCurve() {
 }
 
 // The whole chain on any BaseAudioContext: connect a source to `input`; `output` goes to the destination.
-function buildSoundChain(context) {
+export function buildSoundChain(context) {
   const band = buildBand(context);
   const gain = context.createGain();
   const limiter = buildLimiter(context);

@@ -1,16 +1,20 @@
 // How loud a stretch is at its loudest, and the gain that brings it to -1 dBFS.
 
+import { reasonOf } from "../shared/answers.js";
+import { buildBand } from "./soundchain.js";
+import { smallBody } from "./soundstore.js";
+
 const NORMAL_DB = -1;
 const MOST_NORMAL_DB = 60;
 const SETTLE_S = 0.1; // a filter that starts in mid-sound rings for a while
-const MEASURED_S = 120; // a longer stretch is not decoded whole; its peaks come from the server
+export const MEASURED_S = 120; // a longer stretch is not decoded whole; its peaks come from the server
 
-function normalGainDb(peak) {
+export function normalGainDb(peak) {
   return peak > 0 ? Math.min(MOST_NORMAL_DB, NORMAL_DB - 20 * Math.log10(peak)) : 0;
 }
 
 // Decoded samples of an element's sound, or null where it is too long to hold.
-async function decodeSound(element) {
+export async function decodeSound(element) {
   const response = await fetch(element.src, { credentials: "same-origin" });
   const bytes = response.ok ? await smallBody(response) : null;
   if (!bytes) return null;
@@ -24,7 +28,7 @@ function highestOf(samples, first, last) {
 }
 
 // The highest sample of a stretch, as it is heard through the band (null: all of it), 0..1.
-async function peakOfBuffer(buffer, fromS, toS, band) {
+export async function peakOfBuffer(buffer, fromS, toS, band) {
   const first = Math.max(0, Math.floor(fromS * buffer.sampleRate));
   const last = Math.min(buffer.length, Math.ceil(toS * buffer.sampleRate));
   if (last <= first) return 0;
@@ -50,7 +54,7 @@ async function peakOfBuffer(buffer, fromS, toS, band) {
 
 // The same from the server's peaks, for recordings too long to decode: of all bands, in steps of 1/127. What rounds to
 // nothing counts as half a step, for it may be a faint call.
-async function peakFromServer(peaksUrl, fromS, toS) {
+export async function peakFromServer(peaksUrl, fromS, toS) {
   const level = Math.min(11, Math.max(0, Math.ceil(Math.log2((toS - fromS) / (1024 * 0.0005)))));
   const tileS = 1024 * 0.0005 * 2 ** level;
   let peak = 0.5;

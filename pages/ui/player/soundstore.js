@@ -1,8 +1,11 @@
 // Audio elements by what they play. Those loaded ahead hold their bytes, so that the next clip plays at once.
 
+import { thingAt } from "../shared/answers.js";
+import { buildSoundChain } from "./soundchain.js";
+
 const LARGEST_BLOB_BYTES = 32 * 1024 * 1024; // what is longer is streamed by Range requests, never held
 
-class SoundStore {
+export class SoundStore {
   constructor(most) {
     this.most = most;
     this.entries = new Map();
@@ -96,7 +99,7 @@ class SoundStore {
 }
 
 // The body of an answer, or null where it is too long to hold or of unknown length.
-async function smallBody(response) {
+export async function smallBody(response) {
   const length = Number(response.headers.get("content-length") || Infinity);
   if (length <= LARGEST_BLOB_BYTES) return response.blob();
   response.body?.cancel();

@@ -1,13 +1,17 @@
 // The stage: which part of the recording is in view, and what is drawn of it. One draw a frame, from tiles.
 
-const LONGEST_WHOLE_S = 120;
-const FIRST_SPAN_S = 60;
-const SHORTEST_VIEW_S = 0.05;
+import { AXES, clock, frequencyAt, frequencyTicks, hertz, shareOf, timeTicks } from "../shared/axes.js";
+import { Layers } from "./layers.js";
+import { Minimap } from "./minimap.js";
+import { Pointing } from "./pointing.js";
+import { PictureSettings } from "./settings.js";
+import { firstView, round3, SHORTEST_VIEW_S, stretchOf, viewAround } from "./span.js";
+import { placeTicks } from "./stage_view.js";
+import { tiles } from "./tiles.js";
+import { zoomFor } from "./tileset.js";
+
 const GLIDE_MS = 130;
-const ASK_EACH_MS = 100;
-const SETTLED_MS = 250;
 const JUMP_S = 0.5; // between two frames: the sound was sent elsewhere
-const CLIPS_KEPT_AHEAD = 4;
 // Pixels: between the player's parts; of the minimap, which comes with a zoom and must not move the rest; of what the
 // page has under the player; of all that stands around the picture of a clip with one class.
 const GAP_PX = 8;
@@ -15,35 +19,9 @@ const MINIMAP_PX = 29;
 const BELOW_PX = 98;
 const AROUND_PX = 440;
 
-function round3(value) {
-  return Math.round(value * 1000) / 1000;
-}
-
-// The stretch that makes a lane a suspect, or null.
-function stretchOf(lane) {
-  if (!lane?.kind || lane.onset_s === null || lane.offset_s === null) return null;
-  return { onset_s: lane.onset_s, offset_s: lane.offset_s };
-}
-
-// A view of `spanS` around `middleS`, within the recording.
-function viewAround(middleS, spanS, durationS) {
-  const span = Math.min(durationS, Math.max(Math.min(SHORTEST_VIEW_S, durationS), spanS));
-  const from_s = Math.min(durationS - span, Math.max(0, middleS - span / 2));
-  return { from_s, to_s: from_s + span };
-}
-
-// What is in view on arrival: a clip whole; of a long recording the part with the stretch that is doubted first.
-function firstView(data) {
-  const whole = data.duration_s || 1;
-  if (whole <= LONGEST_WHOLE_S) return { from_s: 0, to_s: whole };
-  const stretch = stretchOf(data.lanes.find((lane) => lane.kind && !lane.verdict) || data.lanes[0]);
-  const middle = stretch ? Math.min((stretch.onset_s + stretch.offset_s) / 2, stretch.onset_s + FIRST_SPAN_S / 2) : 0;
-  return viewAround(middle, FIRST_SPAN_S, whole);
-}
-
 // `host` is what the stage belongs to: it has data, lane (in focus), look, dark, sound, preferences, and seek(),
 // selected(), setLook(), renew(), tell().
-class Stage {
+export class Stage {
   constructor(v, host) {
     this.v = v;
     this.host = host;

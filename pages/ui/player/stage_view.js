@@ -1,6 +1,9 @@
 // The elements of the stage: minimap, waveform, picture with its axes, lanes and what lies over them.
 
-function toolButton(test, text, title, more = {}) {
+import { el, select, slider } from "../shared/elements.js";
+import { COLORMAPS } from "../shared/picture.js";
+
+export function toolButton(test, text, title, more = {}) {
   const node = el("button", { type: "button", class: "tool", test, text, title, "aria-label": title, ...more });
   node.addEventListener("pointerdown", (event) => event.preventDefault()); // a click must not take the keys away
   return node;
@@ -25,7 +28,7 @@ function buildLooks(v) {
 }
 
 // Adds its parts to `v`; returns the stage itself.
-function buildStage(v) {
+export function buildStage(v) {
   const looks = buildLooks(v);
   v.settings = el("div", { class: "settings", test: "player-settings", role: "region", "aria-label": "picture settings",
     hidden: true });
@@ -70,7 +73,7 @@ function buildStage(v) {
 }
 
 // Labels at their places, with elements used again: `marks` are {text, share} with a share of the length.
-function placeTicks(holder, marks, side) {
+export function placeTicks(holder, marks, side) {
   while (holder.children.length > marks.length) holder.lastChild.remove();
   while (holder.children.length < marks.length) holder.append(el("span", { class: "tick" }));
   marks.forEach(({ text, share }, index) => {

@@ -1,50 +1,13 @@
-// Tiles: where they lie in time, which are wanted first, and those that are here. A worker fetches and colours them.
+// Tiles: which are wanted first, and those that are here. A worker fetches and colours them.
 
-const TILE_COLUMNS = 1024;
-const COARSEST_LEVEL = 11;
-const FINEST_STEP_S = 0.0005;
+import tileWorkerSource from "./tile_worker.js?text";
+
 const MOST_TILE_BYTES = 128 * 1024 * 1024;
 // What is wanted, most urgent first, and how many may be under way when one of these is started.
 const TILE_GROUPS = [["view", 4], ["margin", 3], ["ahead", 3], ["mini", 1]];
 const TILES_A_BATCH = 6;
 const TILE_TRIES = 3;
 const TILE_RETRY_MS = 1500;
-
-function levelStepS(level) {
-  return FINEST_STEP_S * 2 ** level;
-}
-
-// The coarsest zoom that still has a column for each pixel. Zooms above COARSEST_LEVEL are pooled in the worker.
-function zoomFor(spanS, widthPx) {
-  return Math.max(0, Math.floor(Math.log2(spanS / Math.max(1, widthPx) / FINEST_STEP_S) + 1e-9));
-}
-
-// All tiles of one clip drawn with one group of settings. `query`: the settings; `palette`: the name of its colours.
-class TileSet {
-  constructor(url, { query = "", kind = "tile", down = 1, palette }) {
-    Object.assign(this, { url, query, kind, down, palette });
-    this.name = `${thingAt(url)}&${query}|${down}`;
-  }
-
-  // What covers from_s..to_s at a zoom, in order of time. `level` is what is fetched, if finer than the zoom.
-  covering(zoom, from_s, to_s, durationS, level = Math.min(zoom, COARSEST_LEVEL)) {
-    const spanS = TILE_COLUMNS * levelStepS(level);
-    const last = Math.max(0, Math.ceil(durationS / spanS - 1e-9) - 1);
-    const first = Math.min(last, Math.max(0, Math.floor(from_s / spanS)));
-    const end = Math.min(last, Math.max(first, Math.ceil(to_s / spanS) - 1));
-    return Array.from({ length: end - first + 1 }, (_, place) => this.wish(zoom, level, first + place));
-  }
-
-  wish(zoom, level, index) {
-    const { url, kind, down, palette } = this;
-    const query = [this.query, `level=${level}&index=${index}`].filter(Boolean).join("&");
-    const spanS = TILE_COLUMNS * levelStepS(level);
-    return {
-      key: `${this.name}|${level}|${index}|${zoom}`, url: `${url}${url.includes("?") ? "&" : "?"}${query}`,
-      kind, palette, down, across: 2 ** (zoom - level), from_s: index * spanS, to_s: (index + 1) * spanS,
-    };
-  }
-}
 
 class TileStore {
   constructor() {
@@ -61,7 +24,7 @@ class TileStore {
 
   get worker() {
     if (!this.thread) {
-      const source = URL.createObjectURL(new Blob([TILE_WORKER_SOURCE], { type: "text/javascript" }));
+      const source = URL.createObjectURL(new Blob([tileWorkerSource], { type: "text/javascript" }));
       this.thread = new Worker(source);
       this.thread.onmessage = ({ data }) => ("batch" in data ? this.painted(data) : this.arrived(data));
       this.thread.onerror = () => {
@@ -210,4 +173,4 @@ class TileStore {
   }
 }
 
-const tiles = new TileStore();
+export const tiles = new TileStore();

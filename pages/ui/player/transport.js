@@ -1,5 +1,10 @@
 // The controls of sound and looks, what they are set to, and the cursor that follows the sound.
 
+import { setIcon } from "../shared/elements.js";
+import { COLORMAPS } from "../shared/picture.js";
+import { Sound, SPEEDS } from "./sound.js";
+import { SoundStore } from "./soundstore.js";
+
 const sounds = new SoundStore(8);
 const STANDARD_LOOK = {
   colormap: "auto", floor: 0, ceiling: 0, gain: 0, speed: 1, pitch: "kept", normalise: false, loop: false, autoplay: false,
@@ -24,7 +29,7 @@ function checkedLook(kept) {
   return look;
 }
 
-class Transport {
+export class Transport {
   constructor(v, host) {
     this.v = v;
     this.host = host;

@@ -1,7 +1,11 @@
 // The elements of the player, built once.
 
+import { button, el, icon, select, slider } from "../shared/elements.js";
+import { SPEEDS } from "./sound.js";
+import { buildStage } from "./stage_view.js";
+
 // Build everything once; returns the elements that change.
-function buildView() {
+export function buildView() {
   const v = {};
   v.title = el("div", { class: "title", test: "player-title" });
   v.subtitle = el("div", { class: "subtitle", test: "player-subtitle" });

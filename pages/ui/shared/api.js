@@ -2,7 +2,7 @@
 
 const PATIENCE_MS = 8000; // a press; what takes longer says so itself
 
-function newEventId() {
+export function newEventId() {
   if (globalThis.crypto?.randomUUID) return crypto.randomUUID(); // only in secure contexts
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -17,7 +17,7 @@ class Refusal extends Error {
 }
 
 // The server's routes, in the reviewer's name.
-class Api {
+export class Api {
   constructor() {
     this.token = "";
     this.base = new URL(".", document.baseURI).pathname.replace(/\/$/, "");

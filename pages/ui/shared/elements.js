@@ -16,7 +16,7 @@ const ICONS = {
   warning: "M8 1.500 15.200 14H.8zM7.200 6v4h1.600V6zm0 5v1.600h1.600V11z",
 };
 
-function el(tag, attributes = {}, ...children) {
+export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "class") node.className = value;
@@ -29,7 +29,7 @@ function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-function icon(name) {
+export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("aria-hidden", "true");
@@ -41,17 +41,17 @@ function icon(name) {
   return svg;
 }
 
-function setIcon(holder, name) {
+export function setIcon(holder, name) {
   if (holder.dataset.icon === name) return;
   holder.dataset.icon = name;
   holder.replaceChildren(icon(name));
 }
 
-function caps(...keys) {
+export function caps(...keys) {
   return el("span", { class: "caps", "aria-hidden": "true" }, ...keys.map((key) => el("kbd", { text: key })));
 }
 
-function button(test, label, key, iconName, title) {
+export function button(test, label, key, iconName, title) {
   const holder = el("span", { class: "holder" });
   if (iconName) setIcon(holder, iconName);
   const text = el("span", { class: "text", text: label });
@@ -63,25 +63,25 @@ function button(test, label, key, iconName, title) {
 }
 
 // The key that is written on a button.
-function setCaps(node, key) {
+export function setCaps(node, key) {
   node.querySelector(".caps")?.remove();
   if (key) node.append(caps(key));
 }
 
-function slider(test, label, least, most, step) {
+export function slider(test, label, least, most, step) {
   const input = el("input", { type: "range", test, min: least, max: most, step, value: 0, "aria-label": label });
   const value = el("output", { class: "value" });
   const node = el("label", { class: "slider", title: `${label}; double-click to reset` }, el("span", { text: label }), input, value);
   return { node, input, value };
 }
 
-function select(test, label, choices) {
+export function select(test, label, choices) {
   const input = el("select", { test, "aria-label": label, title: label });
   for (const [value, text] of choices) input.append(el("option", { value, text }));
   return input;
 }
 
-const WORDS = {
+export const WORDS = {
   primary: "primary",
   secondary: "secondary",
   missing: "missing?",
@@ -92,7 +92,7 @@ const WORDS = {
   unsure: "unsure",
 };
 
-function chip(kind, text) {
+export function chip(kind, text) {
   const node = el("span", { class: `chip ${kind}` });
   if (ICONS[kind]) node.append(icon(kind));
   node.append(el("span", { text }));

@@ -1,11 +1,13 @@
 // What the wall sends: one batch of decisions, or one undo, at a time.
 
+import { newEventId } from "../shared/api.js";
+
 const TRIES = 3;
 const BATCH_PATIENCE_MS = 30000;
 
 // `wall` has api, choice, tell(text, level), drawSelection() and readVerdicts(); `alert` {box, text} is shown while it
 // is not known whether a request was carried out.
-class WallBatch {
+export class WallBatch {
   constructor(wall, alert) {
     this.wall = wall;
     this.alert = alert;

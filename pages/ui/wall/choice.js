@@ -1,7 +1,7 @@
 // What is selected on the wall, by clip.
 
 // `wall` has `shown`, the snippets on it, and drawSelection().
-class WallChoice {
+export class WallChoice {
   constructor(wall) {
     this.wall = wall;
     this.ids = new Set();

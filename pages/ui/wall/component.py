@@ -11,24 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pages.ui.routes.snippets_json import WallQuery
-from pages.ui.shared.scripts import read_scripts, read_styles
+from pages.ui.shared.scripts import join_scripts, read_styles
 
-# Joined into one module, in this order; the first three are the player's too.
-_SCRIPTS = (
-    "shared/elements.js",
-    "shared/picture.js",
-    "shared/api.js",
-    "wall/tiles.js",
-    "wall/grid.js",
-    "wall/sound.js",
-    "wall/keys.js",
-    "wall/pointer.js",
-    "wall/view.js",
-    "wall/choice.js",
-    "wall/batch.js",
-    "wall/wall.js",
-)
-_STYLES = ("shared/base.css", "wall/wall.css")
+ENTRY = "wall/wall.js"
+STYLES = ("shared/base.css", "wall/wall.css")
 
 
 def wall(
@@ -57,8 +43,8 @@ def wall(
 
 
 def read_script() -> str:
-    """The wall's JavaScript, its files joined into one module."""
-    return read_scripts(_SCRIPTS)
+    """The wall's JavaScript, as one module."""
+    return join_scripts(ENTRY)
 
 
 _registered: Any = None
@@ -71,6 +57,6 @@ def _component() -> Any:
         import streamlit as st
 
         _registered = st.components.v2.component(
-            "earmark_wall", css=read_styles(_STYLES), js=read_script(), isolate_styles=True
+            "earmark_wall", css=read_styles(STYLES), js=read_script(), isolate_styles=True
         )
     return _registered

@@ -6,7 +6,7 @@ const TILE_GAP = 10;
 const ROWS_BEYOND = 2; // kept ready above and below the screen
 
 // `make()` gives an element, `bind(element, index)` fills it; `moved` is called after the elements have changed.
-class WallGrid {
+export class WallGrid {
   constructor(scroller, field, { make, bind, moved }) {
     Object.assign(this, { scroller, field, make, bind, moved });
     this.count = 0;

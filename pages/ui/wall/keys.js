@@ -1,6 +1,6 @@
 // The wall's keys. R and C are Streamlit's own.
 
-const WALL_KEYS = [
+export const WALL_KEYS = [
   { action: "left", keys: ["ArrowLeft"], shown: ["←", "→", "↑", "↓"], text: "move; with Shift, select on the way" },
   { action: "right", keys: ["ArrowRight"] },
   { action: "up", keys: ["ArrowUp"] },
@@ -30,7 +30,7 @@ const PRESSABLE = "button, a[href], summary, input, [role=button]";
 
 // The action of a key press, or "" where the key belongs to something else on the page. `root` is the wall itself,
 // `host` its element in the page.
-function wallAction(event, root, host) {
+export function wallAction(event, root, host) {
   if (event.altKey || event.isComposing || event.defaultPrevented) return "";
   const control = event.ctrlKey || event.metaKey;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

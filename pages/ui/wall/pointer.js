@@ -7,7 +7,7 @@ const EDGE_PX = 36; // dragging this near to an edge scrolls
 
 // `wall` has grid, indexOf(element), choice, press(index, shift), hovered(index | -1), played(index),
 // opened(index).
-class WallPointer {
+export class WallPointer {
   constructor(wall, { scroller, field, band }) {
     Object.assign(this, { wall, scroller, field, band });
     this.drag = null;

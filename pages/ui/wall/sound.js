@@ -1,7 +1,9 @@
 // The wall's sound: one element that plays one snippet's window at a time.
 
+import { reasonOf, thingAt } from "../shared/answers.js";
+
 // `changed` is called when playing begins or ends, and for each frame while it lasts; `failed` with a reason.
-class WallSound {
+export class WallSound {
   constructor(element, changed, failed) {
     this.element = element;
     this.changed = changed;

@@ -1,5 +1,8 @@
 // The wall's pictures: a few tiles fetched at a time, cut to each snippet's window, coloured for the theme.
 
+import { reasonOf } from "../shared/answers.js";
+import { colourTable } from "../shared/picture.js";
+
 const WALL_LEVEL = 4; // 8 ms a column: a snippet of 3 s is 375 columns, of one tile or two
 const WALL_STEP_S = 0.0005 * 2 ** WALL_LEVEL;
 const WALL_ROWS = 80;
@@ -11,7 +14,7 @@ const LEAST_CONTRAST_DB = 30;
 
 // Cuts by snippet: {levels, columns, rows, floor, ceiling} with levels row by row, or {error}. `drawn` is called with
 // the clip's id once its cut is there.
-class WallTiles {
+export class WallTiles {
   constructor(drawn) {
     this.drawn = drawn;
     this.cuts = new Map();
@@ -127,7 +130,7 @@ async function fetchWallTile(url, index, signal) {
 const wallColours = new Map();
 
 // Where fewer pixels than columns are left each takes the strongest of its columns: no call falls between two pixels.
-function drawCut(canvas, cut, colormap, widthPx) {
+export function drawCut(canvas, cut, colormap, widthPx) {
   if (!wallColours.has(colormap)) wallColours.set(colormap, colourTable(colormap, 0, 255));
   const colours = wallColours.get(colormap);
   const span = Math.max(1, cut.ceiling - cut.floor);

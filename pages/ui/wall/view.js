@@ -1,13 +1,16 @@
 // The elements of the wall, and what one tile says.
 
-const SCORES = {
+import { button, caps, chip, el, icon, WORDS } from "../shared/elements.js";
+import { WALL_KEYS } from "./keys.js";
+
+export const SCORES = {
   rank: ["p_wrong", "likely wrong"],
   clipwise: ["clipwise", "clipwise"],
   framewise: ["framewise", "highest frame"],
 };
-const VERDICT_WORDS = { present: "Present", absent: "Absent", unsure: "Unsure" };
+export const VERDICT_WORDS = { present: "Present", absent: "Absent", unsure: "Unsure" };
 
-function buildWall() {
+export function buildWall() {
   const v = {};
   v.title = el("div", { class: "title", test: "wall-title" });
   v.counts = el("div", { class: "counts", test: "wall-counts" });
@@ -63,7 +66,7 @@ function buildWall() {
 let madeTiles = 0;
 
 // An empty tile; its parts hang on the element.
-function makeTile() {
+export function makeTile() {
   madeTiles += 1;
   const canvas = el("canvas", { "aria-hidden": "true" });
   const stretch = el("div", { class: "stretch" });
@@ -87,7 +90,7 @@ function roleWords(snippet) {
 }
 
 // What a tile says of a snippet; its picture, selection and focus come by themselves.
-function fillTile(tile, snippet, { index, count, order }) {
+export function fillTile(tile, snippet, { index, count, order }) {
   const { parts } = tile;
   const [field, words] = SCORES[order];
   const score = snippet[field].toFixed(2);
@@ -109,6 +112,6 @@ function fillTile(tile, snippet, { index, count, order }) {
   parts.stretch.style.width = `${percent(snippet.offset_s) - percent(snippet.onset_s)}%`;
 }
 
-function clipsWord(count) {
+export function clipsWord(count) {
   return `${count.toLocaleString("en")} ${count === 1 ? "clip" : "clips"}`;
 }

@@ -1,5 +1,17 @@
 // The wall itself: what is shown, what is selected, and what goes to the server.
 
+import { Api } from "../shared/api.js";
+import { icon } from "../shared/elements.js";
+import { isDark } from "../shared/picture.js";
+import { WallBatch } from "./batch.js";
+import { WallChoice } from "./choice.js";
+import { WallGrid } from "./grid.js";
+import { wallAction } from "./keys.js";
+import { WallPointer } from "./pointer.js";
+import { WallSound } from "./sound.js";
+import { drawCut, WallTiles } from "./tiles.js";
+import { buildWall, clipsWord, fillTile, makeTile, SCORES, VERDICT_WORDS } from "./view.js";
+
 const walls = new WeakMap();
 
 class Wall {

@@ -9,8 +9,7 @@ from labeling.errors import DataError
 from labeling.review.second_looks import Look
 from pages.ui.player import component
 from pages.ui.player.component import PageEvent, Visit, parse_page_event, read_script, read_style
-from pages.ui.shared.scripts import UI
-from pages.ui.wall import component as wall
+from pages.ui.shared.scripts import scripts_of
 
 
 def test_a_visit_becomes_plain_json():
@@ -65,23 +64,15 @@ def test_every_action_of_a_key_or_button_is_done():
 
 
 def test_labels_never_become_markup():
-    for script in (read_script(), *(path.read_text() for path in UI.rglob("*.js"))):
+    for script in (path.read_text() for path in scripts_of(component.ENTRY)):
         for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
             assert danger not in script
 
 
-def test_each_script_and_style_is_part_of_something():
-    used = {*component._SCRIPTS, *component._STYLES, *wall._SCRIPTS, *wall._STYLES}
-    assert {str(path.relative_to(UI)) for path in UI.rglob("*.[jc]s*")} == used
+def test_the_player_is_one_module_with_its_styles():
     assert read_script().count("export default") == 1
     assert "</script" not in read_script()
     assert len(read_style()) > 1000
-
-
-def test_a_worker_goes_in_as_a_text():
-    line = next(line for line in read_script().splitlines() if line.startswith("const TILE_WORKER_SOURCE = "))
-    source = json.loads(line.removeprefix("const TILE_WORKER_SOURCE = ").rstrip(";"))
-    assert source == (UI / "player" / "tile_worker.js").read_text()
 
 
 def _page():

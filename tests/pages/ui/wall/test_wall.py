@@ -96,11 +96,6 @@ def test_labels_never_become_markup() -> None:
     assert script.count("export default") == 1
 
 
-def test_no_name_is_taken_twice() -> None:
-    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", read_script(), re.MULTILINE)
-    assert len(names) == len(set(names))
-
-
 def test_every_key_is_free_and_named_once() -> None:
     lines = re.findall(r"action: \"\w+\", keys: \[(.*?)\]", read_script())
     keys = [key for line in lines for key in re.findall(r"\"(.+?)\"", line)]
