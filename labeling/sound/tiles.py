@@ -12,14 +12,15 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
 from labeling.sound.decoding import AudioInfo, probe, read_window
-from labeling.sound.spectrogram import Frames, Reader, SpectrogramSettings, denoised, levels_of
+from labeling.sound.frequency import Axis
+from labeling.sound.spectrogram import Frames, Reader, Scale, SpectrogramSettings, denoised, levels_of
 
 TILE_COLUMNS = 1024
 LEVELS = 12
@@ -31,6 +32,28 @@ _MOST_FRAMES = 32  # of a column, where the window allows it
 _FLOOR_STRETCHES, _FLOOR_FRAMES = 64, 256
 NARROWEST, WIDEST = 77, 150  # 36 and 70 dB
 _HEAD_BYTES = 4
+
+
+class PeakFacts(TypedDict):
+    """What goes with a tile of a waveform."""
+
+    columns: int
+    onset_s: float
+    step_s: float
+
+
+class TileFacts(PeakFacts):
+    """What goes with a tile of a spectrogram: level 0 is ``low_db``, 255 ``high_db``; contrast is floor to ceiling."""
+
+    rows: int
+    low_db: float
+    high_db: float
+    floor_db: float
+    ceiling_db: float
+    bottom_hz: float
+    top_hz: float
+    axis: Axis
+    scale: Scale
 
 
 @dataclass(frozen=True)
@@ -290,7 +313,7 @@ def _floor(source: Source, sound: AudioInfo, settings: SpectrogramSettings) -> N
 def _tile_bytes(levels: NDArray[np.uint8], settings: SpectrogramSettings, where: Place) -> bytes:
     low, high = settings.bounds
     floor, ceiling = (low + level / 255 * (high - low) for level in contrast(levels))
-    facts = {
+    facts: TileFacts = {
         "columns": levels.shape[1],
         "rows": levels.shape[0],
         "onset_s": where.onset_s,
@@ -318,7 +341,7 @@ def contrast(levels: NDArray[np.uint8]) -> tuple[int, int]:
     return max(low, top - WIDEST), top
 
 
-def _packed(facts: dict[str, Any], body: bytes) -> bytes:
+def _packed(facts: PeakFacts, body: bytes) -> bytes:
     """Facts and a gzipped body in one piece, as it is kept; see parts."""
     head = json.dumps(facts).encode()
     return len(head).to_bytes(_HEAD_BYTES, "big") + head + gzip.compress(body, compresslevel=3, mtime=0)
@@ -359,7 +382,7 @@ def peaks(source: Source, level: int, index: int) -> Job:
             begins = np.arange(0, len(finer), 2)
             lowest, highest = np.minimum.reduceat(finer[:, 0], begins), np.maximum.reduceat(finer[:, 1], begins)
             extremes = np.stack([lowest, highest], axis=1)
-        facts = {"columns": len(extremes), "onset_s": where.onset_s, "step_s": where.step_s}
+        facts: PeakFacts = {"columns": len(extremes), "onset_s": where.onset_s, "step_s": where.step_s}
         return _packed(facts, extremes.tobytes())
 
     return job(place(sound, level, index))

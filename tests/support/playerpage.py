@@ -8,7 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pages.ui.player.component import ENTRY, read_style
+from pages.ui.routes import shapes
+from pages.ui.routes.clip_json import blank_lane
 from pages.ui.shared.scripts import join_scripts
+from tests.support.typescript import check
 
 ADDRESS = "http://player.test/"
 PAGE = """<!doctype html><meta charset="utf-8"><style>
@@ -28,22 +31,21 @@ LIGHT, DARK = ("#ffffff", "#1c2430", "#f4f5f7"), ("#0e1117", "#fafafa", "#262730
 
 def lane(code: str, values: list[float], **more: Any) -> dict[str, Any]:
     """A lane as the server gives it."""
-    return {
-        "class": code, "name": code.title(), "role": "", "kind": "", "verdict": "", "reviewer": "",
-        "clipwise": max(values, default=None), "values": values, "onset_s": None, "offset_s": None, "p_wrong": None,
-        "partner": "", "threshold": 0.5, "events": [], "quiet": [], "compare": None, "spread": None,
-    } | more  # fmt: skip
+    given = {"clipwise": max(values, default=None), "values": values, "threshold": 0.5} | more
+    return blank_lane(code, code.title()) | given
 
 
 def clip(lanes: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """A clip of 10 s as the server gives it, its frames 0.5 s long."""
-    return {
+    given = {
         "clip_id": 1, "mode": "", "title": "one.wav", "duration_s": 10.0, "sample_rate": 32000, "error": "",
         "audio_url": "", "tile_url": "", "peaks_url": "", "lanes": lanes,
         "steps": {"start_s": 0.0, "step_s": 0.5}, "compare_steps": None, "compare_run": "", "run_id": "001-demo",
         "seen_position": 7, "can_undo": True, "candidates": [], "marks": [], "history": [], "metadata": {},
         "classes_url": "/clips/vocabulary?token=x",
     } | more  # fmt: skip
+    check(given, shapes.Clip, "the clip")
+    return given
 
 
 @dataclass
@@ -80,8 +82,9 @@ class PlayerPage:
         url = urlsplit(route.request.url)
         visit = {
             "visit": "v", "items": [self.data["clip_id"]], "at": 0, "token": "t", "view": {}, "link": {},
-            "preferences": self.preferences, "follow": False,
+            "preferences": self.preferences, "follow": False, "renewed": "",
         }  # fmt: skip
+        check(visit, shapes.Visit, "the visit")
         if url.path == "/":
             paper, ink, panel = self.colours
             body = PAGE.format(style=read_style(), paper=paper, ink=ink, panel=panel)

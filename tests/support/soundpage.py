@@ -157,7 +157,7 @@ def tone(hz: float, level_db: float, seconds: float = 2.0, rate: int = RATE) -> 
 
 @contextmanager
 def sound_page(browser: Any, server: SoundServer) -> Iterator[Any]:
-    """A page with the scripts in it, joined into a plain script whose names are shared; an error in it fails the test."""
+    """A page with the scripts in it, joined into a plain one whose names are shared; an error fails the test."""
     page = browser.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

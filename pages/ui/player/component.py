@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 from labeling.errors import DataError
 from labeling.review.second_looks import Look
 from pages.ui.player import events
+from pages.ui.routes import shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
 Action = Literal["finished", "moved", "refresh"]
@@ -52,7 +53,7 @@ class Visit:
     follow: bool = False
     renewed: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> shapes.Visit:
         """Plain values for the browser."""
         return {
             "visit": self.id,

@@ -31,6 +31,7 @@ from labeling.suspects import queue
 from labeling.workspace import Workspace
 from pages.ui import signing
 from pages.ui.player import events
+from pages.ui.routes import shapes
 from pages.ui.routes.clip_json import HIDING, clip_json, mark_json
 from pages.ui.routes.media import problem
 from pages.ui.routes.snippets_json import snippets_json, verdicts_json
@@ -52,7 +53,7 @@ class Asked:
     body: Mapping[str, Any]
 
 
-Answer = Callable[[Asked], dict[str, Any]]
+Answer = Callable[[Asked], Mapping[str, Any]]
 
 
 class NotFound(DataError):
@@ -131,11 +132,11 @@ def _calibrated_at(view: Mapping[str, Any]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-def _clip(asked: Asked) -> dict[str, Any]:
+def _clip(asked: Asked) -> shapes.Clip:
     return read_clip(asked, events.clip_id_of(asked.path), asked.query)
 
 
-def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> dict[str, Any]:
+def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> shapes.Clip:
     """The clip as the player shows it. ``view`` says of which run, from what likelihood on, and how it is asked."""
     try:
         p = float(view.get("p") or WORTH_HEARING)
@@ -162,7 +163,7 @@ def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> dict[str, 
 # ------------------------------------------------------------------------------------------------ decisions
 
 
-def _decide(asked: Asked) -> dict[str, Any]:
+def _decide(asked: Asked) -> shapes.Decided:
     """Store one or more presses in one transaction; the answer is sent once they are on the disk."""
     given = asked.body.get("events")
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_EVENTS:
@@ -182,7 +183,7 @@ def _decide(asked: Asked) -> dict[str, Any]:
         [_decision(asked, one, batch, view, shown.get((one.clip_id, one.class_code), {})) for one in parsed],
     )
     count = f"{first.class_code} {first.verdict}" if len(parsed) == 1 else f"{len(parsed)} decisions"
-    answer: dict[str, Any] = {"notice": f"saved: {count}", "positions": [one.position for one in stored]}
+    answer: shapes.Decided = {"notice": f"saved: {count}", "positions": [one.position for one in stored]}
     if asked.body.get("answer") == "clip":
         answer["clip"] = read_clip(asked, first.clip_id, view)
     return answer
@@ -190,7 +191,7 @@ def _decide(asked: Asked) -> dict[str, Any]:
 
 def _change_box(
     asked: Asked, event: events.PlayerEvent, view: Mapping[str, Any], shown: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> shapes.Decided:
     """Move a box, or take it away; ``boxes_left`` counts those that still mark the class as present."""
     change = boxes.change_box(
         asked.workspace,
@@ -263,7 +264,7 @@ def _hidden_as(shown: Mapping[str, Any]) -> str:
     return next((mode for mode in HIDING if shown.get(mode)), "")
 
 
-def _undo(asked: Asked) -> dict[str, Any]:
+def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:
     """Take back this reviewer's last press, or the batch that it was part of, or the entry at ``position``."""
     event_id, position = events.event_id_of(asked.body, "event_id"), events.whole_of(asked.body, "position")
     view = asked.body.get("view")
@@ -297,7 +298,7 @@ def _undo(asked: Asked) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------ marks, preferences
 
 
-def _mark(asked: Asked) -> dict[str, Any]:
+def _mark(asked: Asked) -> shapes.Marked:
     """Leave a note, a flag, "later" or "skip" on a clip, or take one back."""
     event_id, clip_id = events.event_id_of(asked.body, "event_id"), events.clip_id_of(asked.body)
     kind = events.one_of(asked.body, "kind", tuple(marks.KINDS))
@@ -321,7 +322,7 @@ def _prefer(asked: Asked) -> dict[str, Any]:
     return {"notice": "kept"}
 
 
-def _progress(asked: Asked) -> dict[str, Any]:
+def _progress(asked: Asked) -> shapes.Progress:
     """Today's count and pace in words, and how long the rest of the list would take."""
     try:
         left, offset_min = int(asked.query.get("left", "0")), int(asked.query.get("offset_min", "0"))

@@ -16,6 +16,7 @@ from labeling.review.clip_view import CellView, ClipView
 from labeling.review.curves import native_frames
 from labeling.reviewer.marks import Mark
 from pages.ui import signing
+from pages.ui.routes import shapes
 
 HIDING = {"blind": "A second look, blind", "audit": "Drawn at random"}  # modes that show the question alone
 
@@ -28,7 +29,7 @@ def clip_json(
     *,
     mode: str = "",
     class_code: str = "",
-) -> dict[str, Any]:
+) -> shapes.Clip:
     """What the browser gets of a clip.
 
     ``mode`` "blind" leaves nothing but the sound and the question whether ``class_code`` is heard: no name of the
@@ -36,7 +37,7 @@ def clip_json(
     said before (review.clip_view, ``unseen``).
     """
     clip = view.clip
-    shown = {
+    shown: shapes.Clip = {
         "clip_id": clip.id,
         "mode": mode,
         "title": clip.filename,
@@ -53,21 +54,19 @@ def clip_json(
         "compare_run": "",
         "compare_steps": None,
         "classes_url": signing.vocabulary_url(secret, str(view.n_classes)),
+        "lanes": [],
+        "candidates": [],
+        "history": [],
+        "marks": [],
+        "metadata": {},
     }
     if mode in HIDING:
         asked = next((cell for cell in view.cells if cell.class_code == class_code), None)
-        lane = _blank_lane(class_code, asked.name if asked else class_code)
-        return shown | {
-            "title": HIDING[mode],
-            "lanes": [lane],
-            "candidates": [],
-            "history": [],
-            "marks": [],
-            "metadata": {},
-        }
+        lane = blank_lane(class_code, asked.name if asked else class_code)
+        return shown | {"title": HIDING[mode], "lanes": [lane]}
     return shown | {
         "lanes": [_lane(cell, view) for cell in view.cells],
-        "candidates": [[code, finite(heard), why] for code, heard, why in view.offers],
+        "candidates": [(code, finite(heard), why) for code, heard, why in view.offers],
         "compare_run": view.compare_run,
         "compare_steps": _steps(view.compare_grid),
         "history": [] if mode == "again" else _history(view, reviewer),
@@ -88,7 +87,7 @@ def _error(clip: Clip, *, blind: bool) -> str:
     return f"this clip is {clip.status}" if blind or not clip.reason else clip.reason
 
 
-def _blank_lane(class_code: str, name: str) -> dict[str, Any]:
+def blank_lane(class_code: str, name: str) -> shapes.Lane:
     """A lane that tells nothing but the class."""
     return {
         "class": class_code, "name": name, "role": "", "kind": "", "verdict": "", "machine": "", "reviewer": "",
@@ -97,10 +96,10 @@ def _blank_lane(class_code: str, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lane(cell: CellView, view: ClipView) -> dict[str, Any]:
+def _lane(cell: CellView, view: ClipView) -> shapes.Lane:
     suspect, state = cell.suspect, cell.state
     compared = view.compare_grid is not None and cell.compare.size > 0
-    return _blank_lane(cell.class_code, cell.name or cell.class_code) | {
+    return blank_lane(cell.class_code, cell.name or cell.class_code) | {
         "role": cell.role,
         "kind": suspect.kind if suspect else "",
         "verdict": state.verdict,
@@ -121,18 +120,17 @@ def _lane(cell: CellView, view: ClipView) -> dict[str, Any]:
     }
 
 
-def _steps(grid: FrameGrid | None) -> dict[str, float] | None:
-    """Where a lane's values lie: value t covers ``start_s + t * step_s`` to ``start_s + (t + 1) * step_s``."""
+def _steps(grid: FrameGrid | None) -> shapes.Steps | None:
     return {"start_s": grid.start_s, "step_s": grid.native_step_s} if grid else None
 
 
-def _history(view: ClipView, reviewer: str) -> list[dict[str, Any]]:
+def _history(view: ClipView, reviewer: str) -> list[shapes.Entry]:
     """The journal of a clip as the page tells it, newest first."""
     entries = {one.position: one for one in view.history}
     return [_entry(row, entries[row["position"]], reviewer) for row in clip_view.history_rows(view)]
 
 
-def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> dict[str, Any]:
+def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> shapes.Entry:
     text = f"{row['what']}: {row['note']}" if row["note"] else row["what"]
     who = row["reviewer"]
     if is_machine(who):
@@ -141,21 +139,21 @@ def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> dict[str, 
             probability = entry.shown.get("probability")
             text = "added" if entry.verdict == "present" else "removed"
             text += f", probability {probability:.2f}" if isinstance(probability, int | float) else ""
-    names = ("position", "created_at", "class", "name", "standing")
     mine = row["reviewer"] == reviewer and row["undoes"] is None
-    return {name: row[name] for name in names} | {
-        "reviewer": who, "text": text, "shown": row["screen"], "can_undo": mine,
+    return {
+        "position": row["position"], "created_at": row["created_at"], "class": row["class"], "name": row["name"],
+        "standing": row["standing"], "reviewer": who, "text": text, "shown": row["screen"], "can_undo": mine,
     }  # fmt: skip
 
 
-def mark_json(mark: Mark) -> dict[str, Any]:
+def mark_json(mark: Mark) -> shapes.Mark:
     """A mark that stands on a clip."""
     return {
         "id": mark.id, "kind": mark.kind, "text": mark.text, "reviewer": mark.reviewer, "created_at": mark.created_at,
     }  # fmt: skip
 
 
-def box_json(box: Box) -> dict[str, Any]:
+def box_json(box: Box) -> shapes.Box:
     """A box that stands on a cell."""
     region = box.region
     return {

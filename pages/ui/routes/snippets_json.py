@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from labeling import journal
 from labeling.errors import DataError
@@ -13,6 +12,7 @@ from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdict
 from labeling.workspace import Workspace
 from pages.ui import signing
 from pages.ui.player import events
+from pages.ui.routes import shapes
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def query_of(params: Mapping[str, str]) -> WallQuery:
     )
 
 
-def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]) -> dict[str, Any]:
+def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]) -> shapes.Snippets:
     """What `GET /api/snippets` answers: the snippets of a WallQuery, with signed URLs of sound and picture.
 
     ``position`` is the journal's end when they were read; ``more`` says that there are others after these.
@@ -70,7 +70,7 @@ def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
     }
 
 
-def verdicts_json(workspace: Workspace, params: Mapping[str, str]) -> dict[str, Any]:
+def verdicts_json(workspace: Workspace, params: Mapping[str, str]) -> shapes.Verdicts:
     """What `GET /api/snippets/verdicts?class=` answers: the standing verdicts of a class by clip id."""
     with workspace.read() as connection:
         position = journal.position(connection)
@@ -78,7 +78,7 @@ def verdicts_json(workspace: Workspace, params: Mapping[str, str]) -> dict[str, 
     return {"position": position, "verdicts": {str(clip_id): verdict for clip_id, verdict in standing.items()}}
 
 
-def _plain(one: Snippet, secret: bytes) -> dict[str, Any]:
+def _plain(one: Snippet, secret: bytes) -> shapes.Snippet:
     suspect = one.suspect
     return {
         "clip_id": suspect.clip_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pages.ui.routes import shapes
 from pages.ui.routes.snippets_json import WallQuery
 from pages.ui.shared.scripts import join_scripts, read_styles
 
@@ -35,11 +36,8 @@ def wall(
         if isinstance(raw, int) and not isinstance(raw, bool):
             on_open(raw)
 
-    _component()(
-        data={"query": query.to_json(), "class_name": title, "token": token, "empty": empty},
-        key=key,
-        on_open_change=opened,
-    )
+    data: shapes.Wall = {"query": query.to_json(), "class_name": title, "token": token, "empty": empty}
+    _component()(data=data, key=key, on_open_change=opened)
 
 
 def read_script() -> str:

@@ -19,9 +19,16 @@ from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
+from pages.ui.routes import shapes
 from pages.ui.routes.api import api_routes
+from tests.support.typescript import check
 
 SECRET = b"s" * 32
+ANSWERS = {
+    "/api/decisions": shapes.Decided,
+    "/api/undo": shapes.Undone | shapes.NothingUndone,
+    "/api/marks": shapes.Marked,
+}
 
 
 class Caller:
@@ -41,11 +48,14 @@ class Caller:
     def clip(self, clip_id: int, **more: str) -> dict[str, Any]:
         answer = self.client.get(f"/api/clips/{clip_id}", params=self.view | more)
         assert answer.status_code == 200, answer.text
+        check(answer.json(), shapes.Clip, "the clip")
         return answer.json()  # type: ignore[no-any-return]
 
     def post(self, path: str, expect: int = 200, **body: Any) -> dict[str, Any]:
         answer = self.client.post(path, json={"view": self.view} | body)
         assert answer.status_code == expect, answer.text
+        if expect == 200 and path in ANSWERS:
+            check(answer.json(), ANSWERS[path], path)
         return answer.json()  # type: ignore[no-any-return]
 
     def decide(self, verdict: str, place: int = 0, expect: int = 200, **more: Any) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from labeling.records import Decision
 from labeling.suspects import queue
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
-from pages.ui.routes import snippets_json
+from pages.ui.routes import shapes, snippets_json
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.snippets_json import WallQuery, query_of
 from pages.ui.wall.component import read_script
+from tests.support.typescript import check
 
 SECRET = b"s" * 32
 
@@ -55,6 +56,8 @@ def test_each_snippet_comes_with_its_links_and_what_is_decided(
     workspace: Workspace, client: TestClient, query: WallQuery
 ) -> None:
     first = client.get("/api/snippets", params=query.to_json()).json()
+    check(first, shapes.Snippets, "the snippets")
+    check(client.get("/api/snippets/verdicts", params={"class": "ambfin1"}).json(), shapes.Verdicts, "the verdicts")
     assert len(first["snippets"]) == 48
     assert first["more"] is False
     one = first["snippets"][0]
