@@ -4,6 +4,7 @@ PYTHON ?= python3
 WORKSPACE ?= demo
 PORT ?= 8501
 BIN := .venv/bin
+NODE_PACKAGES := .venv/node/node_modules
 # two processes, each with one thread for its arithmetic; files are dealt out whole, in the order of tests/conftest.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -32,10 +33,13 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/node $(NODE_PACKAGES)/typescript/bin/tsc --project pages/ui
+	$(BIN)/node $(NODE_PACKAGES)/eslint/bin/eslint.js --config pages/ui/eslint.config.mjs pages/ui tests
 
-format: .venv/dev ## put the code in order
+format: .venv/dev ## put the code in order, write what is generated
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.support.typescript
 
 screenshots: .venv/dev ## take the pictures of the README again
 	$(BIN)/python -m docs.screenshots
@@ -52,7 +56,9 @@ clean: ## remove the installed packages and the demo
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@touch $@
 
-.venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt
+.venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt pages/ui/package.json pages/ui/package-lock.json
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	@mkdir -p .venv/node && cp pages/ui/package.json pages/ui/package-lock.json .venv/node
+	cd .venv/node && ../bin/npm ci --silent --no-audit --no-fund --ignore-scripts
 	@$(BIN)/python -m tests.support.browser --install
 	@touch $@ .venv/app

@@ -1,13 +1,25 @@
 // Adding a class by typing: matches ranked as one types, Enter takes the one marked.
 
-import { reasonOf, thingAt } from "../shared/answers.js";
+import { reasonOf, thingAt, wordsOf } from "../shared/answers.js";
 import { chip, el } from "../shared/elements.js";
+
+/**
+ * @import { Clip } from "../shared/server"
+ * @import { View } from "./types"
+ */
 
 // Classes that fit what was typed, best first: the code, the start of the code or name, a word's start, anywhere; of
 // those that fit alike, the likelier of this clip first (`likely`: code to place).
+/**
+ * @param {[string, string][]} classes
+ * @param {string} typed
+ * @param {Map<string, number>} [likely]
+ * @param {number} [most]
+ */
 function rankClasses(classes, typed, likely = new Map(), most = 8) {
   const wanted = typed.trim().toLowerCase();
   if (!wanted) return [];
+  /** @type {[number, number, number, string, string][]} */
   const scored = [];
   for (const [code, name] of classes) {
     const [c, n] = [code.toLowerCase(), (name || "").toLowerCase()];
@@ -22,12 +34,14 @@ function rankClasses(classes, typed, likely = new Map(), most = 8) {
     if (score) scored.push([score, likely.get(code) ?? Infinity, n.length || c.length, code, name]);
   }
   scored.sort((a, b) => b[0] - a[0] || (a[1] !== b[1] ? a[1] - b[1] : a[2] - b[2] || (a[3] < b[3] ? -1 : 1)));
-  return scored.slice(0, most).map(([, , , code, name]) => [code, name]);
+  return scored.slice(0, most).map(([, , , code, name]) => /** @type {[string, string]} */ ([code, name]));
 }
 
+/** @type {Map<string, Promise<[string, string][]>>} */
 const vocabularies = new Map();
 
 // The classes as [code, name] pairs, fetched once.
+/** @param {Clip} data */
 export async function vocabularyOf(data) {
   if (!data.classes_url) return [];
   const thing = thingAt(data.classes_url);
@@ -40,16 +54,19 @@ export async function vocabularyOf(data) {
     vocabularies.set(thing, loading);
     loading.catch(() => vocabularies.delete(thing));
   }
-  return vocabularies.get(thing);
+  return vocabularies.get(thing) ?? [];
 }
 
 // `take` is called with (code, name) of the class chosen, `problem` with a message.
 export class Adder {
+  /** @param {View} v @param {(code: string, name: string) => void} take @param {(text: string) => void} problem */
   constructor(v, take, problem) {
     this.v = v;
     this.take = take;
     this.problem = problem;
+    /** @type {[string, string][]} */
     this.known = [];
+    /** @type {[string, string][]} */
     this.choices = [];
     this.chosen = 0;
     v.addInput.addEventListener("input", () => this.suggest());
@@ -61,6 +78,7 @@ export class Adder {
     return !this.v.add.hidden;
   }
 
+  /** @param {Clip} data */
   async open(data) {
     const { v } = this;
     this.data = data;
@@ -71,12 +89,13 @@ export class Adder {
     try {
       this.known = await vocabularyOf(data);
     } catch (error) {
-      this.problem(`the list of classes could not be loaded: ${error.message}`);
+      this.problem(`the list of classes could not be loaded: ${wordsOf(error)}`);
     }
     this.suggest();
   }
 
   // `refocus` gives the keys back to the player; not when the focus went elsewhere by itself.
+  /** @param {boolean} [refocus] */
   close(refocus = true) {
     if (!this.isOpen) return;
     this.v.add.hidden = true;
@@ -90,12 +109,13 @@ export class Adder {
     const typed = v.addInput.value.trim();
     const likely = new Map(data.candidates.map(([code, clipwise, why]) => [code, { clipwise, why }]));
     const roles = new Map(data.lanes.map((lane) => [lane.class, lane.role]));
-    this.choices = typed ? rankClasses(known, typed, new Map(data.candidates.map(([code], place) => [code, place]))) : data.candidates.map(([code]) => [code, names.get(code) || code]);
+    this.choices = typed ? rankClasses(known, typed, new Map(data.candidates.map(([code], place) => [code, place]))) : data.candidates.map(([code]) => /** @type {[string, string]} */ ([code, names.get(code) || code]));
     this.chosen = 0;
     const items = this.choices.map(([code, name], index) => {
       const item = el("li", { role: "option", test: "player-add-option", id: `em-option-${index}` },
         el("span", { class: "name", text: name || code }), el("span", { class: "code", text: code }));
-      if (roles.get(code)) item.append(chip("role", roles.get(code)));
+      const role = roles.get(code);
+      if (role) item.append(chip("role", role));
       const { clipwise = null, why = "" } = likely.get(code) || {};
       if (why) item.append(el("span", { class: "why", text: why }));
       if (clipwise !== null) item.append(el("span", { class: "number", text: clipwise.toFixed(2), title: "clipwise probability" }));
@@ -126,6 +146,7 @@ export class Adder {
     this.take(...choice);
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     event.stopPropagation();
     if (event.isComposing || event.repeat) return;

@@ -2,17 +2,27 @@
 
 import { round3, stretchOf } from "./span.js";
 
+/**
+ * @import { Lane, Steps } from "../shared/server"
+ * @import { Span, Stretch } from "../shared/types"
+ * @import { Block } from "./types"
+ */
+
+/** @param {Steps} steps @param {number} timeS */
 function stepAt(steps, timeS) {
   return Math.floor((timeS - steps.start_s) / steps.step_s + 1e-9);
 }
 
+/** @param {ArrayLike<number>} values @param {Steps} steps @param {number} timeS */
 export function valueAt(values, steps, timeS) {
   const index = stepAt(steps, timeS);
   return index >= 0 && index < values.length ? values[index] : null;
 }
 
 // The stretches in which every frame of a lane reaches its threshold.
+/** @param {Lane | null} lane @param {Steps} steps @param {number} durationS */
 export function stretchesAbove(lane, steps, durationS) {
+  /** @type {Stretch[]} */
   const found = [];
   if (!lane || lane.threshold === null) return found;
   const { values, threshold } = lane;
@@ -30,30 +40,34 @@ export function stretchesAbove(lane, steps, durationS) {
 
 // What the model would box: the stretch above the threshold at one of `times`, else the one that holds the peak,
 // else what makes the lane a suspect, else null.
+/** @param {Lane | null} lane @param {Steps} steps @param {number} durationS @param {(number | null)[]} times */
 export function modelStretch(lane, steps, durationS, times) {
   const above = stretchesAbove(lane, steps, durationS);
-  const holding = (time) => above.find(({ onset_s, offset_s }) => time >= onset_s && time < offset_s);
+  const holding = (/** @type {number} */ time) => above.find(({ onset_s, offset_s }) => time >= onset_s && time < offset_s);
   for (const time of times) {
     const found = time === null ? null : holding(time);
     if (found) return found;
   }
-  const peak = above.length ? lane.values.reduce((best, value, index) => (value > lane.values[best] ? index : best), 0) : -1;
+  const peak = lane && above.length ? lane.values.reduce((best, value, index) => (value > lane.values[best] ? index : best), 0) : -1;
   return (peak >= 0 && holding(steps.start_s + (peak + 0.5) * steps.step_s)) || above[0] || stretchOf(lane);
 }
 
 // Values with the highest of each 8, of each 64, ...: a long recording is drawn without looking at every value.
+/** @param {ArrayLike<number>} values */
 export function heights(values) {
-  const levels = [Float32Array.from(values)];
-  while (levels.at(-1).length > 8) {
-    const below = levels.at(-1);
+  let below = Float32Array.from(values);
+  const levels = [below];
+  while (below.length > 8) {
     const level = new Float32Array(Math.ceil(below.length / 8)).fill(-Infinity);
     for (let index = 0; index < below.length; index += 1) if (below[index] > level[index >> 3]) level[index >> 3] = below[index];
     levels.push(level);
+    below = level;
   }
   return levels;
 }
 
 // The highest of values[from..to), both whole.
+/** @param {Float32Array[]} levels @param {number} from @param {number} to */
 function highest(levels, from, to) {
   let best = -Infinity;
   for (let level = 0; from < to; level += 1) {
@@ -69,14 +83,22 @@ function highest(levels, from, to) {
 
 // What to draw of some values: [left, right, value] in whole pixels, never smoothed; where a pixel touches several
 // steps it gets the highest of them.
+/**
+ * @param {Float32Array[]} levels
+ * @param {Steps} steps
+ * @param {Span} view
+ * @param {number} width
+ * @param {number} durationS
+ */
 export function blocksOf(levels, steps, view, width, durationS) {
   const count = levels[0].length;
   const scale = width / (view.to_s - view.from_s);
   const end = Math.min(view.to_s, durationS, steps.start_s + count * steps.step_s);
   const start = Math.max(view.from_s, steps.start_s);
+  /** @type {Block[]} */
   const blocks = [];
   if (!count || end <= start) return blocks;
-  const pixel = (time) => Math.round((time - view.from_s) * scale);
+  const pixel = (/** @type {number} */ time) => Math.round((time - view.from_s) * scale);
   const first = Math.max(0, stepAt(steps, start));
   if (steps.step_s * scale >= 1) {
     for (let index = first; index < count; index += 1) {
@@ -95,6 +117,7 @@ export function blocksOf(levels, steps, view, width, durationS) {
 }
 
 // The upper edge of blocks as a stepped line.
+/** @param {CanvasRenderingContext2D} context @param {Block[]} blocks @param {(value: number) => number} yOf */
 export function traceBlocks(context, blocks, yOf) {
   context.beginPath();
   let before = null;

@@ -3,7 +3,14 @@
 import { newEventId } from "../shared/api.js";
 import { isHiding } from "./flow.js";
 
+/**
+ * @import { Lane, PlayerEvent } from "../shared/server"
+ * @import { Item, Answered, BoxChange, LaneName, DecisionsHost } from "./types"
+ * @import { Refusal } from "../shared/api.js"
+ */
+
 export class Decisions {
+  /** @param {DecisionsHost} host */
   constructor(host) {
     this.host = host;
   }
@@ -27,16 +34,19 @@ export class Decisions {
   }
 
   // Whether the reviewer is still at the item that was answered.
+  /** @param {Item} item */
   isAt(item) {
     const { flow } = this.host;
     return Boolean(flow.item) && flow.key(flow.item) === flow.key(item);
   }
 
+  /** @param {LaneName} lane @param {string} verdict @param {Partial<PlayerEvent>} [more] */
   eventFor(lane, verdict, more = {}) {
     const { clip_id, seen_position, mode } = this.data;
     return { event_id: newEventId(), clip_id, seen_position, mode, class: lane.class, verdict, role: lane.role, kind: lane.kind, ...more };
   }
 
+  /** @param {string} verdict @param {Lane | null} [lane] */
   decide(verdict, lane = this.host.lane) {
     if (!lane) return this.host.tell("no class in focus; add one first", "warning");
     const { lanes, mode } = this.data;
@@ -69,6 +79,7 @@ export class Decisions {
     else this.host.adder.open(this.data);
   }
 
+  /** @param {string} code @param {string} name */
   add(code, name) {
     const lane = this.data.lanes.find((one) => one.class === code);
     if (lane) {
@@ -81,12 +92,14 @@ export class Decisions {
   }
 
   // A box drawn (region), moved (region and replaces) or taken away (replaces alone).
+  /** @param {BoxChange} given */
   changeBox({ class: code, verdict = "present", region = null, replaces = null }) {
     const lane = this.data.lanes.find((one) => one.class === code) || { class: code, role: "", kind: "" };
     const event = this.eventFor(lane, region ? verdict : "", { region, replaces });
     return this.post([event], { focus: code, region: region || true, boxed: !region });
   }
 
+  /** @param {PlayerEvent[]} events @param {Answered & { advance?: boolean, batch?: string }} given1 */
   post(events, { advance = false, batch = "", ...answered }) {
     if (this.refused()) return false;
     const { item } = this.host.flow;
@@ -106,12 +119,13 @@ export class Decisions {
         this.host.show(answer.clip, answered);
       }
       this.host.tell(answer.notice, "info");
-      if (here && answered.boxed) this.host.boxes.removed(answered.focus, answer.boxes_left);
+      if (here && answered.focus && answered.boxed) this.host.boxes.removed(answered.focus, answer.boxes_left);
       return undefined;
     });
   }
 
   // It was refused: show the clip as it is now, and why.
+  /** @param {Refusal} refusal */
   async again(refusal) {
     const { item } = this.host.flow;
     try {
@@ -123,6 +137,7 @@ export class Decisions {
     this.host.tell(`not saved: ${refusal.message}`, "warning");
   }
 
+  /** @param {number | null} [position] */
   undo(position = null) {
     const { item } = this.host.flow;
     const body = { event_id: newEventId(), position, view: item ? this.host.flow.view : {} };
@@ -141,6 +156,7 @@ export class Decisions {
   }
 
   // A note, a flag, or where the clip goes in this reviewer's list.
+  /** @param {string} kind @param {string} [text] @param {number | null} [removes] */
   mark(kind, text = "", removes = null) {
     if (this.refused() || (kind !== "skip" && kind !== "later" && this.isBlind())) return false;
     const { clip_id, marks } = this.data;

@@ -2,14 +2,22 @@
 
 import { el } from "../shared/elements.js";
 
+/**
+ * @import { Entry, Mark } from "../shared/server"
+ * @import { View, DrawerHost } from "./types"
+ */
+
+/** @type {Record<string, string>} */
 const MARK_WORDS = { note: "note", flag: "for an expert", later: "put off by you", skip: "skipped by you" };
 
+/** @param {string} iso */
 function whenText(iso) {
   const date = new Date(iso);
   return Number.isNaN(date.getTime()) ? iso : date.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
 }
 
 export class Drawer {
+  /** @param {View} v @param {DrawerHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
@@ -40,6 +48,7 @@ export class Drawer {
     });
   }
 
+  /** @param {boolean} [open] */
   toggle(open = !this.open) {
     this.open = open;
     this.v.drawer.hidden = !open;
@@ -57,6 +66,7 @@ export class Drawer {
   }
 
   // The note has been stored.
+  /** @param {number} clip_id */
   written(clip_id) {
     this.drafts.delete(clip_id);
     if (clip_id === this.clip_id) this.input.value = "";
@@ -96,6 +106,7 @@ export class Drawer {
       el("div", {}, el("dt", { text: name }), el("dd", { text: value }))));
   }
 
+  /** @param {Mark} mark */
   markOf(mark) {
     const remove = el("button", { type: "button", text: "take back", "aria-label": `take back this ${mark.kind}` });
     remove.addEventListener("click", () => this.host.decisions.mark(mark.kind, "", mark.id));
@@ -105,6 +116,7 @@ export class Drawer {
   }
 
   // Newest first: who said what, when, and what was on the screen.
+  /** @param {Entry[]} rows */
   historyOf(rows) {
     if (!rows.length) return [el("p", { class: "why", text: this.only.checked ? "Nobody has decided on this class here yet." : "Nobody has decided on this clip yet." })];
     return rows.map((row) => {

@@ -1,9 +1,12 @@
 // All keys on one panel; each can be given another one, kept under the reviewer's name.
 
 import { caps, el, setCaps } from "../shared/elements.js";
-import { BUTTON_ACTIONS, KEY_GROUPS, KEYMAP, keyOf, Keys } from "./keys.js";
+import { buttonActions, KEY_GROUPS, KEYMAP, keyOf, Keys } from "./keys.js";
+
+/** @import { View, HelpHost } from "./types" */
 
 export class Help {
+  /** @param {View} v @param {HelpHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
@@ -22,7 +25,7 @@ export class Help {
 
   draw() {
     const { v, host } = this;
-    for (const [name, action] of Object.entries(BUTTON_ACTIONS)) setCaps(v[name], host.keys.shown(action)[0] || "");
+    for (const [name, action] of buttonActions()) setCaps(v[name], host.keys.shown(action)[0] || "");
     if (v.help.hidden) return;
     const sections = KEY_GROUPS.map((group) => {
       const list = el("dl");
@@ -42,6 +45,7 @@ export class Help {
     }), reset);
   }
 
+  /** @param {string} action */
   ask(action) {
     this.waiting = action;
     this.draw();
@@ -49,6 +53,7 @@ export class Help {
   }
 
   // While an action waits for its key, the next press is that key.
+  /** @param {KeyboardEvent} event */
   takes(event) {
     if (!this.waiting || this.v.help.hidden || event.ctrlKey || event.metaKey) return false;
     event.preventDefault();
@@ -65,6 +70,7 @@ export class Help {
     return true;
   }
 
+  /** @param {Record<string, string[]>} own */
   keep(own) {
     const { host } = this;
     this.waiting = "";

@@ -53,30 +53,39 @@ const HELD_DOWN = new Set(["back", "forward", "slower", "faster", "up", "down", 
 const SLIDER_KEYS = new Set(["Home", "End", "PageUp", "PageDown"]);
 const STREAMLIT_KEYS = new Set(["r", "c"]);
 // buttons of the view that an action's key is written on
-export const BUTTON_ACTIONS = {
+const BUTTON_ACTIONS = {
   play: "toggle", stretch: "stretch", loop: "loop", pitch: "pitch", band: "band", normalise: "normalise", present: "present",
   absent: "absent", unsure: "unsure", rest: "confirm_rest", undo: "undo", next: "next", previous: "previous", addButton: "add",
   helpButton: "help", flag: "flag", noteButton: "note", later: "later", skip: "skip", drawerButton: "history",
 };
+/** @type {Record<string, string>} */
 const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", Delete: "Del", Backspace: "⌫", PageUp: "PgUp", PageDown: "PgDn" };
 
 const TYPED = new Set(["text", "search", "email", "number", "password", "tel", "url", "date", "time", "datetime-local", "month", "week"]);
 const PRESSED = "button, a[href], summary, [role=button], [role=tab], [role=option], [role=menuitem], [role=checkbox], [role=radio], [role=switch], input[type=checkbox], input[type=radio]";
 
+export function buttonActions() {
+  return /** @type {[keyof typeof BUTTON_ACTIONS, string][]} */ (Object.entries(BUTTON_ACTIONS));
+}
+
+/** @param {string} key */
 function keyName(key) {
   return KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
 }
 
+/** @param {KeyboardEvent} event */
 export function keyOf(event) {
   return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }
 
 // The map with the reviewer's own keys in it; what does not fit is passed over.
 export class Keys {
+  /** @param {Record<string, unknown>} [own] */
   constructor(own = {}) {
+    /** @type {Record<string, string[]>} */
     this.own = {};
     for (const { action } of KEYMAP) {
-      const wanted = own?.[action];
+      const wanted = own[action];
       if (Array.isArray(wanted) && wanted.every((key) => typeof key === "string" && key && !STREAMLIT_KEYS.has(key))) {
         this.own[action] = wanted;
       }
@@ -86,15 +95,18 @@ export class Keys {
     for (const [action, keys] of Object.entries(this.own)) for (const key of keys) this.actionOf.set(key, action);
   }
 
+  /** @param {string} action */
   of(action) {
-    return this.own[action] || KEYMAP.find((entry) => entry.action === action).keys;
+    return this.own[action] || KEYMAP.find((entry) => entry.action === action)?.keys || [];
   }
 
+  /** @param {string} action */
   shown(action) {
     return this.of(action).map(keyName);
   }
 
   // Why a key cannot be given to an action, or "".
+  /** @param {string} key */
   refusal(key) {
     if (STREAMLIT_KEYS.has(key)) return `${keyName(key)} belongs to the page around the player`;
     if (key === "Tab") return "Tab moves from control to control";
@@ -103,10 +115,12 @@ export class Keys {
   }
 
   // Everybody's keys after `key` was given to `action`: only what differs from the standard map.
+  /** @param {string} key @param {string} action */
   given(key, action) {
+    /** @type {Record<string, string[]>} */
     const own = {};
     for (const { action: other, keys } of KEYMAP) {
-      const now = other === action ? [key] : this.of(other).filter((one) => one !== key);
+      const now = other === action ? [key] : this.of(other).filter((/** @type {string} */ one) => one !== key);
       if (now.join(" ") !== keys.join(" ")) own[other] = now;
     }
     return own;
@@ -114,6 +128,7 @@ export class Keys {
 
   // The action of a key press, or "" where the key belongs to something else on the page. `host` is the player's
   // element in the page itself, outside its shadow root.
+  /** @param {KeyboardEvent} event @param {Element} host */
   actionFor(event, host) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return "";
     const target = event.composedPath()[0];
@@ -122,10 +137,11 @@ export class Keys {
     if (!action) return "";
     if (target instanceof Element) {
       const tag = target.tagName;
-      if (tag === "TEXTAREA" || tag === "SELECT" || target.isContentEditable) return "";
-      if (tag === "INPUT" && TYPED.has(target.type)) return "";
+      const type = target instanceof HTMLInputElement ? target.type : "";
+      if (tag === "TEXTAREA" || tag === "SELECT" || (target instanceof HTMLElement && target.isContentEditable)) return "";
+      if (tag === "INPUT" && TYPED.has(type)) return "";
       if ((key === " " || key === "Enter") && target.closest(PRESSED)) return "";
-      if ((key.startsWith("Arrow") || SLIDER_KEYS.has(key)) && (target.type === "range" || target.closest("[role=slider], [role=tab], [role=radio], [role=listbox]"))) return "";
+      if ((key.startsWith("Arrow") || SLIDER_KEYS.has(key)) && (type === "range" || target.closest("[role=slider], [role=tab], [role=radio], [role=listbox]"))) return "";
       if (target.closest("[role=grid], [role=combobox]")) return "";
     }
     for (const dialog of document.querySelectorAll("[role=dialog]")) {

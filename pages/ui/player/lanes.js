@@ -7,10 +7,24 @@ import { blocksOf, heights, traceBlocks, valueAt } from "./curves.js";
 import { isHiding } from "./flow.js";
 import { stretchOf } from "./span.js";
 
+/**
+ * @import { Lane } from "../shared/server"
+ * @import { View, Block, LanesHost } from "./types"
+ */
+
 const HEAT_MOST = 0.5; // opacity of probability 1: the picture stays readable under it
 const HEATS = { light: [200, 40, 0], dark: [0, 220, 255] };
 
+/**
+ * One lane's elements and what is drawn in them; levels as curves.heights gives them.
+ * @typedef {ReturnType<typeof buildLane> & {
+ *   levels: Float32Array[], compare: Float32Array[] | null, spread: { high: Float32Array[], low: Float32Array[] } | null,
+ * }} Row
+ * @typedef {Record<string, string>} Colours
+ */
+
 // One lane's elements.
+/** @param {Lane} lane @param {boolean} blind */
 function buildLane(lane, blind) {
   const name = el("span", { class: "name", text: lane.name, title: `${lane.name} (${lane.class})` });
   const chips = el("span", { class: "chips" });
@@ -29,11 +43,11 @@ function buildLane(lane, blind) {
   const scale = el("div", { class: "lane-scale", "aria-hidden": "true" });
   const strip = el("div", { class: "strip" }, canvas, el("div", { class: "within" }, mark), scale);
   if (blind) strip.append(el("span", { class: "hidden-values", text: "labels and scores are hidden" }));
-  const known = lane.clipwise !== null;
-  const number = el("span", { class: "number", text: known ? lane.clipwise.toFixed(2) : "–",
-    title: known ? "clipwise probability, out of fold" : "no prediction" });
+  const clipwise = lane.clipwise?.toFixed(2);
+  const number = el("span", { class: "number", text: clipwise ?? "–",
+    title: clipwise ? "clipwise probability, out of fold" : "no prediction" });
   const said = [lane.name, blind ? "" : lane.role || "unlisted", lane.kind && `suspected ${lane.kind}`, lane.verdict && `decided ${lane.verdict}`, byMachine,
-    known && `clipwise ${lane.clipwise.toFixed(2)}`].filter(Boolean).join(", ");
+    clipwise && `clipwise ${clipwise}`].filter(Boolean).join(", ");
   const node = el("div", { class: "lane row", test: "player-lane", role: "option", "aria-label": said },
     el("div", { class: "gutter" }, name, chips), strip, el("div", { class: "tail" }, number));
   Object.assign(node.dataset, { class: lane.class, kind: lane.kind, role: lane.role, verdict: lane.verdict });
@@ -42,15 +56,20 @@ function buildLane(lane, blind) {
 
 // `host` has data, lane (in focus), look, stage, setFocus().
 export class Lanes {
+  /** @param {View} v @param {LanesHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
+    /** @type {Row[]} */
     this.rows = [];
+    /** @type {Record<string, string> | null} */
+    this.colours = null;
+    this.bar = "";
     this.heat = el("canvas", { class: "heat", test: "player-heat", "aria-hidden": "true", hidden: true });
     this.heatLegend = el("div", { class: "heat-legend", test: "player-heat-legend", hidden: true });
     this.legend = el("div", { class: "lane-legend", test: "player-lane-legend", hidden: true });
     v.error.before(this.heat, this.heatLegend);
-    v.lanes.closest(".stage").after(this.legend);
+    v.lanes.closest(".stage")?.after(this.legend);
     v.lanes.addEventListener("scroll", () => this.drawRows(), { passive: true });
     host.stage.onDraw(() => this.draw());
   }
@@ -59,12 +78,14 @@ export class Lanes {
     const { data } = this.host;
     const blind = isHiding(data.mode);
     this.rows = data.lanes.map((lane) => {
-      const row = buildLane(lane, blind);
-      row.levels = heights(lane.values);
-      row.compare = data.compare_steps && lane.compare ? heights(lane.compare) : null;
-      row.spread = lane.spread && { high: heights(lane.spread.high), low: heights(lane.spread.low.map((value) => -value)) };
+      const row = {
+        ...buildLane(lane, blind),
+        levels: heights(lane.values),
+        compare: data.compare_steps && lane.compare ? heights(lane.compare) : null,
+        spread: lane.spread && { high: heights(lane.spread.high), low: heights(lane.spread.low.map((value) => -value)) },
+      };
       row.node.addEventListener("pointerdown", () => this.host.setFocus(lane.class));
-      this.host.stage.pointing.listenTime(row.strip, (timeS) => this.describe(lane, timeS));
+      this.host.stage.pointing.listenTime(row.strip, (/** @type {number} */ timeS) => this.describe(lane, timeS));
       return row;
     });
     const { scrollTop } = this.v.lanes;
@@ -75,6 +96,7 @@ export class Lanes {
 
   // ---------------------------------------------------------------- focus
 
+  /** @param {string} code */
   drawFocus(code) {
     for (const { node, lane } of this.rows) {
       node.dataset.focus = String(lane.class === code);
@@ -86,6 +108,7 @@ export class Lanes {
   }
 
   // Scrolls the lanes alone: the page stays where it is.
+  /** @param {HTMLElement} node */
   reveal(node) {
     const box = this.v.lanes;
     const top = node.offsetTop - box.offsetTop;
@@ -100,7 +123,8 @@ export class Lanes {
     if (!host.data) return;
     // a scroll bar must not move the strips off the picture's time axis
     const bar = `${v.lanes.offsetWidth - v.lanes.clientWidth}px`;
-    if (bar !== this.bar) v.lanes.style.setProperty("--bar", (this.bar = bar));
+    if (bar !== this.bar) v.lanes.style.setProperty("--bar", bar);
+    this.bar = bar;
     this.readColours();
     this.drawRows();
     this.drawHeat();
@@ -109,30 +133,30 @@ export class Lanes {
 
   readColours() {
     const style = getComputedStyle(this.v.root);
-    const of = (name) => style.getPropertyValue(`--${name}`).trim();
-    this.colours = { grid: of("line"), ink: style.color, paper: of("paper"), dim: of("dim") };
-    for (const name of ["missing", "false", "swapped", "listed", "other", "present", "absent"]) this.colours[name] = of(name);
+    const of = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+    const named = ["missing", "false", "swapped", "listed", "other", "present", "absent"].map((name) => [name, of(name)]);
+    this.colours = { grid: of("line"), ink: style.color, paper: of("paper"), dim: of("dim"), ...Object.fromEntries(named) };
   }
 
   drawRows() {
-    const { v } = this;
-    if (!this.colours) return;
+    const { v, colours } = this;
+    if (!colours) return;
     const [from, to] = [v.lanes.scrollTop + v.lanes.offsetTop, v.lanes.scrollTop + v.lanes.offsetTop + v.lanes.clientHeight];
     const seen = this.rows.filter(({ node }) => node.offsetTop < to && node.offsetTop + node.offsetHeight > from);
-    for (const row of seen) this.drawCurve(row);
+    for (const row of seen) this.drawCurve(row, colours);
     for (const row of seen) {
       this.host.stage.place(row.mark, stretchOf(row.lane));
       this.drawScale(row);
     }
   }
 
-  drawCurve(row) {
+  /** @param {Row} row @param {Colours} colours */
+  drawCurve(row, colours) {
     const { data, look, stage } = this.host;
     const { lane } = row;
     const { context, width, height } = fitCanvas(row.canvas);
-    const { colours } = this;
-    const y = (value) => height - 1 - value * (height - 3);
-    const blocks = (levels, steps = data.steps) => blocksOf(levels, steps, stage.view, width, data.duration_s);
+    const y = (/** @type {number} */ value) => height - 1 - value * (height - 3);
+    const blocks = (/** @type {Float32Array[]} */ levels, steps = data.steps) => blocksOf(levels, steps, stage.view, width, data.duration_s);
     context.clearRect(0, 0, width, height);
     context.fillStyle = colours.grid;
     context.fillRect(0, Math.round(y(0.5)), width, 1);
@@ -143,26 +167,28 @@ export class Lanes {
       context.fillRect(left, y(value), right - left - (right - left > 5 ? 1 : 0), height - y(value));
     }
     context.globalAlpha = 1;
-    if (row.spread) this.drawSpread(context, blocks(row.spread.low), blocks(row.spread.high), y);
-    if (lane.threshold !== null && lane.values.length) {
+    if (row.spread) this.drawSpread(context, blocks(row.spread.low), blocks(row.spread.high), y, colours.ink);
+    const { threshold } = lane;
+    if (threshold !== null && lane.values.length) {
       context.strokeStyle = row.node.dataset.focus === "true" ? colours.ink : colours.dim;
       this.stroke(context, [5, 3], 1, () => {
-        context.moveTo(0, Math.round(y(lane.threshold)) + 0.5);
-        context.lineTo(width, Math.round(y(lane.threshold)) + 0.5);
+        context.moveTo(0, Math.round(y(threshold)) + 0.5);
+        context.lineTo(width, Math.round(y(threshold)) + 0.5);
       });
     }
-    if (look.compare && row.compare) {
+    if (look.compare && row.compare && data.compare_steps) {
       const line = blocks(row.compare, data.compare_steps);
-      for (const [colour, thick] of [[colours.paper, 4], [colours.ink, 1.5]]) {
+      for (const { colour, thick } of [{ colour: colours.paper, thick: 4 }, { colour: colours.ink, thick: 1.5 }]) {
         context.strokeStyle = colour;
         context.lineWidth = thick;
         traceBlocks(context, line, y);
         context.stroke();
       }
     }
-    this.drawBoxes(context, lane, width);
+    this.drawBoxes(context, lane, width, colours);
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {number[]} dash @param {number} thick @param {() => void} path */
   stroke(context, dash, thick, path) {
     context.setLineDash(dash);
     context.lineWidth = thick;
@@ -173,13 +199,21 @@ export class Lanes {
   }
 
   // Lowest to highest of all runs that predicted the clip: a band with an edge.
-  drawSpread(context, lows, highs, y) {
-    const up = (value) => y(-value); // lows come negated
-    context.fillStyle = context.strokeStyle = this.colours.ink;
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Block[]} lows
+   * @param {Block[]} highs
+   * @param {(value: number) => number} y
+   * @param {string} ink
+   */
+  drawSpread(context, lows, highs, y, ink) {
+    const up = (/** @type {number} */ value) => y(-value); // lows come negated
+    context.fillStyle = context.strokeStyle = ink;
     context.lineWidth = 1;
     context.globalAlpha = 0.16;
     context.beginPath();
-    const corners = (blocks, yOf) => blocks.flatMap(([left, right, value]) => [[left, yOf(value)], [right, yOf(value)]]);
+    /** @returns {[number, number][]} */
+    const corners = (/** @type {Block[]} */ blocks, /** @type {(value: number) => number} */ yOf) => blocks.flatMap(([left, right, value]) => [[left, yOf(value)], [right, yOf(value)]]);
     for (const corner of [...corners(highs, y), ...corners(lows, up).reverse()]) context.lineTo(...corner);
     context.fill();
     context.globalAlpha = 0.7;
@@ -191,9 +225,11 @@ export class Lanes {
   }
 
   // What reviewers boxed: a bar along the top; where they found it quiet, a broken one.
-  drawBoxes(context, lane, width) {
+  /** @param {CanvasRenderingContext2D} context @param {Lane} lane @param {number} width @param {Colours} colours */
+  drawBoxes(context, lane, width, colours) {
     const { stage } = this.host;
-    for (const [boxes, colour, dash] of [[lane.events, this.colours.present, []], [lane.quiet, this.colours.absent, [3, 3]]]) {
+    const drawn = [{ boxes: lane.events, colour: colours.present, dash: [] }, { boxes: lane.quiet, colour: colours.absent, dash: [3, 3] }];
+    for (const { boxes, colour, dash } of drawn) {
       context.strokeStyle = colour;
       for (const { onset_s, offset_s } of boxes) {
         const [left, right] = [onset_s, offset_s].map((time) => (stage.percent(time) / 100) * width);
@@ -207,17 +243,18 @@ export class Lanes {
   }
 
   // Numbers beside the lane in focus: 0, 1, and its threshold.
+  /** @param {Row} given */
   drawScale({ scale, lane, node }) {
     const focused = node.dataset.focus === "true" && lane.values.length > 0;
     const wanted = focused ? `${lane.threshold}` : "";
     if (scale.dataset.drawn === wanted) return;
     scale.dataset.drawn = wanted;
-    const number = (value, kind) => {
+    const number = (/** @type {number} */ value, /** @type {string} */ kind) => {
       const tick = el("span", { class: kind, text: value === 0 || value === 1 ? String(value) : value.toFixed(2).slice(1) });
       tick.style.bottom = `${value * 100}%`;
       return tick;
     };
-    const far = (value) => lane.threshold === null || Math.abs(lane.threshold - value) > 0.16;
+    const far = (/** @type {number} */ value) => lane.threshold === null || Math.abs(lane.threshold - value) > 0.16;
     const ticks = focused ? [0, 0.5, 1].filter(far).map((value) => number(value, "")) : [];
     if (focused && lane.threshold !== null) ticks.push(number(lane.threshold, "threshold"));
     scale.replaceChildren(...ticks);
@@ -230,12 +267,12 @@ export class Lanes {
     const { heat, heatLegend, host } = this;
     const { lane, data, look, stage } = host;
     const row = this.rows.find((one) => one.lane === lane);
-    heat.hidden = heatLegend.hidden = !(look.heatmap && row && lane.values.length);
-    if (heat.hidden) return;
+    heat.hidden = heatLegend.hidden = !(look.heatmap && row && lane?.values.length);
+    if (heat.hidden || !row || !lane) return;
     const text = `heatmap: ${lane.name}, framewise 0 to 1 each ${Number(data.steps.step_s.toFixed(3))} s${data.run_id ? `, run ${data.run_id}` : ""}`;
     if (heatLegend.textContent !== text) heatLegend.textContent = text;
     const { context, width, height } = fitCanvas(heat);
-    const [r, g, b] = HEATS[this.v.root.dataset.theme] || HEATS.dark;
+    const [r, g, b] = this.v.root.dataset.theme === "light" ? HEATS.light : HEATS.dark;
     context.clearRect(0, 0, width, height);
     const blocks = blocksOf(row.levels, data.steps, stage.view, width, data.duration_s);
     context.fillStyle = `rgb(${r} ${g} ${b})`;
@@ -244,7 +281,7 @@ export class Lanes {
       context.fillRect(left, 0, right - left, height);
     }
     context.globalAlpha = 1;
-    for (const [colour, thick] of [["rgb(0 0 0 / 70%)", 4], ["#fff", 1.6]]) {
+    for (const { colour, thick } of [{ colour: "rgb(0 0 0 / 70%)", thick: 4 }, { colour: "#fff", thick: 1.6 }]) {
       context.strokeStyle = colour;
       context.lineWidth = thick;
       traceBlocks(context, blocks, (value) => height - 2 - value * (height - 4));
@@ -255,10 +292,11 @@ export class Lanes {
   // ---------------------------------------------------------------- words
 
   // What lies under the pointer on a lane, beside the time.
+  /** @param {Lane} lane @param {number} timeS */
   describe(lane, timeS) {
     const { data, look } = this.host;
     if (isHiding(data.mode)) return [lane.name];
-    const at = (values, steps = data.steps) => (values ? valueAt(values, steps, timeS) : null);
+    const at = (/** @type {number[] | null | undefined} */ values, steps = data.steps) => (values ? valueAt(values, steps, timeS) : null);
     const value = at(lane.values);
     const parts = [lane.name, value === null ? "no frame here" : value.toFixed(2)];
     if (value !== null && lane.threshold !== null) parts.push(`threshold ${lane.threshold.toFixed(2)}`);

@@ -9,6 +9,13 @@ import { firstView } from "./span.js";
 import { tiles } from "./tiles.js";
 import { TileSet, zoomFor } from "./tileset.js";
 
+/**
+ * @import { Clip } from "../shared/server"
+ * @import { Band, Contrast, Drawable, Scale, Span } from "../shared/types"
+ * @import { Picture, Tile, Wish } from "./types"
+ * @import { Stage } from "./stage.js"
+ */
+
 const AUTO_ROWS = 256; // at least, and the step between one height and the next
 const MOST_ROWS = 768;
 const WORTH_ASKING_AGAIN = 0.7; // a band narrower than this share of the whole gets tiles of its own
@@ -18,36 +25,56 @@ const SETTLED_MS = 250;
 const ASK_EACH_MS = 100;
 const CLIPS_KEPT_AHEAD = 4;
 
+/** @type {Picture} */
 export const STANDARD_PICTURE = {
   axis: "mel", scale: "db", n_fft: null, hop_length: null, window: null, low_hz: null, high_hz: null, rows: null, denoise: false,
   brightness: 0,
 };
 
 // The settings as the server reads them; what is null is the server's choice.
+/** @param {Picture} picture @param {Band | null} [band] */
 export function pictureQuery(picture, band = null) {
   const { axis, scale, n_fft, hop_length, window: taper, low_hz, high_hz, rows, denoise } = { ...picture, ...band };
-  const query = new URLSearchParams({ axis, scale, height_px: rows || AUTO_ROWS });
+  const query = new URLSearchParams({ axis, scale, height_px: String(rows || AUTO_ROWS) });
   for (const [name, value] of Object.entries({ n_fft, hop_length, window: taper, low_hz, high_hz })) {
-    if (value !== null && value !== undefined) query.set(name, value);
+    if (value !== null && value !== undefined) query.set(name, String(value));
   }
   if (denoise) query.set("denoise", "1");
   return query.toString();
 }
 
 // Rows of a picture of so many pixels: three for each four pixels of the highest that a window shows.
+/** @param {number} heightPx */
 function rowsFor(heightPx) {
   return Math.min(MOST_ROWS, AUTO_ROWS * Math.max(1, Math.ceil((0.75 * heightPx) / AUTO_ROWS)));
 }
 
+// Whether a tile is here and has its colours.
+/** @param {Tile | null | undefined} tile @returns {tile is Tile & Drawable} */
+export function isColoured(tile) {
+  return Boolean(tile?.bitmap);
+}
+
 export class Layers {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.picture = { ...STANDARD_PICTURE };
     this.rows = AUTO_ROWS; // where the reader chose none
+    /** @type {TileSet | null} */
     this.base = null; // tiles of the whole range of frequencies
+    /** @type {TileSet | null} */
     this.banded = null; // tiles of the band in view
+    /** @type {TileSet | null} */
+    this.wave = null;
+    /** @type {Band | null} */
+    this.full = null; // the whole range, as the tiles say
+    /** @type {Map<string, { first: Wish[], contrast: Contrast | null, settled: boolean }>} */
     this.contrasts = new Map();
+    /** @type {{ data: Clip, zoom: number }[]} */
     this.nexts = [];
+    this.scaleDrawn = "";
+    this.renewed = ""; // the link that ran out last
     this.asked = "";
     this.askedAt = 0;
   }
@@ -63,6 +90,7 @@ export class Layers {
   }
 
   // Tiles of the clip as the settings are now. A clip that they do not fit is drawn the standard way.
+  /** @param {Picture} [picture] */
   make(picture = this.picture) {
     const { data } = this.stage;
     this.picture = picture;
@@ -71,7 +99,7 @@ export class Layers {
     this.wave = data.peaks_url && !data.error ? new TileSet(data.peaks_url, { kind: "peaks", palette: "" }) : null;
     this.asked = "";
     this.askedAt = 0;
-    this.stage.v.root.dataset.whole = false;
+    this.stage.v.root.dataset.whole = "false";
     if (!this.base) return;
     tiles.forget(this.base.name);
     this.full = null;
@@ -79,6 +107,7 @@ export class Layers {
     this.settle(this.base.palette);
   }
 
+  /** @param {Clip} data @param {Picture} picture @param {Band | null} [band] */
   setOf(data, picture, band = null) {
     const palette = `${thingAt(data.tile_url)}&${pictureQuery(picture)}`;
     const query = pictureQuery({ ...picture, rows: picture.rows || this.rows }, band);
@@ -86,6 +115,7 @@ export class Layers {
   }
 
   // The window has another height: its tiles are asked for, with other rows.
+  /** @param {number} heightPx */
   fitRows(heightPx) {
     const rows = rowsFor(heightPx);
     if (rows === this.rows) return;
@@ -115,7 +145,7 @@ export class Layers {
   askBand() {
     const { zoomedBand, axisKind } = this.stage;
     const [to] = AXES[axisKind];
-    const width = (band) => to(band.high_hz) - to(band.low_hz);
+    const width = (/** @type {Band} */ band) => to(band.high_hz) - to(band.low_hz);
     this.banded = null;
     if (this.base && zoomedBand && width(zoomedBand) < WORTH_ASKING_AGAIN * width(this.fullBand)) {
       this.banded = this.setOf(this.stage.data, this.picture, roundedBand(axisKind, zoomedBand, this.fullBand));
@@ -127,17 +157,19 @@ export class Layers {
   // ---------------------------------------------------------------- contrast and colours
 
   // The contrast of a picture is taken once, from the tiles of its first view.
+  /** @param {TileSet} set @param {Span} view @param {Clip} data @param {number} zoom */
   begin(set, view, data, zoom) {
     const first = set.covering(zoom, view.from_s, view.to_s, data.duration_s);
     this.contrasts.delete(set.palette);
     this.contrasts.set(set.palette, { first, contrast: null, settled: false });
-    if (this.contrasts.size > CONTRASTS_KEPT) this.contrasts.delete(this.contrasts.keys().next().value);
+    for (const oldest of this.contrasts.keys()) if (this.contrasts.size > CONTRASTS_KEPT) this.contrasts.delete(oldest);
   }
 
+  /** @param {string} palette */
   settle(palette) {
     const state = this.contrasts.get(palette);
     if (!state) return;
-    const here = state.first.map(({ key }) => tiles.entries.get(key)).filter(Boolean);
+    const here = state.first.flatMap(({ key }) => tiles.entries.get(key) ?? []);
     if (here.length && !state.settled) {
       state.contrast = suggestedContrast(here);
       state.settled = here.length === state.first.length;
@@ -159,6 +191,7 @@ export class Layers {
     return look.colormap === "auto" ? (dark ? "magma" : "paper") : look.colormap;
   }
 
+  /** @param {string} palette @param {Contrast} contrast */
   colour(palette, contrast) {
     const { colormap } = this;
     const now = contrastOf(contrast, { ...this.stage.host.look, brightness: this.picture.brightness });
@@ -180,6 +213,7 @@ export class Layers {
     return "ink";
   }
 
+  /** @param {{ floor: number, ceiling: number }} now @param {Scale} scale @param {string} stamp */
   drawScale(now, scale, stamp) {
     const { v } = this.stage;
     if (stamp === this.scaleDrawn) return;
@@ -197,11 +231,13 @@ export class Layers {
   // ---------------------------------------------------------------- what is fetched
 
   // First what is in view, then a screen on each side; not at each frame of a movement, but now and then.
+  /** @param {number} zoom */
   ask(zoom) {
     const { data, view, span, duration } = this.stage;
     const set = this.banded || this.base;
+    if (!set) return;
     const seen = set.covering(zoom, view.from_s, view.to_s, duration);
-    const asked = `${seen[0].key} ${seen.at(-1).key} ${this.stage.host.look.waveform}`;
+    const asked = `${seen[0].key} ${seen[seen.length - 1].key} ${this.stage.host.look.waveform}`;
     if (asked === this.asked) return;
     const now = performance.now();
     clearTimeout(this.later);
@@ -217,13 +253,14 @@ export class Layers {
       this.settle(set.palette);
     }
     const waves = this.wave && this.stage.host.look.waveform !== false ? [this.wave] : [];
-    const around = (from_s, to_s) => [set, ...waves].flatMap((one) => one.covering(zoom, from_s, to_s, data.duration_s));
+    const around = (/** @type {number} */ from_s, /** @type {number} */ to_s) => [set, ...waves].flatMap((one) => one.covering(zoom, from_s, to_s, data.duration_s));
     tiles.wish({
       view: around(view.from_s, view.to_s),
       margin: around(Math.max(0, view.from_s - span), Math.min(duration, view.to_s + span)),
     });
   }
 
+  /** @param {Clip} data @param {number} zoom */
   ahead(data, zoom) {
     if (data.error || !data.tile_url) return;
     const others = this.nexts.filter((next) => next.data.clip_id !== data.clip_id);
@@ -243,6 +280,7 @@ export class Layers {
   }
 
   // A tile has come, or was refused; without a wish, colours have changed.
+  /** @param {Wish | null} wish */
   came(wish) {
     if (!wish) return;
     this.settle(wish.palette);
@@ -252,11 +290,12 @@ export class Layers {
 
   // Links that have run out are asked for anew. Settings that do not fit this clip are said so, and it is drawn the
   // standard way.
+  /** @param {{ error: string, status: number }} given */
   refused({ error, status }) {
     const { stage } = this;
     if (status === 403) {
-      if (this.renewed !== this.base.url) stage.host.renew();
-      this.renewed = this.base.url;
+      if (this.base && this.renewed !== this.base.url) stage.host.renew();
+      this.renewed = this.base?.url ?? "";
     } else if (this.banded) {
       this.banded = null;
       stage.host.tell(`no finer picture: ${error}`, "warning");
@@ -280,13 +319,13 @@ export class Layers {
     }
     if (this.base && this.base.url !== this.stage.data.tile_url) this.make(); // links have run out and were made anew
     if (!this.base) {
-      v.root.dataset.whole = true;
+      v.root.dataset.whole = "true";
       return void this.shown();
     }
     const { zoom } = this;
     if (this.wave) this.wave.palette = this.ink;
     this.ask(zoom);
-    v.root.dataset.level = zoom;
+    v.root.dataset.level = String(zoom);
     const fine = this.banded && this.entriesOf(this.banded, zoom);
     const under = fine?.whole ? { entries: [], whole: true } : this.entriesOf(this.base, zoom);
     if (!this.full && under.entries.length) {
@@ -297,7 +336,7 @@ export class Layers {
     drawTiles(v.canvas, [...under.entries, ...(fine?.entries || [])], span, this.axisKind, this.colormap);
     if (!v.waveRow.hidden && this.wave) drawTiles(v.wave, this.entriesOf(this.wave, zoom).entries, span, this.axisKind, "");
     const whole = under.whole && (!fine || fine.whole);
-    v.root.dataset.whole = whole; // nothing stands in place of a tile that is still to come
+    v.root.dataset.whole = String(whole); // nothing stands in place of a tile that is still to come
     if (whole) this.shown();
     return undefined;
   }
@@ -307,15 +346,18 @@ export class Layers {
   }
 
   // Tiles to draw, coarser and finer ones first where one is missing; `whole` where none is, and the colours are right.
+  /** @param {TileSet} set @param {number} zoom */
   entriesOf(set, zoom) {
     const { view, duration } = this.stage;
+    /** @type {(Tile & Drawable)[]} */
     const exact = [];
+    /** @type {Map<string, Tile & Drawable>} */
     const inPlace = new Map();
     let whole = true;
     for (const wish of set.covering(zoom, view.from_s, view.to_s, duration)) {
       const entry = tiles.get(wish.key);
-      if (entry?.bitmap) exact.push(entry);
-      whole &&= Boolean(entry?.bitmap) && entry.stamp === tiles.palettes.get(entry.palette)?.stamp;
+      if (isColoured(entry)) exact.push(entry);
+      whole &&= Boolean(entry?.bitmap) && entry?.stamp === tiles.palettes.get(entry?.palette ?? "")?.stamp;
       if (!entry?.bitmap) {
         for (const other of this.inPlaceOf(set, zoom, wish)) inPlace.set(other.key, other);
       }
@@ -323,11 +365,12 @@ export class Layers {
     return { entries: [...inPlace.values(), ...exact], whole };
   }
 
+  /** @param {TileSet} set @param {number} zoom @param {Wish} wish */
   inPlaceOf(set, zoom, wish) {
     const { duration } = this.stage;
     const to_s = Math.min(duration, wish.to_s);
-    const here = (one) => set.covering(one, wish.from_s, to_s - 1e-6, duration)
-      .map(({ key }) => tiles.get(key)).filter((entry) => entry?.bitmap);
+    const here = (/** @type {number} */ one) => set.covering(one, wish.from_s, to_s - 1e-6, duration)
+      .map(({ key }) => tiles.get(key)).filter(isColoured);
     const coarser = FALLBACK_ZOOMS.map((more) => here(zoom + more)).find((found) => found.length) || [];
     if (coarser.length || zoom === 0) return coarser;
     return FALLBACK_ZOOMS.filter((less) => less <= zoom && less <= 3).map((less) => here(zoom - less)).find((found) => found.length) || [];
@@ -336,10 +379,11 @@ export class Layers {
   shown() {
     const { v, data } = this.stage;
     v.drawing.hidden = true;
-    if (v.root.dataset.shown !== String(data.clip_id)) v.root.dataset.shown = data.clip_id;
+    if (v.root.dataset.shown !== String(data.clip_id)) v.root.dataset.shown = String(data.clip_id);
   }
 
   // The level under a point in the picture's own units, as text; "" where no tile is.
+  /** @param {number} timeS @param {number} hz */
   levelAt(timeS, hz) {
     const { duration } = this.stage;
     for (const set of [this.banded, this.base]) {

@@ -7,7 +7,7 @@ import { Decisions } from "./decide.js";
 import { Drawer } from "./drawer.js";
 import { Flow, Messenger, Preferences } from "./flow.js";
 import { Help } from "./help.js";
-import { BUTTON_ACTIONS, Keys } from "./keys.js";
+import { buttonActions, Keys } from "./keys.js";
 import { Lanes } from "./lanes.js";
 import { Progress } from "./progress.js";
 import { questionOf } from "./question.js";
@@ -17,25 +17,47 @@ import { Stage } from "./stage.js";
 import { Transport } from "./transport.js";
 import { buildView } from "./view.js";
 
+/**
+ * @import { Clip, Lane, PageEvent, Visit } from "../shared/server"
+ * @import { Level, Component } from "../shared/types"
+ * @import { Item, Answered, Look, BoxChange } from "./types"
+ * @import { Refusal } from "../shared/api.js"
+ */
+
+/** @type {WeakMap<HTMLElement, Player>} */
 const players = new WeakMap();
+/** @type {any} */
+const NOTHING = null; // in place of the page and the clip until they have come; until then nothing is drawn or pressed
+const VERDICTS = /** @type {const} */ (["present", "absent", "unsure"]);
 const MARGIN_S = 0.3;
 const FOLLOW_MS = 400;
 
 class Player {
+  /** @param {HTMLElement} parent */
   constructor(parent) {
     this.v = buildView();
     parent.append(this.v.root);
-    this.pageHost = this.v.root.getRootNode().host || this.v.root;
-    this.page = null; // what Streamlit told: the list, the token
-    this.data = null; // the clip on the screen
+    const tree = this.v.root.getRootNode();
+    this.pageHost = tree instanceof ShadowRoot ? tree.host : this.v.root;
+    /** @type {Visit} */
+    this.page = NOTHING; // what Streamlit told: the list, the token
+    /** @type {Clip} */
+    this.data = NOTHING; // the clip on the screen
     this.focus = "";
+    this.dark = false;
+    this.expired = false; // whether the token has run out
+    this.playOnArrival = false;
+    /** @type {(event: PageEvent & { at: string }) => void} */
+    this.emit = () => {};
+    /** @type {(() => void) | null} */
+    this.after = null; // waits until what was pressed is answered
     this.revision = 0;
     this.opening = 0;
     this.hasActed = false; // whether there is something to undo that clips fetched earlier do not know of
     this.coming = false; // whether the clip at this place is still to come, and the last one stands on the screen
     this.api = new Api();
     this.flow = new Flow(this.api);
-    this.preferences = new Preferences(this.api, (text, level) => this.tell(text, level));
+    this.preferences = new Preferences(this.api, (/** @type {string} */ text, /** @type {Level} */ level) => this.tell(text, level));
     this.messenger = new Messenger(this.api, (what) => this.messaged(what));
     this.keys = new Keys();
     this.transport = new Transport(this.v, this);
@@ -47,11 +69,14 @@ class Player {
     this.drawer = new Drawer(this.v, this);
     this.help = new Help(this.v, this);
     this.progress = new Progress(this.v, this);
+    this.onKey = (/** @type {KeyboardEvent} */ event) => this.keyed(event);
+    this.onLeave = () => this.preferences.flush();
     this.listen();
   }
 
   // ---------------------------------------------------------------- the page
 
+  /** @param {Component<Visit>} given */
   update({ data, setTriggerValue }) {
     if (!data) return;
     const first = !this.page;
@@ -72,6 +97,7 @@ class Player {
   }
 
   // What this reviewer set before.
+  /** @param {Record<string, any>} values */
   prefer(values) {
     this.preferences.begin(values);
     this.keys = new Keys(this.preferences.get("keys", {}));
@@ -80,6 +106,7 @@ class Player {
   }
 
   // Show what is at a place in the list: at once where it was fetched ahead.
+  /** @param {number} at @param {Answered | null} [answered] */
   open(at, answered = null) {
     this.flow.move(at);
     const { item } = this.flow;
@@ -89,11 +116,12 @@ class Player {
     const entry = this.flow.load(item);
     if (entry.data) return this.show(entry.data, answered);
     const mine = this.opening;
-    const still = (use) => (value) => { if (mine === this.opening) use(value); };
-    entry.promise.then(still((data) => this.show(data, answered)), still((problem) => this.failed(item, problem)));
+    const still = (/** @type {(value: any) => void} */ use) => (/** @type {any} */ value) => { if (mine === this.opening) use(value); };
+    entry.promise.then(still((/** @type {Clip} */ data) => this.show(data, answered)), still((/** @type {Refusal} */ problem) => this.failed(item, problem)));
     return undefined;
   }
 
+  /** @param {number} step */
   go(step) {
     if (this.messenger.locked) this.after = () => this.go(step); // harmless, so it only waits
     else if (step < 0 && this.flow.at === 0) this.tell("this is the first clip", "warning");
@@ -104,11 +132,12 @@ class Player {
   }
 
   // A clip that cannot be shown says why, and the list goes on.
+  /** @param {Item} item @param {Refusal} problem */
   failed(item, problem) {
     if (problem.status === 403) return this.renew();
     return this.show({
       clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, error: problem.message,
-      audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1 }, candidates: [], marks: [],
+      audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1 }, compare_run: "", compare_steps: null, candidates: [], marks: [],
       history: [], metadata: {}, seen_position: null, run_id: "", can_undo: true, classes_url: "",
     });
   }
@@ -122,6 +151,7 @@ class Player {
 
   // ---------------------------------------------------------------- a clip
 
+  /** @param {Clip} data @param {Answered | null} [answered] */
   show(data, answered = null) {
     const { v, stage } = this;
     const before = this.data;
@@ -130,7 +160,7 @@ class Player {
     this.coming = false;
     this.opening += 1; // what was asked for before comes too late
     this.revision += 1;
-    v.root.dataset.revision = this.revision;
+    v.root.dataset.revision = String(this.revision);
     if (moved) this.arrive();
     else if (answered?.region) stage.select(null);
     if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
@@ -149,7 +179,7 @@ class Player {
   arrive() {
     const { data, v, stage } = this;
     this.playOnArrival = this.look.autoplay || this.sound.playing;
-    v.root.dataset.clipId = data.clip_id;
+    v.root.dataset.clipId = String(data.clip_id);
     v.root.dataset.mode = data.mode;
     this.adder.close();
     this.drawer.arrive();
@@ -158,6 +188,7 @@ class Player {
     this.transport.load(); // after the stage: it may tell at once that it can be played
   }
 
+  /** @param {Clip} next */
   prefetch(next) {
     this.stage.ahead(next);
     this.transport.ahead(next);
@@ -178,16 +209,17 @@ class Player {
   // ---------------------------------------------------------------- focus
 
   // On a new clip the first open suspect; after a verdict the next open one; after an undo what was undone.
+  /** @param {boolean} moved @param {Answered | null} answered */
   chooseFocus(moved, answered) {
     const { lanes } = this.data;
-    const place = (code) => lanes.findIndex((lane) => lane.class === code);
-    const open = lanes.filter((lane) => lane.kind && !lane.verdict);
+    const place = (/** @type {string} */ code) => lanes.findIndex((/** @type {Lane} */ lane) => lane.class === code);
+    const open = lanes.filter((/** @type {Lane} */ lane) => lane.kind && !lane.verdict);
     let focus = this.focus;
     if (answered?.focus && place(answered.focus) >= 0) focus = answered.focus;
     else if (moved || place(focus) < 0) focus = (open[0] || lanes[0])?.class || "";
     else if (answered?.decided && place(answered.decided) >= 0) {
       const at = place(answered.decided);
-      const after = lanes[at].verdict && (open.find((lane) => lanes.indexOf(lane) > at) || open[0]);
+      const after = lanes[at].verdict && (open.find((/** @type {Lane} */ lane) => lanes.indexOf(lane) > at) || open[0]);
       focus = after ? after.class : answered.decided;
     }
     this.setFocus(focus);
@@ -201,15 +233,16 @@ class Player {
     return this.data?.lanes.find((lane) => lane.class === this.focus) || null;
   }
 
+  /** @param {string} code */
   setFocus(code) {
     this.focus = code;
     const { v, lane } = this;
     v.root.dataset.focus = code;
-    v.question.replaceChildren(...questionOf(lane, this.data?.mode));
+    v.question.replaceChildren(...questionOf(lane, this.data?.mode ?? ""));
     const [keep, drop] = lane?.role ? ["keep the label", "remove the label"] : ["add the label", "leave it out"];
     v.present.title = `the class can be heard: ${keep}`;
     v.absent.title = `the class cannot be heard: ${drop}`;
-    for (const name of ["present", "absent", "unsure"]) {
+    for (const name of VERDICTS) {
       v[name].disabled = !lane;
       v[name].setAttribute("aria-pressed", String(lane?.verdict === name));
     }
@@ -220,15 +253,17 @@ class Player {
     this.transport.draw();
   }
 
+  /** @param {number} step */
   moveFocus(step) {
     const { lanes } = this.data;
-    const place = lanes.findIndex((lane) => lane.class === this.focus);
+    const place = lanes.findIndex((/** @type {Lane} */ lane) => lane.class === this.focus);
     const next = lanes[Math.min(lanes.length - 1, Math.max(0, place + step))];
     if (next) this.setFocus(next.class);
   }
 
   // ---------------------------------------------------------------- what a press does
 
+  /** @param {string} action @param {boolean} [shift] */
   act(action, shift = false) {
     const { sound, stage, boxes } = this;
     const far = shift ? 5 : 1;
@@ -283,7 +318,7 @@ class Player {
       clear: () => this.clear(),
       help: () => this.help.toggle(),
     };
-    actions[action]?.();
+    if (Object.hasOwn(actions, action)) actions[/** @type {keyof typeof actions} */ (action)]();
   }
 
   clear() {
@@ -307,6 +342,7 @@ class Player {
     return this.sound.play({ onset_s, offset_s });
   }
 
+  /** @param {string} what */
   messaged(what) {
     const { v } = this;
     v.root.classList.remove("refused");
@@ -333,10 +369,12 @@ class Player {
     return this.transport.sound;
   }
 
+  /** @param {Partial<Look>} change */
   setLook(change) {
     this.transport.setLook(change);
   }
 
+  /** @param {number} timeS */
   seek(timeS) {
     this.sound.seek(timeS);
   }
@@ -345,14 +383,17 @@ class Player {
     this.transport.draw();
   }
 
+  /** @param {string} verdict @param {Lane | null} [lane] */
   decide(verdict, lane = this.lane) {
     return this.decisions.decide(verdict, lane);
   }
 
+  /** @param {BoxChange} change */
   changeBox(change) {
     return this.decisions.changeBox(change);
   }
 
+  /** @param {string} text @param {Level} level */
   tell(text, level) {
     this.v.notice.textContent = text;
     this.v.notice.dataset.level = level;
@@ -374,23 +415,24 @@ class Player {
 
   listen() {
     const { v } = this;
-    for (const [name, action] of Object.entries(BUTTON_ACTIONS)) v[name].addEventListener("click", () => this.data && this.act(action));
+    for (const [name, action] of buttonActions()) v[name].addEventListener("click", () => this.data && this.act(action));
     v.retry.addEventListener("click", () => {
       v.silent.hidden = true;
       this.messenger.deliver();
     });
-    this.onKey = (event) => {
-      if (!this.data || this.help.takes(event)) return;
-      const action = this.keys.actionFor(event, this.pageHost);
-      if (!action || (action === "clear" && !this.clearable)) return;
-      if (action.startsWith("pan_") && !this.stage.zoomed && !this.stage.gliding) return; // nothing to move: the page scrolls
-      event.preventDefault();
-      event.stopPropagation();
-      if (action !== "held") this.act(action, event.shiftKey);
-    };
     document.addEventListener("keydown", this.onKey, true);
-    this.onLeave = () => this.preferences.flush();
     addEventListener("pagehide", this.onLeave);
+  }
+
+  /** @param {KeyboardEvent} event */
+  keyed(event) {
+    if (!this.data || this.help.takes(event)) return;
+    const action = this.keys.actionFor(event, this.pageHost);
+    if (!action || (action === "clear" && !this.clearable)) return;
+    if (action.startsWith("pan_") && !this.stage.zoomed && !this.stage.gliding) return; // nothing to move: the page scrolls
+    event.preventDefault();
+    event.stopPropagation();
+    if (action !== "held") this.act(action, event.shiftKey);
   }
 
   // What is pressed is sent still; nothing that comes later is shown.
@@ -409,6 +451,7 @@ class Player {
   }
 }
 
+/** @param {Component<Visit>} component */
 export default function mount(component) {
   const { parentElement } = component;
   let player = players.get(parentElement);

@@ -3,24 +3,43 @@
 import { AXES, hertz, timeText } from "../shared/axes.js";
 import { round3 } from "./span.js";
 
+/**
+ * @import { Band } from "../shared/types"
+ * @import { Stage } from "./stage.js"
+ */
+
 const POINTER_DRAG_PX = 4;
 const WHEEL_ZOOM = 0.002;
 const PINCH_ZOOM = 0.01; // a trackpad's pinch comes as a wheel with ctrl
 const LINE_PX = 16;
 
+/**
+ * What lies under the pointer, in parts.
+ * @typedef {(timeS: number, at: { clientY: number }) => string[]} Describe
+ * Where a pointer went down.
+ * @typedef {{ x: number, y: number, time_s: number, clip_id: number, hz: number | null, dragged: boolean }} Press
+ */
+
 export class Pointing {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.boxMode = false;
     this.held = false; // while a pointer is down the view is left alone
+    /** @type {{ area: HTMLElement, describe: Describe | undefined, clientX: number, clientY: number } | null} */
     this.over = null;
-    this.fingers = new Map();
+    /** @type {Map<number, number>} */
+    this.fingers = new Map(); // where each touches
+    /** @type {[number, number][]} */
+    this.pinched = []; // which finger holds what time
     const { plot, ticks, axis, wave, boxMode } = stage.v;
-    this.listenTime(plot, (timeS, event) => this.underPointer(timeS, event));
+    this.listenTime(plot, (/** @type {number} */ timeS, /** @type {{ clientY: number }} */ event) => this.underPointer(timeS, event));
     this.listenTime(wave, () => []);
     plot.addEventListener("pointerdown", (event) => this.finger(event), true);
-    for (const name of ["pointermove", "pointerup", "pointercancel"]) plot.addEventListener(name, (event) => this.fingerMoved(event), true);
-    for (const area of [plot, wave, ticks]) area.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    for (const name of /** @type {const} */ (["pointermove", "pointerup", "pointercancel"])) plot.addEventListener(name, (event) => this.fingerMoved(event), true);
+    /** @type {HTMLElement[]} */
+    const wheeled = [plot, wave, ticks];
+    for (const area of wheeled) area.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     axis.addEventListener("wheel", (event) => this.wheelBand(event), { passive: false });
     this.listenPan(ticks, 0);
     this.listenPan(plot, 1);
@@ -38,10 +57,12 @@ export class Pointing {
 
   // Click seeks, drag selects a stretch; on the picture with Shift, or in box mode, a band of it.
   // `describe(timeS, {clientX, clientY})` says what lies under the pointer, in parts, where the area does not say it itself.
+  /** @param {HTMLElement} area @param {Describe} [describe] */
   listenTime(area, describe) {
     const { stage } = this;
     const { v } = stage;
-    const timeOf = (event) => stage.timeAt(event.clientX, area);
+    const timeOf = (/** @type {PointerEvent} */ event) => stage.timeAt(event.clientX, area);
+    /** @type {Press | null} */
     let start = null;
     const stop = () => {
       start = null;
@@ -90,6 +111,7 @@ export class Pointing {
     v.pointer.style.left = `${this.stage.percent(timeS)}%`;
   }
 
+  /** @param {number} timeS @param {{ clientY: number }} given1 */
   underPointer(timeS, { clientY }) {
     const hz = this.stage.hertzAt(clientY);
     return [hertz(hz), this.stage.layers.levelAt(timeS, hz)];
@@ -97,6 +119,7 @@ export class Pointing {
 
   // ---------------------------------------------------------------- wheel and fingers
 
+  /** @param {WheelEvent} event */
   wheel(event) {
     const { stage } = this;
     if (!stage.data || stage.data.error) return;
@@ -113,6 +136,7 @@ export class Pointing {
   }
 
   // Frequency: the one under the pointer stays where it is.
+  /** @param {WheelEvent} event */
   wheelBand(event) {
     const { stage } = this;
     if (!stage.data || stage.data.error) return;
@@ -124,15 +148,17 @@ export class Pointing {
     stage.setBand({ low_hz: from(anchor - (anchor - low) * factor), high_hz: from(anchor + (high - anchor) * factor) });
   }
 
+  /** @param {PointerEvent} event */
   finger(event) {
     if (event.pointerType !== "touch") return;
     this.fingers.set(event.pointerId, event.clientX);
     if (this.fingers.size !== 2) return;
-    this.pinched = [...this.fingers.keys()].map((id) => [id, this.stage.timeAt(this.fingers.get(id))]);
+    this.pinched = [...this.fingers].map(([id, clientX]) => [id, this.stage.timeAt(clientX)]);
     this.stage.select(null);
   }
 
   // Two fingers: the times under them stay under them.
+  /** @param {PointerEvent} event */
   fingerMoved(event) {
     if (!this.fingers.has(event.pointerId)) return;
     if (event.type !== "pointermove") {
@@ -142,7 +168,7 @@ export class Pointing {
     this.fingers.set(event.pointerId, event.clientX);
     if (this.fingers.size !== 2) return;
     const box = this.stage.v.plot.getBoundingClientRect();
-    const [[x1, t1], [x2, t2]] = this.pinched.map(([id, time]) => [this.fingers.get(id) - box.left, time]).sort((a, b) => a[0] - b[0]);
+    const [[x1, t1], [x2, t2]] = this.pinched.map(([id, time]) => [(this.fingers.get(id) ?? NaN) - box.left, time]).sort((a, b) => a[0] - b[0]);
     if (x2 - x1 < 2 * POINTER_DRAG_PX || t2 <= t1) return;
     const secondsAPx = (t2 - t1) / (x2 - x1);
     const from_s = t1 - x1 * secondsAPx;
@@ -152,8 +178,10 @@ export class Pointing {
   // ---------------------------------------------------------------- axes
 
   // Dragging with a button (0 left, 1 middle) moves what is in view.
+  /** @param {HTMLElement} area @param {number} button */
   listenPan(area, button) {
     const { stage } = this;
+    /** @type {number | null} */
     let last = null;
     area.addEventListener("pointerdown", (event) => {
       if (event.button !== button || !stage.data) return;
@@ -170,10 +198,12 @@ export class Pointing {
   }
 
   // Frequency axis: dragging over it picks a band; where one is zoomed to, dragging moves it.
+  /** @param {HTMLElement} axis */
   listenAxis(axis) {
     const { stage } = this;
     const { axisBand } = stage.v;
-    const place = (hz) => AXES[stage.axisKind][0](hz);
+    const place = (/** @type {number} */ hz) => AXES[stage.axisKind][0](hz);
+    /** @type {{ y: number, hz: number, band: Band | null, picked?: Band | null } | null} */
     let start = null;
     axis.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !stage.data) return;

@@ -1,6 +1,13 @@
 // Levels of a tile made into those of a coarser scale, and a waveform made into levels.
 
 // The largest level of each `across` columns and `down` rows; a tile of one scale becomes one of a coarser scale.
+/**
+ * @param {Uint8Array} levels
+ * @param {number} columns
+ * @param {number} rows
+ * @param {number} across
+ * @param {number} down
+ */
 export function pooled(levels, columns, rows, across, down) {
   if (across <= 1 && down <= 1) return { levels, columns, rows };
   const [wide, high] = [Math.ceil(columns / across), Math.ceil(rows / down)];
@@ -17,10 +24,11 @@ export function pooled(levels, columns, rows, across, down) {
 }
 
 // Pairs (lowest, highest), full scale 127, as a drawing of 0 and 255: quiet sounds are drawn larger than they are.
+/** @param {Int8Array} pairs @param {number} columns @param {number} rows */
 export function waveform(pairs, columns, rows) {
   const levels = new Uint8Array(columns * rows);
   const middle = (rows - 1) / 2;
-  const place = (value) => middle - Math.sign(value) * Math.sqrt(Math.abs(value) / 127) * middle;
+  const place = (/** @type {number} */ value) => middle - Math.sign(value) * Math.sqrt(Math.abs(value) / 127) * middle;
   for (let column = 0; column < columns; column += 1) {
     const top = Math.round(place(pairs[2 * column + 1]));
     const bottom = Math.max(top, Math.round(place(pairs[2 * column])));

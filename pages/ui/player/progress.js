@@ -1,8 +1,11 @@
 // Today's count and pace, and what remains in this list; fetched while the reviewer looks, never on the way.
 
+/** @import { View, ProgressHost } from "./types" */
+
 const PROGRESS_MS = 1500;
 
 export class Progress {
+  /** @param {View} v @param {ProgressHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
@@ -10,6 +13,7 @@ export class Progress {
   }
 
   // Ask anew, once presses rest.
+  /** @param {number} [ms] */
   later(ms = PROGRESS_MS) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), ms);

@@ -1,12 +1,16 @@
 import { chip, el } from "../shared/elements.js";
 import { stretchOf } from "./span.js";
 
+/** @import { Lane } from "../shared/server" */
+
 // A probability in words; nothing is quite sure.
+/** @param {number} p */
 function percentOf(p) {
   return p >= 0.995 ? "over 99 %" : p < 0.005 ? "under 1 %" : `${Math.round(p * 100)} %`;
 }
 
 // What is asked about a class, in words.
+/** @param {Lane | null} lane @param {string} mode */
 export function questionOf(lane, mode) {
   if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
   const strong = el("strong", { text: lane.name });

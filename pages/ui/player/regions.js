@@ -8,26 +8,46 @@ import { isHiding } from "./flow.js";
 import { keyOf } from "./keys.js";
 import { boxesOf, hasBand, regionOf, regionText, sameRegion, SHORTEST_BOX_S } from "./region.js";
 
+/**
+ * @import { BandedStretch } from "../shared/types"
+ * @import { View, DrawnBox, BoxChange, SelectRange, BoxesHost } from "./types"
+ */
+
 const NUDGE_S = 0.05;
 const NUDGE_REST_MS = 500; // a burst of presses is one decision
 const NARROW_TAG_PX = 46;
 const TIME_PARTS = ["left", "right"];
 const BAND_PARTS = [...TIME_PARTS, "top", "bottom", "top left", "top right", "bottom left", "bottom right"];
 
+/** @param {Boxes} boxes */
 export function boxIsPicked(boxes) {
   return Boolean(boxes.picked || boxes.asking);
 }
 
-// `host` has data, lane, focus, stage, sound, keys, messenger, and seek(), setFocus(), tell(), changeBox(), messaged().
+/** @typedef {{ box: DrawnBox, node: HTMLElement, text: HTMLElement }} BoxNode */
+
 export class Boxes {
+  /** @param {View} v @param {BoxesHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
     this.stage = host.stage;
+    /** @type {DrawnBox[]} */
     this.all = [];
+    /** @type {Map<number, BoxNode>} */
     this.nodes = new Map();
+    this.widthPx = 1;
+    this.resting = 0; // the timer of presses that come to rest
+    /** @type {number | null} */
+    this.chosen = null; // the position of the box that is picked
+    /** @type {BandedStretch | null} */
+    this.draft = null; // where the picked box is drawn while it is not stored there
+    /** @type {{ class: string, region: BandedStretch } | null} */
+    this.expected = null; // the box that a request will have made
+    this.asking = ""; // the class whose last box was taken away
+    this.quieter = false; // what is taken away was a quiet stretch
     this.drag = new BoxDrag(v, this);
-    this.before = (event) => this.settleBefore(event);
+    this.before = (/** @type {Event} */ event) => this.settleBefore(event);
     this.arrive();
     this.area = el("div", { class: "boxes", test: "player-boxes", role: "group", "aria-label": "boxes" });
     v.error.before(this.area);
@@ -41,11 +61,9 @@ export class Boxes {
 
   // Another clip: nothing of the last one is left over.
   arrive() {
-    this.chosen = null; // the position of the box that is picked
-    this.draft = null; // where the picked box is drawn while it is not stored there
-    this.expected = null; // the box that a request will have made
+    this.chosen = this.draft = this.expected = null;
     this.asking = "";
-    this.quieter = false; // what is taken away was a quiet stretch
+    this.quieter = false;
     this.drag.stop();
     this.stopResting();
   }
@@ -53,7 +71,8 @@ export class Boxes {
   // New data of the clip: what it says is what is drawn.
   build() {
     this.all = boxesOf(this.host.data);
-    const made = this.expected && this.all.find((box) => box.class === this.expected.class && sameRegion(box, this.expected.region));
+    const { expected } = this;
+    const made = expected && this.all.find((box) => box.class === expected.class && sameRegion(box, expected.region));
     if (made) this.chosen = made.position;
     else if (!this.all.some((box) => box.position === this.chosen)) this.chosen = null;
     this.drag.stop();
@@ -63,11 +82,13 @@ export class Boxes {
   }
 
   // The picked box where it is drawn now, or null.
+  /** @returns {DrawnBox | null} */
   get picked() {
     const box = this.all.find((one) => one.position === this.chosen);
     return box ? { ...box, ...this.draft } : null;
   }
 
+  /** @param {DrawnBox | null} box */
   pick(box) {
     if (!box && (this.drag.held || this.resting)) return this.putBack();
     if (!box && this.asking) return this.answer();
@@ -111,10 +132,11 @@ export class Boxes {
     return this.add(stretch);
   }
 
+  /** @param {SelectRange | null} stretch */
   add(stretch) {
     const { lane } = this.host;
     if (this.host.decisions.isBlind()) return undefined;
-    if (!lane) return this.host.tell("no class in focus; add one first", "warning");
+    if (!lane || !stretch) return this.host.tell("no class in focus; add one first", "warning");
     const region = regionOf(stretch);
     const same = this.all.find((box) => box.class === lane.class && box.verdict === "present" && sameRegion(box, region));
     if (same) return this.pick(same);
@@ -129,6 +151,7 @@ export class Boxes {
   }
 
   // Earlier or later; `itsEnd` moves the end alone. Stored once the presses have come to rest.
+  /** @param {number} direction @param {boolean} [itsEnd] */
   nudge(direction, itsEnd = false) {
     const box = this.picked || this.all.find((one) => one.class === this.host.focus);
     if (!box) return this.host.tell("no box of this class to nudge", "warning");
@@ -162,8 +185,9 @@ export class Boxes {
   }
 
   // What else is pressed meanwhile must find the nudged box stored.
+  /** @param {Event} event */
   settleBefore(event) {
-    const action = event.type === "keydown" ? this.host.keys.actionOf.get(keyOf(event)) : "press";
+    const action = event instanceof KeyboardEvent ? this.host.keys.actionOf.get(keyOf(event)) : "press";
     const goesOn = !action || action === "clear" || action.startsWith("nudge_") || this.drag.owns(event);
     if (!goesOn) this.settle();
   }
@@ -197,6 +221,7 @@ export class Boxes {
     return this.send({ class: box.class, verdict: box.verdict, region, replaces: box.position }, region);
   }
 
+  /** @param {BoxChange} change @param {BandedStretch | null} region */
   send(change, region) {
     if (this.refused()) return this.putBack();
     this.expected = region && { class: change.class, region };
@@ -213,6 +238,7 @@ export class Boxes {
   // ---------------------------------------------------------------- the last box
 
   // The server took a box away; `left` counts the class's boxes that still mark it present.
+  /** @param {string} code @param {number} left */
   removed(code, left) {
     if (left || this.quieter) return;
     this.asking = code;
@@ -227,7 +253,7 @@ export class Boxes {
   drawQuestion() {
     const { host, v } = this;
     const name = host.data.lanes.find((lane) => lane.class === this.asking)?.name || this.asking;
-    const key = (action) => host.keys.shown(action)[0];
+    const key = (/** @type {string} */ action) => host.keys.shown(action)[0];
     const choices = ["present", "absent", "unsure"].map((action) => `${key(action)} ${action}`).join("   ");
     v.question.replaceChildren(el("strong", { text: `That was the last box of ${name}.` }),
       el("span", { class: "why", text: `Is it still heard in this clip?  ${choices}   ${key("clear")}: as before` }));
@@ -251,8 +277,8 @@ export class Boxes {
       this.nodes.delete(position);
     }
     for (const box of this.all) {
-      if (!this.nodes.has(box.position)) this.nodes.set(box.position, this.buildBox(box));
-      const entry = this.nodes.get(box.position);
+      const entry = this.nodes.get(box.position) ?? this.buildBox(box);
+      this.nodes.set(box.position, entry);
       entry.box = box;
       const look = entry.node.dataset;
       look.focus = String(box.class === focus);
@@ -262,6 +288,7 @@ export class Boxes {
     if (this.asking) this.drawQuestion();
   }
 
+  /** @param {DrawnBox} box */
   buildBox(box) {
     const text = el("span", { class: "text" });
     const drop = el("button", { type: "button", class: "drop", test: "player-box-delete", title: "delete this box", "aria-label": "delete this box" }, icon("absent"));
@@ -280,22 +307,25 @@ export class Boxes {
   }
 
   // With a region: the picked box, drawn there for now.
+  /** @param {BandedStretch | null} [region] */
   draw(region = null) {
     if (region) this.draft = region;
     this.widthPx = this.v.plot.clientWidth;
     for (const entry of this.nodes.values()) this.drawBox(entry);
   }
 
+  /** @param {number | null} position */
   nodeOf(position) {
-    return this.nodes.get(position)?.node;
+    return position === null ? undefined : this.nodes.get(position)?.node;
   }
 
+  /** @param {BoxNode} node */
   drawBox({ box, node, text }) {
     const { stage } = this;
     const picked = box.position === this.chosen;
     const region = picked && this.draft ? this.draft : box;
     const { from_s, to_s } = stage.view;
-    const within = (percent) => Math.min(103, Math.max(-3, percent)); // borders beyond the view are not drawn
+    const within = (/** @type {number} */ percent) => Math.min(103, Math.max(-3, percent)); // borders beyond the view are not drawn
     const [top, bottom] = hasBand(region) ? [region.high_hz, region.low_hz].map((hz) => within(stage.topPercent(hz))) : [0, 100];
     node.hidden = region.offset_s <= from_s || region.onset_s >= to_s || bottom <= 0 || top >= 100;
     if (node.hidden) return;

@@ -4,7 +4,13 @@ import { el, select, slider } from "../shared/elements.js";
 import { pictureQuery, STANDARD_PICTURE } from "./layers.js";
 import { toolButton } from "./stage_view.js";
 
+/**
+ * @import { Picture, PictureField, Preset } from "./types"
+ * @import { Stage } from "./stage.js"
+ */
+
 const FFT_SIZES = [128, 256, 512, 1024, 2048, 4096, 8192, 16384];
+/** @type {Preset[]} */
 const BUILT_IN_PRESETS = [
   { name: "Standard", picture: {} },
   { name: "Bats (to 250 kHz)", picture: { axis: "linear", n_fft: 512, hop_length: 64, window: "hamming", low_hz: 5000, high_hz: 250000 } },
@@ -13,15 +19,17 @@ const BUILT_IN_PRESETS = [
 ];
 const LONGEST_PRESET_NAME = 40;
 const MOST_PRESETS = 50;
+/** @type {[string | null, string][]} */
 const TAPERS = [
   [null, "Hann"], ["hamming", "Hamming"], ["blackman", "Blackman"], ["blackmanharris", "Blackman-Harris"],
   ["rectangular", "Rectangular"],
 ];
 // name, label, what it may be: choices, or the least and most of a number
+/** @type {PictureField[]} */
 const PICTURE_FIELDS = [
   { name: "axis", label: "Axis", choices: [["mel", "Mel"], ["log", "Log"], ["linear", "Linear"]] },
   { name: "scale", label: "Level", choices: [["db", "dB"], ["pcen", "PCEN"]] },
-  { name: "n_fft", label: "FFT size", choices: [[null, "auto"], ...FFT_SIZES.map((size) => [size, String(size)])] },
+  { name: "n_fft", label: "FFT size", choices: [[null, "auto"], ...FFT_SIZES.map((size) => /** @type {[number, string]} */ ([size, String(size)]))] },
   { name: "hop_length", label: "Hop", least: 1, most: 32768, unit: "samples" },
   { name: "window", label: "Window", choices: TAPERS },
   { name: "low_hz", label: "From", least: 0, most: 249000, unit: "Hz" },
@@ -30,12 +38,12 @@ const PICTURE_FIELDS = [
 ];
 
 // What is wrong with a setting, in words, or "".
-function pictureProblem({ name, label, choices, least, most, unit }, value, picture) {
+/** @param {PictureField} given @param {unknown} value @param {Picture} picture */
+function pictureProblem({ name, label, choices, least = -Infinity, most = Infinity, unit }, value, picture) {
   if (choices) return choices.some(([choice]) => choice === value) ? "" : `${label}: choose one of the list`;
   if (value === null) return "";
   const whole = name === "hop_length" || name === "rows";
-  const number = whole ? Number.isInteger(value) : Number.isFinite(value);
-  if (!number) return `${label}: a ${whole ? "whole " : ""}number, or nothing for auto`;
+  if (typeof value !== "number" || !(whole ? Number.isInteger(value) : Number.isFinite(value))) return `${label}: a ${whole ? "whole " : ""}number, or nothing for auto`;
   if (value < least || value > most) return `${label}: ${least} to ${most}${unit ? ` ${unit}` : ""}`;
   if (name === "low_hz" && picture.axis === "log" && value < 1) return "From: at least 1 Hz on the log axis";
   if (name === "low_hz" && value >= (picture.high_hz ?? 16000)) return `From: below ${picture.high_hz ?? 16000} Hz`;
@@ -45,12 +53,13 @@ function pictureProblem({ name, label, choices, least, most, unit }, value, pict
 }
 
 // What was kept, where it is something that can be drawn.
+/** @param {any} kept */
 function checkedPicture(kept) {
   const picture = { ...STANDARD_PICTURE };
   if (!kept || typeof kept !== "object") return picture;
   const wanted = { ...picture, ...kept };
   for (const field of PICTURE_FIELDS) {
-    if (!pictureProblem(field, wanted[field.name], wanted)) picture[field.name] = wanted[field.name];
+    if (!pictureProblem(field, wanted[field.name], wanted)) Object.assign(picture, { [field.name]: wanted[field.name] });
   }
   if (PICTURE_FIELDS.some((field) => pictureProblem(field, picture[field.name], picture))) return { ...STANDARD_PICTURE };
   picture.denoise = kept.denoise === true;
@@ -59,9 +68,20 @@ function checkedPicture(kept) {
 }
 
 export class PictureSettings {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    /** @type {Map<string, { input: HTMLInputElement | HTMLSelectElement, problem: HTMLElement }>} */
     this.fields = new Map();
+    /** @type {Picture | null} */
+    this.chosen = null; // what is set, once it was asked for
+    this.brightness = slider("player-brightness", "Brightness", -40, 40, 1);
+    this.waveform = el("input", { type: "checkbox", test: "player-show-waveform" });
+    this.preset = select("player-preset", "preset", []);
+    this.presetName = el("input", { type: "text", test: "player-preset-name", maxlength: LONGEST_PRESET_NAME,
+      placeholder: "name", "aria-label": "name of a new preset" });
+    this.remove = toolButton("player-preset-delete", "delete", "delete this preset");
+    this.problem = el("p", { class: "problem", test: "player-settings-problem", role: "alert" });
     this.build();
     const { v } = stage;
     v.settingsButton.addEventListener("click", () => this.toggle());
@@ -77,10 +97,11 @@ export class PictureSettings {
   }
 
   get picture() {
-    if (!this.chosen) this.chosen = checkedPicture(this.preferences.get("picture", {}));
+    this.chosen ??= checkedPicture(this.preferences.get("picture", {}));
     return this.chosen;
   }
 
+  /** @returns {Preset[]} */
   get presets() {
     const own = this.preferences.get("presets", []);
     return Array.isArray(own) ? own.filter((one) => typeof one?.name === "string" && one.name && one.picture) : [];
@@ -88,6 +109,7 @@ export class PictureSettings {
 
   // ---------------------------------------------------------------- what is chosen
 
+  /** @param {Partial<Picture>} change */
   change(change) {
     this.chosen = { ...this.picture, ...change };
     this.preferences.set("picture", { ...this.chosen });
@@ -112,6 +134,7 @@ export class PictureSettings {
   }
 
   // The server refused: say so at the field that it names.
+  /** @param {string} error */
   refused(error) {
     const field = PICTURE_FIELDS.find(({ name }) => error.startsWith(name));
     if (field) this.say(field, error);
@@ -132,23 +155,16 @@ export class PictureSettings {
   build() {
     const { v } = this.stage;
     const fields = PICTURE_FIELDS.map((field) => this.buildField(field));
-    this.brightness = slider("player-brightness", "Brightness", -40, 40, 1);
     this.brightness.input.addEventListener("input", () => this.change({ brightness: Number(this.brightness.input.value) }));
     this.brightness.input.addEventListener("dblclick", () => this.change({ brightness: 0 }));
-    this.waveform = el("input", { type: "checkbox", test: "player-show-waveform" });
     this.waveform.addEventListener("change", () => {
       this.stage.host.setLook({ waveform: this.waveform.checked });
       this.stage.requestDraw();
     });
-    this.preset = select("player-preset", "preset", []);
     this.preset.addEventListener("change", () => this.take());
-    this.presetName = el("input", { type: "text", test: "player-preset-name", maxlength: LONGEST_PRESET_NAME,
-      placeholder: "name", "aria-label": "name of a new preset" });
     const save = toolButton("player-preset-save", "save", "keep these settings under the name");
     save.addEventListener("click", () => this.save());
-    this.remove = toolButton("player-preset-delete", "delete", "delete this preset");
     this.remove.addEventListener("click", () => this.delete());
-    this.problem = el("p", { class: "problem", test: "player-settings-problem", role: "alert" });
     const close = toolButton("player-settings-close", "close", "close the picture settings");
     close.addEventListener("click", () => this.toggle());
     v.settings.append(
@@ -164,6 +180,7 @@ export class PictureSettings {
     });
   }
 
+  /** @param {PictureField} field */
   buildField(field) {
     const { name, label, choices } = field;
     const input = choices
@@ -176,10 +193,18 @@ export class PictureSettings {
     return el("label", { class: "field" }, el("span", { text: field.unit ? `${label}, ${field.unit}` : label }), input, problem);
   }
 
+  /** @param {string} name */
+  partsOf(name) {
+    const parts = this.fields.get(name);
+    if (!parts) throw new Error(`no picture setting is called ${name}`);
+    return parts;
+  }
+
   // A field was changed: applied where it makes sense, else said why not.
+  /** @param {PictureField} field */
   changed(field) {
     const { name, choices } = field;
-    const { input } = this.fields.get(name);
+    const { input } = this.partsOf(name);
     const text = input.value.trim().replace(",", ".");
     const value = choices ? choices.find(([choice]) => String(choice) === text)?.[0] : text === "" || text === "auto" ? null : Number(text);
     const wanted = { ...this.picture, [name]: value };
@@ -189,8 +214,9 @@ export class PictureSettings {
     if (!wrong) this.change({ [name]: value });
   }
 
+  /** @param {PictureField} given @param {string} problem */
   say({ name }, problem) {
-    const field = this.fields.get(name);
+    const field = this.partsOf(name);
     field.problem.textContent = problem;
     field.input.setAttribute("aria-invalid", String(Boolean(problem)));
   }
@@ -202,10 +228,10 @@ export class PictureSettings {
     if (v.settings.hidden) return;
     for (const field of PICTURE_FIELDS) {
       const value = picture[field.name];
-      this.fields.get(field.name).input.value = field.choices ? String(value) : value ?? "";
+      this.partsOf(field.name).input.value = field.choices ? String(value) : String(value ?? "");
       this.say(field, "");
     }
-    this.brightness.input.value = picture.brightness;
+    this.brightness.input.value = String(picture.brightness);
     this.brightness.value.textContent = `${picture.brightness > 0 ? "+" : ""}${picture.brightness}`.replace("-", "−");
     this.waveform.checked = this.stage.host.look.waveform !== false;
     this.drawPresets();
@@ -215,14 +241,15 @@ export class PictureSettings {
 
   drawPresets() {
     const own = this.presets;
-    const named = (sign, presets) => presets.map(({ name }) => [`${sign} ${name}`, name]);
+    /** @returns {[string, string][]} */
+    const named = (/** @type {string} */ sign, /** @type {Preset[]} */ presets) => presets.map(({ name }) => [`${sign} ${name}`, name]);
     const options = [["", "(own settings)"], ...named("*", BUILT_IN_PRESETS), ...named("=", own)];
     this.preset.replaceChildren(...options.map(([value, text]) => el("option", { value, text })));
     const query = pictureQuery(this.picture);
-    const fits = ({ picture }) => pictureQuery(checkedPicture(picture)) === query;
+    const fits = (/** @type {Preset} */ { picture }) => pictureQuery(checkedPicture(picture)) === query;
     const standing = own.find(fits) || BUILT_IN_PRESETS.find(fits);
     this.preset.value = standing ? `${own.includes(standing) ? "=" : "*"} ${standing.name}` : "";
-    this.remove.disabled = !own.includes(standing);
+    this.remove.disabled = !standing || !own.includes(standing);
   }
 
   take() {

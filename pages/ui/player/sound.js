@@ -3,6 +3,12 @@
 import { reasonOf } from "../shared/answers.js";
 import { decodeSound, MEASURED_S, normalGainDb, peakFromServer, peakOfBuffer } from "./soundlevel.js";
 
+/**
+ * @import { Span, Stretch } from "../shared/types"
+ * @import { HeardBand, SoundChain } from "./types"
+ * @import { SoundStore } from "./soundstore.js"
+ */
+
 export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
 const AUDIBLE_RATE = 48000; // recordings above it hold what a browser cannot play, unless expanded
 const SLOWEST_ELEMENT = 0.25; // some browsers fall silent below it
@@ -10,41 +16,61 @@ const MOST_EXPANSION = 20;
 const SOUNDING = "earmark-sounding"; // told to the page by what begins to sound; all else stops
 
 // How many times slower the server has to make the sound (1: as it is), so that its pitch shifts down with its speed.
-function expansionOf(rate, pitch, sampleRate) {
+/** @param {number} rate @param {string} pitch @param {number} [sampleRate] */
+function expansionOf(rate, pitch, sampleRate = 0) {
   if (pitch !== "shifted" || rate >= 1 || !(sampleRate > AUDIBLE_RATE || rate < SLOWEST_ELEMENT)) return 1;
   return Math.min(MOST_EXPANSION, Math.round(1 / rate));
 }
 
+/** @param {HeardBand | null} band @param {number} factor @returns {HeardBand | null} */
 function scaledBand(band, factor) {
-  const scaled = (hz) => (hz == null ? null : hz * factor);
+  const scaled = (/** @type {number | null} */ hz) => (hz == null ? null : hz * factor);
   return band && { low_hz: scaled(band.low_hz), high_hz: scaled(band.high_hz) };
 }
+
+/**
+ * What is known of the sound.
+ * @typedef {{ duration_s?: number, sample_rate?: number, peaks_url?: string }} Facts
+ */
 
 // `tell` is called with what happened: "state", "playable", "error", or "blocked" (once: the browser wants a press).
 // Times are seconds in the clip, whatever the expansion.
 export class Sound {
+  /** @param {SoundStore} store @param {(what: string) => void} tell */
   constructor(store, tell) {
     this.store = store;
     this.tell = tell;
     this.url = "";
+    /** @type {Facts} */
     this.facts = {};
+    /** @type {HTMLAudioElement | null} */
     this.element = null;
     this.expansion = 1;
+    /** @type {Stretch | null} */
     this.range = null;
     this.loop = false;
     this.rate = 1;
     this.pitch = "kept";
     this.gainDb = 0;
+    /** @type {HeardBand | null} */
     this.band = null;
     this.normalise = false;
+    /** @type {SoundChain | null} */
     this.chain = null;
+    /** @type {Promise<AudioBuffer | null> | null} */
     this.decoded = null; // promise of the clip's samples, while they are needed
-    this.measured = null; // {from_s, to_s, gainDb}: what the normalising gain was taken over
-    this.othersSound = (event) => event.detail !== this && this.playing && this.pause();
+    this.startedS = 0; // where it began to play
+    this.timer = 0;
+    this.hinted = false;
+    /** @type {Span & { gainDb: number } | null} */
+    this.measured = null; // what the normalising gain was taken over
+    this.othersSound = (/** @type {Event} */ event) => {
+      if (event instanceof CustomEvent && event.detail !== this && this.playing) this.pause();
+    };
     window.addEventListener(SOUNDING, this.othersSound);
   }
 
-  // facts: {duration_s, sample_rate, peaks_url} of the clip.
+  /** @param {string} url @param {Facts} [facts] */
   load(url, facts = {}) {
     this.unload();
     if (!url) return;
@@ -54,10 +80,12 @@ export class Sound {
   }
 
   // Fetches the next clips' sound, as the present speed and pitch will want it.
+  /** @param {string} url @param {number} sampleRate */
   ahead(url, sampleRate) {
     return this.store.ahead(this.address(url, expansionOf(this.rate, this.pitch, sampleRate)));
   }
 
+  /** @param {string} url @param {number} expansion */
   address(url, expansion) {
     return url && expansion > 1 ? `${url}&expand=${expansion}` : url;
   }
@@ -88,9 +116,8 @@ export class Sound {
     this.decoded = this.measured = null;
     clearTimeout(this.timer);
     if (!element) return;
-    for (const name of ["play", "pause", "ended", "seeked", "playing", "ratechange", "canplay", "error", "timeupdate"]) {
-      element[`on${name}`] = null;
-    }
+    element.onplay = element.onpause = element.onseeked = element.onended = element.onplaying = element.onratechange = null;
+    element.oncanplay = element.onerror = element.ontimeupdate = null;
     element.pause();
     this.store.sources.get(element)?.disconnect();
   }
@@ -101,6 +128,7 @@ export class Sound {
     this.url = "";
   }
 
+  /** @param {HTMLAudioElement} element */
   changed(element) {
     if (element !== this.element) return;
     this.watch();
@@ -108,6 +136,7 @@ export class Sound {
     this.tell("state");
   }
 
+  /** @param {HTMLAudioElement} element */
   finished(element) {
     if (element !== this.element) return;
     if (this.loop) this.play(this.range);
@@ -116,7 +145,8 @@ export class Sound {
   }
 
   get playing() {
-    return Boolean(this.element) && !this.element.paused && !this.element.ended;
+    const { element } = this;
+    return element !== null && !element.paused && !element.ended;
   }
 
   // Where the element is; what is heard is later by the way through Web Audio.
@@ -132,6 +162,7 @@ export class Sound {
   }
 
   // Play a stretch {onset_s, offset_s} from its start, or from here to the end.
+  /** @param {Stretch | null} [range] */
   play(range = null) {
     if (!this.element) return;
     this.range = range;
@@ -151,7 +182,7 @@ export class Sound {
     try {
       await element.play();
     } catch (error) {
-      if (error.name !== "NotAllowedError" || this.hinted) return;
+      if (!(error instanceof DOMException) || error.name !== "NotAllowedError" || this.hinted) return;
       this.hinted = true;
       this.tell("blocked");
     }
@@ -161,12 +192,14 @@ export class Sound {
     this.element?.pause();
   }
 
+  /** @param {number} timeS */
   jump(timeS) {
     this.startedS = timeS;
-    this.element.currentTime = timeS * this.expansion;
+    if (this.element) this.element.currentTime = timeS * this.expansion;
     this.wakeAtEnd();
   }
 
+  /** @param {number} timeS */
   seek(timeS) {
     if (!this.element) return;
     const time = Math.min(Math.max(0, timeS), Math.max(0, (this.facts.duration_s ?? Infinity) - 0.01));
@@ -186,23 +219,25 @@ export class Sound {
 
   // Called for each frame while playing, by the timer, and by timeupdate when the tab is hidden.
   watch() {
-    const { element, range } = this;
+    const { range } = this;
     if (!range || !this.playing) return;
     if (this.reached < range.offset_s) this.wakeAtEnd();
     else if (this.loop) this.jump(range.onset_s);
     else {
-      element.pause();
+      this.pause();
       this.range = null;
       this.jump(range.offset_s);
     }
   }
 
+  /** @param {number} rate */
   setRate(rate) {
     this.rate = rate;
     this.retune();
   }
 
   // "kept", or "shifted": down with the speed, as a slower tape; what was too high to hear comes into hearing.
+  /** @param {string} pitch */
   setPitch(pitch) {
     this.pitch = pitch;
     this.retune();
@@ -223,19 +258,22 @@ export class Sound {
 
   tune() {
     const { element } = this;
+    if (!element) return;
     for (const name of ["preservesPitch", "mozPreservesPitch", "webkitPreservesPitch"]) {
-      if (name in element) element[name] = this.pitch === "kept";
+      if (name in element) Object.assign(element, { [name]: this.pitch === "kept" });
     }
     element.playbackRate = this.rate * this.expansion;
     this.wakeAtEnd();
   }
 
+  /** @param {number} gainDb */
   setGain(gainDb) {
     this.gainDb = gainDb;
     this.route();
   }
 
   // Only what lies in {low_hz, high_hz} is heard (frequencies of the clip), or all where it is null.
+  /** @param {HeardBand | null} band */
   setBand(band) {
     this.band = band;
     this.measured = null;
@@ -243,6 +281,7 @@ export class Sound {
     this.levelOut();
   }
 
+  /** @param {boolean} normalise */
   setNormalise(normalise) {
     this.normalise = normalise;
     this.measured = null;
@@ -297,9 +336,10 @@ export class Sound {
     }
   }
 
+  /** @param {Span} given */
   async peakOf({ from_s, to_s }) {
     const { element, expansion, facts } = this;
-    if ((facts.duration_s ?? Infinity) * expansion <= MEASURED_S) this.decoded = this.decoded || decodeSound(element);
+    if ((facts.duration_s ?? Infinity) * expansion <= MEASURED_S) this.decoded = this.decoded || (element && decodeSound(element));
     const buffer = await this.decoded;
     if (buffer) return peakOfBuffer(buffer, from_s * expansion, to_s * expansion, scaledBand(this.band, 1 / expansion));
     return facts.peaks_url ? peakFromServer(facts.peaks_url, from_s, to_s) : 0;

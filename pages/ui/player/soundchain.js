@@ -1,5 +1,7 @@
 // What the sound passes on its way out: band-pass, gain, limiter, and an end that nothing can exceed.
 
+/** @import { HeardBand } from "./types" */
+
 const BAND_SECTIONS = 4; // eighth order, Butterworth: 48 dB an octave, flat within
 const NARROWEST_BAND_HZ = 20;
 const LIMIT_DB = -1;
@@ -7,16 +9,19 @@ const LIMIT_RATIO = 20;
 const FULL_SCALE = 0.98;
 const GLIDE_S = 0.003; // time constant: a change is over after about 10 ms, and nothing clicks
 
+/** @param {number} db */
 function fromDb(db) {
   return 10 ** (db / 20);
 }
 
+/** @param {AudioParam} param @param {number} value @param {BaseAudioContext} context */
 function glideTo(param, value, context) {
   param.cancelScheduledValues(context.currentTime);
   param.setTargetAtTime(value, context.currentTime, GLIDE_S);
 }
 
 // input -> output, straight or by way of the nodes first ... last; take(on) fades from one way to the other.
+/** @param {BaseAudioContext} context @param {AudioNode} first @param {AudioNode} last @param {boolean} on */
 function buildDetour(context, first, last, on) {
   const [input, straight, around, output] = [0, 1, 2, 3].map(() => context.createGain());
   straight.gain.value = on ? 0 : 1;
@@ -24,7 +29,7 @@ function buildDetour(context, first, last, on) {
   input.connect(straight).connect(output);
   input.connect(first);
   last.connect(around).connect(output);
-  const take = (wanted) => {
+  const take = (/** @type {boolean} */ wanted) => {
     glideTo(straight.gain, wanted ? 0 : 1, context);
     glideTo(around.gain, wanted ? 1 : 0, context);
   };
@@ -32,6 +37,7 @@ function buildDetour(context, first, last, on) {
 }
 
 // A cascade of second-order sections with a Butterworth response; `type` is "lowpass" or "highpass".
+/** @param {BaseAudioContext} context @param {BiquadFilterType} type */
 function buildCascade(context, type) {
   const sections = [];
   for (let index = 0; index < BAND_SECTIONS; index += 1) {
@@ -42,36 +48,39 @@ function buildCascade(context, type) {
     if (index) sections[index - 1].connect(section);
     sections.push(section);
   }
-  return sections;
+  return { first: sections[0], last: sections[sections.length - 1], sections };
 }
 
 // Cut-off frequencies [low, high] of a band {low_hz, high_hz}; a bound that is null is open.
+/** @param {HeardBand | null} band @param {number} nyquist */
 function cutOffs(band, nyquist) {
   const low = Math.min(nyquist, Math.max(0, band?.low_hz ?? 0));
   return [low, Math.min(nyquist, Math.max(low + NARROWEST_BAND_HZ, band?.high_hz ?? nyquist))];
 }
 
 // input -> the band, or all where it is null -> output.
+/** @param {BaseAudioContext} context @param {HeardBand | null} [band] */
 export function buildBand(context, band = null) {
   const cascades = [buildCascade(context, "highpass"), buildCascade(context, "lowpass")];
   const [highpass, lowpass] = cascades;
-  highpass.at(-1).connect(lowpass[0]);
-  const { input, output, take } = buildDetour(context, highpass[0], lowpass.at(-1), Boolean(band));
-  const cut = (change) => cascades.forEach((sections, side) => {
+  highpass.last.connect(lowpass.first);
+  const { input, output, take } = buildDetour(context, highpass.first, lowpass.last, Boolean(band));
+  const cut = (/** @type {(param: AudioParam, value: number) => void} */ change) => cascades.forEach(({ sections }, side) => {
     for (const { frequency } of sections) change(frequency, cutOffs(band, context.sampleRate / 2)[side]);
   });
-  const jumpTo = (param, value) => Object.assign(param, { value });
+  const jumpTo = (/** @type {AudioParam} */ param, /** @type {number} */ value) => Object.assign(param, { value });
   cut(jumpTo);
-  const setBand = (next) => {
+  const setBand = (/** @type {HeardBand | null} */ next) => {
     const on = Boolean(band);
     band = next;
-    if (band) cut(on ? (param, value) => glideTo(param, value, context) : jumpTo);
+    if (band) cut(on ? (/** @type {AudioParam} */ param, /** @type {number} */ value) => glideTo(param, value, context) : jumpTo);
     take(Boolean(band));
   };
   return { input, output, setBand };
 }
 
 // Takes down what comes near full scale. It opens over its first tenth of a second, so it runs before it is needed.
+/** @param {BaseAudioContext} context */
 function buildLimiter(context) {
   const limiter = context.createDynamicsCompressor();
   limiter.threshold.value = LIMIT_DB;
@@ -100,6 +109,7 @@ function ceilingCurve() {
 }
 
 // The whole chain on any BaseAudioContext: connect a source to `input`; `output` goes to the destination.
+/** @param {BaseAudioContext} context */
 export function buildSoundChain(context) {
   const band = buildBand(context);
   const gain = context.createGain();
@@ -108,7 +118,7 @@ export function buildSoundChain(context) {
   ceiling.curve = ceilingCurve();
   band.output.connect(gain).connect(limiter.input);
   limiter.output.connect(ceiling);
-  const setGain = (gainDb) => {
+  const setGain = (/** @type {number} */ gainDb) => {
     limiter.take(gainDb > 0);
     glideTo(gain.gain, fromDb(gainDb), context);
   };

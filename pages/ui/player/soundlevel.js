@@ -4,16 +4,23 @@ import { reasonOf } from "../shared/answers.js";
 import { buildBand } from "./soundchain.js";
 import { smallBody } from "./soundstore.js";
 
+/**
+ * @import { PeakFacts } from "../shared/server"
+ * @import { HeardBand } from "./types"
+ */
+
 const NORMAL_DB = -1;
 const MOST_NORMAL_DB = 60;
 const SETTLE_S = 0.1; // a filter that starts in mid-sound rings for a while
 export const MEASURED_S = 120; // a longer stretch is not decoded whole; its peaks come from the server
 
+/** @param {number} peak */
 export function normalGainDb(peak) {
   return peak > 0 ? Math.min(MOST_NORMAL_DB, NORMAL_DB - 20 * Math.log10(peak)) : 0;
 }
 
 // Decoded samples of an element's sound, or null where it is too long to hold.
+/** @param {HTMLAudioElement} element */
 export async function decodeSound(element) {
   const response = await fetch(element.src, { credentials: "same-origin" });
   const bytes = response.ok ? await smallBody(response) : null;
@@ -21,6 +28,7 @@ export async function decodeSound(element) {
   return new OfflineAudioContext(1, 1, 48000).decodeAudioData(await bytes.arrayBuffer());
 }
 
+/** @param {Float32Array | Int8Array} samples @param {number} first @param {number} last */
 function highestOf(samples, first, last) {
   let highest = 0;
   for (let index = first; index < last; index += 1) highest = Math.max(highest, Math.abs(samples[index]));
@@ -28,6 +36,7 @@ function highestOf(samples, first, last) {
 }
 
 // The highest sample of a stretch, as it is heard through the band (null: all of it), 0..1.
+/** @param {AudioBuffer} buffer @param {number} fromS @param {number} toS @param {HeardBand | null} band */
 export async function peakOfBuffer(buffer, fromS, toS, band) {
   const first = Math.max(0, Math.floor(fromS * buffer.sampleRate));
   const last = Math.min(buffer.length, Math.ceil(toS * buffer.sampleRate));
@@ -54,6 +63,7 @@ export async function peakOfBuffer(buffer, fromS, toS, band) {
 
 // The same from the server's peaks, for recordings too long to decode: of all bands, in steps of 1/127. What rounds to
 // nothing counts as half a step, for it may be a faint call.
+/** @param {string} peaksUrl @param {number} fromS @param {number} toS */
 export async function peakFromServer(peaksUrl, fromS, toS) {
   const level = Math.min(11, Math.max(0, Math.ceil(Math.log2((toS - fromS) / (1024 * 0.0005)))));
   const tileS = 1024 * 0.0005 * 2 ** level;
@@ -61,7 +71,7 @@ export async function peakFromServer(peaksUrl, fromS, toS) {
   for (let index = Math.floor(fromS / tileS); index * tileS < toS; index += 1) {
     const response = await fetch(`${peaksUrl}&level=${level}&index=${index}`, { credentials: "same-origin" });
     if (!response.ok) throw new Error(await reasonOf(response));
-    const { onset_s, step_s } = JSON.parse(response.headers.get("x-earmark-peaks"));
+    const { onset_s, step_s } = /** @type {PeakFacts} */ (JSON.parse(response.headers.get("x-earmark-peaks") ?? ""));
     const pairs = new Int8Array(await response.arrayBuffer());
     const first = Math.max(0, Math.floor((fromS - onset_s) / step_s)) * 2;
     const last = Math.min(pairs.length, Math.ceil((toS - onset_s) / step_s) * 2);

@@ -3,27 +3,42 @@
 import { thingAt } from "../shared/answers.js";
 import { buildSoundChain } from "./soundchain.js";
 
+/** @import { SoundChain } from "./types" */
+
 const LARGEST_BLOB_BYTES = 32 * 1024 * 1024; // what is longer is streamed by Range requests, never held
 
+/** @typedef {{ element: HTMLAudioElement, blob: string, fetching: AbortController }} StoredSound */
+
 export class SoundStore {
+  /** @param {number} most */
   constructor(most) {
     this.most = most;
+    /** @type {Map<string, StoredSound>} */
     this.entries = new Map();
+    /** @type {StoredSound | null} */
     this.taken = null;
-    this.context = null; // Web Audio, one for all that plays on this page
+    /** @type {AudioContext | null} */
+    this.web = null; // Web Audio, one for all that plays on this page
+    /** @type {Set<SoundChain>} */
     this.chains = new Set(); // those in use; without one Web Audio rests
+    /** @type {WeakMap<HTMLAudioElement, MediaElementAudioSourceNode>} */
     this.sources = new WeakMap(); // an element can be given to Web Audio once only
+  }
+
+  get context() {
+    this.web ??= new AudioContext();
+    return this.web;
   }
 
   // A chain that ends at the loudspeaker, until leave(chain).
   join() {
-    this.context = this.context || new AudioContext();
     const chain = buildSoundChain(this.context);
     chain.output.connect(this.context.destination);
     this.chains.add(chain);
     return chain;
   }
 
+  /** @param {SoundChain} chain */
   leave(chain) {
     chain.output.disconnect();
     this.chains.delete(chain);
@@ -31,12 +46,14 @@ export class SoundStore {
   }
 
   // The element as a node of `this.context`. From then on it sounds only through what it is connected to.
+  /** @param {HTMLAudioElement} element */
   sourceOf(element) {
     let source = this.sources.get(element);
     if (!source) this.sources.set(element, (source = this.context.createMediaElementSource(element)));
     return source;
   }
 
+  /** @param {string} url */
   take(url) {
     const thing = thingAt(url);
     let entry = this.entries.get(thing);
@@ -54,6 +71,7 @@ export class SoundStore {
     return entry.element;
   }
 
+  /** @param {string} url */
   async ahead(url) {
     const thing = thingAt(url);
     if (!url || this.entries.has(thing)) return;
@@ -78,6 +96,7 @@ export class SoundStore {
     return { element, blob: "", fetching: new AbortController() };
   }
 
+  /** @param {string} thing @param {StoredSound} entry */
   keep(thing, entry) {
     this.entries.delete(thing);
     this.entries.set(thing, entry);
@@ -88,6 +107,7 @@ export class SoundStore {
   }
 
   // Lets go of an element's bytes and of what is still on its way.
+  /** @param {string} thing @param {StoredSound} entry */
   drop(thing, entry) {
     this.entries.delete(thing);
     entry.fetching.abort();
@@ -99,6 +119,7 @@ export class SoundStore {
 }
 
 // The body of an answer, or null where it is too long to hold or of unknown length.
+/** @param {Response} response */
 export async function smallBody(response) {
   const length = Number(response.headers.get("content-length") || Infinity);
   if (length <= LARGEST_BLOB_BYTES) return response.blob();

@@ -4,11 +4,18 @@ import { AXES, clock, frequencyAt, frequencyTicks, hertz, shareOf, timeTicks } f
 import { Layers } from "./layers.js";
 import { Minimap } from "./minimap.js";
 import { Pointing } from "./pointing.js";
+import { hasBand } from "./region.js";
 import { PictureSettings } from "./settings.js";
 import { firstView, round3, SHORTEST_VIEW_S, stretchOf, viewAround } from "./span.js";
 import { placeTicks } from "./stage_view.js";
 import { tiles } from "./tiles.js";
 import { zoomFor } from "./tileset.js";
+
+/**
+ * @import { Clip } from "../shared/server"
+ * @import { Band, BandedStretch, Span, Stretch } from "../shared/types"
+ * @import { View, Wish, SelectRange, StageHost } from "./types"
+ */
 
 const GLIDE_MS = 130;
 const JUMP_S = 0.5; // between two frames: the sound was sent elsewhere
@@ -22,23 +29,38 @@ const AROUND_PX = 440;
 // `host` is what the stage belongs to: it has data, lane (in focus), look, dark, sound, preferences, and seek(),
 // selected(), setLook(), renew(), tell().
 export class Stage {
+  /** @param {View} v @param {StageHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
+    /** @type {Span} */
     this.view = { from_s: 0, to_s: 1 };
+    /** @type {Band | null} */
     this.zoomedBand = null;
+    /** @type {BandedStretch | null} */
     this.selection = null;
+    /** @type {{ from: Span, to: Span, since: number } | null} */
+    this.gliding = null;
+    this.cursorSeen = false;
+    this.frame = 0;
+    this.axesDrawn = "";
+    /** @type {Span | null} */
+    this.pointedAt = null; // the view that the pointer was last told of
+    /** @type {(() => void)[]} */
     this.callbacks = [];
     this.heard = { playing: false, position: 0 }; // a sound that is kept can tell of itself before the clip has arrived
+    /** @type {((event: PointerEvent) => boolean) | null} */
     this.pointerOwner = null; // asked at each press on the picture; where it answers true the press is not the stage's
     this.layers = new Layers(this);
     this.minimap = new Minimap(this);
     this.pointing = new Pointing(this);
     this.settings = new PictureSettings(this);
-    this.onTile = (wish) => this.tileCame(wish);
+    this.onTile = (/** @type {Wish | null} */ wish) => this.tileCame(wish);
     tiles.listeners.add(this.onTile);
     this.resized = new ResizeObserver(() => this.resize());
     this.resized.observe(v.plot);
+    this.free = ""; // the height that the picture may take
+    this.drawnSize = "";
     this.onWindow = () => this.takeFreeHeight();
     addEventListener("resize", this.onWindow);
   }
@@ -68,6 +90,7 @@ export class Stage {
   }
 
   // Called after each draw, in the same frame.
+  /** @param {() => void} callback */
   onDraw(callback) {
     this.callbacks.push(callback);
   }
@@ -91,16 +114,19 @@ export class Stage {
   }
 
   // A clip that will come: its first view is fetched and coloured once nothing more urgent is left.
+  /** @param {Clip} data */
   ahead(data) {
     const { from_s, to_s } = firstView(data);
     this.layers.ahead(data, zoomFor(to_s - from_s, this.v.canvas.width));
   }
 
+  /** @param {string} text */
   fail(text) {
     this.v.error.textContent = text || "";
     this.v.error.hidden = !text;
   }
 
+  /** @param {Wish | null} wish */
   tileCame(wish) {
     if (!this.data) return;
     this.layers.came(wish);
@@ -110,16 +136,19 @@ export class Stage {
   // ---------------------------------------------------------------- where things lie
 
   // 0..100 across the plot.
+  /** @param {number} timeS */
   percent(timeS) {
     return ((timeS - this.view.from_s) / this.span) * 100;
   }
 
+  /** @param {number} clientX @param {Element} [element] */
   timeAt(clientX, element = this.v.plot) {
     const box = element.getBoundingClientRect();
     const share = Math.min(1, Math.max(0, (clientX - box.left) / Math.max(1, box.width)));
     return this.view.from_s + share * this.span;
   }
 
+  /** @param {number} clientY */
   hertzAt(clientY) {
     const box = this.v.plot.getBoundingClientRect();
     const down = Math.min(1, Math.max(0, (clientY - box.top) / Math.max(1, box.height)));
@@ -127,6 +156,7 @@ export class Stage {
   }
 
   // 0..100 from the top of the plot.
+  /** @param {number} hz */
   topPercent(hz) {
     return (1 - shareOf(this.axisKind, this.band, hz)) * 100;
   }
@@ -134,6 +164,7 @@ export class Stage {
   // ---------------------------------------------------------------- what is in view
 
   // Keys and buttons glide, the pointer moves at once.
+  /** @param {Span} view @param {boolean} [glide] */
   setView(view, glide = false) {
     if (!this.data || this.data.error) return;
     const next = viewAround((view.from_s + view.to_s) / 2, view.to_s - view.from_s, this.duration);
@@ -149,11 +180,13 @@ export class Stage {
     return this.gliding?.to || this.view;
   }
 
+  /** @param {number} from_s @param {number} to_s */
   show(from_s, to_s) {
     this.setView({ from_s, to_s });
   }
 
   // `factor` below 1 zooms in; the time at `anchorS` stays where it is.
+  /** @param {number} factor @param {number | null} [anchorS] @param {boolean} [glide] */
   zoom(factor, anchorS = null, glide = anchorS === null) {
     const { from_s, to_s } = this.target;
     const at = this.host.sound?.position ?? -1;
@@ -164,6 +197,7 @@ export class Stage {
   }
 
   // By a share of what is in view.
+  /** @param {number} share @param {boolean} [glide] */
   pan(share, glide = true) {
     const { from_s, to_s } = this.target;
     const step = share * (to_s - from_s);
@@ -171,6 +205,7 @@ export class Stage {
   }
 
   // To a stretch and what is around it.
+  /** @param {Stretch | null} stretch */
   zoomTo(stretch) {
     if (!stretch) return this.host.tell("select a stretch first: drag over the picture", "warning");
     const margin = 0.15 * (stretch.offset_s - stretch.onset_s) + 0.05;
@@ -183,6 +218,7 @@ export class Stage {
   }
 
   // Frequencies low_hz..high_hz over the whole height; null for all.
+  /** @param {Band | null} band */
   setBand(band) {
     const full = this.layers.fullBand;
     const [to, from] = AXES[this.axisKind];
@@ -213,15 +249,19 @@ export class Stage {
     const { v } = this;
     if (!this.data) return;
     v.waveRow.hidden = this.host.look.waveform === false;
+    /** @type {HTMLElement[]} */
     const passing = [v.silent, v.soundError, v.add, v.help];
     let taken = BELOW_PX + MINIMAP_PX - GAP_PX - v.plot.offsetHeight - v.settings.offsetHeight - v.miniRow.offsetHeight;
     for (const part of v.root.children) {
-      if (part.offsetHeight && !passing.includes(part)) taken += part.offsetHeight + GAP_PX;
+      if (part instanceof HTMLElement && part.offsetHeight && !passing.includes(part)) taken += part.offsetHeight + GAP_PX;
     }
     let top = v.root.getBoundingClientRect().top; // as if nothing were scrolled
-    for (let node = v.root; node; node = node.parentNode || node.host) top += node.scrollTop || 0;
+    /** @type {Node | null} */
+    let node = v.root;
+    for (; node; node = node instanceof ShadowRoot ? node.host : node.parentNode) top += node instanceof Element ? node.scrollTop : 0;
     const free = `${Math.floor(innerHeight - top - taken)}px`;
-    if (free !== this.free) v.root.style.setProperty("--free", (this.free = free));
+    if (free !== this.free) v.root.style.setProperty("--free", free);
+    this.free = free;
     this.layers.fitRows(innerHeight - AROUND_PX);
   }
 
@@ -249,7 +289,7 @@ export class Stage {
     this.frame = 0;
     const { v, data, view } = this;
     if (!data) return;
-    if (this.gliding) this.glide();
+    if (this.gliding) this.glide(this.gliding);
     const [width, height] = [v.ticks.clientWidth || 600, v.plot.clientHeight]; // measured before anything is changed
     this.drawnSize = `${v.plot.clientWidth} ${height}`;
     this.layers.draw();
@@ -260,20 +300,21 @@ export class Stage {
     this.drawAxes(width, height);
     this.drawMarks();
     this.drawCursor();
-    v.root.dataset.viewFrom = round3(this.view.from_s);
-    v.root.dataset.viewTo = round3(this.view.to_s);
+    v.root.dataset.viewFrom = String(round3(this.view.from_s));
+    v.root.dataset.viewTo = String(round3(this.view.to_s));
     if (this.gliding || this.view !== view) this.requestDraw();
   }
 
-  glide() {
-    const { from, to, since } = this.gliding;
+  /** @param {{ from: Span, to: Span, since: number }} gliding */
+  glide({ from, to, since }) {
     const done = Math.min(1, (performance.now() - since) / GLIDE_MS);
     const ease = 1 - (1 - done) ** 3;
-    const between = (name) => from[name] + ease * (to[name] - from[name]);
+    const between = (/** @type {keyof Span} */ name) => from[name] + ease * (to[name] - from[name]);
     this.view = done === 1 ? to : { from_s: between("from_s"), to_s: between("to_s") };
     if (done === 1) this.gliding = null;
   }
 
+  /** @param {number} width @param {number} height */
   drawAxes(width, height) {
     const { v, view } = this;
     const { low_hz, high_hz } = this.band;
@@ -288,6 +329,7 @@ export class Stage {
     v.canvas.setAttribute("aria-label", `spectrogram of ${this.data.title}, ${part}`);
   }
 
+  /** @param {HTMLElement} node @param {Stretch | null} range */
   place(node, range) {
     const outside = !range || range.offset_s <= this.view.from_s || range.onset_s >= this.view.to_s;
     node.hidden = outside;
@@ -306,15 +348,16 @@ export class Stage {
     this.minimap.drawMarks();
     this.place(v.selection, selection);
     if (!selection) return;
-    const { onset_s, offset_s, low_hz, high_hz } = selection;
-    const box = low_hz !== null && low_hz !== undefined;
+    const { onset_s, offset_s } = selection;
+    const box = hasBand(selection);
     const height = v.plot.clientHeight / 100;
     v.selection.classList.toggle("box", box);
-    v.selection.style.top = box ? `${v.plot.offsetTop + height * Math.max(0, this.topPercent(high_hz))}px` : "";
-    v.selection.style.height = box ? `${height * (Math.min(100, this.topPercent(low_hz)) - Math.max(0, this.topPercent(high_hz)))}px` : "";
-    const band = box ? `, ${hertz(low_hz)}–${hertz(high_hz)}` : "";
-    v.selection.firstChild.textContent = `${onset_s.toFixed(2)}–${offset_s.toFixed(2)} s (${(offset_s - onset_s).toFixed(2)} s)${band}`;
-    Object.assign(v.selection.dataset, { onset: onset_s, offset: offset_s, low: low_hz ?? "", high: high_hz ?? "" });
+    const top = box ? Math.max(0, this.topPercent(selection.high_hz)) : 0;
+    v.selection.style.top = box ? `${v.plot.offsetTop + height * top}px` : "";
+    v.selection.style.height = box ? `${height * (Math.min(100, this.topPercent(selection.low_hz)) - top)}px` : "";
+    const band = box ? `, ${hertz(selection.low_hz)}–${hertz(selection.high_hz)}` : "";
+    v.selectionText.textContent = `${onset_s.toFixed(2)}–${offset_s.toFixed(2)} s (${(offset_s - onset_s).toFixed(2)} s)${band}`;
+    Object.assign(v.selection.dataset, { onset: onset_s, offset: offset_s, low: selection.low_hz ?? "", high: selection.high_hz ?? "" });
   }
 
   drawCursor() {
@@ -335,6 +378,7 @@ export class Stage {
   }
 
   // The sound has left the view that it was in: turn the page.
+  /** @param {number} timeS */
   follow(timeS) {
     const { span } = this;
     const from_s = Math.min(this.duration - span, Math.max(0, timeS > this.view.to_s ? timeS - 0.02 * span : timeS - 0.5 * span));
@@ -345,11 +389,13 @@ export class Stage {
   // ---------------------------------------------------------------- selection
 
   // Another strip on the same time axis: click seeks and drag selects there too.
+  /** @param {HTMLElement} area */
   listenTime(area) {
     this.pointing.listenTime(area);
   }
 
   // {onset_s, offset_s, low_hz, high_hz} with null frequencies for a stretch of time, or null.
+  /** @param {SelectRange | null} range */
   select(range) {
     const long = range && range.offset_s - range.onset_s >= 0.005;
     this.selection = long ? { low_hz: null, high_hz: null, ...range } : null;

@@ -3,13 +3,18 @@
 import { el, select, slider } from "../shared/elements.js";
 import { COLORMAPS } from "../shared/picture.js";
 
+/** @import { View } from "./types" */
+
+/** @param {string} test @param {string} text @param {string} title @param {Record<string, unknown>} [more] */
 export function toolButton(test, text, title, more = {}) {
   const node = el("button", { type: "button", class: "tool", test, text, title, "aria-label": title, ...more });
   node.addEventListener("pointerdown", (event) => event.preventDefault()); // a click must not take the keys away
   return node;
 }
 
-function buildLooks(v) {
+function buildLooks() {
+  const v = {};
+  /** @type {[string, string][]} */
   const names = Object.keys(COLORMAPS).map((name) => [name, name[0].toUpperCase() + name.slice(1)]);
   v.colormap = select("player-colormap", "colours", [["auto", "Auto"], ...names]);
   v.floor = slider("player-floor", "Floor", -40, 40, 1);
@@ -22,14 +27,16 @@ function buildLooks(v) {
     { "aria-pressed": "false" });
   v.denoise = toolButton("player-denoise", "clean", "less noise in the picture", { "aria-pressed": "false" });
   v.settingsButton = toolButton("player-settings-button", "picture…", "picture settings", { "aria-expanded": "false" });
-  return el("div", { class: "looks", role: "toolbar", "aria-label": "picture" },
+  const looks = el("div", { class: "looks", role: "toolbar", "aria-label": "picture" },
     v.colormap, v.ceiling.node, v.floor.node,
     el("div", { class: "tools" }, v.zoomOut, v.zoomIn, v.fit, v.boxMode, v.denoise, v.contrast, v.settingsButton));
+  return { looks, ...v };
 }
 
-// Adds its parts to `v`; returns the stage itself.
-export function buildStage(v) {
-  const looks = buildLooks(v);
+// The stage itself, and what changes in it.
+export function buildStage() {
+  const { looks, ...tools } = buildLooks();
+  const v = {};
   v.settings = el("div", { class: "settings", test: "player-settings", role: "region", "aria-label": "picture settings",
     hidden: true });
 
@@ -59,7 +66,8 @@ export function buildStage(v) {
   v.ticks = el("div", { class: "ticks", test: "player-ticks", title: "drag: earlier or later; double-click: the whole clip" });
 
   v.lanes = el("div", { class: "lanes", test: "player-lanes", role: "listbox", "aria-label": "classes of this clip" });
-  v.selection = el("div", { class: "selection", test: "player-selection", hidden: true }, el("span"));
+  v.selectionText = el("span");
+  v.selection = el("div", { class: "selection", test: "player-selection", hidden: true }, v.selectionText);
   v.suspectMark = el("div", { class: "mark", test: "player-suspect-stretch", hidden: true });
   v.cursor = el("div", { class: "cursor", test: "player-cursor" });
   v.pointer = el("div", { class: "pointer", hidden: true });
@@ -69,15 +77,17 @@ export function buildStage(v) {
     el("div", { class: "row spectrum" }, el("div", { class: "gutter" }, v.axis), v.plot, scale),
     el("div", { class: "row" }, el("div", { class: "gutter unit" }), v.ticks, el("div", { class: "tail unit", text: "clip" })),
     v.lanes, v.overlay);
-  return el("div", { class: "stage" }, v.settings, el("div", { class: "desk" }, looks, body), v.miniRow);
+  const stage = el("div", { class: "stage" }, v.settings, el("div", { class: "desk" }, looks, body), v.miniRow);
+  return { stage, ...tools, ...v };
 }
 
 // Labels at their places, with elements used again: `marks` are {text, share} with a share of the length.
+/** @param {HTMLElement} holder @param {{ text: string, share: number }[]} marks @param {"left" | "bottom"} side */
 export function placeTicks(holder, marks, side) {
-  while (holder.children.length > marks.length) holder.lastChild.remove();
+  while (holder.children.length > marks.length) holder.lastElementChild?.remove();
   while (holder.children.length < marks.length) holder.append(el("span", { class: "tick" }));
   marks.forEach(({ text, share }, index) => {
-    const tick = holder.children[index];
+    const tick = /** @type {HTMLElement} */ (holder.children[index]);
     if (tick.textContent !== text) tick.textContent = text;
     tick.style[side] = `${share * 100}%`;
   });

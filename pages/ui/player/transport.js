@@ -2,18 +2,28 @@
 
 import { setIcon } from "../shared/elements.js";
 import { COLORMAPS } from "../shared/picture.js";
+import { hasBand } from "./region.js";
 import { Sound, SPEEDS } from "./sound.js";
 import { SoundStore } from "./soundstore.js";
 
+/**
+ * @import { Clip } from "../shared/server"
+ * @import { View, Look, HeardBand, TransportHost } from "./types"
+ */
+
 const sounds = new SoundStore(8);
+/** @type {Look} */
 const STANDARD_LOOK = {
   colormap: "auto", floor: 0, ceiling: 0, gain: 0, speed: 1, pitch: "kept", normalise: false, loop: false, autoplay: false,
   heatmap: false, compare: true, waveform: true,
 };
+const SLIDERS = /** @type {const} */ (["floor", "ceiling", "gain"]);
 const HIGHEST_HEARD_HZ = 20000;
+/** @type {Record<string, [number, number]>} */
 const LOOK_BOUNDS = { floor: [-40, 40], ceiling: [-40, 40], gain: [-12, 36] };
 
 // What was kept, where it is something that these controls can show.
+/** @param {any} kept */
 function checkedLook(kept) {
   const look = { ...STANDARD_LOOK };
   for (const [name, standard] of Object.entries(STANDARD_LOOK)) {
@@ -24,21 +34,26 @@ function checkedLook(kept) {
     if (name === "speed" && !SPEEDS.includes(value)) continue;
     if (name === "colormap" && value !== "auto" && !(value in COLORMAPS)) continue;
     if (name === "pitch" && !["kept", "shifted"].includes(value)) continue;
-    look[name] = value;
+    Object.assign(look, { [name]: value });
   }
   return look;
 }
 
 export class Transport {
+  /** @param {View} v @param {TransportHost} host */
   constructor(v, host) {
     this.v = v;
     this.host = host;
     this.look = { ...STANDARD_LOOK };
+    /** @type {HeardBand | null} */
     this.band = null;
+    this.failed = false; // whether the sound cannot be played
+    this.frame = 0;
     this.sound = new Sound(sounds, (what) => this.heard(what));
     this.listen();
   }
 
+  /** @param {any} kept */
   begin(kept) {
     this.look = checkedLook(kept);
     this.apply(Object.keys(this.look));
@@ -55,14 +70,16 @@ export class Transport {
     this.draw();
   }
 
+  /** @param {Clip} next */
   ahead(next) {
     if (next.audio_url && !next.error) this.sound.ahead(next.audio_url, next.sample_rate);
   }
 
+  /** @param {string} what */
   heard(what) {
     const { data, stage } = this.host;
     if (!data) return;
-    if (what === "playable") this.v.root.dataset.playable = data.clip_id;
+    if (what === "playable") this.v.root.dataset.playable = String(data.clip_id);
     else if (what === "error") this.broke();
     else if (what === "blocked") this.host.tell("the browser waits for a press before it plays", "warning");
     this.draw();
@@ -89,6 +106,7 @@ export class Transport {
     });
   }
 
+  /** @param {number} step */
   changeSpeed(step) {
     const speed = SPEEDS[SPEEDS.indexOf(this.look.speed) + step];
     if (speed) this.setLook({ speed });
@@ -98,13 +116,14 @@ export class Transport {
   toggleBand() {
     if (this.band) return this.setBand(null);
     const { stage, boxes } = this.host;
-    const from = [stage.selection, boxes.picked].find((one) => one && one.low_hz !== null && one.low_hz !== undefined);
+    const from = [stage.selection, boxes.picked].find((region) => region && hasBand(region));
     if (!from) return this.host.tell("select a band first: hold Shift while dragging over the picture", "warning");
     this.setBand({ low_hz: from.low_hz, high_hz: from.high_hz });
-    if (this.sound.heardBand?.low_hz > HIGHEST_HEARD_HZ) this.host.tell("this band is too high to hear: shift the pitch and slow down", "warning");
+    if ((this.sound.heardBand?.low_hz ?? 0) > HIGHEST_HEARD_HZ) this.host.tell("this band is too high to hear: shift the pitch and slow down", "warning");
     return undefined;
   }
 
+  /** @param {HeardBand | null} band */
   setBand(band) {
     this.band = band;
     this.sound.setBand(band);
@@ -115,7 +134,7 @@ export class Transport {
 
   listen() {
     const { v } = this;
-    for (const name of ["floor", "ceiling", "gain"]) {
+    for (const name of SLIDERS) {
       v[name].input.addEventListener("input", () => this.setLook({ [name]: Number(v[name].input.value) }));
       v[name].input.addEventListener("dblclick", () => this.setLook({ [name]: 0 }));
     }
@@ -125,17 +144,19 @@ export class Transport {
     v.autoplay.addEventListener("click", () => this.setLook({ autoplay: !this.look.autoplay }));
   }
 
+  /** @param {Partial<Look>} change */
   setLook(change) {
     Object.assign(this.look, change);
     this.host.preferences.set("look", { ...this.look });
     this.apply(Object.keys(change));
   }
 
+  /** @param {string[]} changed */
   apply(changed) {
     const { v, look, sound } = this;
     const { stage } = this.host;
-    const any = (...names) => changed.some((name) => names.includes(name));
-    for (const name of ["floor", "ceiling", "gain"]) v[name].input.value = look[name];
+    const any = (/** @type {string[]} */ ...names) => changed.some((name) => names.includes(name));
+    for (const name of SLIDERS) v[name].input.value = String(look[name]);
     v.colormap.value = look.colormap;
     v.speed.value = String(look.speed);
     v.gain.value.textContent = `${look.gain > 0 ? "+" : ""}${look.gain} dB`.replace("-", "−");
@@ -152,9 +173,9 @@ export class Transport {
 
   draw() {
     const { v, sound, look } = this;
-    setIcon(v.play.firstChild, sound.playing ? "pause" : "play");
+    setIcon(/** @type {HTMLElement} */ (v.play.firstElementChild), sound.playing ? "pause" : "play");
     v.play.children[1].textContent = sound.playing ? "Pause" : "Play";
-    v.play.disabled = v.stretch.disabled = !sound.element || Boolean(this.failed);
+    v.play.disabled = v.stretch.disabled = !sound.element || this.failed;
     v.stretch.children[1].textContent = this.host.stage?.selection ? "Selection" : "Stretch";
     v.loop.setAttribute("aria-pressed", String(look.loop));
     v.pitch.setAttribute("aria-pressed", String(look.pitch === "shifted"));

@@ -21,7 +21,7 @@ export function buildView() {
   v.play = button("player-play", "Play", "Space", "play", "play or pause");
   v.stretch = button("player-stretch", "Stretch", "P", "stretch", "play the selected or suspected stretch");
   v.loop = button("player-loop", "Loop", "L", "loop", "repeat the stretch or the clip");
-  v.speed = select("player-speed", "speed", SPEEDS.map((rate) => [rate, `${rate}×`]));
+  v.speed = select("player-speed", "speed", SPEEDS.map((rate) => [String(rate), `${rate}×`]));
   v.speed.value = "1";
   v.pitch = button("player-pitch", "Pitch", "O", "", "shift the pitch with the speed: brings bats down to where we hear");
   v.band = button("player-band", "Band", "B", "", "hear only the selected band of frequencies");
@@ -31,14 +31,14 @@ export function buildView() {
   v.gain = slider("player-gain", "Gain", -12, 36, 1);
   const transport = el("div", { class: "transport", role: "toolbar", "aria-label": "listen" },
     el("div", { class: "group" }, v.play, v.stretch, v.loop, v.speed, v.pitch, v.band, v.normalise, v.autoplay, v.time), v.gain.node);
-  const stage = buildStage(v);
+  const { stage, ...staged } = buildStage();
   v.soundError = el("div", { class: "sound-error", test: "player-sound-error", role: "alert", hidden: true });
 
   v.question = el("div", { class: "question", test: "player-question", "aria-live": "polite" });
   v.present = button("player-present", "Present", "1", "present", "the class can be heard in this clip");
   v.absent = button("player-absent", "Absent", "2", "absent", "the class cannot be heard in this clip");
   v.unsure = button("player-unsure", "Unsure", "3", "unsure", "cannot be told; left out of training");
-  for (const name of ["present", "absent", "unsure"]) v[name].classList.add("verdict", name);
+  for (const [name, node] of Object.entries({ present: v.present, absent: v.absent, unsure: v.unsure })) node.classList.add("verdict", name);
   v.rest = button("player-rest", "Rest is right", "4", "", "all other doubts here: the labels are right as they are");
   v.addButton = button("player-add", "Add class", "A", "plus", "add a class that is not listed");
   const asked = el("div", { class: "asked" }, v.question, el("div", { class: "group verdicts" }, v.present, v.absent, v.unsure));
@@ -69,5 +69,5 @@ export function buildView() {
 
   v.root = el("section", { class: "player", test: "player", tabindex: "-1", "aria-label": "clip player" },
     head, v.silent, transport, stage, v.soundError, decide, v.add, aside, v.drawer, v.help);
-  return v;
+  return { ...staged, ...v };
 }

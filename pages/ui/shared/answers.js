@@ -1,6 +1,7 @@
-// What a URL gives, and why a server refused it.
+// What a URL gives, and why it was refused.
 
 // The part of a URL that says what it gives: the token changes each hour, the thing does not.
+/** @param {string} url */
 export function thingAt(url) {
   if (!url) return "";
   const parsed = new URL(url, document.baseURI);
@@ -9,6 +10,7 @@ export function thingAt(url) {
   return parsed.pathname + parsed.search;
 }
 
+/** @param {Response} response */
 export async function reasonOf(response) {
   try {
     const body = await response.json();
@@ -17,4 +19,10 @@ export async function reasonOf(response) {
     // not JSON: the status has to do
   }
   return `the server answered ${response.status}`;
+}
+
+// What went wrong, in words.
+/** @param {unknown} problem */
+export function wordsOf(problem) {
+  return problem instanceof Error ? problem.message : String(problem);
 }

@@ -3,13 +3,14 @@
 const PATIENCE_MS = 8000; // a press; what takes longer says so itself
 
 export function newEventId() {
-  if (globalThis.crypto?.randomUUID) return crypto.randomUUID(); // only in secure contexts
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID(); // only in secure contexts
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // What the server refused, in its own words. `status` 0: it did not answer.
-class Refusal extends Error {
+export class Refusal extends Error {
+  /** @param {number} status @param {string} reason */
   constructor(status, reason) {
     super(reason);
     this.status = status;
@@ -24,7 +25,9 @@ export class Api {
   }
 
   // Raises Refusal.
+  /** @param {string} path @param {unknown} [body] @param {number} [patienceMs] */
   async ask(path, body, patienceMs = PATIENCE_MS) {
+    /** @type {Record<string, string>} */
     const headers = { "x-earmark": this.token };
     if (body !== undefined) headers["content-type"] = "application/json";
     let response;

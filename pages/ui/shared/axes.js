@@ -1,6 +1,9 @@
 // The two axes of a picture: where a frequency or a time lies, and the ticks that fit.
 
+/** @import { Axis, Band, Span } from "./types" */
+
 // Frequency axes, as in the server's labeling/sound/frequency.py.
+/** @type {Record<Axis, [(hz: number) => number, (place: number) => number]>} */
 export const AXES = {
   linear: [(hz) => hz, (place) => place],
   log: [(hz) => Math.log2(Math.max(hz, 1e-3)), (place) => 2 ** place],
@@ -11,12 +14,14 @@ export const AXES = {
 };
 
 // The frequency at a share (0..1) from the bottom of a band, and back.
+/** @param {Axis} axis @param {Band} band @param {number} share */
 export function frequencyAt(axis, band, share) {
   const [to, from] = AXES[axis];
   const [low, high] = [to(band.low_hz), to(band.high_hz)];
   return from(low + share * (high - low));
 }
 
+/** @param {Axis} axis @param {Band} band @param {number} hz */
 export function shareOf(axis, band, hz) {
   const [to] = AXES[axis];
   const [low, high] = [to(band.low_hz), to(band.high_hz)];
@@ -24,6 +29,7 @@ export function shareOf(axis, band, hz) {
 }
 
 // A band that holds this one, on a grid of about an eighth of its width: neighbouring zooms ask for the same tiles.
+/** @param {Axis} axis @param {Band} band @param {Band} full */
 export function roundedBand(axis, band, full) {
   const [to, from] = AXES[axis];
   const [low, high] = [to(band.low_hz), to(band.high_hz)];
@@ -33,12 +39,14 @@ export function roundedBand(axis, band, full) {
   return { low_hz, high_hz };
 }
 
+/** @param {number} rough */
 function roundStep(rough) {
   const power = 10 ** Math.floor(Math.log10(rough));
-  return [1, 2, 5, 10].map((base) => base * power).find((step) => step >= rough);
+  return [1, 2, 5].map((base) => base * power).find((step) => step >= rough) ?? 10 * power;
 }
 
 // Round frequencies that fit a band at `most` labels: [{hz, share, text}], lowest first.
+/** @param {Axis} axis @param {Band} band @param {number} most */
 export function frequencyTicks(axis, band, most) {
   const { low_hz: low, high_hz: high } = band;
   const step = roundStep((high - low) / Math.max(1, most));
@@ -50,18 +58,23 @@ export function frequencyTicks(axis, band, most) {
     candidates = candidates.filter((hz) => hz >= low && hz <= high);
   }
   const ticks = [];
+  let before = -Infinity; // the share of the last tick
   for (const hz of candidates) {
     const share = shareOf(axis, band, hz);
-    if (!ticks.length || share - ticks.at(-1).share >= 0.85 / most) ticks.push({ hz, share, text: tickHertz(hz, step) });
+    if (share - before < 0.85 / most) continue;
+    ticks.push({ hz, share, text: tickHertz(hz, step) });
+    before = share;
   }
   return ticks;
 }
 
+/** @param {number} hz @param {number} step */
 function tickHertz(hz, step) {
   if (hz < 1000) return `${+hz.toFixed(step < 1 ? 1 : 0)} Hz`;
   return `${+(hz / 1000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} kHz`;
 }
 
+/** @param {number} hz */
 export function hertz(hz) {
   return hz >= 1000 ? `${(hz / 1000).toFixed(hz >= 10000 ? 1 : 2)} kHz` : `${Math.round(hz)} Hz`;
 }
@@ -69,6 +82,7 @@ export function hertz(hz) {
 const TIME_STEPS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 
 // Round times of a view at `most` labels: [{time_s, text}].
+/** @param {Span} given @param {number} most */
 export function timeTicks({ from_s, to_s }, most) {
   const rough = (to_s - from_s) / Math.max(1, most);
   const step = TIME_STEPS.find((one) => one >= rough) || 3600 * roundStep(rough / 3600);
@@ -80,6 +94,7 @@ export function timeTicks({ from_s, to_s }, most) {
 }
 
 // 12.5, 1:05.0 or 3:01:05, with as many digits as a step needs; `longest` decides whether minutes and hours show.
+/** @param {number} timeS @param {number} step @param {number} [longest] */
 export function timeText(timeS, step, longest = timeS) {
   const digits = step >= 1 ? 0 : step >= 0.1 ? 1 : step >= 0.01 ? 2 : 3;
   const whole = Number(Math.max(0, timeS).toFixed(digits));
@@ -89,6 +104,7 @@ export function timeText(timeS, step, longest = timeS) {
   return longest < 3600 ? `${minutes}:${seconds}` : `${hours}:${String(minutes - 60 * hours).padStart(2, "0")}:${seconds}`;
 }
 
+/** @param {number} seconds */
 export function clock(seconds) {
   return seconds < 3600 ? timeText(seconds, 0.1, 60) : timeText(seconds, 1, 3600);
 }

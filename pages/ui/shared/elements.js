@@ -1,6 +1,7 @@
 // What the screens are built of. Labels are data: text only ever enters through textContent.
 
 const SVG = "http://www.w3.org/2000/svg";
+/** @type {Record<string, string>} */
 const ICONS = {
   play: "M4 2.5v11l9-5.5z",
   pause: "M4 2.5h3v11H4zM9 2.5h3v11H9z",
@@ -16,19 +17,27 @@ const ICONS = {
   warning: "M8 1.500 15.200 14H.8zM7.200 6v4h1.600V6zm0 5v1.600h1.600V11z",
 };
 
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, unknown>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name === "class") node.className = value;
-    else if (name === "text") node.textContent = value;
-    else if (name === "test") node.dataset.testid = value;
+    if (name === "class") node.className = String(value);
+    else if (name === "text") node.textContent = String(value);
+    else if (name === "test") node.dataset.testid = String(value);
     else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
+    else if (value !== false && value != null) node.setAttribute(name, String(value));
   }
   node.append(...children);
   return node;
 }
 
+/** @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
@@ -41,16 +50,19 @@ export function icon(name) {
   return svg;
 }
 
+/** @param {HTMLElement} holder @param {string} name */
 export function setIcon(holder, name) {
   if (holder.dataset.icon === name) return;
   holder.dataset.icon = name;
   holder.replaceChildren(icon(name));
 }
 
+/** @param {...string} keys */
 export function caps(...keys) {
   return el("span", { class: "caps", "aria-hidden": "true" }, ...keys.map((key) => el("kbd", { text: key })));
 }
 
+/** @param {string} test @param {string} label @param {string} key @param {string} iconName @param {string} title */
 export function button(test, label, key, iconName, title) {
   const holder = el("span", { class: "holder" });
   if (iconName) setIcon(holder, iconName);
@@ -63,11 +75,13 @@ export function button(test, label, key, iconName, title) {
 }
 
 // The key that is written on a button.
+/** @param {HTMLElement} node @param {string} key */
 export function setCaps(node, key) {
   node.querySelector(".caps")?.remove();
   if (key) node.append(caps(key));
 }
 
+/** @param {string} test @param {string} label @param {number} least @param {number} most @param {number} step */
 export function slider(test, label, least, most, step) {
   const input = el("input", { type: "range", test, min: least, max: most, step, value: 0, "aria-label": label });
   const value = el("output", { class: "value" });
@@ -75,12 +89,14 @@ export function slider(test, label, least, most, step) {
   return { node, input, value };
 }
 
+/** @param {string} test @param {string} label @param {[string, string][]} choices */
 export function select(test, label, choices) {
   const input = el("select", { test, "aria-label": label, title: label });
   for (const [value, text] of choices) input.append(el("option", { value, text }));
   return input;
 }
 
+/** @type {Record<string, string>} */
 export const WORDS = {
   primary: "primary",
   secondary: "secondary",
@@ -92,6 +108,7 @@ export const WORDS = {
   unsure: "unsure",
 };
 
+/** @param {string} kind @param {string} text */
 export function chip(kind, text) {
   const node = el("span", { class: `chip ${kind}` });
   if (ICONS[kind]) node.append(icon(kind));

@@ -2,6 +2,12 @@
 
 import { AXES } from "./axes.js";
 
+/**
+ * @import { TileFacts } from "./server"
+ * @import { Axis, Scale, Band, Span, Contrast, Drawable } from "./types"
+ */
+
+/** @type {Record<string, string[]>} */
 export const COLORMAPS = {
   magma: ["#000004", "#180f3d", "#440f76", "#721f81", "#9e2f7f", "#cd4071", "#f1605d", "#fd9668", "#feca8d", "#fcfdbf"],
   viridis: ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"],
@@ -9,15 +15,17 @@ export const COLORMAPS = {
   paper: ["#fbfaf7", "#0b0d12"],
 };
 
+/** @param {string[]} stops @param {number} fraction */
 export function colourAt(stops, fraction) {
   const place = Math.min(0.999999, Math.max(0, fraction)) * (stops.length - 1);
   const index = Math.floor(place);
   const share = place - index;
-  const part = (hex, at) => parseInt(hex.slice(at, at + 2), 16);
+  const part = (/** @type {string} */ hex, /** @type {number} */ at) => parseInt(hex.slice(at, at + 2), 16);
   return [1, 3, 5].map((at) => Math.round(part(stops[index], at) * (1 - share) + part(stops[index + 1], at) * share));
 }
 
 // 256 colours as packed pixels: levels at or below floor take the first colour, at or above ceiling the last.
+/** @param {string} name @param {number} floorLevel @param {number} ceilingLevel */
 export function colourTable(name, floorLevel, ceilingLevel) {
   const table = new Uint32Array(256);
   const span = Math.max(1, ceilingLevel - floorLevel);
@@ -31,6 +39,7 @@ export function colourTable(name, floorLevel, ceilingLevel) {
 // ---------------------------------------------------------------- contrast
 
 // What suits the tiles of a first view: their floors' mean, weighed by length, and their highest ceiling.
+/** @param {{ facts: TileFacts }[]} entries */
 export function suggestedContrast(entries) {
   let [columns, floors, ceiling] = [0, 0, -Infinity];
   for (const { facts } of entries) {
@@ -43,16 +52,18 @@ export function suggestedContrast(entries) {
 }
 
 // Contrast in the picture's own units: what suits it, moved by the reader's sliders (in hundredths of the range).
+/** @param {Contrast} given @param {{ floor: number, ceiling: number, brightness?: number }} look */
 export function contrastOf({ floor_db, ceiling_db, low_db, high_db }, look) {
   const unit = (high_db - low_db) / 100;
   const gain = (look.brightness || 0) * unit;
   const floor = floor_db + look.floor * unit - gain;
   const ceiling = Math.max(floor + unit, ceiling_db + look.ceiling * unit - gain);
-  const level = (value) => ((value - low_db) / (high_db - low_db)) * 255;
+  const level = (/** @type {number} */ value) => ((value - low_db) / (high_db - low_db)) * 255;
   return { floor, ceiling, floorLevel: level(floor), ceilingLevel: level(ceiling) };
 }
 
 // A level as it is read: decibels below a full-scale sine, or plain PCEN.
+/** @param {number} value @param {Scale} scale */
 export function levelText(value, scale) {
   if (scale === "pcen") return value.toFixed(1).replace("-", "−");
   return `${(Math.round(value) || 0).toString().replace("-", "−")} dB`;
@@ -60,7 +71,13 @@ export function levelText(value, scale) {
 
 // ---------------------------------------------------------------- on the canvas
 
+/** @param {HTMLCanvasElement} canvas */
+export function contextOf(canvas) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
 // Give a canvas one pixel for each pixel of the screen; returns its context and its size in CSS pixels.
+/** @param {HTMLCanvasElement} canvas */
 export function fitCanvas(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth;
@@ -70,51 +87,62 @@ export function fitCanvas(canvas) {
     canvas.width = w;
     canvas.height = h;
   }
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.setTransform(w / Math.max(1, width), 0, 0, h / Math.max(1, height), 0, 0);
   return { context, width, height };
 }
 
 
 // Colours that get brighter with the level, or darker.
+/** @param {string} colormap */
 function brightens(colormap) {
-  const light = (hex) => [1, 3, 5].reduce((sum, at) => sum + parseInt(hex.slice(at, at + 2), 16), 0);
-  return light(COLORMAPS[colormap].at(-1)) > light(COLORMAPS[colormap][0]);
+  const light = (/** @type {string} */ hex) => [1, 3, 5].reduce((sum, at) => sum + parseInt(hex.slice(at, at + 2), 16), 0);
+  const colours = COLORMAPS[colormap];
+  return light(colours[colours.length - 1]) > light(colours[0]);
 }
 
 // Draw tiles, the later over the earlier, so that each edge lies on a whole pixel: neighbours join without a seam.
 // Where a pixel holds more than one column the tile is drawn again half a pixel on, keeping the stronger of both:
 // no column falls between two pixels. `span`: {from_s, to_s, low_hz, high_hz} of the whole canvas.
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Drawable[]} entries
+ * @param {Span & Band} span
+ * @param {Axis} axis
+ * @param {string} colormap
+ */
 export function drawTiles(canvas, entries, span, axis, colormap) {
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const { width, height } = canvas;
   context.save();
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "low";
   const pixelS = (span.to_s - span.from_s) / width;
-  const across = (timeS) => Math.round((timeS - span.from_s) / pixelS);
+  const across = (/** @type {number} */ timeS) => Math.round((timeS - span.from_s) / pixelS);
   const place = AXES[axis][0];
   const [low, high] = [place(span.low_hz), place(span.high_hz)];
-  const down = (hz) => Math.round((1 - (place(hz) - low) / (high - low)) * height);
+  const down = (/** @type {number} */ hz) => Math.round((1 - (place(hz) - low) / (high - low)) * height);
   for (const { bitmap, columns, onset_s, offset_s, step_s, facts } of entries) {
     const [left, right] = [across(onset_s), across(offset_s)];
-    const [top, bottom] = facts.top_hz ? [down(facts.top_hz), down(facts.bottom_hz)] : [0, height];
-    const box = [0, 0, columns, bitmap.height, left, top, Math.max(1, right - left), Math.max(1, bottom - top)];
+    const [top, bottom] = facts.top_hz ? [down(facts.top_hz), down(facts.bottom_hz ?? 0)] : [0, height];
+    const [widthPx, heightPx] = [Math.max(1, right - left), Math.max(1, bottom - top)];
+    const draw = (/** @type {number} */ leftPx) =>
+      context.drawImage(bitmap, 0, 0, columns, bitmap.height, leftPx, top, widthPx, heightPx);
     context.globalCompositeOperation = "source-over";
-    context.drawImage(bitmap, ...box);
+    draw(left);
     if (step_s >= pixelS * 0.98 || !colormap) continue;
     context.globalCompositeOperation = brightens(colormap) ? "lighten" : "darken";
-    box[4] += 0.5;
-    context.drawImage(bitmap, ...box);
+    draw(left + 0.5);
   }
   context.restore();
 }
 
 // Whether the page around an element is dark.
+/** @param {Element} host */
 export function isDark(host) {
   const colour = getComputedStyle(host).getPropertyValue("--st-background-color").trim() || "#fff";
-  const probe = document.createElement("canvas").getContext("2d");
+  const probe = contextOf(document.createElement("canvas"));
   probe.fillStyle = colour;
   probe.fillRect(0, 0, 1, 1);
   const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;

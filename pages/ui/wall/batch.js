@@ -1,6 +1,13 @@
 // What the wall sends: one batch of decisions, or one undo, at a time.
 
-import { newEventId } from "../shared/api.js";
+import { wordsOf } from "../shared/answers.js";
+import { newEventId, Refusal } from "../shared/api.js";
+
+/**
+ * @import { Snippet } from "../shared/server"
+ * @import { Level } from "../shared/types"
+ * @import { Sending, BatchHost } from "./types"
+ */
 
 const TRIES = 3;
 const BATCH_PATIENCE_MS = 30000;
@@ -8,9 +15,11 @@ const BATCH_PATIENCE_MS = 30000;
 // `wall` has api, choice, tell(text, level), drawSelection() and readVerdicts(); `alert` {box, text} is shown while it
 // is not known whether a request was carried out.
 export class WallBatch {
+  /** @param {BatchHost} wall @param {{ box: HTMLElement, text: HTMLElement }} alert */
   constructor(wall, alert) {
     this.wall = wall;
     this.alert = alert;
+    /** @type {Sending | null} */
     this.pending = null;
   }
 
@@ -19,6 +28,7 @@ export class WallBatch {
   }
 
   // `chosen` are snippets: all of them get the verdict, or none.
+  /** @param {Snippet[]} chosen @param {string} verdict @param {string} said */
   decide(chosen, verdict, said) {
     const { data, position } = this.wall;
     const events = chosen.map(({ clip_id, role, kind }) => ({
@@ -39,6 +49,7 @@ export class WallBatch {
     this.send({ path: "/api/undo", body: { event_id: newEventId() }, said: "undo", done: ({ notice }) => notice });
   }
 
+  /** @param {Sending} request */
   send(request) {
     if (this.busy) return this.wall.tell("wait: the last batch is still being saved", "warning");
     this.pending = request;
@@ -46,9 +57,10 @@ export class WallBatch {
   }
 
   // A request without an answer is sent again with the same ids: what is stored already is not stored again.
+  /** @param {number} [tries] @returns {Promise<void>} */
   async deliver(tries = TRIES) {
-    const { wall, alert } = this;
-    const { pending } = this;
+    const { wall, alert, pending } = this;
+    if (!pending) return undefined;
     const { path, body, said, done } = pending;
     alert.box.hidden = true;
     wall.tell(`saving: ${said}…`);
@@ -56,12 +68,13 @@ export class WallBatch {
     try {
       const answer = await wall.api.ask(path, body, BATCH_PATIENCE_MS);
       await this.settle(done(answer));
-    } catch (error) {
-      const refused = error.status === 409 || (error.status >= 400 && error.status < 500 && !pending.unanswered);
-      if (refused) return this.settle(`Nothing was saved: ${error.message}`, "warning");
+    } catch (problem) {
+      const status = problem instanceof Refusal ? problem.status : 0;
+      const refused = status === 409 || (status >= 400 && status < 500 && !pending.unanswered);
+      if (refused) return this.settle(`Nothing was saved: ${wordsOf(problem)}`, "warning");
       pending.unanswered = true; // the server may still be at it: a large batch takes its time
-      if (!error.status && tries > 1) return this.deliver(tries - 1);
-      alert.text.textContent = `Not known to be saved (${said}): ${error.message}.`;
+      if (!status && tries > 1) return this.deliver(tries - 1);
+      alert.text.textContent = `Not known to be saved (${said}): ${wordsOf(problem)}.`;
       alert.box.hidden = false;
       wall.tell("");
     }
@@ -69,6 +82,7 @@ export class WallBatch {
   }
 
   // Whatever was answered, the wall shows what the journal holds.
+  /** @param {string} text @param {Level} [level] */
   async settle(text, level = "info") {
     const { wall } = this;
     this.pending = null;
@@ -76,7 +90,7 @@ export class WallBatch {
       await wall.readVerdicts();
       wall.tell(text, level);
     } catch (error) {
-      wall.tell(`${text} The wall could not be read again (${error.message}); reload the page.`, "warning");
+      wall.tell(`${text} The wall could not be read again (${wordsOf(error)}); reload the page.`, "warning");
     }
     wall.drawSelection();
   }

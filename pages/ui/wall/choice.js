@@ -1,11 +1,16 @@
 // What is selected on the wall, by clip.
 
+/** @import { ScoreField, ChoiceHost } from "./types" */
+
 // `wall` has `shown`, the snippets on it, and drawSelection().
 export class WallChoice {
+  /** @param {ChoiceHost} wall */
   constructor(wall) {
     this.wall = wall;
+    /** @type {Set<number>} */
     this.ids = new Set();
     this.anchor = 0; // where a range begins
+    /** @type {Set<number> | null} */
     this.before = null; // what was selected when a rectangle began
   }
 
@@ -13,6 +18,7 @@ export class WallChoice {
     return this.ids.size;
   }
 
+  /** @param {number} id */
   has(id) {
     return this.ids.has(id);
   }
@@ -23,11 +29,13 @@ export class WallChoice {
   }
 
   // Leave out what is no longer on the wall.
+  /** @param {Set<number>} ids */
   keep(ids) {
     for (const id of this.ids) if (!ids.has(id)) this.ids.delete(id);
     this.anchor = Math.min(this.anchor, Math.max(0, ids.size - 1));
   }
 
+  /** @param {number} index */
   toggle(index) {
     const { clip_id } = this.wall.shown[index];
     if (!this.ids.delete(clip_id)) this.ids.add(clip_id);
@@ -36,18 +44,21 @@ export class WallChoice {
   }
 
   // Ranges pass over the decided; a click on one of those selects it too.
+  /** @param {number[]} indices */
   add(indices) {
     const { shown } = this.wall;
     for (const index of indices) if (!shown[index].verdict) this.ids.add(shown[index].clip_id);
     this.wall.drawSelection();
   }
 
+  /** @param {number} from @param {number} to */
   range(from, to) {
     const [first, last] = [Math.min(from, to), Math.max(from, to)];
     this.add(Array.from({ length: last - first + 1 }, (_, place) => first + place));
   }
 
   // A rectangle while it is dragged, and when it is done: what it touches comes to what was selected before.
+  /** @param {number[]} indices @param {boolean} done */
   rectangle(indices, done) {
     this.before ||= new Set(this.ids);
     if (!done) {
@@ -57,6 +68,7 @@ export class WallChoice {
   }
 
   // All to do whose `field` is at least so much; how many there are.
+  /** @param {ScoreField} field @param {number} least */
   atLeast(field, least) {
     const { shown } = this.wall;
     const found = [...shown.keys()].filter((index) => !shown[index].verdict && shown[index][field] >= least - 1e-6);

@@ -1,5 +1,7 @@
 // The wall's grid: of a thousand snippets only those near the screen have elements, which are used again as one scrolls.
 
+/** @import { WallTile, Rectangle, GridHost } from "./types" */
+
 const TILE_WIDTH = 196; // at least, where the wall is wide
 const TILE_HEIGHT = 134;
 const TILE_GAP = 10;
@@ -7,13 +9,20 @@ const ROWS_BEYOND = 2; // kept ready above and below the screen
 
 // `make()` gives an element, `bind(element, index)` fills it; `moved` is called after the elements have changed.
 export class WallGrid {
+  /** @param {HTMLElement} scroller @param {HTMLElement} field @param {GridHost} given2 */
   constructor(scroller, field, { make, bind, moved }) {
-    Object.assign(this, { scroller, field, make, bind, moved });
+    this.scroller = scroller;
+    this.field = field;
+    this.make = make;
+    this.bind = bind;
+    this.moved = moved;
     this.count = 0;
     this.columns = 2;
     this.width = TILE_WIDTH;
     this.firstOnScreen = 0;
+    /** @type {Map<number, WallTile>} */
     this.slots = new Map();
+    /** @type {WallTile[]} */
     this.spare = [];
     this.frame = 0;
     scroller.addEventListener("scroll", () => this.soon(), { passive: true });
@@ -43,6 +52,7 @@ export class WallGrid {
     this.rebind();
   }
 
+  /** @param {number} count */
   setCount(count) {
     this.count = count;
     this.layout();
@@ -57,6 +67,7 @@ export class WallGrid {
     this.render();
   }
 
+  /** @param {WallTile} slot @param {number} index */
   fill(slot, index) {
     const [left, top] = this.placeOf(index);
     slot.style.width = `${this.width}px`;
@@ -64,6 +75,7 @@ export class WallGrid {
     this.bind(slot, index);
   }
 
+  /** @param {number} index @param {WallTile} slot */
   free(index, slot) {
     this.slots.delete(index);
     this.spare.push(slot);
@@ -102,11 +114,13 @@ export class WallGrid {
     return slot;
   }
 
+  /** @param {number} index */
   placeOf(index) {
     return [(index % this.columns) * (this.width + TILE_GAP), Math.floor(index / this.columns) * this.rowHeight];
   }
 
   // Indices of the tiles that a rectangle {left, right, top, bottom} touches, in the field's own pixels.
+  /** @param {Rectangle} given */
   touched({ left, right, top, bottom }) {
     const across = this.width + TILE_GAP;
     const found = [];
@@ -126,6 +140,7 @@ export class WallGrid {
   }
 
   // Scroll no further than needed to have a tile whole on the screen.
+  /** @param {number} index */
   reveal(index) {
     const [, top] = this.placeOf(index);
     const { scrollTop, clientHeight } = this.scroller;

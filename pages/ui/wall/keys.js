@@ -30,6 +30,7 @@ const PRESSABLE = "button, a[href], summary, input, [role=button]";
 
 // The action of a key press, or "" where the key belongs to something else on the page. `root` is the wall itself,
 // `host` its element in the page.
+/** @param {KeyboardEvent} event @param {Element} root @param {Element} host */
 export function wallAction(event, root, host) {
   if (event.altKey || event.isComposing || event.defaultPrevented) return "";
   const control = event.ctrlKey || event.metaKey;
@@ -38,7 +39,7 @@ export function wallAction(event, root, host) {
   const target = event.composedPath()[0];
   if (!action || !host.getClientRects().length) return "";
   if (target instanceof Element) {
-    if (target.closest(ELSEWHERE) || (target.tagName === "INPUT" && !["checkbox", "radio", "button"].includes(target.type))) return "";
+    if (target.closest(ELSEWHERE) || (target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type))) return "";
     if ((key === " " || key === "Enter") && target.closest(PRESSABLE)) return "";
     if (!root.contains(target) && target.closest("[role=listbox], [role=grid], [role=radiogroup]")) return "";
   }

@@ -1,5 +1,7 @@
 // The wall under mouse and finger: click and tap, shift-click, a dragged rectangle, hover, a long tap.
 
+/** @import { PointerHost } from "./types" */
+
 const DRAG_PX = 6;
 const HOVER_MS = 140;
 const LONG_TAP_MS = 450;
@@ -7,36 +9,56 @@ const EDGE_PX = 36; // dragging this near to an edge scrolls
 
 // `wall` has grid, indexOf(element), choice, press(index, shift), hovered(index | -1), played(index),
 // opened(index).
+/** @typedef {{ from: { x: number, y: number }, start: PointerEvent, last: PointerEvent, moving: boolean }} Drag */
+
+/** @param {Event} event */
+function isOnControl(event) {
+  return event.target instanceof Element && event.target.closest("button, a") !== null;
+}
+
 export class WallPointer {
+  /** @param {PointerHost} wall @param {{ scroller: HTMLElement, field: HTMLElement, band: HTMLElement }} given1 */
   constructor(wall, { scroller, field, band }) {
-    Object.assign(this, { wall, scroller, field, band });
+    this.wall = wall;
+    this.scroller = scroller;
+    this.field = field;
+    this.band = band;
+    /** @type {Drag | null} */
     this.drag = null;
+    /** @type {PointerEvent | null} */
+    this.start = null; // where a finger came down
+    this.swallow = false; // whether the click that comes is the end of something else
+    this.tapped = false; // whether the finger has stayed for long
+    this.timer = this.hoverTimer = this.frame = 0;
     this.over = -1;
-    const on = (name, handle) => scroller.addEventListener(name, handle);
-    on("pointerdown", (event) => this.down(event));
-    on("pointermove", (event) => this.move(event));
+    const on = (/** @type {string} */ name, /** @type {(event: any) => void} */ handle) => scroller.addEventListener(name, handle);
+    on("pointerdown", (/** @type {PointerEvent} */ event) => this.down(event));
+    on("pointermove", (/** @type {PointerEvent} */ event) => this.move(event));
     on("pointerup", () => this.up());
     on("pointercancel", () => this.up());
-    on("click", (event) => this.click(event));
-    on("dblclick", (event) => this.at(event) >= 0 && !event.target.closest("button, a") && wall.opened(this.at(event)));
-    on("contextmenu", (event) => this.tapped && event.preventDefault());
-    on("pointerover", (event) => this.hover(event));
+    on("click", (/** @type {PointerEvent} */ event) => this.click(event));
+    on("dblclick", (/** @type {PointerEvent} */ event) => this.at(event) >= 0 && !isOnControl(event) && wall.opened(this.at(event)));
+    on("contextmenu", (/** @type {PointerEvent} */ event) => this.tapped && event.preventDefault());
+    on("pointerover", (/** @type {PointerEvent} */ event) => this.hover(event));
     on("pointerleave", () => this.leave());
   }
 
+  /** @param {Event} event */
   at(event) {
-    return this.wall.indexOf(event.target.closest("[role=option]"));
+    return this.wall.indexOf(event.target instanceof Element ? event.target.closest("[role=option]") : null);
   }
 
   // A point of the screen in the field's own pixels.
+  /** @param {{ clientX: number, clientY: number }} given */
   point({ clientX, clientY }) {
     const box = this.field.getBoundingClientRect();
     return { x: clientX - box.left, y: clientY - box.top };
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     this.swallow = this.tapped = false;
-    if (event.button !== 0 || event.target.closest("button, a")) return;
+    if (event.button !== 0 || isOnControl(event)) return;
     if (event.pointerType === "touch") {
       const index = this.at(event);
       this.start = event;
@@ -50,9 +72,10 @@ export class WallPointer {
     }
     const box = this.scroller.getBoundingClientRect();
     if (event.clientX > box.left + this.scroller.clientWidth) return; // the scroll bar
-    this.drag = { from: this.point(event), start: event, moving: false };
+    this.drag = { from: this.point(event), start: event, last: event, moving: false };
   }
 
+  /** @param {PointerEvent} event */
   move(event) {
     if (event.pointerType === "touch") {
       if (this.start && Math.hypot(event.clientX - this.start.clientX, event.clientY - this.start.clientY) > DRAG_PX) clearTimeout(this.timer);
@@ -68,11 +91,11 @@ export class WallPointer {
       this.leave();
       this.scrollAtEdge();
     }
-    this.stretch();
+    this.stretch(drag);
   }
 
-  stretch() {
-    const { from, last } = this.drag;
+  /** @param {Drag} drag */
+  stretch({ from, last }) {
     const to = this.point(last);
     const [left, right] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
     const [top, bottom] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
@@ -89,7 +112,7 @@ export class WallPointer {
       const over = clientY < box.top + EDGE_PX ? clientY - box.top - EDGE_PX : Math.max(0, clientY - box.bottom + EDGE_PX);
       if (over) {
         this.scroller.scrollTop += Math.max(-EDGE_PX, Math.min(EDGE_PX, over)) / 2;
-        this.stretch();
+        this.stretch(this.drag);
       }
       this.scrollAtEdge();
     });
@@ -107,16 +130,18 @@ export class WallPointer {
     this.wall.choice.rectangle([], true);
   }
 
+  /** @param {MouseEvent} event */
   click(event) {
     if (this.swallow) {
       this.swallow = false;
       return;
     }
     const index = this.at(event);
-    if (index < 0 || event.target.closest("button, a")) return;
+    if (index < 0 || isOnControl(event)) return;
     this.wall.press(index, event.shiftKey);
   }
 
+  /** @param {PointerEvent} event */
   hover(event) {
     if (event.pointerType === "touch" || this.drag?.moving) return;
     const index = this.at(event);

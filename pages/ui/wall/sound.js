@@ -2,13 +2,18 @@
 
 import { reasonOf, thingAt } from "../shared/answers.js";
 
+/** @import { Snippet } from "../shared/server" */
+
 // `changed` is called when playing begins or ends, and for each frame while it lasts; `failed` with a reason.
 export class WallSound {
+  /** @param {HTMLAudioElement} element @param {() => void} changed @param {(reason: string) => void} failed */
   constructor(element, changed, failed) {
     this.element = element;
     this.changed = changed;
     this.failed = failed;
+    /** @type {Snippet | null} */
     this.snippet = null;
+    this.thing = "";
     this.frame = 0;
     element.preload = "auto";
     element.addEventListener("playing", () => this.watch());
@@ -23,12 +28,14 @@ export class WallSound {
 
   // How far into the window, 0 to 1.
   get share() {
+    if (!this.snippet) return 0;
     const { from_s, to_s } = this.snippet;
     return Math.min(1, Math.max(0, (this.element.currentTime - from_s) / (to_s - from_s)));
   }
 
+  /** @param {Snippet} snippet */
   play(snippet) {
-    if (!snippet.audio_url) return this.failed(snippet.error || "no sound");
+    if (!snippet.audio_url) return this.failed("no sound");
     this.snippet = snippet;
     const thing = thingAt(snippet.audio_url);
     if (this.thing !== thing || this.element.error) {

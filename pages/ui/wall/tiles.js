@@ -1,7 +1,12 @@
 // The wall's pictures: a few tiles fetched at a time, cut to each snippet's window, coloured for the theme.
 
-import { reasonOf } from "../shared/answers.js";
-import { colourTable } from "../shared/picture.js";
+import { reasonOf, wordsOf } from "../shared/answers.js";
+import { colourTable, contextOf } from "../shared/picture.js";
+
+/**
+ * @import { Snippet, TileFacts } from "../shared/server"
+ * @import { Cut, Drawn } from "./types"
+ */
 
 const WALL_LEVEL = 4; // 8 ms a column: a snippet of 3 s is 375 columns, of one tile or two
 const WALL_STEP_S = 0.0005 * 2 ** WALL_LEVEL;
@@ -15,15 +20,20 @@ const LEAST_CONTRAST_DB = 30;
 // Cuts by snippet: {levels, columns, rows, floor, ceiling} with levels row by row, or {error}. `drawn` is called with
 // the clip's id once its cut is there.
 export class WallTiles {
+  /** @param {(id: number) => void} drawn */
   constructor(drawn) {
     this.drawn = drawn;
+    /** @type {Map<number, Cut>} */
     this.cuts = new Map();
+    /** @type {Map<number, AbortController>} */
     this.jobs = new Map();
+    /** @type {Snippet[]} */
     this.wanted = [];
     this.timer = 0;
   }
 
   // The snippets on the screen, the most urgent first; fetches for all others are given up.
+  /** @param {Snippet[]} snippets */
   want(snippets) {
     this.wanted = snippets;
     const ids = new Set(snippets.map((one) => one.clip_id));
@@ -36,6 +46,7 @@ export class WallTiles {
     this.timer = setTimeout(() => this.fetchNext(), SETTLE_MS);
   }
 
+  /** @param {number} id */
   get(id) {
     const cut = this.cuts.get(id);
     if (!cut) return null;
@@ -58,6 +69,7 @@ export class WallTiles {
     }
   }
 
+  /** @param {Snippet} snippet @param {AbortController} controller */
   async fetch(snippet, controller) {
     const id = snippet.clip_id;
     let cut;
@@ -65,12 +77,12 @@ export class WallTiles {
       cut = await cutOf(snippet, controller.signal);
     } catch (error) {
       if (controller.signal.aborted) return;
-      cut = { error: error.message };
+      cut = { error: wordsOf(error) };
     }
     if (this.jobs.get(id) !== controller) return;
     this.jobs.delete(id);
     this.cuts.set(id, cut);
-    while (this.cuts.size > KEPT_CUTS) this.cuts.delete(this.cuts.keys().next().value);
+    for (const oldest of this.cuts.keys()) if (this.cuts.size > KEPT_CUTS) this.cuts.delete(oldest);
     this.drawn(id);
     this.fetchNext();
   }
@@ -83,8 +95,9 @@ export class WallTiles {
 }
 
 // A snippet's window, joined from the tiles that it lies in.
+/** @param {Snippet} snippet @param {AbortSignal} signal */
 async function cutOf(snippet, signal) {
-  if (!snippet.tile_url) throw new Error(snippet.error || "no picture");
+  if (!snippet.tile_url) throw new Error("no picture");
   const start = Math.round(snippet.from_s / WALL_STEP_S);
   const end = Math.max(start + 1, Math.round(snippet.to_s / WALL_STEP_S));
   const first = Math.floor(start / WALL_TILE_COLUMNS);
@@ -109,10 +122,11 @@ async function cutOf(snippet, signal) {
 
 // Half of a snippet is background, and what stands out of it is what one looks for: a quiet call is drawn as dark as
 // a loud one, noise alone stays pale. Levels; `unit` of them are a decibel (or one PCEN step).
+/** @param {Uint8Array} levels @param {number} unit */
 function contrastOfCut(levels, unit) {
   const counts = new Uint32Array(256);
   for (const level of levels) counts[level] += 1;
-  const share = (wanted) => {
+  const share = (/** @type {number} */ wanted) => {
     let level = 0;
     for (let seen = counts[0]; seen < wanted * levels.length && level < 255; seen += counts[level]) level += 1;
     return level;
@@ -121,18 +135,23 @@ function contrastOfCut(levels, unit) {
   return { floor, ceiling: Math.max(share(0.998), floor + LEAST_CONTRAST_DB * unit) };
 }
 
+/** @param {string} url @param {number} index @param {AbortSignal} signal */
 async function fetchWallTile(url, index, signal) {
   const response = await fetch(`${url}&level=${WALL_LEVEL}&index=${index}&height_px=${WALL_ROWS}`, { credentials: "same-origin", signal });
   if (!response.ok) throw new Error(await reasonOf(response));
-  return { facts: JSON.parse(response.headers.get("x-earmark-tile")), levels: new Uint8Array(await response.arrayBuffer()) };
+  /** @type {TileFacts} */
+  const facts = JSON.parse(response.headers.get("x-earmark-tile") ?? "");
+  return { facts, levels: new Uint8Array(await response.arrayBuffer()) };
 }
 
+/** @type {Map<string, Uint32Array>} */
 const wallColours = new Map();
 
 // Where fewer pixels than columns are left each takes the strongest of its columns: no call falls between two pixels.
+/** @param {HTMLCanvasElement} canvas @param {Drawn} cut @param {string} colormap @param {number} widthPx */
 export function drawCut(canvas, cut, colormap, widthPx) {
-  if (!wallColours.has(colormap)) wallColours.set(colormap, colourTable(colormap, 0, 255));
-  const colours = wallColours.get(colormap);
+  const colours = wallColours.get(colormap) ?? colourTable(colormap, 0, 255);
+  wallColours.set(colormap, colours);
   const span = Math.max(1, cut.ceiling - cut.floor);
   const table = new Uint32Array(256);
   for (let level = 0; level < 256; level += 1) {
@@ -152,5 +171,5 @@ export function drawCut(canvas, cut, colormap, widthPx) {
   const image = new ImageData(width, rows);
   const pixels = new Uint32Array(image.data.buffer);
   for (let index = 0; index < pixels.length; index += 1) pixels[index] = table[levels[index]];
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  contextOf(canvas).putImageData(image, 0, 0);
 }

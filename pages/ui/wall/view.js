@@ -3,12 +3,25 @@
 import { button, caps, chip, el, icon, WORDS } from "../shared/elements.js";
 import { WALL_KEYS } from "./keys.js";
 
+/**
+ * @import { Snippet } from "../shared/server"
+ * @import { Order, ScoreField, Verdict, WallTile } from "./types"
+ */
+
+/** @type {Record<Order, [ScoreField, string]>} */
 export const SCORES = {
   rank: ["p_wrong", "likely wrong"],
   clipwise: ["clipwise", "clipwise"],
   framewise: ["framewise", "highest frame"],
 };
 export const VERDICT_WORDS = { present: "Present", absent: "Absent", unsure: "Unsure" };
+
+/** @param {Verdict} name @param {string} key @param {string} why */
+function verdictButton(name, key, why) {
+  const node = button(`wall-${name}`, VERDICT_WORDS[name], key, name, why);
+  node.classList.add("verdict", name);
+  return node;
+}
 
 export function buildWall() {
   const v = {};
@@ -18,19 +31,12 @@ export function buildWall() {
   const head = el("header", { class: "head" }, v.title, v.counts, v.notice);
 
   const verdicts = el("div", { class: "group verdicts" });
-  const why = {
-    present: "the class can be heard in the selected clips",
-    absent: "the class cannot be heard in the selected clips",
-    unsure: "cannot be told; left out of training",
-  };
-  for (const [place, name] of Object.keys(VERDICT_WORDS).entries()) {
-    v[name] = button(`wall-${name}`, VERDICT_WORDS[name], String(place + 1), name, why[name]);
-    v[name].classList.add("verdict", name);
-    verdicts.append(v[name]);
-  }
+  v.present = verdictButton("present", "1", "the class can be heard in the selected clips");
+  v.absent = verdictButton("absent", "2", "the class cannot be heard in the selected clips");
+  v.unsure = verdictButton("unsure", "3", "cannot be told; left out of training");
   v.undo = button("wall-undo", "Undo", "Z", "undo", "take back your last decision, a batch as a whole");
   v.selected = el("span", { class: "selected", test: "wall-selected", role: "status", "aria-live": "polite" });
-  verdicts.append(v.undo, v.selected);
+  verdicts.append(v.present, v.absent, v.unsure, v.undo, v.selected);
   v.above = button("wall-above", "Down to here", "L", "", "select the snippet in focus and all to do that are ranked above it");
   v.all = button("wall-all", "All", "", "", "select all that are to do (Ctrl A)");
   v.clear = button("wall-clear", "None", "", "", "select none (Esc)");
@@ -81,37 +87,39 @@ export function makeTile() {
   const tile = el("div", { class: "tile", role: "option", id: `wall-tile-${madeTiles}`, test: "wall-tile" },
     el("div", { class: "pic" }, canvas, state, stretch, cursor, play, check),
     el("div", { class: "first" }, name, score), el("div", { class: "second" }, chips, open));
-  Object.assign(tile, { parts: { canvas, stretch, cursor, state, play, name, score, chips, open } });
-  return tile;
+  return Object.assign(tile, { index: -1, painted: "", parts: { canvas, stretch, cursor, state, play, name, score, chips, open } });
 }
 
+/** @param {Snippet} snippet */
 function roleWords(snippet) {
   return snippet.role ? `listed as ${snippet.role}` : "not listed";
 }
 
 // What a tile says of a snippet; its picture, selection and focus come by themselves.
+/** @param {WallTile} tile @param {Snippet} snippet @param {{ index: number, count: number, order: Order }} given2 */
 export function fillTile(tile, snippet, { index, count, order }) {
   const { parts } = tile;
   const [field, words] = SCORES[order];
   const score = snippet[field].toFixed(2);
-  tile.dataset.clip = snippet.clip_id;
+  tile.dataset.clip = String(snippet.clip_id);
   tile.dataset.verdict = snippet.verdict;
-  tile.setAttribute("aria-setsize", count);
-  tile.setAttribute("aria-posinset", index + 1);
+  tile.setAttribute("aria-setsize", String(count));
+  tile.setAttribute("aria-posinset", String(index + 1));
   const said = snippet.verdict ? `decided ${snippet.verdict}` : "undecided";
   tile.setAttribute("aria-label", `${snippet.title}, ${score} ${words}, ${roleWords(snippet)}, ${said}`);
-  parts.name.textContent = snippet.title.split("/").pop();
+  parts.name.textContent = snippet.title.split("/").pop() ?? "";
   parts.name.title = snippet.title;
   parts.score.textContent = score;
   parts.score.title = words;
   parts.chips.replaceChildren(snippet.verdict ? chip(snippet.verdict, snippet.verdict) : chip(snippet.kind, WORDS[snippet.kind]));
   parts.chips.append(el("span", { class: "where", text: `${snippet.role || "unlisted"} · ${snippet.from_s.toFixed(1)} s` }));
   parts.open.href = `review?clip=${snippet.clip_id}`;
-  const percent = (time) => 100 * Math.min(1, Math.max(0, (time - snippet.from_s) / (snippet.to_s - snippet.from_s)));
+  const percent = (/** @type {number} */ time) => 100 * Math.min(1, Math.max(0, (time - snippet.from_s) / (snippet.to_s - snippet.from_s)));
   parts.stretch.style.left = `${percent(snippet.onset_s)}%`;
   parts.stretch.style.width = `${percent(snippet.offset_s) - percent(snippet.onset_s)}%`;
 }
 
+/** @param {number} count */
 export function clipsWord(count) {
   return `${count.toLocaleString("en")} ${count === 1 ? "clip" : "clips"}`;
 }

@@ -1,5 +1,6 @@
 // The wall itself: what is shown, what is selected, and what goes to the server.
 
+import { wordsOf } from "../shared/answers.js";
 import { Api } from "../shared/api.js";
 import { icon } from "../shared/elements.js";
 import { isDark } from "../shared/picture.js";
@@ -12,16 +13,39 @@ import { WallSound } from "./sound.js";
 import { drawCut, WallTiles } from "./tiles.js";
 import { buildWall, clipsWord, fillTile, makeTile, SCORES, VERDICT_WORDS } from "./view.js";
 
+/**
+ * @import { Snippet, Snippets, Verdicts, Wall as WallData } from "../shared/server"
+ * @import { Component, Level } from "../shared/types"
+ * @import { Drawn, Order, Verdict, WallTile } from "./types"
+ */
+
+/** @type {WeakMap<HTMLElement, Wall>} */
 const walls = new WeakMap();
+/** @type {any} */
+const NOTHING = null; // in place of what the page tells until it has come; until then nothing is drawn or pressed
+const VERDICTS = /** @type {const} */ (["present", "absent", "unsure"]);
+const BUTTONS = /** @type {const} */ ([...VERDICTS, "undo", "above", "all", "clear", "hover", "hide", "tidy"]);
 
 class Wall {
+  /** @param {HTMLElement} parent */
   constructor(parent) {
     this.v = buildWall();
     parent.append(this.v.root);
     const { v } = this;
-    this.host = v.root.getRootNode().host || v.root;
+    const tree = v.root.getRootNode();
+    this.host = tree instanceof ShadowRoot ? tree.host : v.root;
+    /** @type {WallData} */
+    this.data = NOTHING;
+    /** @type {(name: string, value: unknown) => void} */
+    this.trigger = () => {};
+    this.query = ""; // what the list was fetched for
+    this.position = 0;
+    this.more = false;
+    this.colormap = "";
     this.api = new Api();
+    /** @type {Snippet[]} */
     this.list = []; // all snippets, in their order
+    /** @type {Snippet[]} */
     this.shown = []; // those on the wall
     this.choice = new WallChoice(this);
     this.batch = new WallBatch(this, { box: v.silent, text: v.silentText });
@@ -33,11 +57,13 @@ class Wall {
       make: () => this.makeTile(), bind: (tile, index) => this.bindTile(tile, index), moved: () => this.moved(),
     });
     this.pointer = new WallPointer(this, v);
+    this.onKey = (/** @type {KeyboardEvent} */ event) => this.keyed(event);
     this.listen();
   }
 
   // ---------------------------------------------------------------- data
 
+  /** @param {Component<WallData>} given */
   update({ data, setTriggerValue }) {
     if (!data) return;
     this.trigger = setTriggerValue;
@@ -48,10 +74,15 @@ class Wall {
     const query = JSON.stringify(data.query);
     if (query !== this.query) {
       this.query = query;
-      this.list = []; // what stands there is of another question: no press may fall on it
+      /** @type {Snippet[]} */
+    this.list = []; // what stands there is of another question: no press may fall on it
       this.fetchList();
       this.show();
     } else if (renewed) this.renew();
+  }
+
+  get order() {
+    return /** @type {Order} */ (this.data.query.order);
   }
 
   get url() {
@@ -64,11 +95,12 @@ class Wall {
     v.root.dataset.loading = "true";
     this.tell("");
     this.sound.stop();
+    /** @type {Snippets} */
     let answer;
     try {
       answer = await this.api.ask(this.url);
     } catch (error) {
-      if (query === this.query) this.showEmpty(`The snippets could not be loaded: ${error.message}`);
+      if (query === this.query) this.showEmpty(`The snippets could not be loaded: ${wordsOf(error)}`);
       return;
     } finally {
       if (query === this.query) v.root.dataset.loading = "false";
@@ -87,17 +119,19 @@ class Wall {
   // Fresh links and verdicts for what is on the wall; nothing moves.
   async renew() {
     const { query } = this;
+    /** @type {Snippets | null} */
     const answer = await this.api.ask(this.url).catch(() => null);
     if (!answer || query !== this.query) return;
     const fresh = new Map(answer.snippets.map((one) => [one.clip_id, one]));
     for (const one of this.list) Object.assign(one, fresh.get(one.clip_id));
     this.tiles.forgetErrors();
-    await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${error.message}`, "warning"));
+    await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
   }
 
   // What stands decided now, of every snippet of the class.
   async readVerdicts() {
     const { query } = this;
+    /** @type {Verdicts} */
     const answer = await this.api.ask(`/api/snippets/verdicts?${new URLSearchParams({ class: this.data.query.class })}`);
     if (query !== this.query) return;
     this.position = answer.position;
@@ -109,6 +143,7 @@ class Wall {
     this.show();
   }
 
+  /** @param {string} text */
   showEmpty(text) {
     this.v.empty.textContent = text;
     this.v.empty.hidden = false;
@@ -149,7 +184,7 @@ class Wall {
       if (this.sound.clip_id === this.shown[index]?.clip_id) this.sound.stop();
       else this.played(index);
     });
-    tile.parts.open.addEventListener("click", (event) => {
+    tile.parts.open.addEventListener("click", (/** @type {MouseEvent} */ event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
       event.preventDefault();
       this.opened(this.indexOf(tile));
@@ -157,17 +192,20 @@ class Wall {
     return tile;
   }
 
+  /** @param {Element | null} tile */
   indexOf(tile) {
-    return tile?.index ?? -1;
+    return tile && "index" in tile && typeof tile.index === "number" ? tile.index : -1;
   }
 
+  /** @param {WallTile} tile @param {number} index */
   bindTile(tile, index) {
     tile.index = index;
-    fillTile(tile, this.shown[index], { index, count: this.shown.length, order: this.data.query.order });
+    fillTile(tile, this.shown[index], { index, count: this.shown.length, order: this.order });
     this.drawTile(tile);
     this.paint(tile);
   }
 
+  /** @param {WallTile} tile */
   drawTile(tile) {
     const snippet = this.shown[tile.index];
     tile.setAttribute("aria-selected", String(this.choice.has(snippet.clip_id)));
@@ -176,6 +214,7 @@ class Wall {
   }
 
   // What is drawn already is left as it is.
+  /** @param {WallTile} tile */
   paint(tile) {
     const { clip_id } = this.shown[tile.index];
     const cut = this.tiles.get(clip_id);
@@ -186,10 +225,11 @@ class Wall {
     const { canvas, state } = tile.parts;
     state.textContent = cut ? cut.error || "" : "drawing…";
     canvas.hidden = !cut || Boolean(cut.error);
-    if (!canvas.hidden) drawCut(canvas, cut, this.colormap, widthPx);
+    if (cut && !cut.error) drawCut(canvas, /** @type {Drawn} */ (cut), this.colormap, widthPx);
     tile.dataset.drawn = String(!canvas.hidden);
   }
 
+  /** @param {number} id */
   drawPicture(id) {
     for (const tile of this.grid.slots.values()) if (this.shown[tile.index]?.clip_id === id) this.paint(tile);
   }
@@ -198,7 +238,7 @@ class Wall {
   moved() {
     const { grid, v } = this;
     const first = grid.firstOnScreen;
-    const indices = [...grid.slots.keys()].sort((a, b) => (a < first) - (b < first) || a - b);
+    const indices = [...grid.slots.keys()].sort((a, b) => Number(a < first) - Number(b < first) || a - b);
     this.tiles.want(indices.map((index) => this.shown[index]));
     const active = grid.slots.get(this.active);
     if (active) v.scroller.setAttribute("aria-activedescendant", active.id);
@@ -230,20 +270,26 @@ class Wall {
   // ---------------------------------------------------------------- focus and selection
 
   // A click: one more or one less; with Shift, all from the last one clicked.
+  /** @param {number} index @param {boolean} shift */
   press(index, shift) {
     if (shift) this.choice.range(this.choice.anchor, index);
     else this.choice.toggle(index);
     this.focus(index, false);
   }
 
+  /** @param {number} index @param {boolean} [reveal] */
   focus(index, reveal = true) {
     const before = this.active;
     this.active = Math.max(0, Math.min(this.shown.length - 1, index));
     if (reveal) this.grid.reveal(this.active);
-    for (const at of [before, this.active]) if (this.grid.slots.has(at)) this.drawTile(this.grid.slots.get(at));
+    for (const at of [before, this.active]) {
+      const tile = this.grid.slots.get(at);
+      if (tile) this.drawTile(tile);
+    }
     this.moved();
   }
 
+  /** @param {number} step @param {boolean} shift */
   move(step, shift) {
     const before = this.active;
     this.focus(before + step);
@@ -254,10 +300,11 @@ class Wall {
 
   selectAtLeast() {
     const { value } = this.v.least;
-    const [field, words] = SCORES[this.data.query.order];
+    const [field, words] = SCORES[this.order];
     if (!value || !this.choice.atLeast(field, Number(value))) this.tell(`none to do is ${words} at least ${value || "?"}`, "warning");
   }
 
+  /** @param {Verdict} verdict */
   decide(verdict) {
     const chosen = this.list.filter((one) => this.choice.has(one.clip_id));
     if (chosen.length) this.batch.decide(chosen, verdict, `${VERDICT_WORDS[verdict].toLowerCase()}, ${clipsWord(chosen.length)}`);
@@ -266,22 +313,26 @@ class Wall {
 
   // ---------------------------------------------------------------- sound
 
+  /** @param {number} index */
   hovered(index) {
     if (!this.onHover) return;
     if (index < 0) this.sound.stop();
     else this.played(index);
   }
 
+  /** @param {number} index */
   played(index) {
     if (this.shown[index]) this.sound.play(this.shown[index]);
   }
 
+  /** @param {number} index */
   opened(index) {
     if (this.shown[index]) this.trigger("open", this.shown[index].clip_id);
   }
 
   // ---------------------------------------------------------------- controls
 
+  /** @param {string} action @param {boolean} [shift] */
   act(action, shift = false) {
     const { grid, shown } = this;
     const page = grid.columns * grid.rowsOnScreen;
@@ -310,12 +361,13 @@ class Wall {
         this.show();
       },
     };
-    if (shown.length || ["undo", "hide", "tidy", "hover"].includes(action)) actions[action]();
+    const named = /** @type {keyof typeof actions} */ (action);
+    if (shown.length || ["undo", "hide", "tidy", "hover"].includes(action)) actions[named]();
   }
 
   listen() {
     const { v } = this;
-    for (const name of ["present", "absent", "unsure", "undo", "above", "all", "clear", "hover", "hide", "tidy"]) {
+    for (const name of BUTTONS) {
       v[name].addEventListener("click", () => this.act(name));
     }
     v.leastButton.addEventListener("click", () => this.selectAtLeast());
@@ -325,17 +377,20 @@ class Wall {
       v.least.blur(); // gives the keys back
     });
     v.retry.addEventListener("click", () => this.batch.deliver());
-    this.onKey = (event) => {
-      if (!this.data) return;
-      const action = wallAction(event, v.root, this.host);
-      if (!action) return;
-      event.preventDefault();
-      event.stopPropagation();
-      if (action !== "held") this.act(action, event.shiftKey);
-    };
     document.addEventListener("keydown", this.onKey, true);
   }
 
+  /** @param {KeyboardEvent} event */
+  keyed(event) {
+    if (!this.data) return;
+    const action = wallAction(event, this.v.root, this.host);
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (action !== "held") this.act(action, event.shiftKey);
+  }
+
+  /** @param {string} text @param {Level} [level] */
   tell(text, level = "info") {
     this.v.notice.textContent = this.v.notice.title = text;
     this.v.notice.dataset.level = level;
@@ -347,7 +402,7 @@ class Wall {
     v.title.textContent = data.class_name;
     v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do, ${decided.toLocaleString("en")} decided${this.more ? "; more after these" : ""}`;
     v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);
-    v.leastText.textContent = `${SCORES[data.query.order][1]} at least`;
+    v.leastText.textContent = `${SCORES[this.order][1]} at least`;
     v.hide.setAttribute("aria-pressed", String(this.hiding));
     v.hover.setAttribute("aria-pressed", String(this.onHover));
   }
@@ -357,9 +412,9 @@ class Wall {
     const { v, batch } = this;
     const count = this.choice.size;
     v.root.dataset.locked = String(batch.busy);
-    v.root.dataset.selected = count;
+    v.root.dataset.selected = String(count);
     v.selected.textContent = count ? `${count.toLocaleString("en")} selected` : "none selected";
-    for (const name of Object.keys(VERDICT_WORDS)) {
+    for (const name of VERDICTS) {
       v[name].children[1].textContent = count ? `${VERDICT_WORDS[name]}: ${clipsWord(count).replace(" ", "\u00a0")}` : VERDICT_WORDS[name];
       v[name].disabled = !count || batch.busy;
     }
@@ -374,6 +429,7 @@ class Wall {
   }
 }
 
+/** @param {Component<WallData>} component */
 export default function mount(component) {
   const { parentElement } = component;
   let wall = walls.get(parentElement);

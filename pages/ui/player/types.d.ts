@@ -1,0 +1,243 @@
+// What the player's parts speak of, and what each of them needs of the player: no part knows more of it than that.
+
+import type { Api, Refusal } from "../shared/api";
+import type { Box, Clip, Lane, Mark, PeakFacts, PlayerEvent, Region, TileFacts } from "../shared/server";
+import type { Axis, Band, BandedStretch, Contrast, Drawable, Level, Scale, Span, Stretch } from "../shared/types";
+import type { Adder } from "./add";
+import type { Decisions } from "./decide";
+import type { Drawer } from "./drawer";
+import type { Flow, Messenger, Preferences } from "./flow";
+import type { Keys } from "./keys";
+import type { Boxes } from "./regions";
+import type { Progress } from "./progress";
+import type { Sound } from "./sound";
+import type { buildSoundChain } from "./soundchain";
+import type { Stage } from "./stage";
+import type { TileSet } from "./tileset";
+import type { buildView } from "./view";
+
+export type View = ReturnType<typeof buildView>;
+export type Verdict = "present" | "absent" | "unsure";
+
+/** One place in the list: a clip, and how it is asked about. */
+export interface Item {
+  clip_id: number;
+  mode: string;
+  class: string;
+}
+
+/** A fetched clip; `data` once it is there. */
+export interface Kept {
+  promise: Promise<Clip>;
+  data: Clip | null;
+}
+
+/** What was said of a clip, for what is shown next. */
+export interface Answered {
+  focus?: string;
+  decided?: string;
+  region?: unknown;
+  boxed?: boolean;
+}
+
+/** What the controls are set to, kept under the reviewer's name. */
+export interface Look {
+  colormap: string;
+  floor: number;
+  ceiling: number;
+  gain: number;
+  speed: number;
+  pitch: string;
+  normalise: boolean;
+  loop: boolean;
+  autoplay: boolean;
+  heatmap: boolean;
+  compare: boolean;
+  waveform: boolean;
+}
+
+/** How the picture is drawn; null is the server's own choice. */
+export interface Picture {
+  axis: Axis;
+  scale: Scale;
+  n_fft: number | null;
+  hop_length: number | null;
+  window: string | null;
+  low_hz: number | null;
+  high_hz: number | null;
+  rows: number | null;
+  denoise: boolean;
+  brightness: number;
+}
+
+/** One setting of the picture: what it may be, or between what numbers it may lie. */
+export interface PictureField {
+  name: "axis" | "scale" | "n_fft" | "hop_length" | "window" | "low_hz" | "high_hz" | "rows";
+  label: string;
+  choices?: [string | number | null, string][];
+  least?: number;
+  most?: number;
+  unit?: string;
+}
+
+export interface Preset {
+  name: string;
+  picture: Partial<Picture>;
+}
+
+/** A box that stands on a cell, with the class that it is of. */
+export interface DrawnBox extends Box {
+  class: string;
+  name: string;
+  verdict: string;
+}
+
+/** A box drawn, moved or taken away. */
+export interface BoxChange {
+  class: string;
+  verdict?: string;
+  region?: Region | null;
+  replaces?: number | null;
+}
+
+/** A tile that is wanted. */
+export interface Wish extends Span {
+  key: string;
+  url: string;
+  kind: string;
+  palette: string;
+  down: number;
+  across: number;
+}
+
+/** A tile that is here; coloured as `stamp` says once it has a bitmap. */
+export interface Tile extends Stretch {
+  key: string;
+  palette: string;
+  facts: TileFacts;
+  levels: Uint8Array;
+  columns: number;
+  rows: number;
+  bitmap: ImageBitmap | null | undefined;
+  stamp: string | null | undefined;
+  step_s: number;
+  bytes: number;
+}
+
+/** What the worker is told. */
+export type ToWorker =
+  | { do: "load"; job: number; url: string; kind: string; across: number; down: number; table: Uint32Array | undefined }
+  | { do: "paint"; batch: true; tiles: { levels: Uint8Array; columns: number; rows: number; table: Uint32Array }[] }
+  | { do: "cancel"; job: number };
+
+/** What the worker answers: a tile, why there is none, or bitmaps. */
+export type Arrived =
+  | { job: number; error: string; status: number }
+  | { job: number; facts: TileFacts; levels: Uint8Array; columns: number; rows: number; bitmap: ImageBitmap | undefined };
+export interface Painted {
+  batch: true;
+  bitmaps: ImageBitmap[];
+}
+
+export type SoundChain = ReturnType<typeof buildSoundChain>;
+export type Steps = { start_s: number; step_s: number };
+/** [left, right, value] in whole pixels. */
+export type Block = [number, number, number];
+/** Some band that is heard; a bound that is null is open. */
+export interface HeardBand {
+  low_hz: number | null;
+  high_hz: number | null;
+}
+export type LaneName = Pick<Lane, "class" | "role" | "kind">;
+export type SelectRange = Stretch & Partial<BandedStretch>;
+
+// ---------------------------------------------------------------- what the parts need of the player
+
+// `data` is the clip on the screen. Before the first one has come there is none, and then no part is drawn or pressed:
+// what can happen earlier asks first.
+
+interface Tells {
+  tell(text: string, level: Level): void;
+}
+
+export interface ProgressHost {
+  readonly flow: Flow;
+  readonly api: Api;
+}
+
+export interface HelpHost extends Tells {
+  keys: Keys;
+  readonly preferences: Preferences;
+}
+
+export interface DrawerHost extends Tells {
+  readonly v: View;
+  readonly data: Clip;
+  readonly lane: Lane | null;
+  readonly decisions: Decisions;
+  readonly stage: Stage;
+}
+
+export interface LanesHost {
+  readonly data: Clip;
+  readonly lane: Lane | null;
+  readonly look: Look;
+  readonly stage: Stage;
+  setFocus(code: string): void;
+}
+
+export interface StageHost extends Tells {
+  readonly data: Clip;
+  readonly lane: Lane | null;
+  readonly look: Look;
+  readonly dark: boolean;
+  readonly sound: Sound;
+  readonly preferences: Preferences;
+  seek(timeS: number): void;
+  selected(): void;
+  setLook(change: Partial<Look>): void;
+  renew(): void;
+}
+
+export interface BoxesHost extends Tells {
+  readonly data: Clip;
+  readonly lane: Lane | null;
+  readonly focus: string;
+  readonly stage: Stage;
+  readonly sound: Sound;
+  readonly keys: Keys;
+  readonly messenger: Messenger;
+  readonly decisions: Decisions;
+  seek(timeS: number): void;
+  selected(): void;
+  setFocus(code: string): void;
+  changeBox(change: BoxChange): unknown;
+  messaged(what: string): void;
+}
+
+export interface TransportHost extends Tells {
+  readonly data: Clip;
+  readonly stage: Stage; // none before the transport itself is there
+  readonly boxes: Boxes;
+  readonly preferences: Preferences;
+  renew(): void;
+}
+
+export interface DecisionsHost extends Tells {
+  readonly v: View;
+  readonly data: Clip;
+  readonly lane: Lane | null;
+  readonly coming: boolean;
+  readonly flow: Flow;
+  readonly messenger: Messenger;
+  readonly stage: Stage;
+  readonly boxes: Boxes;
+  readonly adder: Adder;
+  readonly drawer: Drawer;
+  readonly progress: Progress;
+  setFocus(code: string): void;
+  show(data: Clip, answered?: Answered | null): void;
+  open(at: number, answered?: Answered | null): void;
+  messaged(what: string): void;
+  acted(): void;
+}

@@ -1,0 +1,74 @@
+// What the wall's parts speak of, and what each of them needs of the wall.
+
+import type { Api } from "../shared/api";
+import type { Snippet, Wall as WallData } from "../shared/server";
+import type { Level } from "../shared/types";
+import type { WallChoice } from "./choice";
+import type { WallGrid } from "./grid";
+import type { makeTile } from "./view";
+
+export type Verdict = "present" | "absent" | "unsure";
+export type Order = "rank" | "clipwise" | "framewise";
+export type ScoreField = "p_wrong" | "clipwise" | "framewise";
+
+/** The element of a snippet; `index` is which one it shows, `painted` what its picture was drawn of. */
+export type WallTile = ReturnType<typeof makeTile>;
+
+export interface Rectangle {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+/** A snippet's window as it is drawn: levels row by row, and the two that show it well. */
+export interface Drawn {
+  levels: Uint8Array;
+  columns: number;
+  rows: number;
+  floor: number;
+  ceiling: number;
+  error?: undefined;
+}
+
+export type Cut = Drawn | { error: string };
+
+/** What is sent, once or more often; `done` says what an answer means. */
+export interface Sending {
+  path: string;
+  body: unknown;
+  said: string;
+  done: (answer: any) => string;
+  unanswered?: boolean;
+}
+
+export interface GridHost {
+  make: () => WallTile;
+  bind: (tile: WallTile, index: number) => void;
+  moved: () => void;
+}
+
+export interface ChoiceHost {
+  readonly shown: Snippet[];
+  drawSelection(): void;
+}
+
+export interface BatchHost {
+  readonly data: WallData;
+  readonly position: number;
+  readonly api: Api;
+  readonly choice: WallChoice;
+  tell(text: string, level?: Level): void;
+  drawSelection(): void;
+  readVerdicts(): Promise<void>;
+}
+
+export interface PointerHost {
+  readonly grid: WallGrid;
+  readonly choice: WallChoice;
+  indexOf(element: Element | null): number;
+  press(index: number, shift: boolean): void;
+  hovered(index: number): void;
+  played(index: number): void;
+  opened(index: number): void;
+}
