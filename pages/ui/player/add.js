@@ -16,7 +16,7 @@ import { chip, el } from "../shared/elements.js";
  * @param {Map<string, number>} [likely]
  * @param {number} [most]
  */
-function rankClasses(classes, typed, likely = new Map(), most = 8) {
+export function rankClasses(classes, typed, likely = new Map(), most = 8) {
   const wanted = typed.trim().toLowerCase();
   if (!wanted) return [];
   /** @type {[number, number, number, string, string][]} */

@@ -43,7 +43,7 @@ export class BoxDrag {
     this.pointerS = null; // the time under the pointer
     /** @type {{ x: number, y: number } | null} */
     this.pressed = null;
-    this.stage.pointerOwner = (/** @type {Event} */ event) => this.owns(event);
+    this.stage.pointerOwner = (event) => this.owns(event);
     v.plot.addEventListener("pointerdown", (event) => this.press(event));
     v.plot.addEventListener("pointermove", (event) => this.move(event));
     v.plot.addEventListener("pointerup", (event) => this.release(event));

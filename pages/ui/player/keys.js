@@ -120,7 +120,7 @@ export class Keys {
     /** @type {Record<string, string[]>} */
     const own = {};
     for (const { action: other, keys } of KEYMAP) {
-      const now = other === action ? [key] : this.of(other).filter((/** @type {string} */ one) => one !== key);
+      const now = other === action ? [key] : this.of(other).filter((one) => one !== key);
       if (now.join(" ") !== keys.join(" ")) own[other] = now;
     }
     return own;

@@ -85,7 +85,7 @@ export class Lanes {
         spread: lane.spread && { high: heights(lane.spread.high), low: heights(lane.spread.low.map((value) => -value)) },
       };
       row.node.addEventListener("pointerdown", () => this.host.setFocus(lane.class));
-      this.host.stage.pointing.listenTime(row.strip, (/** @type {number} */ timeS) => this.describe(lane, timeS));
+      this.host.stage.listenTime(row.strip, (timeS) => this.describe(lane, timeS));
       return row;
     });
     const { scrollTop } = this.v.lanes;

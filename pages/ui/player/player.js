@@ -1,7 +1,8 @@
 // The player itself: what a new clip changes, what a press does, and what goes to the server.
 
 import { Api, newEventId } from "../shared/api.js";
-import { COLORMAPS, isDark } from "../shared/picture.js";
+import { isDark } from "../shared/picture.js";
+import { actionsOf } from "./actions.js";
 import { Adder, vocabularyOf } from "./add.js";
 import { Decisions } from "./decide.js";
 import { Drawer } from "./drawer.js";
@@ -57,7 +58,7 @@ class Player {
     this.coming = false; // whether the clip at this place is still to come, and the last one stands on the screen
     this.api = new Api();
     this.flow = new Flow(this.api);
-    this.preferences = new Preferences(this.api, (/** @type {string} */ text, /** @type {Level} */ level) => this.tell(text, level));
+    this.preferences = new Preferences(this.api, (text, level) => this.tell(text, level));
     this.messenger = new Messenger(this.api, (what) => this.messaged(what));
     this.keys = new Keys();
     this.transport = new Transport(this.v, this);
@@ -213,13 +214,13 @@ class Player {
   chooseFocus(moved, answered) {
     const { lanes } = this.data;
     const place = (/** @type {string} */ code) => lanes.findIndex((/** @type {Lane} */ lane) => lane.class === code);
-    const open = lanes.filter((/** @type {Lane} */ lane) => lane.kind && !lane.verdict);
+    const open = lanes.filter((lane) => lane.kind && !lane.verdict);
     let focus = this.focus;
     if (answered?.focus && place(answered.focus) >= 0) focus = answered.focus;
     else if (moved || place(focus) < 0) focus = (open[0] || lanes[0])?.class || "";
     else if (answered?.decided && place(answered.decided) >= 0) {
       const at = place(answered.decided);
-      const after = lanes[at].verdict && (open.find((/** @type {Lane} */ lane) => lanes.indexOf(lane) > at) || open[0]);
+      const after = lanes[at].verdict && (open.find((lane) => lanes.indexOf(lane) > at) || open[0]);
       focus = after ? after.class : answered.decided;
     }
     this.setFocus(focus);
@@ -256,7 +257,7 @@ class Player {
   /** @param {number} step */
   moveFocus(step) {
     const { lanes } = this.data;
-    const place = lanes.findIndex((/** @type {Lane} */ lane) => lane.class === this.focus);
+    const place = lanes.findIndex((lane) => lane.class === this.focus);
     const next = lanes[Math.min(lanes.length - 1, Math.max(0, place + step))];
     if (next) this.setFocus(next.class);
   }
@@ -265,59 +266,7 @@ class Player {
 
   /** @param {string} action @param {boolean} [shift] */
   act(action, shift = false) {
-    const { sound, stage, boxes } = this;
-    const far = shift ? 5 : 1;
-    const actions = {
-      toggle: () => (sound.playing ? sound.pause() : sound.resume()),
-      stretch: () => this.playStretch(),
-      loop: () => this.setLook({ loop: !this.look.loop }),
-      back: () => this.seek(sound.position - far),
-      forward: () => this.seek(sound.position + far),
-      start: () => this.seek(0),
-      slower: () => this.transport.changeSpeed(-1),
-      faster: () => this.transport.changeSpeed(1),
-      pitch: () => this.setLook({ pitch: this.look.pitch === "kept" ? "shifted" : "kept" }),
-      normalise: () => this.setLook({ normalise: !this.look.normalise }),
-      band: () => this.transport.toggleBand(),
-      present: () => this.decide("present"),
-      absent: () => this.decide("absent"),
-      unsure: () => this.decide("unsure"),
-      confirm_rest: () => this.decisions.confirmRest(),
-      remove: () => this.decisions.remove(),
-      add: () => this.decisions.choose(),
-      undo: () => this.decisions.undo(),
-      skip: () => this.decisions.mark("skip"),
-      later: () => this.decisions.mark("later"),
-      flag: () => this.decisions.mark("flag"),
-      note: () => this.drawer.write(),
-      history: () => this.drawer.toggle(),
-      next: () => this.go(1),
-      previous: () => this.go(-1),
-      up: () => this.moveFocus(-1),
-      down: () => this.moveFocus(1),
-      box: () => boxes.fromSelection(),
-      take_stretch: () => boxes.takeStretch(),
-      next_box: () => boxes.next(),
-      delete_box: () => boxes.remove(),
-      nudge_left: () => boxes.nudge(-1, shift),
-      nudge_right: () => boxes.nudge(1, shift),
-      zoom_in: () => stage.zoom(0.5),
-      zoom_out: () => stage.zoom(2),
-      pan_left: () => stage.pan(-0.5),
-      pan_right: () => stage.pan(0.5),
-      zoom_selection: () => stage.zoomTo(stage.selection || stretchOf(this.lane)),
-      fit: () => stage.fit(),
-      heatmap: () => this.setLook({ heatmap: !this.look.heatmap }),
-      compare: () => (this.data.compare_run ? this.setLook({ compare: !this.look.compare }) : this.tell("choose a second run below first", "warning")),
-      denoise: () => stage.toggleDenoise(),
-      settings: () => stage.toggleSettings(),
-      colormap: () => {
-        const names = ["auto", ...Object.keys(COLORMAPS)];
-        this.setLook({ colormap: names[(names.indexOf(this.look.colormap) + 1) % names.length] });
-      },
-      clear: () => this.clear(),
-      help: () => this.help.toggle(),
-    };
+    const actions = actionsOf(this, shift);
     if (Object.hasOwn(actions, action)) actions[/** @type {keyof typeof actions} */ (action)]();
   }
 
@@ -381,11 +330,6 @@ class Player {
 
   selected() {
     this.transport.draw();
-  }
-
-  /** @param {string} verdict @param {Lane | null} [lane] */
-  decide(verdict, lane = this.lane) {
-    return this.decisions.decide(verdict, lane);
   }
 
   /** @param {BoxChange} change */

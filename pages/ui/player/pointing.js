@@ -33,7 +33,7 @@ export class Pointing {
     /** @type {[number, number][]} */
     this.pinched = []; // which finger holds what time
     const { plot, ticks, axis, wave, boxMode } = stage.v;
-    this.listenTime(plot, (/** @type {number} */ timeS, /** @type {{ clientY: number }} */ event) => this.underPointer(timeS, event));
+    this.listenTime(plot, (timeS, event) => this.underPointer(timeS, event));
     this.listenTime(wave, () => []);
     plot.addEventListener("pointerdown", (event) => this.finger(event), true);
     for (const name of /** @type {const} */ (["pointermove", "pointerup", "pointercancel"])) plot.addEventListener(name, (event) => this.fingerMoved(event), true);

@@ -14,7 +14,8 @@ import { zoomFor } from "./tileset.js";
 /**
  * @import { Clip } from "../shared/server"
  * @import { Band, BandedStretch, Span, Stretch } from "../shared/types"
- * @import { View, Wish, SelectRange, StageHost } from "./types"
+ * @import { Describe } from "./pointing.js"
+ * @import { SelectRange, StageHost, View, Wish } from "./types"
  */
 
 const GLIDE_MS = 130;
@@ -389,9 +390,9 @@ export class Stage {
   // ---------------------------------------------------------------- selection
 
   // Another strip on the same time axis: click seeks and drag selects there too.
-  /** @param {HTMLElement} area */
-  listenTime(area) {
-    this.pointing.listenTime(area);
+  /** @param {HTMLElement} area @param {Describe} [describe] */
+  listenTime(area, describe) {
+    this.pointing.listenTime(area, describe);
   }
 
   // {onset_s, offset_s, low_hz, high_hz} with null frequencies for a stretch of time, or null.

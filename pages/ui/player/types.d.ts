@@ -7,13 +7,14 @@ import type { Adder } from "./add";
 import type { Decisions } from "./decide";
 import type { Drawer } from "./drawer";
 import type { Flow, Messenger, Preferences } from "./flow";
+import type { Help } from "./help";
 import type { Keys } from "./keys";
-import type { Boxes } from "./regions";
 import type { Progress } from "./progress";
+import type { Boxes } from "./regions";
 import type { Sound } from "./sound";
 import type { buildSoundChain } from "./soundchain";
 import type { Stage } from "./stage";
-import type { TileSet } from "./tileset";
+import type { Transport } from "./transport";
 import type { buildView } from "./view";
 
 export type View = ReturnType<typeof buildView>;
@@ -161,28 +162,28 @@ interface Tells {
 }
 
 export interface ProgressHost {
-  readonly flow: Flow;
-  readonly api: Api;
+  readonly flow: Pick<Flow, "items" | "at">;
+  readonly api: Pick<Api, "ask">;
 }
 
 export interface HelpHost extends Tells {
   keys: Keys;
-  readonly preferences: Preferences;
+  readonly preferences: Pick<Preferences, "set">;
 }
 
 export interface DrawerHost extends Tells {
-  readonly v: View;
+  readonly v: Pick<View, "root" | "flag" | "drawerButton">;
   readonly data: Clip;
   readonly lane: Lane | null;
-  readonly decisions: Decisions;
-  readonly stage: Stage;
+  readonly decisions: Pick<Decisions, "isBlind" | "mark" | "undo">;
+  readonly stage: Pick<Stage, "takeFreeHeight">;
 }
 
 export interface LanesHost {
   readonly data: Clip;
   readonly lane: Lane | null;
   readonly look: Look;
-  readonly stage: Stage;
+  readonly stage: Pick<Stage, "view" | "percent" | "place" | "listenTime" | "onDraw">;
   setFocus(code: string): void;
 }
 
@@ -191,8 +192,8 @@ export interface StageHost extends Tells {
   readonly lane: Lane | null;
   readonly look: Look;
   readonly dark: boolean;
-  readonly sound: Sound;
-  readonly preferences: Preferences;
+  readonly sound: Pick<Sound, "playing" | "position" | "element">;
+  readonly preferences: Pick<Preferences, "get" | "set">;
   seek(timeS: number): void;
   selected(): void;
   setLook(change: Partial<Look>): void;
@@ -204,10 +205,10 @@ export interface BoxesHost extends Tells {
   readonly lane: Lane | null;
   readonly focus: string;
   readonly stage: Stage;
-  readonly sound: Sound;
-  readonly keys: Keys;
-  readonly messenger: Messenger;
-  readonly decisions: Decisions;
+  readonly sound: Pick<Sound, "position">;
+  readonly keys: Pick<Keys, "shown" | "actionOf">;
+  readonly messenger: Pick<Messenger, "locked">;
+  readonly decisions: Pick<Decisions, "isBlind">;
   seek(timeS: number): void;
   selected(): void;
   setFocus(code: string): void;
@@ -217,27 +218,46 @@ export interface BoxesHost extends Tells {
 
 export interface TransportHost extends Tells {
   readonly data: Clip;
-  readonly stage: Stage; // none before the transport itself is there
-  readonly boxes: Boxes;
-  readonly preferences: Preferences;
+  readonly stage: Pick<Stage, "selection" | "drawAll" | "drawCursor" | "recolour" | "takeFreeHeight">; // none before the transport is there
+  readonly boxes: Pick<Boxes, "picked">;
+  readonly preferences: Pick<Preferences, "set">;
   renew(): void;
 }
 
 export interface DecisionsHost extends Tells {
-  readonly v: View;
+  readonly v: Pick<View, "root">;
   readonly data: Clip;
   readonly lane: Lane | null;
   readonly coming: boolean;
   readonly flow: Flow;
-  readonly messenger: Messenger;
-  readonly stage: Stage;
-  readonly boxes: Boxes;
-  readonly adder: Adder;
-  readonly drawer: Drawer;
-  readonly progress: Progress;
+  readonly messenger: Pick<Messenger, "locked" | "send">;
+  readonly stage: Pick<Stage, "selection">;
+  readonly boxes: Pick<Boxes, "removed">;
+  readonly adder: Pick<Adder, "open">;
+  readonly drawer: Pick<Drawer, "draw" | "written">;
+  readonly progress: Pick<Progress, "later">;
   setFocus(code: string): void;
   show(data: Clip, answered?: Answered | null): void;
   open(at: number, answered?: Answered | null): void;
   messaged(what: string): void;
   acted(): void;
+}
+
+export interface ActionsHost extends Tells {
+  readonly data: Clip;
+  readonly lane: Lane | null;
+  readonly look: Look;
+  readonly sound: Pick<Sound, "playing" | "position" | "pause" | "resume">;
+  readonly stage: Stage;
+  readonly boxes: Pick<Boxes, "fromSelection" | "takeStretch" | "next" | "remove" | "nudge">;
+  readonly decisions: Decisions;
+  readonly transport: Pick<Transport, "changeSpeed" | "toggleBand">;
+  readonly drawer: Pick<Drawer, "write" | "toggle">;
+  readonly help: Pick<Help, "toggle">;
+  setLook(change: Partial<Look>): void;
+  seek(timeS: number): void;
+  playStretch(): void;
+  moveFocus(step: number): void;
+  go(step: number): void;
+  clear(): void;
 }

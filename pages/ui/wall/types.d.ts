@@ -3,8 +3,10 @@
 import type { Api } from "../shared/api";
 import type { Snippet, Wall as WallData } from "../shared/server";
 import type { Level } from "../shared/types";
+import type { WallBatch } from "./batch";
 import type { WallChoice } from "./choice";
 import type { WallGrid } from "./grid";
+import type { WallSound } from "./sound";
 import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
@@ -56,16 +58,34 @@ export interface ChoiceHost {
 export interface BatchHost {
   readonly data: WallData;
   readonly position: number;
-  readonly api: Api;
-  readonly choice: WallChoice;
+  readonly api: Pick<Api, "ask">;
+  readonly choice: Pick<WallChoice, "clear">;
   tell(text: string, level?: Level): void;
   drawSelection(): void;
   readVerdicts(): Promise<void>;
 }
 
+export interface ActionsHost {
+  readonly grid: Pick<WallGrid, "columns" | "rowsOnScreen">;
+  readonly shown: Snippet[];
+  readonly active: number;
+  readonly sound: Pick<WallSound, "snippet" | "clip_id" | "stop">;
+  readonly choice: Pick<WallChoice, "toggle" | "range" | "clear">;
+  readonly batch: Pick<WallBatch, "undo">;
+  onHover: boolean;
+  hiding: boolean;
+  move(step: number, shift: boolean): void;
+  played(index: number): void;
+  opened(index: number): void;
+  decide(verdict: Verdict): void;
+  fetchList(): Promise<void>;
+  drawCounts(): void;
+  show(): void;
+}
+
 export interface PointerHost {
-  readonly grid: WallGrid;
-  readonly choice: WallChoice;
+  readonly grid: Pick<WallGrid, "touched">;
+  readonly choice: Pick<WallChoice, "rectangle">;
   indexOf(element: Element | null): number;
   press(index: number, shift: boolean): void;
   hovered(index: number): void;

@@ -4,6 +4,7 @@ import { wordsOf } from "../shared/answers.js";
 import { Api } from "../shared/api.js";
 import { icon } from "../shared/elements.js";
 import { isDark } from "../shared/picture.js";
+import { actionsOf } from "./actions.js";
 import { WallBatch } from "./batch.js";
 import { WallChoice } from "./choice.js";
 import { WallGrid } from "./grid.js";
@@ -184,7 +185,7 @@ class Wall {
       if (this.sound.clip_id === this.shown[index]?.clip_id) this.sound.stop();
       else this.played(index);
     });
-    tile.parts.open.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+    tile.parts.open.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
       event.preventDefault();
       this.opened(this.indexOf(tile));
@@ -334,35 +335,9 @@ class Wall {
 
   /** @param {string} action @param {boolean} [shift] */
   act(action, shift = false) {
-    const { grid, shown } = this;
-    const page = grid.columns * grid.rowsOnScreen;
-    const actions = {
-      left: () => this.move(-1, shift), right: () => this.move(1, shift),
-      up: () => this.active >= grid.columns && this.move(-grid.columns, shift), down: () => this.move(grid.columns, shift),
-      pageUp: () => this.move(-page, shift), pageDown: () => this.move(page, shift),
-      first: () => this.move(-shown.length, shift), last: () => this.move(shown.length, shift),
-      play: () => (this.sound.snippet && this.sound.clip_id === shown[this.active]?.clip_id ? this.sound.stop() : this.played(this.active)),
-      toggle: () => this.choice.toggle(this.active),
-      above: () => this.choice.range(0, this.active),
-      all: () => this.choice.range(0, shown.length - 1),
-      clear: () => {
-        this.choice.clear();
-        this.sound.stop();
-      },
-      present: () => this.decide("present"), absent: () => this.decide("absent"), unsure: () => this.decide("unsure"),
-      undo: () => this.batch.undo(), open: () => this.opened(this.active), tidy: () => this.fetchList(),
-      hover: () => {
-        this.onHover = !this.onHover;
-        if (!this.onHover) this.sound.stop();
-        this.drawCounts();
-      },
-      hide: () => {
-        this.hiding = !this.hiding;
-        this.show();
-      },
-    };
+    const actions = actionsOf(this, shift);
     const named = /** @type {keyof typeof actions} */ (action);
-    if (shown.length || ["undo", "hide", "tidy", "hover"].includes(action)) actions[named]();
+    if (this.shown.length || ["undo", "hide", "tidy", "hover"].includes(action)) actions[named]();
   }
 
   listen() {
