@@ -24,9 +24,11 @@ run: .venv/app ## open the app: make run WORKSPACE=my-birds
 
 test: .venv/dev ## all checks and tests (installs what they need, the browser too)
 	@$(MAKE) --no-print-directory lint
+	$(BIN)/node --test "tests/**/*.test.mjs"
 	$(PYTEST)
 
-check: .venv/dev lint ## ruff, mypy, and the tests that need no browser
+check: .venv/dev lint ## the checks, and the tests that need no browser
+	$(BIN)/node --test "tests/**/*.test.mjs"
 	$(PYTEST) -m "not browser"
 
 lint: .venv/dev

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.support.browser import expect
@@ -14,59 +12,6 @@ from tests.support.playerpage import DARK, LIGHT, PlayerPage, clip, lane
 pytestmark = pytest.mark.browser
 
 VALUES = [0.1] * 4 + [0.6, 0.9, 0.7] + [0.2] * 5 + [0.55, 0.5] + [0.0] * 6  # above 0.5 from 2 to 3.5 s and 6 to 7 s
-
-
-# ------------------------------------------------------------------------------------------------ values
-
-
-def test_a_lane_draws_the_highest_value_of_each_pixel(page: Any) -> None:
-    PlayerPage(page, clip([lane("reed", VALUES)])).open()
-    rng = np.random.default_rng(3)
-    for count, width, step_s, start_s, view in (
-        (40, 317, 0.25, 0.0, (0.0, 10.0)), (40, 300, 0.25, 0.1, (2.03, 3.9)), (5000, 170, 0.01, 0.0, (0.0, 50.0)),
-        (5000, 333, 0.01, 0.004, (7.77, 41.3)), (700, 90, 0.32, 0.0, (0.0, 200.0)), (3, 50, 1.0, 0.0, (5.0, 9.0)),
-    ):  # fmt: skip
-        values = rng.random(count).round(3)
-        duration_s = min(view[1], start_s + count * step_s)
-        steps, shown = {"start_s": start_s, "step_s": step_s}, {"from_s": view[0], "to_s": view[1]}
-        blocks = page.evaluate(
-            "([values, ...more]) => curves.blocksOf(curves.heights(values), ...more)",
-            [values.tolist(), steps, shown, width, duration_s],
-        )
-        drawn = np.full(width, -1.0)
-        for left, right, value in blocks:
-            drawn[left:right] = value
-        edges = view[0] + np.arange(width + 1) * (view[1] - view[0]) / width
-        for pixel in range(width):
-            # every step that overlaps the pixel by more than rounding of its borders
-            first, last = ((edge - start_s) / step_s for edge in edges[pixel : pixel + 2])
-            if last - first > 1:
-                inner = range(max(0, math.floor(first + 1e-6)), min(count, math.ceil(last - 1e-6)))
-                inside = edges[pixel] + 1e-6 < duration_s and len(inner) > 0
-                assert drawn[pixel] == pytest.approx(max(values[i] for i in inner) if inside else -1, abs=1e-6)
-            elif (
-                abs((first + last) / 2 - round((first + last) / 2)) > 1e-6
-            ):  # blocks: the step at the middle of the pixel, if that is no border
-                step = math.floor((first + last) / 2)
-                inside = 0 <= step < count and (edges[pixel] + edges[pixel + 1]) / 2 < duration_s
-                assert drawn[pixel] == pytest.approx(values[step] if inside else -1, abs=1e-6)
-
-
-def test_the_models_stretch_is_the_frames_above_the_threshold(page: Any) -> None:
-    PlayerPage(page, clip([lane("reed", VALUES)])).open()
-
-    def taken(*times: float | None, **more: Any) -> Any:
-        given = [lane("reed", VALUES) | more, {"start_s": 0.0, "step_s": 0.5}, 9.2, times]
-        return page.evaluate("(given) => curves.modelStretch(...given)", given)
-
-    assert taken() == {"onset_s": 2.0, "offset_s": 3.5}  # around the peak
-    assert taken(None, 6.4) == {"onset_s": 6.0, "offset_s": 7.0}  # where the cursor is
-    assert taken(5.0) == {"onset_s": 2.0, "offset_s": 3.5}  # which is in no stretch
-    assert taken(threshold=0.0) == {"onset_s": 0.0, "offset_s": 9.2}  # cut at the end of the clip
-    doubted = {"kind": "missing", "onset_s": 1.5, "offset_s": 2.5}
-    assert taken(threshold=0.95) is None
-    assert taken(threshold=0.95, **doubted) == {"onset_s": 1.5, "offset_s": 2.5}
-    assert taken(threshold=None, **doubted) == {"onset_s": 1.5, "offset_s": 2.5}
 
 
 # ------------------------------------------------------------------------------------------------ lanes

@@ -19,12 +19,10 @@ PAGE = """<!doctype html><meta charset="utf-8"><style>
     --st-secondary-background-color: {panel}; font-family: sans-serif; }}
 </style><style>{style}</style><div id="player"></div><script type="module" src="/player.mjs"></script>"""
 START = """
-import {{ blocksOf, heights, modelStretch, stretchesAbove }} from "./curves.js";
 const events = [];
 const holder = document.getElementById("player");
 mount({{ parentElement: holder, data: {visit}, setTriggerValue: (_, event) => events.push(event) }});
 window.player = players.get(holder);
-window.curves = {{ heights, blocksOf, stretchesAbove, modelStretch }};
 """
 LIGHT, DARK = ("#ffffff", "#1c2430", "#f4f5f7"), ("#0e1117", "#fafafa", "#262730")
 

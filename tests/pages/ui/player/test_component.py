@@ -43,26 +43,6 @@ def test_what_the_player_says_to_the_page():
             parse_page_event(raw)
 
 
-def test_every_key_is_free_and_named_once():
-    lines = re.findall(r"action: \"\w+\", keys: \[(.*)\], text:", read_script())
-    keys = [key for line in lines for key in re.findall(r"\"(.+?)\"", line)]
-    assert len(lines) >= 40
-    assert {" ", "1", "y", "[", "?", "ArrowUp"} <= set(keys)
-    assert len(keys) == len(set(keys))
-    assert not {"r", "c"} & set(keys), "Streamlit's own keys"
-
-
-def test_every_action_of_a_key_or_button_is_done():
-    script = read_script()
-    acted = re.search(r"const actions = \{(.*?)\n    \};", script, re.DOTALL)
-    assert acted
-    done = set(re.findall(r"^      (\w+): \(", acted[1], re.MULTILINE))
-    assert set(re.findall(r"action: \"(\w+)\", keys", script)) == done
-    buttons = re.search(r"const BUTTON_ACTIONS = \{(.*?)\};", script, re.DOTALL)
-    assert buttons
-    assert set(re.findall(r": \"(\w+)\"", buttons[1])) <= done
-
-
 def test_labels_never_become_markup():
     for script in (path.read_text() for path in scripts_of(component.ENTRY)):
         for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):

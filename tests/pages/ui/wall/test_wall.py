@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -97,14 +96,6 @@ def test_labels_never_become_markup() -> None:
     for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
         assert danger not in script
     assert script.count("export default") == 1
-
-
-def test_every_key_is_free_and_named_once() -> None:
-    lines = re.findall(r"action: \"\w+\", keys: \[(.*?)\]", read_script())
-    keys = [key for line in lines for key in re.findall(r"\"(.+?)\"", line)]
-    assert {" ", "x", "1", "2", "3", "z", "l", "ctrl+a", "ArrowUp"} <= set(keys)
-    assert len(keys) == len(set(keys))
-    assert not {"r", "c"} & set(keys), "Streamlit's own keys"
 
 
 def _page() -> None:

@@ -1,0 +1,30 @@
+// pages/ui/player/add.js: classes ranked as one types.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { rankClasses } from "../../../../pages/ui/player/add.js";
+
+const CLASSES = [
+  ["amecro", "American Crow"], ["fiscro", "Fish Crow"], ["crow", "Carrion"], ["crobil", "Red Crossbill"],
+  ["barswa", "Barn Swallow"], ["treswa", "Tree Swallow"],
+];
+const codes = (typed, ...more) => rankClasses(CLASSES, typed, ...more).map(([code]) => code);
+
+test("the code itself comes first, then beginnings, then words, then the rest", () => {
+  assert.deepEqual(codes("crow"), ["crow", "fiscro", "amecro"]);
+  assert.deepEqual(codes("CRO"), ["crow", "crobil", "fiscro", "amecro"]);
+  assert.deepEqual(codes("cr"), ["crow", "crobil", "fiscro", "amecro"]);
+});
+
+test("several words may be begun in any order", () => {
+  assert.deepEqual(codes("swal tr"), ["treswa"]);
+  assert.deepEqual(codes("zz"), []);
+  assert.deepEqual(codes("  "), []);
+});
+
+test("of those that fit alike the likelier of this clip comes first", () => {
+  assert.deepEqual(codes("swallow"), ["barswa", "treswa"]);
+  assert.deepEqual(codes("swallow", new Map([["treswa", 0]])), ["treswa", "barswa"]);
+  assert.equal(codes("a", new Map(), 2).length, 2);
+});
