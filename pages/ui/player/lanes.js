@@ -54,7 +54,6 @@ function buildLane(lane, blind) {
   return { node, canvas, mark, scale, strip, lane };
 }
 
-// `host` has data, lane (in focus), look, stage, setFocus().
 export class Lanes {
   /** @param {View} v @param {LanesHost} host */
   constructor(v, host) {

@@ -27,8 +27,6 @@ const MINIMAP_PX = 29;
 const BELOW_PX = 98;
 const AROUND_PX = 440;
 
-// `host` is what the stage belongs to: it has data, lane (in focus), look, dark, sound, preferences, and seek(),
-// selected(), setLook(), renew(), tell().
 export class Stage {
   /** @param {View} v @param {StageHost} host */
   constructor(v, host) {

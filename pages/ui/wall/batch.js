@@ -12,8 +12,7 @@ import { newEventId, Refusal } from "../shared/api.js";
 const TRIES = 3;
 const BATCH_PATIENCE_MS = 30000;
 
-// `wall` has api, choice, tell(text, level), drawSelection() and readVerdicts(); `alert` {box, text} is shown while it
-// is not known whether a request was carried out.
+// `alert` is shown while it is not known whether a request was carried out.
 export class WallBatch {
   /** @param {BatchHost} wall @param {{ box: HTMLElement, text: HTMLElement }} alert */
   constructor(wall, alert) {

@@ -2,7 +2,6 @@
 
 /** @import { ScoreField, ChoiceHost } from "./types" */
 
-// `wall` has `shown`, the snippets on it, and drawSelection().
 export class WallChoice {
   /** @param {ChoiceHost} wall */
   constructor(wall) {

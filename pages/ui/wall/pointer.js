@@ -7,8 +7,6 @@ const HOVER_MS = 140;
 const LONG_TAP_MS = 450;
 const EDGE_PX = 36; // dragging this near to an edge scrolls
 
-// `wall` has grid, indexOf(element), choice, press(index, shift), hovered(index | -1), played(index),
-// opened(index).
 /** @typedef {{ from: { x: number, y: number }, start: PointerEvent, last: PointerEvent, moving: boolean }} Drag */
 
 /** @param {Event} event */
