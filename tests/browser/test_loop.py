@@ -15,7 +15,7 @@ import soundfile
 
 from labeling.collection.birdsong import SPECIES
 from tests.support.browser import expect
-from tests.support.reviewing import answered, open_review, press
+from tests.support.reviewing import answered, open_review, press, shown
 from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -83,8 +83,9 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     assert before == 3
 
     # a class is added by typing; keys typed there are no verdicts
-    shown = page.get_by_test_id("player-lanes").inner_text()
-    unheard = next(one.common_name for one in SPECIES if one.common_name not in shown)
+    shown(page)
+    listed = page.get_by_test_id("player-lanes").inner_text()
+    unheard = next(species.common_name for species in SPECIES if species.common_name not in listed)
     page.keyboard.press("a")
     page.keyboard.type("1")
     page.keyboard.press("Backspace")

@@ -71,8 +71,9 @@ def resting_box(thing: Locator) -> FloatRect:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
+    path = executable()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
             yield browser
         finally:

@@ -270,7 +270,8 @@ def test_work_for_a_client_that_went_away_is_not_begun(long_client, tmp_path):
         "type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": [],
         "path_params": {"clip_id": 1},
     }  # fmt: skip
-    asyncio.run(routes["/clips/{clip_id:int}/tile"].app(scope, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # a browser of other tests may keep this thread's own loop running
+        pool.submit(asyncio.run, routes["/clips/{clip_id:int}/tile"].app(scope, receive, send)).result()
     assert sent[0]["status"] == 499
     assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 1  # what the file holds
 
