@@ -16,7 +16,7 @@ from pathlib import Path
 import labeling.quality.audit
 from labeling import journal
 from labeling.collection import store
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.suspects import queue
 from labeling.workspace import open_workspace
 from tests.support import ROOT
@@ -49,7 +49,7 @@ def audit(root: Path, looks: int, reviewer: str = "sam") -> None:
     journal.append(workspace, [
         Decision(
             journal.new_event_id(), reviewer, clip_id, code, "present" if code in truth[names[clip_id]] else "absent",
-            run_id=scored[0], shown={"audit": True},
+            run_id=scored[0], shown=Shown(audit=True),
         )
         for clip_id, code in asked
     ])  # fmt: skip

@@ -21,7 +21,7 @@ from labeling import journal
 from labeling.errors import DataError
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
-from labeling.records import MACHINE, CellState, Decision, Labels, is_machine
+from labeling.records import MACHINE, CellState, Decision, Labels, Shown, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -224,7 +224,7 @@ def _entry(one: MachineLabel, name: str, run_id: str, batch_id: str) -> Decision
         class_code=one.class_code,
         verdict=one.verdict,
         run_id=run_id,
-        shown={"probability": round(one.probability, 4)},
+        shown=Shown(probability=round(one.probability, 4)),
         batch_id=batch_id,
     )
 

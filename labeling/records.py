@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from labeling.errors import DataError
@@ -20,6 +20,8 @@ RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 
 VERDICTS: tuple[Verdict, ...] = ("present", "absent", "unsure")
 KINDS: tuple[Kind, ...] = ("missing", "false", "swapped")
+
+WORTH_HEARING = 0.3  # likelihood from which a cell counts as a suspect and is shown unless the filter says otherwise
 
 MACHINE = "auto:"
 """What the reviewer of a machine's entry begins with: ``auto:stage1``. No person may bear such a name."""
@@ -102,6 +104,71 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a screen said of a cell, and how it asked, as a decision on the cell was made; None or "": nothing.
+
+    ``rank``, ``p_wrong``, ``label_quality``, ``clipwise`` and ``framewise_max`` are the suspect's (`Suspect`) by
+    ``scorer``, ``likely_wrong`` its calibrated probability. ``asked``: the screen asked of the cell, in whatever way
+    (None: an entry of before that was kept). ``blind``: labels and scores were hidden; ``audit``: hidden too, and the
+    cell drawn at random; ``second_look``: the journal position of the same reviewer's first look. ``probability`` is
+    the model's, for which a machine changed the label. ``other`` holds what is stored and none of these: keys of other
+    versions of Earmark, values of another type.
+    """
+
+    kind: str = ""
+    rank: int | None = None
+    scorer: str = ""
+    p_wrong: float | None = None
+    likely_wrong: float | None = None
+    label_quality: float | None = None
+    clipwise: float | None = None
+    framewise_max: float | None = None
+    asked: bool | None = None
+    blind: bool = False
+    audit: bool = False
+    second_look: int | None = None
+    probability: float | None = None
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a screen asked of the cell; entries of before that was kept: whether the usual screen would have."""
+        if self.blind or self.audit or self.second_look:
+            return True
+        if self.asked is not None:
+            return self.asked
+        return bool(self.kind) and self.p_wrong is not None and self.p_wrong >= WORTH_HEARING
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nothing was on the screen but the question."""
+        return self.blind or self.audit
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Shown:
+        """What `to_json` made; nothing where ``stored`` is no mapping."""
+        if not isinstance(stored, Mapping):
+            return cls()
+        known = {name: value for name, value in stored.items() if type(value) in _SHOWN_TYPES.get(name, ())}
+        if len(known) < len(stored):
+            known["other"] = {name: value for name, value in stored.items() if name not in known}
+        return cls(**known)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the journal stores: the fields that say something, each under its name."""
+        said = {name: value for name in _SHOWN_TYPES if (value := getattr(self, name)) != getattr(Shown, name)}
+        return said | dict(self.other)
+
+
+_JSON_TYPES = {"str": (str,), "bool": (bool,), "int": (int,), "float": (float, int)}
+_SHOWN_TYPES = {
+    column.name: _JSON_TYPES[str(column.type).removesuffix(" | None")]
+    for column in fields(Shown)
+    if column.name != "other"
+}
+
+
+@dataclass(frozen=True)
 class Decision:
     """One entry of the journal. ``position`` and ``created_at`` are set when it is stored.
 
@@ -118,7 +185,7 @@ class Decision:
     region: Region | None = None
     note: str = ""
     run_id: str = ""
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Shown = Shown()
     seen_position: int | None = None
     batch_id: str = ""
     undoes: int | None = None
@@ -292,6 +359,3 @@ class Run:
     error: str = ""
     progress: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
-
-
-WORTH_HEARING = 0.3  # likelihood from which a cell counts as a suspect and is shown unless the filter says otherwise

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from labeling.collection import store
 from labeling.errors import DataError, StaleDecision
 from labeling.journal.folding import fold_cell, undone
-from labeling.records import MACHINE, VERDICTS, CellState, Decision, Region, is_machine
+from labeling.records import MACHINE, VERDICTS, CellState, Decision, Region, Shown, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.text import not_a_persons
@@ -175,7 +175,7 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
         "high_hz": region.high_hz if region else None,
         "note": decision.note,
         "run_id": decision.run_id,
-        "shown": dict(decision.shown),
+        "shown": decision.shown.to_json(),
         "seen_position": decision.seen_position,
         "undoes": decision.undoes,
     }
@@ -411,7 +411,7 @@ def _decision(row: Any) -> Decision:
         region=region,
         note=row.note,
         run_id=row.run_id,
-        shown=row.shown,
+        shown=Shown.from_json(row.shown),
         seen_position=row.seen_position,
         batch_id=row.batch_id,
         undoes=row.undoes,

@@ -6,14 +6,14 @@ The journal only grows: what was read is kept, and what came since is read.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import journal
-from labeling.records import MACHINE, WORTH_HEARING
+from labeling.records import MACHINE, Shown
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.kept import Kept, engine_key
@@ -89,19 +89,8 @@ def _read(connection: Connection, after: int, position: int) -> list[Entry]:
         .order_by(table.c.position)
     )
     return [
-        Entry(at, clip_id, class_id, verdict, onset_s is not None, batch_id, undoes, was_asked(shown),
-              isinstance(shown, dict) and bool(shown.get("audit")), event_id)
-        for at, clip_id, class_id, verdict, onset_s, batch_id, undoes, shown, event_id in db.fetch(connection, query)
+        Entry(at, clip_id, class_id, verdict, onset_s is not None, batch_id, undoes, shown.was_asked,
+              shown.audit, event_id)
+        for at, clip_id, class_id, verdict, onset_s, batch_id, undoes, stored, event_id in db.fetch(connection, query)
+        for shown in [Shown.from_json(stored)]
     ]  # fmt: skip
-
-
-def was_asked(shown: Mapping[str, Any] | None) -> bool:
-    """Whether a screen asked of the cell; entries of before that was kept: whether the usual screen would have."""
-    if not isinstance(shown, dict):
-        return False
-    if any(shown.get(name) for name in ("blind", "second_look", "audit")):
-        return True
-    if "asked" in shown:
-        return bool(shown["asked"])
-    p_wrong = shown.get("p_wrong")
-    return bool(shown.get("kind")) and isinstance(p_wrong, int | float) and p_wrong >= WORTH_HEARING

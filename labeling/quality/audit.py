@@ -8,7 +8,7 @@ order beside the most suspect, and no other unlisted one is drawn, so that the d
 strata by p_wrong: what remains lies where most cells are, chance puts the looks there, and looks that no scorer placed
 stay good when the next run scores anew.
 
-A cell counts as a look where its first decision was asked at random (``shown["audit"]``). ``unsure`` is a look that
+A cell counts as a look where its first decision was asked at random (`Shown.audit`). ``unsure`` is a look that
 found no wrong label: shares are of labels that a person would call wrong. A look left unanswered leaves its cell open.
 """
 

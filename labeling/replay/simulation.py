@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -311,7 +311,7 @@ def _decide(
                 row.suspect.class_code,
                 verdict,
                 run_id=scored[0],
-                shown=queue.as_shown(row, scored[1]) | {"asked": True},
+                shown=replace(queue.as_shown(row, scored[1]), asked=True),
             )
             for row, verdict in zip(rows, says, strict=True)
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.disagreement import cooccurrence
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import CellState, Clip, Decision, FrameGrid, Suspect
+from labeling.records import CellState, Clip, Decision, FrameGrid, Shown, Suspect
 from labeling.review import curves
 from labeling.reviewer import marks
 from labeling.storage import tables
@@ -212,17 +211,17 @@ def _what(one: Decision, *, moved: bool) -> str:
     return f"box marked {one.verdict}" if one.region else one.verdict
 
 
-def _screen(shown: Mapping[str, Any]) -> str:
+def _screen(shown: Shown) -> str:
     """What the reviewer had before them, in a phrase; "" where nothing was kept."""
     phrases = []
-    blind = shown.get("blind") or shown.get("audit")  # the suspect is kept, and was not on the screen
-    if blind:
-        phrases.append("asked blind" if shown.get("blind") else "drawn at random")
-    if shown.get("second_look"):
-        phrases.append(f"second look at {shown['second_look']}")
-    if shown.get("kind") and not blind:
-        phrases.append(f"suspect: {shown['kind']}")
-    likely = shown.get("likely_wrong", shown.get("p_wrong"))  # older entries keep the scorer's estimate alone
-    if isinstance(likely, int | float) and not blind:
+    if shown.hidden:  # the suspect is kept, and was not on the screen
+        phrases.append("asked blind" if shown.blind else "drawn at random")
+    if shown.second_look:
+        phrases.append(f"second look at {shown.second_look}")
+    if shown.kind and not shown.hidden:
+        phrases.append(f"suspect: {shown.kind}")
+    older = shown.likely_wrong is None  # older entries keep the scorer's estimate alone
+    likely = shown.p_wrong if older else shown.likely_wrong
+    if likely is not None and not shown.hidden:
         phrases.append(f"{likely:.2f} likely wrong")
     return ", ".join(phrases)

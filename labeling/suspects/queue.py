@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -24,7 +23,7 @@ from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, Ranking
 from labeling.quality.calibration import NextYield
 from labeling.quality.scored_run import ScoredRun
-from labeling.records import KINDS, Suspect
+from labeling.records import KINDS, Shown, Suspect
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.filter import QueueFilter, Selection, select
@@ -265,19 +264,19 @@ def of_cells(connection: Connection, run: ScoredRun, cells: Iterable[tuple[int, 
     return _rows(connection, run, np.sort(places))
 
 
-def as_shown(row: QueueRow, scorer: str) -> dict[str, Any]:
+def as_shown(row: QueueRow, scorer: str) -> Shown:
     """A suspect as a decision on it keeps what was on screen."""
     suspect = row.suspect
-    return {
-        "kind": suspect.kind,
-        "rank": suspect.rank,
-        "scorer": scorer,
-        "p_wrong": round(suspect.p_wrong, 4),
-        "likely_wrong": round(row.probability, 4),
-        "label_quality": round(suspect.label_quality, 4),
-        "clipwise": round(suspect.clipwise, 4),
-        "framewise_max": round(suspect.framewise_max, 4),
-    }
+    return Shown(
+        kind=suspect.kind,
+        rank=suspect.rank,
+        scorer=scorer,
+        p_wrong=round(suspect.p_wrong, 4),
+        likely_wrong=round(row.probability, 4),
+        label_quality=round(suspect.label_quality, 4),
+        clipwise=round(suspect.clipwise, 4),
+        framewise_max=round(suspect.framewise_max, 4),
+    )
 
 
 def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> list[QueueRow]:

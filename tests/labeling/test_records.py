@@ -8,7 +8,7 @@ import math
 import pytest
 
 from labeling.errors import DataError
-from labeling.records import KINDS, VERDICTS, CellState, Clip, FrameGrid, Region
+from labeling.records import KINDS, VERDICTS, CellState, Clip, FrameGrid, Region, Shown
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,38 @@ def test_a_cell_is_listed_where_the_import_had_it() -> None:
 def test_the_words_of_the_design() -> None:
     assert VERDICTS == ("present", "absent", "unsure")
     assert KINDS == ("missing", "false", "swapped")
+
+
+SUSPECT = {
+    "kind": "false", "rank": 3, "scorer": "earmark", "p_wrong": 0.734, "likely_wrong": 0.61, "label_quality": 0.266,
+    "clipwise": 0, "framewise_max": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        SUSPECT | {"asked": True},
+        SUSPECT | {"asked": True, "second_look": 12},
+        {"asked": False},
+        {"asked": True, "blind": True},
+        {"asked": True, "audit": True},
+        {"probability": 0.9712},
+        {"kind": "missing", "p_wrong": 0.8},  # before it was kept what a screen asked
+        {"kind": "false", "p_wrong": None, "rows": [None, 1.5], "other": {"a": 1}},  # null: it was no finite number
+        {"rank": "3", "asked": 1, "kind": 7},  # nothing that we wrote
+    ],
+)
+def test_what_was_shown_is_stored_as_it_was_read(stored: dict[str, object]) -> None:
+    shown = Shown.from_json(stored)
+    assert shown.to_json() == stored
+    assert Shown.from_json(shown.to_json()) == shown
+    assert shown.other or list(shown.to_json()) == list(stored)
+
+
+def test_what_another_version_stored_is_no_field_of_ours() -> None:
+    shown = Shown.from_json({"kind": "false", "p_wrong": None, "rank": True, "colour": "red"})
+    assert (shown.kind, shown.p_wrong, shown.rank) == ("false", None, None)
+    assert shown.other == {"p_wrong": None, "rank": True, "colour": "red"}
+    assert Shown.from_json(None) == Shown.from_json(["kind"]) == Shown()

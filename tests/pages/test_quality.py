@@ -12,7 +12,7 @@ from labeling.collection import store
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.quality import audit
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
@@ -49,7 +49,7 @@ def decide(workspace: Workspace, suspect_rows: int, random_looks: int) -> None:
         cell = int(ranking.clip_id[place]), codes[int(ranking.class_id[place])]
         if cell not in asked and len(made) < len(rows) + random_looks:
             verdict = "present" if ranking.given[place] else "absent"
-            made.append(Decision(f"a{len(made)}", "rita", *cell, verdict, run_id=run[0], shown={"audit": True}))
+            made.append(Decision(f"a{len(made)}", "rita", *cell, verdict, run_id=run[0], shown=Shown(audit=True)))
     journal.append(workspace, made)
 
 

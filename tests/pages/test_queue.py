@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from labeling import journal
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import WORTH_HEARING, Decision
+from labeling.records import WORTH_HEARING, Decision, Shown
 from labeling.reviewer import marks, saved_views
 from labeling.reviewer.marks import Mark
 from labeling.reviewer.saved_views import SavedView
@@ -181,7 +181,7 @@ def test_what_is_learned_moves_no_row_until_one_asks(birds: Workspace) -> None:
     before = app.dataframe[1].value.set_index("rank")["wrong"]
     done = [row.suspect for row in first.rows[:12]]
     for one in done:  # all of them were right
-        shown = {"kind": one.kind, "p_wrong": one.p_wrong, "scorer": "earmark", "asked": True}
+        shown = Shown(kind=one.kind, p_wrong=one.p_wrong, scorer="earmark", asked=True)
         verdict = "absent" if one.kind == "missing" else "present"
         event = Decision(journal.new_event_id(), "rita", one.clip_id, one.class_code, verdict, shown=shown)
         journal.append(birds, [replace(event, run_id=one.run_id)])

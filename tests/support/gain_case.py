@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from labeling import journal
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.storage import database as db
 from labeling.workspace import Workspace
 from models.config import load_recipe, recipe_to_toml
@@ -42,7 +42,7 @@ def say(
             stamp = (START + timedelta(seconds=number * GAP_S)).isoformat(timespec="microseconds")
             db.now = lambda stamp=stamp: stamp  # type: ignore[misc]
             role = "primary" if (clip, code, verdict) == SWAPPED[1] else ""
-            shown = {"asked": True, "kind": "missing", "p_wrong": 0.9} | ({"audit": True} if drawn else {})
+            shown = Shown(asked=True, kind="missing", p_wrong=0.9, audit=drawn)
             one = Decision(f"e{number}", reviewer, clip, code, verdict, role=role, shown=shown)
             journal.append(workspace, [one])
     finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ from labeling import journal
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import WORTH_HEARING, Decision
+from labeling.records import WORTH_HEARING, Decision, Shown
 from labeling.review import second_looks
 from labeling.review.clip_view import clip_view
 from labeling.reviewer import marks, preferences
@@ -32,7 +32,7 @@ from labeling.workspace import Workspace
 from pages.ui import signing
 from pages.ui.player import events
 from pages.ui.routes import shapes
-from pages.ui.routes.clip_json import HIDING, clip_json, mark_json
+from pages.ui.routes.clip_json import clip_json, mark_json
 from pages.ui.routes.media import problem
 from pages.ui.routes.snippets_json import snippets_json, verdicts_json
 
@@ -177,10 +177,10 @@ def _decide(asked: Asked) -> shapes.Decided:
     if any(one.replaces is not None for one in parsed):
         if len(parsed) > 1:
             raise DataError(f"a box is moved or taken away alone, not with {len(parsed) - 1} other events")
-        return _change_box(asked, first, view, shown.get((first.clip_id, first.class_code), {}))
+        return _change_box(asked, first, view, shown[first.clip_id, first.class_code])
     stored = journal.append(
         asked.workspace,
-        [_decision(asked, one, batch, view, shown.get((one.clip_id, one.class_code), {})) for one in parsed],
+        [_decision(asked, one, batch, view, shown[one.clip_id, one.class_code]) for one in parsed],
     )
     count = f"{first.class_code} {first.verdict}" if len(parsed) == 1 else f"{len(parsed)} decisions"
     answer: shapes.Decided = {"notice": f"saved: {count}", "positions": [one.position for one in stored]}
@@ -189,9 +189,7 @@ def _decide(asked: Asked) -> shapes.Decided:
     return answer
 
 
-def _change_box(
-    asked: Asked, event: events.PlayerEvent, view: Mapping[str, Any], shown: Mapping[str, Any]
-) -> shapes.Decided:
+def _change_box(asked: Asked, event: events.PlayerEvent, view: Mapping[str, Any], shown: Shown) -> shapes.Decided:
     """Move a box, or take it away; ``boxes_left`` counts those that still mark the class as present."""
     change = boxes.change_box(
         asked.workspace,
@@ -210,9 +208,7 @@ def _change_box(
     }
 
 
-def _decision(
-    asked: Asked, event: events.PlayerEvent, batch: str, view: Mapping[str, Any], shown: Mapping[str, Any]
-) -> Decision:
+def _decision(asked: Asked, event: events.PlayerEvent, batch: str, view: Mapping[str, Any], shown: Shown) -> Decision:
     takes_primary = event.kind == "swapped" and not event.role and event.verdict == "present"
     return Decision(
         event_id=event.event_id,
@@ -232,9 +228,9 @@ def _decision(
 
 def _what_was_shown(
     asked: Asked, view: Mapping[str, Any], parsed: list[events.PlayerEvent]
-) -> dict[tuple[int, str], dict[str, Any]]:
+) -> dict[tuple[int, str], Shown]:
     """The suspects on screen, by cell, as the journal keeps them."""
-    scored = _scored(view)
+    scored, looked_at = _scored(view), events.text_of(view, "class", 500)  # a second look asks of one class
     cells = [(one.clip_id, one.class_code) for one in parsed]
     with asked.workspace.read() as connection:
         run = read_scored_run(connection, *scored, _calibrated_at(view)) if scored else None
@@ -242,26 +238,24 @@ def _what_was_shown(
         shown = {
             (row.suspect.clip_id, row.suspect.class_code): queue.as_shown(row, scored[1]) for row in rows if scored
         }
-        for one in parsed:
-            how = shown.setdefault((one.clip_id, one.class_code), {})
-            looked = bool(one.mode) and one.class_code == view.get("class")
-            how["asked"] = bool(one.kind) or looked  # else the reviewer spoke of a cell that no screen doubted
-            if one.class_code != view.get("class"):  # a second look asks of one class, whatever else is said there
-                continue
-            if one.mode == "blind":
-                how["blind"] = True
-            elif one.mode == "audit":
-                how["audit"] = True
-            elif one.mode == "again":
-                first = second_looks.first_look(connection, asked.reviewer, one.clip_id, one.class_code)
-                if first is not None:
-                    how["second_look"] = first
+        for event in parsed:
+            cell = event.clip_id, event.class_code
+            mode = event.mode if event.class_code == looked_at else ""  # whatever else is said in that clip
+            how = replace(
+                shown.get(cell, Shown()),
+                asked=bool(event.kind or mode),  # else the reviewer spoke of a cell that no screen doubted
+                blind=mode == "blind",
+                audit=mode == "audit",
+            )
+            if mode == "again":
+                how = replace(how, second_look=second_looks.first_look(connection, asked.reviewer, *cell))
+            shown[cell] = how
     return shown
 
 
-def _hidden_as(shown: Mapping[str, Any]) -> str:
+def _hidden_as(shown: Shown) -> str:
     """The mode in which a cell was asked with all else hidden; it is asked so again when it is taken back."""
-    return next((mode for mode in HIDING if shown.get(mode)), "")
+    return "blind" if shown.blind else "audit" if shown.audit else ""
 
 
 def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:

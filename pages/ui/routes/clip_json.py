@@ -136,9 +136,9 @@ def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> shapes.Ent
     if is_machine(who):
         who = f"{machine_text(who)} by run {entry.run_id}, heard by nobody"
         if entry.undoes is None:
-            probability = entry.shown.get("probability")
+            probability = entry.shown.probability
             text = "added" if entry.verdict == "present" else "removed"
-            text += f", probability {probability:.2f}" if isinstance(probability, int | float) else ""
+            text += f", probability {probability:.2f}" if probability is not None else ""
     mine = row["reviewer"] == reviewer and row["undoes"] is None
     return {
         "position": row["position"], "created_at": row["created_at"], "class": row["class"], "name": row["name"],

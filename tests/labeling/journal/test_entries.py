@@ -11,7 +11,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.errors import DataError, StaleDecision, WorkspaceError
 from labeling.journal import entries, versions
-from labeling.records import CellState, Decision, Region
+from labeling.records import CellState, Decision, Region, Shown
 from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support.workspaces import add_clips, undo_at
@@ -46,7 +46,7 @@ def test_a_decision_is_stored_as_it_was_given(any_collection: Workspace) -> None
         region=Region(1.5, 3.25, 1000.0, 4000.0),
         note="faint; behind the wren",
         run_id="001-demo",
-        shown={"label_quality": 0.125, "kind": "missing"},
+        shown=Shown(label_quality=0.125, kind="missing"),
         seen_position=0,
         batch_id="b1",
     )
@@ -152,7 +152,7 @@ def test_labels_are_data(any_workspace: Workspace) -> None:
     )
     add_clips(any_workspace, tuple((f"{code}.ogg", (code,)) for code in codes), names={})
     for clip_id, code in enumerate(codes, start=1):
-        one = decide(clip_id, code, "unsure", note=code, reviewer=code, shown={code: code}, event_id=code)
+        one = decide(clip_id, code, "unsure", note=code, reviewer=code, shown=Shown(other={code: code}), event_id=code)
         stored = journal.append(any_workspace, [one])[0]
         with any_workspace.read() as connection:
             assert journal.clip_history(connection, clip_id) == [stored]
@@ -174,9 +174,9 @@ def test_a_name_that_is_no_unicode_is_an_error_not_a_traceback(collection: Works
 
 
 def test_numbers_that_json_lacks_are_stored_as_null(any_collection: Workspace) -> None:
-    journal.append(any_collection, [decide(shown={"p_wrong": float("nan"), "rows": [float("inf"), 1.5]})])
+    journal.append(any_collection, [decide(shown=Shown(p_wrong=float("nan"), other={"rows": [float("inf"), 1.5]}))])
     with any_collection.read() as connection:
-        assert journal.clip_history(connection, 1)[0].shown == {"p_wrong": None, "rows": [None, 1.5]}
+        assert journal.clip_history(connection, 1)[0].shown.to_json() == {"p_wrong": None, "rows": [None, 1.5]}
 
 
 # ---- retries and stale screens

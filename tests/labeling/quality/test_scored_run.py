@@ -11,13 +11,13 @@ from labeling import journal
 from labeling.quality import scored_run
 from labeling.quality.calibration import next_yield, reliability
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.workspace import Workspace
 from tests.support.ranked import demo, make_queue, store_ranking
 
 
 def say(workspace: Workspace, clip_id: int, code: str, verdict: str) -> int:
-    decision = Decision(journal.new_event_id(), "ann", clip_id, code, verdict, shown={"asked": True})
+    decision = Decision(journal.new_event_id(), "ann", clip_id, code, verdict, shown=Shown(asked=True))
     return journal.append(workspace, [decision])[0].position
 
 

@@ -16,7 +16,7 @@ from labeling.collection import store
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.journal import verdict_entries
 from labeling.quality import verdicts
-from labeling.records import Decision, Region
+from labeling.records import Decision, Region, Shown
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -78,13 +78,13 @@ def test_unsure_is_no_verdict(collection: Workspace) -> None:
     ],
 )
 def test_only_what_was_asked_counts(collection: Workspace, shown: dict[str, Any], counts: bool) -> None:
-    say_asked(collection, 1, "amecro", shown=shown)
+    say_asked(collection, 1, "amecro", shown=Shown.from_json(shown))
     assert bool(counted(collection)) is counts
 
 
 def test_a_cell_that_was_asked_counts_as_it_was_corrected_later_unasked(collection: Workspace) -> None:
     say_asked(collection, 1, "amecro", "absent")
-    say_asked(collection, 1, "amecro", "present", shown={})
+    say_asked(collection, 1, "amecro", "present", shown=Shown())
     assert counted(collection) == {(1, "amecro"): True}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.journal.boxes import change_box
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import Box, Decision, FrameGrid, Region
+from labeling.records import Box, Decision, FrameGrid, Region, Shown
 from labeling.review.clip_view import ClipView, clip_view, history_rows
 from labeling.reviewer import marks
 from labeling.storage import tables
@@ -150,7 +151,7 @@ def test_a_class_added_meanwhile_has_its_name(any_collection: Workspace) -> None
 
 
 def test_the_history_of_a_clip(collection: Workspace) -> None:
-    shown = {"kind": "false", "p_wrong": 0.734, "rank": 3}
+    shown = Shown(kind="false", p_wrong=0.734, rank=3)
     first = Decision("e1", "rita", 1, "amecro", "absent", note="a wren", run_id="001", shown=shown)
     journal.append(collection, [first])
     change_box(
@@ -164,7 +165,7 @@ def test_the_history_of_a_clip(collection: Workspace) -> None:
     )
     change_box(collection, None, 4, reviewer="rita", event_id="c")
     undo_at(collection, 1, "rita", "d")
-    blind = Decision("e2", "rita", 1, "amecro", "present", shown=shown | {"blind": True, "second_look": 1})
+    blind = Decision("e2", "rita", 1, "amecro", "present", shown=replace(shown, blind=True, second_look=1))
     journal.append(collection, [blind])
     rows = history_rows(view(collection, 1))
     assert [(one["position"], one["reviewer"], one["class"], one["what"], one["standing"]) for one in rows] == [

@@ -10,7 +10,7 @@ import pytest
 from labeling import journal
 from labeling.journal import versions
 from labeling.quality.intervals import Share
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.review.overview import of_reviewer, overview
 from labeling.reviewer import marks
 from labeling.workspace import Workspace, open_workspace
@@ -48,7 +48,7 @@ def test_what_concerns_one_reviewer(collection: Workspace) -> None:
     empty = of_reviewer(collection, "ann", 0)
     assert (empty.today.decisions, empty.looks.consistent.of, empty.flagged) == (0, 0, 0)
     first = journal.append(collection, [Decision("e1", "ann", 1, "amecro", "absent")])[0]
-    again = Decision("e2", "ann", 1, "amecro", "absent", shown={"second_look": first.position})
+    again = Decision("e2", "ann", 1, "amecro", "absent", shown=Shown(second_look=first.position))
     journal.append(collection, [again, Decision("e3", "bob", 2, "amecro", "absent")])
     marks.add(collection, marks.Mark("m1", "bob", 3, "flag"))
     marks.add(collection, marks.Mark("m2", "bob", 4, "skip"))
@@ -69,10 +69,10 @@ def test_the_page_says_what_there_is_to_say(tmp_path: Path, monkeypatch: pytest.
     assert "Your decisions" not in texts()
     workspace = open_workspace(tmp_path / "w")
     for number in range(1, 13):  # all that were seen follow the model, of those asked blind none
-        shown = {"kind": "false"} | ({"blind": True} if number > 6 else {})
+        shown = Shown(kind="false", blind=number > 6)
         one = Decision(f"e{number}", "rita", number, "amecro", "present" if number > 6 else "absent", shown=shown)
         journal.append(workspace, [one])
-    journal.append(workspace, [Decision("again", "rita", 1, "amecro", "absent", shown={"second_look": 1})])
+    journal.append(workspace, [Decision("again", "rita", 1, "amecro", "absent", shown=Shown(second_look=1))])
     workspace.close()
     said = texts()
     assert "Decided today 12" in said

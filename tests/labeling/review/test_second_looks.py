@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from labeling import journal
 from labeling.quality.intervals import Share
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.review import second_looks
 from labeling.review.second_looks import (
     Look,
@@ -187,7 +188,7 @@ def test_a_cell_is_due_once_after_twenty_decisions(any_workspace: Workspace) -> 
     assert (due(), look(), look(2), look(50)) == ([(1, "amecro")], first, None, None)
     with any_workspace.read() as connection:
         assert due_again(connection, "ann", NONE) == due_again(connection, "bob", ALL_AGAIN) == []
-    say(any_workspace, 1, "absent", shown={"second_look": first})
+    say(any_workspace, 1, "absent", shown=Shown(second_look=first))
     assert (due(), look()) == ([(2, "amecro")], None)
 
 
@@ -196,8 +197,8 @@ def test_what_nobody_listened_to_or_others_touched_or_was_blind_or_undone_is_not
     for clip_id in (5, 6):
         say(workspace, clip_id, "absent", batch_id="many clips at once")
     say(workspace, 1, "absent")
-    say(workspace, 2, "absent", shown={"blind": True})
-    say(workspace, 7, "absent", shown={"audit": True})
+    say(workspace, 2, "absent", shown=Shown(blind=True))
+    say(workspace, 7, "absent", shown=Shown(audit=True))
     undone = say(workspace, 3, "absent")
     say(workspace, 4, "absent")
     for number in range(10, 31):
@@ -224,8 +225,8 @@ def test_consistency_by_verdict(any_workspace: Workspace) -> None:
     pairs = [("absent", "absent"), ("absent", "present"), ("present", "present"), ("unsure", "absent")]
     firsts = [say(any_workspace, number, first) for number, (first, _) in enumerate(pairs, start=1)]
     for number, (_, second) in enumerate(pairs, start=1):
-        say(any_workspace, number, second, shown={"second_look": firsts[number - 1]})
-    taken_back = say(any_workspace, 3, "absent", shown={"second_look": firsts[2]})
+        say(any_workspace, number, second, shown=Shown(second_look=firsts[number - 1]))
+    taken_back = say(any_workspace, 3, "absent", shown=Shown(second_look=firsts[2]))
     undo_at(any_workspace, taken_back, "ann", "undo")
     with any_workspace.read() as connection:
         found = findings(connection, "ann")
@@ -236,18 +237,18 @@ def test_consistency_by_verdict(any_workspace: Workspace) -> None:
 
 def test_pull_compares_suspects_seen_with_suspects_asked_blind(any_workspace: Workspace) -> None:
     add_clips(any_workspace, MANY)
-    suspect = {"kind": "false"}
+    suspect = Shown(kind="false")
     for number, verdict in enumerate(("absent", "absent", "absent", "present"), start=1):  # listed: absent follows
         say(any_workspace, number, verdict, shown=suspect)
-    say(any_workspace, 5, "present", "balori", shown={"kind": "missing"})  # unlisted: present follows
-    say(any_workspace, 6, "absent", shown=suspect | {"blind": True})
-    say(any_workspace, 7, "unsure", shown=suspect | {"blind": True})
+    say(any_workspace, 5, "present", "balori", shown=Shown(kind="missing"))  # unlisted: present follows
+    say(any_workspace, 6, "absent", shown=replace(suspect, blind=True))
+    say(any_workspace, 7, "unsure", shown=replace(suspect, blind=True))
     say(any_workspace, 4, "absent", shown=suspect)  # not the first
     say(any_workspace, 8, "absent")  # no suspect
     for number in (9, 10):
         say(any_workspace, number, "absent", shown=suspect, batch_id="sweep")  # nobody listened
     say(any_workspace, 11, "present", shown=suspect, batch_id="rest")
-    say(any_workspace, 12, "absent", shown=suspect | {"audit": True})  # drawn at random: no suspect
+    say(any_workspace, 12, "absent", shown=replace(suspect, audit=True))  # drawn at random: no suspect
     with any_workspace.read() as connection:
         found = findings(connection, "ann")
     assert (found.shown, found.blind) == (Share(4, 6), Share(1, 2))

@@ -63,7 +63,7 @@ def test_a_batch_is_stored_once_shown_as_it_was_and_undone_whole(queued: Workspa
     assert journal.append(queued, again.decisions) == stored
     assert [one.verdict for one in stored] == ["present", "absent", "absent"]
     assert stored[0].shown == queue.as_shown(rows[0], "earmark")
-    assert stored[0].shown["p_wrong"] == 0.95
+    assert stored[0].shown.p_wrong == 0.95
     assert ranks(queued, QueueFilter()) == [2, 4, 5, 7]
     with queued.read() as connection:
         last = journal.last_undoable(connection, "ann")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from labeling import journal
 from labeling.errors import DataError
 from labeling.quality.scored_run import ScoredRun
-from labeling.records import Decision
+from labeling.records import Decision, Shown
 from labeling.reviewer.pace import Pace
 from labeling.storage import tables
 from labeling.suspects import order as queue_order
@@ -109,7 +109,7 @@ def test_batches_of_one_class(queued: Workspace) -> None:
 def shown_as_suspect(workspace: Workspace, count: int, verdict: str = "absent") -> None:
     """People find suspects right or wrong, so that likelihoods move."""
     for rank, clip_id, code, kind, p_wrong, *_ in RANKING[:count]:
-        shown = {"kind": kind, "p_wrong": p_wrong, "rank": rank, "scorer": "earmark"}
+        shown = Shown(kind=kind, p_wrong=p_wrong, rank=rank, scorer="earmark")
         event = Decision(journal.new_event_id(), "ann", clip_id, code, verdict, run_id="001-demo", shown=shown)
         journal.append(workspace, [event])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -91,8 +92,13 @@ def test_a_decision_is_stored_with_what_was_on_screen_and_taken_back(caller: Cal
     assert lane(answer["clip"], one.class_code)["verdict"] == "absent"
     assert lane(answer["clip"], one.class_code)["reviewer"] == "rita"
     (stored,) = caller.journal()
-    assert (stored.reviewer, stored.run_id, stored.shown["rank"]) == ("rita", caller.view["run"], one.rank)
-    assert stored.shown["p_wrong"] == pytest.approx(one.p_wrong, abs=1e-4)
+    assert (stored.reviewer, stored.run_id, stored.shown.rank) == ("rita", caller.view["run"], one.rank)
+    assert stored.shown.p_wrong == pytest.approx(one.p_wrong, abs=1e-4)
+    with caller.workspace.read() as connection:  # the keys of every workspace there is
+        kept = connection.scalar(sa.text("SELECT shown FROM decisions"))
+    assert list(json.loads(str(kept))) == [
+        "kind", "rank", "scorer", "p_wrong", "likely_wrong", "label_quality", "clipwise", "framewise_max", "asked",
+    ]  # fmt: skip
     # a press that is sent again is one decision
     assert caller.decide("absent")["positions"] == [stored.position]
     undone = caller.post("/api/undo", event_id="u1")
@@ -215,7 +221,7 @@ def test_a_blind_look_tells_nothing_but_the_question(caller: Caller) -> None:
     assert "giveaway" not in text
     assert (shown["candidates"], shown["history"], shown["marks"], shown["metadata"]) == ([], [], [], {})
     caller.decide("absent", event_id="again", mode="blind")
-    assert caller.journal()[-1].shown["blind"] is True
+    assert caller.journal()[-1].shown.blind
 
 
 def test_a_look_drawn_at_random_is_as_hidden_and_says_so_in_the_journal(caller: Caller) -> None:
@@ -226,7 +232,7 @@ def test_a_look_drawn_at_random_is_as_hidden_and_says_so_in_the_journal(caller: 
     assert {**shown, "title": "", "mode": ""} == {**blind, "title": "", "mode": ""}
     caller.decide("absent", mode="audit")
     kept = caller.journal()[-1].shown
-    assert (kept["audit"], kept.get("blind")) == (True, None)
+    assert (kept.audit, kept.blind) == (True, False)
     answer = caller.post("/api/undo", event_id="u1")
     assert (answer["clip_id"], answer["class"], answer["mode"]) == (one.clip_id, one.class_code, "audit")
 
@@ -240,7 +246,7 @@ def test_a_second_look_hides_the_first_verdict_and_names_it(caller: Caller) -> N
     assert lane(shown, one.class_code)["verdict"] == ""
     assert shown["history"] == []
     caller.decide("present", event_id="again", mode="again")
-    assert caller.journal()[-1].shown["second_look"] == first
+    assert caller.journal()[-1].shown.second_look == first
 
 
 def test_a_second_look_shows_nothing_that_follows_from_the_first(caller: Caller) -> None:
@@ -267,7 +273,7 @@ def test_a_second_look_is_of_the_class_that_was_asked(caller: Caller) -> None:
     event = {"event_id": "o1", "clip_id": one.clip_id, "class": caller.suspects[other].class_code, "verdict": "present",
              "mode": "blind"}  # fmt: skip
     caller.post("/api/decisions", events=[event], view=caller.view | {"mode": "blind", "class": one.class_code})
-    assert "blind" not in caller.journal()[-1].shown
+    assert not caller.journal()[-1].shown.blind
 
 
 def test_the_day_in_words(caller: Caller) -> None:
@@ -354,4 +360,4 @@ def test_it_is_kept_whether_a_screen_asked_of_the_cell(caller: Caller) -> None:
     caller.decide("absent")
     caller.decide("present", place=1, kind="")  # a lane that is no suspect there
     caller.decide("present", place=2, kind="", mode="blind")
-    assert [one.shown["asked"] for one in caller.journal()] == [True, False, True]
+    assert [one.shown.asked for one in caller.journal()] == [True, False, True]
