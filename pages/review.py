@@ -102,9 +102,9 @@ def _second_looks() -> None:
     )
     most = round(100 * second_looks.MOST_SHARE)
     blind = st.slider("Blind", 0, most, round(100 * now.blind), format="%d %%", key="share_blind")
-    again = st.slider("Again", 0, most, round(100 * now.again), format="%d %%", key="share_again")
+    again = st.slider("Again", 0, most, round(100 * now.repeat), format="%d %%", key="share_again")
     drawn = st.slider("Random", 0, most, round(100 * now.audit), format="%d %%", key="share_audit")
-    if (blind, again, drawn) != (round(100 * now.blind), round(100 * now.again), round(100 * now.audit)):
+    if (blind, again, drawn) != (round(100 * now.blind), round(100 * now.repeat), round(100 * now.audit)):
         with session.messages():
             chosen = {"blind": blind / 100, "again": again / 100, "audit": drawn / 100}
             preferences.put(session.workspace(), reviewer, "second_looks", chosen)

@@ -6,7 +6,7 @@ The journal's queries are in labeling/journal, the queue's in labeling/suspects,
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -221,6 +221,13 @@ def class_id(connection: Connection, code: str) -> int:
     if code not in ids:
         raise DataError(unknown_name("class", code, sorted(ids)))
     return ids[code]
+
+
+def listed_cells(connection: Connection, clip_ids: Collection[int]) -> set[tuple[int, str]]:
+    """The cells (clip id, class code) of these clips that the imported table lists."""
+    labels, classes = tables.imported_labels, tables.classes
+    query = sa.select(labels.c.clip_id, classes.c.code).join(classes, classes.c.id == labels.c.class_id)
+    return {tuple(row) for row in db.fetch(connection, query.where(labels.c.clip_id.in_(clip_ids)))}
 
 
 def usable_clips(connection: Connection) -> list[Clip]:

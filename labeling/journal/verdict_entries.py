@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from sys import intern
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -22,19 +23,28 @@ Cell = tuple[int, int]  # clip id, class id
 
 
 class Entry(NamedTuple):
-    """An entry on a cell, or one that takes another back (``undoes``). ``asked``: a screen asked of the cell, in
-    whatever way; ``drawn``: it did as chance had picked it."""
+    """An entry on a cell, or one that takes another back (``undoes``), with what statistics take of its `Shown`.
+
+    ``kind`` is the suspect's, "" for none. ``asked``: a screen asked of the cell, in whatever way (`Shown.was_asked`);
+    ``blind``: it did with labels and scores hidden; ``drawn``: it did as chance had picked the cell (`Shown.audit`);
+    ``second_look``: the position of the same reviewer's first look.
+    """
 
     position: int
+    event_id: str
+    reviewer: str
     clip_id: int
     class_id: int
     verdict: str
     in_region: bool
+    run_id: str
     batch_id: str
     undoes: int | None
+    kind: str
     asked: bool
+    blind: bool
     drawn: bool
-    event_id: str
+    second_look: int | None
 
     @property
     def cell(self) -> Cell:
@@ -47,21 +57,31 @@ class Entry(NamedTuple):
         return not self.in_region or self.verdict == "present"
 
 
-def standing(connection: Connection, position: int | None = None) -> list[Entry]:
+def read_entries(connection: Connection, position: int | None = None) -> list[Entry]:
     """The entries up to a position of the journal (default: its end) that were not taken back by then, oldest first."""
-    known = _up_to(connection, journal.position(connection) if position is None else position)
-    gone = journal.undone(one for one in known if one.undoes is not None)
-    return [one for one in known if one.undoes is None and one.position not in gone]
+    entries = _up_to(connection, journal.position(connection) if position is None else position)
+    undone_positions = journal.undone(entry for entry in entries if entry.undoes is not None)
+    return [entry for entry in entries if entry.undoes is None and entry.position not in undone_positions]
 
 
 def deciding(entries: Iterable[Entry]) -> dict[Cell, Entry]:
     """The entry whose verdict holds in each cell, in the journal's order."""
-    found: dict[Cell, Entry] = {}
-    for one in entries:
-        if one.decides:
-            found.pop(one.cell, None)  # so that they stay in the journal's order
-            found[one.cell] = one
-    return found
+    newest: dict[Cell, Entry] = {}
+    for entry in entries:
+        if entry.decides:
+            newest.pop(entry.cell, None)  # so that they stay in the journal's order
+            newest[entry.cell] = entry
+    return newest
+
+
+def batches_of_many_clips(entries: Iterable[Entry]) -> set[str]:
+    """The batches that decided many clips at once: nobody listened to each."""
+    clip_of: dict[str, int] = {}
+    return {
+        entry.batch_id
+        for entry in entries
+        if entry.batch_id and clip_of.setdefault(entry.batch_id, entry.clip_id) != entry.clip_id
+    }
 
 
 _journals: Kept[list[Entry]] = Kept(4)  # each about 25 MB a hundred thousand entries
@@ -80,17 +100,23 @@ def _up_to(connection: Connection, position: int) -> list[Entry]:
 
 
 def _read(connection: Connection, after: int, position: int) -> list[Entry]:
-    table = tables.decisions
-    columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict, table.c.onset_s, table.c.batch_id)
+    column = tables.decisions.c
     query = (
-        sa.select(*columns, table.c.undoes, table.c.shown, table.c.event_id)
-        .where(table.c.position > after, table.c.position <= position)
-        .where(sa.func.substr(table.c.reviewer, 1, len(MACHINE)) != MACHINE)
-        .order_by(table.c.position)
-    )
-    return [
-        Entry(at, clip_id, class_id, verdict, onset_s is not None, batch_id, undoes, shown.was_asked,
-              shown.audit, event_id)
-        for at, clip_id, class_id, verdict, onset_s, batch_id, undoes, stored, event_id in db.fetch(connection, query)
-        for shown in [Shown.from_json(stored)]
-    ]  # fmt: skip
+        sa.select(
+            column.position, column.event_id, column.reviewer, column.clip_id, column.class_id, column.verdict,
+            column.onset_s, column.run_id, column.batch_id, column.undoes, column.shown,
+        )
+        .where(column.position > after, column.position <= position)
+        .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE)
+        .order_by(column.position)
+    )  # fmt: skip
+    entries = []
+    for at, event_id, reviewer, clip_id, class_id, verdict, onset_s, run_id, batch_id, undoes, stored in db.fetch(
+        connection, query
+    ):
+        shown = Shown.from_json(stored)
+        entries.append(Entry(
+            at, event_id, intern(reviewer), clip_id, class_id, intern(verdict), onset_s is not None, intern(run_id),
+            batch_id, undoes, intern(shown.kind), shown.was_asked, shown.blind, shown.audit, shown.second_look,
+        ))  # fmt: skip
+    return entries

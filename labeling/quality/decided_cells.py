@@ -28,16 +28,16 @@ class DecidedCells:
 
 def decided_cells(connection: Connection, position: int | None = None) -> DecidedCells:
     """All of the workspace, at a position of the journal (None: its end)."""
-    entries = verdict_entries.standing(connection, position)
-    said = verdict_entries.deciding(entries)
+    entries = verdict_entries.read_entries(connection, position)
+    newest = verdict_entries.deciding(entries)
     first: dict[Cell, Entry] = {}
-    for one in entries:
-        if one.decides:
-            first.setdefault(one.cell, one)
+    for entry in entries:
+        if entry.decides:
+            first.setdefault(entry.cell, entry)
     return DecidedCells(
         np.array([clip_id for clip_id, _ in first], np.int64),
         np.array([class_id for _, class_id in first], np.int64),
-        np.array([said[cell].verdict == "present" for cell in first], bool),
-        np.array([said[cell].verdict == "unsure" for cell in first], bool),
-        np.array([one.drawn for one in first.values()], bool),
+        np.array([newest[cell].verdict == "present" for cell in first], bool),
+        np.array([newest[cell].verdict == "unsure" for cell in first], bool),
+        np.array([entry.drawn for entry in first.values()], bool),
     )

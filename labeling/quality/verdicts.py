@@ -7,7 +7,6 @@ because of how it is. Nor do batches that decided many clips at once: nobody lis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,6 @@ from sqlalchemy.engine import Connection
 from labeling.cells import cell_keys, find_cells
 from labeling.disagreement.stored_ranking import Ranking
 from labeling.journal import verdict_entries
-from labeling.journal.verdict_entries import Entry
 
 
 @dataclass(frozen=True)
@@ -57,19 +55,19 @@ class Judged:
 
 def counted(connection: Connection, position: int | None = None) -> Verdicts:
     """The verdicts that count at a position of the journal (default: its end)."""
-    entries = verdict_entries.standing(connection, position)
-    at_once = _of_many_clips(entries)
-    asked = {one.cell for one in entries if one.asked and one.batch_id not in at_once}
-    found = [
-        one
-        for cell, one in verdict_entries.deciding(entries).items()
-        if cell in asked and one.verdict != "unsure" and one.batch_id not in at_once
+    entries = verdict_entries.read_entries(connection, position)
+    unheard = verdict_entries.batches_of_many_clips(entries)
+    asked = {entry.cell for entry in entries if entry.asked and entry.batch_id not in unheard}
+    counting = [
+        entry
+        for cell, entry in verdict_entries.deciding(entries).items()
+        if cell in asked and entry.verdict != "unsure" and entry.batch_id not in unheard
     ]
     return Verdicts(
-        np.array([one.clip_id for one in found], np.int64),
-        np.array([one.class_id for one in found], np.int64),
-        np.array([one.verdict == "present" for one in found], bool),
-        np.array([one.position for one in found], np.int64),
+        np.array([entry.clip_id for entry in counting], np.int64),
+        np.array([entry.class_id for entry in counting], np.int64),
+        np.array([entry.verdict == "present" for entry in counting], bool),
+        np.array([entry.position for entry in counting], np.int64),
     )
 
 
@@ -82,21 +80,13 @@ def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
     place_then = find_cells(before[order], order, wanted)
     here = place >= 0
     then = (place_then >= 0) & ~here
-    found = here | then
+    ranked = here | then
 
     def pick(name: str) -> NDArray[Any]:
         now = getattr(ranking, name)
         out = np.zeros(len(wanted), now.dtype)
         out[here], out[then] = now[place[here]], getattr(past, name)[place_then[then]]
-        return out[found]
+        return out[ranked]
 
     given = np.asarray(pick("given"), bool)
-    return Judged(given, pick("class_id"), pick("p_wrong"), verdicts.present[found] != given, then[found])
-
-
-def _of_many_clips(entries: Sequence[Entry]) -> set[str]:
-    """The batches that decided many clips at once."""
-    clip_of: dict[str, int] = {}
-    return {
-        one.batch_id for one in entries if one.batch_id and clip_of.setdefault(one.batch_id, one.clip_id) != one.clip_id
-    }
+    return Judged(given, pick("class_id"), pick("p_wrong"), verdicts.present[ranked] != given, then[ranked])

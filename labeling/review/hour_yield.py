@@ -59,6 +59,6 @@ def next_hour(connection: Connection, run: ScoredRun, reviewer: str, index: NDAr
 def ahead_share(shares: Shares) -> float:
     """Which share of a reviewer's decisions answers suspects that are new to them; blind ones are.
 
-    Of looks, ``audit`` are random; each of the others comes again as often as ``again`` says.
+    Of looks, ``audit`` are random; each of the others comes in a repeat look as often as ``repeat`` says.
     """
-    return (1 - shares.audit) / (1 + (1 - shares.audit) * shares.again)
+    return (1 - shares.audit) / (1 + (1 - shares.audit) * shares.repeat)

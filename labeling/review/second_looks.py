@@ -3,7 +3,7 @@ cells drawn at random (audit.py).
 
 What comes of them says how far a reviewer agrees with themselves, and how far what is on screen pulls them. Which
 cells are chosen follows from a hash of reviewer, clip, class and run, so that a list that is read anew asks the same.
-A decision on one is a decision like others; its ``shown`` says ``blind``, or ``second_look`` with the position of the
+A decision on one is a decision like others; its `Shown` says ``blind``, or ``second_look`` with the position of the
 first, or ``audit``.
 """
 
@@ -15,13 +15,15 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import journal
+from labeling.collection import store
+from labeling.journal import verdict_entries
+from labeling.journal.verdict_entries import Entry
 from labeling.quality import audit
 from labeling.quality.intervals import Difference, Share, difference
 from labeling.quality.scored_run import ScoredRun
@@ -37,10 +39,11 @@ MOST_READ, MOST_DUE = 20_000, 5_000  # of a reviewer's decisions, the newest: fo
 
 @dataclass(frozen=True)
 class Shares:
-    """Which share of suspects is asked blind, of decided cells again, and of looks at random, 0..MOST_SHARE."""
+    """Which share of suspects is asked blind, of decided cells in a repeat look, and of looks at random,
+    0..MOST_SHARE."""
 
     blind: float = USUAL_SHARE
-    again: float = USUAL_SHARE
+    repeat: float = USUAL_SHARE
     audit: float = USUAL_AUDIT
 
 
@@ -102,14 +105,14 @@ def plan(
     """A list of clips with second looks woven in. ``cells`` are the suspects to do of each clip (`suspects_to_do`).
 
     A blind question comes before its clip, and in its place where it asks of all that is to do there. A suspect of
-    this list that is to come again does so LEAST_BETWEEN clips later; those ``due`` from before (`due_again`) come
+    this list that is to come again does so LEAST_BETWEEN clips later; those ``due`` from before (`due_repeats`) come
     one by one in between, as often as their share says; so do those ``drawn`` at random (`audit.waiting`), but for
     what the list has asked by then.
     """
     looks: list[Look] = []
     later: deque[tuple[int, Look]] = deque()
     waiting = deque(Look(clip_id, "again", code) for clip_id, code in due)
-    every = max(1, round(1 / shares.again)) if shares.again > 0 else 0
+    every = max(1, round(1 / shares.repeat)) if shares.repeat > 0 else 0
     random = iter([Look(clip_id, "audit", code) for clip_id, code in drawn])
     asked: set[tuple[int, str]] = set()
     owed = 0.0
@@ -120,7 +123,7 @@ def plan(
         if not blind or len(blind) < len(codes):
             looks.append(Look(clip_id))
         for code in codes:
-            if code not in blind and is_chosen(shares.again, "again", reviewer, clip_id, code, run_id):
+            if code not in blind and is_chosen(shares.repeat, "again", reviewer, clip_id, code, run_id):
                 later.append((number + LEAST_BETWEEN, Look(clip_id, "again", code)))
         while later and later[0][0] <= number:
             looks.append(later.popleft()[1])
@@ -148,7 +151,7 @@ def woven(
     if shares == Shares(0, 0, 0):
         return [Look(clip_id) for clip_id in clip_ids]
     cells = suspects_to_do(connection, run, clip_ids, min_p_wrong)
-    due = due_again(connection, reviewer, shares)
+    due = due_repeats(connection, reviewer, shares)
     count = math.ceil(len(clip_ids) * shares.audit / (1 - shares.audit))
     drawn = audit.waiting(connection, run, reviewer, count, kinds)
     return plan(clip_ids, cells, due, shares, reviewer=reviewer.strip(), run_id=run.run_id, drawn=drawn)
@@ -168,44 +171,45 @@ def suspects_to_do(
     return found
 
 
-def due_again(connection: Connection, reviewer: str, shares: Shares) -> list[tuple[int, str]]:
-    """Cells (clip id, class code) to be asked a second time of this reviewer, those decided first before others.
+def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[tuple[int, str]]:
+    """Cells (clip id, class code) to be asked of this reviewer in a repeat look, those decided first before others.
 
     Those that they decided once, on the whole clip, not blind nor at random nor with other clips at once, at least
     LEAST_BETWEEN and at most MOST_DUE decisions ago, and that nobody touched since.
     """
-    rows = _whole_clip(connection, reviewer, MOST_DUE)
-    unheard = _of_many_clips(rows)
-    times = Counter((row.clip_id, row.code) for row in rows)
+    entries = _of_whole_clips(connection, reviewer, MOST_DUE)
+    unheard = verdict_entries.batches_of_many_clips(entries)
+    times = Counter(entry.cell for entry in entries)
+    code_of = {one.id: one.code for one in store.all_classes(connection)}
     chosen = [
-        row
-        for row in rows[: max(0, len(rows) - LEAST_BETWEEN)]
-        if times[row.clip_id, row.code] == 1
-        and not (row.blind or row.audit)
-        and row.batch_id not in unheard
-        and is_chosen(shares.again, "again", row.reviewer, row.clip_id, row.code, row.run_id)
+        entry
+        for entry in entries[: max(0, len(entries) - LEAST_BETWEEN)]
+        if times[entry.cell] == 1
+        and not (entry.blind or entry.drawn)
+        and entry.batch_id not in unheard
+        and is_chosen(shares.repeat, "again", entry.reviewer, entry.clip_id, code_of[entry.class_id], entry.run_id)
     ]
     last = tables.cells.c.position
-    query = sa.select(last).where(last.in_([row.position for row in chosen]))
-    untouched = {row.position for row in db.fetch(connection, query)}
-    return [(row.clip_id, row.code) for row in chosen if row.position in untouched]
+    untouched: set[int] = set(connection.scalars(sa.select(last).where(last.in_([entry.position for entry in chosen]))))
+    return [(entry.clip_id, code_of[entry.class_id]) for entry in chosen if entry.position in untouched]
 
 
 def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: str) -> int | None:
-    """The position of this reviewer's one decision on a cell, for ``shown["second_look"]``.
+    """The position of this reviewer's one decision on a cell, for `Shown.second_look`.
 
     None where a decision now would be no second look: they decided on the cell never, more than once, or less than
     LEAST_BETWEEN decisions ago.
     """
     mine = tables.decisions.c.reviewer == reviewer.strip()
-    said = journal.decisions_where(
+    entries = journal.decisions_where(
         connection, tables.decisions.c.clip_id == clip_id, tables.classes.c.code == class_code
     )
-    gone = journal.undone(said)
+    undone_positions = journal.undone(entries)
     own = [
-        one.position
-        for one in said
-        if one.reviewer == reviewer.strip() and one.position not in gone and one.undoes is None and not one.region
+        entry.position
+        for entry in entries
+        if entry.reviewer == reviewer.strip()
+        and not (entry.position in undone_positions or entry.undoes is not None or entry.region)
     ]
     if len(own) != 1:
         return None
@@ -222,22 +226,25 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     ``unsure`` as one that does not follow; those made for many clips at once do not, since nobody listened, nor those
     on cells drawn at random, which are no suspects.
     """
-    rows = _whole_clip(connection, reviewer, MOST_READ)
-    by_position = {row.position: row for row in rows}
+    entries = _of_whole_clips(connection, reviewer, MOST_READ)
+    by_position = {entry.position: entry for entry in entries}
     agreed: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    for row in rows:
-        first = by_position.get(row.second_look)
+    for entry in entries:
+        first = by_position.get(entry.second_look or 0)
         if first is not None:
             asked[first.verdict] += 1
-            agreed[first.verdict] += row.verdict == first.verdict
-    unheard = _of_many_clips(rows)
-    first_of_cell = {(row.clip_id, row.code): row for row in reversed(rows)}.values()
+            agreed[first.verdict] += entry.verdict == first.verdict
+    unheard = verdict_entries.batches_of_many_clips(entries)
+    first_of_cell = {entry.cell: entry for entry in reversed(entries)}.values()
+    listed = store.listed_cells(connection, {entry.clip_id for entry in first_of_cell if entry.kind == "swapped"})
+    code_of = {one.id: one.code for one in store.all_classes(connection)}
     followed: dict[bool, list[bool]] = {False: [], True: []}
-    for row in first_of_cell:
-        if row.kind and row.batch_id not in unheard and row.second_look is None and not row.audit:
-            suggested = "absent" if doubts_present(row.kind, row.listed) else "present"
-            followed[bool(row.blind)].append(row.verdict == suggested)
+    for entry in first_of_cell:
+        if entry.kind and entry.batch_id not in unheard and entry.second_look is None and not entry.drawn:
+            imported = (entry.clip_id, code_of[entry.class_id]) in listed
+            suggested = "absent" if doubts_present(entry.kind, imported) else "present"
+            followed[entry.blind].append(entry.verdict == suggested)
     shown, blind = (Share(sum(followed[name]), len(followed[name])) for name in (False, True))
     return Findings(
         consistent=Share(agreed.total(), asked.total()),
@@ -248,38 +255,8 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     )
 
 
-def _of_many_clips(rows: Iterable[Any]) -> set[str]:
-    """The batches that decided many clips at once: nobody listened to each."""
-    clips: dict[str, set[int]] = {}
-    for row in rows:
-        clips.setdefault(row.batch_id, set()).add(row.clip_id)
-    return {batch_id for batch_id, its in clips.items() if batch_id and len(its) > 1}
-
-
-def _whole_clip(connection: Connection, reviewer: str, most: int) -> list[sa.Row[tuple[object, ...]]]:
-    """The reviewer's newest standing decisions on whole clips, oldest first, as rows."""
-    table, imported = tables.decisions, tables.imported_labels
-    query = (
-        sa.select(
-            table.c.position,
-            table.c.reviewer,
-            table.c.clip_id,
-            tables.classes.c.code,
-            table.c.verdict,
-            table.c.run_id,
-            table.c.batch_id,
-            table.c.shown["kind"].as_string().label("kind"),
-            table.c.shown["blind"].as_boolean().label("blind"),
-            table.c.shown["second_look"].as_integer().label("second_look"),
-            table.c.shown["audit"].as_boolean().label("audit"),
-            imported.c.role.is_not(None).label("listed"),
-        )
-        .join(tables.classes, tables.classes.c.id == table.c.class_id)
-        .outerjoin(imported, (imported.c.clip_id == table.c.clip_id) & (imported.c.class_id == table.c.class_id))
-        .where(table.c.reviewer == reviewer.strip(), table.c.undoes.is_(None), table.c.onset_s.is_(None))
-        .order_by(table.c.position.desc())
-        .limit(most)
-    )
-    rows = list(reversed(connection.execute(query).all()))
-    gone = journal.all_undone(connection, rows[0].position) if rows else set()
-    return [row for row in rows if row.position not in gone]
+def _of_whole_clips(connection: Connection, reviewer: str, most: int) -> list[Entry]:
+    """The reviewer's newest entries on whole clips that were not taken back, oldest first."""
+    name = reviewer.strip()
+    entries = verdict_entries.read_entries(connection)
+    return [entry for entry in entries if entry.reviewer == name and not entry.in_region][-most:]

@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling.collection import store
 from labeling.errors import DataError
 from labeling.records import VERDICTS, Decision, doubts_present
 from labeling.registry import unknown_name
-from labeling.storage import database as db
-from labeling.storage import tables
 from labeling.suspects.queue import QueueRow, as_shown
 
 MOST_CELLS = 2_000
@@ -73,7 +71,7 @@ def plan(
         raise DataError(unknown_name("choice", choice, list(CHOICES)))
     if len(rows) > MOST_CELLS:
         raise DataError(f"{len(rows):,} cells are to be decided at once; at most {MOST_CELLS:,} can be, filter further")
-    listed = _listed(connection, {row.suspect.clip_id for row in rows})
+    listed = store.listed_cells(connection, {row.suspect.clip_id for row in rows})
     space = uuid.uuid5(uuid.NAMESPACE_OID, batch_id)
     decisions = []
     for row in rows:
@@ -99,10 +97,3 @@ def plan(
             )
         )
     return Bulk(tuple(decisions), sum(bool(row.verdict) for row in rows))
-
-
-def _listed(connection: Connection, clip_ids: set[int]) -> set[tuple[int, str]]:
-    """The cells of these clips that the imported table lists."""
-    labels, classes = tables.imported_labels, tables.classes
-    query = sa.select(labels.c.clip_id, classes.c.code).join(classes, classes.c.id == labels.c.class_id)
-    return {tuple(row) for row in db.fetch(connection, query.where(labels.c.clip_id.in_(clip_ids)))}

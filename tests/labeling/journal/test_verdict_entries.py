@@ -16,7 +16,7 @@ from tests.support.workspaces import CLIPS, add_clips, undo_at
 
 def standing(workspace: Workspace, position: int | None = None) -> list[tuple[int, str]]:
     with workspace.read() as connection:
-        return [(one.clip_id, one.verdict) for one in verdict_entries.standing(connection, position)]
+        return [(one.clip_id, one.verdict) for one in verdict_entries.read_entries(connection, position)]
 
 
 def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection: Workspace) -> None:

@@ -17,7 +17,7 @@ from labeling.review import second_looks
 from labeling.review.second_looks import (
     Look,
     Shares,
-    due_again,
+    due_repeats,
     findings,
     first_look,
     is_chosen,
@@ -29,7 +29,7 @@ from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from tests.support.workspaces import add_clips, undo_at
 
-NONE, ALL_AGAIN, ALL_BLIND = Shares(0, 0, 0), Shares(0, 1, 0), Shares(1, 0, 0)
+NONE, ALL_REPEATED, ALL_BLIND = Shares(0, 0, 0), Shares(0, 1, 0), Shares(1, 0, 0)
 MANY = tuple((f"{number}.ogg", ("amecro",)) for number in range(60))
 
 
@@ -114,7 +114,7 @@ def test_blind_comes_before_its_clip_or_in_its_place() -> None:
 
 
 def test_again_comes_twenty_clips_later() -> None:
-    looks = plan_of(22, {1: ["a"], 2: ["b"], 3: ["c"]}, ALL_AGAIN)
+    looks = plan_of(22, {1: ["a"], 2: ["b"], 3: ["c"]}, ALL_REPEATED)
     assert looks[20:] == [Look(21), Look(1, "again", "a"), Look(22), Look(2, "again", "b")]
     assert Look(3, "again", "c") not in looks
 
@@ -174,7 +174,7 @@ def test_a_cell_is_due_once_after_twenty_decisions(any_workspace: Workspace) -> 
 
     def due() -> list[tuple[int, str]]:
         with any_workspace.read() as connection:
-            return due_again(connection, " ann ", ALL_AGAIN)
+            return due_repeats(connection, " ann ", ALL_REPEATED)
 
     def look(clip_id: int = 1) -> int | None:
         with any_workspace.read() as connection:
@@ -187,7 +187,7 @@ def test_a_cell_is_due_once_after_twenty_decisions(any_workspace: Workspace) -> 
     say(any_workspace, 21, "unsure")
     assert (due(), look(), look(2), look(50)) == ([(1, "amecro")], first, None, None)
     with any_workspace.read() as connection:
-        assert due_again(connection, "ann", NONE) == due_again(connection, "bob", ALL_AGAIN) == []
+        assert due_repeats(connection, "ann", NONE) == due_repeats(connection, "bob", ALL_REPEATED) == []
     say(any_workspace, 1, "absent", shown=Shown(second_look=first))
     assert (due(), look()) == ([(2, "amecro")], None)
 
@@ -206,7 +206,7 @@ def test_what_nobody_listened_to_or_others_touched_or_was_blind_or_undone_is_not
     say(workspace, 1, "present", reviewer="bob")
     undo_at(workspace, undone, "ann", "undo")
     with workspace.read() as connection:
-        due = due_again(connection, "ann", ALL_AGAIN)
+        due = due_repeats(connection, "ann", ALL_REPEATED)
     assert due == [(4, "amecro"), (10, "amecro")]
 
 
@@ -255,3 +255,11 @@ def test_pull_compares_suspects_seen_with_suspects_asked_blind(any_workspace: Wo
     assert found.pull is not None
     assert found.pull.value == pytest.approx(4 / 6 - 1 / 2)
     assert found.pull.low < 0 < found.pull.high
+
+
+def test_of_a_swap_the_model_suggests_the_other_of_what_was_imported(any_workspace: Workspace) -> None:
+    add_clips(any_workspace, MANY)
+    for number, (code, verdict) in enumerate([("amecro", "absent"), ("amecro", "present"), ("balori", "present")], 1):
+        say(any_workspace, number, verdict, code, shown=Shown(kind="swapped"))  # amecro is listed
+    with any_workspace.read() as connection:
+        assert findings(connection, "ann").shown == Share(2, 3)
