@@ -82,7 +82,7 @@ def load(workspace: str, run_ids: Sequence[str], truth: Sequence[Path]) -> list[
         aligned = align_labels(oof, labels)
 
         def gathered(others: list[Any], run: Any = run, oof: Oof = oof, labels: Any = labels) -> Evidence:
-            return scoring.gathered(
+            return scoring.assembled_evidence(
                 opened, run, others, oof, align_labels(oof, labels), labels, imported, labels_of, clips
             )
 

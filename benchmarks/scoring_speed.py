@@ -94,7 +94,7 @@ def make_labels(clips: int, classes: int) -> NDArray[np.bool_]:
 
 def steps(oof: Oof) -> dict[str, Callable[[], object]]:
     from labeling.disagreement import ranking, scorers
-    from labeling.disagreement.gathering import gather_evidence
+    from labeling.disagreement.assembly import assemble_evidence
 
     given = make_labels(len(oof), len(oof.classes))
     known = np.ones_like(given)
@@ -116,8 +116,8 @@ def steps(oof: Oof) -> dict[str, Callable[[], object]]:
 
     return {
         "read_oof": lambda: read_oof(oof.path),
-        "summary": lambda: gather_evidence(oof, given, known),
-        "earmark": lambda: scorers.earmark(gather_evidence(oof, given, known)),
+        "summary": lambda: assemble_evidence(oof, given, known),
+        "earmark": lambda: scorers.earmark(assemble_evidence(oof, given, known)),
         "rank": lambda: ranking.rank_suspects(oof, labels),
         "cleanlab": lambda: with_cleanlab(False),
         "cleanlab adjusted": lambda: with_cleanlab(True),

@@ -9,11 +9,6 @@ from pathlib import Path
 from labeling.commands.base import AddCommand, opened
 from labeling.storage.text import printable
 
-SUSPECT_COLUMNS = (
-    "rank", "filename", "class", "kind", "label_quality", "p_wrong", "clipwise", "framewise_max", "onset_s", "offset_s",
-    "run", "likely_wrong", "why",
-)  # fmt: skip
-
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
@@ -49,6 +44,7 @@ def _not_scored(args: argparse.Namespace, scored: Sequence[tuple[str, str, int]]
 
 
 def _suspects(args: argparse.Namespace) -> None:
+    from labeling.disagreement.columns import COLUMNS
     from labeling.errors import DataError
     from labeling.quality.scored_run import read_scored_run
     from labeling.storage.csvsafe import csv_bytes
@@ -66,17 +62,19 @@ def _suspects(args: argparse.Namespace) -> None:
             raise DataError(_not_scored(args, queue.scored(connection)))
         wanted = QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
         rows = queue.rows(connection, read_scored_run(connection, *found), wanted, limit=args.limit)
+    decimals = {name: one.meaning.decimals for name, one in COLUMNS.items() if one.meaning.decimals is not None}
     table = [
         (
-            one.rank, one.filename, one.class_code, one.kind, round(one.label_quality, 6), round(one.p_wrong, 6),
-            round(one.clipwise, 5), round(one.framewise_max, 5), round(one.onset_s, 3), round(one.offset_s, 3),
-            one.run_id, round(row.probability, 6), row.why,
+            suspect.rank, suspect.filename, suspect.class_code, suspect.kind,
+            *(round(getattr(suspect, name), digits) for name, digits in decimals.items()),
+            suspect.run_id, round(row.probability, 6), row.why,
         )
         for row in rows
-        for one in [row.suspect]
+        for suspect in [row.suspect]
     ]  # fmt: skip
     if args.csv:
-        write_atomically(Path(args.csv), csv_bytes(SUSPECT_COLUMNS, table))
+        header = ("rank", "filename", "class", "kind", *decimals, "run", "likely_wrong", "why")
+        write_atomically(Path(args.csv), csv_bytes(header, table))
         print(f"{len(table)} suspects written to {args.csv}")
         return
     for row in table:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement import scorers, several_runs
+from labeling.disagreement.assembly import assemble_evidence
+from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Evidence, Scores, class_confidence
-from labeling.disagreement.gathering import gather_evidence
 from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
@@ -33,35 +34,19 @@ class PastCells:
 
 
 @dataclass(frozen=True)
-class Suspects:
+class Suspects(CellColumns):
     """Suspects best first, one array a column, all of one length M.
 
-    ``clip_index`` is the row in the predictions, ``clip_id`` the database's id; ``class_index`` and
-    ``partner_index`` point into ``classes`` (-1: no partner). ``kind`` is ``missing``, ``false`` or ``swapped``.
-    ``onset_s`` and ``offset_s`` bound the frames that speak; both are 0 where a model gave no frames. ``given``,
-    ``runs``, ``runs_agree``, ``neighbours`` and ``typical`` are as `labeling.stored_ranking.Ranking` has them, and
-    ``past`` are the cells that were decided before. ``left_out`` counts, by class of ``classes``, the open unlisted
-    cells that found no room.
+    ``clip_index`` is the row in the predictions; ``class_index`` and ``partner_index`` point into ``classes`` (-1: no
+    partner). ``kind`` is ``missing``, ``false`` or ``swapped``. ``past`` are the cells that were decided before.
+    ``left_out`` counts, by class of ``classes``, the open unlisted cells that found no room.
     """
 
     classes: tuple[str, ...]
     clip_index: NDArray[np.int64]
-    clip_id: NDArray[np.int64]
     class_index: NDArray[np.int64]
     partner_index: NDArray[np.int64]
     kind: NDArray[np.str_]
-    label_quality: NDArray[np.float32]
-    p_wrong: NDArray[np.float32]
-    clipwise: NDArray[np.float32]
-    framewise_max: NDArray[np.float32]
-    onset_s: NDArray[np.float64]
-    offset_s: NDArray[np.float64]
-    fold: NDArray[np.int32]
-    given: NDArray[np.bool_]
-    runs: NDArray[np.uint8]
-    runs_agree: NDArray[np.uint8]
-    neighbours: NDArray[np.float32]
-    typical: NDArray[np.float32]
     past: PastCells
     left_out: NDArray[np.int64]
 
@@ -69,7 +54,7 @@ class Suspects:
         return len(self.clip_id)
 
 
-Gather = Callable[[Oof, AlignedLabels], Evidence]
+Assemble = Callable[[Oof, AlignedLabels], Evidence]
 
 
 def rank_suspects(
@@ -80,7 +65,7 @@ def rank_suspects(
     reviewed: NDArray[np.bool_] | None = None,
     limit: int | None = None,
     max_cells: int = MAX_CELLS,
-    gather: Gather | None = None,
+    assemble: Assemble | None = None,
     at_random: NDArray[np.bool_] | None = None,
 ) -> Suspects:
     """Score every cell of ``oof`` against ``labels`` and rank those that nobody has decided on.
@@ -88,13 +73,13 @@ def rank_suspects(
     Clips and classes are matched by id and code; what only one side has is left out. ``reviewed`` (shape of
     ``labels.present``) replaces ``labels.reviewed``: True cells are not asked about, though class statistics use
     them. Unsure cells are never ranked. Above ``max_cells`` candidates, all listed cells and the best unlisted are
-    kept, and those ``at_random`` (N, C) of any quality. ``limit`` keeps the first so many. ``gather`` finds the
-    evidence, by default the predictions alone. Raises UnknownName for a scorer that is not there, DataError where a
+    kept, and those ``at_random`` (N, C) of any quality. ``limit`` keeps the first so many. ``assemble`` finds
+    the evidence, by default the predictions alone. Raises UnknownName for a scorer that is not there, DataError where a
     scorer's evidence is not there, ArtefactError where frames cannot be read.
     """
     score = scorers.SCORERS.get(scorer)
     aligned = align_labels(oof, labels, reviewed)
-    evidence = gather(oof, aligned) if gather else gather_evidence(oof, aligned.given, aligned.known)
+    evidence = assemble(oof, aligned) if assemble else assemble_evidence(oof, aligned.given, aligned.known)
     scores = score(evidence)
     partner = find_swaps(scores.p_wrong, aligned)
     rows, columns = order_cells(

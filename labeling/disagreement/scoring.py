@@ -1,10 +1,11 @@
-"""Score a run: gather all that is known of its cells, rank them, and store the ranking."""
+"""Score a run: assemble all that is known of its cells, rank them, and store the ranking."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -14,10 +15,11 @@ from sqlalchemy.engine import Connection
 from labeling import runs
 from labeling.collection import store
 from labeling.disagreement import priors, random_order, ranking, scorers
+from labeling.disagreement.assembly import assemble_evidence
+from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Evidence, Floats
-from labeling.disagreement.gathering import gather_evidence
 from labeling.disagreement.scorers import DEFAULT_SCORER
-from labeling.disagreement.stored_ranking import FLOATS, SECONDS, LeftOut, store_ranking
+from labeling.disagreement.stored_ranking import LeftOut, store_ranking
 from labeling.errors import ArtefactError, DataError
 from labeling.journal import versions
 from labeling.predictions.aligned import AlignedLabels, align_labels
@@ -82,29 +84,20 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     if not set(oof.clip_ids.tolist()) & set(labels.clip_ids.tolist()):
         raise ArtefactError(f"run {run.id} predicts none of this workspace's clips; it is from another workspace")
 
-    def gather(oof: Oof, aligned: AlignedLabels) -> Evidence:
-        return gathered(workspace, run, others, oof, aligned, labels, imported, trained, clips)
+    def assemble(oof: Oof, aligned: AlignedLabels) -> Evidence:
+        return assembled_evidence(workspace, run, others, oof, aligned, labels, imported, trained, clips)
 
     most, kept = ranking.MAX_CELLS, None
     if oof.clipwise.size > most:  # the audit draws from all cells, whatever a scorer thinks of them
         kept = random_order.kept_at_random(oof.clip_ids, np.array([class_ids.get(code, 0) for code in oof.classes]))
-    ranked = ranking.rank_suspects(oof, labels, scorer=scorer, gather=gather, max_cells=most, at_random=kept)
+    ranked = ranking.rank_suspects(oof, labels, scorer=scorer, assemble=assemble, max_cells=most, at_random=kept)
     past = ranked.past
     ids = np.array([class_ids[code] for code in ranked.classes] + [0])  # the last one: no partner
-    columns: dict[str, NDArray[Any]] = {
-        "clip_id": ranked.clip_id.astype(np.int64),
-        "class_id": ids[ranked.class_index].astype(np.int64),
-        "partner_id": ids[ranked.partner_index].astype(np.int64),
+    columns = {item.name: getattr(ranked, item.name) for item in fields(CellColumns)} | {
+        "class_id": ids[ranked.class_index],
+        "partner_id": ids[ranked.partner_index],
         "kind": np.array([KINDS.index(kind) for kind in ranked.kind.tolist()], np.uint8),
-        "fold": ranked.fold.astype(np.int32),
-        "given": ranked.given,
-        "runs": ranked.runs,
-        "runs_agree": ranked.runs_agree,
-        "neighbours": ranked.neighbours,
-        "typical": ranked.typical,
     }
-    columns |= {name: getattr(ranked, name).astype(np.float32) for name in FLOATS}
-    columns |= {name: getattr(ranked, name).astype(np.float64) for name in SECONDS}
     decided = {
         "clip_id": oof.clip_ids[past.clip_index],
         "class_id": ids[past.class_index].astype(np.int64),
@@ -120,7 +113,7 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     return run.id, len(ranked.clip_id)
 
 
-def gathered(
+def assembled_evidence(
     workspace: Workspace,
     run: Run,
     others: list[Run],
@@ -148,7 +141,7 @@ def gathered(
                 yield kept, then.open & (then.given == given)
 
     predicted = (_readable(workspace.run_dir(one.id), read_oof, "oof.zarr") for one in others)
-    return gather_evidence(
+    return assemble_evidence(
         oof,
         given,
         aligned.known,

@@ -9,7 +9,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import sqlalchemy as sa
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling.cells import cell_keys, find_cells
+from labeling.disagreement.columns import COLUMNS, RankingColumns, dtype_of, typed, whole
 from labeling.errors import ArtefactError
-from labeling.records import KINDS
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.kept import Kept, engine_key
@@ -57,34 +57,17 @@ class LeftOut:
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
-    """One stored ranking, best first, a column an array (M,); ``place`` finds cells in it. Equal to itself alone.
+class Ranking(RankingColumns):
+    """One stored ranking: its columns, best first; ``place`` finds cells in it. Equal to itself alone."""
 
-    ``given``: the label that is doubted says present. ``runs`` runs' predictions were weighed, of which
-    ``runs_agree`` contradict it. ``neighbours``: share of similar stretches in other clips whose clip lists the class,
-    ``typical``: typical clipwise probability of clips that list it; NaN where it is not known.
-    """
-
-    clip_id: NDArray[np.int64]
-    class_id: NDArray[np.int64]
-    partner_id: NDArray[np.int64]
-    kind: NDArray[np.uint8]
-    label_quality: NDArray[np.float32]
-    p_wrong: NDArray[np.float32]
-    clipwise: NDArray[np.float32]
-    framewise_max: NDArray[np.float32]
-    onset_s: NDArray[np.float64]
-    offset_s: NDArray[np.float64]
-    fold: NDArray[np.int32]
-    given: NDArray[np.bool_]
-    runs: NDArray[np.uint8]
-    runs_agree: NDArray[np.uint8]
-    neighbours: NDArray[np.float32]
-    typical: NDArray[np.float32]
     past: Past
     sorted_cells: NDArray[np.int64]
     sorted_index: NDArray[np.int32]
     left_out: LeftOut | None = None
+
+    def part(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Its columns at these places."""
+        return {name: getattr(self, name)[keep] for name in COLUMNS}
 
     def place(self, cells: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """Where (clip id, class id) cells stand in the ranking; those that are not in it are left out."""
@@ -96,17 +79,7 @@ class Ranking:
         return places[places >= 0]
 
 
-FLOATS = ("label_quality", "p_wrong", "clipwise", "framewise_max")
-SECONDS = ("onset_s", "offset_s")
-COLUMNS = ("clip_id", "class_id", "partner_id", "kind", *FLOATS, *SECONDS, "fold")
-EVIDENCE = ("given", "runs", "runs_agree", "neighbours", "typical")  # a ranking may lack them
-PAST = {
-    "clip_id": np.int64,
-    "class_id": np.int64,
-    "given": np.bool_,
-    "p_wrong": np.float32,
-    "wrong": np.bool_,
-}
+PAST = {name: dtype_of(array) for name, array in get_type_hints(Past).items()}
 
 
 def store_ranking(
@@ -119,11 +92,12 @@ def store_ranking(
 ) -> None:
     """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before.
 
-    Columns of EVIDENCE may be left out; ``past`` holds those of `Past`, ``left_out`` what found no room.
+    Columns that have a default (columns.COLUMNS) may be left out; ``past`` holds those of `Past`, ``left_out`` what
+    found no room.
     """
     packed = io.BytesIO()
     order = np.argsort(cell_keys(columns["clip_id"], columns["class_id"]), kind="stable").astype(np.int32)
-    kept = {name: columns[name] for name in (*COLUMNS, *EVIDENCE) if name in columns}
+    kept = typed(columns)
     kept |= {f"past_{name}": np.asarray(values) for name, values in (past or {}).items()}
     if left_out is not None:
         kept |= {"left_out": left_out.count, "left_out_below": np.array(left_out.below, np.uint64)}
@@ -163,36 +137,25 @@ def read_ranking(connection: Connection, run_id: str, scorer: str) -> Ranking:
 
 def _unpack(packed: bytes | None, run_id: str) -> Ranking:
     if packed is None:
-        columns: dict[str, Any] = {name: np.zeros(0, np.int64) for name in (*COLUMNS, "sorted_index")}
+        stored: dict[str, NDArray[Any]] = dict.fromkeys((*COLUMNS, "sorted_index"), np.zeros(0, np.int32))
+        columns = whole(stored)
     else:
         try:
             with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-                columns = {name: file[name] for name in file.files}
-                missing = {*COLUMNS, "sorted_index"} - set(columns)
-                if missing:
-                    raise KeyError(f"no column {min(missing)}")
+                stored = {name: file[name] for name in file.files}
+                if "sorted_index" not in stored:
+                    raise KeyError("no column sorted_index")
+                columns = whole(stored)
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as problem:
             raise ArtefactError(
                 f"the suspects of run {run_id} cannot be read ({problem}); score it again: `python -m labeling score`"
             ) from problem
-    past = Past(**{name: np.asarray(columns.pop(f"past_{name}", np.zeros(0)), dtype) for name, dtype in PAST.items()})
-    count, below = (columns.pop(name, None) for name in ("left_out", "left_out_below"))
-    left_out = None if count is None or below is None else LeftOut(count, int(below))
-    columns = _without_evidence(columns) | columns
-    keys = cell_keys(columns["clip_id"], columns["class_id"])
-    return Ranking(**columns, past=past, sorted_cells=keys[columns["sorted_index"]], left_out=left_out)
-
-
-def _without_evidence(columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """What stands for the columns of EVIDENCE in a ranking that was stored without them."""
-    kind, clipwise = columns["kind"], columns["clipwise"]
-    # of a swap, the cell that the model hears less is the one that is listed
-    given = (kind == KINDS.index("false")) | ((kind == KINDS.index("swapped")) & (clipwise < 0.5))
-    unknown = np.full(len(kind), np.nan, np.float32)
-    return {
-        "given": given,
-        "runs": np.ones(len(kind), np.uint8),
-        "runs_agree": ((clipwise >= 0.5) != given).astype(np.uint8),
-        "neighbours": unknown,
-        "typical": unknown,
-    }
+    count, below = stored.get("left_out"), stored.get("left_out_below")
+    sorted_index = stored["sorted_index"]
+    return Ranking(
+        **columns,
+        past=Past(**{name: np.asarray(stored.get(f"past_{name}", ()), dtype) for name, dtype in PAST.items()}),
+        sorted_cells=cell_keys(columns["clip_id"], columns["class_id"])[sorted_index],
+        sorted_index=sorted_index,
+        left_out=None if count is None or below is None else LeftOut(count, int(below)),
+    )

@@ -22,7 +22,7 @@ from labeling.collection import store
 from labeling.collection.truth import read_truth
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
 from labeling.disagreement.scoring import score_run
-from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, PAST, Ranking, read_ranking, store_ranking
+from labeling.disagreement.stored_ranking import Ranking, read_ranking, store_ranking
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
@@ -238,10 +238,8 @@ def _keep_covered(copy: Workspace, run_id: str, scorer: str, world: World) -> No
     asked, _ = _asked(ranking, world)
     if asked.all():
         return
-    columns = {name: getattr(ranking, name)[asked] for name in (*COLUMNS, *EVIDENCE)}
-    past = {name: getattr(ranking.past, name) for name in PAST}
     with copy.write() as connection:
-        store_ranking(connection, run_id, scorer, columns, past)
+        store_ranking(connection, run_id, scorer, ranking.part(asked), vars(ranking.past))
 
 
 def _work_through(

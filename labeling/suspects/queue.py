@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,8 +20,9 @@ from sqlalchemy.engine import Connection
 
 from labeling.cells import cell_keys
 from labeling.collection import store
+from labeling.disagreement.columns import COLUMNS
 from labeling.disagreement.scorers import DEFAULT_SCORER
-from labeling.disagreement.stored_ranking import COLUMNS, EVIDENCE, Ranking
+from labeling.disagreement.stored_ranking import Ranking
 from labeling.quality.calibration import NextYield
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import KINDS, Shown, Suspect
@@ -34,6 +36,8 @@ from labeling.suspects.worth import LOOK_S
 WORKLIST_ROWS = 6_000
 MANY_CLIPS = 1_000
 SOON = 20  # suspects ahead of which is said how many are wrong: what a screen shows
+_OF_SUSPECT = [item.name for item in fields(Suspect) if item.name in COLUMNS and item.name != "kind"]
+_OF_REASON = [(item.name, item.default is None) for item in fields(Reason) if item.name in COLUMNS]
 
 
 @dataclass(frozen=True)
@@ -292,40 +296,24 @@ def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> l
     verdict_of = {(clip_id, class_id): verdict for clip_id, class_id, verdict in db.fetch(connection, decided)}
     class_of = {one.id: one for one in store.all_classes(connection)}
     rows = []
-    taken = [getattr(ranking, name)[index].tolist() for name in COLUMNS + EVIDENCE]
+    taken = {name: values.tolist() for name, values in ranking.part(index).items()}
     likely = run.probability[index].tolist()
-    for place, probability, row in zip(index.tolist(), likely, zip(*taken, strict=True), strict=True):
-        (clip_id, class_id, partner_id, kind, quality, p_wrong, clipwise, framewise_max, onset_s, offset_s, fold,
-         given, runs_weighed, runs_agree, neighbours, typical) = row  # fmt: skip
-        clip = clip_of[clip_id]
+    for at, place in enumerate(index.tolist()):
+        of = {name: values[at] for name, values in taken.items()}
+        clip, its_class, partner = clip_of[of["clip_id"]], class_of[of["class_id"]], class_of.get(of["partner_id"])
         suspect = Suspect(
             rank=place + 1,
-            clip_id=clip_id,
             filename=clip.filename,
-            class_code=class_of[class_id].code,
-            kind=KINDS[kind],
-            label_quality=quality,
-            p_wrong=p_wrong,
-            clipwise=clipwise,
-            framewise_max=framewise_max,
-            onset_s=onset_s,
-            offset_s=offset_s,
-            fold=fold,
+            class_code=its_class.code,
+            kind=KINDS[of["kind"]],
             run_id=run.run_id,
-            partner=class_of[partner_id].code if partner_id else "",
+            partner=partner.code if partner else "",
+            **{name: of[name] for name in _OF_SUSPECT},
         )
-        reason = Reason(
-            given=given,
-            clipwise=clipwise,
-            framewise_max=framewise_max,
-            onset_s=onset_s,
-            offset_s=offset_s,
-            runs=runs_weighed,
-            runs_agree=runs_agree,
-            neighbours=None if math.isnan(neighbours) else neighbours,
-            typical=None if math.isnan(typical) else typical,
-            partner=class_of[partner_id].name if partner_id else "",
-        )
-        verdict, name = verdict_of.get((clip_id, class_id), ""), class_of[class_id].name
-        rows.append(QueueRow(suspect, name, verdict, clip.rating, clip.duration_s, probability, reason))
+        known: dict[str, Any] = {
+            name: None if optional and math.isnan(of[name]) else of[name] for name, optional in _OF_REASON
+        }
+        reason = Reason(partner=partner.name if partner else "", **known)
+        verdict = verdict_of.get((clip.id, its_class.id), "")
+        rows.append(QueueRow(suspect, its_class.name, verdict, clip.rating, clip.duration_s, likely[at], reason))
     return rows

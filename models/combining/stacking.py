@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.evidence import Evidence
-from labeling.disagreement.gathering import gather_evidence
 from labeling.disagreement.noise_model import NoiseModel, fit_noise_model
 from labeling.disagreement.scorers import noise_model_input
 from labeling.errors import DataError
@@ -200,7 +200,7 @@ def decided_cells(oof: Oof, imported: Labels, labels: Labels) -> tuple[Evidence,
     given = align_labels(oof, imported)
     now = align_labels(oof, labels)
     decided = now.known & ~now.open & given.known
-    return gather_evidence(oof, given.given, given.known), decided, now.given
+    return assemble_evidence(oof, given.given, given.known), decided, now.given
 
 
 def check_decisions(count: int, wrong: int | None = None) -> None:

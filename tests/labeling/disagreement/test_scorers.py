@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from labeling.disagreement import scorers
+from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.evidence import Dynamics, Evidence, FrameSummary, class_confidence, summarise_frames
-from labeling.disagreement.gathering import gather_evidence
 from labeling.disagreement.noise_model import fit_noise_model
 from labeling.disagreement.scorers import NEEDS, SCORERS
 from labeling.errors import ArtefactError, DataError, UnknownName
@@ -387,7 +387,7 @@ def test_frame_summary_counts_like_numpy(seed: int, lengths: list[int], threshol
 def test_frames_are_counted_against_half_the_typical_confidence() -> None:
     frames = [np.array([[0.3], [0.2]]), np.array([[0.5], [0.45]]), np.array([[0.1], [0.32]])]
     given_labels = np.array([[True], [True], [False]])
-    evidence = gather_evidence(oof_of(np.array([[0.4], [0.8], [0.1]]), frames), given_labels, given_labels | True)
+    evidence = assemble_evidence(oof_of(np.array([[0.4], [0.8], [0.1]]), frames), given_labels, given_labels | True)
     assert evidence.frames.threshold[0] == pytest.approx(0.3)
     np.testing.assert_array_equal(evidence.frames.above[:, 0], [1, 2, 1])
 
@@ -395,7 +395,7 @@ def test_frames_are_counted_against_half_the_typical_confidence() -> None:
 def test_broken_frames_stop_the_scoring_with_a_remedy() -> None:
     oof = oof_of(np.full((2, 1), 0.5), [np.array([[0.5]]), np.array([[np.nan]])])
     with pytest.raises(ArtefactError, match=r"NaN .*resume the run"):
-        gather_evidence(oof, np.ones((2, 1), bool), np.ones((2, 1), bool))
+        assemble_evidence(oof, np.ones((2, 1), bool), np.ones((2, 1), bool))
 
 
 def test_shapes_must_agree() -> None:

@@ -53,7 +53,7 @@ def test_the_order_is_of_the_cells_alone() -> None:
     ranking = made_ranking(2_000)
     cells = list(zip(ranking.clip_id.tolist(), ranking.class_id.tolist(), strict=True))
     part = np.random.default_rng(1).permutation(2_000)[:1_000]
-    columns = {name: getattr(ranking, name)[part] for name in (*stored_ranking.COLUMNS, *stored_ranking.EVIDENCE)}
+    columns = ranking.part(part)
     keys = cell_keys(columns["clip_id"], columns["class_id"])
     by_key = np.argsort(keys)
     other = stored_ranking.Ranking(
@@ -148,7 +148,7 @@ def test_looks_stay_good_for_the_next_scoring(workspace: Workspace) -> None:
         before, ranking = (audit.noise_rates(connection, run), audit.remaining(connection, run)), run.ranking
     keep = np.ones(7, bool)
     keep[:2] = False
-    columns = {name: getattr(ranking, name)[keep] for name in (*stored_ranking.COLUMNS, *stored_ranking.EVIDENCE)}
+    columns = ranking.part(keep)
     past = {"clip_id": ranking.clip_id[:2], "class_id": ranking.class_id[:2], "given": ranking.given[:2]}
     past |= {"p_wrong": ranking.p_wrong[:2], "wrong": np.array([False, True])}
     with workspace.write() as connection:
@@ -258,7 +258,7 @@ def test_what_a_ranking_left_out_is_read_with_it(any_workspace: Workspace, monke
     make_queue(any_workspace)
     with any_workspace.read() as connection:
         whole = stored_ranking.read_ranking(connection, *RUN)
-    columns = {name: getattr(whole, name) for name in (*stored_ranking.COLUMNS, *stored_ranking.EVIDENCE)}
+    columns = whole.part(np.arange(len(whole.clip_id)))
     unlisted = np.flatnonzero(~whole.given)
     turns = random_order.turns(whole.clip_id, whole.class_id)
     below = int(np.sort(turns[unlisted])[-1])  # the last one stands there for its suspicion

@@ -187,7 +187,8 @@ ORDER = st.sampled_from(["likely", "worth", "uncertain", "clipwise", "framewise"
 def test_every_order_has_each_suspect_once_and_pages_follow_on(
     rows: list[tuple[float, int, int]], order: str, variety: bool, batches: bool, first: int
 ) -> None:
-    from labeling.disagreement.stored_ranking import COLUMNS, _unpack
+    from labeling.disagreement.columns import COLUMNS
+    from labeling.disagreement.stored_ranking import _unpack
 
     p_wrong, clip_id, class_id = (np.array(column) for column in zip(*rows, strict=True))
     ranking = _unpack(None, "")

@@ -1,4 +1,4 @@
-"""gathering.py: rows and columns follow the run that is scored; what a run does not know is NaN, and no more."""
+"""assembly.py: rows and columns follow the run that is scored; what a run does not know is NaN, and no more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from labeling.disagreement.gathering import clipwise_like, gather_evidence
+from labeling.disagreement.assembly import assemble_evidence, clipwise_like
 from labeling.predictions.oof import Oof
 from labeling.predictions.training_evidence import RunEvidence, without_neighbours
 from tests.support.synthetic_oof import oof_of
@@ -52,7 +52,7 @@ def kept(margin: Any, neighbour: Any = None, classes: str = "ab") -> RunEvidence
 
 
 def test_a_run_alone() -> None:
-    evidence = gather_evidence(OWN, GIVEN, ALL)
+    evidence = assemble_evidence(OWN, GIVEN, ALL)
     np.testing.assert_array_equal(evidence.clipwise, P)
     assert evidence.others == evidence.priors == ()
     assert [evidence.verdict, evidence.dynamics, evidence.neighbours] == [None] * 3
@@ -66,7 +66,7 @@ def test_another_run_is_matched_by_clip_and_class() -> None:
 def test_a_run_of_fewer_classes_counts_for_those_that_it_knows() -> None:
     fewer, stranger, elsewhere = run([10, 11, 12], "b", P[:, :1]), run([10, 11], "xy", P[:2]), run([1, 2], "ab", P[:2])
     alike(clipwise_like(OWN, fewer), [[NAN, 0.9], [NAN, 0.4], [NAN, 0.2]])
-    evidence = gather_evidence(OWN, GIVEN, ALL, others=(stranger, fewer, elsewhere))
+    evidence = assemble_evidence(OWN, GIVEN, ALL, others=(stranger, fewer, elsewhere))
     assert len(evidence.others) == 1  # two of the three know none of the cells
 
 
@@ -81,7 +81,7 @@ def test_other_runs_and_what_runs_kept_are_taken_one_at_a_time() -> None:
             yield thing
             alive[what] -= 1
 
-    evidence = gather_evidence(
+    evidence = assemble_evidence(
         OWN,
         GIVEN,
         ALL,
@@ -96,7 +96,7 @@ def test_dynamics_are_the_mean_of_the_runs_that_were_told_the_given_label() -> N
     first = kept([[1, 2], [3, NAN], [NAN, NAN]])
     second = kept([[3, 6], [5, 7], [NAN, 9]])
     told = np.array([[True, False], [True, True], [True, False]])
-    dynamics = gather_evidence(OWN, GIVEN, ALL, recorded=[(first, ALL), (second, told)]).dynamics
+    dynamics = assemble_evidence(OWN, GIVEN, ALL, recorded=[(first, ALL), (second, told)]).dynamics
     assert dynamics is not None
     alike(dynamics.margin, [[2, 2], [4, 7], [NAN, NAN]])
     alike(dynamics.forgotten, [[3, 3], [5, 8], [NAN, NAN]])
@@ -106,16 +106,16 @@ def test_dynamics_are_the_mean_of_the_runs_that_were_told_the_given_label() -> N
 
 def test_a_run_that_followed_no_training_is_no_evidence() -> None:
     nothing = without_neighbours([10, 11, 12], "ab")
-    evidence = gather_evidence(OWN, GIVEN, ALL, recorded=[(nothing, ALL)])
+    evidence = assemble_evidence(OWN, GIVEN, ALL, recorded=[(nothing, ALL)])
     assert [evidence.dynamics, evidence.neighbours] == [None, None]
     of_others = replace(kept(P), clip_ids=np.array([1, 2, 3]))  # and one of another collection
-    assert gather_evidence(OWN, GIVEN, ALL, recorded=[(of_others, ALL)]).dynamics is None
+    assert assemble_evidence(OWN, GIVEN, ALL, recorded=[(of_others, ALL)]).dynamics is None
 
 
 def test_what_runs_kept_follows_rows_and_columns_and_may_lack_a_class() -> None:
     turned = kept([[1, 2], [3, 4], [5, 6]], classes="bx")
     turned = replace(turned, clip_ids=np.array([12, 11, 10]))
-    dynamics = gather_evidence(OWN, GIVEN, ALL, recorded=[(turned, ALL)]).dynamics
+    dynamics = assemble_evidence(OWN, GIVEN, ALL, recorded=[(turned, ALL)]).dynamics
     assert dynamics is not None
     alike(dynamics.margin, [[NAN, 5], [NAN, 3], [NAN, 1]])
 
@@ -123,7 +123,7 @@ def test_what_runs_kept_follows_rows_and_columns_and_may_lack_a_class() -> None:
 def shares(verdict: NDArray[np.int8] | None = None) -> NDArray[np.float32]:
     """Clip 10 is like 11, 11 like 12, 12 like nothing; by a second run, 10 is like 12."""
     first, second = kept(P, [[1], [2], [-1]]), kept(P, [[2], [-1], [-1]])
-    found = gather_evidence(OWN, GIVEN, ALL, verdict=verdict, recorded=[(first, ALL), (second, ALL)]).neighbours
+    found = assemble_evidence(OWN, GIVEN, ALL, verdict=verdict, recorded=[(first, ALL), (second, ALL)]).neighbours
     assert found is not None
     return found
 
@@ -141,7 +141,7 @@ def test_statistics_are_those_of_the_labels_as_they_are_now() -> None:
     """What is typical of a listed clip counts a decided cell as people decided it; what is doubted stays as given."""
     verdict = np.full(GIVEN.shape, -1, np.int8)
     verdict[1, 0] = 0
-    evidence = gather_evidence(OWN, GIVEN, ALL, verdict=verdict)
+    evidence = assemble_evidence(OWN, GIVEN, ALL, verdict=verdict)
     whole = (0.9 + 0.6) / 2
     alike(evidence.frames.threshold, [(0.9 + whole) / 4, (0.6 + whole) / 4], rtol=1e-6)
     assert evidence.given[1, 0]
@@ -150,5 +150,5 @@ def test_statistics_are_those_of_the_labels_as_they_are_now() -> None:
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_clip_one_class(count: int) -> None:
     own = run(list(range(count)), "a", [[0.5]] * count)
-    evidence = gather_evidence(own, np.zeros((count, 1), bool), np.zeros((count, 1), bool), others=[own])
+    evidence = assemble_evidence(own, np.zeros((count, 1), bool), np.zeros((count, 1), bool), others=[own])
     assert evidence.others[0].shape == (count, 1)

@@ -15,7 +15,7 @@ from labeling.predictions.training_evidence import RunEvidence, aligned
 DYNAMICS = ("margin", "forgotten", "epoch_spread")
 
 
-def gather_evidence(
+def assemble_evidence(
     oof: Oof,
     given: NDArray[np.bool_],
     known: NDArray[np.bool_],
