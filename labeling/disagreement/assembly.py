@@ -25,12 +25,44 @@ def assemble_evidence(
     recorded: Iterable[tuple[RunEvidence, NDArray[np.bool_]]] = (),
     priors: Sequence[Floats] = (),
 ) -> Evidence:
-    """Evidence of a run against labels in the same rows and columns; reads every frame once.
+    """Assemble the evidence of a run against labels in the same rows and columns; every frame is read once.
 
-    A frame counts as above where it reaches half of the class's typical clipwise confidence. ``others`` are further
-    runs; one that knows none of the cells is left out. ``recorded`` is what runs kept of their training, each with the
-    cells (N, C) where its training was told the given label: elsewhere it says nothing of it. Both are taken one at a
-    time, so that a generator keeps one in memory. Raises ArtefactError.
+    Parameters
+    ----------
+    oof : Oof
+        N clips, C classes. A frame counts as above where it reaches half of the class's typical clipwise confidence.
+    given, known : ndarray of bool, shape (N, C)
+        The label that is doubted, and the cells that count.
+    verdict : ndarray of int8, shape (N, C), optional
+        What people said: 1 present, 0 absent, -1 nothing.
+    others : iterable of Oof
+        Further runs; one that knows none of the cells is left out.
+    recorded : iterable of (RunEvidence, ndarray of bool)
+        What runs kept of their training, each with the cells (N, C) where its training was told the given label:
+        elsewhere it says nothing of it. Both are taken one at a time, so that a generator keeps one in memory.
+    priors : sequence of ndarray of float32, shape (N, C)
+        Shifts of the log odds by which classes occur together, and by place and date.
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    ArtefactError
+        Frames cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labeling.disagreement.assembly import assemble_evidence
+    >>> from labeling.example import example_workspace
+    >>> from labeling.predictions.oof import read_oof
+    >>> oof = read_oof(example_workspace().run_dir("001-demo") / "oof.zarr")
+    >>> given = oof.clipwise > 0.5
+    >>> evidence = assemble_evidence(oof, given, np.ones_like(given))
+    >>> evidence.frames.maximum.shape, int(evidence.frames.above.max()), evidence.others
+    ((12, 3), 7, ())
     """
     label = given if verdict is None else np.where(verdict >= 0, verdict > 0, given)
     threshold = class_confidence(oof.clipwise, label, known) / 2

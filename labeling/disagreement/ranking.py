@@ -68,14 +68,58 @@ def rank_suspects(
     assemble: Assemble | None = None,
     at_random: NDArray[np.bool_] | None = None,
 ) -> Suspects:
-    """Score every cell of ``oof`` against ``labels`` and rank those that nobody has decided on.
+    """Score every cell of a run's predictions against labels, and rank those that nobody has decided on.
 
-    Clips and classes are matched by id and code; what only one side has is left out. ``reviewed`` (shape of
-    ``labels.present``) replaces ``labels.reviewed``: True cells are not asked about, though class statistics use
-    them. Unsure cells are never ranked. Above ``max_cells`` candidates, all listed cells and the best unlisted are
-    kept, and those ``at_random`` (N, C) of any quality. ``limit`` keeps the first so many. ``assemble`` finds
-    the evidence, by default the predictions alone. Raises UnknownName for a scorer that is not there, DataError where a
-    scorer's evidence is not there, ArtefactError where frames cannot be read.
+    Clips and classes are matched by id and code; what only one side has is left out. Unsure cells are never ranked.
+
+    Parameters
+    ----------
+    oof : Oof
+    labels : Labels
+    scorer : str
+        A name in ``scorers.SCORERS``.
+    reviewed : ndarray of bool, shape of ``labels.present``, optional
+        Cells that are not asked about, though class statistics use them; by default ``labels.reviewed``.
+    limit : int, optional
+        Keep the first so many.
+    max_cells : int
+        Above so many candidates, all listed cells and the best unlisted are kept.
+    assemble : callable, optional
+        ``(oof, aligned labels) -> Evidence``; by default the predictions are all the evidence.
+    at_random : ndarray of bool, shape (N, C), optional
+        Unlisted cells that are kept whatever their quality.
+
+    Returns
+    -------
+    Suspects
+        Best first.
+
+    Raises
+    ------
+    UnknownName
+        There is no such scorer.
+    DataError
+        A scorer's evidence is not there.
+    ArtefactError
+        Frames cannot be read.
+
+    Examples
+    --------
+    >>> from labeling.disagreement.ranking import rank_suspects
+    >>> from labeling.example import example_workspace
+    >>> from labeling.journal import versions
+    >>> from labeling.predictions.oof import read_oof
+    >>> workspace = example_workspace()
+    >>> with workspace.read() as connection:
+    ...     labels = versions.labels_at(connection)
+    >>> oof = read_oof(workspace.run_dir("001-demo") / "oof.zarr")
+    >>> ranked = rank_suspects(oof, labels, scorer="self_confidence", limit=2)
+    >>> for k in range(2):
+    ...     print(ranked.kind[k], oof.filenames[ranked.clip_index[k]], ranked.classes[ranked.class_index[k]])
+    false balori/2.wav cangoo
+    missing amecro/3.wav cangoo
+    >>> ranked.label_quality.round(2).tolist()
+    [0.05000000074505806, 0.15000000596046448]
     """
     score = scorers.SCORERS.get(scorer)
     aligned = align_labels(oof, labels, reviewed)

@@ -1,15 +1,18 @@
-"""The audit: cells drawn at random from all that a run predicted, and what they say of the labels.
+"""The audit: which cells are looked at by chance, and what these random looks say of all labels.
 
-A sorted queue shows the worst first; what share of it is wrong says nothing of the rest. So a share of the looks goes
-to cells in an order that a hash of clip and class gives: whoever asks, whenever, under whichever run, it is the same,
-and no scorer has a say in it. Listed labels and unlisted cells take turns, so that each kind is known by looks of its
-own, although the second are a hundred times as many. A ranking that has no room for all of these holds the first of the
-order beside the most suspect, and no other unlisted one is drawn, so that the draw is always of all. There are no
-strata by p_wrong: what remains lies where most cells are, chance puts the looks there, and looks that no scorer placed
-stay good when the next run scores anew.
+The queue shows the worst suspects first, so the share of wrong ones among them says nothing of the other labels. A
+part of all looks therefore goes to cells that chance picks. Chance is a hash of clip and class (`random_order.turns`):
+it gives one fixed order of all cells, which is the same for every reviewer and every run, and on which no scorer has an
+influence. Listed and unlisted cells take turns, because there are a hundred times as many unlisted ones and each kind
+needs looks of its own. Looks stay good when a later run is scored, since no scorer placed them. They are not spread
+by how suspect a cell is: most wrong labels that remain lie where most cells are, and there chance looks most often.
 
-A cell counts as a look where its first decision was asked at random (`Shown.audit`). ``unsure`` is a look that
-found no wrong label: shares are of labels that a person would call wrong. A look left unanswered leaves its cell open.
+A large collection has more unlisted cells than a ranking holds. It then holds the most suspect ones, and those that
+come first in the order of the audit; only the second may be drawn, so that a draw still stands for all cells.
+
+A cell counts as a random look where its first decision was asked for by the audit. ``unsure`` counts as a look that
+found no wrong label, because the rates are of labels that a person would call wrong. A look that nobody answered
+leaves its cell undecided.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Second looks: a share of suspects is asked blind, a share of decided cells comes twice, and a share of looks goes to
-cells drawn at random (audit.py).
+"""Second looks: some suspects are asked blind, some decided cells are asked again, and some cells are drawn at random.
 
-What comes of them says how far a reviewer agrees with themselves, and how far what is on screen pulls them. Which
-cells are chosen follows from a hash of reviewer, clip, class and run, so that a list that is read anew asks the same.
-A decision on one is a decision like others; its `Shown` says ``blind``, or ``second_look`` with the position of the
-first, or ``audit``.
+A blind question hides labels and scores. Compared with what the reviewer says where these are shown, it tells how far
+the screen pulls them. A cell that is asked again tells how far they agree with themselves. Random looks tell what is
+wrong among all labels (labeling/quality/audit.py).
+
+A hash of reviewer, clip, class and run says which cells are chosen, so that a list that is read again asks the same.
+The answer is a decision like any other; what it was shown says that it was blind, random, or the second look at which
+earlier decision.
 """
 
 from __future__ import annotations
@@ -39,8 +41,7 @@ MOST_READ, MOST_DUE = 20_000, 5_000  # of a reviewer's decisions, the newest: fo
 
 @dataclass(frozen=True)
 class Shares:
-    """Which share of suspects is asked blind, of decided cells in a repeat look, and of looks at random,
-    0..MOST_SHARE."""
+    """Which share of suspects is asked blind, of decided cells again, of all looks at random; each 0..MOST_SHARE."""
 
     blind: float = USUAL_SHARE
     repeat: float = USUAL_SHARE
@@ -49,7 +50,11 @@ class Shares:
 
 @dataclass(frozen=True)
 class Look:
-    """One place in a list of clips. ``mode`` is "", or ``blind``, ``again`` or ``audit``: of ``class_code`` alone."""
+    """One place in a list of clips to review.
+
+    ``mode`` is "" for the clip with all its suspects, or ``blind``, ``again`` or ``audit`` for a question about
+    ``class_code`` alone.
+    """
 
     clip_id: int
     mode: str = ""
@@ -58,11 +63,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a reviewer's second looks say.
+    """What the second looks of a reviewer say about their work.
 
-    ``consistent`` counts the second looks that gave the first one's verdict, ``by_verdict`` those whose first verdict
-    was that. ``shown`` and ``blind`` count the suspects on which the reviewer said what the model suggests, by
-    whether they saw that; ``pull`` is their difference.
+    ``consistent``: of the second looks, those that gave the first one's verdict; ``by_verdict`` the same by what the
+    first verdict was. ``shown`` and ``blind``: of the suspects, those on which the reviewer said what the model
+    suggests, where labels and scores were shown and where they were hidden. ``pull`` is ``shown`` less ``blind``.
     """
 
     consistent: Share
@@ -102,12 +107,40 @@ def plan(
     run_id: str,
     drawn: Sequence[tuple[int, str]] = (),
 ) -> list[Look]:
-    """A list of clips with second looks woven in. ``cells`` are the suspects to do of each clip (`suspects_to_do`).
+    """Weave second looks into a list of clips.
 
-    A blind question comes before its clip, and in its place where it asks of all that is to do there. A suspect of
-    this list that is to come again does so LEAST_BETWEEN clips later; those ``due`` from before (`due_repeats`) come
-    one by one in between, as often as their share says; so do those ``drawn`` at random (`audit.waiting`), but for
-    what the list has asked by then.
+    - A blind question about a clip comes before the clip itself. Where all that is to be decided there is asked blind,
+      the clip is not shown beside it.
+    - A suspect of this list that is to be asked again, in a repeat look, comes LEAST_BETWEEN clips after its clip.
+    - Cells that are ``due`` from earlier days come one at a time, evenly spread, as often as ``shares.repeat`` says.
+    - Cells that were ``drawn`` at random come as often as ``shares.audit`` says, except those that this list has
+      already asked about.
+
+    Parameters
+    ----------
+    clip_ids : iterable of int
+        The clips of the queue, in order.
+    cells : mapping of int to sequence of str
+        Clip id to the class codes of its suspects to do (`suspects_to_do`).
+    due : sequence of (int, str)
+        Cells to be asked a second time (`due_repeats`).
+    shares : Shares
+    reviewer, run_id : str
+        Both decide, with the cell, which ones are chosen.
+    drawn : sequence of (int, str)
+        Cells that chance picked (`audit.waiting`).
+
+    Returns
+    -------
+    list of Look
+
+    Examples
+    --------
+    >>> from labeling.review.second_looks import Shares, plan
+    >>> shares = Shares(blind=0, repeat=0, audit=0.5)
+    >>> looks = plan([1, 2], {}, [], shares, reviewer="ann", run_id="", drawn=[(7, "amecro")])
+    >>> [look.mode or look.clip_id for look in looks]
+    [1, 'audit', 2]
     """
     looks: list[Look] = []
     later: deque[tuple[int, Look]] = deque()
@@ -172,10 +205,10 @@ def suspects_to_do(
 
 
 def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[tuple[int, str]]:
-    """Cells (clip id, class code) to be asked of this reviewer in a repeat look, those decided first before others.
+    """Cells (clip id, class code) to ask this reviewer a second time, those that they decided first before others.
 
-    Those that they decided once, on the whole clip, not blind nor at random nor with other clips at once, at least
-    LEAST_BETWEEN and at most MOST_DUE decisions ago, and that nobody touched since.
+    Chosen from the cells that they decided exactly once, for the whole clip, neither blind nor drawn at random nor in a
+    batch of many clips; at least LEAST_BETWEEN and at most MOST_DUE decisions ago; and that nobody has decided since.
     """
     entries = _of_whole_clips(connection, reviewer, MOST_DUE)
     unheard = verdict_entries.batches_of_many_clips(entries)
@@ -220,11 +253,11 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
 
 
 def findings(connection: Connection, reviewer: str) -> Findings:
-    """What the second looks of a reviewer say, of their newest MOST_READ decisions.
+    """What the second looks of a reviewer say, from their newest MOST_READ decisions.
 
-    The model suggests the other of what the label said as it was scored. Of each cell the first decision counts,
-    ``unsure`` as one that does not follow; those made for many clips at once do not, since nobody listened, nor those
-    on cells drawn at random, which are no suspects.
+    Whether the model is followed is counted on suspects, by the first decision on each: the model suggests the opposite
+    of what the label said when it was scored, and ``unsure`` does not follow it. Left out are batches that decided many
+    clips at once, because nobody listened to each, and cells drawn at random, because they are no suspects.
     """
     entries = _of_whole_clips(connection, reviewer, MOST_READ)
     by_position = {entry.position: entry for entry in entries}
