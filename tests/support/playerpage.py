@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pages.ui.player.component import ENTRY, read_style
-from pages.ui.routes import shapes
 from pages.ui.routes.clip_json import blank_lane
+from pages.ui.shared import shapes
 from pages.ui.shared.scripts import join_scripts
 from tests.support.typescript import check
 

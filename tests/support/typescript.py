@@ -1,4 +1,4 @@
-"""The types of pages/ui/routes/shapes.py as TypeScript's declarations, and whether a value is of such a type."""
+"""The types of pages/ui/shared/shapes.py as TypeScript's declarations, and whether a value is of such a type."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from labeling.sound.spectrogram import SpectrogramSettings
 from labeling.sound.tiles import PeakFacts, TileFacts
 from pages.ui.player.component import PageEvent
 from pages.ui.player.events import PlayerEvent
-from pages.ui.routes import shapes
+from pages.ui.shared import shapes
 from tests.support import ROOT
 
 FILE = ROOT / "pages" / "ui" / "shared" / "server.d.ts"
-HEAD = """// Written by `make format` from pages/ui/routes/shapes.py and the dataclasses named below; a test compares.
+HEAD = """// Written by `make format` from pages/ui/shared/shapes.py and the dataclasses named below; a test compares.
 """
 NAMES = {"class_code": "class"}  # fields that Python cannot call as the browser does
 PLAIN = {int: "number", float: "number", str: "string", bool: "boolean", type(None): "null", Any: "any"}

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from labeling.errors import DataError
 from labeling.review.second_looks import Look
 from pages.ui.player import events
-from pages.ui.routes import shapes
+from pages.ui.shared import shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
 Action = Literal["finished", "moved", "refresh"]

@@ -31,10 +31,10 @@ from labeling.suspects import queue
 from labeling.workspace import Workspace
 from pages.ui import signing
 from pages.ui.player import events
-from pages.ui.routes import shapes
 from pages.ui.routes.clip_json import clip_json, mark_json
 from pages.ui.routes.media import problem
 from pages.ui.routes.snippets_json import snippets_json, verdicts_json
+from pages.ui.shared import shapes
 
 MOST_BYTES = 2 * 1024**2
 MOST_EVENTS = 2000

@@ -16,7 +16,7 @@ from labeling.review.clip_view import CellView, ClipView
 from labeling.review.curves import native_frames
 from labeling.reviewer.marks import Mark
 from pages.ui import signing
-from pages.ui.routes import shapes
+from pages.ui.shared import shapes
 
 HIDING = {"blind": "A second look, blind", "audit": "Drawn at random"}  # modes that show the question alone
 

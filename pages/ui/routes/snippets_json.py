@@ -12,7 +12,7 @@ from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdict
 from labeling.workspace import Workspace
 from pages.ui import signing
 from pages.ui.player import events
-from pages.ui.routes import shapes
+from pages.ui.shared import shapes
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// Written by `make format` from pages/ui/routes/shapes.py and the dataclasses named below; a test compares.
+// Written by `make format` from pages/ui/shared/shapes.py and the dataclasses named below; a test compares.
 
 export interface Steps {
   start_s: number;

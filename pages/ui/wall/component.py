@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pages.ui.routes import shapes
 from pages.ui.routes.snippets_json import WallQuery
+from pages.ui.shared import shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
 ENTRY = "wall/wall.js"

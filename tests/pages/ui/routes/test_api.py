@@ -20,8 +20,8 @@ from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
-from pages.ui.routes import shapes
 from pages.ui.routes.api import api_routes
+from pages.ui.shared import shapes
 from tests.support.typescript import check
 
 SECRET = b"s" * 32

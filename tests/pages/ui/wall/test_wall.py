@@ -16,9 +16,10 @@ from labeling.records import Decision
 from labeling.suspects import queue
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
-from pages.ui.routes import shapes, snippets_json
+from pages.ui.routes import snippets_json
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.snippets_json import WallQuery, query_of
+from pages.ui.shared import shapes
 from pages.ui.wall.component import read_script
 from tests.support.typescript import check
 

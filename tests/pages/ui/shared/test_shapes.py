@@ -1,4 +1,4 @@
-"""pages/ui/routes/shapes.py: what the browser's scripts are checked against is what Python says."""
+"""pages/ui/shared/shapes.py: what the browser's scripts are checked against is what Python says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from labeling.review.second_looks import Look
 from pages.ui.player.component import Visit
-from pages.ui.routes import shapes
 from pages.ui.routes.clip_json import blank_lane
+from pages.ui.shared import shapes
 from tests.support.typescript import FILE, check, declarations
 
 
