@@ -181,13 +181,13 @@ def apply_machine_labels(
     batch, but for cells that a person decided. Raises DataError for an unknown clip, class or verdict, and where a
     cell is given twice.
     """
-    keys = [(one.clip_id, one.class_code) for one in cells]
+    keys = [(cell.clip_id, cell.class_code) for cell in cells]
     for key, times in Counter(keys).items():
         if times > 1:
             raise DataError(f"class {key[1]!r} of clip {key[0]} is given {times} times; give each cell once")
-    for one in cells:
-        if one.verdict not in ("present", "absent"):
-            raise DataError(f"a machine says present or absent, not {one.verdict!r}; leave the cell to a person")
+    for cell in cells:
+        if cell.verdict not in ("present", "absent"):
+            raise DataError(f"a machine says present or absent, not {cell.verdict!r}; leave the cell to a person")
     name = machine_name(what)
     with workspace.write() as connection:
         db.lock_journal(connection)
@@ -245,9 +245,9 @@ def _states(connection: Connection, cells: Iterable[tuple[int, str]]) -> dict[tu
         part = clip_ids[first : first + READ_TOGETHER]
         rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(part)))
         roles |= {(clip_id, code): role for clip_id, code, role in rows}
-        for one in journal.decisions_where(connection, tables.decisions.c.clip_id.in_(part)):
-            if (one.clip_id, one.class_code) in said:
-                said[one.clip_id, one.class_code].append(one)
+        for decision in journal.decisions_where(connection, tables.decisions.c.clip_id.in_(part)):
+            if (decision.clip_id, decision.class_code) in said:
+                said[decision.clip_id, decision.class_code].append(decision)
     return {cell: journal.fold_cell(*cell, roles.get(cell, ""), entries) for cell, entries in said.items()}
 
 
@@ -301,7 +301,7 @@ def undo_machine(workspace: Workspace, batch_id: str, reviewer: str) -> list[Dec
         if not batch_id or not theirs:
             raise DataError(f"no batch {batch_id!r} of machine labels; nothing was undone")
         gone = journal.all_undone(connection, theirs[0].position)
-    standing = [one for one in theirs if one.position not in gone]
+    standing = [decision for decision in theirs if decision.position not in gone]
     if not standing:
         raise DataError(f"the batch of {len(theirs)} machine labels was taken back already; nothing was undone")
     return journal.undo_all(workspace, standing, reviewer, journal.new_event_id())

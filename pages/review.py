@@ -114,7 +114,7 @@ def _second_looks() -> None:
 def _other_runs() -> list[str]:
     """Finished runs that can be drawn beside the one on show."""
     with session.messages(), session.workspace().read() as connection:
-        done = [one.id for one in runs.all_runs(connection) if one.status == "done"]
+        done = [run.id for run in runs.all_runs(connection) if run.status == "done"]
     return [run_id for run_id in done if todo.scored and run_id != todo.scored[0]]
 
 

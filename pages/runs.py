@@ -118,7 +118,7 @@ if old.label_version != new.label_version:
         positions = [versions.get_version(connection, one.label_version).position for one in (old, new)]
         changes = versions.diff(connection, *positions)
     if changes:
-        kinds = pd.Series([f"{one.before} to {one.after}" for one in changes]).value_counts()
+        kinds = pd.Series([f"{change.before} to {change.after}" for change in changes]).value_counts()
         st.caption(f"{len(changes):,} cells: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
         st.dataframe(
             pd.DataFrame(

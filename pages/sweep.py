@@ -35,7 +35,7 @@ with session.messages(), session.workspace().read() as connection:
     wanted = QueueFilter(status="all", min_p_wrong=least)
     run = read_scored_run(connection, *scored)
     progress = {one.code: one for one in queue.progress_by_class(connection, run, wanted)}
-    names = {one.code: one.name for one in store.all_classes(connection)}
+    names = {label_class.code: label_class.name for label_class in store.all_classes(connection)}
 asked = st.session_state.get("sweep_class", saved["class"])
 codes = [*progress, *([asked] if asked in names and asked not in progress else [])] or sorted(names)
 

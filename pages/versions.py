@@ -17,7 +17,7 @@ reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
     known = versions.all_versions(connection)
     end = journal.position(connection)
-    formats = sorted({one.format for one in store.all_imports(connection)})
+    formats = sorted({record.format for record in store.all_imports(connection)})
 
 since = end - (known[-1].position if known else 0)
 with st.form("freeze", border=True):
@@ -69,21 +69,21 @@ position = {0: 0, -1: end} | {one.number: one.position for one in known}
 with session.messages(), session.workspace().read() as connection:
     changes = versions.diff(connection, position[older], position[newer])
 if changes:
-    kinds = pd.Series([f"{one.before} to {one.after}" for one in changes]).value_counts()
+    kinds = pd.Series([f"{change.before} to {change.after}" for change in changes]).value_counts()
     st.caption(f"{len(changes):,} cells: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
     st.dataframe(
         pd.DataFrame(
             [
                 (
-                    one.filename,
-                    one.class_code,
-                    one.before,
-                    one.after,
-                    who(one.reviewer),
-                    one.created_at[:19].replace("T", " "),
-                    one.run_id,
+                    change.filename,
+                    change.class_code,
+                    change.before,
+                    change.after,
+                    who(change.reviewer),
+                    change.created_at[:19].replace("T", " "),
+                    change.run_id,
                 )
-                for one in changes
+                for change in changes
             ],
             columns=["file", "class", "from", "to", "reviewer", "time", "run on screen"],
         ),

@@ -207,7 +207,7 @@ def _render(rng: Generator, plan: _Plan) -> tuple[Wave, list[_Song]]:
             song = SPECIES[bird].sing(rng, singer)
             length_s = len(song) / SAMPLE_RATE
             if onset_s + length_s > plan.duration_s - 0.1:
-                if any(one.species == bird for one in songs):
+                if any(song.species == bird for song in songs):
                     break
                 onset_s = rng.uniform(0.1, plan.duration_s - length_s - 0.2)
             start = round(onset_s * SAMPLE_RATE)

@@ -72,9 +72,9 @@ class ImportReport:
             f"  rows skipped       {self.skipped}",
             f"  time               {self.seconds:.1f} s",
         ]
-        for one in self.problems[:MOST_SHOWN]:
-            where = ", ".join(part for part in (f"row {one.row}" if one.row else "", one.filename) if part)
-            lines.append(printable(f"  ! {where}: {one.reason}"))
+        for problem in self.problems[:MOST_SHOWN]:
+            where = ", ".join(part for part in (f"row {problem.row}" if problem.row else "", problem.filename) if part)
+            lines.append(printable(f"  ! {where}: {problem.reason}"))
         if len(self.problems) > MOST_SHOWN:
             lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more, kept with the import")
         return "\n".join(lines)
@@ -291,7 +291,7 @@ def _hash(path: str, most: int | None) -> str:
 
 def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> ImportReport:
     counts = Counter(clip.status for clip in new)
-    named = {(one.row, one.filename) for one in table.problems}
+    named = {(problem.row, problem.filename) for problem in table.problems}
     rows = {clip.row for clip in table.clips}
     bad = [
         Problem(clip.row, clip.filename, clip.reason if clip.status == "ok" else f"{clip.status}: {clip.reason}")

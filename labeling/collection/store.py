@@ -141,7 +141,7 @@ def _number(text: str) -> float | None:
 
 def _add_classes(connection: Connection, clips: Sequence[NewClip], names: Mapping[str, str]) -> dict[str, int]:
     db.lock_table(connection, tables.classes)
-    known = {one.code: one.id for one in all_classes(connection)}
+    known = {label_class.code: label_class.id for label_class in all_classes(connection)}
     codes = {code for clip in clips for code, _ in clip.labels} | set(names)
     first = max(known.values(), default=0) + 1
     fresh = {code: number for number, code in enumerate(sorted(codes - set(known)), start=first)}
@@ -164,7 +164,7 @@ def add_class(connection: Connection, code: str, name: str = "") -> LabelClass:
     if not code or len(code) > 200:
         raise DataError(f"class code {code[:40]!r} has {len(code)} characters; give 1 to 200")
     db.lock_table(connection, tables.classes)
-    known = {one.code: one for one in all_classes(connection)}
+    known = {label_class.code: label_class for label_class in all_classes(connection)}
     if code in known:
         return known[code]
     made = LabelClass(max((one.id for one in known.values()), default=0) + 1, code, name or code)
@@ -180,7 +180,7 @@ def all_classes(connection: Connection) -> list[LabelClass]:
 
 def class_ids(connection: Connection) -> dict[str, int]:
     """Class code to id."""
-    return {one.code: one.id for one in all_classes(connection)}
+    return {label_class.code: label_class.id for label_class in all_classes(connection)}
 
 
 def class_id(connection: Connection, code: str) -> int:

@@ -37,11 +37,11 @@ def _leaks(args: argparse.Namespace) -> None:
         leaks.listen(workspace, progress_bar("Listening"))
         report = leaks.find_leaks(workspace, run.id)
     print(printable(f"run {run.id}: {report.sentence}"))
-    for one in report.pairs[:MOST_SHOWN]:
-        print(printable(f"  {one.one}  {one.other}  {one.reason}{', ' if one.detail else ''}{one.detail}"))
+    for pair in report.pairs[:MOST_SHOWN]:
+        print(printable(f"  {pair.one}  {pair.other}  {pair.reason}{', ' if pair.detail else ''}{pair.detail}"))
     if len(report.pairs) > MOST_SHOWN:
         print(f"  … and {len(report.pairs) - MOST_SHOWN:,} more")
     if args.csv:
-        table = [(one.one, one.other, one.reason, one.detail) for one in report.pairs]
+        table = [(pair.one, pair.other, pair.reason, pair.detail) for pair in report.pairs]
         write_atomically(Path(args.csv), csv_bytes(COLUMNS, table))
         print(f"{len(table)} pairs written to {args.csv}")

@@ -81,7 +81,7 @@ def assemble_evidence(
         oof.clipwise,
         summarise_frames(oof, threshold.astype(np.float32)),
         verdict=verdict,
-        others=tuple(known_to for one in others if np.isfinite(known_to := clipwise_like(oof, one)).any()),
+        others=tuple(known_to for other in others if np.isfinite(known_to := clipwise_like(oof, other)).any()),
         dynamics=Dynamics(*told_of) if told_of else None,
         neighbours=shares.value(),
         priors=tuple(priors),

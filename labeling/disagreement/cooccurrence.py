@@ -170,8 +170,8 @@ def gathered(connection: Connection, position: int) -> Company:
 
 def _read_labels(connection: Connection, places: _Places) -> Company:
     classes = store.all_classes(connection)
-    column = np.zeros(max((one.id for one in classes), default=0) + 1, np.int64)
-    column[[one.id for one in classes]] = np.arange(len(classes))
+    column = np.zeros(max((label_class.id for label_class in classes), default=0) + 1, np.int64)
+    column[[label_class.id for label_class in classes]] = np.arange(len(classes))
     row = np.full(max(places.row_of, default=0) + 1, -1, np.int64)
     row[list(places.row_of)] = list(places.row_of.values())
 
@@ -189,8 +189,8 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
     now = np.union1d(imported, np.union1d(cells(tables.cells, tables.cells.c.verdict == "present"), said("present")))
     return Company(
         row_of=places.row_of,
-        codes=tuple(one.code for one in classes),
-        names=tuple(one.name for one in classes),
+        codes=tuple(label_class.code for label_class in classes),
+        names=tuple(label_class.name for label_class in classes),
         label_row=row[now >> 24],
         label_class=column[now & 0xFFFFFF],
         direction=places.direction,

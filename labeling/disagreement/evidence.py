@@ -81,7 +81,7 @@ class Evidence:
         shape = self.given.shape
         named = [("known", self.known), ("clipwise", self.clipwise), ("frames.maximum", self.frames.maximum)]
         named += [("frames.mean", self.frames.mean), ("frames.above", self.frames.above)]
-        named += [("others", one) for one in self.others] + [("priors", one) for one in self.priors]
+        named += [("others", other) for other in self.others] + [("priors", prior) for prior in self.priors]
         if self.verdict is not None:
             named.append(("verdict", self.verdict))
         if self.neighbours is not None:

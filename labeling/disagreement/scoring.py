@@ -140,7 +140,7 @@ def assembled_evidence(
                 then = align_labels(oof, trained[one.label_version])
                 yield kept, then.open & (then.given == given)
 
-    predicted = (_readable(workspace.run_dir(one.id), read_oof, "oof.zarr") for one in others)
+    predicted = (_readable(workspace.run_dir(other.id), read_oof, "oof.zarr") for other in others)
     return assemble_evidence(
         oof,
         given,
@@ -149,7 +149,9 @@ def assembled_evidence(
         others=(one for one in predicted if one is not None),
         recorded=recorded(),
         priors=[
-            one for one in _priors(oof, labels, clips) if priors.tells_more(one, given, aligned.known, oof.clipwise)
+            prior
+            for prior in _priors(oof, labels, clips)
+            if priors.tells_more(prior, given, aligned.known, oof.clipwise)
         ],
     )
 

@@ -11,8 +11,8 @@ from labeling.disagreement.evidence import Evidence, Floats, Scores, as_scores, 
 def mean_log_odds(evidence: Evidence) -> Floats:
     """Mean of the log odds of clipwise over the other runs that know the cell, (N, C); NaN where none does."""
     total = np.zeros(evidence.given.shape, np.float32)
-    for one in evidence.others:
-        total += np.nan_to_num(log_odds(one))
+    for other in evidence.others:
+        total += np.nan_to_num(log_odds(other))
     count = _others_that_know(evidence)
     return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
 
@@ -23,8 +23,8 @@ def against(evidence: Evidence) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     A run contradicts a listed class below 0.5 and an unlisted one from there.
     """
     contradict = ((evidence.clipwise >= 0.5) != evidence.given).astype(np.uint8)
-    for one in evidence.others:
-        contradict += ((one >= 0.5) != evidence.given) & np.isfinite(one)
+    for other in evidence.others:
+        contradict += ((other >= 0.5) != evidence.given) & np.isfinite(other)
     return 1 + _others_that_know(evidence), contradict
 
 
@@ -47,16 +47,16 @@ def runs_spread(evidence: Evidence) -> Scores:
     """How well runs (each its own seed and folds) agree: 1 less twice the standard deviation of their probabilities."""
     runs = [evidence.clipwise, *evidence.needed("others")]
     count = (1 + _others_that_know(evidence)).astype(np.float32)
-    mean = np.sum([np.nan_to_num(one) for one in runs], axis=0) / count
+    mean = np.sum([np.nan_to_num(run) for run in runs], axis=0) / count
     apart = np.zeros(mean.shape, np.float32)
-    for one in runs:
-        apart += np.nan_to_num((one - mean) ** 2)
+    for run in runs:
+        apart += np.nan_to_num((run - mean) ** 2)
     return as_scores(1 - 2 * np.sqrt(apart / count))
 
 
 def _others_that_know(evidence: Evidence) -> NDArray[np.uint8]:
     """How many other runs predicted the clip and know the class, (N, C)."""
     count = np.zeros(evidence.given.shape, np.uint8)
-    for one in evidence.others:
-        count += np.isfinite(one)
+    for other in evidence.others:
+        count += np.isfinite(other)
     return count

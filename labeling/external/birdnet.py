@@ -75,7 +75,7 @@ def kind_of(path: Path) -> _Kind | None:
     except OSError:
         return None
     for kind in KINDS:
-        columns = [one.strip().strip('"').lower() for one in line.split(kind.delimiter)]
+        columns = [part.strip().strip('"').lower() for part in line.split(kind.delimiter)]
         if all(name in columns for name in kind.needs):
             return kind
     if not line:
@@ -86,7 +86,7 @@ def kind_of(path: Path) -> _Kind | None:
 
 def fits(path: Path) -> bool:
     """Such a table, or a folder that holds one."""
-    return any(kind_of(one) for one in _files(path))
+    return any(kind_of(file) for file in _files(path))
 
 
 def read(request: ReadRequest) -> ImportedPredictions:

@@ -46,12 +46,12 @@ def read(request: ReadRequest) -> ImportedPredictions:
     fold_of: dict[int, str] = {}
     for batch in batches(path, [name, label, *([fold] if fold else [])], [value, *times]):
         names, labels = batch.text[name], batch.text[label]
-        fresh = [one for one in names.words if one not in row_of]
+        fresh = [word for word in names.words if word not in row_of]
         row_of.update(zip(fresh, matcher.rows(fresh).tolist(), strict=True))
-        new = [one for one in labels.words if one not in column_of]
+        new = [word for word in labels.words if word not in column_of]
         column_of.update(zip(new, matcher.columns([(one,) for one in new]).tolist(), strict=True))
-        rows = np.array([row_of[one] for one in names.words], np.int64)[names.place]
-        classes = np.array([column_of[one] for one in labels.words], np.int64)[labels.place]
+        rows = np.array([row_of[word] for word in names.words], np.int64)[names.place]
+        classes = np.array([column_of[word] for word in labels.words], np.int64)[labels.place]
         none = np.full(len(batch), np.nan, np.float32)
         starts, ends = [*batch.numbers.T[1:], none, none][:2]
         windows.add(rows, classes, batch.numbers[:, 0], starts, ends)

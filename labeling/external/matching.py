@@ -96,7 +96,7 @@ class Matcher:
         Each is given by all names that the file has for it, the one to show first. Raises FormatError where two of
         theirs mean one of ours, unless both were given.
         """
-        return np.array([self._column(tuple(one)) for one in names], np.int64)
+        return np.array([self._column(tuple(name)) for name in names], np.int64)
 
     def _column(self, names: tuple[str, ...]) -> int:
         shown = next(filter(None, names), "")
@@ -131,7 +131,11 @@ class Matcher:
         if found:
             return
         theirs = self.unknown_clips if what == "clips" else self.unknown_classes
-        ours = [one.filename for one in self.clips[:3]] if what == "clips" else [one.code for one in self.classes[:5]]
+        ours = (
+            [clip.filename for clip in self.clips[:3]]
+            if what == "clips"
+            else [label_class.code for label_class in self.classes[:5]]
+        )
         remedy = "name them as the workspace does" + ("" if what == "clips" else ", or map them with --classes")
         shown = ", ".join(repr(name) for name in list(theirs)[:3]) or "none"
         raise FormatError(f"{path} names none of the workspace's {what}: {shown}, here {', '.join(ours)}; {remedy}")

@@ -42,12 +42,12 @@ def read(request: ReadRequest) -> ImportedPredictions:
     names, classes = _texts(arrays, "filenames", path), _texts(arrays, "classes", path)
     if "clipwise" not in arrays and framewise is None:
         raise FormatError(f"{path} has neither clipwise nor framewise; it has {', '.join(arrays)}; add one")
-    rows, columns = matcher.rows(names), matcher.columns([(one,) for one in classes])
+    rows, columns = matcher.rows(names), matcher.columns([(label_class,) for label_class in classes])
     matcher.require(str(path), int((rows >= 0).sum()), "clips")
     matcher.require(str(path), int((columns >= 0).sum()), "classes")
     for what, texts in (("filenames", names), ("classes", classes)):
         if len(set(texts)) < len(texts):
-            double = next(one for one in texts if texts.count(one) > 1)
+            double = next(text for text in texts if texts.count(text) > 1)
             raise FormatError(f"{path}: {what} has {double!r} twice; keep one")
     use, chosen = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     if len(np.unique(rows[use])) < len(use):

@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 def first_of(columns: Sequence[str], names: Sequence[str]) -> str | None:
     """The first of ``names`` that the columns have, case ignored, as the file writes it."""
-    lowered = {one.lower(): one for one in reversed(columns)}
+    lowered = {column.lower(): column for column in reversed(columns)}
     return next((lowered[name] for name in names if name in lowered), None)
 
 
@@ -48,8 +48,8 @@ def read(request: ReadRequest) -> ImportedPredictions:
     if name is None:
         raise FormatError(f"{path} has no column of file names (filename, file, path, ...); rename the one that it is")
     fold, onset, offset = (first_of(columns, names) for names in (FOLD_COLUMNS, ONSET_COLUMNS, OFFSET_COLUMNS))
-    others = [one for one in columns if one not in (name, fold, onset, offset)]
-    place = matcher.columns([(one,) for one in others])
+    others = [column for column in columns if column not in (name, fold, onset, offset)]
+    place = matcher.columns([(other,) for other in others])
     matcher.require(str(path), int((place >= 0).sum()), "classes")
     chosen = [one for one, column in zip(others, place.tolist(), strict=True) if column >= 0]
     times = [one for one in (onset, offset) if one]

@@ -49,7 +49,7 @@ class Windows:
 
     def see(self, clips: Sequence[int]) -> None:
         """Clips that were predicted, though nothing may have been found in them."""
-        self._seen.update(one for one in clips if one >= 0)
+        self._seen.update(clip for clip in clips if clip >= 0)
 
     def finish(self, clips: Sequence[Clip], values: Values, name: str) -> ImportedPredictions:
         """Everything as predictions. Raises FormatError for values that are none, and times that cannot be right."""

@@ -117,7 +117,7 @@ def pair_of(every_run: Iterable[Run]) -> tuple[Run, Run] | None:
 
 def like_of(run: Run) -> str:
     """The run whose folds this one keeps, "" for none."""
-    found = (one.partition("=") for one in run.settings)
+    found = (setting.partition("=") for setting in run.settings)
     return next((value.strip().strip('"') for key, _, value in found if key.strip() in ("folds.like", "like")), "")
 
 
@@ -157,7 +157,7 @@ def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", s
         kinds=tuple(_of_kinds(found, made, seed)),
         hours=hours,
         differences=tuple(differences(folders[0], folders[1], first, second)),
-        cautions=tuple(dict.fromkeys(str(one) for one in warnings if one)),
+        cautions=tuple(dict.fromkeys(str(warning) for warning in warnings if warning)),
     )
 
 

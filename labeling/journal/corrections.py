@@ -45,7 +45,7 @@ def between(connection: Connection, older: int, newer: int) -> list[CellCorrecti
     said = journal.decisions_where(connection, table.c.position > low, table.c.position <= high)
     gone = journal.undone(said)
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
-    changed = {(one.filename, one.class_code) for one in changes}
+    changed = {(change.filename, change.class_code) for change in changes}
     kept = {
         (names[one.clip_id], one.class_code): None
         for one in said
@@ -56,10 +56,10 @@ def between(connection: Connection, older: int, newer: int) -> list[CellCorrecti
 
 def by_kind(changes: Sequence[Change]) -> list[CellCorrection]:
     """Changed cells as corrections, in their order."""
-    lost = {one.filename for one in changes if one.before == "primary" and one.after == "absent"}
-    gained = {one.filename for one in changes if one.before != "primary" and one.after == "primary"}
+    lost = {change.filename for change in changes if change.before == "primary" and change.after == "absent"}
+    gained = {change.filename for change in changes if change.before != "primary" and change.after == "primary"}
     swapped = lost & gained
-    return [CellCorrection(one.filename, one.class_code, _kind(one, swapped)) for one in changes]
+    return [CellCorrection(change.filename, change.class_code, _kind(change, swapped)) for change in changes]
 
 
 def _kind(change: Change, swapped: set[str]) -> str:

@@ -91,7 +91,7 @@ def append_within(connection: Connection, decisions: Sequence[Decision], *, by_m
         for decision in fresh.values():
             known[decision.event_id] = _append_one(connection, decision, about, end)
         _project(connection, about)
-    return [known[one.event_id] for one in decisions]
+    return [known[decision.event_id] for decision in decisions]
 
 
 def _check(decision: Decision, by_machine: bool) -> None:
@@ -124,7 +124,7 @@ class _About:
 
 def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About:
     """Raises DataError for an unknown clip or class."""
-    clip_ids, codes = {one.clip_id for one in decisions}, {one.class_code for one in decisions}
+    clip_ids, codes = {decision.clip_id for decision in decisions}, {decision.class_code for decision in decisions}
     labels, classes = tables.imported_labels, tables.classes
     ids = dict(db.fetch(connection, sa.select(classes.c.code, classes.c.id).where(classes.c.code.in_(codes))))
     for code in sorted(codes - set(ids)):
@@ -137,10 +137,12 @@ def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About
         raise DataError(f"no clip {clip_id} in this workspace; it may be from another one")
     listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
     rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(clip_ids), classes.c.code.in_(codes)))
-    said: dict[tuple[int, str], list[Decision]] = {(one.clip_id, one.class_code): [] for one in decisions}
+    said: dict[tuple[int, str], list[Decision]] = {
+        (decision.clip_id, decision.class_code): [] for decision in decisions
+    }
     here = tables.decisions.c.clip_id.in_(clip_ids) & tables.decisions.c.class_id.in_(ids.values())
-    for one in decisions_where(connection, here):
-        said.setdefault((one.clip_id, one.class_code), []).append(one)
+    for decision in decisions_where(connection, here):
+        said.setdefault((decision.clip_id, decision.class_code), []).append(decision)
     return _About(clips, ids, {(clip_id, code): role for clip_id, code, role in rows}, said)
 
 
@@ -372,8 +374,8 @@ def clip_states(
         where &= tables.decisions.c.position <= position
     roles = dict(db.fetch(connection, query))
     by_class: dict[str, list[Decision]] = defaultdict(list)
-    for one in decisions_where(connection, where):
-        by_class[one.class_code].append(one)
+    for decision in decisions_where(connection, where):
+        by_class[decision.class_code].append(decision)
     codes = list(roles) + [code for code in by_class if code not in roles]
     return [fold_cell(clip_id, code, roles.get(code, ""), by_class[code]) for code in codes]
 

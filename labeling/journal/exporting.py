@@ -102,21 +102,21 @@ def export_labels(
         corrections, unlabelled = _corrections(connection, frozen)
         changes = versions.diff(connection, 0, frozen.position)
         strong = _strong_rows(connection, frozen)
-        contents = {one.id: store.import_table(connection, one.id) for one in tables}
-    for one in tables:
-        source = Path(one.source).resolve()
-        if out_dir in (source, source.parent) or (out_dir / one.table_name) == source:
+        contents = {table.id: store.import_table(connection, table.id) for table in tables}
+    for table in tables:
+        source = Path(table.source).resolve()
+        if out_dir in (source, source.parent) or (out_dir / table.table_name) == source:
             raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
     written = {name for one in tables for name in formats.get(one.format).names(contents[one.id], one.options)}
     files: list[Path] = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        for one in tables:
-            into = out_dir if len(tables) == 1 else out_dir / f"import-{one.id}"
-            write = formats.get(one.format).write
+        for table in tables:
+            into = out_dir if len(tables) == 1 else out_dir / f"import-{table.id}"
+            write = formats.get(table.format).write
             if write is None:
-                raise DataError(f"format {one.format} can be read but not written; export to another")
-            files += write(contents[one.id], one.options, corrections, into)
+                raise DataError(f"format {table.format} can be read but not written; export to another")
+            files += write(contents[table.id], table.options, corrections, into)
         rows = [(c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at, c.run_id) for c in changes]
         files.append(write_atomically(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
         if strong:
@@ -127,7 +127,7 @@ def export_labels(
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
     elsewhere = len(set(corrections) - written)
-    by_machine = sum(is_machine(one.reviewer) for one in changes)
+    by_machine = sum(is_machine(change.reviewer) for change in changes)
     return ExportReport(
         frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled, elsewhere, by_machine
     )
@@ -135,7 +135,7 @@ def export_labels(
 
 def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:
     """The newest import of each source, of the wanted format, that the version holds."""
-    known = [one for one in store.all_imports(connection) if one.id <= version.import_id]
+    known = [record for record in store.all_imports(connection) if record.id <= version.import_id]
     # the table itself: its folder may have been given one time, its file another
     fitting = {one.options.get("source") or one.source: one for one in known if format in ("", one.format)}
     if not fitting:
@@ -150,8 +150,8 @@ def _corrections(connection: Connection, version: LabelVersion) -> tuple[dict[st
     corrections, unlabelled = {}, 0
     for clip_id, states in versions.corrected_clips(connection, version.position):
         primary, labels = journal.resolve(states)
-        imported = [one.class_code for one in states if one.listed]
-        was_primary = next((one.class_code for one in states if one.imported_role == "primary"), "")
+        imported = [state.class_code for state in states if state.listed]
+        was_primary = next((state.class_code for state in states if state.imported_role == "primary"), "")
         if set(labels) == set(imported) and primary == was_primary:
             continue
         corrections[names[clip_id]] = Correction(

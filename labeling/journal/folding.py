@@ -83,7 +83,7 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
     if said and machine is not None:
         reviewer = machine.reviewer
     newest = max(decisions, key=lambda one: one.position, default=None)
-    by_people = [one.position for one in decisions if not is_machine(one.reviewer)]
+    by_people = [decision.position for decision in decisions if not is_machine(decision.reviewer)]
     return CellState(
         clip_id=clip_id,
         class_code=class_code,
@@ -126,11 +126,11 @@ def resolve(states: Sequence[CellState]) -> tuple[str, tuple[str, ...]]:
     >>> resolve([fold_cell(1, "amecro", "primary", [absent]), fold_cell(1, "balori", "secondary", [])])
     ('balori', ('balori',))
     """
-    stays = [one for one in states if one.present or (one.unsure and one.listed)]
+    stays = [state for state in states if state.present or (state.unsure and state.listed)]
     named = [one for one in stays if one.role == "primary"]
     named.sort(key=lambda one: -one.position if one.verdict else 0)
     added = sorted((one for one in stays if not one.listed and one.verdict), key=lambda one: one.position)
-    had_primary = any(one.role == "primary" for one in states)
+    had_primary = any(state.role == "primary" for state in states)
     primary = ""
     if named:
         primary = named[0].class_code

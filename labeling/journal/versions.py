@@ -185,7 +185,7 @@ def labels_at(
     labels = Labels(
         clip_ids=np.array([clip_id for clip_id, _ in rows], np.int64),
         filenames=tuple(filename for _, filename in rows),
-        classes=tuple(one.code for one in classes),
+        classes=tuple(label_class.code for label_class in classes),
         present=present,
         unsure=unsure,
         reviewed=reviewed,
@@ -240,12 +240,12 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
     last: dict[tuple[int, str], Decision] = {}
     last_of_people: dict[tuple[int, str], Decision] = {}
     last_of_clip: dict[int, Decision] = {}
-    for one in journal.decisions_where(
+    for decision in journal.decisions_where(
         connection, tables.decisions.c.position > low, tables.decisions.c.position <= high
     ):
-        last[one.clip_id, one.class_code] = last_of_clip[one.clip_id] = one
-        if not is_machine(one.reviewer):
-            last_of_people[one.clip_id, one.class_code] = one
+        last[decision.clip_id, decision.class_code] = last_of_clip[decision.clip_id] = decision
+        if not is_machine(decision.reviewer):
+            last_of_people[decision.clip_id, decision.class_code] = decision
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
     roles = {(clip_id, code): role for clip_id, code, role in _imported(connection) if clip_id in last_of_clip}
     before = dict(_decided(connection, older, roles, last_of_clip))
@@ -264,7 +264,7 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
 
 def _word(states: list[CellState], code: str) -> str:
     """absent, secondary, primary or unsure."""
-    state = next((one for one in states if one.class_code == code), None)
+    state = next((state for state in states if state.class_code == code), None)
     if state is None or not (state.present or state.unsure):
         return "absent"
     if state.unsure:
@@ -336,9 +336,9 @@ def _decided(
 ) -> Iterator[tuple[int, list[CellState]]]:
     """Each clip with decisions up to ``position``, or each of ``clips``, with the state of all its cells."""
     by_clip: dict[int, dict[str, list[Decision]]] = {clip_id: {} for clip_id in clips or ()}
-    for one in journal.decisions_where(connection, tables.decisions.c.position <= position):
-        if one.reviewer != without and (clips is None or one.clip_id in by_clip):
-            by_clip.setdefault(one.clip_id, {}).setdefault(one.class_code, []).append(one)
+    for decision in journal.decisions_where(connection, tables.decisions.c.position <= position):
+        if decision.reviewer != without and (clips is None or decision.clip_id in by_clip):
+            by_clip.setdefault(decision.clip_id, {}).setdefault(decision.class_code, []).append(decision)
     listed: dict[int, list[str]] = defaultdict(list)
     for clip_id, code in roles:
         if clip_id in by_clip:
@@ -358,14 +358,14 @@ def _content_hash(labels: Labels) -> str:
     """Of what a training sees and nothing else: the same labels reached by another way hash the same."""
     digest = hashlib.sha256()
     regions = defaultdict(list)
-    for one in labels.events:
-        regions[one.clip_index].append((labels.classes[one.class_index], one.present, one.region))
+    for event in labels.events:
+        regions[event.clip_index].append((labels.classes[event.class_index], event.present, event.region))
     for row, filename in enumerate(labels.filenames):
         words = [filename, labels.classes[labels.primary[row]] if labels.primary[row] >= 0 else ""]
         words += ["+" + labels.classes[column] for column in np.flatnonzero(labels.present[row])]
         words += ["?" + labels.classes[column] for column in np.flatnonzero(labels.unsure[row])]
         reviewed_absent = labels.reviewed[row] & ~labels.present[row] & ~labels.unsure[row]
         words += ["-" + labels.classes[column] for column in np.flatnonzero(reviewed_absent)]
-        words += sorted(repr(one) for one in regions[row])
+        words += sorted(repr(region) for region in regions[row])
         digest.update(json.dumps(words).encode() + b"\n")  # JSON: no label can pass for two
     return digest.hexdigest()

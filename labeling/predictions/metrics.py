@@ -179,7 +179,7 @@ def macro_average_precision(scores: FloatArray, present: BoolArray, known: BoolA
     >>> macro_average_precision(np.array([[0.9, 0.2], [0.1, 0.6]]), present, np.ones_like(present))
     1.0
     """
-    return _mean([_average_precision(one) for one in _ranked_classes(scores, present, known)])
+    return _mean([_average_precision(label_class) for label_class in _ranked_classes(scores, present, known)])
 
 
 def padded_cmap(scores: FloatArray, present: BoolArray, known: BoolArray, rows: int = PADDED_ROWS) -> float:

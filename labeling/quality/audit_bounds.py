@@ -108,16 +108,16 @@ def at_most(groups: Sequence[Looks], error: float = 0.05) -> int:
     with a chance below ``error``: Ville (1939); Waudby-Smith & Ramdas (2020), "Confidence sequences for sampling
     without replacement", NeurIPS. The forecast is Beta(BET_WRONG, BET_RIGHT), updated. The ratios of groups multiply.
     """
-    unheard = sum(one.open_cells for one in groups if not len(one))
-    groups = [one for one in groups if len(one)]
-    size = unheard + sum(one.open_cells for one in groups)
+    unheard = sum(group.open_cells for group in groups if not len(group))
+    groups = [group for group in groups if len(group)]
+    size = unheard + sum(group.open_cells for group in groups)
     least = sum(map(_forecast, groups)) + math.log(error)  # the least log likelihood that is not ruled out
 
     def fits(numbers: Sequence[float]) -> bool:
         return sum(_log_likelihood(one, number) for one, number in zip(groups, numbers, strict=True)) >= least
 
-    peaks = [_where_slope_is(one, 0.0) for one in groups]
-    if fits([float(one.open_cells) for one in groups]) or not fits(peaks):
+    peaks = [_where_slope_is(group, 0.0) for group in groups]
+    if fits([float(group.open_cells) for group in groups]) or not fits(peaks):
         return size  # all may be wrong; or no number fits, which chance does one time in many, and nothing is known
     if len(groups) == 1:
         most = _last(lambda number: fits([number]), peaks[0], float(groups[0].open_cells), 1e-3)
@@ -125,7 +125,7 @@ def at_most(groups: Sequence[Looks], error: float = 0.05) -> int:
 
         def spread(log_price: float) -> list[float]:
             """The numbers at which one more wrong cell costs each group alike: no others reach the same sum."""
-            return [_where_slope_is(one, -math.exp(log_price)) for one in groups]
+            return [_where_slope_is(group, -math.exp(log_price)) for group in groups]
 
         # no cell costs more than all looks; exp(-40) is less than one look among all cells of the world
         dearest = math.log(sum(map(len, groups)))

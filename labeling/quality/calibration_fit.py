@@ -91,12 +91,12 @@ class KindFit:
     @property
     def parameters(self) -> Floats:
         """a, ln b1, ln b2, d (4,): their posterior mean over the spreads."""
-        return np.asarray(sum(one.weight * one.mode for one in self.posteriors))
+        return np.asarray(sum(posterior.weight * posterior.mode for posterior in self.posteriors))
 
     @property
     def offsets(self) -> Floats:
         """u of each class of ``class_id`` (K,), likewise."""
-        return np.asarray(sum(one.weight * one.own for one in self.posteriors))
+        return np.asarray(sum(posterior.weight * posterior.own for posterior in self.posteriors))
 
     def probability(self, p_wrong: NDArray[Any], class_id: NDArray[np.int64]) -> NDArray[np.float32]:
         """P(wrong) (M,) of cells with these p_wrong; p_wrong itself before any verdict."""
@@ -121,9 +121,9 @@ class KindFit:
         self, p_wrong: NDArray[Any], class_id: NDArray[np.int64], random: np.random.Generator, draws: int
     ) -> NDArray[np.int64]:
         """How many of these cells are wrong, drawn ``draws`` times from the posterior predictive distribution."""
-        low, high = (np.asarray(one, np.float32) for one in _features(np.asarray(p_wrong, np.float64)))
+        low, high = (np.asarray(feature, np.float32) for feature in _features(np.asarray(p_wrong, np.float64)))
         classes, column = np.unique(class_id, return_inverse=True)
-        which = random.choice(len(self.posteriors), draws, p=[one.weight for one in self.posteriors])
+        which = random.choice(len(self.posteriors), draws, p=[posterior.weight for posterior in self.posteriors])
         four, own = np.empty((draws, 4)), np.empty((draws, len(classes)))
         for number, posterior in enumerate(self.posteriors):
             here = np.flatnonzero(which == number)

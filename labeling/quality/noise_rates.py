@@ -218,5 +218,5 @@ def remaining_of(cells: Cells) -> list[Remaining]:
 def _remaining(kind: str, groups: Sequence[Looks], expected: float) -> Remaining:
     at_most = audit_bounds.at_most(groups)
     return Remaining(
-        kind, min(expected, at_most), at_most, sum(one.open_cells for one in groups), sum(map(len, groups))
+        kind, min(expected, at_most), at_most, sum(group.open_cells for group in groups), sum(map(len, groups))
     )

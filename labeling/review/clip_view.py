@@ -95,7 +95,9 @@ def class_names(connection: Connection) -> dict[str, str]:
         sa.func.max(tables.classes.c.id), sa.select(sa.func.max(tables.imports.c.created_at)).scalar_subquery()
     )
     key = engine_key(connection), *connection.execute(query).one()
-    return _names.get(key, lambda: {one.code: one.name for one in store.all_classes(connection)})
+    return _names.get(
+        key, lambda: {label_class.code: label_class.name for label_class in store.all_classes(connection)}
+    )
 
 
 def clip_view(
@@ -120,7 +122,7 @@ def clip_view(
         if clip is None:
             return None
         position = journal.position(connection)
-        states = {one.class_code: one for one in journal.clip_states(connection, clip_id)}
+        states = {state.class_code: state for state in journal.clip_states(connection, clip_id)}
         if unseen in states:
             states[unseen] = journal.fold_cell(clip_id, unseen, states[unseen].imported_role, [])
         run = read_scored_run(connection, *scored, calibrated_at) if scored else None
@@ -184,22 +186,22 @@ def history_rows(view: ClipView) -> list[dict[str, Any]]:
     taken back.
     """
     gone = journal.undone(view.history)
-    drawn = {one.batch_id for one in view.history if one.region and one.batch_id == one.event_id}
+    drawn = {entry.batch_id for entry in view.history if entry.region and entry.batch_id == entry.event_id}
     names = {cell.class_code: cell.name for cell in view.cells}
     return [
         {
-            "position": one.position,
-            "created_at": one.created_at,
-            "reviewer": one.reviewer,
-            "class": one.class_code,
-            "name": names.get(one.class_code, one.class_code),
-            "what": _what(one, moved=one.batch_id in drawn),
-            "note": one.note,
-            "screen": _screen(one.shown),
-            "undoes": one.undoes,
-            "standing": one.position not in gone,
+            "position": entry.position,
+            "created_at": entry.created_at,
+            "reviewer": entry.reviewer,
+            "class": entry.class_code,
+            "name": names.get(entry.class_code, entry.class_code),
+            "what": _what(entry, moved=entry.batch_id in drawn),
+            "note": entry.note,
+            "screen": _screen(entry.shown),
+            "undoes": entry.undoes,
+            "standing": entry.position not in gone,
         }
-        for one in reversed(view.history)
+        for entry in reversed(view.history)
     ]
 
 

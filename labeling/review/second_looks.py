@@ -213,7 +213,7 @@ def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[t
     entries = _of_whole_clips(connection, reviewer, MOST_DUE)
     unheard = verdict_entries.batches_of_many_clips(entries)
     times = Counter(entry.cell for entry in entries)
-    code_of = {one.id: one.code for one in store.all_classes(connection)}
+    code_of = {label_class.id: label_class.code for label_class in store.all_classes(connection)}
     chosen = [
         entry
         for entry in entries[: max(0, len(entries) - LEAST_BETWEEN)]
@@ -271,7 +271,7 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     unheard = verdict_entries.batches_of_many_clips(entries)
     first_of_cell = {entry.cell: entry for entry in reversed(entries)}.values()
     listed = store.listed_cells(connection, {entry.clip_id for entry in first_of_cell if entry.kind == "swapped"})
-    code_of = {one.id: one.code for one in store.all_classes(connection)}
+    code_of = {label_class.id: label_class.code for label_class in store.all_classes(connection)}
     followed: dict[bool, list[bool]] = {False: [], True: []}
     for entry in first_of_cell:
         if entry.kind and entry.batch_id not in unheard and entry.second_look is None and not entry.drawn:

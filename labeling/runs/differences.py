@@ -21,7 +21,7 @@ def differences(before: Path, after: Path, oof_before: Oof, oof_after: Oof) -> l
     A setting that one recipe does not know, since an older Earmark wrote it, is passed over.
     """
     recipes = [_settings(folder) for folder in (before, after)]
-    if any(not one for one in recipes):
+    if any(not recipe for recipe in recipes):
         lacking = " and ".join(folder.name for folder, one in zip((before, after), recipes, strict=True) if not one)
         found = [f"no recipe is kept of {lacking}"]
     else:

@@ -108,7 +108,7 @@ def get_run(connection: Connection, run_id: str) -> Run:
     """One run; raises DataError with the runs that exist."""
     row = connection.execute(sa.select(tables.runs).where(tables.runs.c.id == run_id)).first()
     if row is None:
-        known = ", ".join(one.id for one in all_runs(connection)) or "none yet"
+        known = ", ".join(run.id for run in all_runs(connection)) or "none yet"
         raise DataError(f"no run {run_id!r}; choose from {known}")
     return _run(row)
 

@@ -197,7 +197,7 @@ def _landmarks_of(path: str) -> Landmarks | None:
 
 def write_copies(path: Path, clips: Sequence[Clip], heard: Sequence[int], copies: Sequence[Copy]) -> None:
     """Keep which clips (ids) were compared, and the copies among ``clips``."""
-    pairs = [[clips[one.a].id, clips[one.b].id, one.offset_s, one.overlap_s, one.share] for one in copies]
+    pairs = [[clips[copy.a].id, clips[copy.b].id, copy.offset_s, copy.overlap_s, copy.share] for copy in copies]
     write_atomically(path, json.dumps({"clip_ids": list(heard), "pairs": pairs}).encode())
 
 

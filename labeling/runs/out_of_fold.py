@@ -82,7 +82,7 @@ def state_of(run: Run) -> str:
     """What the row of a run of imported predictions keeps of it; "" for a run that was trained here."""
     if run.recipe != IMPORTED:
         return ""
-    kept = (one.removeprefix(f"{KEY}=") for one in run.settings if one.startswith(f"{KEY}="))
+    kept = (setting.removeprefix(f"{KEY}=") for setting in run.settings if setting.startswith(f"{KEY}="))
     return next(kept, UNKNOWN)
 
 
@@ -90,5 +90,7 @@ def warning_of(run: Run, every_run: Sequence[Run] = ()) -> str:
     """What to warn of where a run's suspects are shown, "" for nothing; a combination is as good as its members."""
     if run.recipe == IMPORTED:
         return OutOfFold(state_of(run)).warning
-    members = next((one.removeprefix("members=").split(",") for one in run.settings if one.startswith("members=")), [])
+    members = next(
+        (setting.removeprefix("members=").split(",") for setting in run.settings if setting.startswith("members=")), []
+    )
     return next((text for one in every_run if one.id in members and (text := warning_of(one))), "")

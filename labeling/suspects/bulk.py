@@ -37,12 +37,12 @@ class Bulk:
     @property
     def cells_and_clips(self) -> str:
         """How many of each, in words."""
-        return cells_and_clips(len(self.decisions), len({one.clip_id for one in self.decisions}))
+        return cells_and_clips(len(self.decisions), len({decision.clip_id for decision in self.decisions}))
 
     @property
     def verdicts(self) -> str:
         """How many cells get which verdict, in words."""
-        counts = Counter(one.verdict for one in self.decisions)
+        counts = Counter(decision.verdict for decision in self.decisions)
         return ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in VERDICTS if counts[verdict])
 
 

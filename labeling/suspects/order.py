@@ -150,7 +150,7 @@ def _keys(connection: Connection, run: ScoredRun, index: NDArray[np.int64], orde
     if order in ("clipwise", "framewise"):
         return -(ranking.clipwise if order == "clipwise" else ranking.framewise_max)[index]
     if order == "class":
-        by_code = [one.id for one in store.all_classes(connection)]
+        by_code = [label_class.id for label_class in store.all_classes(connection)]
         return _places(by_code)[ranking.class_id[index]]
     if order == "filename":
         by_name = [row.id for row in db.fetch(connection, sa.select(clips.c.id).order_by(clips.c.filename))]

@@ -214,7 +214,7 @@ def count_by_class(connection: Connection, run: ScoredRun, wanted: QueueFilter) 
     """How many suspects of each kind the filter leaves in each class, by class name; most first."""
     ranking, index = run.ranking, select(connection, run, wanted).index()
     cells, counts = np.unique(np.stack([ranking.class_id[index], ranking.kind[index]]), axis=1, return_counts=True)
-    names = {one.id: one.name for one in store.all_classes(connection)}
+    names = {label_class.id: label_class.name for label_class in store.all_classes(connection)}
     by_name: dict[str, dict[str, int]] = {}
     for class_id, kind, number in zip(*cells.tolist(), counts.tolist(), strict=True):
         kinds = by_name.setdefault(names[class_id], {})  # two classes may bear one name
@@ -294,7 +294,7 @@ def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> l
         about, decided = about.where(clips.c.id.in_(wanted)), decided.where(cells.c.clip_id.in_(wanted))
     clip_of = {row.id: row for row in db.fetch(connection, about)}
     verdict_of = {(clip_id, class_id): verdict for clip_id, class_id, verdict in db.fetch(connection, decided)}
-    class_of = {one.id: one for one in store.all_classes(connection)}
+    class_of = {label_class.id: label_class for label_class in store.all_classes(connection)}
     rows = []
     taken = {name: values.tolist() for name, values in ranking.part(index).items()}
     likely = run.probability[index].tolist()

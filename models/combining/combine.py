@@ -90,8 +90,8 @@ def run_combination(
     oofs = [read_oof(workspace.run_dir(name) / "oof.zarr") for name in asked.members]
     shared = ensemble.share(oofs, asked.members)
     words = list(shared.words)
-    if len({one.label_version for one in members} | {run.label_version}) > 1:
-        trained_on = ", ".join(f"{one.id} on {one.label_version}" for one in members)
+    if len({member.label_version for member in members} | {run.label_version}) > 1:
+        trained_on = ", ".join(f"{member.id} on {member.label_version}" for member in members)
         words.append(f"label versions differ: {trained_on}; measured on {run.label_version}")
     present, known = labels_for(labels, shared.clip_ids, shared.classes)
     fold = fitting_folds(oofs, shared, clips)
@@ -151,7 +151,7 @@ def run_combination(
     }  # fmt: skip
     overall = result["overall"]
     lines = [f"{asked.kind} of {', '.join(asked.members)}: {len(present)} clips, {len(shared.classes)} classes"]
-    lines += [f"warning: {one}" for one in words]
+    lines += [f"warning: {word}" for word in words]
     lines += [
         f"done: macro-AP {overall['macro_ap']}, lwlrap {overall['lwlrap']} against label version {version.number}"
     ]

@@ -85,11 +85,11 @@ class Combination:
     def settings(self) -> list[str]:
         """As a run's row keeps them: KEY=VALUE, only what differs from the default."""
         found = []
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.name != "kind" and value != one.default:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "kind" and value != field.default:
                 text = ",".join(value) if isinstance(value, tuple) else str(value)
-                found.append(f"{one.name}={text}")
+                found.append(f"{field.name}={text}")
         return found
 
 
@@ -126,11 +126,11 @@ def enqueue(workspace: Workspace, combination: Combination, *, version: int | No
     """
     with workspace.read() as connection:
         members = [runs.get_run(connection, name) for name in combination.members]
-    for one in members:
-        if one.status != "done":
-            raise DataError(f"run {one.id} is {one.status}; combine runs that are done")
-        read_oof(workspace.run_dir(one.id) / "oof.zarr")
-    number = max(one.label_version for one in members) if version is None else version
+    for member in members:
+        if member.status != "done":
+            raise DataError(f"run {member.id} is {member.status}; combine runs that are done")
+        read_oof(workspace.run_dir(member.id) / "oof.zarr")
+    number = max(member.label_version for member in members) if version is None else version
     if combination.noisy:
         with workspace.read() as connection:
             labels = versions.labels_of_version(connection, number)

@@ -230,8 +230,8 @@ def _say(recipe: str, settings: tuple[str, ...], args: argparse.Namespace) -> No
     folds = [] if args.folds is None else [f"folds.folds={args.folds}"]
     loaded = load_recipe(recipe, [*settings, *folds])
     print(f"would queue {recipe} ({loaded.title}), {loaded.folds.folds} folds, with")
-    for one in settings:
-        print(printable(f"  {one}"))
+    for setting in settings:
+        print(printable(f"  {setting}"))
 
 
 def _open(args: argparse.Namespace) -> Workspace:

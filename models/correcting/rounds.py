@@ -74,7 +74,7 @@ def iterate_settings(settings: Sequence[str], rounds: int, first_run: str = "") 
     """The settings of a run that ``rounds`` others are to follow."""
     if rounds < 1 and not first_run:
         raise ConfigError(f"{rounds} rounds iterate nothing; give at least 1, or use `train`")
-    kept = [one for one in settings if parse_override(one)[0] not in (ROUNDS, FIRST)]
+    kept = [setting for setting in settings if parse_override(setting)[0] not in (ROUNDS, FIRST)]
     return (*kept, f"{ROUNDS}={rounds}", *([f"{FIRST}={first_run}"] if first_run else []))
 
 
@@ -89,7 +89,7 @@ def next_round(workspace: Workspace, run: Run, recipe: Recipe) -> Run | None:
     with workspace.read() as connection:
         run = runs.get_run(connection, run.id)
         first = first_of(run)
-        later = [one for one in _members(workspace, connection, first) if _rounds(one) == left - 1]
+        later = [member for member in _members(workspace, connection, first) if _rounds(member) == left - 1]
     if left == 0 or run.status != "done":
         return None
     if later:
@@ -123,7 +123,7 @@ def _correct(workspace: Workspace, run: Run, recipe: Recipe) -> Mapping[str, Any
         found += machine_labels.find_false(oof, own, threshold=config.remove_below)
     machine_labels.apply_machine_labels(workspace, found, what=WHAT, run_id=run.id, only_these=True)
     with workspace.read() as connection:  # the journal knows, also where an earlier try was cut short
-        stored = [one for one in machine_labels.batches(connection, WHAT) if one.run_id == run.id]
+        stored = [batch for batch in machine_labels.batches(connection, WHAT) if batch.run_id == run.id]
     added = sum(one.added for one in stored)
     removed = sum(one.removed for one in stored)
     taken_back = sum(one.taken_back for one in stored)
@@ -212,7 +212,7 @@ def _rounds(run: Run) -> int | None:
 
 
 def _setting(run: Run, key: str) -> str:
-    given = (one.partition("=") for one in reversed(run.settings))
+    given = (setting.partition("=") for setting in reversed(run.settings))
     return next((text.strip() for name, _, text in given if f".{key}".endswith(f".{name.strip()}")), "")
 
 

@@ -125,7 +125,7 @@ def stage3_settings(
     if members < len(thresholds):
         raise ConfigError(f"{members} members leave out some of {len(thresholds)} thresholds; give as many or more")
     own = _chunk_labels(run_id, thresholds) | {"train.members": str(members), "train.all_data": "true"}
-    chosen = {parse_override(one)[0] for one in settings}
+    chosen = {parse_override(setting)[0] for setting in settings}
     averaged = load_recipe(recipe, [*settings, f"targets.teacher={run_id}"]).train.ema_decay > 0
     if not averaged and "train.ema_decay" not in chosen:
         own["train.ema_decay"] = "0.999"
@@ -186,13 +186,13 @@ def _chunk_labels(run_id: str, thresholds: Sequence[float]) -> dict[str, str]:
 
 def _joined(settings: Sequence[str], stage: int, own: Mapping[str, str]) -> tuple[str, ...]:
     """A stage's own settings after the user's, which may repeat but not contradict them."""
-    given = dict(parse_override(one) for one in settings)
+    given = dict(parse_override(setting) for setting in settings)
     for key, value in own.items():
         if given.get(key, value) != value:
             raise ConfigError(
                 f"{key} = {given[key]} is not stage {stage}'s, which sets it to {value}; leave it out, or use `train`"
             )
-    kept = [one for one in settings if parse_override(one)[0] not in own]
+    kept = [setting for setting in settings if parse_override(setting)[0] not in own]
     return (*kept, *(f"{key}={value}" for key, value in own.items()))
 
 

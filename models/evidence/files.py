@@ -194,16 +194,16 @@ def _with_neighbours(evidence: RunEvidence, folder: Path, tasks: Sequence[Task],
     every = np.concatenate(row)
     order = np.argsort(every, kind="stable")
     order = order[every[order] >= 0]
-    neighbour_ids = np.concatenate([one.neighbour_ids for one in parts])[order]
+    neighbour_ids = np.concatenate([part.neighbour_ids for part in parts])[order]
     known, back = np.unique(neighbour_ids, return_inverse=True)
     places = np.array([row_of.get(clip_id, -1) for clip_id in known.tolist()], dtype=np.int32)
     neighbour = places[back].reshape(neighbour_ids.shape) if known.size else neighbour_ids.astype(np.int32)
-    similarity = np.concatenate([one.similarity for one in parts])[order]
+    similarity = np.concatenate([part.similarity for part in parts])[order]
     return replace(
         evidence,
         stretch_offsets=np.searchsorted(every[order], np.arange(len(ids) + 1)).astype(np.int64),
-        stretch_class=np.concatenate([one.class_id for one in parts])[order],
-        stretch_onset_s=np.concatenate([one.onset_s for one in parts])[order],
+        stretch_class=np.concatenate([part.class_id for part in parts])[order],
+        stretch_onset_s=np.concatenate([part.onset_s for part in parts])[order],
         neighbour=neighbour,
         similarity=np.where(neighbour >= 0, similarity, np.float16(0)),
     )

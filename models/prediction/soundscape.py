@@ -387,7 +387,7 @@ def predict_recording(
         report(min(1.0, (part.first + len(part.frame)) * grid.step_s / max(recording.duration_s, grid.step_s)))
     if waiting is None:
         raise AudioError(f"{file_name(path)}: no sound can be decoded")
-    segment = sum(len(one) for one in rows)
+    segment = sum(len(row) for row in rows)
     finish(waiting, segment, np.full(len(waiting.frame), segment))
     events = events_of(runs, grid, recording.duration_s, names, merge_gap_s, shortest_s)
     return Result(np.concatenate(rows), events, recording.duration_s, recording.note)

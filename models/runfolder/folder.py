@@ -210,7 +210,7 @@ def read_inputs(folder: Path) -> tuple[list[Clip], Labels] | None:
         with np.load(labels_file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
         values: dict[str, Any] = json.loads(found.pop("plain_json").tobytes())
-        values["events"] = tuple(Event(**one | {"region": Region(**one["region"])}) for one in values["events"])
+        values["events"] = tuple(Event(**value | {"region": Region(**value["region"])}) for value in values["events"])
         values |= {"filenames": tuple(values["filenames"]), "classes": tuple(values["classes"]), **found}
         known = {item.name for item in fields(Labels)}
         labels = Labels(**{name: value for name, value in values.items() if name in known})

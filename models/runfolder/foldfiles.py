@@ -82,10 +82,10 @@ def mean_of_members(members: Sequence[FoldPredictions]) -> tuple[FloatArray, lis
     if len(members) == 1:
         return first.clipwise, first.framewise
     framewise = []
-    for parts in zip(*(one.framewise for one in members), strict=True):
+    for parts in zip(*(member.framewise for member in members), strict=True):
         lost = any(len(part) != len(parts[0]) for part in parts)  # one member could not read the clip
         framewise.append(_mean([parts[0][:0]] if lost else parts))
-    return _mean([one.clipwise for one in members]), framewise
+    return _mean([member.clipwise for member in members]), framewise
 
 
 def _mean(parts: Sequence[FloatArray]) -> FloatArray:

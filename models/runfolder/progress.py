@@ -45,7 +45,7 @@ class Progress:
         """Tell the screen; of several processes the first tells the mean of all their fractions."""
         self.together.tell(fraction, self.history, now=now)
         if not self.together.alone and phase != "done":
-            others = [float(one.get("fraction", 0)) for one in self.together.others()]
+            others = [float(other.get("fraction", 0)) for other in self.together.others()]
             fraction = (fraction + sum(others)) / self.together.part.count
         moment = time.monotonic()
         if phase == "reading audio" or self._fraction_before < 0:

@@ -37,7 +37,7 @@ def open_teacher(workspace: Workspace, name: str, run_id: str = "") -> Oof:
     """
     oof = read_oof(_path_of(workspace, name, run_id))
     with workspace.read() as connection:
-        classes = [one.code for one in store.all_classes(connection)]
+        classes = [label_class.code for label_class in store.all_classes(connection)]
     _check_classes(oof, classes)
     return oof
 

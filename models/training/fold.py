@@ -146,7 +146,7 @@ class FoldTrainer:
         train = self.recipe.train
         try:
             while self.state.epoch < self.epochs:
-                stage = next(one for one in self.stages if self.state.epoch < one.first + one.epochs)
+                stage = next(stage for stage in self.stages if self.state.epoch < stage.first + stage.epochs)
                 if stage is not self.stage:
                     self._enter(stage)
                 if train.patience and self.state.since_best >= train.patience and stage is self.stages[-1]:
@@ -379,7 +379,7 @@ class FoldTrainer:
         try:
             saved = load_training(self.resume_file)
             # The stage of the epoch before: the next one is entered from its average, as it would have been.
-            stage = next(one for one in self.stages if saved.state.epoch <= one.first + one.epochs)
+            stage = next(stage for stage in self.stages if saved.state.epoch <= stage.first + stage.epochs)
             if stage is not self.stage:
                 self._enter(stage)
             saved.restore(self.network, self.average, self.optimizer)

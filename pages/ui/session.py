@@ -90,7 +90,7 @@ def _clip_of(clip_id: int) -> Clip | None:
 
 def _class_pairs() -> list[tuple[str, str]]:
     with workspace().read() as connection:
-        return [(one.code, one.name) for one in store.all_classes(connection)]
+        return [(label_class.code, label_class.name) for label_class in store.all_classes(connection)]
 
 
 def reviewer() -> str:

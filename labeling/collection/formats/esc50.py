@@ -108,7 +108,9 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
         targets.setdefault(label(cells[category]), cells[target].strip())
     highest = max((int(number) for number in targets.values() if number.isdecimal()), default=-1)
     by_name = {row.filename: row for row in rows}
-    new = sorted({one.primary for one in corrections.values() if one.filename in by_name} - {"", *targets})
+    new = sorted(
+        {correction.primary for correction in corrections.values() if correction.filename in by_name} - {"", *targets}
+    )
     targets.update({code: str(number) for number, code in enumerate(new, start=highest + 1)})
 
     def changed(row: _Row, correction: Correction) -> dict[int, str]:
@@ -129,7 +131,7 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
 
 
 def _rows(table: Table, name: str) -> tuple[list[_Row], list[Problem]]:
-    lacking = [one for one in COLUMNS if one not in table.columns]
+    lacking = [column for column in COLUMNS if column not in table.columns]
     if lacking:
         raise FormatError(
             f"{name} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}. An esc50 table needs "

@@ -32,9 +32,9 @@ def parse_list(cell: str) -> list[str] | None:
         values = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    if not isinstance(values, list | tuple) or not all(isinstance(one, str | int | float) for one in values):
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str | int | float) for value in values):
         return None
-    return _clean(str(one) for one in values)
+    return _clean(str(value) for value in values)
 
 
 def _clean(texts: Iterable[str]) -> list[str]:

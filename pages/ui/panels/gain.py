@@ -61,7 +61,7 @@ def _draw(found: RetrainingGain) -> None:
     right.plotly_chart(chart, key="gain", config=basic.CONFIG)
     with st.expander("By kind of correction, and in other metrics", icon=":material/info:", key="gain_more"):
         if found.kinds:
-            st.markdown("\n".join(f"- {session.plain(words.of_kind(one))}" for one in found.kinds))
+            st.markdown("\n".join(f"- {session.plain(words.of_kind(kind))}" for kind in found.kinds))
             st.caption(words.ASSOCIATION)
         table = [
             (words.METRICS[one.metric], one.before, one.after, one.gain, one.low, one.high, one.cells)

@@ -177,7 +177,7 @@ def how_many(facts: Facts, names: dict[int, tuple[str, str]]) -> None:
             f"list, drawn at random, likely or not. {BY_THEMSELVES}",
             LISTEN_AT_RANDOM,
         )
-    known = [one for one in facts.rates if one.class_id is not None and one.kind in WHAT and one.cells]
+    known = [rate for rate in facts.rates if rate.class_id is not None and rate.kind in WHAT and rate.cells]
     if any(one.audited for one in known):
         with st.expander("Class by class", icon=":material/format_list_bulleted:", key="quality_classes"):
             _by_class(known, names)
@@ -208,10 +208,10 @@ def _rate(rate: Rate) -> None:
 
 
 def _by_class(rates: Sequence[Rate], names: dict[int, tuple[str, str]]) -> None:
-    kinds = [kind for kind in WHAT if any(one.kind == kind for one in rates)]
+    kinds = [kind for kind in WHAT if any(rate.kind == kind for rate in rates)]
     kind = st.segmented_control("Of", kinds, format_func=WHAT.__getitem__, default=kinds[0], required=True,
                                 key="quality_kind", label_visibility="collapsed")  # fmt: skip
-    mine = sorted((one for one in rates if one.kind == kind), key=lambda one: (-bool(one.audited), -one.value))
+    mine = sorted((rate for rate in rates if rate.kind == kind), key=lambda one: (-bool(one.audited), -one.value))
     rows = [(_name(names, one.class_id), one.value, one.low, one.high, one.audited) for one in mine]
     st.plotly_chart(quality.rates_figure(rows, kind), key="quality_rates", config=basic.CONFIG)
     most = quality.MOST_CLASSES
@@ -279,7 +279,7 @@ def _leaks(report: LeakReport) -> None:
         st.code(shlex.join([*words, report.run_id]), language=None, wrap_lines=True)
     if report.pairs:
         with st.popover("Which clips", icon=":material/content_copy:"):
-            rows = [(one.one, one.other, one.reason, one.detail) for one in report.pairs[:1000]]
+            rows = [(pair.one, pair.other, pair.reason, pair.detail) for pair in report.pairs[:1000]]
             st.dataframe(pd.DataFrame(rows, columns=["clip", "other clip", "why", "where"]), hide_index=True)
 
 
@@ -324,7 +324,7 @@ def short(root: str, run: ScoredRun) -> None:
 def names_of() -> dict[int, tuple[str, str]]:
     """Class id to code and name."""
     with session.workspace().read() as connection:
-        return {one.id: (one.code, one.name) for one in store.all_classes(connection)}
+        return {label_class.id: (label_class.code, label_class.name) for label_class in store.all_classes(connection)}
 
 
 def warning_of(run: Run, every_run: Sequence[Run]) -> str:

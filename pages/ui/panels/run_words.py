@@ -53,11 +53,11 @@ def settings(run: Run) -> str:
 def _given(run: Run) -> dict[str, str]:
     """A run's settings by their full key."""
     given = {}
-    for one in run.settings:
+    for setting in run.settings:
         try:
-            key, value = parse_override(one)
+            key, value = parse_override(setting)
         except EarmarkError:  # of an older Earmark
-            key, _, value = one.partition("=")
+            key, _, value = setting.partition("=")
         given[key] = value
     return given
 
@@ -80,7 +80,7 @@ def _short(key: str) -> str:
 
 
 def _imported(run: Run) -> tuple[str, str]:
-    given = {key: value for key, _, value in (one.partition("=") for one in run.settings)}
+    given = {key: value for key, _, value in (setting.partition("=") for setting in run.settings)}
     words = f"brought: {given.get('name') or given.get('source', '')}"
     told = f"{given.get('reader', '')} reader, out-of-fold: {given.get(out_of_fold.KEY, out_of_fold.UNKNOWN)}"
     return words, told + (f", from {given['unit']}" if "unit" in given else "")
@@ -103,5 +103,5 @@ def _combination(run: Run) -> tuple[str, str]:
         told.add("weights")
     else:
         words = f"weighted average of {members}"
-    others = [one.partition("=") for one in run.settings]
+    others = [setting.partition("=") for setting in run.settings]
     return words, ", ".join(f"{key} {value}" for key, _, value in others if key not in told)

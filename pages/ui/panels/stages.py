@@ -150,7 +150,7 @@ def _rounds(choice: Choice) -> None:
     left, right = st.columns(2)
     count = left.number_input("Further rounds, at most", 1, 20, 3, key="rounds:count")
     above = right.slider("Add a class above this probability", 0.5, 0.99, 0.9, 0.01, key="rounds:above")
-    settings = [one for one in choice.changes if not one.startswith("iterate.add_above=")]
+    settings = [change for change in choice.changes if not change.startswith("iterate.add_above=")]
     settings.append(f"iterate.add_above={above:g}")
     st.caption(
         f"Trains once on the labels now, then up to {_count(int(count), 'time')} more, each on the labels that the "
@@ -188,7 +188,7 @@ def _start(label: str, choice: Choice, queue: Callable[[], Run], *, disabled: bo
 def _batches(root: str, position: int) -> tuple[machine_labels.MachineBatch, ...]:
     """The batches of machine labels that stand: they change only with the journal."""
     with session.workspace().read() as connection:
-        return tuple(one for one in machine_labels.batches(connection) if one.standing)
+        return tuple(batch for batch in machine_labels.batches(connection) if batch.standing)
 
 
 def _taken_back() -> None:

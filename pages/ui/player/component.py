@@ -58,7 +58,7 @@ class Visit:
         return {
             "visit": self.id,
             "items": [
-                [one.clip_id, one.mode, one.class_code] if one.mode else one.clip_id for one in self.items
+                [item.clip_id, item.mode, item.class_code] if item.mode else item.clip_id for item in self.items
             ],
             "at": self.at,
             "token": self.token,

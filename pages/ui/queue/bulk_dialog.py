@@ -105,4 +105,4 @@ def _undo(last: Sequence[Decision], batch_id: str) -> None:
 
 
 def _clips(decisions: Sequence[Decision]) -> int:
-    return len({one.clip_id for one in decisions})
+    return len({decision.clip_id for decision in decisions})

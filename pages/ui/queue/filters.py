@@ -61,7 +61,7 @@ def choices() -> Choices | None:
             run,
             look_s,
             tuple((run_id, scorer) for run_id, scorer, _ in queue.scored(connection)),
-            {one.code: one.name for one in store.all_classes(connection)},
+            {label_class.code: label_class.name for label_class in store.all_classes(connection)},
             tuple(store.metadata_columns(connection)),
             tuple(queue.folds(run)),
         )

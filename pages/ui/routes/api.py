@@ -202,7 +202,7 @@ def _change_box(asked: Asked, event: events.PlayerEvent, view: Mapping[str, Any]
     what = "box moved" if event.region else "box taken away"
     return {
         "notice": f"saved: {event.class_code}, {what}",
-        "positions": [one.position for one in change.entries],
+        "positions": [entry.position for entry in change.entries],
         "boxes_left": change.left,
         "clip": read_clip(asked, event.clip_id, view),
     }

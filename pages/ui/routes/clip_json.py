@@ -70,7 +70,7 @@ def clip_json(
         "compare_run": view.compare_run,
         "compare_steps": _steps(view.compare_grid),
         "history": [] if mode == "again" else _history(view, reviewer),
-        "marks": [mark_json(one) for one in marks],
+        "marks": [mark_json(mark) for mark in marks],
         "metadata": {
             "file": clip.path,
             "duration": f"{clip.duration_s:.2f} s",
@@ -126,7 +126,7 @@ def _steps(grid: FrameGrid | None) -> shapes.Steps | None:
 
 def _history(view: ClipView, reviewer: str) -> list[shapes.Entry]:
     """The journal of a clip as the page tells it, newest first."""
-    entries = {one.position: one for one in view.history}
+    entries = {entry.position: entry for entry in view.history}
     return [_entry(row, entries[row["position"]], reviewer) for row in clip_view.history_rows(view)]
 
 
