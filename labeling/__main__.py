@@ -29,10 +29,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, action: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=text.replace("%", "%%"), description=text.replace("%", "%%"))
-        one.set_defaults(action=action)
-        one.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
-        return one
+        command_parser = commands.add_parser(name, help=text.replace("%", "%%"), description=text.replace("%", "%%"))
+        command_parser.set_defaults(action=action)
+        command_parser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
+        return command_parser
 
     for group in GROUPS:
         group.add(command)

@@ -55,7 +55,7 @@ def example_collection() -> Path:
             filename = f"{code}/{number}.wav"
             listed = [code, "balori"] if filename == "amecro/2.wav" else [code]
             heard = [*listed, "cangoo"] if filename == MISSING[0] else listed
-            tones = sum(np.sin(2 * np.pi * TONES_HZ[one] * (1 + number / 500) * time_s) for one in heard)
+            tones = sum(np.sin(2 * np.pi * TONES_HZ[class_code] * (1 + number / 500) * time_s) for class_code in heard)
             soundfile.write(folder / filename, 0.2 * sounding * tones, SAMPLE_RATE)
             rows.append(f"{filename},{' '.join([*listed, 'cangoo'] if filename == FALSE[0] else listed)}")
     (folder / "train.csv").write_text("\n".join([*rows, ""]))

@@ -104,17 +104,17 @@ def who(reviewer: str) -> str:
 
 def highest(oof: Oof) -> NDArray[np.float32]:
     """The highest probability of each class anywhere in a clip, (N, C) float32: of its frames and clipwise."""
-    found = oof.clipwise.astype(np.float32, copy=True)
+    maxima = oof.clipwise.astype(np.float32, copy=True)
 
     def work(block: FrameBlock) -> None:
         bits = block.values.view(np.uint16)  # float16 from 0 to 1 is ordered as its bits, which compare faster
         for row in range(block.first, block.last):
             first, last = block.offsets[row - block.first : row - block.first + 2]
             if first < last:
-                np.maximum(found[row], bits[first:last].max(axis=0).view(np.float16), out=found[row])
+                np.maximum(maxima[row], bits[first:last].max(axis=0).view(np.float16), out=maxima[row])
 
     for_each_block(oof, work)
-    return found
+    return maxima
 
 
 def find_missing(
@@ -132,8 +132,8 @@ def find_missing(
     wanted = aligned.open & ~aligned.given & (probability > threshold)
     if single_label_only:
         wanted &= (aligned.given.sum(axis=1) == 1)[:, None]
-    found = _cells(oof, wanted, probability, "present")
-    return sorted(found, key=lambda one: (-one.probability, one.clip_id, one.class_code))
+    cells = _cells(oof, wanted, probability, "present")
+    return sorted(cells, key=lambda cell: (-cell.probability, cell.clip_id, cell.class_code))
 
 
 def find_false(oof: Oof, labels: Labels, *, threshold: float, primary: bool = False) -> list[MachineLabel]:
@@ -150,8 +150,8 @@ def find_false(oof: Oof, labels: Labels, *, threshold: float, primary: bool = Fa
         wanted[rows, aligned.primary[rows]] = False
     bare = np.flatnonzero(wanted.any(axis=1) & ~(aligned.given & ~wanted).any(axis=1))
     wanted[bare, np.where(aligned.given[bare], probability[bare], -1).argmax(axis=1)] = False
-    found = _cells(oof, wanted, probability, "absent")
-    return sorted(found, key=lambda one: (one.probability, one.clip_id, one.class_code))
+    cells = _cells(oof, wanted, probability, "absent")
+    return sorted(cells, key=lambda cell: (cell.probability, cell.clip_id, cell.class_code))
 
 
 def _check_threshold(threshold: float) -> None:
@@ -194,37 +194,39 @@ def apply_machine_labels(
         end = journal.position(connection)
         batch_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name}\n{run_id}\n{end}"))
         earlier = _standing(connection, name) if only_these else []
-        states = _states(connection, {*keys, *((one.clip_id, one.class_code) for one in earlier)})
+        states = _states(connection, {*keys, *((decision.clip_id, decision.class_code) for decision in earlier)})
         entries: list[Decision] = []
         counted = Counter[str]()
-        for key, one in zip(keys, cells, strict=True):
+        for key, label in zip(keys, cells, strict=True):
             if states[key].verdict:
                 counted["decided"] += 1
-            elif states[key].present == (one.verdict == "present"):
+            elif states[key].present == (label.verdict == "present"):
                 counted["standing"] += 1
             else:
-                counted["added" if one.verdict == "present" else "removed"] += 1
-                entries.append(_entry(one, name, run_id, batch_id))
+                counted["added" if label.verdict == "present" else "removed"] += 1
+                entries.append(_entry(label, name, run_id, batch_id))
         wanted = set(keys)
-        for gone in earlier:
-            key = (gone.clip_id, gone.class_code)
+        for decision in earlier:
+            key = (decision.clip_id, decision.class_code)
             if key not in wanted and not states[key].verdict:
                 counted["taken_back"] += 1
-                event_id = _event_id(batch_id, f"undo {gone.position}")
-                entries.append(replace(journal.undo_of(gone, name, event_id, None), run_id=run_id, batch_id=batch_id))
+                event_id = _event_id(batch_id, f"undo {decision.position}")
+                entries.append(
+                    replace(journal.undo_of(decision, name, event_id, None), run_id=run_id, batch_id=batch_id)
+                )
         journal.append_within(connection, entries, by_machine=True)
     return MachineReport(batch_id if entries else "", **counted)
 
 
-def _entry(one: MachineLabel, name: str, run_id: str, batch_id: str) -> Decision:
+def _entry(label: MachineLabel, name: str, run_id: str, batch_id: str) -> Decision:
     return Decision(
-        event_id=_event_id(batch_id, f"{one.verdict} {one.clip_id} {one.class_code}"),
+        event_id=_event_id(batch_id, f"{label.verdict} {label.clip_id} {label.class_code}"),
         reviewer=name,
-        clip_id=one.clip_id,
-        class_code=one.class_code,
-        verdict=one.verdict,
+        clip_id=label.clip_id,
+        class_code=label.class_code,
+        verdict=label.verdict,
         run_id=run_id,
-        shown=Shown(probability=round(one.probability, 4)),
+        shown=Shown(probability=round(label.probability, 4)),
         batch_id=batch_id,
     )
 
@@ -237,7 +239,7 @@ def _states(connection: Connection, cells: Iterable[tuple[int, str]]) -> dict[tu
     """These cells at the journal's end, by (clip id, class code)."""
     cells = set(cells)
     clip_ids = sorted({clip_id for clip_id, _ in cells})
-    said: dict[tuple[int, str], list[Decision]] = {cell: [] for cell in cells}
+    decisions_of: dict[tuple[int, str], list[Decision]] = {cell: [] for cell in cells}
     roles: dict[tuple[int, str], str] = {}
     labels, classes = tables.imported_labels, tables.classes
     listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
@@ -246,17 +248,17 @@ def _states(connection: Connection, cells: Iterable[tuple[int, str]]) -> dict[tu
         rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(part)))
         roles |= {(clip_id, code): role for clip_id, code, role in rows}
         for decision in journal.decisions_where(connection, tables.decisions.c.clip_id.in_(part)):
-            if (decision.clip_id, decision.class_code) in said:
-                said[decision.clip_id, decision.class_code].append(decision)
-    return {cell: journal.fold_cell(*cell, roles.get(cell, ""), entries) for cell, entries in said.items()}
+            if (decision.clip_id, decision.class_code) in decisions_of:
+                decisions_of[decision.clip_id, decision.class_code].append(decision)
+    return {cell: journal.fold_cell(*cell, roles.get(cell, ""), entries) for cell, entries in decisions_of.items()}
 
 
 def _standing(connection: Connection, name: str) -> list[Decision]:
     """The entries of one machine that changed labels and were not taken back, oldest first."""
     table = tables.decisions
-    found = journal.decisions_where(connection, table.c.reviewer == name, table.c.undoes.is_(None))
-    gone = journal.all_undone(connection, found[0].position) if found else set()
-    return [one for one in found if one.position not in gone]
+    decisions = journal.decisions_where(connection, table.c.reviewer == name, table.c.undoes.is_(None))
+    undone_positions = journal.all_undone(connection, decisions[0].position) if decisions else set()
+    return [decision for decision in decisions if decision.position not in undone_positions]
 
 
 def batches(connection: Connection, what: str = "") -> list[MachineBatch]:
@@ -267,15 +269,15 @@ def batches(connection: Connection, what: str = "") -> list[MachineBatch]:
         where = sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE
     columns = (table.c.position, table.c.batch_id, table.c.reviewer, table.c.run_id, table.c.created_at)
     rows = db.fetch(connection, sa.select(*columns, table.c.verdict).where(where).order_by(table.c.position))
-    gone = journal.all_undone(connection, rows[0].position) if rows else set()
+    undone_positions = journal.all_undone(connection, rows[0].position) if rows else set()
     grouped: dict[str, list[sa.Row[tuple[object, ...]]]] = {}
     for row in rows:
         grouped.setdefault(row.batch_id, []).append(row)
-    found = []
+    summaries = []
     for batch_id, entries in grouped.items():
         counts = Counter(row.verdict for row in entries)
         first = entries[0]
-        found.append(
+        summaries.append(
             MachineBatch(
                 batch_id=batch_id,
                 what=first.reviewer.removeprefix(MACHINE),
@@ -284,10 +286,10 @@ def batches(connection: Connection, what: str = "") -> list[MachineBatch]:
                 added=counts["present"],
                 removed=counts["absent"],
                 taken_back=counts["undo"],
-                standing=sum(row.position not in gone for row in entries),
+                standing=sum(row.position not in undone_positions for row in entries),
             )
         )
-    return found[::-1]
+    return summaries[::-1]
 
 
 def undo_machine(workspace: Workspace, batch_id: str, reviewer: str) -> list[Decision]:
@@ -296,12 +298,12 @@ def undo_machine(workspace: Workspace, batch_id: str, reviewer: str) -> list[Dec
     Raises DataError where there is no such batch of a machine, or nothing of it stands.
     """
     with workspace.read() as connection:
-        found = journal.decisions_where(connection, tables.decisions.c.batch_id == batch_id)
-        theirs = [one for one in found if is_machine(one.reviewer)]
+        decisions = journal.decisions_where(connection, tables.decisions.c.batch_id == batch_id)
+        theirs = [decision for decision in decisions if is_machine(decision.reviewer)]
         if not batch_id or not theirs:
             raise DataError(f"no batch {batch_id!r} of machine labels; nothing was undone")
-        gone = journal.all_undone(connection, theirs[0].position)
-    standing = [decision for decision in theirs if decision.position not in gone]
+        undone_positions = journal.all_undone(connection, theirs[0].position)
+    standing = [decision for decision in theirs if decision.position not in undone_positions]
     if not standing:
         raise DataError(f"the batch of {len(theirs)} machine labels was taken back already; nothing was undone")
     return journal.undo_all(workspace, standing, reviewer, journal.new_event_id())

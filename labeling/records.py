@@ -156,8 +156,8 @@ class Shown:
 
     def to_json(self) -> dict[str, Any]:
         """What the journal stores: the fields that say something, each under its name."""
-        said = {name: value for name in _SHOWN_TYPES if (value := getattr(self, name)) != getattr(Shown, name)}
-        return said | dict(self.other)
+        shown = {name: value for name in _SHOWN_TYPES if (value := getattr(self, name)) != getattr(Shown, name)}
+        return shown | dict(self.other)
 
 
 _JSON_TYPES = {"str": (str,), "bool": (bool,), "int": (int,), "float": (float, int)}

@@ -20,11 +20,11 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, action: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
-        one.set_defaults(action=action)
+        subparser = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
+        subparser.set_defaults(action=action)
         if name not in WITHOUT_WORKSPACE:
-            one.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
-        return one
+            subparser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
+        return subparser
 
     for group in (training, staging, prediction, combining):
         group.add(command)

@@ -89,18 +89,18 @@ def _of(share: Share) -> str:
 def _reviewer(facts: ReviewerFacts) -> None:
     """Today, second looks, flags: each only where there is something to say."""
     today, looks = facts.today, facts.looks
-    said: list[tuple[str, str, str]] = []  # (name, figure, sentence)
+    figures: list[tuple[str, str, str]] = []  # (name, figure, sentence)
     if today.decisions:
         words = f"In {today.clips:,} {'clip' if today.clips == 1 else 'clips'}"
         if today.per_minute and today.seconds_a_clip:
             words += (
                 f", {today.per_minute:.1f} decisions a minute, {today.seconds_a_clip:.0f} s a clip, pauses left out"
             )
-        said.append(("Decided today", f"{today.decisions:,}", f"{words}."))
+        figures.append(("Decided today", f"{today.decisions:,}", f"{words}."))
     if looks.consistent.interval and looks.consistent.value is not None:
         low, high = map(_percent, looks.consistent.interval)
         sentence = f"Of cells that came a second time you gave the same verdict to {_percent(looks.consistent.value)}"
-        said.append(("Same verdict again", _of(looks.consistent), f"{sentence}; likely between {low} and {high}."))
+        figures.append(("Same verdict again", _of(looks.consistent), f"{sentence}; likely between {low} and {high}."))
     if looks.pull and looks.blind.of >= ENOUGH and looks.shown.of >= ENOUGH:
         least, most = 100 * looks.pull.low, 100 * looks.pull.high
         chance = " This may be chance." if least <= 0 <= most else ""
@@ -108,10 +108,10 @@ def _reviewer(facts: ReviewerFacts) -> None:
             f"You agree with the model on {_of(looks.shown)} suspects that you saw and on {_of(looks.blind)} asked "
             f"blind: the difference is likely between {least:+.0f} and {most:+.0f} points.{chance}"
         )
-        said.append(("Pull of what is shown", f"{100 * looks.pull.value:+.0f} points", sentence))
-    if said:
+        figures.append(("Pull of what is shown", f"{100 * looks.pull.value:+.0f} points", sentence))
+    if figures:
         st.markdown("#### Your decisions")
-    for name, figure, sentence in said:
+    for name, figure, sentence in figures:
         left, right = st.columns([1, 4], vertical_alignment="center")
         left.metric(name, figure)
         right.markdown(sentence)
@@ -196,7 +196,7 @@ if skipped:
     with st.expander(f"{len(skipped):,} clips are skipped", icon=":material/warning:"):
         st.dataframe(
             pd.DataFrame(
-                [(one.filename, one.status, one.reason) for one in skipped], columns=["file", "why", "reason"]
+                [(clip.filename, clip.status, clip.reason) for clip in skipped], columns=["file", "why", "reason"]
             ),
             hide_index=True,
         )
@@ -204,8 +204,8 @@ with st.expander("Imports", icon=":material/input:"):
     st.dataframe(
         pd.DataFrame(
             [
-                (one.id, one.format, one.source, one.audio_root, one.created_at[:19].replace("T", " "))
-                for one in imports
+                (record.id, record.format, record.source, record.audio_root, record.created_at[:19].replace("T", " "))
+                for record in imports
             ],
             columns=["import", "format", "table", "audio", "time"],
         ),

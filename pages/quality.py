@@ -27,7 +27,7 @@ if scored_run is None:
     st.page_link("retrain.py", label="Train a run", icon=":material/arrow_forward:")
     st.stop()
 
-run = next(one for one in every_run if one.id == scored_run.run_id)
+run = next(candidate for candidate in every_run if candidate.id == scored_run.run_id)
 root = str(workspace.root)
 with session.messages():
     facts = quality.facts_of(root, scored_run)

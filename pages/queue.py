@@ -39,7 +39,7 @@ with session.messages(), session.workspace().read() as connection:
 
 with above:
     imported_predictions.warn(here.run.run_id, every_run)
-    said = bulk_dialog.just_done(last)
+    has_notice = bulk_dialog.just_done(last)
 with start:
     if st.button(
         "Review these", type="primary", icon=":material/play_arrow:", disabled=not page.total, key="review_these"
@@ -77,6 +77,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
             rows = queue.rows(connection, here.run, wanted, limit=bulk.MOST_CELLS, look_s=here.look_s)
             seen_position = journal.position(connection)
         bulk_dialog.ask(bulk_dialog.BulkRequest(rows, page.total, here.run.scorer, seen_position))
-    if not said:
+    if not has_notice:
         bulk_dialog.last_batch(last)
 st.caption(f"Run {here.run.run_id}, scored by {here.run.scorer}.")

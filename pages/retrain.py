@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
 
 def _estimate(choice: recipe_form.Choice, hours: float, every_run: list[Run]) -> str:
     """About how long it takes on this machine, from the last run of the recipe here; else from its own figure."""
-    done = [one for one in every_run if one.recipe == choice.name and one.status == "done" and not one.settings]
+    done = [run for run in every_run if run.recipe == choice.name and run.status == "done" and not run.settings]
     if done and not choice.changes:
         last = done[-1]
         seconds = (pd.Timestamp(last.ended_at) - pd.Timestamp(last.started_at)).total_seconds()
@@ -87,13 +87,13 @@ if not counts["clips"]:
     st.info("Import a collection first.", icon=":material/info:")
     st.page_link("overview.py", label="Import", icon=":material/input:")
     st.stop()
-if any(one.status == "queued" for one in every_run):
+if any(run.status == "queued" for run in every_run):
     with session.messages():
         worker.ensure_worker(session.workspace())  # a training queued before a restart goes on
 
-active = [one for one in every_run if one.status in ACTIVE]
-for one in active:
-    _watch(one.id, every_run)
+active = [run for run in every_run if run.status in ACTIVE]
+for run in active:
+    _watch(run.id, every_run)
 
 since = end - (known[-1].position if known else 0)
 if known:
@@ -122,31 +122,31 @@ if device.startswith("CPU"):
 gain.start(every_run)
 stages.panel(choice, every_run)
 
-ended = [one for one in reversed(every_run) if one.status not in ACTIVE]
+ended = [run for run in reversed(every_run) if run.status not in ACTIVE]
 if ended:
     st.markdown("#### Ended")
-for one in ended[:8]:
-    ap = one.metrics.get("macro_ap")
-    line = f"**{session.plain(one.id)}** {one.status}" + (f", macro-AP {ap:.3f}" if ap is not None else "")
-    words = run_words.purpose(one, every_run)
+for run in ended[:8]:
+    ap = run.metrics.get("macro_ap")
+    line = f"**{session.plain(run.id)}** {run.status}" + (f", macro-AP {ap:.3f}" if ap is not None else "")
+    words = run_words.purpose(run, every_run)
     line += "" if words == "training" else session.plain(f" ({words})")
     with st.expander(
-        line, icon=ICONS.get(one.status, ICONS["failed"]), key=f"ended:{one.id}", on_change="rerun"
+        line, icon=ICONS.get(run.status, ICONS["failed"]), key=f"ended:{run.id}", on_change="rerun"
     ) as shown:
         if not shown.open:
             continue  # its curves and log are read once they are asked for
-        if settings := run_words.settings(one):
+        if settings := run_words.settings(run):
             st.caption(session.plain(f"Changed: {settings}"))
-        if one.error:
-            st.error(session.plain(one.error))
-        if one.status in ("failed", "stopped") and st.button(
-            "Resume", key=f"resume:{one.id}", icon=":material/play_arrow:"
+        if run.error:
+            st.error(session.plain(run.error))
+        if run.status in ("failed", "stopped") and st.button(
+            "Resume", key=f"resume:{run.id}", icon=":material/play_arrow:"
         ):
             with session.messages():
-                runs.requeue(session.workspace(), one.id)
+                runs.requeue(session.workspace(), run.id)
                 worker.ensure_worker(session.workspace())
             st.rerun()
-        folder = session.workspace().run_dir(one.id)
+        folder = session.workspace().run_dir(run.id)
         if rows := run_folder.history(folder):
-            st.plotly_chart(basic.history_figure(pd.DataFrame(rows)), key=f"curve:{one.id}", config=basic.CONFIG)
+            st.plotly_chart(basic.history_figure(pd.DataFrame(rows)), key=f"curve:{run.id}", config=basic.CONFIG)
         st.code(run_folder.log_tail(folder) or "no log", language=None, height=220)

@@ -102,7 +102,9 @@ if all(truth) and old.id != new.id:
 gain.panel(old, new)
 
 with session.messages():
-    per_class = [run_folder.metrics(session.workspace().run_dir(one.id)).get("per_class", {}) for one in (old, new)]
+    per_class = [
+        run_folder.metrics(session.workspace().run_dir(compared.id)).get("per_class", {}) for compared in (old, new)
+    ]
 if per_class[0] and per_class[1]:
     st.markdown("#### Average precision per class")
     if old.id == new.id:
@@ -115,7 +117,7 @@ if per_class[0] and per_class[1]:
 if old.label_version != new.label_version:
     st.markdown(f"#### Decisions between label version {old.label_version} and {new.label_version}")
     with session.messages(), session.workspace().read() as connection:
-        positions = [versions.get_version(connection, one.label_version).position for one in (old, new)]
+        positions = [versions.get_version(connection, compared.label_version).position for compared in (old, new)]
         changes = versions.diff(connection, *positions)
     if changes:
         kinds = pd.Series([f"{change.before} to {change.after}" for change in changes]).value_counts()
@@ -136,6 +138,6 @@ elif old.id != new.id:
     st.caption("Both were trained on the same label version.")
 
 with st.expander("What each run was made of", icon=":material/info:"):
-    for one in {old.id: old, new.id: new}.values():
-        st.markdown(f"**{session.plain(one.id)}**")
-        st.json(run_folder.facts(session.workspace().run_dir(one.id)), expanded=1)
+    for compared in {old.id: old, new.id: new}.values():
+        st.markdown(f"**{session.plain(compared.id)}**")
+        st.json(run_folder.facts(session.workspace().run_dir(compared.id)), expanded=1)

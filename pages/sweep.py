@@ -34,7 +34,7 @@ with session.messages(), session.workspace().read() as connection:
     least = 0.0 if unlikely else WORTH_HEARING
     wanted = QueueFilter(status="all", min_p_wrong=least)
     run = read_scored_run(connection, *scored)
-    progress = {one.code: one for one in queue.progress_by_class(connection, run, wanted)}
+    progress = {progress_row.code: progress_row for progress_row in queue.progress_by_class(connection, run, wanted)}
     names = {label_class.code: label_class.name for label_class in store.all_classes(connection)}
 asked = st.session_state.get("sweep_class", saved["class"])
 codes = [*progress, *([asked] if asked in names and asked not in progress else [])] or sorted(names)
@@ -56,13 +56,17 @@ session.begin_with({
 with st.container(horizontal=True, vertical_alignment="bottom"):
     code = st.selectbox("Class, most to do first", codes, format_func=_class_text, key="sweep_class", width=300)
     which = st.segmented_control(
-        "Labels", list(snippets.WHICH), format_func=lambda one: snippets.WHICH[one], required=True, key="sweep_which"
+        "Labels",
+        list(snippets.WHICH),
+        format_func=lambda choice: snippets.WHICH[choice],
+        required=True,
+        key="sweep_which",
     )
     status = st.segmented_control(
-        "Status", list(STATUSES), format_func=lambda one: STATUSES[one], required=True, key="sweep_status"
+        "Status", list(STATUSES), format_func=lambda choice: STATUSES[choice], required=True, key="sweep_status"
     )
     order = st.selectbox(
-        "Order", list(snippets.SORTS), format_func=lambda one: snippets.SORTS[one], key="sweep_order", width=200
+        "Order", list(snippets.SORTS), format_func=lambda choice: snippets.SORTS[choice], key="sweep_order", width=200
     )
     st.toggle(
         "The unlikely too", key="sweep_unlikely", help=f"Also those less than {WORTH_HEARING:.1f} likely to be wrong."

@@ -29,11 +29,11 @@ with st.form("freeze", border=True):
     note = st.text_input("Note", max_chars=500, placeholder="what this version is for")
     if st.form_submit_button("Freeze a version", type="primary", icon=":material/ac_unit:", disabled=not formats):
         with session.messages():
-            made = versions.freeze(session.workspace(), reviewer or "unknown", note)
+            version = versions.freeze(session.workspace(), reviewer or "unknown", note)
         st.toast(
-            f"These labels are version {made.number} already"
-            if known and made == known[-1]
-            else f"Version {made.number}"
+            f"These labels are version {version.number} already"
+            if known and version == known[-1]
+            else f"Version {version.number}"
         )
         st.rerun()
 if not known:
@@ -44,14 +44,14 @@ st.dataframe(
     pd.DataFrame(
         [
             (
-                one.number,
-                one.position,
-                one.content_hash[:12],
-                one.note,
-                who(one.created_by),
-                one.created_at[:19].replace("T", " "),
+                version.number,
+                version.position,
+                version.content_hash[:12],
+                version.note,
+                who(version.created_by),
+                version.created_at[:19].replace("T", " "),
             )
-            for one in reversed(known)
+            for version in reversed(known)
         ],
         columns=["version", "journal entry", "content hash", "note", "by", "time"],
     ),
@@ -60,12 +60,12 @@ st.dataframe(
 )
 
 st.markdown("#### What changed")
-numbers = [0] + [one.number for one in known]
-words = {0: "as imported"} | {one.number: f"version {one.number}" for one in known}
+numbers = [0] + [version.number for version in known]
+words = {0: "as imported"} | {version.number: f"version {version.number}" for version in known}
 left, right = st.columns(2)
 older = left.selectbox("From", numbers, index=max(0, len(numbers) - 2), format_func=lambda number: words[number])
 newer = right.selectbox("To", [*numbers, -1], index=len(numbers), format_func=lambda n: words.get(n, "now"))
-position = {0: 0, -1: end} | {one.number: one.position for one in known}
+position = {0: 0, -1: end} | {version.number: version.position for version in known}
 with session.messages(), session.workspace().read() as connection:
     changes = versions.diff(connection, position[older], position[newer])
 if changes:
@@ -96,7 +96,9 @@ st.markdown("#### Export")
 with st.form("export", border=True):
     left, right = st.columns(2)
     format = left.selectbox("Format", formats, help="The columns that came in; rows without a change keep every byte.")
-    number = right.selectbox("Labels of", [one.number for one in reversed(known)], format_func=lambda n: words[n])
+    number = right.selectbox(
+        "Labels of", [version.number for version in reversed(known)], format_func=lambda n: words[n]
+    )
     out = st.text_input("Folder on the server", value=str(session.workspace().exports / f"version-{known[-1].number}"))
     export = st.form_submit_button("Export", icon=":material/output:")
 if export:
@@ -115,7 +117,7 @@ with st.expander("Go back to a version", icon=":material/undo:"):
         "Takes back every decision made after it, as new journal entries: nothing is deleted, and it can be undone."
     )
     target = st.selectbox(
-        "Version", [one.number for one in reversed(known)], format_func=lambda n: words[n], key="revert_to"
+        "Version", [version.number for version in reversed(known)], format_func=lambda n: words[n], key="revert_to"
     )
     sure = st.checkbox(f"Take back what was decided after version {target}")
     if st.button("Go back", disabled=not (sure and reviewer), icon=":material/undo:"):

@@ -115,7 +115,7 @@ def build_demo(
     rng = np.random.default_rng([seed, 0x5EED])
     plans = _plan(rng, clips)
     given = _plant_errors(rng, plans)
-    filenames = [f"{SPECIES[one.primary].code}/{plan.name}.ogg" for plan, one in zip(plans, given, strict=True)]
+    filenames = [f"{SPECIES[planted.primary].code}/{plan.name}.ogg" for plan, planted in zip(plans, given, strict=True)]
     for code in sorted({name.split("/")[0] for name in filenames}):
         (root / "train_audio" / code).mkdir(parents=True, exist_ok=True)
 
@@ -126,12 +126,12 @@ def build_demo(
 
     songs: list[list[_Song]] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for made in pool.map(make, plans):
-            songs.append(made)
+        for clip_songs in pool.map(make, plans):
+            songs.append(clip_songs)
             if progress is not None:
                 progress(len(songs), clips)
     _write_tables(root, seed, plans, given, filenames, songs)
-    kinds = [kind for one in given for _, kind in one.errors]
+    kinds = [kind for planted in given for _, kind in planted.errors]
     return DemoSummary(
         folder=root,
         clips=clips,
@@ -218,7 +218,7 @@ def _render(rng: Generator, plan: _Plan) -> tuple[Wave, list[_Song]]:
     wave = through_gear(mix + background(rng, samples, who), who)
     peak = float(np.abs(wave).max())
     wave *= np.float32(10 ** (rng.uniform(-9, -2) / 20) / max(peak, 1e-9))
-    return wave, sorted(songs, key=lambda one: one.onset_s)
+    return wave, sorted(songs, key=lambda placed_song: placed_song.onset_s)
 
 
 def _write_ogg(path: Path, wave: Wave) -> None:
@@ -244,11 +244,11 @@ def _write_tables(
     style = ListStyle()
     table, labels, noise, events = [], [], [], []
     for i in sorted(range(len(plans)), key=lambda i: filenames[i]):
-        plan, one = plans[i], given[i]
-        table.append(_row(rng, plan, one, filenames[i], style))
+        plan, planted = plans[i], given[i]
+        table.append(_row(rng, plan, planted, filenames[i], style))
         codes = [SPECIES[bird].code for bird in plan.birds]
         labels.append((filenames[i], codes[0], style.write(codes[1:]), ";".join(codes)))
-        noise += [(filenames[i], SPECIES[bird].code, kind) for bird, kind in one.errors]
+        noise += [(filenames[i], SPECIES[bird].code, kind) for bird, kind in planted.errors]
         for song in songs[i]:
             kind = SPECIES[song.species]
             where = (f"{song.onset_s:.3f}", f"{song.offset_s:.3f}", f"{kind.low_hz:.0f}", f"{kind.high_hz:.0f}")

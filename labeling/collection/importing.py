@@ -148,8 +148,8 @@ def import_collection(
     began = time.monotonic()
     mapped = any((options or {}).get(key) for key in ("path_column", "label_column", "labels_column"))
     name = format or ("table" if mapped else detect_format(path))
-    one = formats.get(name)
-    table = one.read(find_table(path, name), audio, dict(options or {}))
+    collection_format = formats.get(name)
+    table = collection_format.read(find_table(path, name), audio, dict(options or {}))
     with workspace.read() as connection:
         known = store.known_filenames(connection)
         there = {clip.path: clip.filename for clip in store.usable_clips(connection)}
@@ -197,13 +197,13 @@ def _probe(path: str) -> _Probed:
         if not sound.is_url(path) and os.path.isfile(path):
             size = os.path.getsize(path)
         info = sound.probe(path, shortest_s=0)
-        found = _Probed(info.duration_s, info.sample_rate, info.channels, size, "ok", info.note)
+        probed = _Probed(info.duration_s, info.sample_rate, info.channels, size, "ok", info.note)
         if info.duration_s < sound.SHORTEST_S:
             reason = f"{info.duration_s:.3f} s long; at least {sound.SHORTEST_S:g} s are needed"
-            return replace(found, status="too_short", reason=reason)
+            return replace(probed, status="too_short", reason=reason)
         if sound.is_silent(path):
-            return replace(found, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
-        return found
+            return replace(probed, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
+        return probed
     except AudioError as error:
         return _Probed(
             size_bytes=size, status=error.status, reason=str(error).removeprefix(f"{sound.file_name(path)}: ")
@@ -264,8 +264,8 @@ def _shared_hashes(sizes: Mapping[str, int]) -> dict[str, str]:
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for most in (1 << 16, None):
             digests = pool.map(partial(_hash, most=most), alike)
-            found = {path: digest for path, digest in zip(alike, digests, strict=True) if digest}
-            alike = found if most is None else _repeated(found)
+            digest_of = {path: digest for path, digest in zip(alike, digests, strict=True) if digest}
+            alike = digest_of if most is None else _repeated(digest_of)
     return alike
 
 

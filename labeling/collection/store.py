@@ -167,9 +167,9 @@ def add_class(connection: Connection, code: str, name: str = "") -> LabelClass:
     known = {label_class.code: label_class for label_class in all_classes(connection)}
     if code in known:
         return known[code]
-    made = LabelClass(max((one.id for one in known.values()), default=0) + 1, code, name or code)
-    _insert(connection, tables.classes, [{"id": made.id, "code": made.code, "name": made.name}])
-    return made
+    new_class = LabelClass(max((stored.id for stored in known.values()), default=0) + 1, code, name or code)
+    _insert(connection, tables.classes, [{"id": new_class.id, "code": new_class.code, "name": new_class.name}])
+    return new_class
 
 
 def all_classes(connection: Connection) -> list[LabelClass]:

@@ -92,14 +92,14 @@ def read_labels(
             continue
         if row_of[line["filename"]] in rows:
             raise FormatError(f"{path} names {line['filename']!r} twice; keep one of the two rows")
-        one = np.zeros(len(classes), bool)
+        presence = np.zeros(len(classes), bool)
         for code in codes_of(line):
             if code in column_of:
-                one[column_of[code]] = True
+                presence[column_of[code]] = True
             else:
                 unknown.add(code)
         rows[row_of[line["filename"]]] = None
-        present.append(one)
+        present.append(presence)
     if not rows:
         raise FormatError(f"{path} names none of {of}'s {len(filenames)} clips; check its filename column")
     if unknown and not np.any(present):

@@ -10,10 +10,10 @@ from labeling.commands.base import AddCommand, opened, progress_bar
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    one = command("import", _import, "Bring in a collection: a table and the audio that it names.")
-    one.add_argument("path", metavar="PATH", help="the collection's folder, or its table")
-    one.add_argument("--format", metavar="F", help="birdclef, esc50 or table; found out by itself when left out")
-    one.add_argument("--audio", metavar="DIR", help="folder or URL of the audio, where it is not beside the table")
+    parser = command("import", _import, "Bring in a collection: a table and the audio that it names.")
+    parser.add_argument("path", metavar="PATH", help="the collection's folder, or its table")
+    parser.add_argument("--format", metavar="F", help="birdclef, esc50 or table; found out by itself when left out")
+    parser.add_argument("--audio", metavar="DIR", help="folder or URL of the audio, where it is not beside the table")
     for flag, text in (
         ("path-column", "column with the audio file's name"),
         ("label-column", "column with one label"),
@@ -22,14 +22,14 @@ def add(command: AddCommand) -> None:
         ("group-column", "column that must not be split between folds: recordist, site"),
         ("fold-column", "column with a fold"),
     ):
-        one.add_argument(f"--{flag}", metavar="X", help=f"table only: {text}")
+        parser.add_argument(f"--{flag}", metavar="X", help=f"table only: {text}")
 
-    one = command("demo", _demo, "Make a small synthesised collection with planted label errors, and import it.")
-    one.add_argument("--clips", type=int, default=160, metavar="N", help="how many clips (160)")
-    one.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another collection (0)")
+    parser = command("demo", _demo, "Make a small synthesised collection with planted label errors, and import it.")
+    parser.add_argument("--clips", type=int, default=160, metavar="N", help="how many clips (160)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another collection (0)")
 
-    one = command("status", _status, "Where the collection stands.")
-    one.add_argument("--json", action="store_true", help="for programs")
+    parser = command("status", _status, "Where the collection stands.")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _import(args: argparse.Namespace) -> None:

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    one = command("decide", _decide, "Apply a CSV of decisions: filename, class, verdict, and optionally a region.")
-    one.add_argument("file", metavar="FILE.csv")
-    one.add_argument("--reviewer", required=True, metavar="NAME", help="who decided")
+    parser = command("decide", _decide, "Apply a CSV of decisions: filename, class, verdict, and optionally a region.")
+    parser.add_argument("file", metavar="FILE.csv")
+    parser.add_argument("--reviewer", required=True, metavar="NAME", help="who decided")
 
-    one = command("freeze", _freeze, "Freeze the labels as they are now into a label version.")
-    one.add_argument("--note", default="", metavar="TEXT", help="what it is for")
+    parser = command("freeze", _freeze, "Freeze the labels as they are now into a label version.")
+    parser.add_argument("--note", default="", metavar="TEXT", help="what it is for")
 
-    one = command("export", _export, "Write corrected labels in the columns that came in.")
-    one.add_argument("--format", metavar="F", default="", help="the format that was imported")
-    one.add_argument("--out", required=True, metavar="DIR", help="a folder for the files")
-    one.add_argument("--version", type=int, metavar="N", help="a label version (the labels now, frozen)")
+    parser = command("export", _export, "Write corrected labels in the columns that came in.")
+    parser.add_argument("--format", metavar="F", default="", help="the format that was imported")
+    parser.add_argument("--out", required=True, metavar="DIR", help="a folder for the files")
+    parser.add_argument("--version", type=int, metavar="N", help="a label version (the labels now, frozen)")
 
 
 def _decide(args: argparse.Namespace) -> None:
@@ -61,7 +61,7 @@ def _decide(args: argparse.Namespace) -> None:
     with workspace.read() as connection:
         before = journal.position(connection)
     stored = journal.append(workspace, decisions)
-    fresh = sum(one.position > before for one in stored)
+    fresh = sum(entry.position > before for entry in stored)
     again = f"; {len(stored) - fresh} were in the journal already" if fresh < len(stored) else ""
     print(f"{fresh} decision{'s' * (fresh != 1)} stored{again}")
 

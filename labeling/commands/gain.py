@@ -12,12 +12,14 @@ from labeling.storage.text import printable
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    one = command("gain", _gain, "What retraining on corrected labels brought, on cells that people decided.")
-    one.add_argument("--before", metavar="RUN", help="the run before (with --after; the newest pair trained alike)")
-    one.add_argument("--after", metavar="RUN", help="the run after, best trained with `models train --like BEFORE`")
-    one.add_argument("--cells", metavar="WHICH", default="", help="collection or decided (collection where it can be)")
-    one.add_argument("--seed", type=int, default=0, metavar="S", help="of the resamples (0)")
-    one.add_argument("--json", action="store_true", help="for programs")
+    parser = command("gain", _gain, "What retraining on corrected labels brought, on cells that people decided.")
+    parser.add_argument("--before", metavar="RUN", help="the run before (with --after; the newest pair trained alike)")
+    parser.add_argument("--after", metavar="RUN", help="the run after, best trained with `models train --like BEFORE`")
+    parser.add_argument(
+        "--cells", metavar="WHICH", default="", help="collection or decided (collection where it can be)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the resamples (0)")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _gain(args: argparse.Namespace) -> None:
@@ -42,19 +44,19 @@ def _gain(args: argparse.Namespace) -> None:
                 "RUN`), or name two runs with --before and --after"
             )
         before, after = pair[0].id, pair[1].id
-    found = measurement.measure(workspace, before, after, scope=args.cells, seed=args.seed)
+    measured = measurement.measure(workspace, before, after, scope=args.cells, seed=args.seed)
     if args.json:
-        facts = asdict(found) | {"before": before, "after": after, "outcome": found.outcome}
-        facts["per_hour"] = asdict(found.per_hour) if found.per_hour else None
+        facts = asdict(measured) | {"before": before, "after": after, "outcome": measured.outcome}
+        facts["per_hour"] = asdict(measured.per_hour) if measured.per_hour else None
         print(json.dumps(facts, indent=1))
         return
-    for line in words.sentences(found):
+    for line in words.sentences(measured):
         print(printable(line))
-    for metric in found.metrics:
+    for metric in measured.metrics:
         interval = "" if metric.low is None else f"  ({metric.low:+.4f} to {metric.high:+.4f})"
         numbers = f"{metric.before:.4f} -> {metric.after:.4f}  gain {metric.gain:+.4f}{interval}"
         print(f"  {words.METRICS[metric.metric]:<58}  {numbers}  {metric.cells} cells")
-    for kind in found.kinds:
+    for kind in measured.kinds:
         print("  " + words.of_kind(kind))
-    for line in words.warnings(found):
+    for line in words.warnings(measured):
         print(printable(f"warning: {line}"), file=sys.stderr)

@@ -14,10 +14,10 @@ MOST_SHOWN = 20
 
 def add(command: AddCommand) -> None:
     """Add this group's command."""
-    one = command("leaks", _leaks, "Check whether the folds of a run part near-copies of one recording.")
-    one.add_argument("--run", metavar="RUN", help="which run (the newest that is done)")
-    one.add_argument("--no-sound", action="store_true", help="compare no sound that was not compared before")
-    one.add_argument("--csv", metavar="FILE", help="write the pairs as CSV")
+    parser = command("leaks", _leaks, "Check whether the folds of a run part near-copies of one recording.")
+    parser.add_argument("--run", metavar="RUN", help="which run (the newest that is done)")
+    parser.add_argument("--no-sound", action="store_true", help="compare no sound that was not compared before")
+    parser.add_argument("--csv", metavar="FILE", help="write the pairs as CSV")
 
 
 def _leaks(args: argparse.Namespace) -> None:

@@ -21,32 +21,32 @@ USUAL_ERROR = 0.05
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
     text = "A simulated reviewer works through the queue against a known truth: errors found against decisions made."
-    one = command("replay", _replay, text)
-    one.add_argument("--truth", required=True, metavar="FILE", help="truth_labels.csv (filename, labels) or "
-                     "truth_noise.csv (filename, label: the wrong cells)")  # fmt: skip
-    one.add_argument("--run", default="", metavar="RUN", help="which run's suspects (the newest that is done)")
-    one.add_argument("--scorer", action="append", default=[], metavar="NAME", help="those that the run was scored by; "
-                     "repeatable")  # fmt: skip
-    one.add_argument("--order", action="append", default=[], metavar="NAME", help="an order of the queue (likely, "
-                     "worth, uncertain, audit); repeatable")  # fmt: skip
-    one.add_argument("--decisions", type=int, metavar="N", help="stop after so many (all, up to 20000)")
-    one.add_argument("--step", type=int, metavar="N", help="decisions between two readings of the list, each of which "
-                     "learns from all verdicts so far (200 steps, at least 20)")  # fmt: skip
-    one.add_argument("--reviewer-error", type=float, default=USUAL_ERROR, metavar="P", help="share of answers that are "
-                     "wrong (0.05)")  # fmt: skip
-    one.add_argument("--miss", type=float, metavar="P", help="of wrong labels, let stand (as --reviewer-error)")
-    one.add_argument("--false-alarm", type=float, metavar="P", help="of right labels, changed (as --reviewer-error)")
-    one.add_argument("--unsure", type=float, default=0.0, metavar="P", help="share of cells answered unsure (0)")
-    one.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another reviewer (0)")
-    one.add_argument("--retrain", type=int, metavar="ROUNDS", help="train so often on the way, on a copy")
-    one.add_argument("--recipe", default="", metavar="NAME", help="what --retrain trains")
-    one.add_argument("--every", type=int, metavar="N", help="decisions from one --retrain round to the next")
-    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe; repeatable")
-    one.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
-    one.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
-    one.add_argument("--csv", metavar="FILE", help="write the curves there as well")
-    one.add_argument("--name", default="", metavar="NAME", help="to keep it under (the next number)")
-    one.epilog = (
+    parser = command("replay", _replay, text)
+    parser.add_argument("--truth", required=True, metavar="FILE", help="truth_labels.csv (filename, labels) or "
+                        "truth_noise.csv (filename, label: the wrong cells)")  # fmt: skip
+    parser.add_argument("--run", default="", metavar="RUN", help="which run's suspects (the newest that is done)")
+    parser.add_argument("--scorer", action="append", default=[], metavar="NAME", help="those that the run was scored "
+                        "by; repeatable")  # fmt: skip
+    parser.add_argument("--order", action="append", default=[], metavar="NAME", help="an order of the queue (likely, "
+                        "worth, uncertain, audit); repeatable")  # fmt: skip
+    parser.add_argument("--decisions", type=int, metavar="N", help="stop after so many (all, up to 20000)")
+    parser.add_argument("--step", type=int, metavar="N", help="decisions between two readings of the list, each of "
+                        "which learns from all verdicts so far (200 steps, at least 20)")  # fmt: skip
+    parser.add_argument("--reviewer-error", type=float, default=USUAL_ERROR, metavar="P", help="share of answers that "
+                        "are wrong (0.05)")  # fmt: skip
+    parser.add_argument("--miss", type=float, metavar="P", help="of wrong labels, let stand (as --reviewer-error)")
+    parser.add_argument("--false-alarm", type=float, metavar="P", help="of right labels, changed (as --reviewer-error)")
+    parser.add_argument("--unsure", type=float, default=0.0, metavar="P", help="share of cells answered unsure (0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another reviewer (0)")
+    parser.add_argument("--retrain", type=int, metavar="ROUNDS", help="train so often on the way, on a copy")
+    parser.add_argument("--recipe", default="", metavar="NAME", help="what --retrain trains")
+    parser.add_argument("--every", type=int, metavar="N", help="decisions from one --retrain round to the next")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe; repeatable")
+    parser.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
+    parser.add_argument("--csv", metavar="FILE", help="write the curves there as well")
+    parser.add_argument("--name", default="", metavar="NAME", help="to keep it under (the next number)")
+    parser.epilog = (
         "The workspace's own journal is only read: decisions and trainings go to a copy that is thrown away. The "
         "curves are kept in W/replays/ and shown on the Label quality page."
     )
@@ -138,10 +138,10 @@ def _print(outcome: Outcome) -> None:
     first = f"first {outcome.errors}"
     print(f"{'scorer':<18} {'order':<14} {'50 %':>7} {'90 %':>7} {'90 %, h':>8} {first:>12} {'area':>6} {'spoiled':>8}")
     for curve in outcome.curves:
-        one = summarise(curve, outcome.errors, outcome.horizon)
-        half, most = (str(value or "-") for value in (one.decisions_50, one.decisions_90))
-        hours = "-" if one.seconds_90 is None else f"{one.seconds_90 / 3600:.2f}"
+        summary = summarise(curve, outcome.errors, outcome.horizon)
+        half, most = (str(value or "-") for value in (summary.decisions_50, summary.decisions_90))
+        hours = "-" if summary.seconds_90 is None else f"{summary.seconds_90 / 3600:.2f}"
         print(
-            f"{curve.scorer or '-':<18} {curve.order:<14} {half:>7} {most:>7} {hours:>8} {one.in_first_n:>12.1f} "
-            f"{one.area:>6.3f} {one.spoiled:>8.0f}"
+            f"{curve.scorer or '-':<18} {curve.order:<14} {half:>7} {most:>7} {hours:>8} {summary.in_first_n:>12.1f} "
+            f"{summary.area:>6.3f} {summary.spoiled:>8.0f}"
         )

@@ -12,17 +12,17 @@ from labeling.storage.text import printable
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    one = command("score", _score, "Score every cell of a run's predictions and store the ranking.")
-    one.add_argument("--run", metavar="RUN", help="which run (the newest that is done)")
-    one.add_argument("--scorer", default="earmark", metavar="NAME", help="how to score (earmark)")
+    parser = command("score", _score, "Score every cell of a run's predictions and store the ranking.")
+    parser.add_argument("--run", metavar="RUN", help="which run (the newest that is done)")
+    parser.add_argument("--scorer", default="earmark", metavar="NAME", help="how to score (earmark)")
 
-    one = command("suspects", _suspects, "List the suspects, best first.")
-    one.add_argument("--run", metavar="RUN", default="", help="which run (the newest scored)")
-    one.add_argument("--scorer", default="", metavar="NAME", help="which scoring of it")
-    one.add_argument("--kind", choices=("missing", "false", "swapped"), help="only this kind")
-    one.add_argument("--order", default="rank", metavar="O", help="likely, worth, uncertain, audit, ... (rank)")
-    one.add_argument("--limit", type=int, metavar="N", help="at most so many (all)")
-    one.add_argument("--csv", metavar="FILE", help="write a CSV instead of printing")
+    parser = command("suspects", _suspects, "List the suspects, best first.")
+    parser.add_argument("--run", metavar="RUN", default="", help="which run (the newest scored)")
+    parser.add_argument("--scorer", default="", metavar="NAME", help="which scoring of it")
+    parser.add_argument("--kind", choices=("missing", "false", "swapped"), help="only this kind")
+    parser.add_argument("--order", default="rank", metavar="O", help="likely, worth, uncertain, audit, ... (rank)")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many (all)")
+    parser.add_argument("--csv", metavar="FILE", help="write a CSV instead of printing")
 
 
 def _score(args: argparse.Namespace) -> None:
@@ -55,14 +55,16 @@ def _suspects(args: argparse.Namespace) -> None:
     if args.limit is not None and args.limit < 1:
         raise DataError(f"--limit {args.limit} must be at least 1")
     with opened(args).read() as connection:
-        found = queue.current(connection, args.run, args.scorer)
-        if found is None:
+        scored = queue.current(connection, args.run, args.scorer)
+        if scored is None:
             raise DataError("nothing scored yet; run `python -m labeling score --workspace W` after a training")
-        if args.run not in ("", found[0]) or args.scorer not in ("", found[1]):
+        if args.run not in ("", scored[0]) or args.scorer not in ("", scored[1]):
             raise DataError(_not_scored(args, queue.scored(connection)))
         wanted = QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
-        rows = queue.rows(connection, read_scored_run(connection, *found), wanted, limit=args.limit)
-    decimals = {name: one.meaning.decimals for name, one in COLUMNS.items() if one.meaning.decimals is not None}
+        rows = queue.rows(connection, read_scored_run(connection, *scored), wanted, limit=args.limit)
+    decimals = {
+        name: column.meaning.decimals for name, column in COLUMNS.items() if column.meaning.decimals is not None
+    }
     table = [
         (
             suspect.rank, suspect.filename, suspect.class_code, suspect.kind,
@@ -78,7 +80,7 @@ def _suspects(args: argparse.Namespace) -> None:
         print(f"{len(table)} suspects written to {args.csv}")
         return
     for row in table:
-        rank, filename, code, kind, *_, likely, said = row
-        print(printable(f"{rank:>6}  {kind:<8} {likely:5.2f}  {code:<16} {filename}  {said}"))
+        rank, filename, code, kind, *_, likely, why = row
+        print(printable(f"{rank:>6}  {kind:<8} {likely:5.2f}  {code:<16} {filename}  {why}"))
     if not table:
         print("no suspects to do")

@@ -67,14 +67,14 @@ def assemble_evidence(
     label = given if verdict is None else np.where(verdict >= 0, verdict > 0, given)
     threshold = class_confidence(oof.clipwise, label, known) / 2
     shares, dynamics = _Mean(), [_Mean() for _ in DYNAMICS]
-    for one, told in recorded:
-        kept = aligned(one, oof.clip_ids, oof.classes)
+    for run_evidence, told in recorded:
+        kept = aligned(run_evidence, oof.clip_ids, oof.classes)
         if kept.has_neighbours:
             shares.add(neighbour_share(kept, label, known))
         if kept.has_dynamics:
             for mean, name in zip(dynamics, DYNAMICS, strict=True):
                 mean.add(getattr(kept, name), told)
-    told_of = [found for mean in dynamics if (found := mean.value()) is not None]
+    told_of = [share for mean in dynamics if (share := mean.value()) is not None]
     return Evidence(
         given,
         known,

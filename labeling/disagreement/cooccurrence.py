@@ -83,9 +83,9 @@ def offers(
             continue
         rows = np.zeros(len(company.row_of), bool)
         rows[company.label_row[company.label_class == column[code]]] = True
-        gain, found = _gain(company, rows, row, usual)
+        gain, label_count = _gain(company, rows, row, usual)
         better = gain > beside
-        beside[better], beside_whom[better], together[better] = gain[better], column[code], found[better]
+        beside[better], beside_whom[better], together[better] = gain[better], column[code], label_count[better]
     rows, around = _near(company, row)
     near, nearby = _gain(company, rows, row, usual)
     near = np.maximum(near, 0.0)  # that nobody listed a class near by is no word against it
@@ -117,8 +117,8 @@ def _gain(
     """
     if but >= 0:
         rows[but] = False
-    found = np.bincount(company.label_class[rows[company.label_row]], minlength=len(usual))
-    return np.log((found + SMOOTHING * usual) / (rows.sum() + SMOOTHING) / usual), found
+    count = np.bincount(company.label_class[rows[company.label_row]], minlength=len(usual))
+    return np.log((count + SMOOTHING * usual) / (rows.sum() + SMOOTHING) / usual), count
 
 
 def _near(company: Company, row: int) -> tuple[NDArray[np.bool_], str]:
@@ -181,12 +181,14 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
 
     by_machine = journal.machine_cells(connection)
 
-    def said(verdict: str) -> NDArray[np.int64]:
+    def machine_keys(verdict: str) -> NDArray[np.int64]:
         return np.array([clip << 24 | code for (clip, code), word in by_machine.items() if word == verdict], np.int64)
 
-    gone = np.union1d(cells(tables.cells, tables.cells.c.verdict != "present"), said("absent"))
-    imported = np.setdiff1d(cells(tables.imported_labels), gone)
-    now = np.union1d(imported, np.union1d(cells(tables.cells, tables.cells.c.verdict == "present"), said("present")))
+    not_present = np.union1d(cells(tables.cells, tables.cells.c.verdict != "present"), machine_keys("absent"))
+    imported = np.setdiff1d(cells(tables.imported_labels), not_present)
+    now = np.union1d(
+        imported, np.union1d(cells(tables.cells, tables.cells.c.verdict == "present"), machine_keys("present"))
+    )
     return Company(
         row_of=places.row_of,
         codes=tuple(label_class.code for label_class in classes),
@@ -200,14 +202,14 @@ def _read_labels(connection: Connection, places: _Places) -> Company:
 
 def _read_places(connection: Connection) -> _Places:
     rows = db.fetch(connection, sa.select(tables.clips.c.id, tables.clips.c.metadata).order_by(tables.clips.c.id))
-    found = [place_and_month(metadata) for _, metadata in rows]
-    angles = np.radians(np.array([place for place, _ in found], np.float64).reshape(-1, 2))
+    places_and_months = [place_and_month(metadata) for _, metadata in rows]
+    angles = np.radians(np.array([place for place, _ in places_and_months], np.float64).reshape(-1, 2))
     latitude, longitude = angles[:, 0], angles[:, 1]
     flat = np.cos(latitude)
     return _Places(
         {clip_id: row for row, (clip_id, _) in enumerate(rows)},
         np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1),
-        np.array([month for _, month in found], np.int64),
+        np.array([month for _, month in places_and_months], np.int64),
     )
 
 
@@ -220,9 +222,9 @@ def place_and_month(metadata: Mapping[str, str]) -> tuple[tuple[float, float], i
     latitude = next(_degrees(metadata, latitudes, 90.0), math.nan)
     longitude = next(_degrees(metadata, longitudes, 180.0), math.nan)
     place = (math.nan, math.nan) if math.isnan(latitude) or math.isnan(longitude) else (latitude, longitude)
-    found = [_month(metadata[name]) for name in months]
-    found += [int(one[1] or one[2]) for name in dates if (one := _DATED.match(metadata[name]))]
-    return place, next((one for one in found if 1 <= one <= 12), 0)
+    numbers = [_month(metadata[name]) for name in months]
+    numbers += [int(dated[1] or dated[2]) for name in dates if (dated := _DATED.match(metadata[name]))]
+    return place, next((month for month in numbers if 1 <= month <= 12), 0)
 
 
 @lru_cache(maxsize=64)

@@ -50,7 +50,12 @@ def label_rates(
     alone would mislead: people are asked of suspects, which are wrong far more often than other cells. A class is
     drawn towards the rates of all as if BORROWED more cells spoke for those. Raises DataError where shapes differ.
     """
-    shapes = {p_wrong.shape, given.shape, known.shape, *(one.shape for one in (decided, truth) if one is not None)}
+    shapes = {
+        p_wrong.shape,
+        given.shape,
+        known.shape,
+        *(optional.shape for optional in (decided, truth) if optional is not None),
+    }
     if len(shapes) > 1:
         raise DataError(f"label rates: arrays of shapes {sorted(shapes)}; all must be (clips, classes)")
     wrong = np.asarray(p_wrong, np.float64).copy()

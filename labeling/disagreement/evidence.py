@@ -94,10 +94,10 @@ class Evidence:
 
     def needed(self, name: str) -> Any:
         """The evidence ``name``; raises DataError with what to do where there is none."""
-        found = getattr(self, name)
-        if found is None or (isinstance(found, tuple) and not found):
+        value = getattr(self, name)
+        if value is None or (isinstance(value, tuple) and not value):
             raise DataError(f"this run cannot be scored so: {_LACKS[name]}, or choose --scorer earmark")
-        return found
+        return value
 
     @property
     def label(self) -> NDArray[np.bool_]:

@@ -46,8 +46,8 @@ def neighbour_share(evidence: RunEvidence, label: NDArray[np.bool_], known: NDAr
             continue
         begins = np.flatnonzero(np.diff(owner, prepend=-1))
         turn = np.arange(len(owner)) - np.repeat(begins, np.diff(begins, append=len(owner)))  # of its clip's stretches
-        for one in range(int(turn.max()) + 1):  # many times faster than maximum.reduceat along rows
-            at = turn == one
+        for number in range(int(turn.max()) + 1):  # many times faster than maximum.reduceat along rows
+            at = turn == number
             out[owner[at]] = np.fmax(out[owner[at]], share[at])
         peak = evidence.stretch_class[start:stop][heard]
         own = np.flatnonzero(peak >= 0)

@@ -60,12 +60,12 @@ class Scene:
 
 def scene(metadata: Sequence[Mapping[str, str]]) -> Scene:
     """The scene of clips by their metadata: column to text, as ``cooccurrence.place_and_month`` reads them."""
-    found = [place_and_month(one) for one in metadata]
-    angles = np.radians(np.array([place for place, _ in found], np.float64).reshape(-1, 2))
+    places_and_months = [place_and_month(of_clip) for of_clip in metadata]
+    angles = np.radians(np.array([place for place, _ in places_and_months], np.float64).reshape(-1, 2))
     latitude, longitude = angles[:, 0], angles[:, 1]
     flat = np.cos(latitude)
     direction = np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1)
-    return Scene(direction, np.array([month for _, month in found], np.int64))
+    return Scene(direction, np.array([month for _, month in places_and_months], np.int64))
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,13 @@ def collection_of(
     by_id = {clip.id: clip for clip in clips}
     ids = labels.clip_ids.tolist()
     if fold_of:
-        of_group = {by_id[one].group: fold for one, fold in fold_of.items() if one in by_id and by_id[one].group}
-        groups = [by_id[one].group if one in by_id else "" for one in ids]
+        of_group = {
+            by_id[clip_id].group: fold for clip_id, fold in fold_of.items() if clip_id in by_id and by_id[clip_id].group
+        }
+        groups = [by_id[clip_id].group if clip_id in by_id else "" for clip_id in ids]
         fold = np.array(
-            [fold_of.get(one, of_group.get(group, FREE)) for one, group in zip(ids, groups, strict=True)], np.int32
+            [fold_of.get(clip_id, of_group.get(group, FREE)) for clip_id, group in zip(ids, groups, strict=True)],
+            np.int32,
         )
     else:
         fold = group_folds(clips, ids)
@@ -145,7 +148,7 @@ def collection_of(
 def group_folds(clips: Sequence[Clip], clip_ids: Sequence[int], folds: int = FALLBACK_FOLDS) -> NDArray[np.int32]:
     """A part 0 .. folds - 1 for each of ``clip_ids``, the same for all clips of a group (or else of one sound)."""
     name = {clip.id: clip.group or clip.content_hash or clip.filename for clip in clips}
-    return np.array([zlib.crc32(name.get(one, str(one)).encode()) % folds for one in clip_ids], np.int32)
+    return np.array([zlib.crc32(name.get(clip_id, str(clip_id)).encode()) % folds for clip_id in clip_ids], np.int32)
 
 
 def context_for_clips(collection: Collection, clip_ids: Sequence[int], strength: float = 1.0) -> PostContext:
@@ -153,10 +156,10 @@ def context_for_clips(collection: Collection, clip_ids: Sequence[int], strength:
 
     Raises DataError where a clip is not in it.
     """
-    strange = [one for one in clip_ids if one not in collection.row_of]
+    strange = [clip_id for clip_id in clip_ids if clip_id not in collection.row_of]
     if strange:
         raise DataError(f"{len(strange)} clips are not in the label version, so no prior is known; choose a newer one")
-    rows = np.array([collection.row_of[int(one)] for one in clip_ids], np.int64)
+    rows = np.array([collection.row_of[int(clip_id)] for clip_id in clip_ids], np.int64)
     return PostContext(collection, collection.fold[rows], collection.scene.rows(rows), strength)
 
 
@@ -220,9 +223,9 @@ def postprocess_shift(names: Sequence[str], probabilities: NDArray[Any], context
     if probabilities.shape != wanted:
         raise DataError(f"probabilities of shape {probabilities.shape} where the context has {wanted}")
     total = np.zeros(wanted, np.float32)
-    for one in chosen:
+    for postprocess in chosen:
         total += np.float32(context.strength) * np.clip(
-            one(np.asarray(probabilities, np.float32), context), -LIMIT, LIMIT
+            postprocess(np.asarray(probabilities, np.float32), context), -LIMIT, LIMIT
         )
     return total
 
@@ -343,9 +346,9 @@ def _sites(direction: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     site_of = np.full(len(direction), -1, np.int64)
     placed = np.flatnonzero(~np.isnan(direction[:, 0]))
     cubes = np.floor(direction[placed] * (EARTH_KM / CELL_KM)).astype(np.int64)
-    _, found, count = np.unique(cubes, axis=0, return_inverse=True, return_counts=True)
-    site_of[placed] = found
-    sums = [np.bincount(found, direction[placed, axis], minlength=len(count)) for axis in range(3)]
+    _, site, count = np.unique(cubes, axis=0, return_inverse=True, return_counts=True)
+    site_of[placed] = site
+    sums = [np.bincount(site, direction[placed, axis], minlength=len(count)) for axis in range(3)]
     return np.stack(sums, axis=1) / np.maximum(count, 1)[:, None], site_of
 
 

@@ -27,11 +27,11 @@ def kept_below(cells: int) -> int:
 
 def kept_at_random(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which cells (N, C) of these clips and classes come first: about KEPT_AT_RANDOM, all where there are no more."""
-    found = np.ones((len(clip_ids), len(class_ids)), bool)
-    below = kept_below(found.size)
+    kept = np.ones((len(clip_ids), len(class_ids)), bool)
+    below = kept_below(kept.size)
     if below < 1 << 64:
         rows = max(1, _TOGETHER // len(class_ids))
         for first in range(0, len(clip_ids), rows):
             part = slice(first, first + rows)
-            found[part] = turns(clip_ids[part, None], class_ids[None, :]) < np.uint64(below)
-    return found
+            kept[part] = turns(clip_ids[part, None], class_ids[None, :]) < np.uint64(below)
+    return kept

@@ -134,10 +134,10 @@ def assembled_evidence(
     given = np.where(decided, before, aligned.given)
 
     def recorded() -> Iterator[tuple[RunEvidence, NDArray[np.bool_]]]:
-        for one in (run, *others):
-            kept = _readable(workspace.run_dir(one.id), read_run_evidence, "evidence.zarr")
+        for trained_run in (run, *others):
+            kept = _readable(workspace.run_dir(trained_run.id), read_run_evidence, "evidence.zarr")
             if kept is not None:
-                then = align_labels(oof, trained[one.label_version])
+                then = align_labels(oof, trained[trained_run.label_version])
                 yield kept, then.open & (then.given == given)
 
     predicted = (_readable(workspace.run_dir(other.id), read_oof, "oof.zarr") for other in others)
@@ -146,7 +146,7 @@ def assembled_evidence(
         given,
         aligned.known,
         verdict=np.where(decided, aligned.given, -1).astype(np.int8) if decided.any() else None,
-        others=(one for one in predicted if one is not None),
+        others=(other_oof for other_oof in predicted if other_oof is not None),
         recorded=recorded(),
         priors=[
             prior
@@ -169,28 +169,28 @@ def _trained_on(connection: Connection, some: Sequence[Run], at: dict[int, Label
 
     Clips that were imported since are in them, which does no harm: no network was trained on them.
     """
-    found = {}
+    labels_of = {}
     for number in {run.label_version for run in some}:
         position = versions.get_version(connection, number).position
         if position not in at:
             at[position] = versions.labels_of_version(connection, number)
-        found[number] = at[position]
-    return found
+        labels_of[number] = at[position]
+    return labels_of
 
 
 def _others(connection: Connection, run: Run) -> list[Run]:
     """Other runs to weigh: the newest that are done, whose predictions are out-of-fold, and no mixture of runs."""
     query = sa.select(tables.runs.c.id).where(tables.runs.c.status == "done", tables.runs.c.id != run.id)
     ids: list[str] = list(connection.scalars(query.order_by(tables.runs.c.ended_at.desc())))
-    found = []
+    others = []
     for run_id in ids:
-        one = runs.get_run(connection, run_id)
-        if one.recipe in COMBINED or out_of_fold.warning_of(one):
+        other = runs.get_run(connection, run_id)
+        if other.recipe in COMBINED or out_of_fold.warning_of(other):
             continue
-        found.append(one)
-        if len(found) == MOST_OTHERS:
+        others.append(other)
+        if len(others) == MOST_OTHERS:
             break
-    return found
+    return others
 
 
 COMBINED = ("ensemble", "stack")
@@ -208,10 +208,10 @@ def _priors(oof: Oof, labels: Labels, clips: list[Clip]) -> list[Floats]:
     fold_of = dict(zip(ids, oof.fold[known].tolist(), strict=True)) if oof.fold.min() >= 0 else None
     collection = priors.collection_of(labels, clips, fold_of, oof.classes)
     context = priors.context_for_clips(collection, ids)
-    found = []
+    shifts = []
     for name in ("cooccurrence", "place_date"):
         shift = np.zeros(oof.clipwise.shape, np.float32)
         shift[known] = priors.postprocess_shift([name], oof.clipwise[known], context)
         if np.any(shift):
-            found.append(shift)
-    return found
+            shifts.append(shift)
+    return shifts

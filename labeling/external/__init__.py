@@ -33,8 +33,8 @@ def detect_reader(path: Path) -> str:
     if not path.exists():
         raise FormatError(f"nothing at {path}; give a file of predictions, or a folder of BirdNET-Analyzer's results")
     by_rank = sorted(readers, key=lambda pair: pair[1].rank)
-    for name, one in by_rank:
-        if one.fits(path):
+    for name, prediction_format in by_rank:
+        if prediction_format.fits(path):
             return name
-    needs = "\n".join(f"  {name}: {one.needs}" for name, one in by_rank)
+    needs = "\n".join(f"  {name}: {prediction_format.needs}" for name, prediction_format in by_rank)
     raise FormatError(f"no reader fits {path}. Readers, and what each needs:\n{needs}")

@@ -140,7 +140,7 @@ def read(request: ReadRequest) -> ImportedPredictions:
 
 def _files(path: Path) -> Iterator[Path]:
     if path.is_dir():
-        yield from (one for one in sorted(path.rglob("*")) if one.suffix.lower() in SUFFIXES)
+        yield from (file_path for file_path in sorted(path.rglob("*")) if file_path.suffix.lower() in SUFFIXES)
     elif path.exists():
         yield path
 
@@ -160,8 +160,8 @@ def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(names) > 1:
         return names
     for sign in ("_", ", "):
-        first, found, last = names[0].partition(sign)
-        if found:
+        first, separator, last = names[0].partition(sign)
+        if separator:
             return (names[0], first, last)
     return names
 
@@ -175,7 +175,7 @@ def _rows(file: Path, kind: _Kind) -> Iterator[_Row]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.reader(handle, delimiter=kind.delimiter, quoting=quoting)
-            columns = list(kind.needs) if kind is AUDACITY else [one.strip().lower() for one in next(reader)]
+            columns = list(kind.needs) if kind is AUDACITY else [heading.strip().lower() for heading in next(reader)]
             place = {name: columns.index(name) for name in columns}
             if kind.value not in place:
                 raise FormatError(f"{file} has no column confidence; write the table with BirdNET-Analyzer again")

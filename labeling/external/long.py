@@ -32,14 +32,14 @@ def read(request: ReadRequest) -> ImportedPredictions:
     """Read such a table; raises FormatError."""
     path, matcher = request.path, request.matcher
     columns = columns_of(path)
-    found = [first_of(columns, names) for names in (FILE_COLUMNS, CLASS_COLUMNS, VALUE_COLUMNS)]
-    name, label, value = found
+    chosen = [first_of(columns, names) for names in (FILE_COLUMNS, CLASS_COLUMNS, VALUE_COLUMNS)]
+    name, label, value = chosen
     if name is None or label is None or value is None:
         raise FormatError(
             f"{path} has the columns {', '.join(columns[:12])}; a long table needs filename, class and probability"
         )
     fold, onset, offset = (first_of(columns, names) for names in (FOLD_COLUMNS, ONSET_COLUMNS, OFFSET_COLUMNS))
-    times = [one for one in (onset, offset) if one] if onset else []
+    times = [time_column for time_column in (onset, offset) if time_column] if onset else []
     windows = Windows()
     row_of: dict[str, int] = {}
     column_of: dict[str, int] = {}
@@ -49,16 +49,16 @@ def read(request: ReadRequest) -> ImportedPredictions:
         fresh = [word for word in names.words if word not in row_of]
         row_of.update(zip(fresh, matcher.rows(fresh).tolist(), strict=True))
         new = [word for word in labels.words if word not in column_of]
-        column_of.update(zip(new, matcher.columns([(one,) for one in new]).tolist(), strict=True))
+        column_of.update(zip(new, matcher.columns([(class_text,) for class_text in new]).tolist(), strict=True))
         rows = np.array([row_of[word] for word in names.words], np.int64)[names.place]
         classes = np.array([column_of[word] for word in labels.words], np.int64)[labels.place]
         none = np.full(len(batch), np.nan, np.float32)
         starts, ends = [*batch.numbers.T[1:], none, none][:2]
         windows.add(rows, classes, batch.numbers[:, 0], starts, ends)
         if fold:
-            said = batch.text[fold]
-            for row, at in np.unique(np.stack((rows, said.place)), axis=1).T.tolist():
-                text = said.words[at]
+            fold_text = batch.text[fold]
+            for row, at in np.unique(np.stack((rows, fold_text.place)), axis=1).T.tolist():
+                text = fold_text.words[at]
                 if fold_of.setdefault(row, text) != text and row >= 0:
                     raise FormatError(
                         f"{path}: {matcher.clips[row].filename!r} is in fold {fold_of[row]!r} and in {text!r}; give one"

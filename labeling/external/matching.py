@@ -49,7 +49,7 @@ class Matcher:
         self._stems = _places(
             (tail, row) for row, clip in enumerate(self.clips) for tail in _tails(without_suffix(clip.filename))
         )
-        self._codes = {one.code: column for column, one in enumerate(self.classes)}
+        self._codes = {label_class.code: column for column, label_class in enumerate(self.classes)}
         self._names = _places(_names_of(self.clips, self.classes, primary or {}))
         self._given = dict(given or {})
         for code in self._given.values():
@@ -112,7 +112,7 @@ class Matcher:
         if column == NOBODY:
             parts = [part for name in names for part in _of_pair(name)]
             known = [self._names[key] for name in (*names, *parts) if (key := _plain(name)) in self._names]
-            column = next((one for one in known if one >= 0), known[0] if known else NOBODY)
+            column = next((place for place in known if place >= 0), known[0] if known else NOBODY)
         if column < 0:
             why = "fits several classes" if column == SEVERAL else "no such class"
             self.unknown_classes.setdefault(shown, why)
@@ -153,20 +153,20 @@ def _tails(name: str) -> list[str]:
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
-def _same(one: str, other: str) -> bool:
+def _same(filename: str, other: str) -> bool:
     """Whether the shorter of two names is the end of the longer one, suffixes aside."""
-    tails = [_tails(without_suffix(name)) for name in (one, other)]
+    tails = [_tails(without_suffix(name)) for name in (filename, other)]
     return bool(tails[0] and tails[1]) and (tails[0][0] in tails[1] or tails[1][0] in tails[0])
 
 
 def _places(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Key to its one place; SEVERAL where it has more."""
-    found: dict[str, int] = {}
+    place_of: dict[str, int] = {}
     for key, place in pairs:
-        if found.setdefault(key, place) != place:
-            found[key] = SEVERAL
-    found.pop("", None)
-    return found
+        if place_of.setdefault(key, place) != place:
+            place_of[key] = SEVERAL
+    place_of.pop("", None)
+    return place_of
 
 
 def _plain(name: str) -> str:
@@ -175,15 +175,15 @@ def _plain(name: str) -> str:
 
 def _of_pair(name: str) -> tuple[str, ...]:
     """The parts of ``Turdus merula_Eurasian Blackbird``; () where the first is no name of two words."""
-    first, found, last = name.partition("_")
-    return (first, last) if found and " " in first.strip() else ()
+    first, separator, last = name.partition("_")
+    return (first, last) if separator and " " in first.strip() else ()
 
 
 def _names_of(
     clips: Sequence[Clip], classes: Sequence[LabelClass], primary: Mapping[int, str]
 ) -> Iterable[tuple[str, int]]:
     """Every name of every class but its own code, with its column; a clip's columns speak for its primary class."""
-    column_of = {one.code: column for column, one in enumerate(classes)}
+    column_of = {label_class.code: column for column, label_class in enumerate(classes)}
     heard: dict[tuple[int, str], Counter[str]] = {}
     for clip in clips:
         column = column_of.get(primary.get(clip.id, ""), NOBODY)
@@ -192,8 +192,8 @@ def _names_of(
         for key, value in clip.metadata.items():
             if value and key.lower().replace(" ", "_") in NAME_COLUMNS:
                 heard.setdefault((column, key), Counter())[_plain(value)] += 1
-    for column, one in enumerate(classes):
-        yield _plain(one.code), column
-        yield _plain(one.name), column
+    for column, label_class in enumerate(classes):
+        yield _plain(label_class.code), column
+        yield _plain(label_class.name), column
     for (column, _), names in heard.items():
         yield names.most_common(1)[0][0], column

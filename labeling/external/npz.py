@@ -96,7 +96,7 @@ def _load(path: Path, scratch: Path) -> tuple[dict[str, NDArray[Any]], NDArray[A
     """All arrays but framewise, and framewise on the disk."""
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
+            sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
             held = sum(size for name, size in sizes.items() if name in KNOWN and name != "framewise")
             if held > MOST_BYTES:
                 raise FormatError(
@@ -124,11 +124,11 @@ def _load(path: Path, scratch: Path) -> tuple[dict[str, NDArray[Any]], NDArray[A
     except FormatError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as problem:
-        said = str(problem).split("\n")[0]
-        if "allow_pickle" in said:
-            said = "an array holds Python objects, which are never unpickled; save names as text (dtype str)"
+        reason = str(problem).split("\n")[0]
+        if "allow_pickle" in reason:
+            reason = "an array holds Python objects, which are never unpickled; save names as text (dtype str)"
         raise FormatError(
-            f"{path} is not a whole .npz of plain arrays ({said}); write it again with np.savez"
+            f"{path} is not a whole .npz of plain arrays ({reason}); write it again with np.savez"
         ) from problem
     return arrays, framewise
 
@@ -140,8 +140,8 @@ def _texts(arrays: dict[str, NDArray[Any]], name: str, path: Path) -> list[str]:
             f"{path}: {name} has shape {array.shape}; it needs one value a {name.rstrip('s')}, in one row"
         )
     if array.dtype.kind == "S":
-        return [one.decode("utf-8", "replace") for one in array.tolist()]
-    return [str(one) for one in array.tolist()]
+        return [item.decode("utf-8", "replace") for item in array.tolist()]
+    return [str(item) for item in array.tolist()]
 
 
 def _numbers(arrays: dict[str, NDArray[Any]], name: str, path: Path) -> NDArray[Any]:

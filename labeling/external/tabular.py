@@ -130,7 +130,7 @@ def _numbers(batch: pa.RecordBatch, names: Sequence[str]) -> NDArray[np.float32]
 def _said(problem: Exception) -> str:
     """What pyarrow said, in one line, with the remedy."""
     line = str(problem).strip().split("\n")[0]
-    found = _NO_NUMBER.search(line)
-    if found:
-        return f"{found[1][:60]!r} is no number; give numbers with a point, or leave the column or row out"
+    match = _NO_NUMBER.search(line)
+    if match:
+        return f"{match[1][:60]!r} is no number; give numbers with a point, or leave the column or row out"
     return line[:300]

@@ -51,9 +51,9 @@ def read(request: ReadRequest) -> ImportedPredictions:
     others = [column for column in columns if column not in (name, fold, onset, offset)]
     place = matcher.columns([(other,) for other in others])
     matcher.require(str(path), int((place >= 0).sum()), "classes")
-    chosen = [one for one, column in zip(others, place.tolist(), strict=True) if column >= 0]
-    times = [one for one in (onset, offset) if one]
-    text = [one for one in (name, fold) if one]
+    chosen = [heading for heading, column in zip(others, place.tolist(), strict=True) if column >= 0]
+    times = [heading for heading in (onset, offset) if heading]
+    text = [heading for heading in (name, fold) if heading]
 
     clips: list[NDArray[np.int64]] = []
     when: list[Floats] = []
@@ -72,8 +72,8 @@ def read(request: ReadRequest) -> ImportedPredictions:
     request.values.check(str(path))
     clip = np.concatenate(clips) if clips else np.zeros(0, np.int64)
     matcher.require(str(path), len(clip), "clips")
-    found = place[place >= 0]
-    p, own = merged(np.concatenate(values), found)
+    matched = place[place >= 0]
+    p, own = merged(np.concatenate(values), matched)
     text_fold = np.array(folds, dtype=np.str_) if fold else None
     if not times:
         again = np.flatnonzero(np.bincount(clip) > 1)

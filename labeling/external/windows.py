@@ -45,7 +45,7 @@ class Windows:
         use = (clip >= 0) & (column >= 0)
         if use.any():
             kept = (clip[use].astype(np.int32), column[use].astype(np.int32))
-            self._rows.append((*kept, *(np.asarray(one[use], np.float32) for one in (p, onset_s, offset_s))))
+            self._rows.append((*kept, *(np.asarray(values[use], np.float32) for values in (p, onset_s, offset_s))))
 
     def see(self, clips: Sequence[int]) -> None:
         """Clips that were predicted, though nothing may have been found in them."""
@@ -70,14 +70,14 @@ class Windows:
         late = timed & (onset >= duration[clip] + LATE_S)
         if late.any():
             first = int(np.argmax(late))
-            said = (
+            problem = (
                 f"{int(late.sum())} rows begin after the end of their clip ({onset[first]:g} s in "
                 f"{clips[rows[clip[first]]].filename!r} of {duration[clip[first]]:g} s)"
             )
             if late.sum() * 2 > len(late):
-                raise FormatError(f"{name}: {said}; give seconds from the start of each clip")
-            notes.append(f"{said}; they were passed over")
-            clip, column, p, onset, offset = (one[~late] for one in (clip, column, p, onset, offset))
+                raise FormatError(f"{name}: {problem}; give seconds from the start of each clip")
+            notes.append(f"{problem}; they were passed over")
+            clip, column, p, onset, offset = (array[~late] for array in (clip, column, p, onset, offset))
             timed = np.isfinite(onset)
         cells = clip * len(columns) + column
         untimed, times = np.unique(cells[~timed], return_counts=True)
@@ -100,9 +100,9 @@ class Windows:
         clipwise = np.full(known.size, -1, np.float32)
         np.maximum.at(clipwise, cells, p)
         clipwise[~known] = floor
-        timed_rows = tuple(one[timed] for one in (clip, column, p, onset, offset))
-        made = _Frames.of(timed_rows, duration, floor, len(columns))
-        frames, grid = (made.later(), made.grid) if made else (None, None)
+        timed_rows = tuple(array[timed] for array in (clip, column, p, onset, offset))
+        timed_frames = _Frames.of(timed_rows, duration, floor, len(columns))
+        frames, grid = (timed_frames.later(), timed_frames.grid) if timed_frames else (None, None)
         shaped = clipwise.reshape(len(rows), len(columns))
         return ImportedPredictions(rows, columns, shaped, frames, grid, notes=tuple(notes))
 

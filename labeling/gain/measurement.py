@@ -117,8 +117,8 @@ def pair_of(every_run: Iterable[Run]) -> tuple[Run, Run] | None:
 
 def like_of(run: Run) -> str:
     """The run whose folds this one keeps, "" for none."""
-    found = (setting.partition("=") for setting in run.settings)
-    return next((value.strip().strip('"') for key, _, value in found if key.strip() in ("folds.like", "like")), "")
+    settings = (setting.partition("=") for setting in run.settings)
+    return next((value.strip().strip('"') for key, _, value in settings if key.strip() in ("folds.like", "like")), "")
 
 
 def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", seed: int = 0) -> RetrainingGain:
@@ -136,25 +136,25 @@ def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", s
             if run.status != "done":
                 raise DataError(f"run {run.id} is {run.status}; only finished runs can be compared")
         first, second = (read_oof(folder / "oof.zarr") for folder in folders)
-        found = _measured(connection, first, second, scope)
+        measured_cells = _measured(connection, first, second, scope)
         position = journal.position(connection)
         low, high = (versions.get_version(connection, run.label_version).position for run in (old, new))
-        made = corrections.between(connection, low, high)
+        changes = corrections.between(connection, low, high)
         hours = worked_between(connection, low, high) / 3600
-    metrics = paired.compare(found.cells, seed=seed)
+    metrics = paired.compare(measured_cells.cells, seed=seed)
     warnings = [run_folder.facts(folder).get("out_of_fold", {}).get("warning", "") for folder in folders]
     return RetrainingGain(
         before=old,
         after=new,
         position=position,
-        scope=found.scope,
-        decided=len(found.cells),
-        drawn=found.drawn,
-        clips=len(np.unique(found.clip_ids)),
-        clusters=len(np.unique(found.cells.cluster)),
-        by_group=found.by_group,
-        metrics=tuple(sorted(metrics, key=lambda one: one.metric != HEADLINE)),
-        kinds=tuple(_of_kinds(found, made, seed)),
+        scope=measured_cells.scope,
+        decided=len(measured_cells.cells),
+        drawn=measured_cells.drawn,
+        clips=len(np.unique(measured_cells.clip_ids)),
+        clusters=len(np.unique(measured_cells.cells.cluster)),
+        by_group=measured_cells.by_group,
+        metrics=tuple(sorted(metrics, key=lambda metric: metric.metric != HEADLINE)),
+        kinds=tuple(_of_kinds(measured_cells, changes, seed)),
         hours=hours,
         differences=tuple(differences(folders[0], folders[1], first, second)),
         cautions=tuple(dict.fromkeys(str(warning) for warning in warnings if warning)),
@@ -163,14 +163,16 @@ def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", s
 
 def _measured(connection: Connection, before: Oof, after: Oof, scope: str) -> _Measured:
     """The decided cells that both runs predicted, with what each stands for."""
-    said = decided_cells(connection)
+    decided = decided_cells(connection)
     code_of = {class_id: code for code, class_id in store.class_ids(connection).items()}
     codes = tuple(code for code in before.classes if code in set(after.classes))
     number = {code: index for index, code in enumerate(codes)}
-    class_index = np.array([number.get(code_of.get(one, ""), -1) for one in said.class_id.tolist()], np.int64)
-    rows = [_rows(oof.clip_ids, said.clip_id) for oof in (before, after)]
-    use = (class_index >= 0) & (rows[0] >= 0) & (rows[1] >= 0) & ~said.unsure
-    class_index, drawn, clip_ids = class_index[use], said.drawn[use], said.clip_id[use]
+    class_index = np.array(
+        [number.get(code_of.get(class_id, ""), -1) for class_id in decided.class_id.tolist()], np.int64
+    )
+    rows = [_rows(oof.clip_ids, decided.clip_id) for oof in (before, after)]
+    use = (class_index >= 0) & (rows[0] >= 0) & (rows[1] >= 0) & ~decided.unsure
+    class_index, drawn, clip_ids = class_index[use], decided.drawn[use], decided.clip_id[use]
     p_before, p_after = (
         oof.clipwise[row[use], _columns(oof, codes)[class_index]].astype(np.float64)
         for oof, row in zip((before, after), rows, strict=True)
@@ -191,7 +193,7 @@ def _measured(connection: Connection, before: Oof, after: Oof, scope: str) -> _M
         for (side, total), count in zip(sides, counts, strict=True):
             weight[drawn & side] = (total - int((side & ~drawn).sum())) / count
     cluster, by_group = _clusters(connection, clip_ids)
-    cells = PairedCells(said.present[use], p_before, p_after, class_index, cluster, weight)
+    cells = PairedCells(decided.present[use], p_before, p_after, class_index, cluster, weight)
     scope = COLLECTION if enough and scope != DECIDED else DECIDED
     return _Measured(cells, codes, clip_ids, int(drawn.sum()), scope, by_group)
 
@@ -224,20 +226,20 @@ def _clusters(connection: Connection, clip_ids: NDArray[np.int64]) -> tuple[NDAr
     query = sa.select(tables.clips.c.id, tables.clips.c.group_name)
     group_of = {clip_id: group for clip_id, group in db.fetch(connection, query) if group}
     names: dict[object, int] = {}
-    cluster = [names.setdefault(group_of.get(one, one), len(names)) for one in clip_ids.tolist()]
+    cluster = [names.setdefault(group_of.get(clip_id, clip_id), len(names)) for clip_id in clip_ids.tolist()]
     if len(names) >= LEAST_CLUSTERS and group_of:
         return np.array(cluster, np.int64), True
     return np.unique(clip_ids, return_inverse=True)[1].astype(np.int64), False
 
 
-def _of_kinds(found: _Measured, made: Sequence[corrections.CellCorrection], seed: int) -> list[KindGain]:
+def _of_kinds(measured_cells: _Measured, changes: Sequence[corrections.CellCorrection], seed: int) -> list[KindGain]:
     """Each class goes to the kind that most of its changes were of, the first of KINDS where two are level.
 
     Confirmed cells count in classes without a change alone: they teach a model nothing that it was not told before.
     """
     of_class: dict[str, Counter[str]] = {}
-    for one in made:
-        of_class.setdefault(one.class_code, Counter())[one.kind] += 1
+    for correction in changes:
+        of_class.setdefault(correction.class_code, Counter())[correction.kind] += 1
     changed = [kind for kind in corrections.KINDS if kind != corrections.CONFIRMED]
     mostly = {}
     for code, count in of_class.items():
@@ -245,11 +247,14 @@ def _of_kinds(found: _Measured, made: Sequence[corrections.CellCorrection], seed
         mostly[code] = kind if count[kind] else corrections.CONFIRMED
     result = []
     for kind in (*corrections.KINDS, ""):
-        codes = [code for code in found.codes if mostly.get(code, "") == kind]
-        here = np.isin(found.cells.class_index, [place for place, code in enumerate(found.codes) if code in set(codes)])
-        made_here = sum(one.kind == kind for one in made)
+        codes = [code for code in measured_cells.codes if mostly.get(code, "") == kind]
+        here = np.isin(
+            measured_cells.cells.class_index,
+            [place for place, code in enumerate(measured_cells.codes) if code in set(codes)],
+        )
+        made_here = sum(correction.kind == kind for correction in changes)
         if codes and (made_here or not kind):
-            measured = paired.compare(found.cells.take(here), seed=seed)
-            headline = next((one for one in measured if one.metric == HEADLINE), None)
+            measured = paired.compare(measured_cells.cells.take(here), seed=seed)
+            headline = next((metric for metric in measured if metric.metric == HEADLINE), None)
             result.append(KindGain(kind, made_here, len(codes), headline))
-    return result if any(one.kind for one in result) else []
+    return result if any(kind_gain.kind for kind_gain in result) else []

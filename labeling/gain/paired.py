@@ -73,7 +73,7 @@ class Paired:
 
     def per(self, amount: float) -> Paired:
         """The gain for each unit of ``amount``, which is known exactly, such as hours of review."""
-        low, high = (None if one is None else one / amount for one in (self.low, self.high))
+        low, high = (None if bound is None else bound / amount for bound in (self.low, self.high))
         return replace(self, gain=self.gain / amount, low=low, high=high)
 
 
@@ -126,12 +126,12 @@ def compare(cells: PairedCells, *, seed: int = 0) -> list[Paired]:
     if n_clusters >= LEAST_CLUSTERS:
         even = np.full(n_clusters, 1 / n_clusters)
         draws = np.random.default_rng(seed).multinomial(n_clusters, even, size=RESAMPLES)
-    found = [_of_loss(name, cells, cluster, draws) for name in LOSSES]
+    metrics = [_of_loss(name, cells, cluster, draws) for name in LOSSES]
     groups = {"micro_ap": [np.arange(len(cells))], "macro_ap": _rated_classes(cells)}
     for name, parts in groups.items():
         if (name == "micro_ap" or len(parts) > 1) and 0 < int(cells.present.sum()) < len(cells):
-            found.append(_of_precision(name, cells, cluster, draws, parts))
-    return found
+            metrics.append(_of_precision(name, cells, cluster, draws, parts))
+    return metrics
 
 
 def interval(resampled: Floats, n_clusters: int) -> tuple[float, float]:
@@ -172,10 +172,11 @@ def _of_loss(name: str, cells: PairedCells, cluster: NDArray[np.int64], draws: N
     low, high = None, None
     if draws is not None:
         sums, weights = (
-            np.bincount(cluster, one).astype(np.float64) for one in (cells.weight * (before - after), cells.weight)
+            np.bincount(cluster, amounts).astype(np.float64)
+            for amounts in (cells.weight * (before - after), cells.weight)
         )
         low, high = interval_of_mean(sums, weights, draws)
-    means = [float((cells.weight * one).sum() / total) for one in (before, after)]
+    means = [float((cells.weight * losses).sum() / total) for losses in (before, after)]
     return Paired(name, means[0], means[1], gain, low, high, len(cells))
 
 
@@ -183,12 +184,12 @@ def _rated_classes(cells: PairedCells) -> list[NDArray[np.int64]]:
     """The cells of each class that has enough of each verdict."""
     order = np.argsort(cells.class_index, kind="stable")
     starts = np.flatnonzero(np.diff(cells.class_index[order], prepend=-1))
-    found = []
+    class_parts = []
     for part in np.split(order, starts[1:]):
         positives = int(cells.present[part].sum())
         if min(positives, len(part) - positives) >= LEAST_OF_CLASS:
-            found.append(part)
-    return found
+            class_parts.append(part)
+    return class_parts
 
 
 def _of_precision(
@@ -213,7 +214,7 @@ def _of_precision(
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(total / defined)
 
-    before, after = (float(mean_of(one, None)[0]) for one in (cells.before, cells.after))
+    before, after = (float(mean_of(probabilities, None)[0]) for probabilities in (cells.before, cells.after))
     low, high = None, None
     if draws is not None:
         low, high = interval(mean_of(cells.after, draws) - mean_of(cells.before, draws), draws.shape[1])

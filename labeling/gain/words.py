@@ -35,24 +35,24 @@ ASSOCIATION = (
 
 def sentences(gain: RetrainingGain) -> list[str]:
     """The whole finding, the verdict first; cautions are in `warnings`."""
-    said = [verdict(gain)]
+    lines = [verdict(gain)]
     if gain.headline is not None and gain.outcome not in ("same", "few"):
-        said.append(measured_on(gain))
+        lines.append(measured_on(gain))
     if hourly := per_hour(gain):
-        said.append(hourly)
-    return said
+        lines.append(hourly)
+    return lines
 
 
 def verdict(gain: RetrainingGain) -> str:
     """Whether it helped, in one or two sentences."""
-    one = gain.headline
+    headline = gain.headline
     labels = gain.before.label_version != gain.after.label_version
     what = (
         f"Retraining on label version {gain.after.label_version} instead of {gain.before.label_version}"
         if labels
         else f"Run {gain.after.id} instead of {gain.before.id}, on the same label version,"
     )
-    if one is None:
+    if headline is None:
         both = f"{gain.before.id} and {gain.after.id}"
         return f"Nothing to measure on yet: people decided no cell that both {both} predicted."
     if gain.outcome == "same":
@@ -62,13 +62,14 @@ def verdict(gain: RetrainingGain) -> str:
             f"Too little is decided to tell whether {what[0].lower()}{what[1:]} helped: {_cells(gain.decided)} in "
             f"{gain.clips} clip{'s' * (gain.clips != 1)}. Decide cells in {LEAST_CLUSTERS} clips or more."
         )
-    said = {
+    sentence = {
         "helped": f"{what} helped.",
         "hurt": f"{what} did not help: the predictions became worse.",
         "chance": f"{what} made no difference beyond chance.",
     }[gain.outcome]
-    way = "fell" if one.gain > 0 else "rose" if one.gain < 0 else "stayed"
-    return f"{said} The error of the probabilities {way} from {one.before:.3f} to {one.after:.3f} ({_range(one)})."
+    way = "fell" if headline.gain > 0 else "rose" if headline.gain < 0 else "stayed"
+    errors = f"from {headline.before:.3f} to {headline.after:.3f} ({_range(headline)})"
+    return f"{sentence} The error of the probabilities {way} {errors}."
 
 
 def measured_on(gain: RetrainingGain) -> str:
@@ -91,47 +92,47 @@ def measured_on(gain: RetrainingGain) -> str:
 
 def per_hour(gain: RetrainingGain) -> str:
     """What an hour of review brought, "" where no time is known."""
-    one = gain.per_hour
-    if one is None or one.low is None or one.high is None or gain.outcome == "same":
+    hourly_gain = gain.per_hour
+    if hourly_gain is None or hourly_gain.low is None or hourly_gain.high is None or gain.outcome == "same":
         return ""
     hours = f"{gain.hours:.1f} hours" if gain.hours >= 2 else f"{60 * gain.hours:.0f} minutes"
     return (
-        f"About {hours} of review lie between the two label versions: {_signed(one.gain)} an hour (95 % range "
-        f"{_signed(one.low)} to {_signed(one.high)})."
+        f"About {hours} of review lie between the two label versions: {_signed(hourly_gain.gain)} an hour (95 % range "
+        f"{_signed(hourly_gain.low)} to {_signed(hourly_gain.high)})."
     )
 
 
-def of_kind(one: KindGain) -> str:
+def of_kind(kind_gain: KindGain) -> str:
     """A line of the split by kind of correction."""
-    classes = f"{one.classes} class{'es' * (one.classes != 1)}"
-    mostly = "mostly " if one.kind in ("missing", "false", "swapped", "other") else ""
-    where = f"In {classes} where {mostly}{KINDS[one.kind]}"
-    if one.gain is None:
+    classes = f"{kind_gain.classes} class{'es' * (kind_gain.classes != 1)}"
+    mostly = "mostly " if kind_gain.kind in ("missing", "false", "swapped", "other") else ""
+    where = f"In {classes} where {mostly}{KINDS[kind_gain.kind]}"
+    if kind_gain.gain is None:
         return f"{where}, no cell is decided."
     word = {"helped": "better", "hurt": "worse", "same": "no change", "chance": "no difference beyond chance"}
-    said = word.get(one.gain.outcome, "too few clips to tell")
-    return f"{where}: {said} ({_range(one.gain)}; {_cells(one.gain.cells)})."
+    outcome = word.get(kind_gain.gain.outcome, "too few clips to tell")
+    return f"{where}: {outcome} ({_range(kind_gain.gain)}; {_cells(kind_gain.gain.cells)})."
 
 
 def warnings(gain: RetrainingGain) -> list[str]:
     """What keeps the difference from being the labels' alone."""
-    said = []
+    lines = []
     if gain.before.id == gain.after.id:
         return ["Both are the same run; choose another one."]
     if gain.differences:
-        said.append(
+        lines.append(
             f"The runs differ in more than their labels: {'; '.join(gain.differences)}. The difference is then not the "
             f"labels' alone; train a run like {gain.before.id} (same folds and seeds) on the Retrain page."
         )
     if gain.before.label_version == gain.after.label_version:
-        said.append("Both runs were trained on the same label version, so no correction can be the reason.")
-    return [*said, *gain.cautions]
+        lines.append("Both runs were trained on the same label version, so no correction can be the reason.")
+    return [*lines, *gain.cautions]
 
 
-def _range(one: Paired) -> str:
-    if one.low is None or one.high is None:
-        return f"gain {_signed(one.gain)}"
-    return f"gain {_signed(one.gain)}, 95 % range {_signed(one.low)} to {_signed(one.high)}"
+def _range(metric: Paired) -> str:
+    if metric.low is None or metric.high is None:
+        return f"gain {_signed(metric.gain)}"
+    return f"gain {_signed(metric.gain)}, 95 % range {_signed(metric.low)} to {_signed(metric.high)}"
 
 
 def _signed(value: float) -> str:

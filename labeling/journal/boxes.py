@@ -56,8 +56,8 @@ def change_box(
             return _change(known, journal.cell_state(connection, known[0].clip_id, known[0].class_code))
         batch = []
         if replaces is not None:
-            found = journal.decisions_where(connection, tables.decisions.c.position == replaces)
-            cell = decision or (found[0] if found else None)
+            replaced = journal.decisions_where(connection, tables.decisions.c.position == replaces)
+            cell = decision or (replaced[0] if replaced else None)
             if cell is None:
                 raise DataError(f"no decision {replaces} in the journal; nothing was changed")
             state = journal.cell_state(connection, cell.clip_id, cell.class_code)
@@ -67,12 +67,12 @@ def change_box(
                 raise DataError(
                     f"decision {replaces} is no box that stands on {cell.class_code} in clip {cell.clip_id}; look again"
                 )
-            batch.append(journal.undo_of(found[0], reviewer, undo_id, seen_position))
-            if decision is not None and not decision.role and decision.verdict == found[0].verdict:
-                decision = replace(decision, role=found[0].role)
+            batch.append(journal.undo_of(replaced[0], reviewer, undo_id, seen_position))
+            if decision is not None and not decision.role and decision.verdict == replaced[0].verdict:
+                decision = replace(decision, role=replaced[0].role)
         if decision is not None:
             batch.append(replace(decision, event_id=event_id, reviewer=reviewer, seen_position=seen_position))
-        stored = journal.append_within(connection, [replace(one, batch_id=event_id) for one in batch])
+        stored = journal.append_within(connection, [replace(entry, batch_id=event_id) for entry in batch])
         return _change(stored, journal.cell_state(connection, stored[0].clip_id, stored[0].class_code))
 
 

@@ -39,19 +39,19 @@ def between(connection: Connection, older: int, newer: int) -> list[CellCorrecti
     From a newer one to an older one, a label that had been added counts as removed.
     """
     changes = versions.diff(connection, older, newer)
-    found = by_kind(changes)
+    corrected = by_kind(changes)
     low, high = sorted((older, newer))
     table = tables.decisions
-    said = journal.decisions_where(connection, table.c.position > low, table.c.position <= high)
-    gone = journal.undone(said)
+    decisions = journal.decisions_where(connection, table.c.position > low, table.c.position <= high)
+    undone_positions = journal.undone(decisions)
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
     changed = {(change.filename, change.class_code) for change in changes}
     kept = {
-        (names[one.clip_id], one.class_code): None
-        for one in said
-        if one.undoes is None and one.position not in gone and not is_machine(one.reviewer)
+        (names[decision.clip_id], decision.class_code): None
+        for decision in decisions
+        if decision.undoes is None and decision.position not in undone_positions and not is_machine(decision.reviewer)
     }
-    return found + [CellCorrection(*cell, CONFIRMED) for cell in kept if cell not in changed]
+    return corrected + [CellCorrection(*cell, CONFIRMED) for cell in kept if cell not in changed]
 
 
 def by_kind(changes: Sequence[Change]) -> list[CellCorrection]:

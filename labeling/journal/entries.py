@@ -82,7 +82,10 @@ def append_within(connection: Connection, decisions: Sequence[Decision], *, by_m
     known: dict[str, Decision] = {}
     for first in range(0, len(decisions), READ_TOGETHER):
         part = decisions[first : first + READ_TOGETHER]
-        known |= {one.event_id: one for one in by_event_ids(connection, [one.event_id for one in part])}
+        known |= {
+            stored_decision.event_id: stored_decision
+            for stored_decision in by_event_ids(connection, [stored_decision.event_id for stored_decision in part])
+        }
         fresh: dict[str, Decision] = {}
         for decision in part:
             if decision.event_id not in known:
@@ -137,30 +140,30 @@ def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About
         raise DataError(f"no clip {clip_id} in this workspace; it may be from another one")
     listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
     rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(clip_ids), classes.c.code.in_(codes)))
-    said: dict[tuple[int, str], list[Decision]] = {
+    decisions_of: dict[tuple[int, str], list[Decision]] = {
         (decision.clip_id, decision.class_code): [] for decision in decisions
     }
     here = tables.decisions.c.clip_id.in_(clip_ids) & tables.decisions.c.class_id.in_(ids.values())
     for decision in decisions_where(connection, here):
-        said.setdefault((decision.clip_id, decision.class_code), []).append(decision)
-    return _About(clips, ids, {(clip_id, code): role for clip_id, code, role in rows}, said)
+        decisions_of.setdefault((decision.clip_id, decision.class_code), []).append(decision)
+    return _About(clips, ids, {(clip_id, code): role for clip_id, code, role in rows}, decisions_of)
 
 
 def _append_one(connection: Connection, decision: Decision, about: _About, end: int) -> Decision:
     """Store one; ``end`` is where the journal ended before this call, whose own entries make nothing stale."""
     cell = (decision.clip_id, decision.class_code)
-    clip, region, said = about.clips[decision.clip_id], decision.region, about.said[cell]
+    clip, region, cell_decisions = about.clips[decision.clip_id], decision.region, about.said[cell]
     if region and clip.duration_s and region.offset_s > clip.duration_s + CLIP_END_TOLERANCE_S:
         raise DataError(
             f"region ends at {region.offset_s:.2f} s, after the end of {clip.filename} ({clip.duration_s:.2f} s)"
         )
     if decision.undoes is not None:
-        whose = {one.position: one.reviewer for one in said}
+        whose = {entry.position: entry.reviewer for entry in cell_decisions}
         if decision.undoes not in whose:
             _refuse_undo(connection, decision)
         if is_machine(decision.reviewer) and not is_machine(whose[decision.undoes]):
             raise DataError(f"decision {decision.undoes} is {whose[decision.undoes]}'s; a machine never takes one back")
-    before = fold_cell(*cell, about.roles.get(cell, ""), [one for one in said if one.position <= end])
+    before = fold_cell(*cell, about.roles.get(cell, ""), [entry for entry in cell_decisions if entry.position <= end])
     refuse_stale(before, decision.seen_position, clip.filename)
     values: dict[str, Any] = {
         "event_id": decision.event_id,
@@ -183,7 +186,7 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
     }
     position = db.insert_one(connection, tables.decisions, values)
     stored = replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
-    said.append(stored)
+    cell_decisions.append(stored)
     return stored
 
 
@@ -202,11 +205,11 @@ def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> 
 
 def _refuse_undo(connection: Connection, decision: Decision) -> None:
     """Say why an entry cannot be taken back that is not among those of its cell."""
-    found = decisions_where(connection, tables.decisions.c.position == decision.undoes)
-    if not found:
+    targets = decisions_where(connection, tables.decisions.c.position == decision.undoes)
+    if not targets:
         raise DataError(f"no decision {decision.undoes} in the journal; nothing was undone")
     raise DataError(
-        f"decision {decision.undoes} is on {found[0].class_code} in clip {found[0].clip_id}, not on "
+        f"decision {decision.undoes} is on {targets[0].class_code} in clip {targets[0].clip_id}, not on "
         f"{decision.class_code} in clip {decision.clip_id}; undo it there"
     )
 
@@ -214,8 +217,8 @@ def _refuse_undo(connection: Connection, decision: Decision) -> None:
 def _project(connection: Connection, about: _About) -> None:
     """Keep ``cells`` equal to the fold at the journal's end."""
     states = {
-        (clip_id, about.class_ids[code]): fold_cell(clip_id, code, about.roles.get((clip_id, code), ""), said)
-        for (clip_id, code), said in about.said.items()
+        (clip_id, about.class_ids[code]): fold_cell(clip_id, code, about.roles.get((clip_id, code), ""), cell_decisions)
+        for (clip_id, code), cell_decisions in about.said.items()
     }
     here = (tables.cells.c.clip_id == sa.bindparam("clip")) & (tables.cells.c.class_id == sa.bindparam("class"))
     keys = [{"clip": clip_id, "class": class_id} for clip_id, class_id in states]
@@ -235,17 +238,17 @@ def undo_all(workspace: Workspace, decisions: Iterable[Decision], reviewer: str,
 
     Entry ids follow from ``batch_id``: a retry adds nothing. Raises DataError where all of them are gone.
     """
-    newest_first = sorted(decisions, key=lambda one: -one.position)
+    newest_first = sorted(decisions, key=lambda decision: -decision.position)
     space = uuid.uuid5(uuid.NAMESPACE_OID, batch_id)
     batch = [
-        replace(undo_of(one, reviewer, str(uuid.uuid5(space, str(one.position))), None), batch_id=batch_id)
-        for one in newest_first
+        replace(undo_of(decision, reviewer, str(uuid.uuid5(space, str(decision.position))), None), batch_id=batch_id)
+        for decision in newest_first
     ]
     with workspace.write() as connection:
         db.lock_journal(connection)
-        gone = all_undone(connection, newest_first[-1].position) if newest_first else set()
-        gone -= {one.position for one in undone_by(connection, batch_id)}
-        batch = [one for one in batch if one.undoes not in gone]
+        undone_positions = all_undone(connection, newest_first[-1].position) if newest_first else set()
+        undone_positions -= {decision.position for decision in undone_by(connection, batch_id)}
+        batch = [decision for decision in batch if decision.undoes not in undone_positions]
         if newest_first and not batch:
             raise DataError(f"decision {newest_first[0].position} was taken back already; nothing was undone")
         return append_within(connection, batch)
@@ -275,8 +278,8 @@ def last_undoable(connection: Connection, reviewer: str) -> list[Decision]:
     query = sa.select(table.c.position).where(mine).order_by(table.c.position.desc()).limit(READ_TOGETHER)
     part: list[int] = list(connection.scalars(query))
     while part:
-        gone = all_undone(connection, part[-1])
-        standing = next((one for one in part if one not in gone), None)
+        undone_positions = all_undone(connection, part[-1])
+        standing = next((undoable for undoable in part if undoable not in undone_positions), None)
         if standing is not None:
             return batch_of(connection, standing, reviewer)
         part = list(connection.scalars(query.where(table.c.position < part[-1])))
@@ -289,23 +292,23 @@ def batch_of(connection: Connection, position: int, reviewer: str) -> list[Decis
     Raises DataError where there is none, it belongs to another reviewer, or it was taken back already.
     """
     table = tables.decisions
-    found = decisions_where(connection, table.c.position == position)
-    if not found:
+    batch = decisions_where(connection, table.c.position == position)
+    if not batch:
         raise DataError(f"no decision {position} in the journal; nothing was undone")
-    if is_machine(found[0].reviewer):
+    if is_machine(batch[0].reviewer):
         raise DataError(
-            f"decision {position} is part of what {found[0].reviewer!r} changed; take back that whole batch, or say "
+            f"decision {position} is part of what {batch[0].reviewer!r} changed; take back that whole batch, or say "
             "yourself whether the class is there"
         )
-    if found[0].reviewer != reviewer.strip():
-        raise DataError(f"decision {position} belongs to {found[0].reviewer!r}; only they can take it back")
-    if found[0].batch_id:
-        mine = table.c.reviewer == found[0].reviewer
-        found = decisions_where(connection, mine, table.c.batch_id == found[0].batch_id)
-    gone = all_undone(connection, found[0].position)
-    if position in gone:
+    if batch[0].reviewer != reviewer.strip():
+        raise DataError(f"decision {position} belongs to {batch[0].reviewer!r}; only they can take it back")
+    if batch[0].batch_id:
+        mine = table.c.reviewer == batch[0].reviewer
+        batch = decisions_where(connection, mine, table.c.batch_id == batch[0].batch_id)
+    undone_positions = all_undone(connection, batch[0].position)
+    if position in undone_positions:
         raise DataError(f"decision {position} was taken back already; nothing was undone")
-    return [one for one in found if one.position not in gone]
+    return [decision for decision in batch if decision.position not in undone_positions]
 
 
 def undone_by(connection: Connection, batch_id: str) -> list[Decision]:
@@ -334,11 +337,11 @@ def machine_cells(connection: Connection) -> dict[tuple[int, int], str]:
     rows = db.fetch(connection, sa.select(*columns).where(theirs).order_by(table.c.position))
     if not rows:
         return {}
-    gone = all_undone(connection, rows[0].position)
-    said = {(row.clip_id, row.class_id): row.verdict for row in rows if row.position not in gone}
+    undone_positions = all_undone(connection, rows[0].position)
+    verdicts = {(row.clip_id, row.class_id): row.verdict for row in rows if row.position not in undone_positions}
     for cell in db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)):
-        said.pop(tuple(cell), None)
-    return said
+        verdicts.pop(tuple(cell), None)
+    return verdicts
 
 
 def all_undone(connection: Connection, since: int = 0) -> set[int]:

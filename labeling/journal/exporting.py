@@ -107,7 +107,11 @@ def export_labels(
         source = Path(table.source).resolve()
         if out_dir in (source, source.parent) or (out_dir / table.table_name) == source:
             raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
-    written = {name for one in tables for name in formats.get(one.format).names(contents[one.id], one.options)}
+    written = {
+        name
+        for written_table in tables
+        for name in formats.get(written_table.format).names(contents[written_table.id], written_table.options)
+    }
     files: list[Path] = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
@@ -137,9 +141,11 @@ def _tables(connection: Connection, format: str, version: LabelVersion) -> list[
     """The newest import of each source, of the wanted format, that the version holds."""
     known = [record for record in store.all_imports(connection) if record.id <= version.import_id]
     # the table itself: its folder may have been given one time, its file another
-    fitting = {one.options.get("source") or one.source: one for one in known if format in ("", one.format)}
+    fitting = {
+        stored.options.get("source") or stored.source: stored for stored in known if format in ("", stored.format)
+    }
     if not fitting:
-        held = ", ".join(sorted({one.format for one in known})) or "nothing"
+        held = ", ".join(sorted({stored.format for stored in known})) or "nothing"
         raise DataError(f"nothing was imported as {format!r}; this workspace holds {held}: export to that")
     return list(fitting.values())
 

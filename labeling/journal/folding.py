@@ -13,11 +13,11 @@ def undone(decisions: Iterable[Any]) -> set[int]:
 
     Of decisions, or of rows that have their ``position`` and ``undoes``.
     """
-    gone: set[int] = set()
-    for one in sorted(decisions, key=lambda one: -one.position):
-        if one.undoes is not None and one.position not in gone:
-            gone.add(one.undoes)
-    return gone
+    undone_positions: set[int] = set()
+    for decision in sorted(decisions, key=lambda decision: -decision.position):
+        if decision.undoes is not None and decision.position not in undone_positions:
+            undone_positions.add(decision.undoes)
+    return undone_positions
 
 
 def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequence[Decision]) -> CellState:
@@ -55,47 +55,47 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
     role, verdict, reviewer = imported_role, "", ""
     machine: Decision | None = None
     boxes: list[Box] = []
-    gone = undone(decisions)
-    for one in sorted(decisions, key=lambda one: one.position):
-        if one.undoes is not None or one.position in gone:
+    undone_positions = undone(decisions)
+    for entry in sorted(decisions, key=lambda entry: entry.position):
+        if entry.undoes is not None or entry.position in undone_positions:
             continue
-        if is_machine(one.reviewer):
-            machine = one
+        if is_machine(entry.reviewer):
+            machine = entry
             continue
-        if one.region is None:
-            verdict = one.verdict
+        if entry.region is None:
+            verdict = entry.verdict
             if verdict != "present":
                 boxes = []
-        elif one.verdict == "present":
-            boxes.append(Box(one.position, one.region, one.reviewer))
+        elif entry.verdict == "present":
+            boxes.append(Box(entry.position, entry.region, entry.reviewer))
             verdict = "present"
-        elif one.verdict == "absent":
-            boxes.append(Box(one.position, one.region, one.reviewer, present=False))
+        elif entry.verdict == "absent":
+            boxes.append(Box(entry.position, entry.region, entry.reviewer, present=False))
             continue
         else:
             continue
-        reviewer = one.reviewer
+        reviewer = entry.reviewer
         if verdict == "present":
-            role = one.role or role or "secondary"
-    said = "" if verdict or machine is None else machine.verdict
-    if said == "present":
+            role = entry.role or role or "secondary"
+    machine_verdict = "" if verdict or machine is None else machine.verdict
+    if machine_verdict == "present":
         role = role or "secondary"
-    if said and machine is not None:
+    if machine_verdict and machine is not None:
         reviewer = machine.reviewer
-    newest = max(decisions, key=lambda one: one.position, default=None)
+    newest = max(decisions, key=lambda entry: entry.position, default=None)
     by_people = [decision.position for decision in decisions if not is_machine(decision.reviewer)]
     return CellState(
         clip_id=clip_id,
         class_code=class_code,
         imported_role=imported_role,
-        present=(verdict or said) == "present" or (not verdict and not said and listed),
+        present=(verdict or machine_verdict) == "present" or (not verdict and not machine_verdict and listed),
         unsure=verdict == "unsure",
         role=role,
         verdict=verdict,
         boxes=tuple(boxes),
         position=max(by_people, default=newest.position if newest else 0),
         reviewer=reviewer or (newest.reviewer if newest else ""),
-        machine=said,
+        machine=machine_verdict,
     )
 
 
@@ -127,16 +127,16 @@ def resolve(states: Sequence[CellState]) -> tuple[str, tuple[str, ...]]:
     ('balori', ('balori',))
     """
     stays = [state for state in states if state.present or (state.unsure and state.listed)]
-    named = [one for one in stays if one.role == "primary"]
-    named.sort(key=lambda one: -one.position if one.verdict else 0)
-    added = sorted((one for one in stays if not one.listed and one.verdict), key=lambda one: one.position)
+    named = [cell for cell in stays if cell.role == "primary"]
+    named.sort(key=lambda cell: -cell.position if cell.verdict else 0)
+    added = sorted((cell for cell in stays if not cell.listed and cell.verdict), key=lambda cell: cell.position)
     had_primary = any(state.role == "primary" for state in states)
     primary = ""
     if named:
         primary = named[0].class_code
     elif had_primary and (added or stays):
         primary = (added or stays)[0].class_code
-    codes = [one.class_code for one in stays]
+    codes = [cell.class_code for cell in stays]
     if primary:
         codes = [primary] + [code for code in codes if code != primary]
     return primary, tuple(codes)

@@ -108,9 +108,9 @@ def all_versions(connection: Connection) -> list[LabelVersion]:
 def get_version(connection: Connection, number: int) -> LabelVersion:
     """One version; raises DataError with the numbers that exist."""
     known = all_versions(connection)
-    for one in known:
-        if one.number == number:
-            return one
+    for version in known:
+        if version.number == number:
+            return version
     shown = f"choose from 1 to {known[-1].number}" if known else "freeze one first"
     raise DataError(f"no label version {number}; {shown}")
 
@@ -151,7 +151,7 @@ def labels_at(
     position = journal.position(connection) if position is None else position
     import_id = _newest_import(connection) if import_id is None else import_id
     classes = store.all_classes(connection)
-    column = {one.code: index for index, one in enumerate(classes)}
+    column = {known_class.code: index for index, known_class in enumerate(classes)}
     query = (
         sa.select(tables.clips.c.id, tables.clips.c.filename)
         .where(tables.clips.c.import_id <= import_id, tables.clips.c.status.in_(USABLE))
@@ -252,13 +252,17 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
     after = dict(_decided(connection, newer, roles, last_of_clip))
     changes = []
     for clip_id, latest in last_of_clip.items():
-        for code in dict.fromkeys(one.class_code for one in before[clip_id] + after[clip_id]):
+        for code in dict.fromkeys(cell.class_code for cell in before[clip_id] + after[clip_id]):
             was, now = _word(before[clip_id], code), _word(after[clip_id], code)
             if was != now:
-                one = last.get((clip_id, code), latest)
+                changed_by = last.get((clip_id, code), latest)
                 if any(state.class_code == code and state.verdict for state in after[clip_id]):  # people win
-                    one = last_of_people.get((clip_id, code), one)
-                changes.append(Change(names[clip_id], code, was, now, one.reviewer, one.created_at, one.run_id))
+                    changed_by = last_of_people.get((clip_id, code), changed_by)
+                changes.append(
+                    Change(
+                        names[clip_id], code, was, now, changed_by.reviewer, changed_by.created_at, changed_by.run_id
+                    )
+                )
     return changes
 
 
@@ -308,10 +312,13 @@ def revert(workspace: Workspace, number: int, reviewer: str) -> list[Decision]:
     with workspace.read() as connection:
         version = get_version(connection, number)
         later = journal.decisions_where(connection, tables.decisions.c.position > version.position)
-    gone = journal.undone(later)
+    undone_positions = journal.undone(later)
     # an undo of something later stays: taking it back would bring that something back
     standing = [
-        one for one in later if one.position not in gone and (one.undoes is None or one.undoes <= version.position)
+        decision
+        for decision in later
+        if decision.position not in undone_positions
+        and (decision.undoes is None or decision.undoes <= version.position)
     ]
     return journal.undo_all(workspace, standing, reviewer, journal.new_event_id()) if standing else []
 

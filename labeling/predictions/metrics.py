@@ -68,7 +68,7 @@ def score(
             f"(clips, {len(classes)} classes)"
         )
     ranked = _ranked_classes(scores, present, known)
-    per_class = {code: _of_class(one) for code, one in zip(classes, ranked, strict=True)}
+    per_class = {code: _of_class(ranked_class) for code, ranked_class in zip(classes, ranked, strict=True)}
     micro_f1, micro_threshold = best_f1(scores[known], present[known])
     macro_f1, macro_threshold = _macro_f1(ranked)
     overall = {
@@ -111,7 +111,7 @@ def _ranked(scores: FloatArray, present: BoolArray) -> _Ranked:
 
 def _ranked_classes(scores: FloatArray, present: BoolArray, known: BoolArray) -> list[_Ranked]:
     """Each class's known cells; all arrays (N, C)."""
-    columns = (np.ascontiguousarray(one.T) for one in (scores, present, known))
+    columns = (np.ascontiguousarray(array.T) for array in (scores, present, known))
     return [_ranked(values[use], truth[use]) for values, truth, use in zip(*columns, strict=True)]
 
 
@@ -213,7 +213,8 @@ def padded_cmap(scores: FloatArray, present: BoolArray, known: BoolArray, rows: 
 def _padded(ranked: Sequence[_Ranked], rows: int) -> float:
     ones = np.ones(rows)  # no score is above them, so that both stay sorted
     values = [
-        _average_precision(_Ranked(np.append(one.scores, ones), np.append(one.positives, ones))) for one in ranked
+        _average_precision(_Ranked(np.append(ranked_class.scores, ones), np.append(ranked_class.positives, ones)))
+        for ranked_class in ranked
     ]
     return float(np.mean([value for value in values if value is not None]))
 
@@ -291,12 +292,12 @@ def _macro_f1(ranked: Sequence[_Ranked]) -> tuple[float | None, float | None]:
     """The highest mean of the classes' F1 at one common threshold, of 0.01, 0.02 .. 0.99, and that threshold."""
     thresholds = np.arange(1, 100) / 100
     rows = []
-    for one in ranked:
-        if not len(one.positives):
+    for ranked_class in ranked:
+        if not len(ranked_class.positives):
             continue
-        predicted = len(one.scores) - np.searchsorted(one.scores, thresholds)
-        hits = len(one.positives) - np.searchsorted(one.positives, thresholds)
-        rows.append(2 * hits / (predicted + len(one.positives)))
+        predicted = len(ranked_class.scores) - np.searchsorted(ranked_class.scores, thresholds)
+        hits = len(ranked_class.positives) - np.searchsorted(ranked_class.positives, thresholds)
+        rows.append(2 * hits / (predicted + len(ranked_class.positives)))
     if not rows:
         return None, None
     mean = np.mean(rows, axis=0)

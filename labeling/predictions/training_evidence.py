@@ -111,10 +111,10 @@ def read_run_evidence(path: str | os.PathLike[str]) -> RunEvidence | None:
     codes = tuple(str(code) for code in classes)
     arrays: dict[str, NDArray[Any]] = {}
     for name, kind in _DTYPES.items():
-        found = read_array(group, name, target, REMEDY)
-        if found.dtype != np.dtype(kind):
-            raise ArtefactError(f"{target}: {name} is {found.dtype} where {kind} is needed; {REMEDY}")
-        arrays[name] = found
+        array = read_array(group, name, target, REMEDY)
+        if array.dtype != np.dtype(kind):
+            raise ArtefactError(f"{target}: {name} is {array.dtype} where {kind} is needed; {REMEDY}")
+        arrays[name] = array
     _check(arrays, codes, str(target), REMEDY)
     return RunEvidence(classes=codes, **arrays)
 

@@ -114,7 +114,7 @@ def at_most(groups: Sequence[Looks], error: float = 0.05) -> int:
     least = sum(map(_forecast, groups)) + math.log(error)  # the least log likelihood that is not ruled out
 
     def fits(numbers: Sequence[float]) -> bool:
-        return sum(_log_likelihood(one, number) for one, number in zip(groups, numbers, strict=True)) >= least
+        return sum(_log_likelihood(group, number) for group, number in zip(groups, numbers, strict=True)) >= least
 
     peaks = [_where_slope_is(group, 0.0) for group in groups]
     if fits([float(group.open_cells) for group in groups]) or not fits(peaks):

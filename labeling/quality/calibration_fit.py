@@ -184,26 +184,34 @@ def fit_kind(
     --------
     >>> import numpy as np
     >>> from labeling.quality.calibration_fit import fit_kind
-    >>> said, one_class = np.full(40, 0.5), np.ones(40, np.int64)
+    >>> called, one_class = np.full(40, 0.5), np.ones(40, np.int64)
     >>> found_wrong = np.arange(40) < 4  # what was called 50 % likely wrong was wrong one time in ten
-    >>> fitted = fit_kind(said, one_class, found_wrong, np.zeros(40, bool))
+    >>> fitted = fit_kind(called, one_class, found_wrong, np.zeros(40, bool))
     >>> fitted.probability(np.array([0.5]), np.array([1])).round(1).tolist()
     [0.10000000149011612]
     """
     classes, column = np.unique(class_id, return_inverse=True)
     data = _Data(*_features(np.asarray(p_wrong, np.float64)), column, np.asarray(wrong, float), np.asarray(past, float))
     four, own = np.zeros(4), np.zeros(len(classes))
-    found, evidence = [], []
+    posteriors, evidence = [], []
     for spread in spreads:
         four, own = _climb(data, four, own, spread)
         posterior, log_evidence = _laplace(data, four, own, spread)
-        found.append(posterior)
+        posteriors.append(posterior)
         evidence.append(log_evidence - (spread / SPREAD_WIDTH) ** 2 / 2 + np.log(_share_of(spread, spreads)))
     weight = np.exp(np.array(evidence) - max(evidence))
     weight /= weight.sum()
     weighed = tuple(
-        Posterior(one.spread, float(share), one.mode, one.root, one.own, one.follow, one.apart)
-        for one, share in zip(found, weight, strict=True)
+        Posterior(
+            fitted.spread,
+            float(share),
+            fitted.mode,
+            fitted.root,
+            fitted.own,
+            fitted.follow,
+            fitted.apart,
+        )
+        for fitted, share in zip(posteriors, weight, strict=True)
     )
     return KindFit(len(class_id), classes.astype(np.int64), weighed)
 

@@ -211,8 +211,8 @@ def remaining_of(cells: Cells) -> list[Remaining]:
     """
     looks = {kind: cells.looks(kind) for kind in ("false", "missing")}
     guesses = {kind: audit_bounds.estimate(looks[kind], cells.guessed(kind)) for kind in looks}
-    found = [_remaining(kind, [looks[kind]], guesses[kind]) for kind in looks]
-    return [*found, _remaining("all", list(looks.values()), sum(guesses.values()))]
+    by_kind = [_remaining(kind, [looks[kind]], guesses[kind]) for kind in looks]
+    return [*by_kind, _remaining("all", list(looks.values()), sum(guesses.values()))]
 
 
 def _remaining(kind: str, groups: Sequence[Looks], expected: float) -> Remaining:

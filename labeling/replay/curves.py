@@ -79,14 +79,14 @@ def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
     >>> summary.decisions_50, summary.decisions_90, summary.seconds_50, summary.area
     (2, None, 9.0, 0.5)
     """
-    found = np.asarray(curve.found[:horizon], np.float64)
-    length = len(found)
+    errors_found = np.asarray(curve.found[:horizon], np.float64)
+    length = len(errors_found)
 
     def reached(share: float) -> tuple[int | None, float | None]:
-        at = int(np.searchsorted(found, share * errors - 1e-9))  # found never falls
+        at = int(np.searchsorted(errors_found, share * errors - 1e-9))  # errors_found never falls
         return (at + 1, float(curve.seconds[at])) if at < length else (None, None)
 
-    last = float(found[-1]) if length else 0.0
+    last = float(errors_found[-1]) if length else 0.0
     half, most = reached(0.5), reached(0.9)
     return Summary(
         decisions=length,
@@ -97,8 +97,8 @@ def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
         decisions_90=most[0],
         seconds_50=half[1],
         seconds_90=most[1],
-        in_first_n=float(found[min(errors, length) - 1]) if length else 0.0,
-        area=(float(found.sum()) + last * (horizon - length)) / (errors * horizon) if horizon else 0.0,
+        in_first_n=float(errors_found[min(errors, length) - 1]) if length else 0.0,
+        area=(float(errors_found.sum()) + last * (horizon - length)) / (errors * horizon) if horizon else 0.0,
     )
 
 
@@ -117,8 +117,8 @@ def best_reference(catches: int, costs_s: NDArray[np.float64], horizon: int) -> 
     count = min(horizon, catches)
     known = np.sort(costs_s)[:count]
     rest = np.full(count - len(known), known.mean() if len(known) else 0.0)
-    found = np.arange(1, count + 1, dtype=np.float64)
-    return Curve("", BEST, np.cumsum(np.concatenate([known, rest])), found, np.zeros(count))
+    errors_found = np.arange(1, count + 1, dtype=np.float64)
+    return Curve("", BEST, np.cumsum(np.concatenate([known, rest])), errors_found, np.zeros(count))
 
 
 def points(curve: Curve, most: int = MOST_POINTS) -> dict[str, list[float]]:
@@ -133,9 +133,9 @@ def curves_csv(curves: Iterable[Curve], errors: int) -> bytes:
     """All curves as one CSV with the columns COLUMNS, a row a place of `points`."""
     rows: list[Sequence[object]] = []
     for curve in curves:
-        for decisions, seconds, found, spoiled in zip(*points(curve).values(), strict=True):
-            share = round(found / errors, 6)
-            rows.append((curve.scorer, curve.order, decisions, seconds, found, spoiled, errors, share))
+        for decisions, seconds, errors_found, spoiled in zip(*points(curve).values(), strict=True):
+            share = round(errors_found / errors, 6)
+            rows.append((curve.scorer, curve.order, decisions, seconds, errors_found, spoiled, errors, share))
     return csv_bytes(COLUMNS, rows)
 
 
@@ -144,7 +144,7 @@ def as_json(curve: Curve, errors: int, horizon: int) -> dict[str, object]:
     return {
         "scorer": curve.scorer,
         "order": curve.order,
-        "retrained": [list(one) for one in curve.retrained],
+        "retrained": [list(retraining) for retraining in curve.retrained],
         "points": points(curve),
         "summary": asdict(summarise(curve, errors, horizon)),
     }

@@ -107,13 +107,13 @@ def start(workspace: Workspace, name: str, flags: Sequence[str]) -> None:
     _write(workspace, begun)
     words = [sys.executable, "-m", "labeling", "replay", "--workspace", str(workspace.root), "--name", name, *flags]
     try:
-        with open(log, "wb") as said:
+        with open(log, "wb") as log_file:
             process = subprocess.Popen(
                 words,
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
+                stdout=log_file,
+                stderr=log_file,
                 start_new_session=True,
             )
     except OSError as problem:
@@ -128,16 +128,16 @@ def stop(workspace: Workspace, name: str) -> None:
 
 def kept(workspace: Workspace) -> list[StoredReplay]:
     """All replays, newest first; a file that cannot be read is passed over."""
-    found = []
+    replays = []
     for path in sorted((workspace.root / FOLDER).glob("*.json"), reverse=True):
         with suppress(OSError, ValueError, TypeError):
-            found.append(StoredReplay(**json.loads(path.read_text(encoding="utf-8"))))
-    return sorted(found, key=lambda one: one.created_at, reverse=True)
+            replays.append(StoredReplay(**json.loads(path.read_text(encoding="utf-8"))))
+    return sorted(replays, key=lambda stored_replay: stored_replay.created_at, reverse=True)
 
 
 def get(workspace: Workspace, name: str) -> StoredReplay | None:
     """One replay, None where it is not there."""
-    return next((one for one in kept(workspace) if one.name == name), None)
+    return next((stored_replay for stored_replay in kept(workspace) if stored_replay.name == name), None)
 
 
 def csv_of(workspace: Workspace, name: str) -> bytes:

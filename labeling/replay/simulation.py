@@ -275,11 +275,11 @@ def _work_through(
             score_run(copy, *scored)
             _keep_covered(copy, *scored, world)
             retrained.append((done, run_id))
-    seconds, found, spoiled = (
+    seconds, errors_found, spoiled = (
         np.cumsum(np.concatenate([np.zeros(0), *column]), dtype=np.float64)
         for column in (zip(*parts, strict=True) if parts else ((), (), ()))
     )
-    return Curve(scored[1], order, seconds, found, spoiled, tuple(retrained))
+    return Curve(scored[1], order, seconds, errors_found, spoiled, tuple(retrained))
 
 
 def _decide(

@@ -49,9 +49,9 @@ def check_retraining(copy: Workspace, plan: Retraining, alive: Callable[[], None
 
     ``alive`` is as in `retrain`. Raises DataError with what they said.
     """
-    status, said = _run_models([*plan.command, *_words(copy, plan), "--dry-run"], alive)
+    status, output = _run_models([*plan.command, *_words(copy, plan), "--dry-run"], alive)
     if status:
-        raise DataError(f"{plan.recipe} cannot be trained on the way: {said.removeprefix('error: ')}")
+        raise DataError(f"{plan.recipe} cannot be trained on the way: {output.removeprefix('error: ')}")
 
 
 def retrain(copy: Workspace, plan: Retraining, reviewer: str, alive: Callable[[], None]) -> str:

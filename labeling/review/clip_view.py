@@ -185,7 +185,7 @@ def history_rows(view: ClipView) -> list[dict[str, Any]]:
     Plain values for the browser. ``what`` and ``screen`` are phrases; ``standing`` is False for an entry that was
     taken back.
     """
-    gone = journal.undone(view.history)
+    undone_positions = journal.undone(view.history)
     drawn = {entry.batch_id for entry in view.history if entry.region and entry.batch_id == entry.event_id}
     names = {cell.class_code: cell.name for cell in view.cells}
     return [
@@ -199,18 +199,22 @@ def history_rows(view: ClipView) -> list[dict[str, Any]]:
             "note": entry.note,
             "screen": _screen(entry.shown),
             "undoes": entry.undoes,
-            "standing": entry.position not in gone,
+            "standing": entry.position not in undone_positions,
         }
         for entry in reversed(view.history)
     ]
 
 
-def _what(one: Decision, *, moved: bool) -> str:
-    if one.undoes is not None:
+def _what(decision: Decision, *, moved: bool) -> str:
+    if decision.undoes is not None:
         if moved:
-            return f"box {one.undoes} moved"
-        return f"box {one.undoes} taken away" if one.batch_id == one.event_id else f"undo of {one.undoes}"
-    return f"box marked {one.verdict}" if one.region else one.verdict
+            return f"box {decision.undoes} moved"
+        return (
+            f"box {decision.undoes} taken away"
+            if decision.batch_id == decision.event_id
+            else f"undo of {decision.undoes}"
+        )
+    return f"box marked {decision.verdict}" if decision.region else decision.verdict
 
 
 def _screen(shown: Shown) -> str:

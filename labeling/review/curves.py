@@ -51,10 +51,10 @@ class ClipPrediction:
 
     def frames_of(self, codes: Sequence[str]) -> NDArray[np.float32]:
         """Framewise (T, K) of these classes; NaN where the run does not know the class."""
-        found = np.full((len(self.framewise), len(codes)), np.nan, np.float32)
+        frames = np.full((len(self.framewise), len(codes)), np.nan, np.float32)
         known = [place for place, code in enumerate(codes) if code in self.column]
-        found[:, known] = self.framewise[:, [self.column[codes[place]] for place in known]]
-        return found
+        frames[:, known] = self.framewise[:, [self.column[codes[place]] for place in known]]
+        return frames
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,23 @@ def spread(
 def _spread(
     workspace: Workspace, others: Sequence[str], shown: ClipPrediction, clip_id: int, codes: Sequence[str]
 ) -> Spread | None:
-    found = [_prediction(workspace, run_id, clip_id, frames_only=True) for run_id in others]
-    spoken = [one for one in found if one is not None and len(one.framewise)]
+    predictions = [_prediction(workspace, run_id, clip_id, frames_only=True) for run_id in others]
+    spoken = [
+        clip_prediction
+        for clip_prediction in predictions
+        if clip_prediction is not None and len(clip_prediction.framewise)
+    ]
     low = native_frames(shown.frames_of(codes), shown.grid)
     if not spoken or not len(low):
         return None
     high = low
-    for one in spoken:
-        values = resampled(native_frames(one.frames_of(codes), one.grid), one.grid, shown.grid, len(low))
+    for clip_prediction in spoken:
+        values = resampled(
+            native_frames(clip_prediction.frames_of(codes), clip_prediction.grid),
+            clip_prediction.grid,
+            shown.grid,
+            len(low),
+        )
         low, high = np.fmin(low, values), np.fmax(high, values)  # past NaN: a class that one run does not know
     return low, high
 
@@ -178,10 +187,10 @@ def resampled(values: NDArray[np.float32], given: FrameGrid, wanted: FrameGrid, 
     inside = (into >= 0) & (into < steps)
     own = wanted.start_s + (np.arange(steps) + 0.5) * wanted.native_step_s
     nearest = np.floor((own - given.start_s) / given.native_step_s + 1e-6).astype(int).clip(0, len(values) - 1)
-    found: NDArray[np.float32] = values[nearest]
-    found[into[inside]] = -np.inf
-    np.maximum.at(found, into[inside], values[inside])
-    return found
+    step_values: NDArray[np.float32] = values[nearest]
+    step_values[into[inside]] = -np.inf
+    np.maximum.at(step_values, into[inside], values[inside])
+    return step_values
 
 
 _thresholds: Kept[dict[str, float]] = Kept(2 * MOST_RUNS)

@@ -51,11 +51,11 @@ def overview(workspace: Workspace) -> dict[str, Any]:
         facts = store.collection_counts(connection)
         frozen = versions.all_versions(connection)
         every_run = runs.all_runs(connection)
-        found = queue.current(connection)
+        current = queue.current(connection)
         open_suspects: dict[str, int] = {}
-        if found:
+        if current:
             open_suspects = queue.count(
-                connection, read_scored_run(connection, *found), QueueFilter(min_p_wrong=WORTH_HEARING)
+                connection, read_scored_run(connection, *current), QueueFilter(min_p_wrong=WORTH_HEARING)
             )
         entries = sa.select(sa.func.count()).select_from(tables.decisions)
         of_people = sa.func.substr(tables.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
@@ -69,9 +69,9 @@ def overview(workspace: Workspace) -> dict[str, Any]:
             "label_version": frozen[-1].number if frozen else 0,
             "decisions_since_version": connection.scalar(entries.where(of_people, since)),
             "runs": {
-                status: sum(one.status == status for one in every_run) for status in {r.status for r in every_run}
+                status: sum(run.status == status for run in every_run) for status in {r.status for r in every_run}
             },
-            "scored_run": found[0] if found else "",
-            "scorer": found[1] if found else "",
+            "scored_run": current[0] if current else "",
+            "scorer": current[1] if current else "",
             "suspects": open_suspects,
         }

@@ -166,7 +166,7 @@ def plan(
         owed += shares.audit / (1 - shares.audit)
         while owed >= 1 - 1e-9:
             owed -= 1
-            looks += list(islice((one for one in random if (one.clip_id, one.class_code) not in asked), 1))
+            looks += list(islice((look for look in random if (look.clip_id, look.class_code) not in asked), 1))
     return looks
 
 
@@ -198,10 +198,10 @@ def suspects_to_do(
     keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (run.probability >= min_p_wrong)
     keep[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
     code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
-    found: dict[int, list[str]] = {}
+    suspects: dict[int, list[str]] = {}
     for clip_id, class_id in zip(ranking.clip_id[keep].tolist(), ranking.class_id[keep].tolist(), strict=True):
-        found.setdefault(clip_id, []).append(code_of[class_id])
-    return found
+        suspects.setdefault(clip_id, []).append(code_of[class_id])
+    return suspects
 
 
 def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[tuple[int, str]]:

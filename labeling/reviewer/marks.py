@@ -66,8 +66,8 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
             raise DataError(f"no clip {mark.clip_id} in this workspace; it may be from another one")
         if mark.kind in OWN:
             here = (tables.marks.c.clip_id == mark.clip_id) & (tables.marks.c.kind == mark.kind)
-            for one in _standing(connection, here & (tables.marks.c.reviewer == mark.reviewer)):
-                return one
+            for stored in _standing(connection, here & (tables.marks.c.reviewer == mark.reviewer)):
+                return stored
         return _store(connection, mark)
 
 
@@ -82,14 +82,14 @@ def remove(workspace: Workspace, mark_id: int, reviewer: str, event_id: str) -> 
         if known := _by_event_id(connection, event_id):
             return known
         is_mark = (tables.marks.c.id == mark_id) & tables.marks.c.removes.is_(None)
-        found = _fetch(connection, is_mark) if 0 < mark_id <= MOST_ID else []
-        if not found:
+        stored = _fetch(connection, is_mark) if 0 < mark_id <= MOST_ID else []
+        if not stored:
             raise DataError(f"no mark {mark_id} in this workspace; nothing was taken back")
-        mark = found[0]
+        mark = stored[0]
         if mark.kind in OWN and mark.reviewer != reviewer:
             raise DataError(f"mark {mark_id} ({mark.kind}) belongs to {mark.reviewer!r}; only they can take it back")
-        for gone in _fetch(connection, (tables.marks.c.removes == mark_id) & _counts()):
-            return gone
+        for removal in _fetch(connection, (tables.marks.c.removes == mark_id) & _counts()):
+            return removal
         return _store(connection, replace(mark, event_id=event_id, reviewer=reviewer, text="", removes=mark_id))
 
 
@@ -135,11 +135,11 @@ def kinds_of(connection: Connection, clip_ids: Sequence[int], reviewer: str) -> 
         where &= tables.marks.c.clip_id.in_(clip_ids)
     pairs = set(db.fetch(connection, sa.select(tables.marks.c.clip_id, tables.marks.c.kind).where(where, _stands())))
     wanted = set(clip_ids)
-    found: dict[int, tuple[str, ...]] = {}
+    kinds: dict[int, tuple[str, ...]] = {}
     for kind in KINDS:
-        for clip_id in {one for one, its in pairs if its == kind} & wanted:
-            found[clip_id] = (*found.get(clip_id, ()), kind)
-    return found
+        for clip_id in {marked_id for marked_id, its in pairs if its == kind} & wanted:
+            kinds[clip_id] = (*kinds.get(clip_id, ()), kind)
+    return kinds
 
 
 def standing(connection: Connection, kinds: Iterable[str], reviewer: str) -> list[int]:

@@ -70,10 +70,10 @@ def today(connection: Connection, reviewer: str, *, utc_offset_min: int = 0, now
     local = (now or datetime.now(UTC)).astimezone(timezone(timedelta(minutes=utc_offset_min)))
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
     rows = _since(connection, reviewer.strip(), midnight.isoformat(timespec="microseconds"))
-    gone = journal.all_undone(connection, rows[0].position) if rows else set()
-    standing = [row for row in rows if row.undoes is None and row.position not in gone]
+    undone_positions = journal.all_undone(connection, rows[0].position) if rows else set()
+    standing = [row for row in rows if row.undoes is None and row.position not in undone_positions]
     cells = {(row.clip_id, row.class_id) for row in standing}
-    return pace(_presses(rows, gone), decisions=len(cells), clips=len({clip_id for clip_id, _ in cells}))
+    return pace(_presses(rows, undone_positions), decisions=len(cells), clips=len({clip_id for clip_id, _ in cells}))
 
 
 def worked_between(connection: Connection, older: int, newer: int) -> float:
@@ -92,12 +92,12 @@ def worked_between(connection: Connection, older: int, newer: int) -> float:
     return sum(pace(_presses(rows, set()), decisions=0, clips=0).working_s for rows in of_reviewer.values())
 
 
-def _presses(rows: Iterable[Any], gone: Collection[int]) -> list[Press]:
+def _presses(rows: Iterable[Any], undone_positions: Collection[int]) -> list[Press]:
     """A reviewer's entries in order of time as presses; those of one batch that follow each other are one."""
     presses: list[Press] = []
     batch = ""
     for row in rows:
-        counts = row.undoes is None and row.position not in gone
+        counts = row.undoes is None and row.position not in undone_positions
         clip = frozenset([row.clip_id])
         if row.batch_id and row.batch_id == batch:
             before = presses.pop()

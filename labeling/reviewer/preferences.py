@@ -63,4 +63,4 @@ def put(workspace: Workspace, reviewer: str, name: str, value: Any) -> None:
 
 def _is_deeper(value: Any, levels: int) -> bool:
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return levels < 1 or any(_is_deeper(one, levels - 1) for one in inside)
+    return levels < 1 or any(_is_deeper(item, levels - 1) for item in inside)

@@ -48,16 +48,16 @@ def save(workspace: Workspace, view: SavedView) -> SavedView:
     name = checked(view.name, "the view's name", MOST_SIGNS, least=1)
     params = {checked(key, "a parameter", 100): str(value) for key, value in view.params.items()}
     checked("&".join(params.values()), "the view", MOST_PARAMS)
-    made = SavedView(reviewer_name(view.reviewer), name, params, view.shared)
+    saved = SavedView(reviewer_name(view.reviewer), name, params, view.shared)
     with workspace.write() as connection:
-        where = {"reviewer": made.reviewer, "name": made.name}
+        where = {"reviewer": saved.reviewer, "name": saved.name}
         db.put_one(
-            connection, tables.saved_views, where, {"params": params, "shared": made.shared, "changed_at": db.now()}
+            connection, tables.saved_views, where, {"params": params, "shared": saved.shared, "changed_at": db.now()}
         )
-        mine = sa.select(sa.func.count()).where(tables.saved_views.c.reviewer == made.reviewer)
+        mine = sa.select(sa.func.count()).where(tables.saved_views.c.reviewer == saved.reviewer)
         if (connection.scalar(mine) or 0) > MOST_VIEWS:
-            raise DataError(f"{made.reviewer!r} keeps {MOST_VIEWS} views, the most there can be; delete one first")
-    return made
+            raise DataError(f"{saved.reviewer!r} keeps {MOST_VIEWS} views, the most there can be; delete one first")
+    return saved
 
 
 def delete(workspace: Workspace, reviewer: str, name: str) -> None:

@@ -22,44 +22,46 @@ def differences(before: Path, after: Path, oof_before: Oof, oof_after: Oof) -> l
     """
     recipes = [_settings(folder) for folder in (before, after)]
     if any(not recipe for recipe in recipes):
-        lacking = " and ".join(folder.name for folder, one in zip((before, after), recipes, strict=True) if not one)
-        found = [f"no recipe is kept of {lacking}"]
+        lacking = " and ".join(
+            folder.name for folder, recipe in zip((before, after), recipes, strict=True) if not recipe
+        )
+        differing = [f"no recipe is kept of {lacking}"]
     else:
         old, new = recipes
         keys = [key for key in old if key in new and old[key] != new[key] and not _is_without_effect(key)]
-        found = [f"{key} {_shown(old[key])} and {_shown(new[key])}" for key in keys]
-    found += _of_predictions(oof_before, oof_after)
-    return found + _of_surroundings(run_folder.facts(before), run_folder.facts(after))
+        differing = [f"{key} {_shown(old[key])} and {_shown(new[key])}" for key in keys]
+    differing += _of_predictions(oof_before, oof_after)
+    return differing + _of_surroundings(run_folder.facts(before), run_folder.facts(after))
 
 
 def _of_surroundings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Device, libraries and code, where both runs say what theirs were."""
-    found = []
+    differing = []
     devices = [str(facts.get("device", "")).partition(":")[0] for facts in (before, after)]
     if all(devices) and devices[0] != devices[1]:
-        found.append(f"trained on {devices[0]} and {devices[1]}")
+        differing.append(f"trained on {devices[0]} and {devices[1]}")
     then, now = (facts.get("versions") or {} for facts in (before, after))
-    found += [f"{name} {then[name]} and {now[name]}" for name in then if name in now and then[name] != now[name]]
+    differing += [f"{name} {then[name]} and {now[name]}" for name in then if name in now and then[name] != now[name]]
     if "git_commit" in before and "git_commit" in after and before["git_commit"] != after["git_commit"]:
         commits = [str(facts["git_commit"])[:8] or "unknown" for facts in (before, after)]
-        found.append(f"trained by other code of Earmark (commit {commits[0]} and {commits[1]})")
-    return found
+        differing.append(f"trained by other code of Earmark (commit {commits[0]} and {commits[1]})")
+    return differing
 
 
 def _of_predictions(before: Oof, after: Oof) -> list[str]:
-    found = []
+    differing = []
     then = dict(zip(before.clip_ids.tolist(), before.fold.tolist(), strict=True))
     now = dict(zip(after.clip_ids.tolist(), after.fold.tolist(), strict=True))
     both = then.keys() & now.keys()
     moved = sum(then[clip] != now[clip] for clip in both)
     if moved:
-        found.append(f"{moved:,} of {len(both):,} clips lie in other folds")
+        differing.append(f"{moved:,} of {len(both):,} clips lie in other folds")
     alone = len(then) + len(now) - 2 * len(both)
     if alone:
-        found.append(f"{alone:,} clip{'s' * (alone > 1)} in one of them alone")
+        differing.append(f"{alone:,} clip{'s' * (alone > 1)} in one of them alone")
     if set(before.classes) != set(after.classes):
-        found.append(f"{len(set(before.classes) ^ set(after.classes)):,} classes in one of them alone")
-    return found
+        differing.append(f"{len(set(before.classes) ^ set(after.classes)):,} classes in one of them alone")
+    return differing
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -71,14 +73,14 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    pairs: list[tuple[str, Any]] = []
     for key, value in table.items():
-        found += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
-    return found
+        pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
+    return pairs
 
 
 def _is_without_effect(key: str) -> bool:
-    return any(key == one or key.startswith(f"{one}.") for one in WITHOUT_EFFECT)
+    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in WITHOUT_EFFECT)
 
 
 def _shown(value: Any) -> str:

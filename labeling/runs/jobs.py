@@ -161,12 +161,12 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
         if run_id is not None:
             free = (tables.runs.c.id == run_id) & (free | tables.runs.c.status.in_(("stopped", "failed")))
         query = sa.select(tables.runs.c.id).where(free).order_by(tables.runs.c.created_at, tables.runs.c.id).limit(1)
-        found = connection.scalar(query.with_for_update(skip_locked=True))
-        if found is None:
+        claimed_id = connection.scalar(query.with_for_update(skip_locked=True))
+        if claimed_id is None:
             return None
         connection.execute(
             sa.update(tables.runs)
-            .where(tables.runs.c.id == found)
+            .where(tables.runs.c.id == claimed_id)
             .values(
                 status="running",
                 worker=worker,
@@ -177,7 +177,7 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
                 stop_requested=False,
             )
         )
-        return get_run(connection, found)
+        return get_run(connection, claimed_id)
 
 
 def heartbeat(workspace: Workspace, run_id: str, worker: str, progress: Mapping[str, Any]) -> bool:

@@ -75,7 +75,7 @@ def landmarks(wave: NDArray[np.float32], sample_rate: int) -> Landmarks:
     around = (2 * round(APART_S / HOP_S) + 1, 2 * round(APART_HZ * WINDOW_S) + 1)
     margin, block = around[0], round(BLOCK_S / HOP_S)
     window = np.hanning(size).astype(np.float32)
-    found = []
+    parts = []
     for first in range(0, count, block):
         begin, end = max(0, first - margin), min(count, first + block + margin)
         level = _level_db(wave, window, begin, end, hop)[:, lowest : highest + 1]
@@ -83,8 +83,8 @@ def landmarks(wave: NDArray[np.float32], sample_rate: int) -> Landmarks:
         top = (level == maximum_filter(level, around, mode="constant", cval=-np.inf)) & (level > LEAST_DB)
         top[: first - begin] = top[first - begin + block :] = False
         at, bin_ = np.nonzero(top)
-        found.append(np.column_stack([at + begin, bin_ + lowest]))
-    return np.concatenate(found).astype(np.int32)
+        parts.append(np.column_stack([at + begin, bin_ + lowest]))
+    return np.concatenate(parts).astype(np.int32)
 
 
 def _level_db(
@@ -105,9 +105,9 @@ def find_copies(clips: Sequence[Landmarks | None]) -> list[Copy]:
     """Pairs of clips that hold the same recording, each pair once, sorted; None stands for a clip not heard."""
     pairs: dict[tuple[int, int], Copy] = {}
     for a, b, offset in _candidates(clips):
-        one, other = clips[a], clips[b]
-        if (a, b) not in pairs and one is not None and other is not None:
-            copy = match_landmarks(one, other, offset, a, b)
+        peaks, other = clips[a], clips[b]
+        if (a, b) not in pairs and peaks is not None and other is not None:
+            copy = match_landmarks(peaks, other, offset, a, b)
             if copy:
                 pairs[a, b] = copy
     return [pairs[pair] for pair in sorted(pairs)]
@@ -115,11 +115,11 @@ def find_copies(clips: Sequence[Landmarks | None]) -> list[Copy]:
 
 def _candidates(clips: Sequence[Landmarks | None]) -> list[tuple[int, int, int]]:
     """(a, b, offset in hops) of the pairs that share LEAST_KEYS keys, the most keys first."""
-    known = [(row, one) for row, one in enumerate(clips) if one is not None and len(one)]
+    known = [(row, peaks) for row, peaks in enumerate(clips) if peaks is not None and len(peaks)]
     if len(known) < 2:
         return []
-    row = np.concatenate([np.full(len(one), at, np.int32) for at, one in known])
-    points = np.concatenate([one for _, one in known])
+    row = np.concatenate([np.full(len(peaks), at, np.int32) for at, peaks in known])
+    points = np.concatenate([peaks for _, peaks in known])
     parts = -(-len(points) // AT_ONCE)
     counted = [_equal_keys(row, points, len(clips), part, parts) for part in range(parts)]
     cell, shared = np.unique(np.concatenate(counted), return_counts=True)
@@ -165,12 +165,13 @@ def _equal_keys(row: NDArray[np.int32], points: Landmarks, n_clips: int, part: i
     counted = [np.zeros(0, np.int64)]
     here, step = np.flatnonzero(left > 0), 1
     while len(here):
-        one, other = place[here], place[here + step]
-        one, other = np.minimum(one, other), np.maximum(one, other)  # the points are in order of their clips
-        apart = row[one] != row[other]
-        one, other = one[apart], other[apart]
-        offset = (time[one] - time[other] + (1 << 23)) >> 1
-        counted.append((row[one].astype(np.int64) * n_clips + row[other]) << 24 | offset)
+        earlier, other = place[here], place[here + step]
+        # the points are in order of their clips
+        earlier, other = np.minimum(earlier, other), np.maximum(earlier, other)
+        apart = row[earlier] != row[other]
+        earlier, other = earlier[apart], other[apart]
+        offset = (time[earlier] - time[other] + (1 << 23)) >> 1
+        counted.append((row[earlier].astype(np.int64) * n_clips + row[other]) << 24 | offset)
         step += 1
         here = here[left[here] >= step]
     return np.concatenate(counted)
@@ -184,15 +185,15 @@ def _most_clips(size: NDArray[np.int64], most: int) -> int:
     return int(sizes[fitting - 1]) if fitting else 1
 
 
-def match_landmarks(one: Landmarks, other: Landmarks, offset: int, a: int = 0, b: int = 1) -> Copy | None:
+def match_landmarks(fixed: Landmarks, other: Landmarks, offset: int, a: int = 0, b: int = 1) -> Copy | None:
     """Whether two clips hold the same sound where ``other`` is moved later by about ``offset`` hops; None: they do not.
 
     The share is Cohen's kappa of "is there such a landmark": (agreeing - chance) / (those in the overlap - chance),
     chance being what two clips with as many landmarks at each pitch, at random times, would give.
     """
-    if not len(one) or not len(other):
+    if not len(fixed) or not len(other):
         return None
-    best = max((_agreeing(one, other, offset + k) for k in (0, -1, 1, -2, 2)), key=lambda found: found[:2])
+    best = max((_agreeing(fixed, other, offset + k) for k in (0, -1, 1, -2, 2)), key=lambda candidate: candidate[:2])
     _, _, agree, chance, overlap, at = best
     within, agreeing = len(agree), int(agree.sum())
     if within <= chance or agreeing - chance < LEAST_POINTS:
@@ -203,21 +204,21 @@ def match_landmarks(one: Landmarks, other: Landmarks, offset: int, a: int = 0, b
     return Copy(a, b, at * HOP_S, overlap * HOP_S, round(float(share), 3))
 
 
-def _agreeing(one: Landmarks, other: Landmarks, offset: int) -> tuple[int, int, NDArray[np.bool_], float, int, int]:
+def _agreeing(fixed: Landmarks, other: Landmarks, offset: int) -> tuple[int, int, NDArray[np.bool_], float, int, int]:
     """How many landmarks agree, how many of them exactly, which of those in the overlap (of the clip with fewer), how
     many would by chance, the overlap in hops, the offset."""
     moved = other + np.array([offset, 0], np.int32)
-    begin, end = max(one[0, 0], moved[0, 0]) - NEAR_HOPS, min(one[-1, 0], moved[-1, 0]) + NEAR_HOPS
-    one, moved = (side[(side[:, 0] >= begin) & (side[:, 0] <= end)] for side in (one, moved))
-    if len(moved) < len(one):
-        one, moved = moved, one
-    place = one[:, 0] << PITCH_BITS | one[:, 1]
+    begin, end = max(fixed[0, 0], moved[0, 0]) - NEAR_HOPS, min(fixed[-1, 0], moved[-1, 0]) + NEAR_HOPS
+    fixed, moved = (side[(side[:, 0] >= begin) & (side[:, 0] <= end)] for side in (fixed, moved))
+    if len(moved) < len(fixed):
+        fixed, moved = moved, fixed
+    place = fixed[:, 0] << PITCH_BITS | fixed[:, 1]
     there = np.sort(moved[:, 0] << PITCH_BITS | moved[:, 1])
     steps = [(h, b) for h in range(-NEAR_HOPS, NEAR_HOPS + 1) for b in range(-NEAR_BINS, NEAR_BINS + 1)]
     agree = np.any([_is_in(place + (h << PITCH_BITS) + b, there) for h, b in steps], axis=0)
     hops = int(end - begin + 1)
-    at_pitch = np.bincount(moved[:, 1], minlength=int(one[:, 1].max(initial=0)) + NEAR_BINS + 2)
-    near = sum(at_pitch[np.maximum(0, one[:, 1] + b)] for b in range(-NEAR_BINS, NEAR_BINS + 1))
+    at_pitch = np.bincount(moved[:, 1], minlength=int(fixed[:, 1].max(initial=0)) + NEAR_BINS + 2)
+    near = sum(at_pitch[np.maximum(0, fixed[:, 1] + b)] for b in range(-NEAR_BINS, NEAR_BINS + 1))
     # Each landmark of the one meets one of the other's at its pitch in so many of the hops.
     chance = float(np.minimum(1.0, near * ((2 * NEAR_HOPS + 1) / max(1, hops))).sum())
     return int(agree.sum()), int(_is_in(place, there).sum()), agree, chance, hops, offset

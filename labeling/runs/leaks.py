@@ -85,7 +85,7 @@ class LeakReport:
         rest = f" {whose} was not compared yet." if unheard else ""
         if not self.dishonest:
             return f"No near-copy of any of the {self.clips:,} clips was found among those that its network saw.{rest}"
-        reasons = "; ".join(f"{WORDS[one]}: {count:,}" for one, count in self.by_reason.items())
+        reasons = "; ".join(f"{WORDS[reason]}: {count:,}" for reason, count in self.by_reason.items())
         return (
             f"The predictions of {self.dishonest:,} of {self.clips:,} clips are not honest: the network had a "
             f"near-copy to learn from ({reasons}). Errors in their labels may stay hidden.{rest}"
@@ -97,12 +97,12 @@ class LeakReport:
 
 def belonging(clips: Sequence[Clip], copies: Iterable[Copy] = (), same_outing: bool = True) -> list[LinkedClips]:
     """All that must lie in one fold: groups and equal files as imported, outings, and ``copies`` (places in clips)."""
-    found: dict[tuple[str, str], list[int]] = {}
+    members_of: dict[tuple[str, str], list[int]] = {}
     for at, clip in enumerate(clips):
         for reason, key in ((FILE, clip.content_hash), (GROUP, clip.group)):
             if key:
-                found.setdefault((reason, key), []).append(at)
-    together = [LinkedClips(reason, tuple(members)) for (reason, _), members in found.items() if len(members) > 1]
+                members_of.setdefault((reason, key), []).append(at)
+    together = [LinkedClips(reason, tuple(members)) for (reason, _), members in members_of.items() if len(members) > 1]
     together += [LinkedClips(SOUND, (copy.a, copy.b)) for copy in copies]
     if same_outing:
         together += [LinkedClips(reason, members) for reason, members in outings(clips)]
@@ -112,10 +112,10 @@ def belonging(clips: Sequence[Clip], copies: Iterable[Copy] = (), same_outing: b
 def across(together: Sequence[LinkedClips], fold: NDArray[Any]) -> list[LinkedClips]:
     """Those of which two lie in different folds; ``fold`` (N,), below 0 where a clip has none and does not count."""
     parted = []
-    for one in together:
-        members = tuple(at for at in one.members if fold[at] >= 0)
+    for linked in together:
+        members = tuple(at for at in linked.members if fold[at] >= 0)
         if len({int(fold[at]) for at in members}) > 1:
-            parted.append(LinkedClips(one.reason, members))
+            parted.append(LinkedClips(linked.reason, members))
     return parted
 
 
@@ -140,16 +140,16 @@ def find_leaks(workspace: Workspace, run_id: str) -> LeakReport:
         Copy(row_of[a], row_of[b], *rest) for a, b, *rest in copies if a in row_of and b in row_of
     ]  # fmt: skip
     parted = across(belonging(clips, mine), fold)
-    parted.sort(key=lambda one: list(WORDS).index(one.reason))
+    parted.sort(key=lambda link: list(WORDS).index(link.reason))
     detail = {(copy.a, copy.b): _where(copy) for copy in mine}
     by_reason: dict[str, set[int]] = {}
     pairs: list[Leak] = []
-    for one in parted:
-        by_reason.setdefault(one.reason, set()).update(one.members)
+    for linked in parted:
+        by_reason.setdefault(linked.reason, set()).update(linked.members)
         if len(pairs) < MOST_PAIRS:
-            a = one.members[0]
-            b = next(at for at in one.members if fold[at] != fold[a])
-            pairs.append(Leak(clips[a].filename, clips[b].filename, one.reason, detail.get((a, b), "")))
+            a = linked.members[0]
+            b = next(at for at in linked.members if fold[at] != fold[a])
+            pairs.append(Leak(clips[a].filename, clips[b].filename, linked.reason, detail.get((a, b), "")))
     return LeakReport(
         run_id=run_id,
         clips=len(clips),
@@ -175,14 +175,14 @@ def listen(workspace: Workspace, progress: Callable[[int, int], None] | None = N
     """
     with workspace.read() as connection:
         clips = store.usable_clips(connection)
-    made: list[Landmarks | None] = []
+    marks: list[Landmarks | None] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for one in pool.map(_landmarks_of, [clip.path for clip in clips]):
-            made.append(one)
+        for points in pool.map(_landmarks_of, [clip.path for clip in clips]):
+            marks.append(points)
             if progress is not None:
-                progress(len(made), len(clips))
-    copies = find_copies(made)
-    read = [clip.id for clip, one in zip(clips, made, strict=True) if one is not None]
+                progress(len(marks), len(clips))
+    copies = find_copies(marks)
+    read = [clip.id for clip, points in zip(clips, marks, strict=True) if points is not None]
     write_copies(workspace.root / CACHE / COPIES_FILE, clips, read, copies)
     return len(copies)
 
@@ -211,7 +211,7 @@ def known_copies(workspace: Workspace) -> tuple[set[int], list[tuple[Any, ...]]]
     for path in _copies_files(workspace):
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            ids = {int(one) for one in kept["clip_ids"]}
+            ids = {int(clip_id) for clip_id in kept["clip_ids"]}
             rows = [(int(a), int(b), float(offset), float(s), float(share)) for a, b, offset, s, share in kept["pairs"]]
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -231,19 +231,19 @@ def _copies_files(workspace: Workspace) -> tuple[Path, ...]:
 
 def pairs_of(together: Sequence[LinkedClips]) -> list[tuple[int, int]]:
     """Each set as a chain of pairs, which is what joins it."""
-    return [(a, b) for one in together for a, b in zip(one.members, one.members[1:], strict=False)]
+    return [(a, b) for linked in together for a, b in zip(linked.members, linked.members[1:], strict=False)]
 
 
 def pairs_to_tell(together: Sequence[LinkedClips], clips: Sequence[Clip], most: int = 1000) -> list[list[str]]:
     """[file, file, reason] of the near-copies among ``clips``, for run.json; groups, equal files are in the table."""
-    told = (one for one in together if one.reason not in (GROUP, FILE))
-    pairs = ([clips[a].filename, clips[b].filename, one.reason] for one in told for a, b in pairs_of([one]))
+    told = (linked for linked in together if linked.reason not in (GROUP, FILE))
+    pairs = ([clips[a].filename, clips[b].filename, linked.reason] for linked in told for a, b in pairs_of([linked]))
     return list(islice(pairs, most))
 
 
 def counts(together: Sequence[LinkedClips]) -> dict[str, int]:
     """How many clips each reason holds together."""
     held: dict[str, set[int]] = {}
-    for one in together:
-        held.setdefault(one.reason, set()).update(one.members)
+    for linked in together:
+        held.setdefault(linked.reason, set()).update(linked.members)
     return {reason: len(held[reason]) for reason in WORDS if reason in held}

@@ -57,7 +57,7 @@ def judge(fold: Sequence[str] | None, clips: Sequence[Clip], claim: str = UNKNOW
 
 
 def _against(fold: Sequence[str], clips: Sequence[Clip]) -> str:
-    lacking = sum(not one for one in fold)
+    lacking = sum(not fold_name for fold_name in fold)
     if lacking:
         return f"{lacking} of {len(fold)} clips have no fold."
     if len(set(fold)) < 2:
@@ -67,10 +67,10 @@ def _against(fold: Sequence[str], clips: Sequence[Clip]) -> str:
         ("recording (the same sound under two names)", [clip.content_hash for clip in clips]),
     ):
         folds_of: dict[str, set[str]] = defaultdict(set)
-        for key, one in zip(keys, fold, strict=True):
+        for key, fold_name in zip(keys, fold, strict=True):
             if key:
-                folds_of[key].add(one)
-        split = sorted(key for key, found in folds_of.items() if len(found) > 1)
+                folds_of[key].add(fold_name)
+        split = sorted(key for key, folds in folds_of.items() if len(folds) > 1)
         if split:
             example = next(clip.filename for clip, key in zip(clips, keys, strict=True) if key == split[0])
             named = f"{split[0]!r}, as of {example!r}" if what == "group" else f"as {example!r}"
@@ -93,4 +93,4 @@ def warning_of(run: Run, every_run: Sequence[Run] = ()) -> str:
     members = next(
         (setting.removeprefix("members=").split(",") for setting in run.settings if setting.startswith("members=")), []
     )
-    return next((text for one in every_run if one.id in members and (text := warning_of(one))), "")
+    return next((text for member in every_run if member.id in members and (text := warning_of(member))), "")

@@ -29,12 +29,12 @@ def outings(clips: Sequence[Clip]) -> list[tuple[str, tuple[int, ...]]]:
     alone makes none: one keen person may have recorded half of a collection, and no folds would be left to cut. A clip
     with a group is left out: who gave a group column has said what belongs together.
     """
-    found: dict[tuple[str, str, str], list[int]] = {}
+    clips_of: dict[tuple[str, str, str], list[int]] = {}
     for at, clip in enumerate(clips):
         key = None if clip.group else outing_of(clip.metadata)
         if key:
-            found.setdefault(key, []).append(at)
-    return [(key[0], tuple(members)) for key, members in found.items() if len(members) > 1]
+            clips_of.setdefault(key, []).append(at)
+    return [(key[0], tuple(members)) for key, members in clips_of.items() if len(members) > 1]
 
 
 def outing_of(metadata: Mapping[str, str]) -> tuple[str, str, str] | None:
@@ -60,26 +60,26 @@ def day_of(text: str) -> str:
     ``3/5/2021`` may be in May or in March. It stays as it is: in one table it always means the same day.
     """
     text = text.strip().casefold()
-    if found := re.match(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)", text):
-        return _day(*found.groups())
-    if found := re.match(r"(\d{4})(\d{2})(\d{2})(?:$|[t_ -])", text):
-        return _day(*found.groups())
+    if match := re.match(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)", text):
+        return _day(*match.groups())
+    if match := re.match(r"(\d{4})(\d{2})(\d{2})(?:$|[t_ -])", text):
+        return _day(*match.groups())
     if re.fullmatch(r"\d{10}|\d{13}", text):  # seconds, or milliseconds, since 1970
         moment = datetime.fromtimestamp(int(text[:10]), UTC)
         return f"{moment:%Y-%m-%d}"
-    if found := re.match(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})(?!\d)", text):
-        return _day(*reversed(found.groups()))
-    if found := re.match(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})(?!\d)", text):
-        first, second, year = found.groups()
+    if match := re.match(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})(?!\d)", text):
+        return _day(*reversed(match.groups()))
+    if match := re.match(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})(?!\d)", text):
+        first, second, year = match.groups()
         if int(first) > 12:
             return _day(year, second, first)
         if int(second) > 12:
             return _day(year, first, second)
         return f"{year}-{int(first)}/{int(second)}" if int(first) and int(second) else ""
-    if found := re.search(r"(\d{1,2})(?:st|nd|rd|th)?[ .-]+([a-z]{3})[a-z]*[ .,-]+(\d{4})(?!\d)", text):
-        day, month, year = found.groups()
-    elif found := re.search(r"([a-z]{3})[a-z]*[ .-]+(\d{1,2})(?:st|nd|rd|th)?[ .,-]+(\d{4})(?!\d)", text):
-        month, day, year = found.groups()
+    if match := re.search(r"(\d{1,2})(?:st|nd|rd|th)?[ .-]+([a-z]{3})[a-z]*[ .,-]+(\d{4})(?!\d)", text):
+        day, month, year = match.groups()
+    elif match := re.search(r"([a-z]{3})[a-z]*[ .-]+(\d{1,2})(?:st|nd|rd|th)?[ .,-]+(\d{4})(?!\d)", text):
+        month, day, year = match.groups()
     else:
         return ""
     return _day(year, str(MONTHS.index(month) + 1), day) if month in MONTHS else ""

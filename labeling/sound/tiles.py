@@ -192,10 +192,10 @@ class Source:
     def sound(self) -> AudioInfo:
         """What the file holds; raises AudioError. Kept, because a file that was cut short is decoded to its end."""
 
-        def made() -> bytes:
+        def encode() -> bytes:
             return json.dumps(asdict(probe(self.path, shortest_s=0.0))).encode()
 
-        return AudioInfo(**json.loads(self.keep(f"sound\n{self.tag}", made)))
+        return AudioInfo(**json.loads(self.keep(f"sound\n{self.tag}", encode)))
 
 
 @dataclass(frozen=True)
@@ -257,9 +257,9 @@ def tile(source: Source, settings: SpectrogramSettings, level: int, index: int) 
         name = f"tile\n{source.tag}\n{chosen}\n{where.level}\n{where.index}"
         samples = where.columns * where.step_s * sound.sample_rate
         overlap = (chosen.n_fft or 0) / hop_at(chosen, sound.sample_rate, where.level)
-        return Job(name, round(samples * overlap), lambda: made(where))
+        return Job(name, round(samples * overlap), lambda: make(where))
 
-    def made(where: Place) -> bytes:
+    def make(where: Place) -> bytes:
         if where.level <= LAST_DRAWN:
             levels = levels_of(_drawn(source, sound, chosen, where), chosen)
         else:
@@ -296,7 +296,7 @@ def _floor(source: Source, sound: AudioInfo, settings: SpectrogramSettings) -> N
     hop = settings.n_fft // 2
     plain = replace(settings, denoise=False)
 
-    def made() -> bytes:
+    def make_floor() -> bytes:
         count = 1 + (sound.frames - 1) // hop
         stretches = 1 if count <= _FLOOR_STRETCHES * _FLOOR_FRAMES else _FLOOR_STRETCHES
         length = count if stretches == 1 else _FLOOR_FRAMES
@@ -307,7 +307,7 @@ def _floor(source: Source, sound: AudioInfo, settings: SpectrogramSettings) -> N
             values.append(Frames(read, sound.frames, sound.sample_rate, plain, hop).maxima(first, np.arange(length)))
         return np.median(np.concatenate(values), axis=0).astype("<f4").tobytes()
 
-    return np.frombuffer(source.keep(f"floor\n{source.tag}\n{plain}", made), "<f4")
+    return np.frombuffer(source.keep(f"floor\n{source.tag}\n{plain}", make_floor), "<f4")
 
 
 def _tile_bytes(levels: NDArray[np.uint8], settings: SpectrogramSettings, where: Place) -> bytes:
@@ -372,9 +372,9 @@ def peaks(source: Source, level: int, index: int) -> Job:
 
     def job(where: Place) -> Job:
         name = f"peaks\n{source.tag}\n{where.level}\n{where.index}"
-        return Job(name, round(where.columns * where.step_s * sound.sample_rate), lambda: made(where))
+        return Job(name, round(where.columns * where.step_s * sound.sample_rate), lambda: make(where))
 
-    def made(where: Place) -> bytes:
+    def make(where: Place) -> bytes:
         if where.level <= LAST_DRAWN:
             extremes = _extremes(source, sound, where)
         else:

@@ -68,9 +68,9 @@ def _json(value: Any) -> str:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _finite(one) for key, one in value.items()}
+        return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     if hasattr(value, "tolist"):  # numpy's scalars and arrays
         return _finite(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -253,8 +253,8 @@ def _revision(engine: Engine) -> str | None:
     with transaction(engine, writes=False) as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
-        found = connection.scalar(sa.text("select version_num from alembic_version"))
-        return None if found is None else str(found)
+        revision = connection.scalar(sa.text("select version_num from alembic_version"))
+        return None if revision is None else str(revision)
 
 
 def refuse_changes(connection: Connection, table: str) -> None:

@@ -229,15 +229,15 @@ def progress_by_class(connection: Connection, run: ScoredRun, wanted: QueueFilte
 
 def _progress(connection: Connection, ranking: Ranking, selection: Selection) -> list[ClassProgress]:
     known = store.all_classes(connection)
-    most = max((one.id for one in known), default=0) + 1
+    most = max((label_class.id for label_class in known), default=0) + 1
     decided = np.bincount(ranking.class_id[selection.asked & selection.decided], minlength=most)
     to_do = selection.asked & ~(selection.decided | selection.skipped)
     cells = np.bincount(ranking.class_id[to_do] * len(KINDS) + ranking.kind[to_do], minlength=most * len(KINDS))
     by_kind = cells.reshape(-1, len(KINDS))
     rows = [
-        ClassProgress(one.code, one.name, sum(kinds), done, dict(zip(KINDS, kinds, strict=True)))
-        for one in known
-        for kinds, done in [(by_kind[one.id].tolist(), int(decided[one.id]))]
+        ClassProgress(label_class.code, label_class.name, sum(kinds), done, dict(zip(KINDS, kinds, strict=True)))
+        for label_class in known
+        for kinds, done in [(by_kind[label_class.id].tolist(), int(decided[label_class.id]))]
         if done or any(kinds)
     ]
     return sorted(rows, key=lambda row: -row.to_do)

@@ -90,9 +90,9 @@ def snippets(
         for page in count():
             if len(rows) >= limit:
                 break
-            found = queue.rows(connection, run, wanted, limit=limit, offset=page * limit)
-            rows += [row for row in found if which == "all" or _doubts_present(row, roles) == (which == "false")]
-            if len(found) < limit:
+            page_rows = queue.rows(connection, run, wanted, limit=limit, offset=page * limit)
+            rows += [row for row in page_rows if which == "all" or _doubts_present(row, roles) == (which == "false")]
+            if len(page_rows) < limit:
                 break
     rows = rows[:limit]
     middles = _middles(workspace, run.run_id, rows)

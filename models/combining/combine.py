@@ -99,10 +99,10 @@ def run_combination(
         oofs, shared, ensemble.clipwise(oofs, shared), labels, imported, clips, fold, present, known
     )  # fmt: skip
     report({"phase": "fitting", "fraction": 0.05, "warning": "; ".join(words)})
-    made = _made(asked, ground)
+    outcome = _made(asked, ground)
     if asked.post:
         report({"phase": "post-processing", "fraction": 0.2})
-        _post(asked, ground, made)
+        _post(asked, ground, outcome)
 
     def frames_of(index: int, stack: Floats) -> Floats:
         if index % 64 == 0:
@@ -111,8 +111,8 @@ def run_combination(
                 from labeling.errors import Stopped
 
                 raise Stopped
-        values = made.frames(index, stack)
-        return values if made.shift is None else priors.shifted(values, made.shift[index])
+        values = outcome.frames(index, stack)
+        return values if outcome.shift is None else priors.shifted(values, outcome.shift[index])
 
     frames = CombinedFrames(oofs, shared, frames_of)
     write_oof(
@@ -120,7 +120,7 @@ def run_combination(
         clip_ids=shared.clip_ids,
         filenames=shared.filenames,
         classes=shared.classes,
-        clipwise=made.clipwise,
+        clipwise=outcome.clipwise,
         framewise=frames,
         fold=shared.fold,
         grid=frames.grid,
@@ -128,9 +128,9 @@ def run_combination(
         label_hash=labels.content_hash,
     )
     report({"phase": "measuring", "fraction": 0.92})
-    result = _overall(made.clipwise, ground, whole=True) | {"against": "labels"} | made.measured
+    result = _overall(outcome.clipwise, ground, whole=True) | {"against": "labels"} | outcome.measured
     result["members"] = {
-        name: _overall(one, ground)["overall"] for name, one in zip(asked.members, ground.stack, strict=True)
+        name: _overall(clipwise, ground)["overall"] for name, clipwise in zip(asked.members, ground.stack, strict=True)
     }
     facts = {
         "recipe": asked.kind,
@@ -140,9 +140,9 @@ def run_combination(
         "n_clips": len(present),
         "folds": len(np.unique(shared.fold)) if shared.fold.min() >= 0 else None,
         "members": [
-            {"run": one.id, "recipe": one.recipe, "label_version": one.label_version, "label_hash": oof.label_hash,
-             "weight": weight}
-            for one, oof, weight in zip(members, oofs, made.weights, strict=True)
+            {"run": member.id, "recipe": member.recipe, "label_version": member.label_version,
+             "label_hash": oof.label_hash, "weight": weight}
+            for member, oof, weight in zip(members, oofs, outcome.weights, strict=True)
         ],
         "settings": asked.settings(),
         "warnings": words,
@@ -157,15 +157,15 @@ def run_combination(
     ]
     stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     write_atomically(folder / "log.txt", "".join(f"{stamp} {line}\n" for line in lines).encode())
-    _write_json(folder / "run.json", facts | made.facts)
+    _write_json(folder / "run.json", facts | outcome.facts)
     _write_json(folder / "metrics.json", result)
     report({"phase": "done", "fraction": 1.0})
     return result
 
 
 def _overall(clipwise: Floats, ground: _Ground, *, whole: bool = False) -> dict[str, Any]:
-    found = metrics.score(clipwise, ground.present, ground.shared.classes, known=ground.known)
-    return found if whole else {"overall": found["overall"]}
+    scores = metrics.score(clipwise, ground.present, ground.shared.classes, known=ground.known)
+    return scores if whole else {"overall": scores["overall"]}
 
 
 def fitting_folds(oofs: Sequence[Oof], shared: Shared, clips: Sequence[Clip]) -> NDArray[np.int32]:
@@ -184,14 +184,14 @@ def _made(asked: Combination, ground: _Ground) -> _Made:
     given = asked.given_weights()
     if given is not None:
         mean = ensemble.weighted_mean(ground.stack, given)
-        return _Made(mean, lambda _, one: ensemble.weighted_mean(one, given), given.tolist())
+        return _Made(mean, lambda _, stack: ensemble.weighted_mean(stack, given), given.tolist())
     fold = ground.fold
     fitted = ensemble.cross_fit(ground.stack, ground.present, ground.known, fold, asked.objective)
     return _Made(
         fitted.clipwise,
-        lambda index, one: ensemble.weighted_mean(one, fitted.of_fold[int(fold[index])]),
+        lambda index, stack: ensemble.weighted_mean(stack, fitted.of_fold[int(fold[index])]),
         fitted.weights.tolist(),
-        {"fold_weights": {str(k): one.tolist() for k, one in fitted.of_fold.items()}},
+        {"fold_weights": {str(k): weights.tolist() for k, weights in fitted.of_fold.items()}},
         {"weights": fitted.gain},
     )
 
@@ -215,7 +215,7 @@ def _vote(asked: Combination, ground: _Ground) -> _Made:
     }
     least = asked.frame_threshold or asked.threshold
     nobody = [None] * len(counted)
-    return _Made(share, lambda _, one: ensemble.vote_share(one, least), nobody, {}, {"vote": measured})
+    return _Made(share, lambda _, stack: ensemble.vote_share(stack, least), nobody, {}, {"vote": measured})
 
 
 def _stack(asked: Combination, ground: _Ground) -> _Made:
@@ -228,8 +228,8 @@ def _stack(asked: Combination, ground: _Ground) -> _Made:
         features = np.concatenate([features, noisy[None]])
     stack = stacking.cross_stack(features, ground.present, ground.known, fold, per_class=asked.per_class)
 
-    def frames(index: int, one: Floats) -> Floats:
-        values = stacking.log_odds(one)
+    def frames(index: int, frame_stack: Floats) -> Floats:
+        values = stacking.log_odds(frame_stack)
         if noisy is not None:
             values = np.concatenate([values, np.broadcast_to(noisy[index], values[:1].shape)])
         return stack.of_fold[int(fold[index])].predict(values)
@@ -257,16 +257,16 @@ def _noisy(ground: _Ground) -> tuple[Floats, dict[str, Any]]:
     return stacking.log_odds(classifier.is_noisy(evidence, fold)[np.ix_(rows, columns)]), classifier.report
 
 
-def _post(asked: Combination, ground: _Ground, made: _Made) -> None:
+def _post(asked: Combination, ground: _Ground, outcome: _Made) -> None:
     """Shift what was made, and keep how good it was before."""
     ids = ground.shared.clip_ids.tolist()
     fold_of = dict(zip(ids, ground.fold.tolist(), strict=True))
     collection = priors.collection_of(ground.labels, ground.clips, fold_of, ground.shared.classes)
     context = priors.context_for_clips(collection, ids, asked.strength)
-    made.measured["without_post"] = _overall(made.clipwise, ground)["overall"]
-    made.facts["post"] = {"names": list(asked.post), "strength": asked.strength}
-    made.shift = priors.postprocess_shift(asked.post, made.clipwise, context)
-    made.clipwise = priors.shifted(made.clipwise, made.shift)
+    outcome.measured["without_post"] = _overall(outcome.clipwise, ground)["overall"]
+    outcome.facts["post"] = {"names": list(asked.post), "strength": asked.strength}
+    outcome.shift = priors.postprocess_shift(asked.post, outcome.clipwise, context)
+    outcome.clipwise = priors.shifted(outcome.clipwise, outcome.shift)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

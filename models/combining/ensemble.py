@@ -50,7 +50,7 @@ def share(oofs: Sequence[Oof], names: Sequence[str]) -> Shared:
     first = oofs[0]
     everywhere = set.intersection(*(set(oof.clip_ids.tolist()) for oof in oofs))
     in_every = set.intersection(*(set(oof.classes) for oof in oofs))
-    ids = [one for one in first.clip_ids.tolist() if one in everywhere]
+    ids = [clip_id for clip_id in first.clip_ids.tolist() if clip_id in everywhere]
     classes = tuple(code for code in first.classes if code in in_every)
     if not ids or not classes:
         raise DataError(f"runs {', '.join(names)} have no {'clip' if not ids else 'class'} in common; choose others")
@@ -58,7 +58,7 @@ def share(oofs: Sequence[Oof], names: Sequence[str]) -> Shared:
     for oof in oofs:
         row_of = {clip_id: row for row, clip_id in enumerate(oof.clip_ids.tolist())}
         column_of = {code: column for column, code in enumerate(oof.classes)}
-        rows.append(np.array([row_of[one] for one in ids], np.int64))
+        rows.append(np.array([row_of[clip_id] for clip_id in ids], np.int64))
         columns.append(np.array([column_of[code] for code in classes], np.int64))
     words = []
     for what, kept, sizes in (
@@ -167,8 +167,8 @@ def _agreement(stack: Floats, present: Bools, known: Bools) -> Floats:
     """The probability that each run gives the label of each known cell, (K, cells)."""
     truth = present[known]
     out = np.empty((len(stack), len(truth)), np.float32)
-    for row, one in zip(out, stack, strict=True):
-        row[:] = one[known]
+    for row, probability in zip(out, stack, strict=True):
+        row[:] = probability[known]
         np.subtract(1, row, out=row, where=~truth)
     return out
 
@@ -233,7 +233,7 @@ def _least_log_loss(stack: Floats, present: Bools, known: Bools) -> NDArray[np.f
     if count == 1 or not known.any():
         return equal
     agreed = _agreement(stack, present, known)
-    found = minimize(
+    solution = minimize(
         lambda weights: _log_loss(agreed, weights),
         equal,
         jac=True,
@@ -242,7 +242,7 @@ def _least_log_loss(stack: Floats, present: Bools, known: Bools) -> NDArray[np.f
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones_like(w)},
         options={"ftol": 1e-9, "maxiter": 100},
     )
-    weights = np.clip(found.x, 0, None)
+    weights = np.clip(solution.x, 0, None)
     weights = weights / weights.sum() if np.isfinite(weights).all() and weights.sum() > 0 else equal
     return weights if _log_loss(agreed, weights)[0] <= _log_loss(agreed, equal)[0] else equal
 
@@ -255,7 +255,7 @@ def _select(stack: Floats, present: Bools, known: Bools) -> NDArray[np.float64]:
     best = macro_average_precision(weighted_mean(stack, best_weights), present, known) or 0.0
     since = 0
     for _ in range(SELECTION_STEPS):
-        values = [macro_average_precision(total + one, present, known) or 0.0 for one in stack]
+        values = [macro_average_precision(total + member, present, known) or 0.0 for member in stack]
         chosen = int(np.argmax(values))
         total, bag[chosen] = total + stack[chosen], bag[chosen] + 1
         since += 1
@@ -304,7 +304,7 @@ def cross_fit(
         "equal": value(weighted_mean(stack, np.full(len(stack), 1 / len(stack)))),
         "fitted": value(crossed),
         "fitted_in_sample": value(weighted_mean(stack, weights)),
-        "each_run": [value(one) for one in stack],
+        "each_run": [value(member_clipwise) for member_clipwise in stack],
     }
     return Fitted(weights, of_fold, crossed, gain)
 

@@ -95,11 +95,11 @@ def evaluate_run(
     if errors:
         scored["_errors"] = after_errors(oof, labels, clips)
     result: dict[str, Any] = {
-        f"labels{what}": score(one, present, oof.classes, known=known) for what, one in scored.items()
+        f"labels{what}": score(clipwise, present, oof.classes, known=known) for what, clipwise in scored.items()
     }
     if truth is not None:
         present, rows, unknown = read_truth(truth, oof)
-        result |= {f"truth{what}": score(one[rows], present, oof.classes) for what, one in scored.items()}
+        result |= {f"truth{what}": score(clipwise[rows], present, oof.classes) for what, clipwise in scored.items()}
         result["truth_unknown"] = unknown
         runs.set_metrics(workspace, run_id, {**run.metrics, "truth": result["truth"]["overall"]})
     return result

@@ -43,12 +43,12 @@ def noise_report(workspace: Workspace, run_id: str, most: int = 3) -> dict[str, 
 
     given, now = align_labels(oof, imported).primary, align_labels(oof, labels).primary
     has = given >= 0
-    said = has & (now >= 0) & decided[np.arange(len(given)), np.maximum(given, 0)]
-    guessed = has & ~said
+    decided_clips = has & (now >= 0) & decided[np.arange(len(given)), np.maximum(given, 0)]
+    guessed = has & ~decided_clips
     joint = np.zeros((len(oof.classes), len(oof.classes)))
     if guessed.any():
         joint = error_distribution.confident_joint(given[guessed], oof.clipwise[guessed])
-    share = error_distribution.given_if_true(joint, given[said], now[said])
+    share = error_distribution.given_if_true(joint, given[decided_clips], now[decided_clips])
     per_class = {}
     for c, code in enumerate(oof.classes):
         others = [g for g in np.argsort(-share[:, c], kind="stable").tolist() if g != c and share[g, c] > 0]

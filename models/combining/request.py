@@ -84,13 +84,13 @@ class Combination:
 
     def settings(self) -> list[str]:
         """As a run's row keeps them: KEY=VALUE, only what differs from the default."""
-        found = []
+        pairs = []
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name != "kind" and value != field.default:
                 text = ",".join(value) if isinstance(value, tuple) else str(value)
-                found.append(f"{field.name}={text}")
-        return found
+                pairs.append(f"{field.name}={text}")
+        return pairs
 
 
 def combination_of(run: Run) -> Combination:

@@ -207,10 +207,10 @@ def check_decisions(count: int, wrong: int | None = None) -> None:
     """Raise DataError, with the numbers, unless so many decided cells, ``wrong`` of them wrong, are enough to learn."""
     few = wrong is not None and min(wrong, count - wrong) < MIN_OF_EACH
     if count < MIN_DECISIONS or few:
-        found = "" if wrong is None else f", {wrong} wrong and {count - wrong} right"
+        breakdown = "" if wrong is None else f", {wrong} wrong and {count - wrong} right"
         raise DataError(
             f"the noise classifier needs {MIN_DECISIONS} decided cells, {MIN_OF_EACH} of them wrong and "
-            f"{MIN_OF_EACH} right; there are {count}{found}. Decide on more suspects first"
+            f"{MIN_OF_EACH} right; there are {count}{breakdown}. Decide on more suspects first"
         )
 
 

@@ -28,32 +28,34 @@ NOISE_TEXT = (
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    one = command("ensemble", _ensemble, "Average runs, or let them vote; the result is a run like any other.")
-    _add_common(one)
-    one.add_argument(
+    parser = command("ensemble", _ensemble, "Average runs, or let them vote; the result is a run like any other.")
+    _add_common(parser)
+    parser.add_argument(
         "--weights", default="equal", metavar="W", help="equal, fitted, or one a run as in 0.6,0.4 (equal)"
     )
-    one.add_argument(
+    parser.add_argument(
         "--objective", default="log_loss", choices=("log_loss", "macro_ap"), help="what fitted weights fit (log_loss)"
     )
-    one.add_argument("--vote", type=int, default=0, metavar="K", help="a hard vote; present where K runs agree")
-    one.add_argument("--threshold", type=float, default=0.5, metavar="P", help="a run's vote: clipwise P or more (0.5)")
-    one.add_argument(
+    parser.add_argument("--vote", type=int, default=0, metavar="K", help="a hard vote; present where K runs agree")
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, metavar="P", help="a run's vote: clipwise P or more (0.5)"
+    )
+    parser.add_argument(
         "--frame-threshold", type=float, default=0.0, metavar="P", help="and a frame of P or more (0: none needed)"
     )
 
-    one = command("stack", _stack, "Stack runs: a model fitted over their predictions; it becomes a run too.")
-    one.description = STACK_TEXT
-    _add_common(one)
-    one.add_argument("--per-class", action="store_true", help="classes with enough labels get a model of their own")
-    one.add_argument(
+    parser = command("stack", _stack, "Stack runs: a model fitted over their predictions; it becomes a run too.")
+    parser.description = STACK_TEXT
+    _add_common(parser)
+    parser.add_argument("--per-class", action="store_true", help="classes with enough labels get a model of their own")
+    parser.add_argument(
         "--noisy", action="store_true", help="with the noise classifier's view of the cell (no gain known)"
     )
 
-    one = command("noise", _noise, "How labels go wrong, learned from decisions and predictions.")
-    one.description = NOISE_TEXT
-    one.add_argument("--run", required=True, metavar="RUN", help="whose predictions to learn from")
-    one.add_argument("--json", action="store_true", help="for programs")
+    parser = command("noise", _noise, "How labels go wrong, learned from decisions and predictions.")
+    parser.description = NOISE_TEXT
+    parser.add_argument("--run", required=True, metavar="RUN", help="whose predictions to learn from")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def add_evaluate_flags(parser: argparse.ArgumentParser) -> None:
@@ -152,8 +154,8 @@ def _lines(facts: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
     lines = []
     for row in facts.get("members", ()):
         weight = row.get("weight")
-        said = "" if weight is None else f"weight {weight:.3f}, "
-        lines.append(f"  {row['run']:<24} {said}{summary(metrics['members'][row['run']])}")
+        weight_text = "" if weight is None else f"weight {weight:.3f}, "
+        lines.append(f"  {row['run']:<24} {weight_text}{summary(metrics['members'][row['run']])}")
     gain = metrics.get("weights")
     if gain:
         lines.append(
@@ -162,15 +164,15 @@ def _lines(facts: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
         )
     vote = metrics.get("vote")
     if vote:
-        found = ", ".join(f"{name} {_number(vote[name])}" for name in ("precision", "recall", "micro_f1"))
-        lines.append(f"  present where {vote['votes']} or more agree: {found}")
-    for key, said in (
+        figures = ", ".join(f"{name} {_number(vote[name])}" for name in ("precision", "recall", "micro_f1"))
+        lines.append(f"  present where {vote['votes']} or more agree: {figures}")
+    for key, caption in (
         ("equal_weights", "plain average instead"),
         ("without_is_noisy", "without is_noisy"),
         ("without_post", "before post-processing"),
     ):
         if key in metrics:
-            lines.append(f"  {said}: {summary(metrics[key])}")
+            lines.append(f"  {caption}: {summary(metrics[key])}")
     if "noise_classifier" in metrics:
         lines.append("  " + _noise_line(metrics["noise_classifier"]))
     return lines
@@ -193,14 +195,14 @@ def _noise(args: argparse.Namespace) -> None:
     from labeling.workspace import open_workspace
     from models.combining.noise_report import noise_report
 
-    found = noise_report(open_workspace(args.workspace), args.run)
+    report = noise_report(open_workspace(args.workspace), args.run)
     if args.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(report, indent=1))
         return
-    classifier = found["classifier"]
+    classifier = report["classifier"]
     print(_noise_line(classifier) if "decisions" in classifier else classifier["refused"])
     print(f"{'class':<16} {'missing':>9} {'spurious':>9} {'decided':>8}  given instead, where it is the primary")
-    for code, row in found["per_class"].items():
+    for code, row in report["per_class"].items():
         other = ", ".join(f"{given} {share:.2f}" for given, share in row["given_instead"].items())
         print(printable(f"{code:<16} {row['miss']:>9.4f} {row['spurious']:>9.4f} {row['decided']:>8}  {other}"))
-    print(found["verdict"])
+    print(report["verdict"])

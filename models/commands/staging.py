@@ -26,39 +26,39 @@ def add(command: AddCommand) -> None:
     """Add this group's commands."""
     from models.correcting.stage_notes import NOTES
 
-    one = command("stage1", _stage1, "Add the labels that a run finds missing, as machine labels.")
-    one.epilog = NOTES["stage1"]
-    one.add_argument("run", metavar="RUN", help="whose out-of-fold predictions to read")
-    one.add_argument("--threshold", type=float, default=0.9, metavar="P", help="add above this probability (0.9)")
-    one.add_argument("--any-clip", action="store_true", help="also in clips that have several labels")
-    one.add_argument("--dry-run", action="store_true", help="count what would be added, by class; store nothing")
-    one.add_argument("--undo", action="store_true", help="take back the newest stage 1 of this run instead")
-    one.add_argument("--json", action="store_true", help="for programs")
+    parser = command("stage1", _stage1, "Add the labels that a run finds missing, as machine labels.")
+    parser.epilog = NOTES["stage1"]
+    parser.add_argument("run", metavar="RUN", help="whose out-of-fold predictions to read")
+    parser.add_argument("--threshold", type=float, default=0.9, metavar="P", help="add above this probability (0.9)")
+    parser.add_argument("--any-clip", action="store_true", help="also in clips that have several labels")
+    parser.add_argument("--dry-run", action="store_true", help="count what would be added, by class; store nothing")
+    parser.add_argument("--undo", action="store_true", help="take back the newest stage 1 of this run instead")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
-    one = command("stage2", _stage2, "Train with each label only where a run hears it.")
-    one.epilog = NOTES["stage2"]
-    one.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
-    one.add_argument("--threshold", type=float, default=0.5, metavar="P", help="a frame must reach this (0.5)")
-    _add_run_flags(one, "cornell_stage2")
+    parser = command("stage2", _stage2, "Train with each label only where a run hears it.")
+    parser.epilog = NOTES["stage2"]
+    parser.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
+    parser.add_argument("--threshold", type=float, default=0.5, metavar="P", help="a frame must reach this (0.5)")
+    _add_run_flags(parser, "cornell_stage2")
 
-    one = command("stage3", _stage3, "Train stage 2 at several thresholds, on all data, and average.")
-    one.epilog = NOTES["stage3"]
-    one.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
-    one.add_argument(
+    parser = command("stage3", _stage3, "Train stage 2 at several thresholds, on all data, and average.")
+    parser.epilog = NOTES["stage3"]
+    parser.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
+    parser.add_argument(
         "--thresholds", type=float, nargs="+", metavar="P", help="a member takes one each (0.3 0.4 0.5 0.6 0.7)"
     )
-    one.add_argument("--members", type=int, metavar="M", help="networks a fold (one a threshold)")
-    _add_run_flags(one, "cornell_stage3")
+    parser.add_argument("--members", type=int, metavar="M", help="networks a fold (one a threshold)")
+    _add_run_flags(parser, "cornell_stage3")
 
-    one = command("iterate", _iterate, "Train, correct the labels by the predictions, train again.")
-    one.epilog = NOTES["iterate"]
-    one.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or the path of a .toml file")
-    one.add_argument("--rounds", type=int, required=True, metavar="N", help="runs after the first, at most")
-    _add_run_flags(one, "")
+    parser = command("iterate", _iterate, "Train, correct the labels by the predictions, train again.")
+    parser.epilog = NOTES["iterate"]
+    parser.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or the path of a .toml file")
+    parser.add_argument("--rounds", type=int, required=True, metavar="N", help="runs after the first, at most")
+    _add_run_flags(parser, "")
 
-    one = command("rounds", _rounds, "The rounds that a run belongs to: what each changed, and how well it did.")
-    one.add_argument("run", metavar="RUN", help="any run of the rounds")
-    one.add_argument("--csv", metavar="FILE", help="write them here instead")
+    parser = command("rounds", _rounds, "The rounds that a run belongs to: what each changed, and how well it did.")
+    parser.add_argument("run", metavar="RUN", help="any run of the rounds")
+    parser.add_argument("--csv", metavar="FILE", help="write them here instead")
 
 
 def _add_run_flags(parser: argparse.ArgumentParser, recipe: str) -> None:
@@ -83,7 +83,7 @@ def _stage1(args: argparse.Namespace) -> None:
     if args.undo:
         with workspace.read() as connection:
             stored = machine_labels.batches(connection, "stage1")
-        batch = next((one for one in stored if one.run_id == args.run and one.standing), None)
+        batch = next((batch for batch in stored if batch.run_id == args.run and batch.standing), None)
         if batch is None:
             raise DataError(f"no stage 1 of run {args.run!r} stands; nothing was undone")
         undone = machine_labels.undo_machine(workspace, batch.batch_id, user_name())
@@ -192,8 +192,8 @@ def _rounds(args: argparse.Namespace) -> None:
         from labeling.storage.files import write_atomically
         from models.correcting.rounds import rounds_of
 
-        rows = [tuple("" if value is None else value for value in one.__dict__.values())
-                for one in rounds_of(workspace, args.run)]  # fmt: skip
+        rows = [tuple("" if value is None else value for value in round_.__dict__.values())
+                for round_ in rounds_of(workspace, args.run)]  # fmt: skip
         write_atomically(Path(args.csv), csv_bytes(ROUND_COLUMNS, rows))
         print(f"{len(rows)} rounds written to {args.csv}")
         return
@@ -203,14 +203,16 @@ def _rounds(args: argparse.Namespace) -> None:
 def _print_rounds(workspace: Workspace, run_id: str) -> None:
     from models.correcting.rounds import rounds_of
 
-    found = rounds_of(workspace, run_id)
+    rounds = rounds_of(workspace, run_id)
     print("round  run                      labels  macro-AP  added  removed  taken back  changed")
-    for one in found:
-        macro_ap = "-" if one.macro_ap is None else f"{one.macro_ap:.3f}"
-        share = one.status if one.share is None else f"{one.share:.2%}" + (", settled" if one.settled else "")
+    for round_ in rounds:
+        macro_ap = "-" if round_.macro_ap is None else f"{round_.macro_ap:.3f}"
+        share = (
+            round_.status if round_.share is None else f"{round_.share:.2%}" + (", settled" if round_.settled else "")
+        )
         print(
-            f"{one.number:>5}  {one.run_id:<24} {one.label_version:>6}  {macro_ap:>8}  {one.added:>5}  "
-            f"{one.removed:>7}  {one.taken_back:>10}  {share}"
+            f"{round_.number:>5}  {round_.run_id:<24} {round_.label_version:>6}  {macro_ap:>8}  {round_.added:>5}  "
+            f"{round_.removed:>7}  {round_.taken_back:>10}  {share}"
         )
 
 
@@ -264,6 +266,6 @@ def _following(workspace: Workspace, run: Run) -> Run | None:
     from labeling import runs
     from models.correcting.rounds import rounds_of
 
-    later = [one.run_id for one in rounds_of(workspace, run.id) if one.status == "queued"]
+    later = [round_.run_id for round_ in rounds_of(workspace, run.id) if round_.status == "queued"]
     with workspace.read() as connection:
         return runs.get_run(connection, later[0]) if later else None

@@ -24,37 +24,37 @@ def add(command: AddCommand) -> None:
     """Add this group's commands."""
     command("recipes", _recipes, "List the recipes.")
 
-    one = command("train", _train, "Train a recipe's folds, predict out-of-fold, score the suspects.")
-    one.add_argument("recipe", metavar="RECIPE", nargs="?", help="a recipe's name, or the path of a .toml file")
-    one.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
-    one.add_argument("--version", type=int, metavar="N", help="a label version (the labels now, frozen)")
-    one.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
-    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable")
-    one.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, failed or killed")
-    one.add_argument("--like", metavar="RUN", help="recipe, settings, seed and folds of this run, on the labels now")
-    one.add_argument("--dry-run", action="store_true", help="say whether the recipe could be trained; store nothing")
-    one.epilog = (
+    parser = command("train", _train, "Train a recipe's folds, predict out-of-fold, score the suspects.")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="a recipe's name, or the path of a .toml file")
+    parser.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
+    parser.add_argument("--version", type=int, metavar="N", help="a label version (the labels now, frozen)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting; repeatable")
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, failed or killed")
+    parser.add_argument("--like", metavar="RUN", help="recipe, settings, seed and folds of this run, on the labels now")
+    parser.add_argument("--dry-run", action="store_true", help="say whether the recipe could be trained; store nothing")
+    parser.epilog = (
         "Several GPUs of one machine: torchrun --nproc-per-node N -m models train ... starts N processes that share "
         "the run's networks; each takes the GPU of its rank and keeps the sound in memory of its own "
         "(data.memory_gb). The result is that of one process. If one dies the run fails, and --resume goes on."
     )
 
-    one = command("rerun", _rerun, "Train a run again from its folder alone, as a new run, and compare the two.")
-    one.add_argument("run", metavar="RUN", help="a run that is done")
-    one.add_argument("--device", choices=("auto", "cpu", "cuda"), help="instead of the one it was trained on")
+    parser = command("rerun", _rerun, "Train a run again from its folder alone, as a new run, and compare the two.")
+    parser.add_argument("run", metavar="RUN", help="a run that is done")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="instead of the one it was trained on")
 
-    one = command("runs", _runs, "List the runs.")
-    one.add_argument("--json", action="store_true", help="for programs")
+    parser = command("runs", _runs, "List the runs.")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
-    one = command("evaluate", _evaluate, "Metrics of a run's out-of-fold predictions.")
-    one.add_argument("--run", required=True, metavar="RUN")
-    one.add_argument("--truth", metavar="FILE", help="a CSV of true labels: filename, and labels (';' between them)")
-    one.add_argument("--json", action="store_true", help="for programs")
-    add_evaluate_flags(one)
+    parser = command("evaluate", _evaluate, "Metrics of a run's out-of-fold predictions.")
+    parser.add_argument("--run", required=True, metavar="RUN")
+    parser.add_argument("--truth", metavar="FILE", help="a CSV of true labels: filename, and labels (';' between them)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    add_evaluate_flags(parser)
 
-    one = command("work", _work, "Run queued trainings as they come.")
-    one.add_argument("--once", action="store_true", help="end when the queue is empty")
-    one.add_argument("--idle-exit", type=float, metavar="S", help="end after so many seconds without a job")
+    parser = command("work", _work, "Run queued trainings as they come.")
+    parser.add_argument("--once", action="store_true", help="end when the queue is empty")
+    parser.add_argument("--idle-exit", type=float, metavar="S", help="end after so many seconds without a job")
 
 
 def _recipes(args: argparse.Namespace) -> None:

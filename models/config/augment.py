@@ -259,9 +259,9 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         check_fields("augment", self)
         for item in fields(self):
-            one = getattr(self, item.name)
-            if isinstance(one, Augmentation):
-                _check(item.name, one)
+            augmentation = getattr(self, item.name)
+            if isinstance(augmentation, Augmentation):
+                _check(item.name, augmentation)
         if self.background.probability and not self.background.folder:
             raise ConfigError(
                 f"augment.background.probability = {self.background.probability:g} but augment.background.folder is "
@@ -289,11 +289,11 @@ class AugmentConfig:
 
     def _refuse_idle(self, name: str, *counts: str) -> None:
         """What is switched on must change something."""
-        one = getattr(self, name)
-        if one.probability and not any(getattr(one, key) for key in counts):
+        augmentation = getattr(self, name)
+        if augmentation.probability and not any(getattr(augmentation, key) for key in counts):
             zeros = " and ".join(f"{key} = 0" for key in counts)
             raise ConfigError(
-                f"augment.{name}.probability = {one.probability:g} but {zeros}, which changes nothing; "
+                f"augment.{name}.probability = {augmentation.probability:g} but {zeros}, which changes nothing; "
                 f"set augment.{name}.{counts[0]} = 1 or more, or the probability to 0"
             )
 

@@ -67,13 +67,13 @@ def every_setting(recipe: Recipe) -> list[SettingRow]:
 
 @cache
 def _helps() -> dict[str, str]:
-    found: dict[str, str] = {}
+    helps: dict[str, str] = {}
     for section, kind in SECTIONS.items():
-        _read_helps(kind, f"{section}.", found)
-    return found
+        _read_helps(kind, f"{section}.", helps)
+    return helps
 
 
-def _read_helps(kind: type, prefix: str, found: dict[str, str]) -> None:
+def _read_helps(kind: type, prefix: str, helps: dict[str, str]) -> None:
     """The text under each field of a section's class, and the class's own for the tables inside it."""
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)
@@ -84,10 +84,10 @@ def _read_helps(kind: type, prefix: str, found: dict[str, str]) -> None:
         name = before.target.id
         if is_dataclass(hints[name]):
             inner = typing.cast("type", hints[name])
-            found[f"{prefix}{name}"] = inspect.cleandoc(inner.__doc__ or "")
-            _read_helps(inner, f"{prefix}{name}.", found)
+            helps[f"{prefix}{name}"] = inspect.cleandoc(inner.__doc__ or "")
+            _read_helps(inner, f"{prefix}{name}.", helps)
         elif isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[f"{prefix}{name}"] = " ".join(str(after.value.value).split())
+            helps[f"{prefix}{name}"] = " ".join(str(after.value.value).split())
 
 
 def help_of(key: str) -> str:

@@ -80,10 +80,10 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         key, text = parse_override(override)
         *tables, name = key.split(".")
         place = table
-        for one in tables:
-            place = place.setdefault(one, {})
+        for section in tables:
+            place = place.setdefault(section, {})
             if not isinstance(place, dict):
-                raise ConfigError(f"recipe section {one} = {place!r} must be a table: [{one}]")
+                raise ConfigError(f"recipe section {section} = {place!r} must be a table: [{section}]")
         place[name] = _value_of(text)
     return recipe_from_table(table)
 
@@ -107,8 +107,8 @@ def recipe_from_table(table: Mapping[str, Any]) -> Recipe:
 @cache
 def all_settings() -> Mapping[str, Any]:
     """Every setting by its full key (``train.epochs``, ``augment.mixup.probability``) -> its type."""
-    found = {key: hint for section, kind in SECTIONS.items() for key, hint in _settings_of(kind, f"{section}.")}
-    return types.MappingProxyType(found)
+    settings = {key: hint for section, kind in SECTIONS.items() for key, hint in _settings_of(kind, f"{section}.")}
+    return types.MappingProxyType(settings)
 
 
 @cache

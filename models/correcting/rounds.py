@@ -116,17 +116,17 @@ def _correct(workspace: Workspace, run: Run, recipe: Recipe) -> Mapping[str, Any
         own = versions.labels_at(connection, without=name)
         listed = int(versions.labels_of_version(connection, run.label_version).present.sum())
     oof = oof_of(workspace, run, own)
-    found = machine_labels.find_missing(
+    corrections = machine_labels.find_missing(
         oof, own, threshold=config.add_above, single_label_only=config.single_label_only
     )
     if config.remove_below > 0:
-        found += machine_labels.find_false(oof, own, threshold=config.remove_below)
-    machine_labels.apply_machine_labels(workspace, found, what=WHAT, run_id=run.id, only_these=True)
+        corrections += machine_labels.find_false(oof, own, threshold=config.remove_below)
+    machine_labels.apply_machine_labels(workspace, corrections, what=WHAT, run_id=run.id, only_these=True)
     with workspace.read() as connection:  # the journal knows, also where an earlier try was cut short
         stored = [batch for batch in machine_labels.batches(connection, WHAT) if batch.run_id == run.id]
-    added = sum(one.added for one in stored)
-    removed = sum(one.removed for one in stored)
-    taken_back = sum(one.taken_back for one in stored)
+    added = sum(batch.added for batch in stored)
+    removed = sum(batch.removed for batch in stored)
+    taken_back = sum(batch.taken_back for batch in stored)
     share = (added + removed + taken_back) / max(1, listed)
     note = f"round of run {run.id}: {added} labels added, {removed} taken off, {taken_back} taken back by machine"
     version = versions.freeze(workspace, name, note)
@@ -149,7 +149,7 @@ def resume_rounds(workspace: Workspace) -> list[Run]:
     """
     with workspace.read() as connection:
         every_run = [run for run in runs.all_runs(connection) if not _repeats(workspace, run)]
-    followed = {(first_of(one), _rounds(one)) for one in every_run}
+    followed = {(first_of(run), _rounds(run)) for run in every_run}
     queued = []
     for run in every_run:
         left, outcome = _rounds(run), run.metrics.get("round")
@@ -168,11 +168,11 @@ def rounds_of(workspace: Workspace, run_id: str) -> list[Round]:
     with workspace.read() as connection:
         first = first_of(runs.get_run(connection, run_id))
         members = _members(workspace, connection, first)
-    found = []
+    rounds = []
     for number, run in enumerate(members):
         outcome = run.metrics.get("round") or {}
         macro_ap = run.metrics.get("macro_ap")
-        found.append(
+        rounds.append(
             Round(
                 number=number,
                 run_id=run.id,
@@ -187,7 +187,7 @@ def rounds_of(workspace: Workspace, run_id: str) -> list[Round]:
                 settled=bool(outcome.get("settled")),
             )
         )
-    return found
+    return rounds
 
 
 def first_of(run: Run) -> str:

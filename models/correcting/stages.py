@@ -81,23 +81,23 @@ def stage1(
         before = versions.labels_at(connection, without=machine_labels.machine_name(what))
         now = versions.labels_at(connection)
     oof = oof_of(workspace, run, now)
-    found = machine_labels.find_missing(oof, before, threshold=threshold, single_label_only=single_label_only)
-    fresh = [one for one in found if not _says_so(now, one)]
-    counts = Counter(one.class_code for one in fresh)
+    missing = machine_labels.find_missing(oof, before, threshold=threshold, single_label_only=single_label_only)
+    fresh = [label for label in missing if not _says_so(now, label)]
+    counts = Counter(label.class_code for label in fresh)
     report = StageReport(
         run_id=run_id,
         threshold=threshold,
         dry_run=dry_run,
         labels=len(fresh),
-        clips=len({one.clip_id for one in fresh}),
+        clips=len({label.clip_id for label in fresh}),
         by_class=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         classes=len(now.classes),
         single_label_clips=int(np.count_nonzero(before.present.sum(axis=1) == 1)),
-        standing=len(found) - len(fresh),
+        standing=len(missing) - len(fresh),
     )
     if dry_run:
         return report
-    stored = machine_labels.apply_machine_labels(workspace, found, what=what, run_id=run_id)
+    stored = machine_labels.apply_machine_labels(workspace, missing, what=what, run_id=run_id)
     note = f"stage 1: {report.text}, by machine from run {run_id}, heard by nobody"
     version = versions.freeze(workspace, reviewer, note)
     return StageReport(**{**report.__dict__, "version": version, "batch_id": stored.batch_id})
@@ -219,9 +219,9 @@ def _queue(
     )  # fmt: skip
 
 
-def _says_so(labels: Labels, one: MachineLabel) -> bool:
-    row = int(np.searchsorted(labels.clip_ids, one.clip_id))
-    return bool(labels.present[row, labels.classes.index(one.class_code)])
+def _says_so(labels: Labels, label: MachineLabel) -> bool:
+    row = int(np.searchsorted(labels.clip_ids, label.clip_id))
+    return bool(labels.present[row, labels.classes.index(label.class_code)])
 
 
 def _plural(count: int, word: str) -> str:

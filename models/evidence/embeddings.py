@@ -66,11 +66,11 @@ class _Peak:
 def pick(peaks: Sequence[_Peak], half: int) -> list[_Peak]:
     """The highest peaks, each class once; one that lies within ``half`` frames of a higher one is the same sound."""
     kept: list[_Peak] = []
-    for one in sorted(peaks, key=lambda peak: (-peak.value, peak.class_id, peak.frame)):
+    for peak in sorted(peaks, key=lambda peak: (-peak.value, peak.class_id, peak.frame)):
         if len(kept) == PEAKS:
             break
-        if all(abs(one.frame - other.frame) > half and one.class_id != other.class_id for other in kept):
-            kept.append(one)
+        if all(abs(peak.frame - other.frame) > half and peak.class_id != other.class_id for other in kept):
+            kept.append(peak)
     return kept
 
 
@@ -94,23 +94,23 @@ def stretches_of(
     predictor = Predictor(network, front_end, config, grid, store.hop_s, precision)
     half = half_width(grid)
     windows = [predictor.windows(int(row), int(store.n_frames[row])) for row in rows]
-    waiting = {int(row): len(found) for row, found in zip(rows, windows, strict=True)}
+    waiting = {int(row): len(clip_windows) for row, clip_windows in zip(rows, windows, strict=True)}
     peaks: dict[int, list[_Peak]] = {row: [] for row in waiting}
     lengths = {int(row): n_output_frames(float(store.duration_s[row]), grid) for row in rows}
-    shown = [one for found in windows for one in found]
+    shown = [span for clip_windows in windows for span in clip_windows]
     with predictor.evaluating(), torch.no_grad():
         for batch, readable, power, _ in predictor.batches(store, shown, store.data.workers, should_stop):
             with precision_context(power.device, precision):
                 output: Output = network(front_end.planes(power))
             if output.features is None or output.features.shape[2] != output.framewise.shape[1]:
                 return None
-            first = np.array([one.window.start // predictor.stride for one in batch])
+            first = np.array([span.window.start // predictor.stride for span in batch])
             own = _own(predictor, batch, output.framewise.shape[1], first, lengths)
             found_peaks = _peaks_of(output, own, half)
-            for k, one in enumerate(batch):
-                row = one.window.row
+            for k, span in enumerate(batch):
+                row = span.window.row
                 if readable[k]:
-                    shift = int(first[k]) - (predictor.own_frames(one).start or 0)
+                    shift = int(first[k]) - (predictor.own_frames(span).start or 0)
                     moved = (_Peak(p.value, p.class_id, p.frame + shift, p.vector) for p in found_peaks[k])
                     peaks[row] += moved
                 waiting[row] -= 1
@@ -131,9 +131,9 @@ def _own(
 ) -> NDArray[np.bool_]:
     """Which output frames (B, T) are the windows' own and lie within the clips."""
     own = np.zeros((len(batch), n_frames), dtype=bool)
-    for k, one in enumerate(batch):
-        part = own[k][predictor.own_frames(one)]
-        part[: max(0, lengths[one.window.row] - int(first[k]))] = True
+    for k, span in enumerate(batch):
+        part = own[k][predictor.own_frames(span)]
+        part[: max(0, lengths[span.window.row] - int(first[k]))] = True
     return own
 
 
@@ -149,12 +149,12 @@ def _peaks_of(output: Output, own: NDArray[np.bool_], half: int) -> list[list[_P
     frame = at.gather(1, class_id)
     vectors = _means(features.float(), mask, half)
     vectors = F.normalize(vectors.gather(2, frame[:, None, :].expand(-1, vectors.shape[1], -1)), dim=1)
-    host = [one.cpu().numpy() for one in (value, class_id, frame, vectors.half())]
-    found = []
+    host = [tensor.cpu().numpy() for tensor in (value, class_id, frame, vectors.half())]
+    peaks = []
     for v, c, f, x in zip(*host, strict=True):
         some = [_Peak(float(v[j]), int(c[j]), int(f[j]), x[:, j].copy()) for j in np.flatnonzero(np.isfinite(v))]
-        found.append(pick(some, half))
-    return found
+        peaks.append(pick(some, half))
+    return peaks
 
 
 def _means(features: Tensor, mask: Tensor, half: int) -> Tensor:

@@ -72,17 +72,22 @@ def read_neighbours(folder: Path, task: Task, clip_ids: Sequence[int], k: int, l
         return None
     try:
         tensors, _ = load_tensors(path)
-        found = Neighbours(**{name: tensors[name].numpy() for name in _STRETCHES})
-        if not set(clip_ids) <= set(found.clip_ids.tolist()):
+        neighbours = Neighbours(**{name: tensors[name].numpy() for name in _STRETCHES})
+        if not set(clip_ids) <= set(neighbours.clip_ids.tolist()):
             raise ValueError("it lacks clips of the fold")
-        stretches = int(found.offsets[-1])
-        shapes = [found.class_id.shape, found.onset_s.shape, found.neighbour_ids.shape, found.similarity.shape]
+        stretches = int(neighbours.offsets[-1])
+        shapes = [
+            neighbours.class_id.shape,
+            neighbours.onset_s.shape,
+            neighbours.neighbour_ids.shape,
+            neighbours.similarity.shape,
+        ]
         if shapes != [(stretches,), (stretches,), (stretches, k), (stretches, k)]:
             raise ValueError("its arrays do not fit each other")
     except (ArtefactError, OSError, KeyError, ValueError, IndexError, TypeError) as error:
         log(f"{task.name}: neighbours not whole ({error})")
         return None
-    return found
+    return neighbours
 
 
 def lacks_neighbours(folder: RunFolder, recipe: Recipe, task: Task, store: AudioStore) -> bool:
@@ -101,7 +106,7 @@ def keep_neighbours(
     WorkspaceFull alone."""
     task = trained.task
     try:
-        found = find_neighbours(
+        neighbours = find_neighbours(
             network,
             trained.front_end,
             trained.store,
@@ -112,7 +117,7 @@ def keep_neighbours(
             recipe.train.precision,
             should_stop,
         )
-        write_neighbours(folder.checkpoints, task, found)
+        write_neighbours(folder.checkpoints, task, neighbours)
     except (Stopped, WorkspaceFull):
         raise
     except Exception as error:  # evidence is worth no run: too little memory, a network of other hands
@@ -134,7 +139,7 @@ def write_evidence(
         cells = _mean_dynamics(folder.checkpoints, tasks, clip_ids, len(classes), folder.log)
         evidence = replace(evidence, margin=cells[0], forgotten=cells[1], epoch_spread=cells[2])
     if k:
-        first = [one for one in tasks if one.member == 0]
+        first = [task for task in tasks if task.member == 0]
         evidence = _with_neighbours(evidence, folder.checkpoints, first, k, folder.log)
     try:
         write_run_evidence(folder.root / "evidence.zarr", evidence)
@@ -180,15 +185,15 @@ def _with_neighbours(evidence: RunEvidence, folder: Path, tasks: Sequence[Task],
     row: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
     parts: list[Neighbours] = []
     for task in tasks:
-        found = read_neighbours(folder, task, [], k, log)
-        if found is None:
+        part = read_neighbours(folder, task, [], k, log)
+        if part is None:
             log(f"{task.name}: no neighbours in the evidence")
-        elif len(found.class_id) and not 0 <= found.class_id.min() <= found.class_id.max() < n_classes:
+        elif len(part.class_id) and not 0 <= part.class_id.min() <= part.class_id.max() < n_classes:
             log(f"{task.name}: neighbours left out (classes that the run does not have)")
         else:
-            rows = np.array([row_of.get(clip_id, -1) for clip_id in found.clip_ids.tolist()], dtype=np.int64)
-            row.append(np.repeat(rows, np.diff(found.offsets)))
-            parts.append(found)
+            rows = np.array([row_of.get(clip_id, -1) for clip_id in part.clip_ids.tolist()], dtype=np.int64)
+            row.append(np.repeat(rows, np.diff(part.offsets)))
+            parts.append(part)
     if not parts:
         return evidence
     every = np.concatenate(row)

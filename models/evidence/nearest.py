@@ -33,12 +33,12 @@ def nearest(
     """
     products = float(len(queries)) * len(vectors) * vectors.shape[1]
     search = _by_graph if products > EXACT_PRODUCTS and device.type == "cpu" else _exactly
-    found, cosine = search(queries, vectors, clip, k, device, should_stop)
+    nearest_clips, cosine = search(queries, vectors, clip, k, device, should_stop)
     out = np.full((len(queries), k), -1, dtype=np.int64)
     similarity = np.zeros((len(queries), k), dtype=np.float16)
     there = np.isfinite(cosine)
-    out[:, : found.shape[1]] = np.where(there, found, -1)
-    similarity[:, : found.shape[1]] = np.where(there, np.clip(cosine, -1, 1), 0)
+    out[:, : nearest_clips.shape[1]] = np.where(there, nearest_clips, -1)
+    similarity[:, : nearest_clips.shape[1]] = np.where(there, np.clip(cosine, -1, 1), 0)
     return out, similarity
 
 
@@ -62,7 +62,7 @@ def _exactly(
     empty[torch.from_numpy(slot).to(device)] = False
     k = min(k, len(clips))
     block = max(1, BLOCK_BYTES // (4 * len(table)))
-    found = np.empty((len(queries), k), dtype=np.int64)
+    nearest_clips = np.empty((len(queries), k), dtype=np.int64)
     cosine = np.empty((len(queries), k), dtype=np.float32)
     for start in range(0, len(queries), block):
         if should_stop():
@@ -70,9 +70,9 @@ def _exactly(
         part = F.normalize(torch.from_numpy(queries[start : start + block]).to(device).float(), dim=1)
         score = (part @ table.T).masked_fill_(empty, -torch.inf).view(len(part), -1, each).amax(2)
         best, at = score.topk(k, dim=1)
-        found[start : start + block] = clips[at.cpu().numpy()]
+        nearest_clips[start : start + block] = clips[at.cpu().numpy()]
         cosine[start : start + block] = best.cpu().numpy()
-    return found, cosine
+    return nearest_clips, cosine
 
 
 def _by_graph(
@@ -94,7 +94,7 @@ def _by_graph(
         index.add(np.arange(start, min(start + step, len(vectors))), vectors[start : start + step], threads=1)
     each = int(np.unique(clip, return_counts=True)[1].max())
     count = min(k * each, len(vectors))  # among so many there are k clips
-    found = np.full((len(queries), k), -1, dtype=np.int64)
+    nearest_clips = np.full((len(queries), k), -1, dtype=np.int64)
     cosine = np.full((len(queries), k), -np.inf, dtype=np.float32)
     for start in range(0, len(queries), step):
         if should_stop():
@@ -110,6 +110,6 @@ def _by_graph(
         np.put_along_axis(again, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
         near = np.where(again, -np.inf, 1 - far)
         best = np.argsort(-near, axis=1, kind="stable")[:, :k]
-        found[start : start + step, : best.shape[1]] = np.take_along_axis(of, best, axis=1)
+        nearest_clips[start : start + step, : best.shape[1]] = np.take_along_axis(of, best, axis=1)
         cosine[start : start + step, : best.shape[1]] = np.take_along_axis(near, best, axis=1)
-    return found, cosine
+    return nearest_clips, cosine

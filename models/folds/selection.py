@@ -26,14 +26,14 @@ def selected(setting: str, selection: str, clips: Sequence[Clip], reviewed: NDAr
             raise ConfigError(f"{setting} = 'reviewed' but no clip of the label version is reviewed; review some first")
         return reviewed.copy()
     column, _, value = (part.strip() for part in selection.partition("="))
-    found = np.array([clip.metadata.get(column) == value for clip in clips], dtype=bool)
-    if not found.any():
+    matches = np.array([clip.metadata.get(column) == value for clip in clips], dtype=bool)
+    if not matches.any():
         values = {clip.metadata[column] for clip in clips if column in clip.metadata}
         if values:
             raise ConfigError(f"{setting} = {selection!r} takes no clip; {column!r} is one of {_some(values)}")
         columns = {name for clip in clips for name in clip.metadata}
         raise ConfigError(f"{setting} = {selection!r}: the clips have no column {column!r}; known: {_some(columns)}")
-    return found
+    return matches
 
 
 def check_selection(data: DataConfig, task: Task, fold: int, pretrain_epochs: int) -> None:

@@ -68,8 +68,8 @@ class AudioCache:
                 system, inner = fsspec.core.url_to_fs(path)
                 state = str(system.ukey(inner))
             else:
-                found = os.stat(path)
-                state = f"{found.st_size} {found.st_mtime_ns}"
+                file_stat = os.stat(path)
+                state = f"{file_stat.st_size} {file_stat.st_mtime_ns}"
         except Exception:  # each fsspec backend has its own exceptions
             return None
         name = hashlib.sha256(f"{path}\n{state}\n{self.sample_rate}".encode("utf-8", "surrogateescape")).hexdigest()
@@ -78,18 +78,18 @@ class AudioCache:
     def load(self, entry: Path) -> tuple[NDArray[np.int16], float] | None:
         """The whole clip as samples and scale, checked, and marked as used today; None where there is no sound entry.
         A damaged one is removed."""
-        found = self._read(entry, 0, None, check=True)
-        if found is not None:
+        stored = self._read(entry, 0, None, check=True)
+        if stored is not None:
             with contextlib.suppress(OSError):  # a read-only cache is still one
                 os.utime(entry)
-        return found
+        return stored
 
     def read(self, entry: Path, first: int, out: NDArray[np.float32]) -> bool:
         """Fill ``out`` with the samples from ``first`` on; False where they cannot be had."""
-        found = self._read(entry, first, first + len(out), check=False)
-        if found is None or len(found[0]) < len(out):
+        stored = self._read(entry, first, first + len(out), check=False)
+        if stored is None or len(stored[0]) < len(out):
             return False
-        from_int16(*found, out=out)
+        from_int16(*stored, out=out)
         return True
 
     def write(self, entry: Path, samples: NDArray[np.int16], scale: float) -> bool:

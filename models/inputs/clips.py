@@ -139,9 +139,9 @@ class AudioStore:
         cache = None if self._in_memory[row] else self._cache
         entry = cache.entry_of(self.clips[row].path) if cache else None
         kept = cache.load(entry) if cache and entry else None
-        found = kept is not None
+        cache_hit = kept is not None
         wave = from_int16(*kept) if kept else self._read(row, 0.0, None)
-        if cache and not found:
+        if cache and not cache_hit:
             kept = to_int16(wave)
             wave = from_int16(*kept)  # what is measured below does not depend on whether the cache had it
         if len(wave) < hop:
@@ -157,7 +157,7 @@ class AudioStore:
             self._kept[row] = self.front_end.db(power[None])[0].half()
         elif self._in_memory[row]:
             self._kept[row] = to_int16(wave)
-        elif cache and entry and kept and (found or cache.write(entry, *kept)):
+        elif cache and entry and kept and (cache_hit or cache.write(entry, *kept)):
             self._kept[row] = entry
 
     def _strength_of(self, power: Tensor) -> NDArray[np.float16]:

@@ -87,11 +87,11 @@ class FrontEnd(nn.Module):
             if config.noise_reduction:
                 power = reduce_noise(power, config.noise_reduction, config.noise_quantile, config.noise_floor)
             level = self.db(power)
-            made: dict[str, Tensor] = {}  # a channel named twice is computed once
+            planes: dict[str, Tensor] = {}  # a channel named twice is computed once
             for channel in config.channels:
-                if channel not in made:
-                    made[channel] = self._plane(channel, power, level)
-            return torch.stack([made[channel] for channel in config.channels], dim=1)
+                if channel not in planes:
+                    planes[channel] = self._plane(channel, power, level)
+            return torch.stack([planes[channel] for channel in config.channels], dim=1)
 
     def _plane(self, channel: str, power: Tensor, level: Tensor) -> Tensor:
         if channel == "frequency":

@@ -122,7 +122,7 @@ def load_run(network: Network, path: str, classes: Sequence[str] = ()) -> int:
         if name not in mine or name not in theirs or mine[name].shape != theirs[name].shape
     ]
     if wrong:
-        shapes = [tuple(one[wrong[0]].shape) if wrong[0] in one else "none" for one in (theirs, mine)]
+        shapes = [tuple(tensors[wrong[0]].shape) if wrong[0] in tensors else "none" for tensors in (theirs, mine)]
         raise ConfigError(
             f"network.weights = {file} is no finished checkpoint of the recipe's network: {len(wrong)} tensors differ, "
             f"such as {wrong[0]} (there {shapes[0]}, here {shapes[1]}); give the network, features and resize settings "
@@ -130,10 +130,10 @@ def load_run(network: Network, path: str, classes: Sequence[str] = ()) -> int:
         )
     codes = {code: row for row, code in enumerate(classes_of(file, meta))}
     pairs = [(row, codes[code]) for row, code in enumerate(classes) if code in codes]
-    found = {name: theirs[name] for name in mine if name not in by_class}
+    state = {name: theirs[name] for name in mine if name not in by_class}
     for name in by_class:
         old = mine[name]
-        found[name] = old
+        state[name] = old
         new = theirs.get(name)
         # Rows of a class are one, or two with two logits a class; of another count they stand for something else.
         rows = old.shape[0] // len(classes) if classes else 0
@@ -142,6 +142,6 @@ def load_run(network: Network, path: str, classes: Sequence[str] = ()) -> int:
         there, here = torch.tensor([j for _, j in pairs]), torch.tensor([i for i, _ in pairs])
         by_row = old.clone().reshape(len(classes), rows, *old.shape[1:])
         by_row[here] = new.reshape(len(codes), rows, *old.shape[1:])[there].to(old.dtype)
-        found[name] = by_row.reshape(old.shape)
-    network.load_state_dict(found)
+        state[name] = by_row.reshape(old.shape)
+    network.load_state_dict(state)
     return len(pairs)

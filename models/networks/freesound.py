@@ -125,7 +125,7 @@ class PyramidHead(nn.Module):
         features = self.regions(x)
         y = F.dropout(self.bn1(features.flatten(0, 1)), 0.4, self.training)
         y = F.dropout(self.bn2(self.act(self.hidden(y))), 0.2, self.training)
-        logits, last = (one.unflatten(0, features.shape[:2]).transpose(1, 2) for one in (self.last(y), y))
+        logits, last = (tensor.unflatten(0, features.shape[:2]).transpose(1, 2) for tensor in (self.last(y), y))
         return pair_logits(logits, self.logits_per_class), last
 
 

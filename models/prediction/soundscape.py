@@ -188,10 +188,10 @@ def stream(
             early = recording.ends_early(block, _end(part))
             if early and not recording.n_frames:
                 raise AudioError(f"{file_name(recording.path)}: no sound can be decoded")
-            part = [one for one in part if one.window.start < max(1, recording.n_frames)]
-            for found, _, _ in predictor.predict(block, part, workers, should_stop):
-                for one in found:
-                    stitch.add(one)
+            part = [span for span in part if span.window.start < max(1, recording.n_frames)]
+            for predictions, _, _ in predictor.predict(block, part, workers, should_stop):
+                for prediction in predictions:
+                    stitch.add(prediction)
             last = k + 1 == len(blocks) or early
             whole = n_output_frames(recording.duration_s, predictor.grid)
             until = whole if last else min(whole, blocks[k + 1][0].window.start // predictor.stride)
@@ -203,15 +203,15 @@ def stream(
 def _blocks(shown: Sequence[Shown], longest: int) -> list[list[Shown]]:
     """Consecutive windows that are read at once: at most ``longest`` input frames, at least one window."""
     blocks: list[list[Shown]] = [[]]
-    for one in shown:
-        if blocks[-1] and one.start + one.n_frames - blocks[-1][0].start > longest:
+    for span in shown:
+        if blocks[-1] and span.start + span.n_frames - blocks[-1][0].start > longest:
             blocks.append([])
-        blocks[-1].append(one)
+        blocks[-1].append(span)
     return blocks
 
 
 def _end(part: Sequence[Shown]) -> int:
-    return max(one.start + one.n_frames for one in part)
+    return max(span.start + span.n_frames for span in part)
 
 
 class _Stitch:
@@ -223,13 +223,13 @@ class _Stitch:
         self.count = np.zeros(0, dtype=np.float32)
         self.before: tuple[FloatArray, FloatArray] | None = None
 
-    def add(self, one: Predicted) -> None:
+    def add(self, prediction: Predicted) -> None:
         """Add a window's frames, none of which was taken yet."""
-        at, n = one.first - self.base, len(one.framewise)
-        self._grow(at + n, one.framewise.shape[1])
-        self.total[at : at + n] += one.framewise
+        at, n = prediction.first - self.base, len(prediction.framewise)
+        self._grow(at + n, prediction.framewise.shape[1])
+        self.total[at : at + n] += prediction.framewise
         self.count[at : at + n] += 1
-        np.maximum(self.clip[at : at + n], one.clipwise, out=self.clip[at : at + n])
+        np.maximum(self.clip[at : at + n], prediction.clipwise, out=self.clip[at : at + n])
 
     def take(self, until: int) -> Iterator[Stretch]:
         """The frames before ``until``."""
@@ -303,8 +303,10 @@ def events_of(
     """
     rows = sorted(
         (int(c), int(a), int(b), float(p))
-        for one in runs
-        for c, a, b, p in zip(one.column, one.first, one.end, one.score, strict=True)
+        for stretch_runs in runs
+        for c, a, b, p in zip(
+            stretch_runs.column, stretch_runs.first, stretch_runs.end, stretch_runs.score, strict=True
+        )
     )
     merged: list[list[float]] = []
     for c, a, b, p in rows:
@@ -319,7 +321,7 @@ def events_of(
         offset_s = min(max(onset_s, grid.start_s + stop * grid.step_s), duration_s)
         if offset_s - onset_s >= shortest_s - 1e-9:
             events.append(TableEvent(onset_s, offset_s, classes[int(column)], score))
-    return tuple(sorted(events, key=lambda one: (one.onset_s, one.offset_s, one.label)))
+    return tuple(sorted(events, key=lambda event: (event.onset_s, event.offset_s, event.label)))
 
 
 def segment_count(duration_s: float, segment_s: float, grid: FrameGrid) -> int:

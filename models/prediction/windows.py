@@ -95,7 +95,7 @@ def windows_of(row: int, length: int, window: int, overlap: float, stride: int) 
     Examples
     --------
     >>> from models.prediction.windows import windows_of
-    >>> [(one.start, one.n_frames) for one in windows_of(0, length=1000, window=400, overlap=0.0, stride=8)]
+    >>> [(window.start, window.n_frames) for window in windows_of(0, length=1000, window=400, overlap=0.0, stride=8)]
     [(0, 400), (304, 400), (600, 400)]
     """
     window = max(1, window // stride) * stride
@@ -162,7 +162,7 @@ class Predictor:
         """The windows of a clip of ``length`` input frames, in order, with their context."""
         window, context = round(self.config.window_s / self.hop_s), round(self.config.context_s / self.hop_s)
         cut = windows_of(row, length, window, self.config.overlap, self.stride)
-        return [with_context(one, length, context, self.stride) for one in cut]
+        return [with_context(cut_window, length, context, self.stride) for cut_window in cut]
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -200,12 +200,14 @@ class Predictor:
         """Each batch's windows, which of them could be read, their power mel (B, n_mels, T), and how many batches there
         are. Those shown alike long share a batch. Raises Stopped."""
         batches: list[list[Shown]] = []
-        for length in sorted({one.n_frames for one in shown}):
-            alike = [one for one in shown if one.n_frames == length]
+        for length in sorted({span.n_frames for span in shown}):
+            alike = [span for span in shown if span.n_frames == length]
             size = self.config.batch_size
             batches += [alike[first : first + size] for first in range(0, len(alike), size)]
         chunks = [
-            Chunks(np.array([one.window.row for one in part]), np.array([one.start for one in part]), part[0].n_frames)
+            Chunks(
+                np.array([span.window.row for span in part]), np.array([span.start for span in part]), part[0].n_frames
+            )
             for part in batches
         ]
         for done, (_, (raw, readable)) in enumerate(prefetch(sound.batch, chunks, workers)):
@@ -228,14 +230,14 @@ class Predictor:
         Call it within ``evaluating``. Raises Stopped.
         """
         for done, (batch, readable, power, total) in enumerate(self.batches(sound, shown, workers, should_stop)):
-            starts = np.array([one.start for one in batch])
+            starts = np.array([span.start for span in batch])
             clipwise, framewise = self.probabilities(power, starts)
-            found = []
-            for k, one in enumerate(batch):
-                frames = framewise[k][self.own_frames(one)]
-                first = one.window.start // self.stride
-                found.append(Predicted(one.window.row, first, clipwise[k], frames, bool(readable[k])))
-            yield found, done + 1, total
+            predictions = []
+            for k, span in enumerate(batch):
+                frames = framewise[k][self.own_frames(span)]
+                first = span.window.start // self.stride
+                predictions.append(Predicted(span.window.row, first, clipwise[k], frames, bool(readable[k])))
+            yield predictions, done + 1, total
 
 
 def _mean(parts: list[Tensor]) -> Tensor:
@@ -329,7 +331,7 @@ def predict_clips(
     ((2, 3), True)
     """
     predictor = Predictor(networks, front_end, config, grid, store.hop_s, precision, seed)
-    shown = [one for row in rows for one in predictor.windows(int(row), int(store.n_frames[row]))]
+    shown = [span for row in rows for span in predictor.windows(int(row), int(store.n_frames[row]))]
     place = {int(row): k for k, row in enumerate(rows)}
     lengths = [n_output_frames(float(store.duration_s[row]), grid) for row in rows]
     total: list[FloatArray] = []
@@ -338,19 +340,19 @@ def predict_clips(
     lost: set[int] = set()
     n_classes = 0
     with predictor.evaluating():
-        for found, done, of in predictor.predict(store, shown, store.data.workers, should_stop):
+        for predictions, done, of in predictor.predict(store, shown, store.data.workers, should_stop):
             if not total:
-                n_classes = len(found[0].clipwise)
+                n_classes = len(predictions[0].clipwise)
                 total = [np.zeros((length, n_classes), dtype=np.float32) for length in lengths]
-            for one in found:
-                at = place[one.row]
-                if not one.readable:
+            for prediction in predictions:
+                at = place[prediction.row]
+                if not prediction.readable:
                     lost.add(at)
                     continue
-                clip_parts[at].append(one.clipwise)
-                fits = max(0, min(len(one.framewise), lengths[at] - one.first))
-                total[at][one.first : one.first + fits] += one.framewise[:fits]
-                count[at][one.first : one.first + fits] += 1
+                clip_parts[at].append(prediction.clipwise)
+                fits = max(0, min(len(prediction.framewise), lengths[at] - prediction.first))
+                total[at][prediction.first : prediction.first + fits] += prediction.framewise[:fits]
+                count[at][prediction.first : prediction.first + fits] += 1
             report(done, of)
     clip_values = np.full((len(place), n_classes), np.nan, dtype=np.float32)
     frames: list[FloatArray] = []

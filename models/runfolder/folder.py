@@ -192,7 +192,7 @@ def write_inputs(folder: Path, clips: Sequence[Clip], labels: Labels) -> None:
         if isinstance(value, np.ndarray):
             arrays[item.name] = value
         else:
-            plain[item.name] = [asdict(one) for one in value] if item.name == "events" else value
+            plain[item.name] = [asdict(event) for event in value] if item.name == "events" else value
     text = np.frombuffer(json.dumps(plain, ensure_ascii=False).encode(), np.uint8)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays, plain_json=text)
@@ -208,10 +208,10 @@ def read_inputs(folder: Path) -> tuple[list[Clip], Labels] | None:
         return None
     try:
         with np.load(labels_file, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in stored.files}
-        values: dict[str, Any] = json.loads(found.pop("plain_json").tobytes())
+            arrays = {name: stored[name] for name in stored.files}
+        values: dict[str, Any] = json.loads(arrays.pop("plain_json").tobytes())
         values["events"] = tuple(Event(**value | {"region": Region(**value["region"])}) for value in values["events"])
-        values |= {"filenames": tuple(values["filenames"]), "classes": tuple(values["classes"]), **found}
+        values |= {"filenames": tuple(values["filenames"]), "classes": tuple(values["classes"]), **arrays}
         known = {item.name for item in fields(Labels)}
         labels = Labels(**{name: value for name, value in values.items() if name in known})
         known = {item.name for item in fields(Clip)}

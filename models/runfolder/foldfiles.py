@@ -32,7 +32,7 @@ class FoldPredictions:
 def write_finished(folder: Path, task: Task, done: FoldPredictions) -> None:
     """Keep what a network predicted. NAME.json comes last: with it the network is finished."""
     if len(task.valid_rows):
-        offsets = np.cumsum([0, *(len(one) for one in done.framewise)])
+        offsets = np.cumsum([0, *(len(frames) for frames in done.framewise)])
         save_tensors(
             folder / f"{task.name}.predictions.safetensors",
             {

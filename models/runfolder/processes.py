@@ -157,19 +157,19 @@ class Together:
 
     def problem(self) -> str:
         """What went wrong in another process, in words; "" where nothing did."""
-        for rank, said in enumerate(self.others(), start=1):
+        for rank, state in enumerate(self.others(), start=1):
             name = f"process {rank} of 0 to {self.part.count - 1}"
-            if said.get("status") == "failed":
-                return f"{name} failed: {said.get('error')}"
-            if said.get("status") == "running" and not lives(int(said["pid"])):
-                return f"{name} (pid {said['pid']}) was killed or died without a word; resume the run to go on"
-            if not said and time.monotonic() - self.began > PATIENCE_S:
+            if state.get("status") == "failed":
+                return f"{name} failed: {state.get('error')}"
+            if state.get("status") == "running" and not lives(int(state["pid"])):
+                return f"{name} (pid {state['pid']}) was killed or died without a word; resume the run to go on"
+            if not state and time.monotonic() - self.began > PATIENCE_S:
                 return f"{name} was not heard of for {PATIENCE_S:g} s; resume the run to go on"
         return ""
 
     def wait_for_others(self, should_stop: Callable[[], bool], report: Callable[[], None]) -> bool:
         """Process 0: wait until all others are done; False where the wait was stopped. Raises ArtefactError."""
-        while any(said.get("status") != "done" for said in self.others()):
+        while any(state.get("status") != "done" for state in self.others()):
             if should_stop():
                 return False
             self.must_stop()
@@ -184,17 +184,17 @@ class Together:
         self.end("stopped")
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            if not any(said.get("status") == "running" and lives(int(said["pid"])) for said in self.others()):
+            if not any(state.get("status") == "running" and lives(int(state["pid"])) for state in self.others()):
                 break
             time.sleep(POLL_S)
         return self.problem()
 
     def _read(self, rank: int) -> dict[str, Any]:
         try:
-            said = json.loads((self.folder / f"rank{rank}.json").read_text(encoding="utf-8"))
+            state = json.loads((self.folder / f"rank{rank}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return said if isinstance(said, dict) else {}
+        return state if isinstance(state, dict) else {}
 
     def _write(self) -> None:
         self.told = time.monotonic()

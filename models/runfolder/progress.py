@@ -50,8 +50,8 @@ class Progress:
         moment = time.monotonic()
         if phase == "reading audio" or self._fraction_before < 0:
             self._fraction_before, self._said_at = fraction, moment
-        gone, moved = moment - self._said_at, fraction - self._fraction_before
-        eta_s = gone * (1 - fraction) / moved if moved > 1e-4 else None
+        elapsed, moved = moment - self._said_at, fraction - self._fraction_before
+        eta_s = elapsed * (1 - fraction) / moved if moved > 1e-4 else None
         self.report({"phase": phase, "fraction": round(fraction, 4), "eta_s": eta_s, "folds": self.folds, **more})
 
     def training(self, name: str, place: int, progress: Mapping[str, Any], history: list[dict[str, Any]]) -> None:
@@ -70,8 +70,8 @@ class Progress:
         if not self.together.leads:
             return
         every = dict(self.history)
-        for said in self.together.others():
-            every |= said.get("history", {})
+        for state in self.together.others():
+            every |= state.get("history", {})
         for name in sorted(every, key=by_fold):
             for row in every[name]:
                 if (name, row["epoch"]) not in self._tracked:

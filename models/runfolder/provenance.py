@@ -121,7 +121,7 @@ def surroundings(device: torch.device, weights: str = "") -> dict[str, Any]:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """By name, what two ``surroundings`` do not share; each may change a result in its last digits, or altogether."""
-    found = []
+    lines = []
     for key, text in (
         ("device", "device"),
         ("device_name", "device"),
@@ -130,12 +130,12 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ):
         old, new = then.get(key), now.get(key)
         if (old or "") != (new or "") and not (key == "device_name" and then.get("device") != now.get("device")):
-            found.append(f"{text} was {old or 'unknown'}, is {new or 'unknown'}")
+            lines.append(f"{text} was {old or 'unknown'}, is {new or 'unknown'}")
     old_versions, new_versions = then.get("versions") or {}, now.get("versions") or {}
     for name in sorted({*old_versions, *new_versions}):
         if old_versions.get(name) != new_versions.get(name):
-            found.append(f"{name} was {old_versions.get(name, 'absent')}, is {new_versions.get(name, 'absent')}")
-    return found
+            lines.append(f"{name} was {old_versions.get(name, 'absent')}, is {new_versions.get(name, 'absent')}")
+    return lines
 
 
 def device_name(device: torch.device) -> str:
@@ -148,13 +148,13 @@ def library_versions() -> dict[str, str]:
     import importlib.metadata
 
     names = ("torch", "timm", "librosa", "numpy", "scikit-learn", "safetensors", "zarr", "soundfile", "soxr")
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def git_commit() -> str:

@@ -114,13 +114,13 @@ def _not_installed(name: str, why: str) -> ConfigError:
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, str]:
     """Nested settings as ``section.key`` -> text."""
-    made: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            made |= flat(value, f"{before}{key}.")
+            texts |= flat(value, f"{before}{key}.")
         else:
-            made[f"{before}{key}"] = value if isinstance(value, str) else json.dumps(value, default=str)
-    return made
+            texts[f"{before}{key}"] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return texts
 
 
 class TensorBoard:
@@ -152,8 +152,8 @@ class MLflow:
 
     def __init__(self, module: Any, run_dir: Path, project: str, run_name: str, settings: Mapping[str, str]) -> None:
         self._client = module.MlflowClient()
-        found = self._client.get_experiment_by_name(project)
-        experiment = found.experiment_id if found else self._client.create_experiment(project)
+        stored = self._client.get_experiment_by_name(project)
+        experiment = stored.experiment_id if stored else self._client.create_experiment(project)
         self._run: str = self._client.create_run(experiment, run_name=run_name).info.run_id
         for key, value in settings.items():
             self._client.log_param(self._run, key, value[:LONGEST_VALUE])

@@ -95,15 +95,15 @@ def truths_of(
                 f"targets.teacher = {config.teacher!r} was not opened, and targets.rule = {config.rule!r} or "
                 "the masking of labels reads it; give its predictions"
             )
-        found = teacher_rows(teacher, labels, rows)
+        indices = teacher_rows(teacher, labels, rows)
         frames = TeacherFrames(teacher, labels.classes, _rule_of(config, 0).unlisted_above)
         if RULES.get(config.rule).reads_teacher:
-            for i, index in enumerate(found.tolist()):
+            for i, index in enumerate(indices.tolist()):
                 if index >= 0:
                     clips[i] = TeacherClip(frames, index, labels.present[rows[i]])
             frames.load({clip.index: clip.listed for clip in clips if clip is not None})
         if config.mask_missing_share > 0 or config.remove != "none":
-            left_out = list(_left_out(labels, np.asarray(rows, dtype=np.int64), found, frames, config))
+            left_out = list(_left_out(labels, np.asarray(rows, dtype=np.int64), indices, frames, config))
     events: dict[int, list[Event]] = {}
     for event in labels.events:
         events.setdefault(event.clip_index, []).append(event)
@@ -173,8 +173,8 @@ def make_rule(config: TargetConfig, member: int = 0) -> TargetRule:
         if truth.teacher is not None:
             heard = truth.teacher.heard(onset_s, offset_s)
             told = ~np.isnan(heard)
-            made = rule.targets(Given(label, truth.present, primary, np.where(told, heard, np.float32(0))))
-            targets = np.where(told, np.clip(made, 0, 1), label).astype(np.float32)
+            teacher_targets = rule.targets(Given(label, truth.present, primary, np.where(told, heard, np.float32(0))))
+            targets = np.where(told, np.clip(teacher_targets, 0, 1), label).astype(np.float32)
         if truth.left_out is not None:
             weight[truth.left_out] = 0
         targets[truth.reviewed] = truth.present[truth.reviewed]
@@ -249,13 +249,13 @@ def apply_regions(
 
 
 def _left_out(
-    labels: Labels, rows: NDArray[np.int64], found: NDArray[np.int64], frames: TeacherFrames, config: TargetConfig
+    labels: Labels, rows: NDArray[np.int64], indices: NDArray[np.int64], frames: TeacherFrames, config: TargetConfig
 ) -> NDArray[np.bool_]:
     """Cells (n, C) that a look at all clips leaves out of the loss, by the teacher's clipwise probabilities."""
     result = np.zeros((len(rows), len(labels.classes)), dtype=bool)
-    told, columns = np.flatnonzero(found >= 0), np.flatnonzero(frames.known)
+    told, columns = np.flatnonzero(indices >= 0), np.flatnonzero(frames.known)
     cells = np.ix_(rows[told], columns)
-    probability = frames.oof.clipwise[np.ix_(found[told], frames.columns[columns])]
+    probability = frames.oof.clipwise[np.ix_(indices[told], frames.columns[columns])]
     present, reviewed, known = labels.present[cells], labels.reviewed[cells], ~labels.unsure[cells]
     part = np.zeros(present.shape, dtype=bool)
     if config.mask_missing_share > 0:

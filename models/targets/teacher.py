@@ -96,17 +96,17 @@ def teacher_rows(oof: Oof, labels: Labels, rows: Sequence[int]) -> NDArray[np.in
     """
     by_id = {int(clip_id): index for index, clip_id in enumerate(oof.clip_ids)}
     by_name = {name: index for index, name in enumerate(oof.filenames)}
-    found = []
+    indices = []
     for row in rows:
         name = labels.filenames[row]
         index = by_id.get(int(labels.clip_ids[row]), -1)
-        found.append(index if index >= 0 and oof.filenames[index] == name else by_name.get(name, -1))
-    if found and max(found) < 0:
+        indices.append(index if index >= 0 and oof.filenames[index] == name else by_name.get(name, -1))
+    if indices and max(indices) < 0:
         raise ArtefactError(
             f"teacher {oof.path}: none of its {len(oof)} clips ({_some(oof.filenames)}) is among the labels' "
             f"({_some(labels.filenames)}); take a run on the same collection"
         )
-    return np.array(found, dtype=np.int64)
+    return np.array(indices, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -168,30 +168,30 @@ class TeacherFrames:
         def work(block: FrameBlock) -> None:
             for index in range(block.first, block.last):
                 if index in listed and self._bytes < self.max_bytes:
-                    found = self._trimmed(block.clip(index), listed[index])
-                    if self._bytes + found.bits.nbytes <= self.max_bytes:
-                        self._keep(index, found)
+                    kept = self._trimmed(block.clip(index), listed[index])
+                    if self._bytes + kept.bits.nbytes <= self.max_bytes:
+                        self._keep(index, kept)
 
         for_each_block(self.oof, work)
 
     def _get(self, index: int, listed: NDArray[np.bool_]) -> _Kept:
         with self._lock:
-            found = self._kept.get(index)
-            if found is not None:
+            kept = self._kept.get(index)
+            if kept is not None:
                 self._kept.move_to_end(index)
-                return found
-        found = self._trimmed(self.oof.frames(index).astype(np.float16), listed)  # others need not wait for the disk
-        self._keep(index, found)
-        return found
+                return kept
+        kept = self._trimmed(self.oof.frames(index).astype(np.float16), listed)  # others need not wait for the disk
+        self._keep(index, kept)
+        return kept
 
-    def _keep(self, index: int, found: _Kept) -> None:
+    def _keep(self, index: int, kept: _Kept) -> None:
         with self._lock:
             if index not in self._kept:
-                self._kept[index] = found
-                self._bytes += found.bits.nbytes
+                self._kept[index] = kept
+                self._bytes += kept.bits.nbytes
             while self._bytes > self.max_bytes and len(self._kept) > 1:
-                _, gone = self._kept.popitem(last=False)
-                self._bytes -= gone.bits.nbytes
+                _, oldest = self._kept.popitem(last=False)
+                self._bytes -= oldest.bits.nbytes
 
     def _trimmed(self, frames: NDArray[np.float16], listed: NDArray[np.bool_]) -> _Kept:
         # bits of float16 from 0 to 1 are ordered like the numbers, and integers compare many times faster

@@ -122,7 +122,11 @@ class FoldTrainer:
         if stage is not self.stages[0]:
             self.network.load_state_dict(self.average.network.state_dict())
         self.stage = stage
-        self.first_step = sum(self._steps_per_epoch(one) * one.epochs for one in self.stages if one.first < stage.first)
+        self.first_step = sum(
+            self._steps_per_epoch(earlier_stage) * earlier_stage.epochs
+            for earlier_stage in self.stages
+            if earlier_stage.first < stage.first
+        )
         freeze_batch_norms(self.norms, False)
         self.average = MovingAverage(self.network, self.recipe.train.ema_decay)
         self.optimizer = make_optimizer(self.network, self.recipe.train)
@@ -167,13 +171,13 @@ class FoldTrainer:
 
     def snapshots(self) -> list[Network]:
         """The networks that were kept, on the device, in evaluation mode. Raises ArtefactError."""
-        found = []
+        networks = []
         for number in range(self.recipe.train.snapshots):
             tensors, _ = load_tensors(self.snapshot_file(number))
             network = copy.deepcopy(self.average.network)
             network.load_state_dict(tensors)
-            found.append(network.eval())
-        return found
+            networks.append(network.eval())
+        return networks
 
     def snapshot_file(self, number: int) -> Path:
         """Where a snapshot lies."""
@@ -307,7 +311,7 @@ class FoldTrainer:
             onset_s = 0.0 if whole else float(start) * hop_s
             offset_s = float(self.store.duration_s[row]) if whole else onset_s + chunk.n_frames * hop_s
             pairs.append(self.rule(self.data.truths[int(row)], onset_s, offset_s))
-        return np.stack([one for one, _ in pairs]), np.stack([one for _, one in pairs])
+        return np.stack([targets for targets, _ in pairs]), np.stack([weight for _, weight in pairs])
 
     def _validate(self, should_stop: Callable[[], bool]) -> dict[str, float | None]:
         """Loss and macro-AP of the fold's held-out clips, one view of each window."""

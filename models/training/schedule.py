@@ -100,8 +100,8 @@ def make_optimizer(network: nn.Module, train: TrainConfig) -> torch.optim.Optimi
 
 def batch_norms(network: nn.Module) -> list[nn.Module]:
     """The network's batch norms, of any dimension, less those that it does not train."""
-    found = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    return [norm for norm in found if all(weight.requires_grad for weight in norm.parameters(recurse=False))]
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    return [norm for norm in norms if all(weight.requires_grad for weight in norm.parameters(recurse=False))]
 
 
 def freeze_batch_norms(norms: Sequence[nn.Module], frozen: bool) -> None:

@@ -62,11 +62,15 @@ def inputs_of(workspace: Workspace, run: Run) -> Inputs:
 def _where_they_are_now(clips: list[Clip], usable: list[Clip]) -> list[Clip]:
     """The clips of a run, each where the workspace knows its sound to lie today."""
     now = {(clip.id, clip.filename): clip for clip in usable}
-    found = []
+    updated_clips = []
     for clip in clips:
-        one = now.get((clip.id, clip.filename))
-        found.append(clip if one is None else replace(clip, path=one.path, status=one.status, reason=one.reason))
-    return found
+        usable_clip = now.get((clip.id, clip.filename))
+        updated_clips.append(
+            clip
+            if usable_clip is None
+            else replace(clip, path=usable_clip.path, status=usable_clip.status, reason=usable_clip.reason)
+        )
+    return updated_clips
 
 
 def train_run(
@@ -188,9 +192,10 @@ def copy_inputs(old: Path, new: Path) -> None:
                 shutil.copyfile(old / name, new / name)
     except OSError as error:
         raise ArtefactError(f"{old} cannot be copied to {new} ({error}); see to that") from error
-    gone = ("started_at", "skipped", "repeats")
+    dropped_keys = ("started_at", "skipped", "repeats")
     write_json(
-        new / "run.json", {key: value for key, value in facts.items() if key not in gone} | {"repeats": old.name}
+        new / "run.json",
+        {key: value for key, value in facts.items() if key not in dropped_keys} | {"repeats": old.name},
     )
 
 
@@ -224,8 +229,10 @@ def compare_oof(one: Oof, other: Oof) -> Comparison:
 
 def compare_runs(workspace: Workspace, first: str, second: str) -> Comparison:
     """Compare two runs of a workspace, and note in the second's run.json how it repeats the first."""
-    found = compare_oof(*(read_oof(workspace.run_dir(name) / "oof.zarr") for name in (first, second)))
+    comparison = compare_oof(*(read_oof(workspace.run_dir(name) / "oof.zarr") for name in (first, second)))
     RunFolder(workspace.run_dir(second)).write_facts(
-        repeats=first, repeated_exactly=found.same, largest_difference=max(found.clipwise, found.framewise)
+        repeats=first,
+        repeated_exactly=comparison.same,
+        largest_difference=max(comparison.clipwise, comparison.framewise),
     )
-    return found
+    return comparison

@@ -55,10 +55,13 @@ def detect_format(path: str | Path) -> str:
     'table'
     """
     place = existing(path)
-    for name, one in sorted(formats, key=lambda pair: pair[1].rank):
-        if one.find(place) is not None:
+    for name, collection_format in sorted(formats, key=lambda pair: pair[1].rank):
+        if collection_format.find(place) is not None:
             return name
-    needs = "\n".join(f"  {name}: {one.needs}" for name, one in sorted(formats, key=lambda pair: pair[1].rank))
+    needs = "\n".join(
+        f"  {name}: {collection_format.needs}"
+        for name, collection_format in sorted(formats, key=lambda pair: pair[1].rank)
+    )
     raise FormatError(f"no format fits {place}: {_what_is_there(place)}. Formats, and what each needs:\n{needs}")
 
 
@@ -92,12 +95,14 @@ def find_table(path: str | Path, name: str) -> Path:
     >>> find_table(example_collection(), "table").name
     'train.csv'
     """
-    one = formats.get(name)
+    collection_format = formats.get(name)
     place = existing(path)
-    found = one.find(place)
-    if found is None and place.is_dir() and name != "table":
-        raise FormatError(f"no {name} collection at {place}: {_what_is_there(place)}. It needs {one.needs}")
-    return found or place  # a file that does not fit is read all the same, for the reader's exact complaint
+    table_path = collection_format.find(place)
+    if table_path is None and place.is_dir() and name != "table":
+        raise FormatError(
+            f"no {name} collection at {place}: {_what_is_there(place)}. It needs {collection_format.needs}"
+        )
+    return table_path or place  # a file that does not fit is read all the same, for the reader's exact complaint
 
 
 def existing(path: str | Path) -> Path:
@@ -113,6 +118,6 @@ def _what_is_there(place: Path) -> str:
         columns = header(place)
         return f"its columns are {', '.join(columns[:40])}" if columns else "it is no table (CSV, TSV or Parquet)"
     around = (*place.glob("*.*"), *place.glob("*/*.*"))
-    tables = sorted(one for one in around if one.suffix.lower() in SUFFIXES)[:5]
-    shown = "; ".join(f"{one.relative_to(place)} with {', '.join(header(one)[:12])}" for one in tables)
+    tables = sorted(path for path in around if path.suffix.lower() in SUFFIXES)[:5]
+    shown = "; ".join(f"{path.relative_to(place)} with {', '.join(header(path)[:12])}" for path in tables)
     return f"it holds {shown}" if shown else "it holds no table (CSV, TSV or Parquet)"

@@ -63,7 +63,7 @@ def find(path: Path) -> Path | None:
     """The BirdCLEF table at a folder or file, or None."""
     candidates = [path] if path.is_file() else [path / name for name in TABLE_NAMES]
     if path.is_dir():
-        candidates += sorted(one for one in path.glob("*.csv") if one.name not in TABLE_NAMES)
+        candidates += sorted(csv_path for csv_path in path.glob("*.csv") if csv_path.name not in TABLE_NAMES)
     for candidate in candidates:
         names = set(header(candidate)) if candidate.is_file() else set()
         if {"filename", "secondary_labels"} <= names and names & {"primary_label", "ebird_code"}:
@@ -187,7 +187,7 @@ def _own_style(cell: str, style: ListStyle) -> ListStyle:
 def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
     old = "ebird_code" in table.columns
     need = ("filename", "ebird_code" if old else "primary_label", "secondary_labels")
-    lacking = [one for one in need if one not in table.columns]
+    lacking = [heading for heading in need if heading not in table.columns]
     if lacking:
         raise FormatError(
             f"{name} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}. A birdclef table needs "
@@ -287,14 +287,14 @@ def _metadata(table: Table, row: _Row, columns: _Columns) -> dict[str, str]:
 
 def _class_names(table: Table, rows: list[_Row], folder: Path) -> dict[str, str]:
     """Names to show: from a taxonomy.csv beside the table, else the commonest common name of each primary label."""
-    found: dict[str, Counter[str]] = {}
+    name_counts: dict[str, Counter[str]] = {}
     for guesses in (("common_name", "species"), ("scientific_name", "sci_name")):
         at = column(table, guesses)
         for row in rows:
             if at is not None and row.primary and (name := _word(row.cells[at])):
-                found.setdefault(f"{row.primary}\0{guesses[0]}", Counter())[name] += 1
+                name_counts.setdefault(f"{row.primary}\0{guesses[0]}", Counter())[name] += 1
     result: dict[str, str] = {}
-    for key, counts in found.items():
+    for key, counts in name_counts.items():
         result.setdefault(key.split("\0")[0], counts.most_common(1)[0][0])
     used = {row.primary for row in rows} | {text for row in rows for text in row.listed or []}
     result.update({code: name for code, name in _taxonomy(folder / "taxonomy.csv").items() if code in used})

@@ -120,10 +120,10 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
 
     written = write_corrected(table, by_name, changed, corrections, options, data, out_dir)
     more = [
-        (one.filename, code)
-        for one in corrections.values()
-        for code in one.labels
-        if one.filename in by_name and code != one.primary
+        (corrected.filename, code)
+        for corrected in corrections.values()
+        for code in corrected.labels
+        if corrected.filename in by_name and code != corrected.primary
     ]
     if more:
         written.append(write_atomically(Path(out_dir) / MORE_LABELS, csv_bytes(("filename", "label"), more)))

@@ -38,7 +38,7 @@ def parse_list(cell: str) -> list[str] | None:
 
 
 def _clean(texts: Iterable[str]) -> list[str]:
-    return [text for one in texts if (text := one.strip()) not in MISSING_WORDS]
+    return [text for item in texts if (text := item.strip()) not in MISSING_WORDS]
 
 
 @dataclass(frozen=True)

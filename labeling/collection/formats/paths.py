@@ -54,11 +54,11 @@ def choose_root(table: Path, given: str | None, relatives: Sequence[str], more: 
     there = [candidate for candidate in candidates if candidate.is_dir()]
     sample = relatives[:: max(1, len(relatives) // 50)][:50]
 
-    def found(root: Path) -> int:
+    def files_there(root: Path) -> int:
         below = (inside(str(root), name) for name in sample)
         return sum(name is not None and find_file(str(root), name) is not None for name in below)
 
-    return str(max(there, key=found))  # of equals the first
+    return str(max(there, key=files_there))  # of equals the first
 
 
 def find_file(root: str, relative: str) -> str | None:
@@ -99,6 +99,6 @@ class Finder:
         if self._by_name is None:
             self._by_name = {}
             for folder, _, names in os.walk(self.root):
-                for one in names:
-                    self._by_name.setdefault(one, []).append(os.path.join(folder, one))
+                for filename in names:
+                    self._by_name.setdefault(filename, []).append(os.path.join(folder, filename))
         return self._by_name.get(name, [])

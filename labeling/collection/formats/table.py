@@ -70,12 +70,14 @@ def find(path: Path) -> Path | None:
     if path.is_file():
         return path if _fits(header(path)) else None
     fitting = [
-        one for one in sorted(path.iterdir()) if one.is_file() and one.suffix.lower() in SUFFIXES and _fits(header(one))
+        candidate
+        for candidate in sorted(path.iterdir())
+        if candidate.is_file() and candidate.suffix.lower() in SUFFIXES and _fits(header(candidate))
     ]
     if len(fitting) > 1:
-        first = [one for one in fitting if one.name in FIRST_TRIED]
+        first = [candidate for candidate in fitting if candidate.name in FIRST_TRIED]
         if len(first) != 1:
-            shown = ", ".join(one.name for one in fitting[:8])
+            shown = ", ".join(candidate.name for candidate in fitting[:8])
             raise FormatError(f"{path} holds {len(fitting)} tables that could be the one ({shown}); give its full path")
         fitting = first
     return fitting[0] if fitting else None
@@ -84,7 +86,7 @@ def find(path: Path) -> Path | None:
 def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedTable:
     """Read a table. Without a ``label`` column no class is primary."""
     if path.is_dir():
-        tables = sorted(one.name for one in path.iterdir() if one.suffix.lower() in SUFFIXES)
+        tables = sorted(candidate.name for candidate in path.iterdir() if candidate.suffix.lower() in SUFFIXES)
         if len(tables) != 1:
             raise FormatError(f"{path} holds {len(tables)} tables ({', '.join(tables[:8])}); give the path of the one")
         path = path / tables[0]
@@ -220,10 +222,12 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
     if path is None:
         raise needed("a file name", "--path-column NAME")
     labels = chosen("labels_column", LABELS_COLUMNS)
-    one = None if labels is not None and "label_column" not in options else chosen("label_column", LABEL_COLUMNS)
-    if labels is not None and one is None and options.get("label_column") is None:
-        one = column(table, ("label", "primary_label"))
-    if one is None and labels is None:
+    label_column = (
+        None if labels is not None and "label_column" not in options else chosen("label_column", LABEL_COLUMNS)
+    )
+    if labels is not None and label_column is None and options.get("label_column") is None:
+        label_column = column(table, ("label", "primary_label"))
+    if label_column is None and labels is None:
         raise needed("a label", "--label-column NAME (one a clip) or --labels-column NAME (several)")
     separator = ""
     if labels is not None:
@@ -231,7 +235,12 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
         cells = [row[labels] for row in table.rows.values()]
         separator = guess_separator(cells) if given is None else SEPARATOR_NAMES.get(str(given), str(given))
     return _Columns(
-        path, one, labels, separator, chosen("group_column", GROUP_COLUMNS), chosen("fold_column", FOLD_COLUMNS)
+        path,
+        label_column,
+        labels,
+        separator,
+        chosen("group_column", GROUP_COLUMNS),
+        chosen("fold_column", FOLD_COLUMNS),
     )
 
 

@@ -157,14 +157,14 @@ def _split(text: str, delimiter: str, name: str, limit: int | None = None) -> li
     cells: list[str] = []
     position, end = 0, len(text)
     while position < end or cells:
-        found = cell.match(text, position)
-        if found is None:
+        match = cell.match(text, position)
+        if match is None:
             line = text.count("\n", 0, position) + 1
             raise FormatError(f'{name}, line {line}: a quote (") is opened and never closed; close it or remove it')
-        cells.append(found[1])
-        position = found.end()
-        if found[2] != delimiter:
-            records.append(_Record(cells, found[2], blank=cells == [""]))
+        cells.append(match[1])
+        position = match.end()
+        if match[2] != delimiter:
+            records.append(_Record(cells, match[2], blank=cells == [""]))
             cells = []
             if limit is not None and sum(not record.blank for record in records) >= limit:
                 break
@@ -174,8 +174,8 @@ def _split(text: str, delimiter: str, name: str, limit: int | None = None) -> li
 def _unquote(raw: str) -> str:
     if not raw.startswith('"'):
         return raw
-    found = _WHOLE_CELL.fullmatch(raw)
-    return found[1].replace('""', '"') + found[2] if found else raw
+    match = _WHOLE_CELL.fullmatch(raw)
+    return match[1].replace('""', '"') + match[2] if match else raw
 
 
 def _quote(value: str, before: str, delimiter: str) -> str:
@@ -229,11 +229,11 @@ class ParquetTable:
                 if column in cells:
                     values[number - 2] = _typed(cells[column], kind.type)
             if pa.types.is_dictionary(kind.type):
-                made = pa.array(values, kind.type.value_type).dictionary_encode()
-                kind = kind.with_type(made.type)
+                array = pa.array(values, kind.type.value_type).dictionary_encode()
+                kind = kind.with_type(array.type)
             else:
-                made = pa.array(values, kind.type)
-            table = table.set_column(column, kind, made)
+                array = pa.array(values, kind.type)
+            table = table.set_column(column, kind, array)
         buffer = io.BytesIO()
         parquet.write_table(table, buffer)
         return buffer.getvalue()
@@ -243,7 +243,7 @@ def _text(value: Any) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, list | tuple):
-        return repr([_text(one) for one in value])
+        return repr([_text(item) for item in value])
     return str(value)
 
 
@@ -253,7 +253,7 @@ def _typed(text: str, kind: Any) -> Any:
     from labeling.collection.formats.lists import parse_list
 
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return [_typed(one, kind.value_type) for one in parse_list(text) or []]
+        return [_typed(item, kind.value_type) for item in parse_list(text) or []]
     if pa.types.is_integer(kind):
         return int(text) if text else None
     return text
@@ -261,7 +261,7 @@ def _typed(text: str, kind: Any) -> Any:
 
 def column(table: Table, names: Sequence[str]) -> int | None:
     """The index of the first of ``names`` that the table has, case ignored; None where it has none."""
-    lowered = [one.lower() for one in table.columns]
+    lowered = [heading.lower() for heading in table.columns]
     for name in names:
         if name in table.columns:
             return table.columns.index(name)

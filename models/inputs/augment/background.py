@@ -96,20 +96,20 @@ def sound_files(folder: str) -> list[str]:
     Raises ConfigError where there is none.
     """
     problem = "holds no sound file"
-    found: list[str] = []
+    files: list[str] = []
     try:
         if is_url(folder):
             import fsspec
 
             system, root = fsspec.core.url_to_fs(folder)
-            found = [system.unstrip_protocol(path) for path in system.find(root)]
+            files = [system.unstrip_protocol(path) for path in system.find(root)]
         elif Path(folder).is_dir():
-            found = [str(path) for path in Path(folder).rglob("*") if path.is_file()]
+            files = [str(path) for path in Path(folder).rglob("*") if path.is_file()]
         else:
             problem = "is no folder"
     except Exception as error:  # each fsspec backend has its own exceptions
         problem = f"cannot be listed ({' '.join(str(error).split()) or type(error).__name__})"
-    paths = sorted(path for path in found if path.lower().endswith(AUDIO_SUFFIXES))
+    paths = sorted(path for path in files if path.lower().endswith(AUDIO_SUFFIXES))
     if not paths:
         raise ConfigError(
             f"augment.background.folder = {folder} {problem}; give a folder with {', '.join(AUDIO_SUFFIXES)} files"

@@ -72,12 +72,12 @@ def pitch_shift(samples: Tensor, semitones: float, sample_rate: int) -> Tensor:
     turn = locked(spectrum[:, :-1] * before[:, 1:].conj())
     turn += 1e-30  # where all is silent, the phase stays
     spectrum[:, 1:] *= turn.sgn_().cumprod_(dim=1)
-    made = torch.fft.irfft(spectrum, n=size).mul_(window)
+    output = torch.fft.irfft(spectrum, n=size).mul_(window)
     # Of noise, whose bins agree least, 2.9 dB on average; what loses far more was cut off by the frame's edge.
-    weaker = level / torch.linalg.vector_norm(made, dim=-1, keepdim=True).clamp_min(1e-10)
-    made *= weaker.clamp_max(2.0)
+    weaker = level / torch.linalg.vector_norm(output, dim=-1, keepdim=True).clamp_min(1e-10)
+    output *= weaker.clamp_max(2.0)
 
-    parts = made.unflatten(-1, (OVERLAP, hop))
+    parts = output.unflatten(-1, (OVERLAP, hop))
     out = samples.new_zeros(samples.shape[0], frames + OVERLAP - 1, hop)
     for part in range(OVERLAP):
         out[:, part : part + frames] += parts[:, :, part]

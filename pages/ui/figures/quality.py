@@ -48,7 +48,7 @@ def rates_figure(rows: Sequence[tuple[str, float, float, float, int]], kind: str
     return _plain_layout(figure, 70 + 24 * max(1, len(shown)))
 
 
-def reliability_figure(found: Sequence[Bin]) -> Any:
+def reliability_figure(every_bin: Sequence[Bin]) -> Any:
     """What was called so likely against what was found, one dot a tenth and kind, with 95 % ranges.
 
     Dots on the diagonal were told rightly; a dot grows with its verdicts.
@@ -61,26 +61,26 @@ def reliability_figure(found: Sequence[Bin]) -> Any:
         showlegend=False,
     )  # fmt: skip
     for kind, name in (("false", "listed labels"), ("missing", "unlisted classes")):
-        bins = [one for one in found if one.kind == kind and one.found.value is not None]
+        bins = [each_bin for each_bin in every_bin if each_bin.kind == kind and each_bin.found.value is not None]
         if not bins:
             continue
-        values = [100 * one.found.count / one.found.of for one in bins]
-        ranges = [one.found.interval or (0.0, 1.0) for one in bins]
+        values = [100 * each_bin.found.count / each_bin.found.of for each_bin in bins]
+        ranges = [each_bin.found.interval or (0.0, 1.0) for each_bin in bins]
         figure.add_scatter(
-            x=[100 * one.predicted for one in bins],
+            x=[100 * each_bin.predicted for each_bin in bins],
             y=values,
             name=name,
             mode="markers",
             marker={
                 "color": KIND_COLOURS[kind], "opacity": 0.9,
-                "size": [min(18.0, 6.0 + one.found.of**0.5) for one in bins],
+                "size": [min(18.0, 6.0 + each_bin.found.of**0.5) for each_bin in bins],
             },
             error_y={
                 "type": "data", "symmetric": False, "color": KIND_COLOURS[kind], "thickness": 1.5, "width": 0,
                 "array": [max(0.0, 100 * high - value) for value, (_, high) in zip(values, ranges, strict=True)],
                 "arrayminus": [max(0.0, value - 100 * low) for value, (low, _) in zip(values, ranges, strict=True)],
             },
-            customdata=[(one.found.count, one.found.of) for one in bins],
+            customdata=[(each_bin.found.count, each_bin.found.of) for each_bin in bins],
             hovertemplate="called %{x:.0f} % likely wrong<br>%{customdata[0]:,} of %{customdata[1]:,} were"
             "<extra>" + name + "</extra>",
         )  # fmt: skip

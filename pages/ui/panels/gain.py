@@ -42,32 +42,42 @@ def panel(old: Run, new: Run) -> None:
         with workspace.read() as connection:
             position = journal.position(connection)
         ended = (old.ended_at, new.ended_at)
-        found = _measured(str(workspace.root), old.id, new.id, ended, position, "")
-        _draw(found)
+        measured = _measured(str(workspace.root), old.id, new.id, ended, position, "")
+        _draw(measured)
 
 
-def _draw(found: RetrainingGain) -> None:
-    for line in words.warnings(found):
+def _draw(measured: RetrainingGain) -> None:
+    for line in words.warnings(measured):
         st.warning(session.plain(line), icon=":material/warning:")
     left, right = st.columns([3, 2])
-    first, *others = words.sentences(found)
+    first, *others = words.sentences(measured)
     left.markdown(f"**{session.plain(first)}**")
     for line in others:
         left.markdown(session.plain(line))
-    if found.headline is None or found.outcome == "same":
+    if measured.headline is None or measured.outcome == "same":
         return
-    rows = [("all", found.headline), *((SHORT[one.kind], one.gain) for one in found.kinds if one.gain)]
-    chart = gain.gain_figure([(name, one.gain, one.low, one.high, one.outcome) for name, one in rows])
+    rows = [("all", measured.headline), *((SHORT[kind.kind], kind.gain) for kind in measured.kinds if kind.gain)]
+    chart = gain.gain_figure(
+        [(name, interval.gain, interval.low, interval.high, interval.outcome) for name, interval in rows]
+    )
     right.plotly_chart(chart, key="gain", config=basic.CONFIG)
     with st.expander("By kind of correction, and in other metrics", icon=":material/info:", key="gain_more"):
-        if found.kinds:
-            st.markdown("\n".join(f"- {session.plain(words.of_kind(kind))}" for kind in found.kinds))
+        if measured.kinds:
+            st.markdown("\n".join(f"- {session.plain(words.of_kind(kind))}" for kind in measured.kinds))
             st.caption(words.ASSOCIATION)
         table = [
-            (words.METRICS[one.metric], one.before, one.after, one.gain, one.low, one.high, one.cells)
-            for one in found.metrics
+            (
+                words.METRICS[metric.metric],
+                metric.before,
+                metric.after,
+                metric.gain,
+                metric.low,
+                metric.high,
+                metric.cells,
+            )
+            for metric in measured.metrics
         ]
-        names = ["metric", found.before.id, found.after.id, "gain", "from", "to", "cells"]
+        names = ["metric", measured.before.id, measured.after.id, "gain", "from", "to", "cells"]
         number = st.column_config.NumberColumn(format="%.4f")
         st.dataframe(
             pd.DataFrame(table, columns=names), hide_index=True, column_config=dict.fromkeys(names[1:6], number)

@@ -83,8 +83,8 @@ def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: st
         st.error(session.plain(str(problem)), icon=":material/error:")
         return
     bar.empty()
-    said, warning = report.lines(), report.honesty.warning
-    st.session_state[REPORT] = (report.run_id, said[:-1] if warning else said, warning)
+    lines, warning = report.lines(), report.honesty.warning
+    st.session_state[REPORT] = (report.run_id, lines[:-1] if warning else lines, warning)
     st.rerun()  # the table above names the new run
 
 
@@ -104,6 +104,6 @@ def _report() -> None:
 
 def warn(run_id: str, every_run: Sequence[Run]) -> None:
     """Say above a run's suspects where it cannot be shown to be out-of-fold."""
-    run = next((one for one in every_run if one.id == run_id), None)
+    run = next((candidate for candidate in every_run if candidate.id == run_id), None)
     if run is not None and (text := out_of_fold.warning_of(run, every_run)):
         st.warning(session.plain(f"Run {run_id}: {text}"), icon=":material/warning:")

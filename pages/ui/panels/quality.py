@@ -84,8 +84,8 @@ def leaks_of(root: str, run_id: str, ended_at: str, compared: tuple[int, ...]) -
 @st.cache_data(show_spinner="Comparing the runs", max_entries=8)
 def gain_of(root: str, before: str, after: str, ended: tuple[str, str], position: int) -> tuple[str, list[str]]:
     """The verdict on the newest retraining and its cautions."""
-    found = measurement.measure(session.workspace(), before, after)
-    return gain_words.verdict(found), gain_words.warnings(found)
+    measured = measurement.measure(session.workspace(), before, after)
+    return gain_words.verdict(measured), gain_words.warnings(measured)
 
 
 # --------------------------------------------------------------------------------------------------------- the parts
@@ -147,14 +147,14 @@ def next_ones(facts: Facts, hour: HourYield | None) -> None:
 
 
 def _hour(hour: HourYield) -> str:
-    found = f"finds about {_count(hour.found, 'wrong label')}"
+    finds = f"finds about {_count(hour.found, 'wrong label')}"
     if hour.ends:
         return (
-            f"At your pace the queue is done in less than an hour: {_count(hour.decisions, 'decision')}, which {found}."
+            f"At your pace the queue is done in less than an hour: {_count(hour.decisions, 'decision')}, which {finds}."
         )
     return (
         f"At your pace you get through {_count(hour.clips, 'clip')} with {_count(hour.decisions, 'decision')}, which "
-        f"{found}."
+        f"{finds}."
     )
 
 
@@ -165,10 +165,10 @@ def _count(number: float, what: str) -> str:
 def how_many(facts: Facts, names: dict[int, tuple[str, str]]) -> None:
     """How often labels are wrong and missing, in all and by class."""
     st.markdown("#### How many labels are wrong")
-    overall = [one for kind in WHAT for one in facts.rates if one.kind == kind and one.class_id is None]
-    if any(one.audited for one in overall):
-        for one in overall:
-            _rate(one)
+    overall = [rate for kind in WHAT for rate in facts.rates if rate.kind == kind and rate.class_id is None]
+    if any(rate.audited for rate in overall):
+        for rate in overall:
+            _rate(rate)
     else:
         said(
             "Wrong and missing labels",
@@ -178,7 +178,7 @@ def how_many(facts: Facts, names: dict[int, tuple[str, str]]) -> None:
             LISTEN_AT_RANDOM,
         )
     known = [rate for rate in facts.rates if rate.class_id is not None and rate.kind in WHAT and rate.cells]
-    if any(one.audited for one in known):
+    if any(rate.audited for rate in known):
         with st.expander("Class by class", icon=":material/format_list_bulleted:", key="quality_classes"):
             _by_class(known, names)
 
@@ -211,8 +211,8 @@ def _by_class(rates: Sequence[Rate], names: dict[int, tuple[str, str]]) -> None:
     kinds = [kind for kind in WHAT if any(rate.kind == kind for rate in rates)]
     kind = st.segmented_control("Of", kinds, format_func=WHAT.__getitem__, default=kinds[0], required=True,
                                 key="quality_kind", label_visibility="collapsed")  # fmt: skip
-    mine = sorted((rate for rate in rates if rate.kind == kind), key=lambda one: (-bool(one.audited), -one.value))
-    rows = [(_name(names, one.class_id), one.value, one.low, one.high, one.audited) for one in mine]
+    mine = sorted((rate for rate in rates if rate.kind == kind), key=lambda rate: (-bool(rate.audited), -rate.value))
+    rows = [(_name(names, rate.class_id), rate.value, rate.low, rate.high, rate.audited) for rate in mine]
     st.plotly_chart(quality.rates_figure(rows, kind), key="quality_rates", config=basic.CONFIG)
     most = quality.MOST_CLASSES
     more = f" The {most} highest of {len(rows):,}; the table has all." if len(rows) > most else ""
@@ -234,18 +234,20 @@ def _name(names: dict[int, tuple[str, str]], class_id: int | None) -> str:
 def may_i_stop(facts: Facts) -> None:
     """How many wrong labels are left at most."""
     st.markdown("#### May I stop?")
-    open_kinds = [one for one in facts.remaining if one.at_most < one.among or not one.among]
-    for one in sorted(facts.remaining, key=lambda one: one.kind != "all"):
-        if not open_kinds and one.kind != "all":
+    open_kinds = [
+        remaining for remaining in facts.remaining if remaining.at_most < remaining.among or not remaining.among
+    ]
+    for remaining in sorted(facts.remaining, key=lambda remaining: remaining.kind != "all"):
+        if not open_kinds and remaining.kind != "all":
             continue  # nothing is known of any: said once
         kind = {"false": "Wrong listed labels left", "missing": "Missing labels left"}.get(
-            one.kind, "Wrong labels left"
+            remaining.kind, "Wrong labels left"
         )
         said(
             kind,
-            f"at most {one.at_most:,}" if one.known else "not known",
-            session.plain(one.sentence),
-            None if one.known else LISTEN_AT_RANDOM,
+            f"at most {remaining.at_most:,}" if remaining.known else "not known",
+            session.plain(remaining.sentence),
+            None if remaining.known else LISTEN_AT_RANDOM,
         )
 
 
@@ -310,7 +312,10 @@ def short(root: str, run: ScoredRun) -> None:
     if facts.soon:
         soon = facts.soon
         lines.append(f"Of the next {soon.of} in the queue, very likely {soon.low} to {soon.high} are wrong.")
-    left = next((one for one in facts.remaining if one.kind == "all" and one.known and one.among), None)
+    left = next(
+        (remaining for remaining in facts.remaining if remaining.kind == "all" and remaining.known and remaining.among),
+        None,
+    )
     if left:
         lines.append(
             f"At most {left.at_most:,} wrong labels are left among the {left.among:,} cells that nobody decided, with "

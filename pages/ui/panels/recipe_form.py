@@ -102,16 +102,16 @@ def _changed(name: str, recipe: Recipe) -> Choice:
     every_form = st.session_state.setdefault(CHANGES, {})
     kept: Mapping[str, str] = every_form.get(name, {})
     with st.expander("Main settings", icon=":material/tune:", key="main_settings"):
-        found = _main(name, recipe, kept)
+        values = _main(name, recipe, kept)
     with st.expander("All other settings", icon=":material/list:", key="other_settings"):
-        found |= _others(name, recipe, kept)
-    every_form[name] = found
-    changes = tuple(f"{key}={value}" for key, value in found.items())
+        values |= _others(name, recipe, kept)
+    every_form[name] = values
+    changes = tuple(f"{key}={value}" for key, value in values.items())
     if not changes:
         st.caption("Every setting as the recipe has it.")
         return Choice(name, recipe, (), recipe)
     before = {row.key: row.value for row in every_setting(recipe)}
-    words = ", ".join(f"{key} {before[key] or '(empty)'} → {value or '(empty)'}" for key, value in found.items())
+    words = ", ".join(f"{key} {before[key] or '(empty)'} → {value or '(empty)'}" for key, value in values.items())
     st.caption(session.plain(f"{len(changes)} setting{'s' * (len(changes) > 1)} changed: {words}"))
     changed = None
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -141,7 +141,7 @@ def _key(name: str, setting: str) -> str:
 
 
 def _main(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
-    found = {}
+    values = {}
     columns = st.columns(4)
     for index, setting in enumerate(MAIN_SETTINGS):
         own = float(value_of(recipe, setting.key))
@@ -158,8 +158,8 @@ def _main(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
             key=key,
         )
         if shown != number(own):
-            found[setting.key] = str(shown) if setting.kind == "int" else f"{shown:.10g}"
-    return found
+            values[setting.key] = str(shown) if setting.kind == "int" else f"{shown:.10g}"
+    return values
 
 
 def _others(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:

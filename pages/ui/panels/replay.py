@@ -31,24 +31,24 @@ def panel() -> None:
         scored = queue.scored(connection)
     truths = files.truth_files(workspace)
     every = files.kept(workspace)
-    running = [one for one in every if one.lives]
+    running = [stored for stored in every if stored.lives]
     if not truths and not every:
         st.caption(
             "Where the true labels of a collection are known, a simulated reviewer can try the orders. Put the truth "
             "into the workspace's folder as `truth/truth_labels.csv`, with the columns `filename` and `labels`."
         )
         return
-    for one in running:
-        _watch(one.name)
+    for stored in running:
+        _watch(stored.name)
     if truths and not done_runs:
         st.caption("A replay needs a finished run whose suspects it can go through.")
     elif truths and not running:
         with st.expander("Try the orders on a known truth", icon=":material/replay:", key="replay_form"):
             _form(truths, done_runs, scored)
-    ended = next((one for one in every if not one.lives), None)
+    ended = next((stored for stored in every if not stored.lives), None)
     if ended and ended.status != "done":
         _say_why(ended)
-    finished = [one for one in every if one.status == "done"]
+    finished = [stored for stored in every if stored.status == "done"]
     if finished:
         _show(finished)
 
@@ -95,8 +95,8 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
 
 @st.fragment(run_every="2s")
 def _watch(name: str) -> None:
-    one = files.get(session.workspace(), name)
-    if one is None or not one.lives:
+    stored = files.get(session.workspace(), name)
+    if stored is None or not stored.lives:
         st.rerun(scope="app")
     with st.container(border=True):
         head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
@@ -105,59 +105,60 @@ def _watch(name: str) -> None:
             with session.messages():
                 files.stop(session.workspace(), name)
             st.toast("The replay ends in a moment")
-        st.progress(min(1.0, one.done / max(1, one.total)), session.plain(one.text or "starting"))
+        st.progress(min(1.0, stored.done / max(1, stored.total)), session.plain(stored.text or "starting"))
 
 
-def _say_why(one: StoredReplay) -> None:
+def _say_why(stored: StoredReplay) -> None:
     """What became of a replay that has no curves."""
-    if one.status == "stopped":
-        st.caption(f"Replay {session.plain(one.name)} was stopped.")
+    if stored.status == "stopped":
+        st.caption(f"Replay {session.plain(stored.name)} was stopped.")
     else:
-        reason = one.error or files.last_words(session.workspace(), one.name) or "it ended without a word"
-        st.warning(f"Replay {session.plain(one.name)} failed: {session.plain(reason)}", icon=":material/warning:")
+        reason = stored.error or files.last_words(session.workspace(), stored.name) or "it ended without a word"
+        st.warning(f"Replay {session.plain(stored.name)} failed: {session.plain(reason)}", icon=":material/warning:")
 
 
 def _show(finished: Sequence[StoredReplay]) -> None:
-    by_name = {one.name: one for one in finished}
-    words = {one.name: _words(one) for one in finished}
+    by_name = {stored.name: stored for stored in finished}
+    words = {stored.name: _words(stored) for stored in finished}
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     name = left.selectbox("Replay", list(by_name), format_func=words.__getitem__, key="replay:shown")
     axis = right.segmented_control("Against", ["Decisions", "Hours"], default="Decisions", required=True,
                                    key="replay:axis")  # fmt: skip
-    one = by_name[name]
-    errors = int(one.facts["errors"])
-    st.markdown(session.plain(verdict(one)))
-    st.plotly_chart(replay_curves(one.curves, errors, axis == "Hours"), key="replay:chart", config=basic.CONFIG)
+    stored = by_name[name]
+    errors = int(stored.facts["errors"])
+    st.markdown(session.plain(verdict(stored)))
+    st.plotly_chart(replay_curves(stored.curves, errors, axis == "Hours"), key="replay:chart", config=basic.CONFIG)
     st.dataframe(
-        table(one),
+        table(stored),
         hide_index=True,
         placeholder="not reached",
         column_config={"90 % in hours": st.column_config.NumberColumn(format="%.2f")},
     )
     st.caption(
         f"Made wrong: labels that were right until the reviewer's own mistakes. The reviewer would notice "
-        f"{int(one.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to hear."
+        f"{int(stored.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to "
+        "hear."
     )
     csv = files.csv_of(session.workspace(), name)
     if csv:
         st.download_button("Curves as CSV", csv, f"replay_{name}.csv", "text/csv", icon=":material/download:")
 
 
-def verdict(one: StoredReplay) -> str:
+def verdict(stored: StoredReplay) -> str:
     """The sentence above the figure: which orders found most, and what chance would have.
 
     Orders that are, all along and on average, less than half a label apart are named together.
     """
-    errors = int(one.facts["errors"])
-    several = len({curve["scorer"] for curve in one.curves if curve["scorer"]}) > 1
-    real = [curve for curve in one.curves if curve["scorer"]]
-    chance = next((curve for curve in one.curves if curve["order"] == "random"), None)
+    errors = int(stored.facts["errors"])
+    several = len({curve["scorer"] for curve in stored.curves if curve["scorer"]}) > 1
+    real = [curve for curve in stored.curves if curve["scorer"]]
+    chance = next((curve for curve in stored.curves if curve["order"] == "random"), None)
     most = max(curve["summary"]["area"] for curve in real)
     best = [curve for curve in real if (most - curve["summary"]["area"]) * errors < 0.5]
     decisions = "decision" if errors == 1 else f"{errors:,} decisions"
     names = _and([f"“{curve_name(curve, several)}”" for curve in best])
-    found = _and(list(dict.fromkeys(f"{curve['summary']['in_first_n']:,.0f}" for curve in best)))
-    first = f"{found} of {_wrong_labels(errors)} in the first {decisions}"
+    in_first_n = _and(list(dict.fromkeys(f"{curve['summary']['in_first_n']:,.0f}" for curve in best)))
+    first = f"{in_first_n} of {_wrong_labels(errors)} in the first {decisions}"
     by_chance = f"; by chance it would be about {chance['summary']['in_first_n']:,.1f}" if chance else ""
     return f"{names} find{'s' * (len(best) == 1)} wrong labels soonest: {first}{by_chance}."
 
@@ -170,11 +171,11 @@ def _wrong_labels(count: int) -> str:
     return f"{count:,} wrong label{'s' * (count != 1)}"
 
 
-def table(one: StoredReplay) -> pd.DataFrame:
+def table(stored: StoredReplay) -> pd.DataFrame:
     """A row a curve: decisions and hours until half and nine tenths are found, and what the first so many find."""
-    several = len({curve["scorer"] for curve in one.curves if curve["scorer"]}) > 1
+    several = len({curve["scorer"] for curve in stored.curves if curve["scorer"]}) > 1
     rows = []
-    for curve in one.curves:
+    for curve in stored.curves:
         numbers = curve["summary"]
         hours = numbers["seconds_90"]
         rows.append(
@@ -183,19 +184,19 @@ def table(one: StoredReplay) -> pd.DataFrame:
                 "half found after": numbers["decisions_50"],
                 "90 % found after": numbers["decisions_90"],
                 "90 % in hours": None if hours is None else hours / 3600,
-                f"found in the first {int(one.facts['errors']):,}": round(numbers["in_first_n"]),
+                f"found in the first {int(stored.facts['errors']):,}": round(numbers["in_first_n"]),
                 "found in all": round(numbers["found"]),
                 "made wrong": round(numbers["spoiled"]),
             }
         )
-    made = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
     whole = ["half found after", "90 % found after"]
-    made[whole] = made[whole].astype("Int64")
-    return made
+    frame[whole] = frame[whole].astype("Int64")
+    return frame
 
 
-def _words(one: StoredReplay) -> str:
+def _words(stored: StoredReplay) -> str:
     """A replay in a line: number, day, run, the reviewer's mistakes."""
-    reviewer = one.asked["reviewer"]
+    reviewer = stored.asked["reviewer"]
     mistakes = f"{100 * max(reviewer['miss'], reviewer['false_alarm']):g} % wrong answers"
-    return f"{one.name}: {one.facts['run_id']}, {mistakes}, {one.created_at[:16].replace('T', ' ')}"
+    return f"{stored.name}: {stored.facts['run_id']}, {mistakes}, {stored.created_at[:16].replace('T', ' ')}"

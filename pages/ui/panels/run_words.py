@@ -31,7 +31,11 @@ def purpose(run: Run, every_run: Iterable[Run]) -> str:
     given = _given(run)
     words = _stage(given)[0]
     left, first = given.get(rounds.ROUNDS, ""), given.get(rounds.FIRST, "")
-    total = next((_given(one).get(rounds.ROUNDS, "") for one in every_run if one.id == first), "") if first else ""
+    total = (
+        next((_given(candidate).get(rounds.ROUNDS, "") for candidate in every_run if candidate.id == first), "")
+        if first
+        else ""
+    )
     if first and total.isdecimal() and left.isdecimal():
         return f"round {int(total) - int(left)} of {total} from {first}"
     if first:

@@ -199,26 +199,26 @@ def _taken_back() -> None:
         standing = _batches(str(session.workspace().root), position)
     if not standing:
         return
-    total = sum(one.standing for one in standing)
+    total = sum(batch.standing for batch in standing)
     with st.expander(
         f"Labels changed by the model, heard by nobody: {total:,}", icon=":material/robot_2:", key="machine_labels"
     ):
-        for one in standing:
+        for batch in standing:
             row = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-            row.markdown(session.plain(_batch_words(one)), width="content")
-            if row.button("Take back", key=f"undo:{one.batch_id}", icon=":material/undo:"):
+            row.markdown(session.plain(_batch_words(batch)), width="content")
+            if row.button("Take back", key=f"undo:{batch.batch_id}", icon=":material/undo:"):
                 with session.messages():
-                    machine_labels.undo_machine(session.workspace(), one.batch_id, session.reviewer() or "unknown")
-                st.toast(f"{_count(one.standing, 'change')} taken back; what people said stays")
+                    machine_labels.undo_machine(session.workspace(), batch.batch_id, session.reviewer() or "unknown")
+                st.toast(f"{_count(batch.standing, 'change')} taken back; what people said stays")
                 st.rerun()
 
 
-def _batch_words(one: machine_labels.MachineBatch) -> str:
-    kinds = ((one.added, "added"), (one.removed, "removed"), (one.taken_back, "of earlier rounds taken back"))
+def _batch_words(batch: machine_labels.MachineBatch) -> str:
+    kinds = ((batch.added, "added"), (batch.removed, "removed"), (batch.taken_back, "of earlier rounds taken back"))
     parts = ", ".join(f"{count:,} {word}" for count, word in kinds if count)
-    left = f"; {one.standing:,} of these stand" if one.standing < one.entries else ""
-    when = one.created_at[:16].replace("T", " ")
-    return f"{when}  {machine_labels.machine_text(one.what)} by run {one.run_id}: {parts}{left}"
+    left = f"; {batch.standing:,} of these stand" if batch.standing < batch.entries else ""
+    when = batch.created_at[:16].replace("T", " ")
+    return f"{when}  {machine_labels.machine_text(batch.what)} by run {batch.run_id}: {parts}{left}"
 
 
 def _course(every_run: Sequence[Run]) -> None:
@@ -229,13 +229,13 @@ def _course(every_run: Sequence[Run]) -> None:
     if newest is None:
         return
     with session.messages():
-        found = rounds.rounds_of(session.workspace(), newest.id)
+        course = rounds.rounds_of(session.workspace(), newest.id)
     st.markdown("#### Rounds")
     table = pd.DataFrame(
         [
-            (one.number, one.run_id, one.status, one.label_version, one.added, one.removed, one.taken_back,
-             None if one.share is None else 100 * one.share, one.macro_ap)
-            for one in found
+            (row.number, row.run_id, row.status, row.label_version, row.added, row.removed, row.taken_back,
+             None if row.share is None else 100 * row.share, row.macro_ap)
+            for row in course
         ],
         columns=["round", "run", "status", "trained on labels", "then added", "removed", "taken back", "changed %",
                  "macro-AP"],
@@ -256,5 +256,5 @@ def _course(every_run: Sequence[Run]) -> None:
         "Each run is measured against the labels that it was trained on. The run before made these agree with it, so "
         "a higher macro-AP alone does not say that the network hears better: listen to some of what was added."
     )
-    if any(one.settled for one in found):
+    if any(row.settled for row in course):
         st.caption("The labels have settled: the last round changed less than `iterate.settled_below` of them.")

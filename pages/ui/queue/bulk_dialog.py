@@ -68,12 +68,12 @@ def ask(request: BulkRequest) -> None:
 
 def just_done(last: Sequence[Decision]) -> bool:
     """Say once what a bulk decision did, with a way back; whether there was anything to say."""
-    said = st.session_state.pop(SAID, "")
-    if said:
+    notice = st.session_state.pop(SAID, "")
+    if notice:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/done_all: {said}")
+            st.markdown(f":material/done_all: {notice}")
             _undo_button(last, "Undo", "secondary")
-    return bool(said)
+    return bool(notice)
 
 
 def last_batch(last: Sequence[Decision]) -> None:

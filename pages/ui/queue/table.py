@@ -32,12 +32,12 @@ def soon(page: QueuePage) -> str:
     """How many of the first rows are likely wrong, in words; "" where there is nothing to do."""
     if page.soon is None:
         return ""
-    said, of = page.soon, page.soon.of
+    estimate, of = page.soon, page.soon.of
     among = f"Of the next {of}" if of > 1 else "Of the next one"
-    number = round(said.expected)
+    number = round(estimate.expected)
     verb = "is" if number == 1 else "are"
-    interval = f"likely {said.low} to {said.high}" if said.low < said.high else f"likely {said.low}"
-    guess = " :gray[· a guess, before enough verdicts of this kind]" if said.guess else ""
+    interval = f"likely {estimate.low} to {estimate.high}" if estimate.low < estimate.high else f"likely {estimate.low}"
+    guess = " :gray[· a guess, before enough verdicts of this kind]" if estimate.guess else ""
     return f"{among} about **{number}** {verb} wrong ({interval}){guess}"
 
 

@@ -143,7 +143,7 @@ def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> shapes.Cli
     except (TypeError, ValueError):
         raise DataError(f"p {view.get('p')!r} is not a number") from None
     mode, class_code = events.one_of(view, "mode", events.MODES), events.text_of(view, "class", 500)
-    found = clip_view(
+    shown_clip = clip_view(
         asked.workspace,
         clip_id,
         _scored(view),
@@ -153,11 +153,11 @@ def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> shapes.Cli
         unseen=class_code if mode == "again" else "",
         calibrated_at=_calibrated_at(view),
     )
-    if found is None:
+    if shown_clip is None:
         raise NotFound(f"there is no clip {clip_id} in this workspace")
     with asked.workspace.read() as connection:
         left_here = marks.of_clip(connection, clip_id, asked.reviewer)
-    return clip_json(found, left_here, asked.secret, asked.reviewer, mode=mode, class_code=class_code)
+    return clip_json(shown_clip, left_here, asked.secret, asked.reviewer, mode=mode, class_code=class_code)
 
 
 # ------------------------------------------------------------------------------------------------ decisions
@@ -171,19 +171,19 @@ def _decide(asked: Asked) -> shapes.Decided:
     view = asked.body.get("view")
     view = view if isinstance(view, Mapping) else {}
     batch = events.event_id_of(asked.body, "batch") if asked.body.get("batch") else ""
-    parsed = [events.parse_event(one) for one in given]
+    parsed = [events.parse_event(event) for event in given]
     shown = _what_was_shown(asked, view, parsed)
     first = parsed[0]
-    if any(one.replaces is not None for one in parsed):
+    if any(event.replaces is not None for event in parsed):
         if len(parsed) > 1:
             raise DataError(f"a box is moved or taken away alone, not with {len(parsed) - 1} other events")
         return _change_box(asked, first, view, shown[first.clip_id, first.class_code])
     stored = journal.append(
         asked.workspace,
-        [_decision(asked, one, batch, view, shown[one.clip_id, one.class_code]) for one in parsed],
+        [_decision(asked, event, batch, view, shown[event.clip_id, event.class_code]) for event in parsed],
     )
     count = f"{first.class_code} {first.verdict}" if len(parsed) == 1 else f"{len(parsed)} decisions"
-    answer: shapes.Decided = {"notice": f"saved: {count}", "positions": [one.position for one in stored]}
+    answer: shapes.Decided = {"notice": f"saved: {count}", "positions": [decision.position for decision in stored]}
     if asked.body.get("answer") == "clip":
         answer["clip"] = read_clip(asked, first.clip_id, view)
     return answer
@@ -231,7 +231,7 @@ def _what_was_shown(
 ) -> dict[tuple[int, str], Shown]:
     """The suspects on screen, by cell, as the journal keeps them."""
     scored, looked_at = _scored(view), events.text_of(view, "class", 500)  # a second look asks of one class
-    cells = [(one.clip_id, one.class_code) for one in parsed]
+    cells = [(cell_event.clip_id, cell_event.class_code) for cell_event in parsed]
     with asked.workspace.read() as connection:
         run = read_scored_run(connection, *scored, _calibrated_at(view)) if scored else None
         rows = queue.of_cells(connection, run, cells) if run else []
@@ -278,11 +278,11 @@ def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:
     elif last:
         if not again:
             journal.undo_all(asked.workspace, last, asked.reviewer, event_id)
-        one = last[-1]
-        what = "box taken away" if one.verdict == "undo" else one.verdict
+        decision = last[-1]
+        what = "box taken away" if decision.verdict == "undo" else decision.verdict
         single = len(last) == 1 or any(entry.undoes for entry in last)
-        what = f"{one.class_code} {what}" if single else f"{len(last)} decisions"
-        clip_id, code, mode = one.clip_id, one.class_code, _hidden_as(one.shown)
+        what = f"{decision.class_code} {what}" if single else f"{len(last)} decisions"
+        clip_id, code, mode = decision.clip_id, decision.class_code, _hidden_as(decision.shown)
     else:
         return {"notice": "nothing of yours to undo", "clip_id": None}
     clip = read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})
@@ -306,7 +306,7 @@ def _mark(asked: Asked) -> shapes.Marked:
         notice = f"saved: {kind}"
     with asked.workspace.read() as connection:
         standing = marks.of_clip(connection, clip_id, asked.reviewer)
-    return {"notice": notice, "marks": [mark_json(one) for one in standing]}
+    return {"notice": notice, "marks": [mark_json(mark) for mark in standing]}
 
 
 def _prefer(asked: Asked) -> dict[str, Any]:

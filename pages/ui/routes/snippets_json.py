@@ -58,15 +58,15 @@ def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
     wanted = query_of(params)
     with workspace.read() as connection:
         position = journal.position(connection)
-        found = snippets(
+        shown = snippets(
             connection, workspace, read_scored_run(connection, wanted.run, wanted.scorer), wanted.class_code,
             which=wanted.which, status=wanted.status, order=wanted.order, min_p_wrong=wanted.min_p_wrong,
             limit=MOST_SNIPPETS + 1,
         )  # fmt: skip
     return {
         "position": position,
-        "more": len(found) > MOST_SNIPPETS,
-        "snippets": [_plain(one, secret) for one in found[:MOST_SNIPPETS]],
+        "more": len(shown) > MOST_SNIPPETS,
+        "snippets": [_plain(snippet, secret) for snippet in shown[:MOST_SNIPPETS]],
     }
 
 
@@ -78,21 +78,21 @@ def verdicts_json(workspace: Workspace, params: Mapping[str, str]) -> shapes.Ver
     return {"position": position, "verdicts": {str(clip_id): verdict for clip_id, verdict in standing.items()}}
 
 
-def _plain(one: Snippet, secret: bytes) -> shapes.Snippet:
-    suspect = one.suspect
+def _plain(snippet: Snippet, secret: bytes) -> shapes.Snippet:
+    suspect = snippet.suspect
     return {
         "clip_id": suspect.clip_id,
         "title": suspect.filename,
         "kind": suspect.kind,
-        "role": one.role,
-        "verdict": one.verdict,
+        "role": snippet.role,
+        "verdict": snippet.verdict,
         "p_wrong": round(suspect.p_wrong, 4),
         "clipwise": round(suspect.clipwise, 4),
         "framewise": round(suspect.framewise_max, 4),
         "onset_s": round(suspect.onset_s, 3),
         "offset_s": round(suspect.offset_s, 3),
-        "from_s": round(one.from_s, 3),
-        "to_s": round(one.to_s, 3),
+        "from_s": round(snippet.from_s, 3),
+        "to_s": round(snippet.to_s, 3),
         "audio_url": signing.audio_url(secret, suspect.clip_id),
         "tile_url": signing.tile_url(secret, suspect.clip_id),
     }
