@@ -14,6 +14,7 @@ from labeling import journal, runs
 from labeling.disagreement.scoring import score_run
 from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Run
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -74,7 +75,8 @@ def test_a_plain_average_is_a_run_like_any_other(workspace: Workspace) -> None:
     assert "done: macro-AP" in (workspace.run_dir(ended.id) / "log.txt").read_text()
     with workspace.read() as connection:
         assert queue.current(connection) == (ended.id, "earmark")
-        rows = queue.rows(connection, ended.id, "earmark", QueueFilter(status="all"), limit=5)
+        run = read_scored_run(connection, ended.id, "earmark")
+        rows = queue.rows(connection, run, QueueFilter(status="all"), limit=5)
         assert [row.suspect.rank for row in rows] == [1, 2, 3, 4, 5]
     assert not (workspace.run_dir(ended.id) / "recipe.toml").exists()
 
