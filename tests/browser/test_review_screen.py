@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.reviewing import expect, open_review, rows, shown
+from tests.support.reviewing import expect, open_review, rows, shown, until
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
