@@ -12,10 +12,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
-import labeling.quality.audit
+from playwright.sync_api import ViewportSize
+
 from labeling import journal
 from labeling.collection import store
+from labeling.quality.audit import waiting
+from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
 from labeling.suspects import queue
 from labeling.workspace import open_workspace
@@ -24,7 +28,8 @@ from tests.support.browser import chromium
 from tests.support.server import serve
 
 PICTURES = ROOT / "docs" / "pictures"
-SIZE = {"width": 1360, "height": 860}
+SIZE: ViewportSize = {"width": 1360, "height": 860}
+Scheme = Literal["light", "dark"]
 
 
 def build(workspace: Path) -> None:
@@ -42,14 +47,15 @@ def audit(root: Path, looks: int, reviewer: str = "sam") -> None:
     with workspace.read() as connection:
         scored = queue.current(connection)
         assert scored
-        asked = labeling.quality.audit.waiting(connection, *scored, reviewer, looks, window=1)
+        run = read_scored_run(connection, *scored)
+        asked = waiting(connection, run, reviewer, looks, window=1)
         names = {clip_id: name for name, clip_id in store.clip_ids_by_filename(connection).items()}
     with (root / "demo" / "truth" / "truth_labels.csv").open(newline="") as file:
         truth = {row["filename"]: row["labels"].split(";") for row in csv.DictReader(file)}
     journal.append(workspace, [
         Decision(
             journal.new_event_id(), reviewer, clip_id, code, "present" if code in truth[names[clip_id]] else "absent",
-            run_id=scored[0], shown=Shown(audit=True),
+            run_id=run.run_id, shown=Shown(audit=True),
         )
         for clip_id, code in asked
     ])  # fmt: skip
@@ -61,8 +67,8 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
     PICTURES.mkdir(exist_ok=True)
     with chromium() as browser, serve(workspace, reviewer) as server:
 
-        def picture(name: str, path: str, scheme: str = "light", width: int = SIZE["width"]) -> None:
-            context = browser.new_context(viewport={**SIZE, "width": width}, color_scheme=scheme)
+        def picture(name: str, path: str, scheme: Scheme = "light", width: int = SIZE["width"]) -> None:
+            context = browser.new_context(viewport={"width": width, "height": SIZE["height"]}, color_scheme=scheme)
             page = context.new_page()
             page.goto(server.url + path)
             page.get_by_test_id("stMainBlockContainer").wait_for()
