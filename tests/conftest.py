@@ -224,6 +224,7 @@ def page(chrome: Any) -> Iterator[Any]:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
     yield page
+    page.unroute_all(behavior="ignoreErrors")  # what a test held back may still be under way
     context.close()
     assert problems == []
 
