@@ -337,10 +337,11 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Run:
-    """One training: recipe + label version + seeds -> checkpoints, OOF predictions, metrics.
+    """One job. A training: recipe + label version + seeds -> checkpoints, OOF predictions, metrics.
 
     ``settings`` are the user's changes to the recipe (``KEY=VALUE``); ``progress`` is what the screen shows
-    while it runs; ``metrics`` the numbers of metrics.json's ``overall``.
+    while it runs; ``metrics`` the numbers of metrics.json's ``overall``. ``kind``: ``training``, also of predictions
+    that were combined or imported, or ``replay``, whose ``request`` says what to replay.
     """
 
     id: str
@@ -359,3 +360,5 @@ class Run:
     error: str = ""
     progress: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "training"
+    request: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Claim a queued training, run it, record the outcome. Importing this loads no torch.
+"""Claim a queued job, a training or a replay, and do it. Importing this loads no torch.
 
 A worker says every few seconds that it lives. The job of one that fell silent, or whose process is gone from this
 machine, is free again, and resumes from what its run folder holds.
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,16 +21,14 @@ from labeling import runs
 from labeling.disagreement.scoring import score_run
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
 from labeling.records import Run
+from labeling.runs.execution import Report, execute, keep_traceback, worker_name
 from labeling.workspace import Workspace, open_workspace
-from models.runfolder.processes import lives, worker_name
+from models.runfolder.processes import lives
 
 if TYPE_CHECKING:
     from models.runfolder.processes import Together
 
-HEARTBEAT_S = 3.0
 POLL_S = 2.0
-
-Report = Callable[[Mapping[str, Any]], None]
 
 
 def device_text() -> str:
@@ -52,26 +49,6 @@ def device_text() -> str:
     return f"CPU, {os.cpu_count()} cores"
 
 
-class Heart(threading.Thread):
-    """Beats for a run while it trains; ``stop`` is set when the run must end."""
-
-    def __init__(self, workspace: Workspace, run_id: str, worker: str) -> None:
-        super().__init__(daemon=True, name="heartbeat")
-        self.workspace, self.run_id, self.worker = workspace, run_id, worker
-        self.progress: Mapping[str, Any] = {}
-        self.stop = threading.Event()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Beat until the run ends. A database that is busy for a while does not end a training."""
-        while not self.ended.wait(HEARTBEAT_S if self.progress.get("fraction") else 0.5):
-            try:
-                if not runs.heartbeat(self.workspace, self.run_id, self.worker, self.progress):
-                    self.stop.set()
-            except EarmarkError as problem:
-                print(f"heartbeat: {problem}", file=sys.stderr)
-
-
 def run_job(
     workspace: Workspace,
     run: Run,
@@ -82,31 +59,23 @@ def run_job(
     when_interrupted: str = "queued",
     together: Together | None = None,
 ) -> Run:
-    """Train a claimed run to its end, score its suspects, record how it ended, and queue its next round, if any.
+    """Do a claimed job: a replay, or a training whose suspects are scored and whose next round, if any, is queued.
 
-    ``interrupted`` is set by a signal: the run is then left as ``when_interrupted``, to be resumed. ``together`` are
-    the processes that train it. Raises EarmarkError where the training failed, after recording it.
+    ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``together`` are
+    the processes that train it. Raises EarmarkError where the job failed, after recording it.
     """
-    from labeling.errors import Stopped
-    from models.combining.request import KINDS
+    folder = workspace.run_dir(run.id)
+    if run.kind == runs.REPLAY:
+        from labeling.replay.jobs import run_replay
 
+        return run_replay(workspace, run, worker, report=report, interrupted=interrupted)
     if run.recipe == runs.IMPORTED:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
         runs.check_trained(run)
-    heart = Heart(workspace, run.id, worker)
-    interrupted = interrupted or threading.Event()
 
-    def tell(progress: Mapping[str, Any]) -> None:
-        heart.progress = {"warning": heart.progress.get("warning", ""), **progress}
-        if report:
-            report(progress)
+    def train(tell: Report, should_stop: Callable[[], bool]) -> Mapping[str, Any]:
+        from models.combining.request import KINDS
 
-    def should_stop() -> bool:
-        return heart.stop.is_set() or interrupted.is_set()
-
-    heart.start()
-    folder = workspace.run_dir(run.id)
-    try:
         if run.recipe in KINDS:
             from models.combining.combine import run_combination
 
@@ -115,29 +84,31 @@ def run_job(
             from models.training.train_run import train_run
 
             metrics = train_run(workspace, run, report=tell, should_stop=should_stop, together=together)
-        tell({**heart.progress, "phase": "scoring suspects", "fraction": 1.0})
-        _end(heart)
-        runs.finish(workspace, run.id, worker, "done", metrics=metrics["overall"])
+        tell({"phase": "scoring suspects", "fraction": 1.0})
+        overall: Mapping[str, Any] = metrics["overall"]
+        return overall
+
+    ended = execute(
+        workspace, run, worker, train, folder / "log.txt", report=report, interrupted=interrupted,
+        when_interrupted=when_interrupted,
+    )  # fmt: skip
+    if ended.status == "done":
+        _follow_up(workspace, run)
+    return ended
+
+
+def _follow_up(workspace: Workspace, run: Run) -> None:
+    """Score the suspects of a finished run and queue its next round."""
+    try:
         score_run(workspace, run.id)
         _queue_next_round(workspace, run)
-    except Stopped:
-        _end(heart)
-        status = when_interrupted if interrupted.is_set() else "stopped"
-        runs.finish(workspace, run.id, worker, status)
-    except EarmarkError as problem:
-        _end(heart)
-        runs.finish(workspace, run.id, worker, "failed", error=str(problem))
+    except EarmarkError:
         raise
     except Exception as problem:
-        _end(heart)
-        _keep_traceback(folder)
+        log = workspace.run_dir(run.id) / "log.txt"
+        keep_traceback(log)
         text = f"{type(problem).__name__}: {problem}; the traceback is in the run's log.txt"
-        runs.finish(workspace, run.id, worker, "failed", error=text)
-        raise ArtefactError(f"run {run.id} failed: {text}") from problem
-    finally:
-        _end(heart)
-    with workspace.read() as connection:
-        return runs.get_run(connection, run.id)
+        raise ArtefactError(f"run {run.id} is done, but what follows it failed: {text}") from problem
 
 
 def _queue_next_round(workspace: Workspace, run: Run) -> None:
@@ -162,34 +133,20 @@ def _resume_rounds(workspace: Workspace) -> None:
         print(f"warning: the next round of a finished run was not queued: {problem}", file=sys.stderr)
 
 
-def _end(heart: Heart) -> None:
-    heart.ended.set()
-    heart.join(timeout=HEARTBEAT_S * 4)
-
-
-def _keep_traceback(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "log.txt", "a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
-    except OSError:
-        traceback.print_exc()
-
-
 def free_dead_jobs(workspace: Workspace) -> list[str]:
-    """Give back the jobs of this machine's workers whose process is gone; returns their run ids."""
+    """Give back the jobs of this machine's workers whose process is gone; returns their ids."""
     host = socket.gethostname()
     freed = []
     with workspace.read() as connection:
-        running = [run for run in runs.all_runs(connection) if run.status == "running"]
+        running = [job for job in runs.all_jobs(connection) if job.status == "running"]
         waiting = runs.live_workers(connection)
-    for name in {run.worker for run in running} | set(waiting):
+    for name in {job.worker for job in running} | set(waiting):
         where, _, pid = name.rpartition(":")
         if where == host and pid.isdigit() and not lives(int(pid)):
-            for run in running:
-                if run.worker == name:
-                    runs.release(workspace, run.id, name)
-                    freed.append(run.id)
+            for job in running:
+                if job.worker == name:
+                    runs.release(workspace, job.id, name)
+                    freed.append(job.id)
             runs.worker_gone(workspace, name)
     return freed
 
@@ -197,7 +154,7 @@ def free_dead_jobs(workspace: Workspace) -> list[str]:
 def work(
     workspace: Workspace, *, once: bool = False, idle_exit_s: float | None = None, report: Report | None = None
 ) -> int:
-    """Run queued trainings one after the other; returns how many were run.
+    """Do queued jobs one after the other; returns how many were done.
 
     ``once`` ends after the queue is empty; ``idle_exit_s`` after so long without a job. SIGTERM and SIGINT give the
     job in hand back to the queue.
@@ -221,7 +178,7 @@ def work(
             try:
                 run_job(workspace, run, worker, report=report, interrupted=interrupted)
             except EarmarkError as problem:
-                print(f"error: run {run.id}: {problem}", file=sys.stderr)
+                print(f"error: {run.id}: {problem}", file=sys.stderr)
             done, idle_since = done + 1, time.monotonic()
     finally:
         runs.worker_gone(workspace, worker)
@@ -235,10 +192,10 @@ def ensure_worker(workspace: Workspace) -> bool:
     """
     free_dead_jobs(workspace)
     with workspace.read() as connection:
-        every_run = runs.all_runs(connection)
-        if not any(run.status == "queued" for run in every_run) or runs.live_workers(connection):
+        every_job = runs.all_jobs(connection)
+        if not any(job.status == "queued" for job in every_job) or runs.live_workers(connection):
             return False
-        if any(runs.is_alive(run) for run in every_run):
+        if any(runs.is_alive(job) for job in every_job):
             return False
     try:
         log = open(workspace.root / "worker.log", "ab")  # noqa: SIM115

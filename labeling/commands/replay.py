@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labeling.commands.base import AddCommand, opened
 from labeling.commands.ending import ended_tidily
 from labeling.storage.text import printable
 
 if TYPE_CHECKING:
-    from labeling.replay.simulation import Outcome, Plan, Tell
+    from labeling.replay.jobs import StoredReplay
+    from labeling.replay.simulation import Plan
+    from labeling.runs.execution import Report
 
 USUAL_ERROR = 0.05
 
@@ -46,27 +48,37 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
     parser.add_argument("--csv", metavar="FILE", help="write the curves there as well")
     parser.add_argument("--name", default="", metavar="NAME", help="to keep it under (the next number)")
+    parser.add_argument("--queue", action="store_true", help="leave it to a worker: `python -m models work`")
     parser.epilog = (
-        "The workspace's own journal is only read: decisions and trainings go to a copy that is thrown away. The "
-        "curves are kept in W/replays/ and shown on the Label quality page."
+        "The workspace's own journal is only read: decisions and trainings go to a copy that is thrown away. A replay "
+        "is a job like a training; its curves are kept in W/replays/ and shown on the Label quality page."
     )
 
 
 def _replay(args: argparse.Namespace) -> None:
     from labeling.errors import DataError
-    from labeling.replay import files
+    from labeling.replay import jobs
+    from labeling.runs.execution import worker_name
     from labeling.storage.files import write_atomically
 
     plan = _plan(args)
     if args.csv and Path(args.csv).is_dir():
         raise DataError(f"--csv {args.csv} is a folder; name a file")
     workspace = opened(args)
-    with ended_tidily(), _bar() as tell:
-        kept, outcome = files.run(workspace, plan, args.name, tell)
-    _print(outcome)
-    print(f"kept as replay {kept.name} in {workspace.root / files.FOLDER}")
+    job = jobs.enqueue(workspace, plan, args.name, worker="" if args.queue else worker_name())
+    name = jobs.name_of(job)
+    if args.queue:
+        print(f"replay {name} is queued; `python -m models work` does what is queued, and the app does so by itself")
+        return
+    with ended_tidily(), _bar() as show:
+        ended = jobs.run_replay(workspace, job, worker_name(), report=show)
+    stored = jobs.get(workspace, name)
+    if stored is None or ended.status != "done":
+        raise DataError(f"replay {name} was {ended.status}")
+    _print(stored)
+    print(f"kept as replay {name} in {workspace.root / jobs.FOLDER}")
     if args.csv:
-        write_atomically(Path(args.csv), files.csv_of(workspace, kept.name))
+        write_atomically(Path(args.csv), jobs.csv_of(workspace, name))
         print(f"curves written to {args.csv}")
 
 
@@ -108,40 +120,38 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 @contextmanager
-def _bar() -> Iterator[Tell]:
+def _bar() -> Iterator[Report]:
     """A bar on a terminal, silence elsewhere."""
     from tqdm import tqdm
 
     with tqdm(unit=" decisions", disable=None, leave=False) as bar:
 
-        def show(done: int, total: int, text: str) -> None:
-            bar.total = total
-            bar.set_description_str(text, refresh=False)
-            bar.update(done - bar.n)
+        def show(progress: Mapping[str, Any]) -> None:
+            bar.total = progress["total"]
+            bar.set_description_str(progress["phase"], refresh=False)
+            bar.update(progress["done"] - bar.n)
 
         yield show
 
 
-def _print(outcome: Outcome) -> None:
+def _print(replay: StoredReplay) -> None:
     """A line a curve: decisions to find half and nine tenths of the errors, and what the first so many find."""
-    from labeling.replay.curves import summarise
-
+    facts = replay.facts
     print(
-        f"run {outcome.run_id}: {outcome.errors} wrong labels, {outcome.reachable} of them among the {outcome.cells} "
-        f"suspects; this reviewer would put {outcome.catches} right. {outcome.horizon} decisions, the list read anew "
-        f"every {outcome.every}."
+        f"run {facts['run_id']}: {facts['errors']} wrong labels, {facts['reachable']} of them among the "
+        f"{facts['cells']} suspects; this reviewer would put {facts['catches']} right. {facts['horizon']} decisions, "
+        f"the list read anew every {facts['every']}."
     )
-    if outcome.unknown:
-        more = ", ..." if len(outcome.unknown) > 5 else ""
-        names = ", ".join(outcome.unknown[:5])
-        print(printable(f"{len(outcome.unknown)} labels of the truth are no class here: {names}{more}"))
-    first = f"first {outcome.errors}"
+    if unknown := facts["unknown"]:
+        more = ", ..." if len(unknown) > 5 else ""
+        print(printable(f"{len(unknown)} labels of the truth are no class here: {', '.join(unknown[:5])}{more}"))
+    first = f"first {facts['errors']}"
     print(f"{'scorer':<18} {'order':<14} {'50 %':>7} {'90 %':>7} {'90 %, h':>8} {first:>12} {'area':>6} {'spoiled':>8}")
-    for curve in outcome.curves:
-        summary = summarise(curve, outcome.errors, outcome.horizon)
-        half, most = (str(value or "-") for value in (summary.decisions_50, summary.decisions_90))
-        hours = "-" if summary.seconds_90 is None else f"{summary.seconds_90 / 3600:.2f}"
+    for curve in replay.curves:
+        summary = curve["summary"]
+        half, most = (str(summary[key] or "-") for key in ("decisions_50", "decisions_90"))
+        hours = "-" if summary["seconds_90"] is None else f"{summary['seconds_90'] / 3600:.2f}"
         print(
-            f"{curve.scorer or '-':<18} {curve.order:<14} {half:>7} {most:>7} {hours:>8} {summary.in_first_n:>12.1f} "
-            f"{summary.area:>6.3f} {summary.spoiled:>8.0f}"
+            f"{curve['scorer'] or '-':<18} {curve['order']:<14} {half:>7} {most:>7} {hours:>8} "
+            f"{summary['in_first_n']:>12.1f} {summary['area']:>6.3f} {summary['spoiled']:>8.0f}"
         )

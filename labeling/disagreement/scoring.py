@@ -180,7 +180,8 @@ def _trained_on(connection: Connection, some: Sequence[Run], at: dict[int, Label
 
 def _others(connection: Connection, run: Run) -> list[Run]:
     """Other runs to weigh: the newest that are done, whose predictions are out-of-fold, and no mixture of runs."""
-    query = sa.select(tables.runs.c.id).where(tables.runs.c.status == "done", tables.runs.c.id != run.id)
+    done = (tables.runs.c.kind == runs.TRAINING) & (tables.runs.c.status == "done")
+    query = sa.select(tables.runs.c.id).where(done, tables.runs.c.id != run.id)
     ids: list[str] = list(connection.scalars(query.order_by(tables.runs.c.ended_at.desc())))
     others = []
     for run_id in ids:

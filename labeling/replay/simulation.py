@@ -8,10 +8,11 @@ labels as they are now: what was decided is not asked again.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -26,7 +27,7 @@ from labeling.disagreement.stored_ranking import Ranking, read_ranking, store_ra
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
-from labeling.records import Decision
+from labeling.records import Decision, Run
 from labeling.replay import scratch
 from labeling.replay.curves import Curve, best_reference, random_reference
 from labeling.replay.reviewer import SimulatedReviewer, listened_s
@@ -69,6 +70,37 @@ class Plan:
             if value is not None and value < 1:
                 raise DataError(f"{name} {value} must be at least 1")
 
+    def as_json(self) -> dict[str, Any]:
+        """The plan as a job keeps it; `plan_of` reads it."""
+        training = None
+        if self.retraining:
+            training = {key: value for key, value in asdict(self.retraining).items() if key != "command"}
+        return {
+            "truth": str(self.truth),
+            "run": self.run_id,
+            "scorers": list(self.scorers),
+            "orders": list(self.orders),
+            "reviewer": asdict(self.reviewer),
+            "decisions": self.decisions,
+            "every": self.every,
+            "retraining": training,
+        }
+
+
+def plan_of(request: Mapping[str, Any]) -> Plan:
+    """The plan that `Plan.as_json` gave. Raises DataError where a value is out of bounds."""
+    training = request["retraining"]
+    return Plan(
+        truth=Path(request["truth"]),
+        run_id=request["run"],
+        scorers=tuple(request["scorers"]),
+        orders=tuple(request["orders"]),
+        reviewer=SimulatedReviewer(**request["reviewer"]),
+        decisions=request["decisions"],
+        every=request["every"],
+        retraining=Retraining(**training | {"settings": tuple(training["settings"])}) if training else None,
+    )
+
 
 @dataclass(frozen=True)
 class World:
@@ -108,12 +140,21 @@ class Outcome:
     unknown: tuple[str, ...]
 
 
-def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, text: None) -> Outcome:
-    """Work through every scorer's every order from the same start, and compare.
+@dataclass(frozen=True)
+class Start:
+    """What a replay starts from: a finished run, the scorers to try, and what is true."""
+
+    run: Run
+    scorers: tuple[str, ...]
+    world: World
+    unknown: tuple[str, ...]
+
+
+def read_start(workspace: Workspace, plan: Plan) -> Start:
+    """Read what a plan starts from.
 
     Raises DataError where there is no finished run or no wrong label, UnknownName for a scorer, FormatError for a
-    truth that cannot be used, ArtefactError where predictions cannot be read or a training fails, and whatever
-    ``tell`` raises, to end it.
+    truth that cannot be used.
     """
     with workspace.read() as connection:
         run = runs.get_run(connection, plan.run_id) if plan.run_id else runs.newest_done(connection)
@@ -126,6 +167,17 @@ def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, te
         if scorer not in stored or plan.retraining:
             SCORERS.get(scorer)
     world, unknown = read_world(workspace, plan.truth)
+    return Start(run, scorers, world, unknown)
+
+
+def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, text: None) -> Outcome:
+    """Work through every scorer's every order from the same start, and compare.
+
+    Raises as `read_start` does, ArtefactError where predictions cannot be read or a training fails, and whatever
+    ``tell`` raises, to end it.
+    """
+    begun = read_start(workspace, plan)
+    run, scorers, world = begun.run, begun.scorers, begun.world
     with tempfile.TemporaryDirectory(prefix="earmark-replay-") as folder:
         start = scratch.copy_workspace(workspace, Path(folder) / "start")
         for scorer in scorers:
@@ -166,7 +218,7 @@ def replay(workspace: Workspace, plan: Plan, tell: Tell = lambda done, total, te
     reach, wrong = _asked(rankings[0], world)
     return Outcome(
         run.id, world.errors, int(caught.sum()), int((reach & wrong).sum()), cells, horizon, every, tuple(curves),
-        unknown,
+        begun.unknown,
     )  # fmt: skip
 
 

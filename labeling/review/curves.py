@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling import journal
+from labeling import journal, runs
 from labeling.collection import store
 from labeling.disagreement.evidence import class_confidence
 from labeling.errors import ArtefactError
@@ -126,7 +126,9 @@ def spread(
     S are the native steps of the run ``shown``, which takes part. None where fewer than two runs say something of
     the clip. The newest clips are kept: a reviewer's next decision on the clip does not read the runs again.
     """
-    finished = (tables.runs.c.status == "done") & (tables.runs.c.id != shown.run_id)
+    finished = (
+        (tables.runs.c.kind == runs.TRAINING) & (tables.runs.c.status == "done") & (tables.runs.c.id != shown.run_id)
+    )
     query = sa.select(tables.runs.c.id).where(finished).order_by(tables.runs.c.ended_at.desc()).limit(MOST_RUNS - 1)
     others: tuple[str, ...] = tuple(connection.scalars(query))
     return _spreads.get(

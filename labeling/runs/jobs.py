@@ -1,12 +1,14 @@
-"""The trainings of a workspace: queued, claimed by a worker, watched, stopped, finished.
+"""The jobs of a workspace, trainings and replays: queued, claimed by a worker, watched, stopped, finished.
 
-A row is the queue's entry and the run's record in one. The work itself is in models/worker.py.
+A row is the queue's entry and the job's record in one. A run is a training's; replays are read in labeling/replay.
+The work itself is in models/worker.py.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +23,8 @@ from labeling.storage import tables
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
+TRAINING, REPLAY = "training", "replay"
+"""The kinds of jobs."""
 IMPORTED = "brought"
 """The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""
 
@@ -76,41 +80,78 @@ def enqueue(
     with workspace.write() as connection:
         db.lock_table(connection, tables.runs)
         versions.get_version(connection, label_version)
-        count = connection.scalar(sa.select(sa.func.count()).select_from(tables.runs)) or 0
+        trainings = sa.select(sa.func.count()).select_from(tables.runs).where(tables.runs.c.kind == TRAINING)
+        count = connection.scalar(trainings) or 0
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", recipe.rsplit("/", 1)[-1].removesuffix(".toml")).strip("-") or "run"
-        run = Run(
-            id=f"{count + 1:03d}-{name[:40]}",
-            recipe=recipe,
-            label_version=label_version,
-            status="running" if worker else "queued",
-            created_at=db.now(),
-            started_at=db.now() if worker else "",
-            heartbeat_at=db.now() if worker else "",
-            worker=worker,
-            settings=tuple(settings),
-            folds=folds,
-            device=device,
+        return _insert(
+            connection,
+            Run(
+                id=f"{count + 1:03d}-{name[:40]}",
+                recipe=recipe,
+                label_version=label_version,
+                status="queued",
+                created_at=db.now(),
+                settings=tuple(settings),
+                folds=folds,
+                device=device,
+            ),
+            worker,
         )
-        row = {key: getattr(run, key) for key in tables.runs.c.keys()}  # noqa: SIM118
-        connection.execute(sa.insert(tables.runs).values(row | {"settings": list(settings)}))
-        return run
+
+
+def enqueue_replay(
+    workspace: Workspace, job_id: str, label_version: int, request: Mapping[str, Any], *, worker: str = ""
+) -> Run:
+    """Queue a replay of what ``request`` says, of a run of this label version. ``worker`` claims it at once.
+
+    An ended one of the same id makes room. Raises DataError where one of this id is queued or runs.
+    """
+    with workspace.write() as connection:
+        db.lock_table(connection, tables.runs)
+        same = (tables.runs.c.id == job_id) & (tables.runs.c.kind == REPLAY)
+        ended = tables.runs.c.status.not_in(("queued", "running"))
+        connection.execute(sa.delete(tables.runs).where(same, ended))
+        if connection.scalar(sa.select(tables.runs.c.id).where(tables.runs.c.id == job_id)) is not None:
+            raise DataError(f"{job_id} is queued or runs; wait for its end, stop it, or take another name")
+        job = Run(job_id, "", label_version, "queued", db.now(), kind=REPLAY, request=request)
+        return _insert(connection, job, worker)
+
+
+def _insert(connection: Connection, job: Run, worker: str) -> Run:
+    """Store a new job, claimed where a worker is named."""
+    if worker:
+        now = db.now()
+        job = replace(job, status="running", started_at=now, heartbeat_at=now, worker=worker)
+    row = {key: getattr(job, key) for key in tables.runs.c.keys()}  # noqa: SIM118
+    mutable = {"settings": list(job.settings), "request": dict(job.request)}
+    connection.execute(sa.insert(tables.runs).values(row | mutable))
+    return job
+
+
+def all_jobs(connection: Connection, kind: str = "") -> list[Run]:
+    """Every job, or those of one kind, oldest first."""
+    query = sa.select(tables.runs).order_by(tables.runs.c.created_at, tables.runs.c.id)
+    return [_run(row) for row in connection.execute(query.where(tables.runs.c.kind == kind) if kind else query)]
 
 
 def all_runs(connection: Connection) -> list[Run]:
     """Every run, oldest first."""
-    return [
-        _run(row)
-        for row in connection.execute(sa.select(tables.runs).order_by(tables.runs.c.created_at, tables.runs.c.id))
-    ]
+    return all_jobs(connection, TRAINING)
 
 
 def get_run(connection: Connection, run_id: str) -> Run:
     """One run; raises DataError with the runs that exist."""
-    row = connection.execute(sa.select(tables.runs).where(tables.runs.c.id == run_id)).first()
-    if row is None:
+    job = get_job(connection, run_id)
+    if job is None or job.kind != TRAINING:
         known = ", ".join(run.id for run in all_runs(connection)) or "none yet"
         raise DataError(f"no run {run_id!r}; choose from {known}")
-    return _run(row)
+    return job
+
+
+def get_job(connection: Connection, job_id: str) -> Run | None:
+    """One job of any kind, None where it is not there."""
+    row = connection.execute(sa.select(tables.runs).where(tables.runs.c.id == job_id)).first()
+    return _run(row) if row else None
 
 
 def check_trained(run: Run) -> None:
@@ -124,10 +165,10 @@ def check_trained(run: Run) -> None:
 
 def newest_done(connection: Connection) -> Run | None:
     """The run that ended last with predictions, or None."""
-    query = (
-        sa.select(tables.runs).where(tables.runs.c.status == "done").order_by(tables.runs.c.ended_at.desc()).limit(1)
-    )
-    row = connection.execute(query).first()
+    done = (tables.runs.c.status == "done") & (tables.runs.c.kind == TRAINING)
+    row = connection.execute(
+        sa.select(tables.runs).where(done).order_by(tables.runs.c.ended_at.desc()).limit(1)
+    ).first()
     return _run(row) if row else None
 
 
@@ -177,7 +218,7 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
                 stop_requested=False,
             )
         )
-        return get_run(connection, claimed_id)
+        return get_job(connection, claimed_id)
 
 
 def heartbeat(workspace: Workspace, run_id: str, worker: str, progress: Mapping[str, Any]) -> bool:
@@ -215,7 +256,8 @@ def finish(
 def request_stop(workspace: Workspace, run_id: str) -> None:
     """Ask the worker to stop; a run still in the queue, or whose worker fell silent, stops at once."""
     with workspace.write() as connection:
-        get_run(connection, run_id)
+        if get_job(connection, run_id) is None:
+            get_run(connection, run_id)  # says which there are
         here = tables.runs.c.id == run_id
         silent = (tables.runs.c.status == "running") & (tables.runs.c.heartbeat_at < _stale_time())
         # conditions in the statement itself: a worker may claim the run at this moment

@@ -128,6 +128,8 @@ runs = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("progress", sa.JSON, nullable=False),
     sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="training"),
+    sa.Column("request", sa.JSON, nullable=False, server_default="{}"),
 )
 
 workers = sa.Table(

@@ -128,9 +128,9 @@ def _stack(args: argparse.Namespace) -> None:
 def _start(args: argparse.Namespace, asked: Combination) -> None:
     from labeling.errors import DataError
     from labeling.runs import run_folder
+    from labeling.runs.execution import worker_name
     from models import worker
     from models.combining import request
-    from models.runfolder.processes import worker_name
 
     check_strength(args)
     workspace = worker.open_for_work(args.workspace)

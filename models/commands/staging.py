@@ -247,7 +247,7 @@ def _train_or_leave(workspace: Workspace, run: Run, args: argparse.Namespace) ->
     """Train a queued run here, or say who will."""
     from labeling import runs
     from labeling.errors import DataError
-    from models.runfolder.processes import worker_name
+    from labeling.runs.execution import worker_name
 
     if not args.train_now:
         print(f"run {run.id} on label version {run.label_version} is queued; `python -m models work` trains it")

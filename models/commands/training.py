@@ -68,8 +68,9 @@ def _recipes(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from labeling.runs.execution import worker_name
     from models import enqueueing, worker
-    from models.runfolder.processes import Together, part_of_environment, share_run, worker_name
+    from models.runfolder.processes import Together, part_of_environment, share_run
 
     part = part_of_environment()
     workspace = worker.open_for_work(args.workspace)
@@ -107,8 +108,8 @@ def _train(args: argparse.Namespace) -> None:
 
 def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
     """A new run, claimed. What cannot be trained is refused before there is a row for it."""
+    from labeling.runs.execution import worker_name
     from models import enqueueing
-    from models.runfolder.processes import worker_name
 
     _check_flags(args)
     if args.like:
@@ -172,8 +173,8 @@ def stop_on_signal(interrupted: threading.Event) -> None:
 def finish(workspace: Workspace, run: Run, interrupted: threading.Event, together: Together | None = None) -> None:
     """Train a claimed run; raises DataError where it did not come to its end."""
     from labeling.errors import DataError
+    from labeling.runs.execution import worker_name
     from models import worker
-    from models.runfolder.processes import worker_name
 
     ended = worker.run_job(
         workspace,
@@ -190,8 +191,8 @@ def finish(workspace: Workspace, run: Run, interrupted: threading.Event, togethe
 
 
 def _rerun(args: argparse.Namespace) -> None:
+    from labeling.runs.execution import worker_name
     from models import enqueueing, worker
-    from models.runfolder.processes import worker_name
     from models.training.train_run import compare_runs
 
     workspace = worker.open_for_work(args.workspace)
@@ -265,4 +266,4 @@ def _work(args: argparse.Namespace) -> None:
     count = worker.work(
         worker.open_for_work(args.workspace), once=args.once, idle_exit_s=args.idle_exit, report=progress_bar()
     )
-    print(f"{count} trainings run")
+    print(f"{count} {'job' if count == 1 else 'jobs'} done")

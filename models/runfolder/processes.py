@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -199,8 +198,3 @@ class Together:
     def _write(self) -> None:
         self.told = time.monotonic()
         write_atomically(self.folder / f"rank{self.part.rank}.json", json.dumps(self.mine).encode())
-
-
-def worker_name(pid: int | None = None) -> str:
-    """A process of this machine (this one), as the run's row names it: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"

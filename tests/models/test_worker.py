@@ -33,7 +33,7 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs.enqueue(workspace, "demo", 1, settings=LONGER, device="cpu")
     done = subprocess.run(command(root), cwd=ROOT, capture_output=True, text=True, timeout=LONG_S)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert done.stdout.endswith("1 trainings run\n")
+    assert done.stdout.endswith("1 job done\n")
     workspace.close()
     return root
 
@@ -69,7 +69,7 @@ def wait_for_epoch(workspace: Workspace, run_id: str) -> None:
 def test_once_ends_when_the_queue_is_empty(own: Workspace) -> None:
     assert get(own, "001-demo").status == "done"
     done = subprocess.run(command(own.root), cwd=ROOT, capture_output=True, text=True, timeout=LONG_S)
-    assert (done.returncode, done.stdout) == (0, "0 trainings run\n")
+    assert (done.returncode, done.stdout) == (0, "0 jobs done\n")
     with own.read() as connection:
         assert runs.live_workers(connection) == {}
 
@@ -83,7 +83,7 @@ def test_a_killed_worker_loses_nothing_and_two_others_share_no_run(own: Workspac
     assert get(own, run.id).status == "running"
     others = [subprocess.Popen(command(own.root), cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     ended = [other.communicate(timeout=LONG_S)[0].splitlines()[-1] for other in others]
-    assert sorted(ended) == ["0 trainings run", "1 trainings run"]
+    assert sorted(ended) == ["0 jobs done", "1 job done"]
     assert get(own, run.id).status == "done"
     first, second = (read_oof(own.run_dir(name) / "oof.zarr") for name in ("001-demo", run.id))
     np.testing.assert_array_equal(first.clipwise, second.clipwise)

@@ -11,12 +11,14 @@ import streamlit as st
 from labeling import runs
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
 from labeling.records import Run
-from labeling.replay import files
-from labeling.replay.files import StoredReplay
-from labeling.replay.simulation import USUAL_ORDERS
+from labeling.replay import jobs
+from labeling.replay.jobs import StoredReplay
+from labeling.replay.reviewer import SimulatedReviewer
+from labeling.replay.simulation import USUAL_ORDERS, Plan
+from labeling.replay.training import Retraining
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
-from models import enqueueing
+from models import enqueueing, worker
 from models.config import recipe_names
 from pages.ui import session
 from pages.ui.figures import basic
@@ -29,8 +31,8 @@ def panel() -> None:
     with session.messages(), workspace.read() as connection:
         done_runs = [run for run in reversed(runs.all_runs(connection)) if run.status == "done"]
         scored = queue.scored(connection)
-    truths = files.truth_files(workspace)
-    every = files.kept(workspace)
+    truths = jobs.truth_files(workspace)
+    every = jobs.kept(workspace)
     running = [stored for stored in every if stored.lives]
     if not truths and not every:
         st.caption(
@@ -38,6 +40,9 @@ def panel() -> None:
             "into the workspace's folder as `truth/truth_labels.csv`, with the columns `filename` and `labels`."
         )
         return
+    if any(stored.status == "queued" for stored in running):
+        with session.messages():
+            worker.ensure_worker(workspace)  # one queued before a restart goes on
     for stored in running:
         _watch(stored.name)
     if truths and not done_runs:
@@ -75,27 +80,29 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
     unsure = right.slider("Answers that are unsure (%)", 0, 50, 0, key="replay:unsure")
     most = left.number_input("Decisions, at most", 1, 1_000_000, 1_000, step=100, key="replay:decisions")
     rounds = right.number_input("Trainings on the way, of each order", 0, 10, 0, key="replay:rounds")
-    flags = ["--truth", truth, "--run", run_id, "--decisions", str(int(most))]
-    flags += [word for order in orders for word in ("--order", order)]
-    flags += [word for scorer in scorers for word in ("--scorer", scorer)]
-    flags += ["--reviewer-error", f"{wrong / 100:g}", "--unsure", f"{unsure / 100:g}"]
+    training = None
     if rounds:
         recipe = left.selectbox("Recipe", recipe_names(), key="replay:recipe")
         every = right.number_input("Decisions between two trainings", 1, 100_000, 200, step=50, key="replay:every")
-        flags += ["--retrain", str(int(rounds)), "--recipe", recipe, "--every", str(int(every))]
+        training = Retraining(int(rounds), recipe, int(every))
         trainings = int(rounds) * len(orders) * len(scorers)
         st.caption(f"That is {trainings:,} trainings in all: each order learns from its own decisions.")
     if st.button("Replay", key="replay:start", icon=":material/play_arrow:", disabled=not (orders and scorers)):
         with session.messages(), st.spinner(session.CHECKING):
-            if rounds:
-                enqueueing.check_training(session.workspace(), recipe)
-            files.start(session.workspace(), files.next_name(session.workspace()), flags)
+            if training:
+                enqueueing.check_training(session.workspace(), training.recipe)
+            reviewer = SimulatedReviewer(wrong / 100, wrong / 100, unsure / 100)
+            plan = Plan(
+                Path(truth), run_id, tuple(scorers), tuple(orders), reviewer, decisions=int(most), retraining=training
+            )
+            jobs.enqueue(session.workspace(), plan)
+            worker.ensure_worker(session.workspace())
         st.rerun()
 
 
 @st.fragment(run_every="2s")
 def _watch(name: str) -> None:
-    stored = files.get(session.workspace(), name)
+    stored = jobs.get(session.workspace(), name)
     if stored is None or not stored.lives:
         st.rerun(scope="app")
     with st.container(border=True):
@@ -103,9 +110,10 @@ def _watch(name: str) -> None:
         head.markdown(f"**Replay {session.plain(name)}**", width="content")
         if head.button("Stop", key=f"replay:stop:{name}", icon=":material/stop:"):
             with session.messages():
-                files.stop(session.workspace(), name)
+                jobs.stop(session.workspace(), name)
             st.toast("The replay ends in a moment")
-        st.progress(min(1.0, stored.done / max(1, stored.total)), session.plain(stored.text or "starting"))
+        waiting = "waits until a worker is free" if stored.status == "queued" else "starting"
+        st.progress(min(1.0, stored.done / max(1, stored.total)), session.plain(stored.text or waiting))
 
 
 def _say_why(stored: StoredReplay) -> None:
@@ -113,8 +121,9 @@ def _say_why(stored: StoredReplay) -> None:
     if stored.status == "stopped":
         st.caption(f"Replay {session.plain(stored.name)} was stopped.")
     else:
-        reason = stored.error or files.last_words(session.workspace(), stored.name) or "it ended without a word"
-        st.warning(f"Replay {session.plain(stored.name)} failed: {session.plain(reason)}", icon=":material/warning:")
+        st.warning(
+            f"Replay {session.plain(stored.name)} failed: {session.plain(stored.error)}", icon=":material/warning:"
+        )
 
 
 def _show(finished: Sequence[StoredReplay]) -> None:
@@ -139,7 +148,7 @@ def _show(finished: Sequence[StoredReplay]) -> None:
         f"{int(stored.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to "
         "hear."
     )
-    csv = files.csv_of(session.workspace(), name)
+    csv = jobs.csv_of(session.workspace(), name)
     if csv:
         st.download_button("Curves as CSV", csv, f"replay_{name}.csv", "text/csv", icon=":material/download:")
 

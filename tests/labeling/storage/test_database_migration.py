@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from labeling import journal
+from labeling import journal, runs
 from labeling.errors import WorkspaceError
 from labeling.records import Decision
 from labeling.reviewer import marks
@@ -44,6 +44,12 @@ def first(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     add_clips(workspace)
     journal.append(workspace, [Decision(f"e{n}", "ann", n, "amecro", "absent") for n in (1, 2, 3)])
     undo_at(workspace, 2, "ann", "back")
+    with workspace.write() as connection:  # in its own words: the tables in hand know later columns
+        connection.exec_driver_sql("INSERT INTO label_versions VALUES (1, 4, 1, 'x', '', 'ann', '2026')")
+        connection.exec_driver_sql(
+            "INSERT INTO runs VALUES ('001-demo', 'demo', 1, 'queued', '[\"a=1\"]', NULL, 'auto', '2026', '', '', '', "
+            "'', false, '', '{}', '{}')"
+        )
     return workspace
 
 
@@ -66,6 +72,8 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
     assert len(before) == 4
     with opened.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+        (run,) = runs.all_runs(connection)
+        assert (run.id, run.settings, run.kind, run.request) == ("001-demo", ("a=1",), "training", {})
     marks.add(opened, Mark("m", "ann", 1, "flag"))
     journal.append(opened, [Decision("e5", "ann", 4, "cangoo", "absent")])
     for table in ("decisions", "marks"):

@@ -1,29 +1,158 @@
-"""The first schema: its tables as ``labeling/storage/tables.py`` has them, and the triggers that keep the journal."""
+"""The first schema, as it was, and the triggers that keep the journal."""
 
+import sqlalchemy as sa
 from alembic import op
 
 from labeling.storage.database import refuse_changes
-from labeling.storage.tables import metadata
 
 revision = "0001"
 down_revision = None
 
-TABLES = (
+metadata = sa.MetaData()
+
+sa.Table(
     "imports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("audio_root", sa.Text, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("table_bytes", sa.LargeBinary, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+
+sa.Table(
     "classes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+)
+
+sa.Table(
     "clips",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("import_id", sa.ForeignKey("imports.id"), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False, unique=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("group_name", sa.Text, nullable=False),
+    sa.Column("fold_name", sa.Text, nullable=False),
+    sa.Column("duration_s", sa.Float, nullable=False),
+    sa.Column("sample_rate", sa.Integer, nullable=False),
+    sa.Column("channels", sa.Integer, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("rating", sa.Float),
+    sa.Column("metadata", sa.JSON, nullable=False),
+)
+
+sa.Table(
     "imported_labels",
+    metadata,
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),
+)
+
+sa.Table(
     "decisions",
+    metadata,
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("batch_id", sa.Text, nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("onset_s", sa.Float),
+    sa.Column("offset_s", sa.Float),
+    sa.Column("low_hz", sa.Float),
+    sa.Column("high_hz", sa.Float),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("shown", sa.JSON, nullable=False),
+    sa.Column("seen_position", sa.Integer),
+    sa.Column("undoes", sa.Integer),
+    sa.CheckConstraint("verdict in ('present', 'absent', 'unsure', 'undo')", name="decisions_verdict"),
+    sa.CheckConstraint("(verdict = 'undo') = (undoes is not null)", name="decisions_undo"),
+    sa.Index("decisions_cell", "clip_id", "class_id"),
+    sa.Index("decisions_reviewer", "reviewer", "position"),
+    sqlite_autoincrement=True,
+)
+
+sa.Table(
     "cells",
+    metadata,
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+)
+
+sa.Table(
     "label_versions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("import_id", sa.Integer, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+)
+
+sa.Table(
     "runs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("recipe", sa.Text, nullable=False),
+    sa.Column("label_version", sa.ForeignKey("label_versions.number"), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("folds", sa.Integer),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text, nullable=False),
+    sa.Column("heartbeat_at", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("stop_requested", sa.Boolean, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("progress", sa.JSON, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+)
+
+sa.Table(
     "workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("heartbeat_at", sa.Text, nullable=False),
+)
+
+sa.Table(
     "rankings",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("scorer", sa.Text, primary_key=True),
+    sa.Column("scored_at", sa.Text, nullable=False),
+    sa.Column("suspects", sa.Integer, nullable=False),
+    sa.Column("columns", sa.LargeBinary, nullable=False),
 )
 
 
 def upgrade() -> None:
     connection = op.get_bind()
-    metadata.create_all(connection, tables=[metadata.tables[name] for name in TABLES])
+    metadata.create_all(connection)
     for table in ("decisions", "label_versions", "imported_labels"):
         refuse_changes(connection, table)

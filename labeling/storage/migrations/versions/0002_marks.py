@@ -43,4 +43,4 @@ def upgrade() -> None:
     )
     op.create_index("saved_views_shared", "saved_views", ["shared"])
     refuse_changes(op.get_bind(), "marks")
-    op.create_index("decisions_batch", "decisions", ["batch_id"], if_not_exists=True)  # a new workspace has it
+    op.create_index("decisions_batch", "decisions", ["batch_id"], if_not_exists=True)  # later first schemas had it

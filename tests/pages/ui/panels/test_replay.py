@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from labeling.replay import files
+from labeling import runs
+from labeling.replay import jobs
 from labeling.replay.simulation import Plan
-from labeling.storage import database as db
 from labeling.workspace import Workspace, open_workspace
+from models import worker
 from pages.ui import session
 from pages.ui.panels import replay
 from tests.support import ROOT
@@ -37,7 +38,7 @@ def with_truth(workspace: Workspace) -> Path:
 
 def drawn() -> AppTest:
     app = AppTest.from_string(SCRIPT, default_timeout=60).run()
-    assert not app.exception, [one.value for one in app.exception]
+    assert not app.exception, [problem.value for problem in app.exception]
     return app
 
 
@@ -47,43 +48,54 @@ def test_without_a_truth_it_says_what_to_do(six: Workspace) -> None:
     assert not app.button
 
 
-def test_the_form_starts_what_was_chosen(six: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def work_off(workspace: Workspace) -> None:
+    job = runs.claim(workspace, "w")
+    assert job is not None
+    worker.run_job(workspace, job, "w")
+
+
+def test_the_form_queues_what_was_chosen(six: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = with_truth(six)
-    begun: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(files, "start", lambda workspace, name, flags: begun.append((name, list(flags))))
+    runs.worker_seen(six, "elsewhere:1", "CPU")  # one that waits for jobs: the page starts none
     app = drawn()
     app.multiselect(key="replay:orders").set_value(["likely", "rank"])
     app.slider(key="replay:error").set_value(10)
     app.number_input(key="replay:rounds").set_value(1).run()
-    assert "2 trainings in all" in " ".join(one.value for one in app.caption)
+    assert "2 trainings in all" in " ".join(caption.value for caption in app.caption)
     app.selectbox(key="replay:recipe").set_value("cornell_stage1").run()
     app.button(key="replay:start").click().run()
     assert "AudioSet weights of cnn14" in app.error[0].value.replace("\\", "")  # refused before it begins
-    assert not begun
+    assert jobs.kept(six) == []
     app.selectbox(key="replay:recipe").set_value("demo").run()
     app.button(key="replay:start").click().run()
-    ((name, flags),) = begun
-    assert name == "001"
-    text = " ".join(flags)
-    assert text.startswith(
-        f"--truth {truth} --run 001-demo --decisions 1000 --order likely --order rank --scorer earmark"
-    )
-    assert "--reviewer-error 0.1 --unsure 0 --retrain 1 --recipe " in text
-    from labeling.__main__ import parser
-
-    parsed = parser().parse_args(["replay", "--workspace", "w", *flags])  # the command knows every flag
-    assert (parsed.order, parsed.every) == (["likely", "rank"], 200)
+    (stored,) = jobs.kept(six)
+    assert (stored.name, stored.status) == ("001", "queued")
+    assert stored.asked == {
+        "truth": str(truth),
+        "run": "001-demo",
+        "scorers": ["earmark"],
+        "orders": ["likely", "rank"],
+        "reviewer": {"miss": 0.1, "false_alarm": 0.1, "unsure": 0.0, "seed": 0},
+        "decisions": 1000,
+        "every": None,
+        "retraining": {"rounds": 1, "recipe": "demo", "every": 200, "settings": [], "folds": None, "device": "auto"},
+    }
+    assert not [button for button in app.button if button.key == "replay:start"]  # it is watched, until it ends
+    jobs.stop(six, "001")
+    app = drawn()
     app.multiselect(key="replay:orders").set_value([]).run()
     assert app.button(key="replay:start").disabled
 
 
 def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
-    truth = with_truth(six)
-    files.run(six, Plan(truth, orders=("rank", "class"), reviewer=PERFECT, every=3))
+    jobs.enqueue(six, Plan(with_truth(six), orders=("rank", "class"), reviewer=PERFECT, every=3))
+    work_off(six)
     app = drawn()
-    said = " ".join(one.value for one in app.markdown)
-    told = "“As the scorer ranks” and “Class by class” find wrong labels soonest: 1 of 3 wrong labels in the first 3 "
-    assert told in said.replace("\\", "")
+    text = " ".join(markdown.value for markdown in app.markdown)
+    verdict = (
+        "“As the scorer ranks” and “Class by class” find wrong labels soonest: 1 of 3 wrong labels in the first 3 "
+    )
+    assert verdict in text.replace("\\", "")
     table = app.dataframe[0].value
     assert table["order"].tolist() == [
         "As the scorer ranks", "Class by class", "By chance, on average", "Best possible",
@@ -95,22 +107,18 @@ def test_a_finished_one_shows_its_curves(six: Workspace) -> None:
 
 
 def test_one_that_runs_is_watched_and_can_be_stopped(six: Workspace) -> None:
-    with_truth(six)
-    one = files.StoredReplay("007", "running", db.now(), db.now(), 3, 12, "earmark, *likely*: 3 of 6 decisions")
-    files._write(six, one)
+    job = jobs.enqueue(six, Plan(with_truth(six)), "007", worker="w")
+    runs.heartbeat(six, job.id, "w", {"done": 3, "total": 12, "phase": "earmark, *likely*: 3 of 6 decisions"})
     app = drawn()
     assert not [button for button in app.button if button.key == "replay:start"]
     app.button(key="replay:stop:007").click().run()
-    assert (six.root / "replays" / "007.stop").exists()
+    assert not runs.heartbeat(six, job.id, "w", {})  # its worker hears of it
 
 
 def test_one_that_failed_says_why(six: Workspace) -> None:
-    with_truth(six)
-    files._write(six, files.StoredReplay("007", "failed", db.now(), error="no *clip* fits"))
+    job = jobs.enqueue(six, Plan(with_truth(six)), "007", worker="w")
+    runs.finish(six, job.id, "w", "failed", error="no *clip* fits")
     assert "no \\*clip\\* fits" in drawn().warning[0].value
-    files._write(six, files.StoredReplay("008", "running", db.now()))
-    (six.root / "replays" / "008.log").write_text("error: first\nerror: the last words\n", encoding="utf-8")
-    assert "the last words" in drawn().warning[0].value
 
 
 def test_an_empty_workspace_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

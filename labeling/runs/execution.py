@@ -1,0 +1,141 @@
+"""A claimed job on its way to its end: its worker says that it lives, and how the job ended is recorded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from labeling.errors import ArtefactError, DataError, EarmarkError, Stopped
+from labeling.records import Run
+from labeling.runs import jobs
+from labeling.workspace import Workspace
+
+HEARTBEAT_S = 3.0
+
+Report = Callable[[Mapping[str, Any]], None]
+"""Is told how far a job is: ``fraction`` 0..1, and what else its screen shows."""
+Work = Callable[[Report, Callable[[], bool]], Mapping[str, Any]]
+"""``work(report, should_stop)`` does a job and returns its metrics; it raises Stopped where ``should_stop`` says so."""
+
+
+class Heart(threading.Thread):
+    """Beats for a job while it is worked on; ``stop`` is set when it must end."""
+
+    def __init__(self, workspace: Workspace, job_id: str, worker: str) -> None:
+        super().__init__(daemon=True, name="heartbeat")
+        self.workspace, self.job_id, self.worker = workspace, job_id, worker
+        self.progress: Mapping[str, Any] = {}
+        self.stop = threading.Event()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Beat until the job ends. A database that is busy for a while does not end it."""
+        while not self.ended.wait(HEARTBEAT_S if self.progress.get("fraction") else 0.5):
+            try:
+                if not jobs.heartbeat(self.workspace, self.job_id, self.worker, self.progress):
+                    self.stop.set()
+            except EarmarkError as problem:
+                print(f"heartbeat: {problem}", file=sys.stderr)
+
+    def end(self) -> None:
+        """Beat no more."""
+        self.ended.set()
+        self.join(timeout=HEARTBEAT_S * 4)
+
+
+def execute(
+    workspace: Workspace,
+    job: Run,
+    worker: str,
+    work: Work,
+    log: Path,
+    *,
+    report: Report | None = None,
+    interrupted: threading.Event | None = None,
+    when_interrupted: str = "queued",
+) -> Run:
+    """Do the work of a claimed job, and record how it ended.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    job : Run
+        Claimed by ``worker``.
+    worker : str
+        As `worker_name` gives it.
+    work : Work
+    log : Path
+        Gets the traceback of what nobody foresaw.
+    report : Report, optional
+        Is told what ``work`` reports.
+    interrupted : threading.Event, optional
+        Set by a signal: the job is then left as ``when_interrupted``, to be taken up again.
+    when_interrupted : {"queued", "stopped"}
+
+    Returns
+    -------
+    Run
+        As it ended: done, stopped, or queued again.
+
+    Raises
+    ------
+    EarmarkError
+        The work failed; this is recorded.
+    """
+    heart = Heart(workspace, job.id, worker)
+    interrupted = interrupted or threading.Event()
+
+    def tell(progress: Mapping[str, Any]) -> None:
+        heart.progress = {"warning": heart.progress.get("warning", ""), **progress}
+        if report:
+            report(progress)
+
+    def end(status: str, error: str = "", metrics: Mapping[str, Any] | None = None) -> None:
+        heart.end()
+        jobs.finish(workspace, job.id, worker, status, error=error, metrics=metrics)
+
+    heart.start()
+    try:
+        metrics = work(tell, lambda: heart.stop.is_set() or interrupted.is_set())
+        end("done", metrics=metrics)
+    except Stopped:
+        end(when_interrupted if interrupted.is_set() else "stopped")
+    except KeyboardInterrupt:
+        end("stopped")
+        raise
+    except EarmarkError as problem:
+        end("failed", str(problem))
+        raise
+    except Exception as problem:
+        keep_traceback(log)
+        text = f"{type(problem).__name__}: {problem}; the traceback is in the log, {log.name}"
+        end("failed", text)
+        raise ArtefactError(f"{job.id} failed: {text}") from problem
+    finally:
+        heart.end()
+    with workspace.read() as connection:
+        ended = jobs.get_job(connection, job.id)
+    if ended is None:
+        raise DataError(f"{job.id} was taken out of the queue while it was worked on")
+    return ended
+
+
+def keep_traceback(log: Path) -> None:
+    """Write the traceback of the exception in hand to the end of a log."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(traceback.format_exc())
+    except OSError:
+        traceback.print_exc()
+
+
+def worker_name(pid: int | None = None) -> str:
+    """A process of this machine (this one), as a job's row names it: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
