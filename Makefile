@@ -5,8 +5,12 @@ WORKSPACE ?= demo
 PORT ?= 8501
 BIN := .venv/bin
 NODE_PACKAGES := .venv/node/node_modules
-# two processes, each with one thread for its arithmetic; files are dealt out whole, in the order of tests/conftest.py
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# three processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
+# are dealt out whole, in the order of tests/conftest.py
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# a process that starts need not compile every package anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check format screenshots clean
