@@ -249,6 +249,32 @@ def enqueue_repeat(
     return run
 
 
+def enqueue_again(workspace: Workspace, run_id: str) -> None:
+    """Put a stopped or failed run back into the queue; it goes on where it was.
+
+    Raises DataError for a run that is neither, and as `check_recipe` where this machine lacks what it needs now.
+    """
+    with workspace.read() as connection:
+        run = runs.get_run(connection, run_id)
+    _check_still(workspace, run)
+    runs.requeue(workspace, run_id)
+
+
+def _check_still(workspace: Workspace, run: Run, device: str = "auto", *, load_torch: bool = False) -> None:
+    """Check what has to be there to go on with a run: its folder keeps the recipe, the folds and the targets."""
+    runs.check_trained(run)
+    if run.recipe in KINDS:
+        return
+    kept = workspace.run_dir(run.id) / "recipe.toml"
+    if kept.exists():
+        check_recipe(load_recipe(str(kept)), device, load_torch=load_torch)
+    else:
+        check_training(
+            workspace, run.recipe, settings=run.settings, folds=run.folds, device=device, version=run.label_version,
+            load_torch=load_torch,
+        )  # fmt: skip
+
+
 def claim_again(
     workspace: Workspace,
     run_id: str,
@@ -264,7 +290,8 @@ def claim_again(
     """Claim a run that was stopped, failed or killed, to go on with it; None where it is done and whole.
 
     What else is given must be the run's own, but for the device. ``warn`` is told where predictions of a run that is
-    done are damaged, so that it is trained again. Raises DataError.
+    done are damaged, so that it is trained again. Loads torch. Raises DataError, and as `check_recipe` where this
+    machine lacks what the run needs.
     """
     with workspace.read() as connection:
         run = runs.get_run(connection, run_id)
@@ -287,6 +314,7 @@ def claim_again(
         except ArtefactError as problem:
             warn(str(problem))
             runs.finish(workspace, run.id, run.worker, "stopped", error=str(problem))
+    _check_still(workspace, run, run.device if device == "auto" else device, load_torch=True)
     claimed = runs.claim(workspace, worker, run.id)
     if claimed is None:
         raise DataError(f"run {run.id} is being trained by another worker; wait, or stop that one first")

@@ -142,8 +142,8 @@ for run in ended[:8]:
         if run.status in ("failed", "stopped") and st.button(
             "Resume", key=f"resume:{run.id}", icon=":material/play_arrow:"
         ):
-            with session.messages():
-                runs.requeue(session.workspace(), run.id)
+            with session.messages(), st.spinner(session.CHECKING):
+                enqueueing.enqueue_again(session.workspace(), run.id)
                 worker.ensure_worker(session.workspace())
             st.rerun()
         folder = session.workspace().run_dir(run.id)

@@ -6,14 +6,25 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from labeling import runs
 from labeling.errors import ConfigError, DataError, EarmarkError
+from labeling.storage import tables
 from labeling.workspace import Workspace
 from models import enqueueing
 from models.config import load_recipe, recipe_to_toml
-from models.enqueueing import check_recipe, check_training, enqueue_like, enqueue_training
+from models.enqueueing import (
+    check_recipe,
+    check_training,
+    claim_again,
+    enqueue_again,
+    enqueue_like,
+    enqueue_training,
+)
 from models.networks import sed
-from tests.support.refused import REFUSED, run_to_be_like, stored
+from tests.support.gain_case import write_recipe
+from tests.support.refused import REFUSED, TRACKER, WEIGHTS, run_to_be_like, stored
 from tests.support.synthetic_oof import finished_run
 
 
@@ -41,6 +52,30 @@ def test_what_was_trained_once_and_cannot_be_now_leaves_nothing_behind(
     assert stored(collection) == before
     with pytest.raises(DataError, match="no label version 9"):
         enqueue_like(collection, run_to_be_like(collection), "ann", version=9)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(("settings", "message"), [WEIGHTS, TRACKER])
+def test_what_was_stopped_and_cannot_go_on_stays_as_it_was(
+    collection: Workspace, settings: tuple[str, ...], message: str, begun: bool
+) -> None:
+    ask(collection)
+    with collection.write() as connection:
+        changed = {"status": "stopped", "settings": list(settings)}
+        connection.execute(sa.update(tables.runs).values(changed))
+    if begun:
+        write_recipe(collection.run_dir("001-demo"), settings)
+    with pytest.raises(EarmarkError, match=message):
+        enqueue_again(collection, "001-demo")
+    with pytest.raises(EarmarkError, match=message):
+        claim_again(collection, "001-demo", "w", warn=print)
+    with collection.write() as connection:
+        assert runs.get_run(connection, "001-demo").status == "stopped"
+        connection.execute(sa.update(tables.runs).values(settings=[]))
+    write_recipe(collection.run_dir("001-demo"), [])
+    enqueue_again(collection, "001-demo")
+    with collection.read() as connection:
+        assert runs.get_run(connection, "001-demo").status == "queued"
 
 
 def test_labels_are_frozen_for_a_run_and_its_recipe_kept_by_its_whole_path(
