@@ -25,6 +25,8 @@ class Kept(Generic[Value]):
 
     def __init__(self, count: int, size: Callable[[Value], int] | None = None, total: int = 0) -> None:
         self.count, self.size, self.total = count, size, total
+        self.held = 0
+        """The size of all that is kept."""
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = threading.Lock()
         self._turns: weakref.WeakValueDictionary[Hashable, threading.Lock] = weakref.WeakValueDictionary()
@@ -38,13 +40,21 @@ class Kept(Generic[Value]):
         """What ``change`` makes of the value that was kept (None: there was none), kept in its place."""
         return self._made(key, lambda known: change(known[0] if known else None))
 
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep a value, in the place of any that was kept."""
+        self._made(key, lambda known: value)
+
     def clear(self) -> None:
         """Forget all of them."""
         with self._lock:
             self._values.clear()
+            self.held = 0
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
 
     def _known(self, key: Hashable) -> tuple[Value] | None:
         with self._lock:
@@ -59,15 +69,17 @@ class Kept(Generic[Value]):
         with turn:
             value = make(self._known(key))
             with self._lock:
+                if key in self._values:
+                    self._drop(key)
                 self._values[key] = value
-                self._values.move_to_end(key)
-                while len(self._values) > 1 and self._too_many():
-                    self._values.popitem(last=False)
+                self.held += self.size(value) if self.size else 0
+                while len(self._values) > 1 and (len(self._values) > self.count or self.held > self.total):
+                    self._drop(next(iter(self._values)))
         return value
 
-    def _too_many(self) -> bool:
-        size, values = self.size, self._values.values()
-        return len(values) > self.count or (size is not None and sum(map(size, values)) > self.total)
+    def _drop(self, key: Hashable) -> None:
+        value = self._values.pop(key)
+        self.held -= self.size(value) if self.size else 0
 
 
 def engine_key(connection: Connection) -> weakref.ref[Engine]:

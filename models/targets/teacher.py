@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-import threading
-from collections import OrderedDict
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from labeling.errors import ArtefactError, ConfigError, UnknownName
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block, read_oof
 from labeling.records import Labels
 from labeling.registry import unknown_name
+from labeling.storage.kept import Kept
 from labeling.workspace import Workspace
 
 NEWEST = "newest"
@@ -110,7 +110,7 @@ def teacher_rows(oof: Oof, labels: Labels, rows: Sequence[int]) -> NDArray[np.in
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Frames:
     """What is kept of one clip: frames (T, k) as the bits of float16, of the classes ``columns`` (k,)."""
 
     columns: NDArray[np.int64]
@@ -134,10 +134,8 @@ class TeacherFrames:
         self.oof = oof
         self.columns = np.array([place.get(code, -1) for code in classes], dtype=np.int64)
         self.known = self.columns >= 0
-        self.unlisted_above, self.max_bytes = unlisted_above, max_bytes
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self.unlisted_above = unlisted_above
+        self.kept: Kept[_Frames] = Kept(sys.maxsize, lambda frames: frames.bits.nbytes, max_bytes)
 
     def clipwise(self, index: int) -> NDArray[np.float32]:
         """Probabilities (C,) of the whole clip, NaN for classes that the teacher lacks."""
@@ -167,33 +165,17 @@ class TeacherFrames:
 
         def work(block: FrameBlock) -> None:
             for index in range(block.first, block.last):
-                if index in listed and self._bytes < self.max_bytes:
-                    kept = self._trimmed(block.clip(index), listed[index])
-                    if self._bytes + kept.bits.nbytes <= self.max_bytes:
-                        self._keep(index, kept)
+                if index in listed and self.kept.held < self.kept.total:
+                    frames = self._trimmed(block.clip(index), listed[index])
+                    if self.kept.held + frames.bits.nbytes <= self.kept.total:
+                        self.kept.put(index, frames)
 
         for_each_block(self.oof, work)
 
-    def _get(self, index: int, listed: NDArray[np.bool_]) -> _Kept:
-        with self._lock:
-            kept = self._kept.get(index)
-            if kept is not None:
-                self._kept.move_to_end(index)
-                return kept
-        kept = self._trimmed(self.oof.frames(index).astype(np.float16), listed)  # others need not wait for the disk
-        self._keep(index, kept)
-        return kept
+    def _get(self, index: int, listed: NDArray[np.bool_]) -> _Frames:
+        return self.kept.get(index, lambda: self._trimmed(self.oof.frames(index).astype(np.float16), listed))
 
-    def _keep(self, index: int, kept: _Kept) -> None:
-        with self._lock:
-            if index not in self._kept:
-                self._kept[index] = kept
-                self._bytes += kept.bits.nbytes
-            while self._bytes > self.max_bytes and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
-                self._bytes -= oldest.bits.nbytes
-
-    def _trimmed(self, frames: NDArray[np.float16], listed: NDArray[np.bool_]) -> _Kept:
+    def _trimmed(self, frames: NDArray[np.float16], listed: NDArray[np.bool_]) -> _Frames:
         # bits of float16 from 0 to 1 are ordered like the numbers, and integers compare many times faster
         bits = frames.view(np.uint16)
         wanted = self.known & listed
@@ -201,7 +183,7 @@ class TeacherFrames:
             highest = bits.max(axis=0).view(np.float16).astype(np.float32)
             wanted |= self.known & (highest[self.columns] > self.unlisted_above)
         columns = np.flatnonzero(wanted)
-        return _Kept(columns, bits[:, self.columns[columns]])
+        return _Frames(columns, bits[:, self.columns[columns]])
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labeling.collection.formats.paths import AUDIO_SUFFIXES
 from labeling.errors import AudioError, ConfigError
 from labeling.sound.decoding import AudioInfo, is_url, probe, read_window
+from labeling.storage.kept import Kept
 
 
 class Backgrounds:
@@ -29,9 +30,7 @@ class Backgrounds:
         self.folder, self.sample_rate = folder, sample_rate
         self.paths = sound_files(folder)
         self.skipped: dict[str, str] = {}
-        self._most = memory_mb * 2**20
-        self._bytes = 0
-        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self.kept: Kept[NDArray[np.float32]] = Kept(sys.maxsize, lambda sound: sound.nbytes, int(memory_mb * 2**20))
         self._infos: dict[str, AudioInfo] = {}
         self._lock = threading.Lock()
         self.stretch(0.0, 0.0, 1)
@@ -60,13 +59,13 @@ class Backgrounds:
         info = self._infos.get(path)
         if info is None:
             info = self._infos[path] = probe(path)
-        if info.duration_s * self.sample_rate * 4 > self._most:
+        if info.duration_s * self.sample_rate * 4 > self.kept.total:
             wanted_s = samples / self.sample_rate
             onset_s = place * max(0.0, info.duration_s - wanted_s)
             sound, _ = read_window(path, onset_s, onset_s + wanted_s + 0.01, self.sample_rate)
             place = 0.0
         else:
-            sound = self._whole(path)
+            sound = self.kept.get(path, lambda: read_window(path, sample_rate=self.sample_rate)[0])
         if not len(sound):
             raise AudioError(f"{path}: holds no sound")
         spare = len(sound) - samples
@@ -74,20 +73,6 @@ class Backgrounds:
             start = int(place * (spare + 1))
             return sound[start : start + samples]
         return sound[(np.arange(samples) + int(place * len(sound))) % len(sound)]
-
-    def _whole(self, path: str) -> NDArray[np.float32]:
-        with self._lock:
-            if path in self._kept:
-                self._kept.move_to_end(path)
-                return self._kept[path]
-        sound, _ = read_window(path, sample_rate=self.sample_rate)
-        with self._lock:
-            if path not in self._kept:
-                self._kept[path] = sound
-                self._bytes += sound.nbytes
-            while self._bytes > self._most:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
-        return sound
 
 
 def sound_files(folder: str) -> list[str]:

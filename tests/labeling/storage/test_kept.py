@@ -33,9 +33,11 @@ def test_no_more_than_their_total_size_but_always_the_newest() -> None:
     kept: Kept[str] = Kept(10, size=len, total=5)
     for text in ("aa", "bb", "cc"):
         kept.get(text, lambda text=text: text)
-    assert len(kept) == 2
+    assert (len(kept), kept.held) == (2, 4)
+    kept.renew("cc", lambda known: f"{known}c")
+    assert ("aa" in kept, "bb" in kept, kept.held) == (False, True, 5)
     kept.get("large", lambda: "x" * 100)
-    assert len(kept) == 1
+    assert (len(kept), kept.held) == (1, 100)
     assert kept.get("large", lambda: "y") == "x" * 100
 
 
