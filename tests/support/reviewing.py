@@ -12,10 +12,11 @@ from tests.support.browser import WAIT_MS, expect
 from tests.support.server import Server
 
 
-def open_review(page: Any, app: Server, path: str = "/queue?p=0.01") -> None:
-    """From the queue to its first clip."""
+def open_review(page: Any, app: Server, path: str = "/review?p=0.01") -> None:
+    """The first clip of a list, by its link or from the queue."""
     page.goto(app.url + path)
-    page.get_by_role("button", name="Review these").click()
+    if path.startswith("/queue"):
+        page.get_by_role("button", name="Review these").click()
     expect(page.get_by_test_id("player-title")).to_be_visible()
 
 
