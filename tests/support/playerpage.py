@@ -99,7 +99,7 @@ class PlayerPage:
             else:
                 self._decide(route)
         else:
-            route.fulfill(json={"codes": [], "names": []})
+            route.fulfill(json=[] if url.path == "/clips/vocabulary" else {})
 
     def _decide(self, route: Any) -> None:
         if self.refusal:

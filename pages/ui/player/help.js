@@ -1,7 +1,8 @@
 // All keys on one panel; each can be given another one, kept under the reviewer's name.
 
 import { caps, el, setCaps } from "../shared/elements.js";
-import { buttonActions, KEY_GROUPS, KEYMAP, keyOf, Keys } from "./keys.js";
+import { isField, isShortcut, keyOf } from "../shared/keyboard.js";
+import { buttonActions, KEY_GROUPS, KEYMAP, Keys } from "./keys.js";
 
 /** @import { View, HelpHost } from "./types" */
 
@@ -41,7 +42,7 @@ export class Help {
     const reset = el("button", { type: "button", test: "player-keys-reset", text: "Standard keys" });
     reset.addEventListener("click", () => this.keep({}));
     v.help.replaceChildren(...sections, el("p", {
-      text: "Press a key's field to change it; the choice is kept under your name. Drag over the picture to select a stretch; with Shift (or the button box) a stretch and a band. The wheel zooms, with Shift it moves; with Alt, or over the frequency axis, it zooms in frequency. Double-click on an axis resets it.",
+      text: "Press a key's field to change it; the choice is kept under your name. Drag over the picture to select a stretch; with Shift (or the button box) a stretch and a band. The wheel zooms, with Shift it moves; with Alt, or over the frequency axis, it zooms in frequency. Double-click on an axis resets it. On a keyboard of another script (Cyrillic, Greek, Hebrew) a key does what it does at the same place of an English one; digits need no Shift on any, and signs may be typed with AltGr. What is typed into a field is text.",
     }), reset);
   }
 
@@ -55,7 +56,7 @@ export class Help {
   // While an action waits for its key, the next press is that key.
   /** @param {KeyboardEvent} event */
   takes(event) {
-    if (!this.waiting || this.v.help.hidden || event.ctrlKey || event.metaKey) return false;
+    if (!this.waiting || this.v.help.hidden || isShortcut(event) || isField(event.composedPath()[0])) return false;
     event.preventDefault();
     event.stopPropagation();
     const key = keyOf(event);

@@ -1,5 +1,7 @@
 // The keyboard map, as the reviewer set it. R and C are Streamlit's own.
 
+import { isField, isShortcut, keysOf } from "../shared/keyboard.js";
+
 export const KEYMAP = [
   { action: "toggle", keys: [" "], text: "play, pause", group: "Listen" },
   { action: "stretch", keys: ["p", "Enter"], text: "play the selection or the stretch", group: "Listen" },
@@ -61,7 +63,6 @@ const BUTTON_ACTIONS = {
 /** @type {Record<string, string>} */
 const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", Delete: "Del", Backspace: "⌫", PageUp: "PgUp", PageDown: "PgDn" };
 
-const TYPED = new Set(["text", "search", "email", "number", "password", "tel", "url", "date", "time", "datetime-local", "month", "week"]);
 const PRESSED = "button, a[href], summary, [role=button], [role=tab], [role=option], [role=menuitem], [role=checkbox], [role=radio], [role=switch], input[type=checkbox], input[type=radio]";
 
 export function buttonActions() {
@@ -71,11 +72,6 @@ export function buttonActions() {
 /** @param {string} key */
 function keyName(key) {
   return KEY_NAMES[key] || (key.length === 1 ? key.toUpperCase() : key);
-}
-
-/** @param {KeyboardEvent} event */
-export function keyOf(event) {
-  return event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }
 
 // The map with the reviewer's own keys in it; what does not fit is passed over.
@@ -110,7 +106,7 @@ export class Keys {
   refusal(key) {
     if (STREAMLIT_KEYS.has(key)) return `${keyName(key)} belongs to the page around the player`;
     if (key === "Tab") return "Tab moves from control to control";
-    if (["Control", "Shift", "Alt", "Meta", "AltGraph", "Dead", "CapsLock"].includes(key)) return "press a key that is not held";
+    if (["Control", "Shift", "Alt", "Meta", "AltGraph", "Dead", "CapsLock", "Process", "Unidentified"].includes(key)) return "press a key that is not held";
     return "";
   }
 
@@ -126,20 +122,24 @@ export class Keys {
     return own;
   }
 
+  // The action of the key that was pressed, wherever that was, or "".
+  /** @param {KeyboardEvent} event */
+  actionPressed(event) {
+    return keysOf(event).map((key) => this.actionOf.get(key)).find(Boolean) || "";
+  }
+
   // The action of a key press, or "" where the key belongs to something else on the page. `host` is the player's
   // element in the page itself, outside its shadow root.
   /** @param {KeyboardEvent} event @param {Element} host */
   actionFor(event, host) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return "";
+    if (isShortcut(event) || event.isComposing || event.defaultPrevented) return "";
     const target = event.composedPath()[0];
-    const key = keyOf(event);
-    const action = this.actionOf.get(key) || "";
+    if (isField(target)) return "";
+    const action = this.actionPressed(event);
     if (!action) return "";
     if (target instanceof Element) {
-      const tag = target.tagName;
+      const { key } = event;
       const type = target instanceof HTMLInputElement ? target.type : "";
-      if (tag === "TEXTAREA" || tag === "SELECT" || (target instanceof HTMLElement && target.isContentEditable)) return "";
-      if (tag === "INPUT" && TYPED.has(type)) return "";
       if ((key === " " || key === "Enter") && target.closest(PRESSED)) return "";
       if ((key.startsWith("Arrow") || SLIDER_KEYS.has(key)) && (type === "range" || target.closest("[role=slider], [role=tab], [role=radio], [role=listbox]"))) return "";
       if (target.closest("[role=grid], [role=combobox]")) return "";

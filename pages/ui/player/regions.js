@@ -5,7 +5,6 @@ import { button, el, icon, setCaps } from "../shared/elements.js";
 import { BoxDrag } from "./boxdrag.js";
 import { modelStretch } from "./curves.js";
 import { isHiding } from "./flow.js";
-import { keyOf } from "./keys.js";
 import { boxesOf, hasBand, regionOf, regionText, sameRegion, SHORTEST_BOX_S } from "./region.js";
 
 /**
@@ -187,7 +186,7 @@ export class Boxes {
   // What else is pressed meanwhile must find the nudged box stored.
   /** @param {Event} event */
   settleBefore(event) {
-    const action = event instanceof KeyboardEvent ? this.host.keys.actionOf.get(keyOf(event)) : "press";
+    const action = event instanceof KeyboardEvent ? this.host.keys.actionPressed(event) : "press";
     const goesOn = !action || action === "clear" || action.startsWith("nudge_") || this.drag.owns(event);
     if (!goesOn) this.settle();
   }

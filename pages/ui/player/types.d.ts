@@ -206,7 +206,7 @@ export interface BoxesHost extends Tells {
   readonly focus: string;
   readonly stage: Stage;
   readonly sound: Pick<Sound, "position">;
-  readonly keys: Pick<Keys, "shown" | "actionOf">;
+  readonly keys: Pick<Keys, "shown" | "actionPressed">;
   readonly messenger: Pick<Messenger, "locked">;
   readonly decisions: Pick<Decisions, "isBlind">;
   seek(timeS: number): void;

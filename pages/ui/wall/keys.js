@@ -1,5 +1,7 @@
 // The wall's keys. R and C are Streamlit's own.
 
+import { isField, isShortcut, keysOf } from "../shared/keyboard.js";
+
 export const WALL_KEYS = [
   { action: "left", keys: ["ArrowLeft"], shown: ["←", "→", "↑", "↓"], text: "move; with Shift, select on the way" },
   { action: "right", keys: ["ArrowRight"] },
@@ -25,21 +27,21 @@ export const WALL_KEYS = [
 ];
 const WALL_ACTIONS = new Map(WALL_KEYS.flatMap(({ action, keys }) => keys.map((key) => [key, action])));
 const WALL_MOVES = new Set(["left", "right", "up", "down", "pageUp", "pageDown"]);
-const ELSEWHERE = "textarea, select, [contenteditable=true], [role=combobox], [role=slider], [role=tab], [role=radio], [role=menu], [role=dialog]";
+const ELSEWHERE = "[role=combobox], [role=slider], [role=tab], [role=radio], [role=menu], [role=dialog]";
 const PRESSABLE = "button, a[href], summary, input, [role=button]";
 
 // The action of a key press, or "" where the key belongs to something else on the page. `root` is the wall itself,
 // `host` its element in the page.
 /** @param {KeyboardEvent} event @param {Element} root @param {Element} host */
 export function wallAction(event, root, host) {
-  if (event.altKey || event.isComposing || event.defaultPrevented) return "";
-  const control = event.ctrlKey || event.metaKey;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const action = WALL_ACTIONS.get(control ? `ctrl+${key}` : key) || "";
+  const control = isShortcut(event);
+  if ((control && event.altKey) || event.isComposing || event.defaultPrevented) return "";
+  const { key } = event;
+  const action = keysOf(event).map((name) => WALL_ACTIONS.get(control ? `ctrl+${name}` : name)).find(Boolean) || "";
   const target = event.composedPath()[0];
   if (!action || !host.getClientRects().length) return "";
   if (target instanceof Element) {
-    if (target.closest(ELSEWHERE) || (target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type))) return "";
+    if (isField(target) || target.closest(ELSEWHERE) || (target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type))) return "";
     if ((key === " " || key === "Enter") && target.closest(PRESSABLE)) return "";
     if (!root.contains(target) && target.closest("[role=listbox], [role=grid], [role=radiogroup]")) return "";
   }
