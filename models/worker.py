@@ -212,6 +212,7 @@ def ensure_worker(workspace: Workspace) -> bool:
             stderr=log,
             start_new_session=True,
         )
+    threading.Thread(target=process.wait, daemon=True, name="reaper of the worker").start()  # leaves no zombie
     # It needs seconds to say so itself; a page drawn again in between must not start another.
     runs.worker_seen(workspace, worker_name(process.pid), device_text())
     return True

@@ -105,7 +105,8 @@ def _stage1(args: argparse.Namespace) -> None:
     for code, count in report.by_class.items():
         print(printable(f"  {code:<16} {count}"))
     if report.version:
-        print(f"label version {report.version.number}; take it back with --undo")
+        offer = "; take it back with --undo" if report.batch_id else ""
+        print(f"label version {report.version.number}{offer}")
 
 
 def _stage2(args: argparse.Namespace) -> None:

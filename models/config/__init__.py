@@ -20,6 +20,7 @@ from models.config.toml import (
     recipe_from_table,
     recipe_names,
     recipe_to_toml,
+    setting_value,
     toml_value,
 )
 from models.config.train import TrackConfig, TrainConfig
@@ -50,5 +51,6 @@ __all__ = [
     "recipe_from_table",
     "recipe_names",
     "recipe_to_toml",
+    "setting_value",
     "toml_value",
 ]

@@ -20,6 +20,9 @@ from models.config.recipe import COST, SECTIONS, TEXTS, Recipe
 
 RETIRED = ("folds.duplicate_similarity",)
 """Settings that earlier runs wrote down and nothing reads any more."""
+_NOTHING = ("none", "null")
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:_[0-9]+)*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 RECIPES_DIR = Path(__file__).parent.parent / "recipes"
 
 
@@ -84,7 +87,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 raise ConfigError(f"recipe section {section} = {place!r} must be a table: [{section}]")
-        place[name] = _value_of(text)
+        place[name] = _value_of(text, all_settings()[key])
     return recipe_from_table(table)
 
 
@@ -195,14 +198,35 @@ def toml_value(value: Any) -> str:
     return repr(value)
 
 
-def _value_of(text: str) -> Any:
-    """The value of a setting as TOML reads it; anything else is taken as text."""
+def setting_value(key: str, text: str) -> Any:
+    """The value that ``text`` gives to a setting, by its full key; raises ConfigError where it is of another type."""
+    hint = all_settings()[key]
+    return _coerce(key, _value_of(text, hint), hint)
+
+
+def _value_of(text: str, hint: Any) -> Any:
+    """A value as TOML reads it, or as people write it where ``hint`` is what the setting wants: ``.3``, ``True``,
+    ``[log, delta]``. What cannot be read so is returned as text."""
+    if isinstance(hint, types.UnionType):
+        if text.lower() in _NOTHING:
+            return "none"
+        hint = next(item for item in typing.get_args(hint) if item is not type(None))
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}") if "\n" not in text else {}
     except tomllib.TOMLDecodeError:
-        if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text):
-            return float(text)
+        value = {}
+    if isinstance(value.get("value"), list if typing.get_origin(hint) is tuple else str):
+        return value["value"]
+    if hint is str:
         return text
+    if typing.get_origin(hint) is tuple and text[:1] + text[-1:] in ("[]", "()"):
+        parts = [part.strip() for part in text[1:-1].split(",")]
+        return [_value_of(part, typing.get_args(hint)[0]) for part in parts if part]
+    if isinstance(value.get("value"), int | float | list):
+        return value["value"]
+    if hint is bool:
+        return _BOOLEANS.get(text.lower(), text)
+    return float(text) if hint in (int, float) and _NUMBER.fullmatch(text) else text
 
 
 def _section(name: str, kind: type, table: Any) -> Any:
@@ -233,7 +257,22 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
         return tuple(_coerce(name, item, typing.get_args(hint)[0]) for item in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if hint is int and isinstance(value, float) and value.is_integer():  # 1e3
+        return int(value)
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     if type(value) is not hint or (hint is float and not math.isfinite(value)):
-        raise ConfigError(f"{name} = {value!r} must be {words[hint]}")
+        raise ConfigError(f"{name} = {value!r} must be {words[hint]}{_remedy(value, hint)}")
     return value
+
+
+def _remedy(value: Any, hint: type) -> str:
+    """How a number is to be written that was written with a comma or a per cent sign; "" for anything else."""
+    if not isinstance(value, str) or hint not in (int, float):
+        return ""
+    if hint is int and re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", value):
+        return f"; write {value.replace(',', '')}"
+    if hint is float and re.fullmatch(r"[+-]?[0-9]*,[0-9]+", value):
+        return f"; write {float(value.replace(',', '.')):g}"
+    if hint is float and (share := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", value)):
+        return f"; write {float(share[1]) / 100:g}"
+    return ""

@@ -21,7 +21,7 @@ from labeling.records import Labels, Run
 from labeling.runs import run_folder
 from labeling.workspace import Workspace
 from models import enqueueing
-from models.config import Recipe, load_recipe, parse_override
+from models.config import Recipe, load_recipe, parse_override, setting_value
 
 WHAT = "iterate"
 ROUNDS, FIRST = "iterate.rounds", "iterate.first_run"
@@ -208,7 +208,7 @@ def _repeats(workspace: Workspace, run: Run) -> bool:
 def _rounds(run: Run) -> int | None:
     """How many rounds are to follow a run, by its settings; None where they do not say."""
     text = _setting(run, ROUNDS)
-    return int(text) if text.isdecimal() else None
+    return int(setting_value(ROUNDS, text)) if text else None
 
 
 def _setting(run: Run, key: str) -> str:

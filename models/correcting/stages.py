@@ -21,7 +21,7 @@ from labeling.machine_labels import ADD_ABOVE, MachineLabel
 from labeling.records import Labels, LabelVersion, Run
 from labeling.workspace import Workspace
 from models import enqueueing
-from models.config import load_recipe, parse_override
+from models.config import load_recipe, parse_override, setting_value
 from models.correcting.rounds import oof_of
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -188,7 +188,7 @@ def _joined(settings: Sequence[str], stage: int, own: Mapping[str, str]) -> tupl
     """A stage's own settings after the user's, which may repeat but not contradict them."""
     given = dict(parse_override(setting) for setting in settings)
     for key, value in own.items():
-        if given.get(key, value) != value:
+        if key in given and setting_value(key, given[key]) != setting_value(key, value):
             raise ConfigError(
                 f"{key} = {given[key]} is not stage {stage}'s, which sets it to {value}; leave it out, or use `train`"
             )

@@ -53,6 +53,15 @@ def start(workspace: Workspace) -> subprocess.Popen[bytes]:
     )
 
 
+def exists(pid: int) -> bool:
+    """Whether there is such a process, be it a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def get(workspace: Workspace, run_id: str) -> Run:
     with workspace.read() as connection:
         return runs.get_run(connection, run_id)
@@ -134,4 +143,8 @@ def test_a_worker_is_started_only_when_needed(own: Workspace) -> None:
         time.sleep(0.2)
     with own.read() as connection:
         (name,) = runs.live_workers(connection)
-    os.kill(int(name.rpartition(":")[2]), signal.SIGTERM)
+    pid = int(name.rpartition(":")[2])
+    os.kill(pid, signal.SIGTERM)
+    while exists(pid):
+        assert time.monotonic() < deadline, "it has ended and was not waited for: a zombie"
+        time.sleep(0.05)

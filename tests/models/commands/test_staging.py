@@ -53,7 +53,9 @@ def test_stage_1_says_what_it_would_add_adds_it_and_takes_it_back(
     assert said.splitlines()[1].split() == ["balori", "2"]
     facts = json.loads(run(capsys, root, "stage1", "001-demo", "--threshold", "0.5", "--json"))
     assert (facts["labels"], facts["by_class"], facts["version"]) == (3, {"balori": 2, "daejun": 1}, 2)
-    assert "0 labels" in run(capsys, root, "stage1", "001-demo")
+    said = run(capsys, root, "stage1", "001-demo", "--threshold", "0.5")
+    assert said.startswith("0 labels in 0 clips added")
+    assert "--undo" not in said, "there is nothing of it to take back"
     assert run(capsys, root, "stage1", "001-demo", "--undo") == "3 machine labels taken back\n"
     assert "no stage 1 of run '001-demo' stands" in run(capsys, root, "stage1", "001-demo", "--undo", fails=True)
 

@@ -12,9 +12,11 @@ from models.config import (
     Recipe,
     TrainConfig,
     load_recipe,
+    parse_override,
     recipe_from_table,
     recipe_names,
     recipe_to_toml,
+    setting_value,
 )
 from models.networks.catalogue import NETWORKS
 
@@ -53,9 +55,58 @@ def test_overrides_by_full_and_bare_key():
     assert recipe.features.hop_length == 500
     assert recipe.features.channels == ("log", "delta")
     assert recipe.features.top_db == 80.0
-    assert load_recipe("demo", ["top_db=none"]).features.top_db is None
-    assert load_recipe("demo", ["learning_rate=1e-4"]).train.learning_rate == 1e-4
-    assert load_recipe("demo", ["network.weights=C:/a b/é.pth"]).network.weights == "C:/a b/é.pth"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        *((f"network.dropout={text}", 0.5) for text in (".5", "+.5", "0.5", "5e-1", "5.e-1", ".5E0", "0.500")),
+        *((f"train.epochs={text}", 20) for text in ("20", "+20", "20.", "20.0", "2e1", "2_0", "020", "0x14")),
+        *((f"train.learning_rate={text}", 1e-3) for text in ("1e-3", "1E-3", "1.e-3", ".001", "1e-03")),
+        *((f"features.top_db={text}", None) for text in ("none", "None", "null")),
+        ("features.top_db=80", 80.0),
+        ("data.chunk_s=1_0", 10.0),
+        *((f"features.precompute={text}", True) for text in ("true", "True", "TRUE", "yes", "on")),
+        *((f"features.precompute={text}", False) for text in ("false", "False", "no", "Off")),
+        *((f"targets.thresholds={text}", (0.3, 0.5)) for text in ("[.3, .5]", "[0.3,0.5,]", "(.3,.5)", "[3e-1, .5]")),
+        *(
+            (f"features.channels={text}", ("log", "delta"))
+            for text in ('["log", "delta"]', "['log','delta']", "[log,delta]")
+        ),
+        ("network.widths=[8., 1_6]", (8, 16)),
+        *((f"network.weights={text}", "12") for text in ("12", '"12"', "'12'")),
+        ("network.weights=2026-01-01", "2026-01-01"),
+        ("network.weights=C:/a b/é.pth", "C:/a b/é.pth"),
+    ],
+)
+def test_values_are_read_as_people_write_them(setting, value):
+    given = setting_value(*parse_override(setting))
+    assert (given, type(given)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("train.learning_rate=0,001", "'0,001' must be a number; write 0.001"),
+        ("network.dropout=30%", "'30%' must be a number; write 0.3"),
+        ("train.epochs=1,000", "'1,000' must be a whole number; write 1000"),
+        ("train.epochs=1.5", "1.5 must be a whole number"),
+        ("train.epochs=1__0", "'1__0' must be a whole number"),
+        ("train.epochs=２０", "must be a whole number"),
+        ("train.epochs=true", "True must be a whole number"),
+        ("train.epochs=2020-01-01", "'2020-01-01' must be a whole number"),
+        ("train.epochs=2\nfolds=3", "must be a whole number"),
+        ("train.learning_rate=1e999", "must be a number"),
+        ("train.learning_rate=", "'' must be a number"),
+        ("features.precompute=1", "1 must be true or false"),
+        ("targets.thresholds=.3,.5", "must be a list"),
+        ("targets.thresholds=[0,3]x", "must be a list"),
+    ],
+)
+def test_a_value_of_another_type_says_which_it_must_have(setting, words):
+    with pytest.raises(ConfigError) as refused:
+        setting_value(*parse_override(setting))
+    assert words in str(refused.value)
 
 
 @pytest.mark.parametrize(

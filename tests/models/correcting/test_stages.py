@@ -98,6 +98,7 @@ def test_averaged_weights_are_on_in_stage_3_unless_the_user_says_no(tmp_path: Pa
 def test_what_contradicts_a_stage_is_refused_before_anything_is_stored(heard: Workspace) -> None:
     with pytest.raises(ConfigError, match=r"targets\.rule = mix is not stage 2's, which sets it to and; leave it out"):
         stages.stage2(heard, "001-demo", recipe="demo", settings=["rule=mix"])
+    assert "targets.thresholds=[0.5]" in stages.stage2_settings("001-demo", ["thresholds=[.5]", "rule='and'"])
     with pytest.raises(ConfigError, match="2 members leave out some of 5 thresholds"):
         stages.stage3(heard, "001-demo", recipe="demo", members=2)
     with pytest.raises(ConfigError, match=r"targets.thresholds entry = 1\.5 must lie between 0 and 1"):
