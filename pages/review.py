@@ -21,12 +21,7 @@ reviewer = session.reviewer_or_stop()
 
 with session.messages():
     todo = worklist.current()
-asked = st.query_params.get("clip", "")
-# the player keeps the URL at its clip by itself: only a link that was followed leads elsewhere
-if asked != st.session_state.get("review_asked") and worklist.is_number(asked):
-    todo.go_to(int(asked))
-    todo.id = uuid.uuid4().hex  # the player goes there too
-st.session_state["review_asked"] = asked
+    worklist.follow_link(todo)
 
 
 def _threshold() -> float:

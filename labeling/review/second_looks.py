@@ -252,6 +252,13 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
     return own[0] if (connection.scalar(since) or 0) >= LEAST_BETWEEN else None
 
 
+def is_open(connection: Connection, reviewer: str, look: Look) -> bool:
+    """Whether a second look is still to be asked: an answer to one that was given elsewhere meanwhile counts twice."""
+    if look.mode == "again":
+        return first_look(connection, reviewer, look.clip_id, look.class_code) is not None
+    return not journal.cell_state(connection, look.clip_id, look.class_code).verdict
+
+
 def findings(connection: Connection, reviewer: str) -> Findings:
     """What the second looks of a reviewer say, from their newest MOST_READ decisions.
 

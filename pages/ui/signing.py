@@ -114,6 +114,27 @@ def reviewer_of(secret: bytes, token: str, now_s: float | None = None) -> str | 
         return None
 
 
+def look_token(secret: bytes, reviewer: str, clip_id: int, mode: str, class_code: str) -> str:
+    """A token for the URL that leads ``reviewer``, and nobody else, back to a second look; it does not run out."""
+    words = f"{mode}\n{clip_id}\n{class_code}".encode("utf-8", "surrogatepass")
+    place = base64.urlsafe_b64encode(words).decode().rstrip("=")
+    return f"{place}.{_token(secret, _look_scope(reviewer, place), 0)}"
+
+
+def look_of(secret: bytes, reviewer: str, token: str) -> tuple[int, str, str] | None:
+    """Clip id, mode and class of a look_token; None for one that was not made for this reviewer with this secret."""
+    place, _, mark = token.partition(".")
+    if not token.isascii() or not hmac.compare_digest(mark, _token(secret, _look_scope(reviewer, place), 0)):
+        return None
+    words = base64.urlsafe_b64decode(place + "=" * (-len(place) % 4)).decode("utf-8", "surrogatepass")
+    mode, clip_id, class_code = words.split("\n", 2)
+    return int(clip_id), mode, class_code
+
+
+def _look_scope(reviewer: str, place: str) -> str:
+    return f"look {place} {reviewer}"
+
+
 def _api_scope(name: str) -> str:
     return f"reviewer {name}"  # no path begins so: a URL's token never passes for a reviewer's
 
@@ -129,4 +150,4 @@ def _in_future(expires: str, now_s: float | None) -> bool:
 
 
 def _token(secret: bytes, scope: str, expires: int) -> str:
-    return hmac.new(secret, f"{scope}\n{expires}".encode(), hashlib.sha256).hexdigest()[:40]
+    return hmac.new(secret, f"{scope}\n{expires}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:40]

@@ -190,6 +190,20 @@ def test_what_stands_beside_the_player_follows(page: Any) -> None:
     expect(chart).not_to_have_text(before)
 
 
+def reload_keeps_the_look(page: Any, mode: str) -> None:
+    """F5: the same question at the same place of the list."""
+
+    def asked() -> tuple[str, str, str | None, str]:
+        lane = page.get_by_test_id("player-lane")
+        return mode, shown(page), lane.get_attribute("data-class"), page.get_by_test_id("player-subtitle").inner_text()
+
+    before, url = asked(), page.url
+    page.reload()
+    expect(page.get_by_test_id("player")).to_have_attribute("data-mode", mode)
+    assert asked() == before
+    assert page.url == url
+
+
 def test_a_look_drawn_at_random_shows_the_question_alone(half_random: None, page: Any, own_copy: Path) -> None:
     player, question = page.get_by_test_id("player"), page.get_by_test_id("player-question")
     page.keyboard.press("j")
@@ -200,6 +214,7 @@ def test_a_look_drawn_at_random_shows_the_question_alone(half_random: None, page
     assert (lane.get_attribute("data-kind"), lane.get_attribute("data-role")) == ("", "")
     assert ".ogg" not in page.get_by_test_id("player-title").inner_text()
     expect(question).to_contain_text("Drawn at random; labels and scores are hidden")
+    reload_keeps_the_look(page, "audit")
     page.keyboard.press("e")
     expect(page.get_by_test_id("player-notice")).to_contain_text("this look is drawn at random")
     press(page, "2", "saved")
@@ -223,6 +238,7 @@ def test_a_blind_look_shows_the_question_alone(half_blind: None, page: Any, own_
     expect(page.get_by_test_id("player-question")).to_contain_text("Labels and scores are hidden")
     expect(page.get_by_test_id("player-suspect-stretch")).to_be_hidden()
     assert "clip=" not in page.url
+    reload_keeps_the_look(page, "blind")
     clip_id, at = shown(page), place(page)
     press(page, "2", "saved")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")

@@ -40,7 +40,7 @@ def clip(lanes: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "audio_url": "", "tile_url": "", "peaks_url": "", "lanes": lanes,
         "steps": {"start_s": 0.0, "step_s": 0.5}, "compare_steps": None, "compare_run": "", "run_id": "001-demo",
         "seen_position": 7, "can_undo": True, "candidates": [], "marks": [], "history": [], "metadata": {},
-        "classes_url": "/clips/vocabulary?token=x",
+        "classes_url": "/clips/vocabulary?token=x", "look": "",
     } | more  # fmt: skip
     check(given, shapes.Clip, "the clip")
     return given

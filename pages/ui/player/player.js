@@ -139,7 +139,7 @@ class Player {
     return this.show({
       clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, error: problem.message,
       audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1 }, compare_run: "", compare_steps: null, candidates: [], marks: [],
-      history: [], metadata: {}, seen_position: null, run_id: "", can_undo: true, classes_url: "",
+      history: [], metadata: {}, seen_position: null, run_id: "", can_undo: true, classes_url: "", look: "",
     });
   }
 
@@ -198,9 +198,14 @@ class Player {
 
   // The address leads here, and what stands beside the player follows, once the reviewer rests.
   followed() {
-    const { data, page } = this;
+    const { data, page, flow } = this;
     const query = new URLSearchParams({ ...page.link, clip: String(data.clip_id) });
-    if (data.mode) query.delete("clip");
+    if (data.mode) {
+      const next = flow.items.slice(flow.at + 1).find((item) => !item.mode); // the list of a page loaded anew may lack this look
+      query.delete("clip");
+      query.set("look", data.look);
+      if (next) query.set("next", String(next.clip_id));
+    }
     history.replaceState(history.state, "", `${location.pathname}?${query}`);
     clearTimeout(this.following);
     // a second look is the player's own: the page hides what it draws of the clip

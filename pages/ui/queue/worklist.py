@@ -21,10 +21,13 @@ from labeling.reviewer import preferences
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.worth import RARITY
-from pages.ui import session
+from pages.ui import session, signing
 from pages.ui.queue import drawn
 
 KEY = "worklist"
+ASKED = "review_asked"
+PLACE = ("clip", "look", "next")
+"""URL parameters of a place in the list: a clip, or a second look (signing.look_token) and the clip that follows it."""
 DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
 
 
@@ -59,15 +62,48 @@ class Worklist:
             self.items.insert(self.at, Look(clip_id))
             self.id = uuid.uuid4().hex
 
+    def go_back_to(self, look: Look, following: int | None) -> None:
+        """Go to a second look; one that the list, read anew, does not hold is put in before a clip (None: here)."""
+        places = [place for place, item in enumerate(self.items) if item.clip_id == following and not item.mode]
+        if look in self.items:
+            self.at = self.items.index(look)
+            return
+        self.at = places[0] if places else min(self.at, len(self.items))
+        self.items.insert(self.at, look)
+        self.id = uuid.uuid4().hex
+
 
 def current() -> Worklist:
     """This visit's list; made on first use from the filter in the URL, else from the queue's."""
     if KEY not in st.session_state:
-        given = {name: st.query_params[name] for name in st.query_params if name != "clip"}
+        given = {name: st.query_params[name] for name in st.query_params if name not in PLACE}
         if given.get("run"):
             st.session_state["scored"] = (given["run"], given.get("scorer", ""))
         start(filter_from(given or st.session_state.get("queue_filter", {})))
     return st.session_state[KEY]  # type: ignore[no-any-return]
+
+
+def follow_link(todo: Worklist) -> None:
+    """Go where the URL leads. The player keeps it at its own place: only one that was followed leads elsewhere."""
+    asked = {name: st.query_params.get(name, "") for name in PLACE}
+    if asked == st.session_state.get(ASKED, dict.fromkeys(PLACE, "")):
+        return
+    st.session_state[ASKED] = asked
+    following = int(asked["next"]) if is_number(asked["next"]) else None
+    given = signing.look_of(session.secret(), session.reviewer(), asked["look"]) if asked["look"] else None
+    look = Look(*given) if given else None
+    with session.workspace().read() as connection:
+        if look and look not in todo.items and not second_looks.is_open(connection, session.reviewer(), look):
+            look = None
+    if look:
+        todo.go_back_to(look, following)
+    elif is_number(asked["clip"]):
+        todo.go_to(int(asked["clip"]))
+    elif following is not None and any(item.clip_id == following for item in todo.items):
+        todo.go_to(following)
+    else:
+        return
+    todo.id = uuid.uuid4().hex  # the player goes there too
 
 
 def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:

@@ -53,6 +53,7 @@ def clip_json(
         "steps": _steps(view.grid) or {"start_s": 0.0, "step_s": 1.0},
         "compare_run": "",
         "compare_steps": None,
+        "look": signing.look_token(secret, reviewer, clip.id, mode, class_code) if mode else "",
         "classes_url": signing.vocabulary_url(secret, str(view.n_classes)),
         "lanes": [],
         "candidates": [],

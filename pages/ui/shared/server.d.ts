@@ -72,6 +72,7 @@ export interface Clip {
   tile_url: string;
   peaks_url: string;
   classes_url: string;
+  look: string;
   seen_position: number | null;
   run_id: string;
   can_undo: boolean;

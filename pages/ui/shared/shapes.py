@@ -89,7 +89,10 @@ class Mark(TypedDict):
 
 
 class Clip(TypedDict):
-    """One clip: `GET /api/clips/ID`. A candidate is (class, clipwise probability, why it is offered)."""
+    """One clip: `GET /api/clips/ID`. A candidate is (class, clipwise probability, why it is offered).
+
+    ``look`` leads back to a second look (signing.look_token), "" for a clip as usual.
+    """
 
     clip_id: int
     mode: str
@@ -101,6 +104,7 @@ class Clip(TypedDict):
     tile_url: str
     peaks_url: str
     classes_url: str
+    look: str
     seen_position: int | None
     run_id: str
     can_undo: bool

@@ -21,6 +21,7 @@ from labeling.review.second_looks import (
     findings,
     first_look,
     is_chosen,
+    is_open,
     plan,
     shares_of,
 )
@@ -208,6 +209,22 @@ def test_what_nobody_listened_to_or_others_touched_or_was_blind_or_undone_is_not
     with workspace.read() as connection:
         due = due_repeats(connection, "ann", ALL_REPEATED)
     assert due == [(4, "amecro"), (10, "amecro")]
+
+
+def test_a_look_that_was_answered_meanwhile_is_not_open(any_workspace: Workspace) -> None:
+    add_clips(any_workspace, MANY)
+    with any_workspace.read() as connection:
+        assert is_open(connection, "ann", Look(1, "blind", "amecro"))
+        assert not is_open(connection, "ann", Look(1, "again", "amecro")), "there was no first look"
+    for number in range(1, second_looks.LEAST_BETWEEN + 2):
+        say(any_workspace, number, "present")
+    with any_workspace.read() as connection:
+        assert not is_open(connection, "ann", Look(1, "blind", "amecro"))
+        assert is_open(connection, "ann", Look(1, "again", "amecro"))
+        assert not is_open(connection, "bob", Look(1, "again", "amecro"))
+    say(any_workspace, 1, "absent")
+    with any_workspace.read() as connection:
+        assert not is_open(connection, "ann", Look(1, "again", "amecro"))
 
 
 # ---- what they say

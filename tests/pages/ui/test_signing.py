@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui.signing import TOKEN_LIFE_S, api_token, media_secret, reviewer_of, signed_url, token_holds
+from pages.ui.signing import (
+    TOKEN_LIFE_S,
+    api_token,
+    look_of,
+    look_token,
+    media_secret,
+    reviewer_of,
+    signed_url,
+    token_holds,
+)
 
 SECRET = b"s" * 32
 NOW_S = 1_000_000
@@ -59,6 +68,18 @@ def test_a_reviewers_token_runs_out_and_cannot_be_changed_or_borrowed():
 def test_nonsense_names_nobody(token):
     assert reviewer_of(SECRET, token, NOW_S) is None
     assert reviewer_of(SECRET, f"{NOW_S + 60}.{token}", NOW_S) is None
+
+
+@given(st.text(), st.integers(0, 2**53 - 1), st.text())
+def test_a_link_to_a_second_look_leads_its_reviewer_back_and_nobody_else(reviewer, clip_id, code):
+    token = look_token(SECRET, reviewer, clip_id, "blind", code)
+    assert set(token) <= set(string.ascii_letters + string.digits + "-_.")  # fit for a URL
+    assert look_of(SECRET, reviewer, token) == (clip_id, "blind", code)
+    assert look_of(SECRET, f"{reviewer}x", token) is None
+    assert look_of(b"x" * 32, reviewer, token) is None
+    place, _, mark = token.partition(".")
+    for changed in ("", ".", place, f"{place}.", f"{place}A.{mark}", f"{place}.{mark[:-1]}", f"ü{token}"):
+        assert look_of(SECRET, reviewer, changed) is None
 
 
 def test_all_processes_of_a_workspace_share_one_secret_that_others_cannot_read(tmp_path):

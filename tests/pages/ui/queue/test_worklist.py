@@ -76,6 +76,20 @@ def test_nothing_in_a_url_raises(params: dict[str, str]) -> None:
     filter_from(params)
 
 
+def test_a_second_look_is_found_again_or_put_before_the_clip_that_followed() -> None:
+    items = [Look(1), Look(2, "blind", "a"), Look(2), Look(2, "again", "b"), Look(3)]
+    todo = Worklist(None, QueueFilter(), items.copy())
+    todo.go_back_to(Look(2, "again", "b"), None)
+    assert (todo.at, todo.items) == (3, items)
+    todo.go_back_to(Look(9, "audit", "c"), 2)
+    assert (todo.at, todo.items[1:4]) == (2, [items[1], Look(9, "audit", "c"), items[2]])
+    short = Worklist(None, QueueFilter(), [Look(1)])
+    before = short.id
+    short.go_back_to(Look(9, "audit", "c"), 7)  # that one was decided meanwhile
+    assert (short.at, short.items) == (0, [Look(9, "audit", "c"), Look(1)])
+    assert short.id != before
+
+
 def test_whole_numbers() -> None:
     assert [text for text in ("0", "12", "9" * 15, "9" * 16, "", "-1", "1.0", "²", "٣") if is_number(text)] == [
         *("0", "12", "9" * 15)
