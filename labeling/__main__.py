@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from labeling.commands import collection, deciding, gain, leaks, predictions, replay, scoring
+from labeling.commands import classes, collection, deciding, gain, leaks, predictions, replay, scoring
 from labeling.commands.ending import run_command
 
 #: one file a group, in the order that --help shows; each has ``add(command)`` and imports what it needs when it runs
 GROUPS = (
     collection,
+    classes,
     predictions,
     scoring,
     deciding,
@@ -28,8 +29,15 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    groups = {"": commands}
+
     def command(name: str, action: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        command_parser = commands.add_parser(name, help=text.replace("%", "%%"), description=text.replace("%", "%%"))
+        group, _, last = name.rpartition(" ")  # "classes add": one of several that share a first word
+        if group not in groups:
+            parent = commands.add_parser(group, help=f"{group} --help lists what there is to do with them")
+            groups[group] = parent.add_subparsers(dest="action_name", required=True, metavar="ACTION")
+        text = text.replace("%", "%%")
+        command_parser = groups[group].add_parser(last, help=text, description=text)
         command_parser.set_defaults(action=action)
         command_parser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
         return command_parser

@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.errors import EarmarkError
+from labeling.journal.new_classes import new_classes
 from labeling.quality.intervals import Share
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING
@@ -132,6 +133,7 @@ with session.messages():
     with session.workspace().read() as connection:
         skipped = store.skipped_clips(connection)
         imports = store.all_imports(connection)
+        new = new_classes(connection)
         run, by_class = None, {}
         if facts["scored_run"]:
             run = read_scored_run(connection, facts["scored_run"], facts["scorer"])
@@ -150,7 +152,10 @@ with st.container(border=True):
 
 columns = st.columns(5)
 columns[0].metric("Clips", f"{facts['clips']:,}", help=f"{facts['hours']:.1f} hours in {facts['groups']:,} groups")
-columns[1].metric("Classes", f"{facts['classes']:,}")
+columns[1].metric(
+    "Classes", f"{facts['classes']:,}",
+    help=f"New, and in no label version yet: {session.plain(', '.join(sorted(new)[:12]))}" if new else None,
+)  # fmt: skip
 columns[2].metric(
     "Labels", f"{facts['labels']:,}", help=f"{facts['without_secondary']:,} clips list no secondary label"
 )

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from labeling.collection import store
+from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
@@ -36,13 +37,15 @@ with session.messages(), session.workspace().read() as connection:
     run = read_scored_run(connection, *scored)
     progress = {progress_row.code: progress_row for progress_row in queue.progress_by_class(connection, run, wanted)}
     names = {label_class.code: label_class.name for label_class in store.all_classes(connection)}
+    new = new_classes(connection)
 asked = st.session_state.get("sweep_class", saved["class"])
 codes = [*progress, *([asked] if asked in names and asked not in progress else [])] or sorted(names)
 
 
 def _class_text(code: str) -> str:
     name = names[code] if names[code] == code else f"{names[code]} ({code})"
-    return f"{name}: {progress[code].to_do if code in progress else 0:,} to do"
+    mark = " · new" if code in new else ""
+    return f"{name}{mark}: {progress[code].to_do if code in progress else 0:,} to do"
 
 
 # set in each run: a changed number of cells to do makes another widget, which would forget the choice

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from labeling import journal, runs
 from labeling.__main__ import main as labeling
-from labeling.collection import store
+from labeling.collection import classes, store
 from labeling.journal import versions
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
@@ -181,7 +181,7 @@ def test_a_training_that_cannot_be_meant_is_not_queued(
 def test_a_run_is_resumed_though_a_class_was_added_since(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = open_workspace(copied)
     with workspace.write() as connection:
-        store.add_class(connection, "aaa-new")  # sorts before all others
+        classes.add_class(connection, "aaa-new")  # sorts before all others
     folder = workspace.run_dir("001-demo")
     workspace.close()
     shutil.rmtree(folder / "oof.zarr")

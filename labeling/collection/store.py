@@ -158,20 +158,6 @@ def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]])
         connection.execute(sa.insert(table), rows)
 
 
-def add_class(connection: Connection, code: str, name: str = "") -> LabelClass:
-    """A class that no clip carried yet, such as a bird nobody had listed. The code is kept as it is, trimmed."""
-    code = code.strip()
-    if not code or len(code) > 200:
-        raise DataError(f"class code {code[:40]!r} has {len(code)} characters; give 1 to 200")
-    db.lock_table(connection, tables.classes)
-    known = {label_class.code: label_class for label_class in all_classes(connection)}
-    if code in known:
-        return known[code]
-    new_class = LabelClass(max((stored.id for stored in known.values()), default=0) + 1, code, name or code)
-    _insert(connection, tables.classes, [{"id": new_class.id, "code": new_class.code, "name": new_class.name}])
-    return new_class
-
-
 def all_classes(connection: Connection) -> list[LabelClass]:
     """The vocabulary, by code."""
     query = sa.select(tables.classes.c.id, tables.classes.c.code, tables.classes.c.name).order_by(tables.classes.c.code)

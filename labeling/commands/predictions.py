@@ -20,6 +20,10 @@ def add(command: AddCommand) -> None:
     parser.add_argument("path", metavar="FILE", help="the file, or the folder of BirdNET-Analyzer's results")
     parser.add_argument("--reader", metavar="R", help="birdnet, long, npz or wide; found out by itself when left out")
     parser.add_argument("--classes", metavar="CSV", help="their names of classes and ours: columns theirs, code")
+    parser.add_argument("--add-class", action="append", default=[], metavar="NAME", help="add this class of the file, "
+                        "which the workspace lacks; repeatable")  # fmt: skip
+    parser.add_argument("--add-classes", type=float, metavar="P", help="add all classes that the workspace lacks and "
+                        "whose highest probability is P or more")  # fmt: skip
     parser.add_argument("--folds", metavar="CSV", help="the fold that predicted each clip: columns filename, fold")
     parser.add_argument("--name", default="", metavar="TEXT", help="what to call it on the Runs page")
     unit = parser.add_mutually_exclusive_group()
@@ -34,6 +38,7 @@ def add(command: AddCommand) -> None:
 
 def _predictions(args: argparse.Namespace) -> None:
     from labeling.external import LOGIT, PERCENT, PROBABILITY
+    from labeling.external.adding import Wish
     from labeling.external.importing import ImportRequest, import_predictions
     from labeling.runs.out_of_fold import CLAIMED, ELSEWHERE, UNKNOWN
 
@@ -44,6 +49,7 @@ def _predictions(args: argparse.Namespace) -> None:
         folds=Path(args.folds) if args.folds else None,
         name=checked_text("--name", args.name),
         unit=LOGIT if args.logits else PERCENT if args.percent else PROBABILITY,
+        wish=Wish(tuple(checked_text("--add-class", name) for name in args.add_class), args.add_classes),
         claim=CLAIMED if args.out_of_fold else ELSEWHERE if args.trained_elsewhere else UNKNOWN,
     )
     for line in import_predictions(opened(args), request, by=user_name()).lines():

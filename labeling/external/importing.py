@@ -13,7 +13,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from labeling.collection import store
 from labeling.disagreement.scoring import score_run
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.external import PROBABILITY, ImportedPredictions, Matcher, ReadRequest, Values, detect_reader, readers
+from labeling.external.adding import AddingMatcher, Wish
 from labeling.external.frames import LaterFrames
 from labeling.journal import versions
 from labeling.predictions import metrics
@@ -54,6 +55,7 @@ class Report:
 
     ``unknown_clips`` and ``unknown_classes`` are their names and why; ``silent_classes`` the workspace's codes that the
     file says nothing of; ``by_part`` counts clips found by a part of their name. ``suspects`` were ranked.
+    ``new_classes`` are the codes and names of classes that were added.
     """
 
     run_id: str
@@ -70,6 +72,7 @@ class Report:
     by_part: Mapping[str, str]
     metrics: Mapping[str, Any]
     suspects: int
+    new_classes: Mapping[str, str]
 
     def lines(self) -> list[str]:
         """The report in sentences, the warning last."""
@@ -90,10 +93,18 @@ class Report:
                 first.setdefault(ours, theirs)
             pairs = [f"{theirs} as {ours}" for ours, theirs in first.items()]
             sentences.append(f"{len(pairs):,} clips found by a part of their name: {_some(pairs)}.")
+        if self.new_classes:
+            pairs = [f"{code} ({name})" if name != code else code for code, name in self.new_classes.items()]
+            sentences.append(f"{len(pairs):,} classes are new here: {_some(pairs)}.")
         for what, names in (("clips", self.unknown_clips), ("classes", self.unknown_classes)):
             if names:
                 pairs = [f"{name} ({why})" for name, why in names.items()]
                 sentences.append(f"{len(names):,} {what} of the file were passed over: {_some(pairs)}.")
+        if any(why.startswith("no such class") for why in self.unknown_classes.values()):
+            sentences.append(
+                "To have classes that are not here yet, bring the file again: --add-class NAME adds one of them, "
+                "--add-classes P all that reach the probability P; the form on the Runs page can do so too."
+            )
         if self.silent_classes:
             sentences.append(
                 f"The file says nothing of {len(self.silent_classes):,} classes: {_some(self.silent_classes)}; their "
@@ -114,7 +125,8 @@ class ImportRequest:
 
     ``reader`` is found out by itself when None; ``classes`` is a CSV (theirs, code), ``folds`` one (filename, fold).
     ``name`` is what to call the run. ``unit`` is probability, logit or percent. ``claim``: `ELSEWHERE`, the model never
-    saw these labels; `CLAIMED`, the predictions are out-of-fold; `UNKNOWN`.
+    saw these labels; `CLAIMED`, the predictions are out-of-fold; `UNKNOWN`. ``wish`` says which of the classes that the
+    workspace lacks are added to it.
     """
 
     path: Path
@@ -124,6 +136,7 @@ class ImportRequest:
     name: str = ""
     unit: str = PROBABILITY
     claim: str = UNKNOWN
+    wish: Wish = field(default_factory=Wish)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", self.path.expanduser())
@@ -155,7 +168,10 @@ class _Contents:
     @property
     def silent_classes(self) -> list[str]:
         """The workspace's codes that the file says nothing of."""
-        return sorted({known.code for known in self.matcher.classes} - set(self.codes))
+        known = self.matcher.classes
+        if isinstance(self.matcher, AddingMatcher):
+            known = known[: self.matcher.n_known]
+        return sorted({label_class.code for label_class in known} - set(self.codes))
 
 
 def import_predictions(
@@ -171,12 +187,15 @@ def import_predictions(
         contents = _read(workspace, request, scratch, tell)
         fold = None if contents.fold is None else contents.fold.tolist()
         honesty = judge(fold, contents.clips, request.claim)
+        new_classes: dict[str, str] = {}
+        if isinstance(contents.matcher, AddingMatcher):
+            new_classes = contents.matcher.store(workspace, contents.predictions.classes.tolist(), by or "unknown")
         run = _store(workspace, request, contents, honesty, scratch, by or "unknown", tell)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     tell("ranking", 0.8)
     _, ranked = score_run(workspace, run.id)
-    report = _report(run, contents, honesty, ranked)
+    report = _report(run, contents, honesty, ranked, new_classes)
     stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     log = "".join(f"{stamp} {line}\n" for line in report.lines())
     write_atomically(workspace.run_dir(run.id) / "log.txt", log.encode("utf-8", "replace"))
@@ -191,18 +210,21 @@ def _read(workspace: Workspace, request: ImportRequest, scratch: Path, tell: Tel
         raise FormatError(
             f"nothing at {request.path}; give a file of predictions, or a folder of BirdNET-Analyzer's results"
         )
+    given, shown = _mapping(request.classes) if request.classes else ({}, {})
     with workspace.read() as connection:
-        matcher = Matcher(
-            store.usable_clips(connection),
-            store.all_classes(connection),
-            _primary(connection),
-            _mapping(request.classes) if request.classes else None,
-        )
+        clips, known, primary = store.usable_clips(connection), store.all_classes(connection), _primary(connection)
+    matcher = (
+        AddingMatcher(clips, known, primary, given, request.wish, shown)
+        if request.wish
+        else Matcher(clips, known, primary, given)
+    )
     if not matcher.clips:
         raise DataError("the workspace holds no usable clips; import a collection first")
     _make(scratch)
     tell("reading", 0.0)
     predictions = _in_order(reader.read(ReadRequest(request.path, matcher, Values(request.unit), scratch)))
+    if isinstance(matcher, AddingMatcher):
+        predictions = matcher.settle(predictions)
     fold = _folds_of(request.folds, matcher, predictions.clips) if request.folds else predictions.fold
     return _Contents(reader.name, matcher, predictions, fold)
 
@@ -254,7 +276,7 @@ def _store(
     return _add_run(workspace, scratch, version.number, settings, folds, measured["overall"])
 
 
-def _report(run: Run, contents: _Contents, honesty: OutOfFold, ranked: int) -> Report:
+def _report(run: Run, contents: _Contents, honesty: OutOfFold, ranked: int, new_classes: Mapping[str, str]) -> Report:
     matcher, predictions = contents.matcher, contents.predictions
     return Report(
         run_id=run.id,
@@ -271,6 +293,7 @@ def _report(run: Run, contents: _Contents, honesty: OutOfFold, ranked: int) -> R
         by_part=dict(matcher.by_part),
         metrics=run.metrics,
         suspects=ranked,
+        new_classes=new_classes,
     )
 
 
@@ -366,13 +389,15 @@ def _primary(connection: Connection) -> dict[int, str]:
     return dict(db.fetch(connection, query))
 
 
-def _mapping(path: Path) -> dict[str, str]:
-    """Their name of a class to ours; "" for one that is to be passed over."""
+def _mapping(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Their name of a class to ours; "" for one that is to be passed over. And names to show of codes."""
     code_of: dict[str, str] = {}
+    shown: dict[str, str] = {}
     for row in read_csv(path, ("theirs", "code")):
+        shown.setdefault(row["code"].strip(), (row.get("name") or row["theirs"]).strip())
         if code_of.setdefault(row["theirs"], row["code"].strip()) != row["code"].strip():
             raise FormatError(f"{path} maps {row['theirs']!r} to two classes; keep one of the rows")
-    return code_of
+    return code_of, shown
 
 
 def _folds_of(path: Path, matcher: Matcher, clips: NDArray[np.int64]) -> NDArray[np.str_]:

@@ -110,9 +110,11 @@ class Matcher:
                 return self._codes[code]
         column = next((self._codes[name] for name in names if name in self._codes), NOBODY)
         if column == NOBODY:
-            parts = [part for name in names for part in _of_pair(name)]
+            parts = [part for name in names for part in of_pair(name)]
             known = [self._names[key] for name in (*names, *parts) if (key := _plain(name)) in self._names]
             column = next((place for place in known if place >= 0), known[0] if known else NOBODY)
+        if column == NOBODY:
+            column = self._new_column(names)
         if column < 0:
             why = "fits several classes" if column == SEVERAL else "no such class"
             self.unknown_classes.setdefault(shown, why)
@@ -125,6 +127,10 @@ class Matcher:
             )
         self.found[shown] = self.classes[column].code
         return column
+
+    def _new_column(self, names: tuple[str, ...]) -> int:
+        """Where a class goes that is none of the workspace's: nowhere."""
+        return NOBODY
 
     def require(self, path: str, found: int, what: str) -> None:
         """Raise FormatError where nothing of the file was found, with names of both sides."""
@@ -173,7 +179,7 @@ def _plain(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").split())
 
 
-def _of_pair(name: str) -> tuple[str, ...]:
+def of_pair(name: str) -> tuple[str, ...]:
     """The parts of ``Turdus merula_Eurasian Blackbird``; () where the first is no name of two words."""
     first, separator, last = name.partition("_")
     return (first, last) if separator and " " in first.strip() else ()

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.disagreement import cooccurrence
+from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import CellState, Clip, Decision, FrameGrid, Shown, Suspect
 from labeling.review import curves
@@ -43,7 +44,7 @@ class CellView:
     ``compare`` is the second run's framewise (T2,) on ``ClipView.compare_grid``, empty where that run does not know
     the class. A frame above ``threshold`` counts as heard. ``spread`` is None where no other run predicted the clip.
     ``probability`` is the calibrated one that the doubt is right, ``support`` what speaks for it beside this clip's own
-    prediction (`why.support`).
+    prediction (`why.support`). ``is_new``: no import and no label version holds the class (journal.new_classes).
     """
 
     class_code: str
@@ -59,6 +60,7 @@ class CellView:
     threshold: float | None
     probability: float | None
     support: str
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class ClipView:
     fold: int | None
     can_undo: bool
     n_classes: int
+    n_new: int = 0
 
 
 _names: Kept[dict[str, str]] = Kept(4)
@@ -128,7 +131,7 @@ def clip_view(
         run = read_scored_run(connection, *scored, calibrated_at) if scored else None
         rows = queue.of_clip(connection, run, clip_id) if run else []
         history = journal.clip_history(connection, clip_id)
-        names = class_names(connection)
+        names, new = class_names(connection), new_classes(connection)
         can_undo = journal.has_decided(connection, reviewer) or marks.last_undoable(connection, reviewer) is not None
         doubted = [row for row in rows if row.probability >= min_p_wrong][:MOST_SUSPECTS]
         row_of = {row.suspect.class_code: row for row in doubted}
@@ -158,6 +161,7 @@ def clip_view(
             threshold=least.get(code),
             probability=row_of[code].probability if code in row_of else None,
             support=support(row_of[code].reason) if code in row_of else "",
+            is_new=code in new,
         )
         for place, code in enumerate(codes)
     )
@@ -176,6 +180,7 @@ def clip_view(
         fold=shown.fold if shown else None,
         can_undo=can_undo,
         n_classes=len(names),
+        n_new=len(new),
     )
 
 

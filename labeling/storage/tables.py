@@ -26,6 +26,7 @@ classes = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("code", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("added_by", sa.Text, nullable=False, server_default=""),  # "" for one that came with an import
 )
 
 clips = sa.Table(

@@ -14,6 +14,7 @@ import streamlit as st
 
 from labeling.collection import store
 from labeling.errors import EarmarkError, WorkspaceError
+from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Clip
 from labeling.storage.text import user_name
@@ -64,7 +65,7 @@ def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
         cache = Path(workspace_path()) / CACHE
     except EarmarkError:
         return []
-    return list(make(cache, _clip_of, secret, classes=_class_pairs))
+    return list(make(cache, _clip_of, secret, classes=_class_rows))
 
 
 def warm_up() -> None:
@@ -88,9 +89,10 @@ def _clip_of(clip_id: int) -> Clip | None:
         return store.clip_by_id(connection, clip_id)
 
 
-def _class_pairs() -> list[tuple[str, str]]:
+def _class_rows() -> list[tuple[str, str, bool]]:
     with workspace().read() as connection:
-        return [(label_class.code, label_class.name) for label_class in store.all_classes(connection)]
+        new = new_classes(connection)
+        return [(known.code, known.name, known.code in new) for known in store.all_classes(connection)]
 
 
 def reviewer() -> str:

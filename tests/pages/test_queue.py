@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from labeling import journal
+from labeling.collection import classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Decision, Shown
 from labeling.reviewer import marks, saved_views
@@ -82,6 +83,15 @@ def said(app: AppTest) -> str:
 
 def url(app: AppTest) -> dict[str, str]:
     return {name: given if isinstance(given, str) else given[0] for name, given in app.query_params.items()}
+
+
+def test_a_new_class_is_filtered_by_and_called_new(birds: Workspace) -> None:
+    with birds.write() as connection:
+        classes.add_class(connection, "eastow", "Eastern Towhee", added_by="rita")
+    box = show(**{"class": "eastow"}).multiselect(key="queue_classes")
+    assert "Eastern Towhee (eastow) · new" in box.options
+    assert sum(option.endswith("new") for option in box.options) == 1
+    assert box.value == ["eastow"]
 
 
 def test_the_url_is_the_view(birds: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from labeling.collection import classes
+from labeling.workspace import open_workspace
 from pages.ui import session
 from tests.support import ROOT
 
@@ -65,6 +68,15 @@ def test_a_link_with_nonsense_shows_what_there_is(at: AppTest) -> None:
     query = wall(at)["query"]
     assert query["class"] == at.selectbox(key="sweep_class").value != "<img>"
     assert (query["which"], query["status"], query["order"]) == ("all", "all", "rank")
+
+
+def test_a_new_class_is_called_new(at: AppTest) -> None:
+    with open_workspace(os.environ[session.WORKSPACE]).write() as connection:
+        classes.add_class(connection, "eastow", "Eastern Towhee", added_by="rita")
+    at.query_params["class"] = "eastow"
+    at.run()
+    assert "Eastern Towhee (eastow) · new: 0 to do" in at.selectbox(key="sweep_class").options
+    assert wall(at)["query"]["class"] == "eastow"
 
 
 def test_without_a_name_nothing_can_be_decided(at: AppTest) -> None:

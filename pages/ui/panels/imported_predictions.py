@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from labeling.errors import EarmarkError
 from labeling.external import LOGIT, PERCENT, PROBABILITY, readers
+from labeling.external.adding import Wish
 from labeling.external.importing import LONGEST_NAME, ImportRequest, import_predictions
 from labeling.records import Run
 from labeling.runs import out_of_fold
@@ -49,9 +50,16 @@ def panel(*, expanded: bool = False) -> None:
             )
             reader = left.selectbox("Format", [BY_ITSELF, *readers.names()], key="bring:reader")
             name = right.text_input("Name", max_chars=LONGEST_NAME, placeholder="BirdNET 2.4", key="bring:name")
+            left, right = st.columns(2, vertical_alignment="bottom")
+            adds = left.toggle(
+                "Add classes that are not here yet", key="bring:add",
+                help="Off, they are passed over. On, those are added whose highest probability reaches the number.",
+            )  # fmt: skip
+            least = right.number_input("From this probability on", 0.0, 1.0, 0.5, 0.05, key="bring:least")
             go = st.form_submit_button("Bring", icon=":material/upload:", key="bring")
         if go and path.strip():
-            _bring(path, reader, classes, folds, name, unit, seen)
+            wish = Wish(least=least) if adds else Wish()
+            _bring(path, reader, classes, folds, name, unit, seen, wish)
         _report()
 
 
@@ -59,7 +67,7 @@ def _path(text: str) -> Path | None:
     return Path(text.strip()) if text.strip() else None
 
 
-def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: str, claim: str) -> None:
+def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: str, claim: str, wish: Wish) -> None:
     st.session_state.pop(REPORT, None)
     bar = st.progress(0.0, "Reading")
     try:
@@ -71,6 +79,7 @@ def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: st
             name=name,
             unit=unit,
             claim=claim,
+            wish=wish,
         )
         report = import_predictions(
             session.workspace(),

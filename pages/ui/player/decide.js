@@ -4,7 +4,7 @@ import { newEventId } from "../shared/api.js";
 import { isHiding } from "./flow.js";
 
 /**
- * @import { Lane, PlayerEvent } from "../shared/server"
+ * @import { Lane, NewClass, PlayerEvent } from "../shared/server"
  * @import { Item, Answered, BoxChange, LaneName, DecisionsHost } from "./types"
  * @import { Refusal } from "../shared/api.js"
  */
@@ -89,6 +89,15 @@ export class Decisions {
     const region = this.host.stage.selection;
     const event = this.eventFor({ class: code, role: "", kind: "" }, "present", { region });
     return this.post([event], { decided: code, focus: code, region });
+  }
+
+  // A class that no label has yet, made before it is added here; raises Refusal.
+  /** @param {string} code @param {string} name */
+  async makeClass(code, name) {
+    /** @type {NewClass} */
+    const made = await this.host.api.ask("/api/classes", { class: code, name });
+    this.host.flow.kept.clear(); // clips that were fetched ahead do not know of it
+    return made;
   }
 
   // A box drawn (region), moved (region and replaces) or taken away (replaces alone).

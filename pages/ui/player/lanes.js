@@ -30,6 +30,7 @@ function buildLane(lane, blind) {
   const chips = el("span", { class: "chips" });
   if (lane.verdict) chips.append(chip(lane.verdict, WORDS[lane.verdict] || lane.verdict)); // the doubt is settled
   else if (lane.kind) chips.append(chip(lane.kind, WORDS[lane.kind] || lane.kind));
+  if (lane.is_new) chips.append(Object.assign(chip("new", "new"), { title: "a new class: no training knows it yet" }));
   if (lane.role) chips.append(chip("role", WORDS[lane.role] || lane.role));
   else if (!lane.kind && !lane.verdict && !blind) chips.append(chip("role", "unlisted"));
   const byMachine = lane.machine && `${lane.machine === "present" ? "added" : "removed"} by the model`;
@@ -46,7 +47,7 @@ function buildLane(lane, blind) {
   const clipwise = lane.clipwise?.toFixed(2);
   const number = el("span", { class: "number", text: clipwise ?? "–",
     title: clipwise ? "clipwise probability, out of fold" : "no prediction" });
-  const said = [lane.name, blind ? "" : lane.role || "unlisted", lane.kind && `suspected ${lane.kind}`, lane.verdict && `decided ${lane.verdict}`, byMachine,
+  const said = [lane.name, blind ? "" : lane.role || "unlisted", lane.kind && `suspected ${lane.kind}`, lane.verdict && `decided ${lane.verdict}`, byMachine, lane.is_new && "new class",
     clipwise && `clipwise ${clipwise}`].filter(Boolean).join(", ");
   const node = el("div", { class: "lane row", test: "player-lane", role: "option", "aria-label": said },
     el("div", { class: "gutter" }, name, chips), strip, el("div", { class: "tail" }, number));

@@ -66,7 +66,10 @@ class Player {
     this.stage = new Stage(this.v, this);
     this.lanes = new Lanes(this.v, this);
     this.boxes = new Boxes(this.v, this);
-    this.adder = new Adder(this.v, (code, name) => this.decisions.add(code, name), (text) => this.tell(text, "warning"));
+    this.adder = new Adder(this.v, {
+      take: (code, name) => this.decisions.add(code, name), make: (code, name) => this.decisions.makeClass(code, name),
+      problem: (text) => this.tell(text, "warning"),
+    });
     this.drawer = new Drawer(this.v, this);
     this.help = new Help(this.v, this);
     this.progress = new Progress(this.v, this);

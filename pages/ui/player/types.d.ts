@@ -1,7 +1,7 @@
 // What the player's parts speak of, and what each of them needs of the player: no part knows more of it than that.
 
 import type { Api, Refusal } from "../shared/api";
-import type { Box, Clip, Lane, Mark, PeakFacts, PlayerEvent, Region, TileFacts } from "../shared/server";
+import type { Box, Clip, Lane, Mark, NewClass, PeakFacts, PlayerEvent, Region, TileFacts } from "../shared/server";
 import type { Axis, Band, BandedStretch, Contrast, Drawable, Level, Scale, Span, Stretch } from "../shared/types";
 import type { Adder } from "./add";
 import type { Decisions } from "./decide";
@@ -224,7 +224,18 @@ export interface TransportHost extends Tells {
   renew(): void;
 }
 
+/** A class: its code, its name to show, whether it is new: held by no import and no label version. */
+export type Known = [code: string, name: string, isNew?: boolean];
+
+export interface AdderHost {
+  take(code: string, name: string): void;
+  /** Raises Refusal. */
+  make(code: string, name: string): Promise<NewClass>;
+  problem(text: string): void;
+}
+
 export interface DecisionsHost extends Tells {
+  readonly api: Pick<Api, "ask">;
   readonly v: Pick<View, "root">;
   readonly data: Clip;
   readonly lane: Lane | null;

@@ -48,7 +48,16 @@ export function buildView() {
     "aria-controls": "em-options", "aria-label": "class to add", autocomplete: "off", spellcheck: "false",
     placeholder: "code or name; Enter adds it as present" });
   v.options = el("ul", { class: "options", id: "em-options", role: "listbox", "aria-label": "classes" });
-  v.add = el("div", { class: "add", test: "player-add-box", hidden: true }, v.addInput, v.options);
+  v.newCode = el("input", { type: "text", test: "player-new-code", maxlength: 200, autocomplete: "off", spellcheck: "false" });
+  v.newName = el("input", { type: "text", test: "player-new-name", maxlength: 200, autocomplete: "off", spellcheck: "false" });
+  v.newProblem = el("p", { class: "problem", test: "player-new-problem", role: "alert", hidden: true });
+  v.newAdd = el("button", { type: "button", test: "player-new-add", text: "Make it a class and add it" });
+  v.newBack = el("button", { type: "button", test: "player-new-back", text: "Back" });
+  v.newClass = el("div", { class: "new-class", test: "player-new-class", role: "group", "aria-label": "new class", hidden: true },
+    el("p", { text: "A class that no label has yet. It is stored with the labels; the next training learns it." }),
+    el("label", {}, el("span", { text: "Code" }), v.newCode), el("label", {}, el("span", { text: "Name to show" }), v.newName),
+    v.newProblem, el("div", { class: "group" }, v.newAdd, v.newBack));
+  v.add = el("div", { class: "add", test: "player-add-box", hidden: true }, v.addInput, v.options, v.newClass);
 
   v.silentText = el("span", { text: "No answer from the server; your last decision may not be saved." });
   v.retry = el("button", { type: "button", test: "player-retry", text: "Send it again" });

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labeling.collection import store
+from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import WORTH_HEARING
 from labeling.reviewer import marks
@@ -35,6 +36,7 @@ class Choices:
     look_s: float
     every_scored: tuple[tuple[str, str], ...]
     names: Mapping[str, str]
+    new: frozenset[str]
     columns: tuple[str, ...]
     folds: tuple[int, ...]
 
@@ -62,6 +64,7 @@ def choices() -> Choices | None:
             look_s,
             tuple((run_id, scorer) for run_id, scorer, _ in queue.scored(connection)),
             {label_class.code: label_class.name for label_class in store.all_classes(connection)},
+            new_classes(connection),
             tuple(store.metadata_columns(connection)),
             tuple(queue.folds(run)),
         )
@@ -101,7 +104,7 @@ def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[st
             "Class",
             sorted(here.names),
             key="queue_classes",
-            format_func=lambda code: named(code, here.names[code]),
+            format_func=lambda code: named(code, here.names[code]) + (" · new" if code in here.new else ""),
             placeholder="Any class",
         )
         wanted = QueueFilter(

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from labeling import journal
+from labeling.collection import classes
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
 from labeling.quality.scored_run import read_scored_run
@@ -97,6 +98,7 @@ def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) 
         route("/api/snippets/verdicts", lambda asked: verdicts_json(asked.workspace, asked.query)),
         route("/api/decisions", _decide, "POST"),
         route("/api/undo", _undo, "POST"),
+        route("/api/classes", _add_class, "POST"),
         route("/api/marks", _mark, "POST"),
         route("/api/preferences", _prefer, "POST"),
         route("/api/progress", _progress),
@@ -287,6 +289,15 @@ def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:
         return {"notice": "nothing of yours to undo", "clip_id": None}
     clip = read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})
     return {"notice": f"undone: {what}", "clip_id": clip_id, "class": code, "mode": mode, "clip": clip}
+
+
+def _add_class(asked: Asked) -> shapes.NewClass:
+    """Add a class that no label has yet; sent again it is the same class."""
+    code = events.text_of(asked.body, "class", 500)
+    name = events.text_of(asked.body, "name", 500)
+    with asked.workspace.write() as connection:
+        added = classes.add_class(connection, code, name, added_by=asked.reviewer)
+    return {"notice": f"new class: {added.name}", "class": added.code, "name": added.name}
 
 
 # ------------------------------------------------------------------------------------------------ marks, preferences

@@ -54,7 +54,7 @@ def clip_json(
         "compare_run": "",
         "compare_steps": None,
         "look": signing.look_token(secret, reviewer, clip.id, mode, class_code) if mode else "",
-        "classes_url": signing.vocabulary_url(secret, str(view.n_classes)),
+        "classes_url": signing.vocabulary_url(secret, f"{view.n_classes}-{view.n_new}"),
         "lanes": [],
         "candidates": [],
         "history": [],
@@ -93,7 +93,7 @@ def blank_lane(class_code: str, name: str) -> shapes.Lane:
     return {
         "class": class_code, "name": name, "role": "", "kind": "", "verdict": "", "machine": "", "reviewer": "",
         "clipwise": None, "values": [], "onset_s": None, "offset_s": None, "p_wrong": None, "partner": "",
-        "threshold": None, "events": [], "quiet": [], "compare": None, "spread": None, "support": "",
+        "threshold": None, "events": [], "quiet": [], "compare": None, "spread": None, "support": "", "is_new": False,
     }  # fmt: skip
 
 
@@ -102,6 +102,7 @@ def _lane(cell: CellView, view: ClipView) -> shapes.Lane:
     compared = view.compare_grid is not None and cell.compare.size > 0
     return blank_lane(cell.class_code, cell.name or cell.class_code) | {
         "role": cell.role,
+        "is_new": cell.is_new,
         "kind": suspect.kind if suspect else "",
         "verdict": state.verdict,
         "machine": state.machine,

@@ -67,7 +67,7 @@ def media_routes(
     cache_dir: Path,
     clip_of: Callable[[int], Clip | None],
     secret: Callable[[], bytes],
-    classes: Callable[[], Sequence[tuple[str, str]]] | None = None,
+    classes: Callable[[], Sequence[tuple[str, str, bool]]] | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> list[Route]:
     """The routes to mount in the app.
@@ -77,7 +77,7 @@ def media_routes(
         clip_of: finds a clip by its id, None where there is none; called from threads.
         secret: gives what signing.signed_url was given; asked at each request, so that a workspace that cannot be
             opened when the app starts is served once it can.
-        classes: ``(code, name)`` of every class, for typing.
+        classes: ``(code, name, is_new)`` of every class, for typing.
         cache_bytes: bound of the folder's size.
     """
     threading.Thread(target=_warm_up, daemon=True).start()
@@ -86,7 +86,7 @@ def media_routes(
     )
 
     def vocabulary(_: Request) -> Response:
-        return JSONResponse([[code, name] for code, name in (classes() if classes else ())])
+        return JSONResponse([list(row) for row in (classes() if classes else ())])
 
     answers = {
         "vocabulary": _threaded(vocabulary),

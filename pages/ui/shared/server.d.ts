@@ -34,6 +34,7 @@ export interface Lane {
   p_wrong: number | null;
   partner: string;
   support: string;
+  is_new: boolean;
   threshold: number | null;
   events: Box[];
   quiet: Box[];
@@ -91,6 +92,12 @@ export interface Decided {
   positions: number[];
   boxes_left?: number;
   clip?: Clip;
+}
+
+export interface NewClass {
+  notice: string;
+  class: string;
+  name: string;
 }
 
 export interface Undone {

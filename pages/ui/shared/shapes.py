@@ -52,6 +52,7 @@ Lane = TypedDict(
         "p_wrong": float | None,
         "partner": str,
         "support": str,
+        "is_new": bool,
         "threshold": float | None,
         "events": list[Box],
         "quiet": list[Box],
@@ -59,7 +60,8 @@ Lane = TypedDict(
         "spread": Spread | None,
     },
 )
-"""One class of a clip: its labels, what the model says of it (clipwise, and a value a step), its boxes."""
+"""One class of a clip: its labels, what the model says of it (clipwise, and a value a step), its boxes. One that
+``is_new`` is held by no import and no label version."""
 
 Entry = TypedDict(
     "Entry",
@@ -126,6 +128,9 @@ class Decided(TypedDict):
     boxes_left: NotRequired[int]
     clip: NotRequired[Clip]
 
+
+NewClass = TypedDict("NewClass", {"notice": str, "class": str, "name": str})
+"""What is answered to `POST /api/classes`."""
 
 Undone = TypedDict(
     "Undone", {"notice": str, "clip_id": int, "class": str, "mode": str, "clip": Clip}

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import journal
 from labeling.collection import store
+from labeling.collection.classes import add_class
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.records import Decision
@@ -174,19 +175,6 @@ def test_the_rating_is_lifted_out_of_the_metadata(workspace: Workspace, text: st
         assert connection.scalar(db.sa.select(tables.clips.c.rating)) == rating
 
 
-def test_a_class_is_added_once(any_collection: Workspace) -> None:
-    with any_collection.write() as connection:
-        made = store.add_class(connection, " norcar ", "Cardinal")
-        assert (made.code, made.name) == ("norcar", "Cardinal")
-        assert store.add_class(connection, "norcar") == made
-        assert store.class_id(connection, "norcar") == made.id
-        for code in ("", "  ", "x" * 201):
-            with pytest.raises(DataError, match="give 1 to 200"):
-                store.add_class(connection, code)
-        with pytest.raises(DataError, match=r"unknown class 'norcra'; choose from .*Did you mean 'norcar'"):
-            store.class_id(connection, "norcra")
-
-
 @pytest.mark.postgres
 def test_an_import_that_commits_later_has_the_higher_id(
     postgres_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
@@ -214,7 +202,7 @@ def test_classes_and_imports_at_the_same_time_keep_their_ids_apart(any_workspace
     def one(number: int) -> None:
         if number % 2:
             with any_workspace.write() as connection:
-                store.add_class(connection, f"added{number}")
+                add_class(connection, f"added{number}")
         else:
             add_clips(any_workspace, ((f"{number}.ogg", (f"code{number}", "shared")),), names={})
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling import journal
-from labeling.collection import store
+from labeling.collection import classes
 from labeling.journal.boxes import change_box
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Box, Decision, FrameGrid, Region, Shown
@@ -144,7 +144,7 @@ def test_boxes_come_with_their_positions(collection: Workspace) -> None:
 def test_a_class_added_meanwhile_has_its_name(any_collection: Workspace) -> None:
     assert view(any_collection, 1).n_classes == 4
     with any_collection.write() as connection:
-        store.add_class(connection, "easpho", "Eastern Phoebe")
+        classes.add_class(connection, "easpho", "Eastern Phoebe")
     decide(any_collection, 1, "easpho", "present")
     found = view(any_collection, 1)
     assert (found.n_classes, found.cells[-1].name) == (5, "Eastern Phoebe")

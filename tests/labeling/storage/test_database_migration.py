@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 
 from labeling import journal, runs
 from labeling.errors import WorkspaceError
+from labeling.journal.new_classes import new_classes
 from labeling.records import Decision
 from labeling.reviewer import marks
 from labeling.reviewer.marks import Mark
@@ -74,6 +75,7 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
         (run,) = runs.all_runs(connection)
         assert (run.id, run.settings, run.kind, run.request) == ("001-demo", ("a=1",), "training", {})
+        assert not new_classes(connection), "all came with the import"
     marks.add(opened, Mark("m", "ann", 1, "flag"))
     journal.append(opened, [Decision("e5", "ann", 4, "cangoo", "absent")])
     for table in ("decisions", "marks"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from labeling.collection import store
+from labeling.collection import classes
 from labeling.disagreement import scorers, stored_ranking
 from labeling.disagreement.columns import COLUMNS
 from labeling.disagreement.scoring import score_run
@@ -327,7 +327,7 @@ def test_clips_and_classes_that_only_one_side_has_are_left_out(workspace: Worksp
     clip_ids = [900, *range(2, 41)]
     predict(workspace, run_id, clip_ids, clipwise, ("amecro", "balori", "cangoo", "from another world"))
     with workspace.write() as connection:
-        store.add_class(connection, "aaa")  # sorts first: columns are matched by code
+        classes.add_class(connection, "aaa")  # sorts first: columns are matched by code
     assert score_run(workspace, run_id) == (run_id, 39 * 3)
     with workspace.read() as connection:
         rows = queue.rows(connection, read_scored_run(connection, run_id, "earmark"), ALL, limit=2)

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling import runs
-from labeling.collection import store
+from labeling.collection import classes
 from labeling.errors import ArtefactError
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof
@@ -65,7 +65,7 @@ def test_a_run_is_repeated_bit_for_bit_from_its_folder_alone(own: Workspace, cap
     """Its teacher is gone, its labels and classes have changed, and its clips' groups too."""
     shutil.rmtree(own.run_dir("001-demo"))
     with own.write() as connection:
-        store.add_class(connection, "aaa-new")
+        classes.add_class(connection, "aaa-new")
         connection.execute(sa.update(tables.clips).values(group_name="one for all"))
     about = facts(own, "002-demo")
     about["versions"] = {**about["versions"], "torch": "0.1"}  # type: ignore[dict-item]
@@ -111,7 +111,7 @@ def test_a_run_that_goes_on_keeps_to_its_folder(own: Workspace) -> None:
     """Labels of its version, and its teacher, though the newest run is another by now."""
     before = read_oof(own.run_dir("002-demo") / "oof.zarr").clipwise
     with own.write() as connection:
-        store.add_class(connection, "aaa-new")
+        classes.add_class(connection, "aaa-new")
         labels = versions.labels_of_version(connection, 1)
     kept = read_inputs(own.run_dir("002-demo"))
     assert kept is not None

@@ -49,6 +49,23 @@ def test_a_model_from_elsewhere_needs_no_warning(root: Path, monkeypatch: pytest
     assert not app.warning
 
 
+def test_classes_that_are_not_here_are_added_where_that_is_asked_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pd.read_csv(root.parent / "p.csv").assign(eastow=[0.1, 0.7, 0.2, 0.3], fiscro=0.4)
+    table.to_csv(root.parent / "p.csv", index=False)
+    app = show(root, "runs", monkeypatch)
+    app.text_input(key="bring:path").set_value(str(root.parent / "p.csv"))
+    app.button(key="bring").click().run()
+    assert "2 classes of the file were passed over" in app.success[0].value.replace("\\", "")
+    app.text_input(key="bring:path").set_value(str(root.parent / "p.csv"))
+    app.toggle(key="bring:add").set_value(True)
+    app.button(key="bring").click().run()
+    said = app.success[0].value.replace("\\", "")
+    assert "1 classes are new here: eastow." in said
+    assert "fiscro (no such class, 0.40 at most)" in said
+
+
 def test_what_cannot_be_read_is_said_in_the_panel(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(root, "runs", monkeypatch)
     app.text_input(key="bring:path").set_value("/nowhere/p.csv")

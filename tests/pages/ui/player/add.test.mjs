@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { rankClasses } from "../../../../pages/ui/player/add.js";
+import { plain, rankClasses } from "../../../../pages/ui/player/add.js";
 
 const CLASSES = [
   ["amecro", "American Crow"], ["fiscro", "Fish Crow"], ["crow", "Carrion"], ["crobil", "Red Crossbill"],
@@ -27,4 +27,13 @@ test("of those that fit alike the likelier of this clip comes first", () => {
   assert.deepEqual(codes("swallow"), ["barswa", "treswa"]);
   assert.deepEqual(codes("swallow", new Map([["treswa", 0]])), ["treswa", "barswa"]);
   assert.equal(codes("a", new Map(), 2).length, 2);
+});
+
+test("spellings that are one name are found by each other", () => {
+  for (const form of [" American_Crow", "AMERICAN\u2010CROW", "ａmerican crow", "amer\u00adican crow\u200b"]) {
+    assert.equal(plain(form), "american crow");
+    assert.equal(codes(form)[0], "amecro");
+  }
+  const owls = [["owl", "K\u00e4uzchen", true]];
+  assert.deepEqual(rankClasses(owls, "ka\u0308uz"), [["owl", "K\u00e4uzchen"]]);
 });

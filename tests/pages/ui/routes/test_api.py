@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from labeling import journal
 from labeling.errors import WorkspaceFull
+from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -29,6 +30,7 @@ ANSWERS = {
     "/api/decisions": shapes.Decided,
     "/api/undo": shapes.Undone | shapes.NothingUndone,
     "/api/marks": shapes.Marked,
+    "/api/classes": shapes.NewClass,
 }
 
 
@@ -362,3 +364,26 @@ def test_it_is_kept_whether_a_screen_asked_of_the_cell(caller: Caller) -> None:
     caller.decide("present", place=1, kind="")  # a lane that is no suspect there
     caller.decide("present", place=2, kind="", mode="blind")
     assert [one.shown.asked for one in caller.journal()] == [True, False, True]
+
+
+def test_a_class_that_no_label_has_is_made_added_and_shown_as_new(caller: Caller) -> None:
+    clip_id = caller.suspects[0].clip_id
+    before = caller.clip(clip_id)["classes_url"].split("&expires")[0]
+    for _ in range(2):  # sent again it is the same
+        made = caller.post("/api/classes", **{"class": "eastow", "name": "Eastern Towhee"})
+        assert (made["class"], made["name"], made["notice"]) == (
+            "eastow",
+            "Eastern Towhee",
+            "new class: Eastern Towhee",
+        )
+    event = {"event_id": "e-new", "clip_id": clip_id, "class": "eastow", "verdict": "present"}
+    answer = caller.post("/api/decisions", events=[event], answer="clip")
+    (lane,) = [one for one in answer["clip"]["lanes"] if one["class"] == "eastow"]
+    assert (lane["name"], lane["role"], lane["is_new"], lane["clipwise"]) == ("Eastern Towhee", "secondary", True, None)
+    assert answer["clip"]["classes_url"].split("&expires")[0] != before, "a browser would show the old list"
+    versions.freeze(caller.workspace, "rita")
+    (lane,) = [one for one in caller.clip(clip_id)["lanes"] if one["class"] == "eastow"]
+    assert not lane["is_new"]
+    refused = caller.post("/api/classes", 422, **{"class": "EASTERN towhee", "name": ""})
+    assert "is class 'eastow' (Eastern Towhee) but for its spelling" in refused["error"]
+    assert "has 0 signs" in caller.post("/api/classes", 422)["error"]

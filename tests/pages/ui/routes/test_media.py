@@ -64,7 +64,7 @@ def clips(folder) -> dict[int, Clip]:
 @pytest.fixture
 def client(clips, tmp_path) -> TestClient:
     routes = media_routes(
-        tmp_path / "cache", clips.get, lambda: SECRET, lambda: [("amecro", "Crow"), ("<b>", "=cmd()")]
+        tmp_path / "cache", clips.get, lambda: SECRET, lambda: [("amecro", "Crow", False), ("<b>", "=cmd()", True)]
     )
     return TestClient(Starlette(routes=routes))
 
@@ -192,7 +192,7 @@ def test_peaks_and_vocabulary(client):
     peaks = np.frombuffer(answer.content, np.int8).reshape(104, 2)
     assert peaks[:103, 1] == pytest.approx(0.4 * 127, abs=1)
     assert peaks[:103, 0] == pytest.approx(-0.4 * 127, abs=1)
-    assert client.get(vocabulary_url(SECRET, "1")).json() == [["amecro", "Crow"], ["<b>", "=cmd()"]]
+    assert client.get(vocabulary_url(SECRET, "1")).json() == [["amecro", "Crow", False], ["<b>", "=cmd()", True]]
     assert client.get("/clips/vocabulary").status_code == 403
 
 
