@@ -26,7 +26,7 @@ from labeling.workspace import Workspace, open_workspace
 from models.runfolder.processes import lives
 
 if TYPE_CHECKING:
-    from models.runfolder.processes import Together
+    from models.runfolder.processes import ProcessGroup
 
 POLL_S = 2.0
 
@@ -57,11 +57,11 @@ def run_job(
     report: Report | None = None,
     interrupted: threading.Event | None = None,
     when_interrupted: str = "queued",
-    together: Together | None = None,
+    processes: ProcessGroup | None = None,
 ) -> Run:
     """Do a claimed job: a replay, or a training whose suspects are scored and whose next round, if any, is queued.
 
-    ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``together`` are
+    ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
     the processes that train it. Raises EarmarkError where the job failed, after recording it.
     """
     folder = workspace.run_dir(run.id)
@@ -83,7 +83,7 @@ def run_job(
         else:
             from models.training.train_run import train_run
 
-            metrics = train_run(workspace, run, report=tell, should_stop=should_stop, together=together)
+            metrics = train_run(workspace, run, report=tell, should_stop=should_stop, processes=processes)
         tell({"phase": "scoring suspects", "fraction": 1.0})
         overall: Mapping[str, Any] = metrics["overall"]
         return overall

@@ -38,10 +38,11 @@ def _leaks(args: argparse.Namespace) -> None:
         report = leaks.find_leaks(workspace, run.id)
     print(printable(f"run {run.id}: {report.sentence}"))
     for pair in report.pairs[:MOST_SHOWN]:
-        print(printable(f"  {pair.one}  {pair.other}  {pair.reason}{', ' if pair.detail else ''}{pair.detail}"))
+        why = ", ".join(filter(None, (pair.reason, pair.detail)))
+        print(printable(f"  {pair.filename}  {pair.other_filename}  {why}"))
     if len(report.pairs) > MOST_SHOWN:
         print(f"  … and {len(report.pairs) - MOST_SHOWN:,} more")
     if args.csv:
-        table = [(pair.one, pair.other, pair.reason, pair.detail) for pair in report.pairs]
+        table = [(pair.filename, pair.other_filename, pair.reason, pair.detail) for pair in report.pairs]
         write_atomically(Path(args.csv), csv_bytes(COLUMNS, table))
         print(f"{len(table)} pairs written to {args.csv}")

@@ -19,19 +19,20 @@ COLUMNS = ("scorer", "order", "decisions", "seconds", "found", "spoiled", "error
 class Curve:
     """What came of working through one order; arrays (K,), a place a decision, counted from the first.
 
-    ``seconds``: estimated listening. ``found``: wrong labels put right; ``spoiled``: right ones made wrong. ``scorer``
-    is "" for the references RANDOM and BEST. ``retrained``: (decisions made by then, run that scores from there on).
+    ``seconds``: estimated listening. ``corrections``: wrong labels put right; ``spoiled``: right ones made wrong.
+    ``scorer`` is "" for the references RANDOM and BEST. ``retrained``: (decisions made by then, run that scores from
+    there on).
     """
 
     scorer: str
     order: str
     seconds: NDArray[np.float64]
-    found: NDArray[np.float64]
+    corrections: NDArray[np.float64]
     spoiled: NDArray[np.float64]
     retrained: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.corrections)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
     >>> summary.decisions_50, summary.decisions_90, summary.seconds_50, summary.area
     (2, None, 9.0, 0.5)
     """
-    errors_found = np.asarray(curve.found[:horizon], np.float64)
+    errors_found = np.asarray(curve.corrections[:horizon], np.float64)
     length = len(errors_found)
 
     def reached(share: float) -> tuple[int | None, float | None]:
@@ -124,7 +125,7 @@ def best_reference(catches: int, costs_s: NDArray[np.float64], horizon: int) -> 
 def points(curve: Curve, most: int = MOST_POINTS) -> dict[str, list[float]]:
     """A curve's decisions, seconds, found and spoiled from 0 on, at no more than about ``most`` places."""
     at = np.unique(np.linspace(0, len(curve), min(most, len(curve)) + 1).round().astype(np.int64))
-    columns = {"seconds": curve.seconds, "found": curve.found, "spoiled": curve.spoiled}
+    columns = {"seconds": curve.seconds, "found": curve.corrections, "spoiled": curve.spoiled}
     picked = {name: np.concatenate([[0.0], values])[at].round(4).tolist() for name, values in columns.items()}
     return {"decisions": at.tolist(), **picked}
 

@@ -52,8 +52,8 @@ class LinkedClips(NamedTuple):
 class Leak:
     """Two clips that belong together, and lie in two folds. ``detail`` says where they overlap, or ""."""
 
-    one: str
-    other: str
+    filename: str
+    other_filename: str
     reason: str
     detail: str = ""
 

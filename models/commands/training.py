@@ -17,7 +17,7 @@ from models.commands.combining import add_evaluate_flags, check_strength, words
 if TYPE_CHECKING:
     from labeling.records import Run
     from labeling.workspace import Workspace
-    from models.runfolder.processes import Together
+    from models.runfolder.processes import ProcessGroup
 
 
 def add(command: AddCommand) -> None:
@@ -70,7 +70,7 @@ def _recipes(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from labeling.runs.execution import worker_name
     from models import enqueueing, worker
-    from models.runfolder.processes import Together, part_of_environment, share_run
+    from models.runfolder.processes import ProcessGroup, part_of_environment, share_run
 
     part = part_of_environment()
     workspace = worker.open_for_work(args.workspace)
@@ -100,10 +100,10 @@ def _train(args: argparse.Namespace) -> None:
     else:
         run = _queued(workspace, args, rank=0 if part.count > 1 else None)
     stop_on_signal(interrupted)
-    together = Together(workspace.run_dir(run.id), part)
+    processes = ProcessGroup(workspace.run_dir(run.id), part)
     share_run(part, run.id)
     print(f"run {run.id} on label version {run.label_version}", flush=True)
-    finish(workspace, run, interrupted, together)
+    finish(workspace, run, interrupted, processes)
 
 
 def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
@@ -170,7 +170,7 @@ def stop_on_signal(interrupted: threading.Event) -> None:
         signal.signal(sign, lambda *_: interrupted.set())
 
 
-def finish(workspace: Workspace, run: Run, interrupted: threading.Event, together: Together | None = None) -> None:
+def finish(workspace: Workspace, run: Run, interrupted: threading.Event, processes: ProcessGroup | None = None) -> None:
     """Train a claimed run; raises DataError where it did not come to its end."""
     from labeling.errors import DataError
     from labeling.runs.execution import worker_name
@@ -183,7 +183,7 @@ def finish(workspace: Workspace, run: Run, interrupted: threading.Event, togethe
         report=progress_bar(),
         interrupted=interrupted,
         when_interrupted="stopped",
-        together=together,
+        processes=processes,
     )
     if ended.status != "done":
         raise DataError(f"run {ended.id} was {ended.status}; go on with `train --resume {ended.id}`")

@@ -87,7 +87,7 @@ def lives(pid: int) -> bool:
     return not Path("/proc/self").exists()
 
 
-class Together:
+class ProcessGroup:
     """How the processes of a run hear of each other. With one process all of it does nothing."""
 
     def __init__(self, run_dir: Path, part: Part | None = None) -> None:

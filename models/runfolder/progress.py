@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.runfolder.folder import RunFolder, by_fold
-from models.runfolder.processes import Together
+from models.runfolder.processes import ProcessGroup
 from models.runfolder.trackers import Tracker
 
 READING_SHARE = 0.08
@@ -21,12 +21,12 @@ class Progress:
     def __init__(
         self,
         folder: RunFolder,
-        together: Together,
+        processes: ProcessGroup,
         folds: int,
         members: int,
         report: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self.folder, self.together, self.report = folder, together, report
+        self.folder, self.processes, self.report = folder, processes, report
         self.folds, self.members, self.networks = folds, members, 1
         self.history: dict[str, list[dict[str, Any]]] = {}
         self.tracker: Tracker | None = None
@@ -43,10 +43,10 @@ class Progress:
 
     def say(self, phase: str, fraction: float, now: bool = False, **more: Any) -> None:
         """Tell the screen; of several processes the first tells the mean of all their fractions."""
-        self.together.tell(fraction, self.history, now=now)
-        if not self.together.alone and phase != "done":
-            others = [float(other.get("fraction", 0)) for other in self.together.others()]
-            fraction = (fraction + sum(others)) / self.together.part.count
+        self.processes.tell(fraction, self.history, now=now)
+        if not self.processes.alone and phase != "done":
+            others = [float(other.get("fraction", 0)) for other in self.processes.others()]
+            fraction = (fraction + sum(others)) / self.processes.part.count
         moment = time.monotonic()
         if phase == "reading audio" or self._fraction_before < 0:
             self._fraction_before, self._said_at = fraction, moment
@@ -66,11 +66,11 @@ class Progress:
 
     def write_history(self) -> None:
         """All networks' curves to history.csv, and what is new of them to the trackers; the first process does it."""
-        self.together.tell(self.together.mine["fraction"], self.history, now=True)
-        if not self.together.leads:
+        self.processes.tell(self.processes.mine["fraction"], self.history, now=True)
+        if not self.processes.leads:
             return
         every = dict(self.history)
-        for state in self.together.others():
+        for state in self.processes.others():
             every |= state.get("history", {})
         for name in sorted(every, key=by_fold):
             for row in every[name]:

@@ -36,7 +36,7 @@ from models.networks.heads import Network, frame_grid
 from models.prediction.windows import predict_clips
 from models.runfolder.folder import RunFolder
 from models.runfolder.foldfiles import FoldPredictions, finished, history_of, mean_of_members, write_finished
-from models.runfolder.processes import Together
+from models.runfolder.processes import ProcessGroup
 from models.runfolder.progress import READING_SHARE, Progress
 from models.runfolder.provenance import deterministic, differences, pick_device, seeded, surroundings
 from models.runfolder.trackers import open_trackers
@@ -57,7 +57,7 @@ def cross_validate(
     report: Callable[[Mapping[str, Any]], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     truth: NDArray[np.bool_] | None = None,
-    together: Together | None = None,
+    processes: ProcessGroup | None = None,
     cache_dir: Path | None = None,
 ) -> dict[str, Any]:
     """Train and predict all folds into a run's folder; one that was begun there goes on.
@@ -80,7 +80,7 @@ def cross_validate(
         Told of the progress, and asked between batches.
     truth : ndarray of bool, shape (N, C), optional
         Only compared with.
-    together : Together, optional
+    processes : ProcessGroup, optional
         This process does its part of the networks; the first one assembles the predictions, the others return {}.
     cache_dir : Path, optional
         Decoded sound may be kept there.
@@ -97,7 +97,7 @@ def cross_validate(
     """
     if folds is not None:
         recipe = replace(recipe, folds=replace(recipe.folds, folds=folds))
-    processes = together or Together(Path(run_dir))
+    processes = processes or ProcessGroup(Path(run_dir))
     part = processes.part
     chosen_device = pick_device(device, part.rank if part.count > 1 else None)
     inputs = join_inputs(recipe, clips, labels, label_version, teacher)

@@ -17,7 +17,7 @@ from models.config import Recipe
 from models.folds.selection import selected
 from models.folds.task import ALL_DATA
 from models.runfolder.folder import RunFolder
-from models.runfolder.processes import Together
+from models.runfolder.processes import ProcessGroup
 from models.runfolder.progress import Progress
 from models.targets.rules import ClipTruth, truths_of
 
@@ -60,7 +60,7 @@ class Context:
 
     folder: RunFolder
     device: torch.device
-    processes: Together
+    processes: ProcessGroup
     progress: Progress
     should_stop: Callable[[], bool]
     cache_dir: Path | None

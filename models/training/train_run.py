@@ -20,7 +20,7 @@ from labeling.workspace import CACHE, Workspace
 from models.config import Recipe, load_recipe
 from models.networks.checkpoints import write_json
 from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs, recipe_of
-from models.runfolder.processes import Part, Together
+from models.runfolder.processes import Part, ProcessGroup
 from models.targets.teacher import open_teacher
 from models.training.crossval import cross_validate
 
@@ -79,7 +79,7 @@ def train_run(
     *,
     report: Callable[[Mapping[str, Any]], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-    together: Together | None = None,
+    processes: ProcessGroup | None = None,
 ) -> dict[str, Any]:
     """Train a claimed run to its end, in its folder.
 
@@ -88,7 +88,7 @@ def train_run(
     workspace : Workspace
     run : Run
         As `runs.claim` gives it. One that has begun keeps to the labels and clips of its folder.
-    report, should_stop, together
+    report, should_stop, processes
         As `cross_validate` takes them.
 
     Returns
@@ -117,7 +117,7 @@ def train_run(
     12
     """
     folder = workspace.run_dir(run.id)
-    together = together or Together(folder)
+    processes = processes or ProcessGroup(folder)
     try:
         given = inputs_of(workspace, run)
         return cross_validate(
@@ -131,36 +131,36 @@ def train_run(
             device=run.device,
             report=report,
             should_stop=should_stop,
-            together=together,
+            processes=processes,
             cache_dir=workspace.root / CACHE / "audio",
         )
     except Stopped:
-        if problem := together.settle():
+        if problem := processes.settle():
             raise ArtefactError(problem) from None
         raise
     except BaseException:
-        together.settle()
+        processes.settle()
         raise
 
 
 def help_with(workspace: Workspace, run_id: str, part: Part, device: str, should_stop: Callable[[], bool]) -> None:
     """Do this process's part of a run that process 0 owns; returns when it is done or stopped. Raises EarmarkError."""
     folder = workspace.run_dir(run_id)
-    together = Together(folder, part)
+    processes = ProcessGroup(folder, part)
     try:
-        if not together.wait_for("begun", should_stop):
+        if not processes.wait_for("begun", should_stop):
             raise Stopped("stopped before the run began")
         with workspace.read() as connection:
             run = runs.get_run(connection, run_id)
         train_part = replace(run, device=run.device if device == "auto" else device)
-        train_run(workspace, train_part, should_stop=should_stop, together=together)
+        train_run(workspace, train_part, should_stop=should_stop, processes=processes)
     except Stopped:
-        together.end("stopped")
+        processes.end("stopped")
     except EarmarkError as problem:
-        together.end("failed", str(problem))
+        processes.end("failed", str(problem))
         raise
     except Exception as problem:
-        together.end("failed", f"{type(problem).__name__}: {problem}")
+        processes.end("failed", f"{type(problem).__name__}: {problem}")
         raise ArtefactError(f"process {part.rank} failed: {type(problem).__name__}: {problem}") from problem
 
 

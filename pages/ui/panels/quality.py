@@ -281,7 +281,7 @@ def _leaks(report: LeakReport) -> None:
         st.code(shlex.join([*words, report.run_id]), language=None, wrap_lines=True)
     if report.pairs:
         with st.popover("Which clips", icon=":material/content_copy:"):
-            rows = [(pair.one, pair.other, pair.reason, pair.detail) for pair in report.pairs[:1000]]
+            rows = [(pair.filename, pair.other_filename, pair.reason, pair.detail) for pair in report.pairs[:1000]]
             st.dataframe(pd.DataFrame(rows, columns=["clip", "other clip", "why", "where"]), hide_index=True)
 
 

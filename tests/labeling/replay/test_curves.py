@@ -47,7 +47,7 @@ def test_what_is_not_reached_is_none() -> None:
 def test_chance_is_the_hypergeometric_mean() -> None:
     reference = random_reference(cells=50, catches=12, spoils=5, mean_s=4.0, horizon=30)
     decisions = np.arange(1, 31)
-    assert reference.found == pytest.approx(stats.hypergeom(50, 12, decisions).mean())
+    assert reference.corrections == pytest.approx(stats.hypergeom(50, 12, decisions).mean())
     assert reference.spoiled == pytest.approx(stats.hypergeom(50, 5, decisions).mean())
     assert reference.seconds[-1] == 120
     assert len(random_reference(10, 1, 1, 1.0, 30)) == 10
@@ -55,7 +55,7 @@ def test_chance_is_the_hypergeometric_mean() -> None:
 
 def test_the_best_takes_the_cheapest_errors_first() -> None:
     reference = best_reference(4, np.array([9.0, 3.0, 6.0]), horizon=10)
-    assert reference.found.tolist() == [1, 2, 3, 4]
+    assert reference.corrections.tolist() == [1, 2, 3, 4]
     assert reference.seconds.tolist() == [3, 9, 18, 24]  # the fourth, whose stretch is not known: 6 on average
     assert best_reference(4, np.array([9.0, 3.0]), horizon=1).seconds.tolist() == [3]
     assert len(best_reference(0, np.zeros(0), 5)) == 0

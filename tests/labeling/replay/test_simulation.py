@@ -47,15 +47,15 @@ def test_six_cells_by_hand(six: Workspace, tmp_path: Path) -> None:
     outcome = replay(six, plan)
     assert (outcome.errors, outcome.catches, outcome.reachable, outcome.cells, outcome.horizon) == (3, 3, 3, 6, 6)
     rank = curve_of(outcome, "rank")
-    assert rank.found.tolist() == [1, 1, 1, 2, 3, 3]
+    assert rank.corrections.tolist() == [1, 1, 1, 2, 3, 3]
     assert rank.spoiled.tolist() == [0] * 6
     # 3 s to look, 1.25 s + 2 s to hear; the 5th is listed and gone, so that all 20 s are heard
     assert rank.seconds.tolist() == [6.25, 12.5, 18.75, 25.0, 48.0, 54.25]
     # one.ogg: ranks 2, 3, 5; two: 4; Three: 1; four: 6
-    assert curve_of(outcome, "filename").found.tolist() == [0, 0, 1, 2, 3, 3]
-    assert curve_of(outcome, BEST).found.tolist() == [1, 2, 3]
+    assert curve_of(outcome, "filename").corrections.tolist() == [0, 0, 1, 2, 3, 3]
+    assert curve_of(outcome, BEST).corrections.tolist() == [1, 2, 3]
     assert curve_of(outcome, BEST).seconds.tolist() == [6.25, 12.5, 35.5]
-    assert curve_of(outcome, RANDOM).found == pytest.approx([0.5, 1, 1.5, 2, 2.5, 3])
+    assert curve_of(outcome, RANDOM).corrections == pytest.approx([0.5, 1, 1.5, 2, 2.5, 3])
 
 
 def test_cells_that_are_decided_or_have_no_truth_are_not_asked(six: Workspace, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_cells_that_are_decided_or_have_no_truth_are_not_asked(six: Workspace, t
     some = "".join(line for line in TRUTH.splitlines(True) if not line.startswith("b/"))  # nor the fourth
     outcome = replay(six, Plan(truth_file(tmp_path, some), orders=("rank",), reviewer=PERFECT))
     assert (outcome.errors, outcome.cells) == (1, 4)
-    assert curve_of(outcome, "rank").found.tolist() == [0, 0, 1, 1]
+    assert curve_of(outcome, "rank").corrections.tolist() == [0, 0, 1, 1]
 
 
 def collection(workspace: Workspace, tmp_path: Path, seed: int = 0, clips: int = 60) -> tuple[Path, NDArray[np.bool_]]:
@@ -101,12 +101,12 @@ def test_a_perfect_reviewer_finds_every_error_once_in_every_order(workspace: Wor
     for order in ORDERS:
         curve = curve_of(outcome, order)
         assert len(curve) == wrong.size
-        assert set(np.diff(curve.found).tolist()) <= {0, 1}
-        assert curve.found[-1] == wrong.sum() == outcome.errors
+        assert set(np.diff(curve.corrections).tolist()) <= {0, 1}
+        assert curve.corrections[-1] == wrong.sum() == outcome.errors
         assert curve.spoiled[-1] == 0
         assert curve.seconds[-1] == pytest.approx(curve_of(outcome, "rank").seconds[-1])  # the same cells
     rank = read_order(workspace)
-    assert curve_of(outcome, "rank").found.tolist() == np.cumsum(wrong.ravel()[rank]).tolist()
+    assert curve_of(outcome, "rank").corrections.tolist() == np.cumsum(wrong.ravel()[rank]).tolist()
 
 
 def read_order(workspace: Workspace) -> NDArray[np.int64]:
@@ -122,10 +122,10 @@ def test_the_best_is_never_passed_and_chance_is_beaten(workspace: Workspace, tmp
     for seed in (0, 1):
         reviewer = SimulatedReviewer(0.1, 0.05, 0.05, seed)
         outcome = replay(workspace, Plan(truth, orders=("likely", "rank", "audit"), reviewer=reviewer, every=60))
-        best = curve_of(outcome, BEST).found
+        best = curve_of(outcome, BEST).corrections
         for curve in outcome.curves:
-            assert (curve.found[: len(best)] <= best[: len(curve)] + 1e-9).all()
-            assert curve.found[-1] == pytest.approx(outcome.catches)
+            assert (curve.corrections[: len(best)] <= best[: len(curve)] + 1e-9).all()
+            assert curve.corrections[-1] == pytest.approx(outcome.catches)
             area = summarise(curve, outcome.errors, outcome.horizon).area
             areas.setdefault(curve.order, []).append(area)
     mean = {order: np.mean(values) for order, values in areas.items()}
@@ -138,7 +138,7 @@ def test_mistakes_are_as_frequent_as_asked(workspace: Workspace, tmp_path: Path)
     truth, wrong = collection(workspace, tmp_path, clips=150)
     outcome = replay(workspace, Plan(truth, orders=("rank",), reviewer=SimulatedReviewer(0.3, 0.1, 0, 5), every=600))
     curve = curve_of(outcome, "rank")
-    for count, of, share in ((curve.found[-1], wrong.sum(), 0.7), (curve.spoiled[-1], (~wrong).sum(), 0.1)):
+    for count, of, share in ((curve.corrections[-1], wrong.sum(), 0.7), (curve.spoiled[-1], (~wrong).sum(), 0.1)):
         low, high = stats.binom.interval(0.9999, int(of), share)
         assert low <= count <= high
 
@@ -147,7 +147,8 @@ def test_the_same_seed_is_the_same_replay(six: Workspace, tmp_path: Path) -> Non
     plan = Plan(truth_file(tmp_path), reviewer=SimulatedReviewer(0.4, 0.4, 0.2, 9), every=2)
     one, two = replay(six, plan), replay(six, plan)
     for a, b in zip(one.curves, two.curves, strict=True):
-        assert (a.order, a.found.tolist(), a.seconds.tolist()) == (b.order, b.found.tolist(), b.seconds.tolist())
+        assert a.order == b.order
+        assert (a.corrections.tolist(), a.seconds.tolist()) == (b.corrections.tolist(), b.seconds.tolist())
 
 
 def fingerprint(root: Path) -> dict[str, str]:
@@ -174,7 +175,7 @@ def test_a_scorer_that_was_not_used_yet_scores_in_the_copy(collection: Workspace
     )
     outcome = replay(collection, plan)
     assert [one.scorer for one in outcome.curves] == ["self_confidence", "frame_max", "", ""]
-    assert all(one.found[:2].tolist() == [1, 2] for one in outcome.curves[:2])
+    assert all(one.corrections[:2].tolist() == [1, 2] for one in outcome.curves[:2])
     with collection.read() as connection:
         assert queue.scored(connection) == []
 

@@ -61,10 +61,10 @@ def test_a_round_trains_on_the_decisions_and_ranks_anew(
     training = Retraining(1, "demo", 3, command=stand_in)
     plan = Plan(truth, scorers=("self_confidence",), orders=("rank",), reviewer=SimulatedReviewer(0, 0))
     without = replay(predicted, plan).curves[0]
-    assert without.found[:5].tolist() == [0, 0, 0, 0, 0]
+    assert without.corrections[:5].tolist() == [0, 0, 0, 0, 0]
     outcome = replay(predicted, Plan(**plan.__dict__ | {"retraining": training}))
     curve = outcome.curves[0]
-    assert curve.found[:5].tolist() == [0, 0, 0, 1, 2]  # what the second run hears comes first
+    assert curve.corrections[:5].tolist() == [0, 0, 0, 1, 2]  # what the second run hears comes first
     assert curve.retrained == ((3, "002-demo"),)
     assert len(curve) == outcome.cells  # what was decided is not asked again
     with predicted.read() as connection:

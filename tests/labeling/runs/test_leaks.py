@@ -120,7 +120,7 @@ def test_the_folds_of_a_run_are_checked(collection):
     report = find_leaks(collection, run)
     assert (report.clips, report.folds, report.heard, report.dishonest) == (6, 2, 6, 4)
     assert report.by_reason == {SOUND: 2, DAY: 2}
-    assert [(one.one, one.other, one.reason) for one in report.pairs] == [
+    assert [(one.filename, one.other_filename, one.reason) for one in report.pairs] == [
         ("1.ogg", "4.ogg", SOUND), ("0.ogg", "5.ogg", DAY),
     ]  # fmt: skip
     assert report.pairs[0].detail.endswith("1.0 s apart")

@@ -23,7 +23,7 @@ from labeling.errors import ArtefactError, ConfigError
 from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main
 from models.runfolder import processes
-from models.runfolder.processes import Part, Together, lives, part_of_environment
+from models.runfolder.processes import Part, ProcessGroup, lives, part_of_environment
 from tests.support.tiny_training import SETTINGS, same_oof, tiny_workspace
 
 TWO = (*SETTINGS, "members=2", "all_data=true", "epochs=2")
@@ -53,7 +53,7 @@ def eager(monkeypatch):
 def test_processes_hear_of_each_other(tmp_path, eager):
     (tmp_path / "ranks").mkdir()
     (tmp_path / "ranks" / "rank1.json").write_text('{"status": "failed", "error": "of an earlier start"}')
-    first, second = Together(tmp_path, Part(0, 2)), Together(tmp_path, Part(1, 2))
+    first, second = ProcessGroup(tmp_path, Part(0, 2)), ProcessGroup(tmp_path, Part(1, 2))
     assert not second.wait_for("begun", lambda: True)
     first.reached("begun")
     first.reached("planned")
@@ -78,7 +78,7 @@ def test_processes_hear_of_each_other(tmp_path, eager):
     ],
 )
 def test_a_process_that_ends_badly_fails_the_run_in_words(tmp_path, eager, said, words):
-    first = Together(tmp_path, Part(0, 2))
+    first = ProcessGroup(tmp_path, Part(0, 2))
     assert first.problem() == ""
     (tmp_path / "ranks" / "rank1.json").write_text(json.dumps(said))
     with pytest.raises(ArtefactError, match=words):
