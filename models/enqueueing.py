@@ -27,7 +27,7 @@ from labeling.predictions.oof import read_oof
 from labeling.records import Run
 from labeling.workspace import Workspace
 from models.combining.request import KINDS
-from models.config import Recipe, load_recipe, parse_override, recipe_names, recipe_to_toml
+from models.config import Recipe, load_recipe, parse_override, recipe_names, recipe_of, recipe_to_toml
 from models.folds.keeping import check_like, recipe_like
 from models.networks.catalogue import NETWORKS, check_weights
 from models.runfolder.trackers import check_trackers
@@ -208,7 +208,6 @@ def enqueue_repeat(
     ``warn`` gets a line for each thing by which this machine differs from the one that trained it; ``device`` is
     instead of that run's. Raises DataError for a run that cannot be repeated, ConfigError, ArtefactError.
     """
-    from models.runfolder.folder import recipe_of
     from models.runfolder.provenance import differences, pick_device, surroundings
     from models.training.train_run import check_inputs, copy_inputs
 
@@ -267,7 +266,7 @@ def _check_still(workspace: Workspace, run: Run, device: str = "auto", *, load_t
         return
     kept = workspace.run_dir(run.id) / "recipe.toml"
     if kept.exists():
-        check_recipe(load_recipe(str(kept)), device, load_torch=load_torch)
+        check_recipe(recipe_of(kept.parent), device, load_torch=load_torch)
     else:
         check_training(
             workspace, run.recipe, settings=run.settings, folds=run.folds, device=device, version=run.label_version,

@@ -113,8 +113,9 @@ def _follow_up(workspace: Workspace, run: Run) -> None:
 
 def _queue_next_round(workspace: Workspace, run: Run) -> None:
     from models.combining.request import KINDS
+    from models.config import recipe_of
     from models.correcting.rounds import next_round
-    from models.runfolder.folder import RunFolder, recipe_of
+    from models.runfolder.folder import RunFolder
 
     folder = workspace.run_dir(run.id)
     if run.recipe in KINDS or RunFolder(folder).facts().get("repeats"):

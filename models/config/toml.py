@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from labeling.errors import ConfigError, UnknownName
+from labeling.errors import ArtefactError, ConfigError, UnknownName
 from labeling.registry import unknown_name
 from models.config.recipe import COST, SECTIONS, TEXTS, Recipe
 
@@ -89,6 +89,16 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
                 raise ConfigError(f"recipe section {section} = {place!r} must be a table: [{section}]")
         place[name] = _value_of(text, all_settings()[key])
     return recipe_from_table(table)
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """The recipe that a run was started with; raises ArtefactError where this Earmark cannot read it."""
+    try:
+        return load_recipe(str(folder / "recipe.toml"))
+    except (ConfigError, UnknownName) as error:
+        raise ArtefactError(
+            f"{folder.name} was started with a recipe that this Earmark does not know ({error}); start a new run"
+        ) from error
 
 
 def recipe_from_table(table: Mapping[str, Any]) -> Recipe:

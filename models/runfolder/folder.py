@@ -39,12 +39,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labeling.errors import ArtefactError, ConfigError, EarmarkError, UnknownName
+from labeling.errors import ArtefactError, EarmarkError
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Event, FrameGrid, Labels, Region
 from labeling.runs import run_folder
 from labeling.storage.files import write_atomically
-from models.config import Recipe, load_recipe, recipe_to_toml
+from models.config import Recipe, recipe_of, recipe_to_toml
 from models.networks.checkpoints import load_tensors, write_json
 
 HISTORY_COLUMNS = (
@@ -253,16 +253,6 @@ def keep_teacher(folder: Path, teacher: Oof) -> str:
 def kept_teacher(folder: Path) -> Oof | None:
     """The copy of the teacher's predictions, or None. Raises ArtefactError where it is damaged."""
     return read_oof(folder / "teacher.zarr") if (folder / "teacher.zarr").exists() else None
-
-
-def recipe_of(folder: Path) -> Recipe:
-    """The recipe that a run was started with; raises ArtefactError where this Earmark cannot read it."""
-    try:
-        return load_recipe(str(folder / "recipe.toml"))
-    except (ConfigError, UnknownName) as error:
-        raise ArtefactError(
-            f"{folder.name} was started with a recipe that this Earmark does not know ({error}); start a new run"
-        ) from error
 
 
 def networks_of(run_dir: Path) -> tuple[Recipe, tuple[str, ...], FrameGrid, list[Path]]:

@@ -17,9 +17,9 @@ from labeling.journal import versions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace
-from models.config import Recipe, load_recipe
+from models.config import Recipe, load_recipe, recipe_of
 from models.networks.checkpoints import write_json
-from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs, recipe_of
+from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs
 from models.runfolder.processes import Part, ProcessGroup
 from models.targets.teacher import open_teacher
 from models.training.crossval import cross_validate
