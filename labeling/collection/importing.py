@@ -20,6 +20,7 @@ from typing import Any
 from labeling.collection import store
 from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.collection.store import NewClip
+from labeling.collection.vocabulary import odd_classes
 from labeling.errors import AudioError
 from labeling.sound import decoding as sound
 from labeling.storage.text import printable
@@ -316,5 +317,5 @@ def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> Imp
         skipped=len({row for row, _ in named if row > 1 and row not in rows}),
         hours=sum(clip.duration_s for clip in new) / 3600,
         seconds=seconds,
-        problems=(*table.problems, *bad),
+        problems=(*table.problems, *odd_classes(table.clips), *bad),
     )

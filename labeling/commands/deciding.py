@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from labeling.commands.base import AddCommand, opened
 from labeling.commands.ending import checked_text
-from labeling.storage.text import user_name
+from labeling.storage.text import printable, user_name
 
 if TYPE_CHECKING:
     from labeling.records import Decision
@@ -114,12 +114,7 @@ def _export(args: argparse.Namespace) -> None:
     report = export_labels(
         opened(args), Path(args.out), format=args.format, version=args.version, exported_by=user_name()
     )
-    print(f"label version {report.version.number}: {report.changed_clips} clips changed, {report.changes} cells")
-    if report.by_machine:
-        print(f"{report.by_machine} of them by a machine, heard by nobody: auto:… in changes.csv")
-    if report.unlabelled:
-        print(f"{report.unlabelled} changed clips have no label left; their label column is empty")
-    if report.elsewhere:
-        print(f"{report.elsewhere} changed clips are in none of these tables; changes.csv has them")
+    for line in report.lines():
+        print(printable(line))
     for file in report.files:
         print(f"  {file}")

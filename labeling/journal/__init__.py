@@ -15,12 +15,12 @@ from labeling.journal.entries import (
     machine_cells,
     new_event_id,
     position,
-    refuse_stale,
     undo_all,
     undo_of,
     undone_by,
 )
 from labeling.journal.folding import fold_cell, resolve, undone
+from labeling.journal.refusals import refuse_stale
 
 __all__ = [
     "all_undone",

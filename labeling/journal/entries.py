@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling.collection import store
-from labeling.errors import DataError, StaleDecision
+from labeling.errors import DataError
 from labeling.journal.folding import fold_cell, undone
-from labeling.records import MACHINE, VERDICTS, CellState, Decision, Region, Shown, is_machine
+from labeling.journal.refusals import check, refuse_stale
+from labeling.records import MACHINE, CellState, Decision, Region, Shown, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
-from labeling.storage.text import not_a_persons
 from labeling.workspace import Workspace
 
 READ_TOGETHER = 500  # entries
@@ -77,7 +77,7 @@ def append_within(connection: Connection, decisions: Sequence[Decision], *, by_m
     With ``by_machine`` all entries are a machine's (machine_labels.apply_machine_labels), else all are people's.
     """
     for decision in decisions:
-        _check(decision, by_machine)
+        check(decision, by_machine)
     end = position(connection)
     known: dict[str, Decision] = {}
     for first in range(0, len(decisions), READ_TOGETHER):
@@ -97,32 +97,18 @@ def append_within(connection: Connection, decisions: Sequence[Decision], *, by_m
     return [known[decision.event_id] for decision in decisions]
 
 
-def _check(decision: Decision, by_machine: bool) -> None:
-    if not decision.reviewer.strip():
-        raise DataError("a decision needs a reviewer's name; sign in first")
-    if is_machine(decision.reviewer) != by_machine:
-        raise DataError(not_a_persons(decision.reviewer) if not by_machine else f"{decision.reviewer!r} is no machine")
-    if by_machine and (decision.verdict == "unsure" or decision.region is not None):
-        raise DataError(f"a machine says present or absent of a whole clip, not {decision.verdict!r} of a region")
-    if not decision.event_id:
-        raise DataError("a decision needs an event_id; make one with journal.new_event_id()")
-    if decision.undoes is None and decision.verdict not in VERDICTS:
-        raise DataError(f"unknown verdict {decision.verdict!r}; choose from {', '.join(VERDICTS)}")
-    if decision.role not in ("", "primary", "secondary"):
-        raise DataError(f"unknown role {decision.role!r}; choose from primary, secondary")
-
-
 @dataclass(frozen=True)
 class _About:
     """What is stored of the clips (id, filename, duration_s) and cells of some decisions.
 
-    ``said`` holds a cell's entries, oldest first.
+    ``said`` holds a cell's entries, oldest first. ``bare`` are clips without a label, of tables that name primaries.
     """
 
     clips: Mapping[int, Any]
     class_ids: Mapping[str, int]
     roles: Mapping[tuple[int, str], str]
     said: Mapping[tuple[int, str], list[Decision]]
+    bare: frozenset[int]
 
 
 def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About:
@@ -146,7 +132,29 @@ def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About
     here = tables.decisions.c.clip_id.in_(clip_ids) & tables.decisions.c.class_id.in_(ids.values())
     for decision in decisions_where(connection, here):
         decisions_of.setdefault((decision.clip_id, decision.class_code), []).append(decision)
-    return _About(clips, ids, {(clip_id, code): role for clip_id, code, role in rows}, decisions_of)
+    roles = {(clip_id, code): role for clip_id, code, role in rows}
+    return _About(clips, ids, roles, decisions_of, _bare(connection, clip_ids))
+
+
+def _bare(connection: Connection, clip_ids: Collection[int]) -> frozenset[int]:
+    """Those of some clips whose row lists no class, though the table that they came in names primaries."""
+    labels, clips = tables.imported_labels, tables.clips
+    listed = sa.exists().where(labels.c.clip_id == clips.c.id)
+    rows = db.fetch(connection, sa.select(clips.c.id, clips.c.import_id).where(clips.c.id.in_(clip_ids), ~listed))
+    bare: set[int] = set()
+    for import_id in {row.import_id for row in rows}:
+        named = sa.select(labels.c.clip_id).join(clips, clips.c.id == labels.c.clip_id)
+        primary = (labels.c.role == "primary") & (clips.c.import_id == import_id)
+        if connection.scalar(named.where(primary).limit(1)) is not None:
+            bare |= {row.id for row in rows if row.import_id == import_id}
+    return frozenset(bare)
+
+
+def _role(connection: Connection, decision: Decision, bare: Collection[int]) -> str:
+    """The role of an entry; one that names none makes the first label of a clip without any its primary."""
+    if decision.role or decision.verdict != "present" or decision.clip_id not in bare or is_machine(decision.reviewer):
+        return decision.role
+    return "" if any(state.present for state in clip_states(connection, decision.clip_id)) else "primary"
 
 
 def _append_one(connection: Connection, decision: Decision, about: _About, end: int) -> Decision:
@@ -165,6 +173,7 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
             raise DataError(f"decision {decision.undoes} is {whose[decision.undoes]}'s; a machine never takes one back")
     before = fold_cell(*cell, about.roles.get(cell, ""), [entry for entry in cell_decisions if entry.position <= end])
     refuse_stale(before, decision.seen_position, clip.filename)
+    decision = replace(decision, role=_role(connection, decision, about.bare))
     values: dict[str, Any] = {
         "event_id": decision.event_id,
         "batch_id": decision.batch_id,
@@ -188,19 +197,6 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
     stored = replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
     cell_decisions.append(stored)
     return stored
-
-
-def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> None:
-    """Raise StaleDecision where a cell changed after the reviewer's screen was drawn (None: whatever it is now).
-
-    What a machine changed makes no screen stale: a person's verdict is of what they hear, and wins.
-    """
-    by_machine = not state.verdict and is_machine(state.reviewer)
-    if seen_position is not None and state.position > seen_position and not by_machine:
-        raise StaleDecision(
-            f"{state.class_code} in {filename} was set to {state.verdict or 'undecided'} by {state.reviewer} in the "
-            "meantime; look again"
-        )
 
 
 def _refuse_undo(connection: Connection, decision: Decision) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
-from dataclasses import astuple, dataclass
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
@@ -12,9 +16,10 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.collection.formats import formats
-from labeling.collection.formats.base import Correction
-from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
+from labeling.collection.formats.base import Correction, NotHeld, Written
+from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.journal import versions
+from labeling.journal.strong import strong_labels
 from labeling.records import LabelVersion, is_machine
 from labeling.storage.csvsafe import csv_bytes
 from labeling.storage.files import write_atomically
@@ -22,18 +27,24 @@ from labeling.workspace import Workspace
 
 CHANGES = ("filename", "class", "from", "to", "reviewer", "time", "run")
 STRONG = ("filename", "onset_s", "offset_s", "low_hz", "high_hz", "class", "reviewer")
+NOT_IN_TABLE = ("filename", "class", "label", "table", "why")
+"""The columns of not_in_table.csv: ``label`` is what it is now, primary, secondary or absent."""
+SHOWN_REASONS = 4
 
 
 @dataclass(frozen=True)
 class ExportReport:
     """What an export wrote. ``unlabelled`` counts changed rows that are left without any label.
 
-    ``elsewhere`` counts changed clips that none of the written tables holds: of another format, or in an older import
-    of a table that has lost their rows since. ``changes.csv`` has them all the same. ``by_machine`` counts the changes
-    that a machine made and nobody has heard; their reviewer begins with ``auto:``.
+    ``not_in_table`` are the cells of changed clips of which no written table says what they are now, with the reason:
+    its columns cannot hold it, or no table has the clip. ``elsewhere`` counts the clips that no table has: of another
+    format, or in an older import of a table that has lost their rows since. ``by_machine`` counts the changes that a
+    machine made and nobody has heard; their reviewer begins with ``auto:``. ``merged_boxes`` counts the boxes that are
+    not listed because a later one of the same event is. ``notes`` are further sentences.
     """
 
     version: LabelVersion
+    folder: Path
     files: tuple[Path, ...]
     changed_clips: int
     changes: int
@@ -41,6 +52,37 @@ class ExportReport:
     unlabelled: int
     elsewhere: int = 0
     by_machine: int = 0
+    merged_boxes: int = 0
+    not_in_table: tuple[NotHeld, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """The report in sentences."""
+        sentences = [
+            f"Label version {self.version.number}: {self.changed_clips:,} clips changed, {self.changes:,} cells, "
+            f"{self.strong_labels:,} strong labels."
+        ]
+        if self.by_machine:
+            sentences.append(f"{self.by_machine:,} of the cells were changed by a machine and heard by nobody: auto:…")
+        if self.unlabelled:
+            sentences.append(f"{self.unlabelled:,} changed clips have no label left; their label column is empty.")
+        if self.elsewhere:
+            sentences.append(f"{self.elsewhere:,} changed clips are in none of these tables.")
+        if self.not_in_table:
+            sentences.append(
+                f"{len(self.not_in_table):,} labels are not in the tables but in not_in_table.csv beside them: "
+                f"{self._reasons()}."
+            )
+        if self.merged_boxes:
+            sentences.append(
+                f"{self.merged_boxes:,} boxes are another reviewer's of an event that is listed: the latest one counts."
+            )
+        return [*sentences, *self.notes]
+
+    def _reasons(self) -> str:
+        reasons = Counter(held.why for held in self.not_in_table).most_common()
+        more = f"; and {len(reasons) - SHOWN_REASONS:,} more reasons" if len(reasons) > SHOWN_REASONS else ""
+        return "; ".join(f"{count:,} because {why}" for why, count in reasons[:SHOWN_REASONS]) + more
 
 
 def export_labels(
@@ -48,8 +90,8 @@ def export_labels(
 ) -> ExportReport:
     """Write the imported tables as of a label version, in their own columns and order.
 
-    Beside each table come ``changes.csv``, ``strong_labels.csv`` where regions were given, and ``label_version.json``.
-    Rows without a change keep every byte.
+    Beside the tables come ``changes.csv``, ``strong_labels.csv`` where regions were given, ``not_in_table.csv`` where a
+    table cannot hold what was decided, and ``label_version.json``. Rows without a change keep every byte.
 
     Parameters
     ----------
@@ -71,7 +113,8 @@ def export_labels(
     Raises
     ------
     DataError
-        Nothing was imported in that format, it can only be read, or the export would overwrite the imported table.
+        Nothing was imported in that format, or the export would overwrite the imported table. No decision is ever a
+        reason.
     WorkspaceFull, WorkspaceReadOnly
         The disk refuses.
 
@@ -101,40 +144,89 @@ def export_labels(
         tables = _tables(connection, format, frozen)
         corrections, unlabelled = _corrections(connection, frozen)
         changes = versions.diff(connection, 0, frozen.position)
-        strong = _strong_rows(connection, frozen)
+        strong = strong_labels(connection, frozen.position)
         contents = {table.id: store.import_table(connection, table.id) for table in tables}
     for table in tables:
         source = Path(table.source).resolve()
         if out_dir in (source, source.parent) or (out_dir / table.table_name) == source:
             raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
-    written = {
-        name
-        for written_table in tables
-        for name in formats.get(written_table.format).names(contents[written_table.id], written_table.options)
-    }
+    names: set[str] = set()
     files: list[Path] = []
+    not_held: list[tuple[NotHeld, str]] = []  # with the table's name
+    notes: list[str] = []
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         for table in tables:
             into = out_dir if len(tables) == 1 else out_dir / f"import-{table.id}"
-            write = formats.get(table.format).write
-            if write is None:
-                raise DataError(f"format {table.format} can be read but not written; export to another")
-            files += write(contents[table.id], table.options, corrections, into)
+            its_names, written = _written(table, contents[table.id], corrections, into)
+            names |= its_names
+            files += written.files
+            not_held += [(held, str((into / table.table_name).relative_to(out_dir))) for held in written.not_held]
+            notes += written.notes
+        elsewhere = [corrections[filename] for filename in corrections if filename not in names]
+        not_held += [(held, "") for correction in elsewhere for held in _all_of(correction, "no table written has it")]
         rows = [(c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at, c.run_id) for c in changes]
         files.append(write_atomically(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
-        if strong:
-            files.append(write_atomically(out_dir / "strong_labels.csv", csv_bytes(STRONG, strong)))
+        beside = [(held.filename, held.class_code, held.now, name, held.why) for held, name in not_held]
+        for name, columns, lines in (
+            ("not_in_table.csv", NOT_IN_TABLE, beside),
+            ("strong_labels.csv", STRONG, [event.row for event in strong]),
+        ):
+            if lines or (out_dir / name).exists():  # one of an earlier export must not pass for this one's
+                files.append(write_atomically(out_dir / name, csv_bytes(columns, lines)))
         files.append(write_atomically(out_dir / "label_version.json", json.dumps(frozen.__dict__, indent=1).encode()))
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
-    elsewhere = len(set(corrections) - written)
-    by_machine = sum(is_machine(change.reviewer) for change in changes)
     return ExportReport(
-        frozen, tuple(files), len(corrections), len(changes), len(strong), unlabelled, elsewhere, by_machine
+        version=frozen,
+        folder=out_dir,
+        files=tuple(files),
+        changed_clips=len(corrections),
+        changes=len(changes),
+        strong_labels=len(strong),
+        unlabelled=unlabelled,
+        elsewhere=len(elsewhere),
+        by_machine=sum(is_machine(change.reviewer) for change in changes),
+        merged_boxes=sum(event.boxes - 1 for event in strong),
+        not_in_table=tuple(held for held, _ in not_held),
+        notes=tuple(notes),
     )
+
+
+def zipped(report: ExportReport) -> bytes:
+    """The files of an export as one zip, by their paths in its folder."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in report.files:
+            archive.write(file, file.relative_to(report.folder))
+    return buffer.getvalue()
+
+
+def _written(
+    table: store.ImportRecord, data: bytes, corrections: Mapping[str, Correction], into: Path
+) -> tuple[set[str], Written]:
+    """Write one table, and say which clips it has. What cannot be written at all is told of, and stops nothing."""
+    table_format = formats.get(table.format)
+    names: set[str] = set()
+    here: dict[str, Correction] = {}
+    try:
+        names = set(table_format.names(data, table.options))
+        here = {filename: correction for filename, correction in corrections.items() if filename in names}
+        if table_format.write is None:
+            raise FormatError(f"the format {table.format} can be read but not written")
+        return names, table_format.write(data, table.options, here, into)
+    except FormatError as problem:
+        held = [cell for correction in here.values() for cell in _all_of(correction, str(problem))]
+        return names, Written((), tuple(held), (f"{table.table_name} was not written: {problem}",))
+
+
+def _all_of(correction: Correction, why: str) -> list[NotHeld]:
+    """Every label that a clip has now, and those that were taken away."""
+    now = {code: "primary" if code == correction.primary else "secondary" for code in correction.labels}
+    now |= dict.fromkeys(correction.removed, "absent")
+    return [NotHeld(correction.filename, code, label, why) for code, label in now.items()]
 
 
 def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:
@@ -169,14 +261,3 @@ def _corrections(connection: Connection, version: LabelVersion) -> tuple[dict[st
         )
         unlabelled += not labels
     return corrections, unlabelled
-
-
-def _strong_rows(connection: Connection, version: LabelVersion) -> list[tuple[object, ...]]:
-    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
-    return [
-        (names[clip_id], *astuple(box.region), state.class_code, box.reviewer)
-        for clip_id, states in versions.corrected_clips(connection, version.position)
-        for state in states
-        for box in state.boxes
-        if box.present
-    ]

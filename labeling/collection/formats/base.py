@@ -70,6 +70,28 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class NotHeld:
+    """One cell of a corrected clip of which its row in the table says something else, and why it cannot say it.
+
+    ``now`` is what the label is: ``primary``, ``secondary`` or ``absent``.
+    """
+
+    filename: str
+    class_code: str
+    now: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a table: its files, what its columns cannot hold, and sentences for the report."""
+
+    files: tuple[Path, ...]
+    not_held: tuple[NotHeld, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Format:
     """One kind of collection.
 
@@ -78,7 +100,8 @@ class Format:
         needs: one line for people: the file and the columns that it is known by.
         find: a folder or a file -> the table that this format would read there, or None.
         read: (table, audio folder or URL or None, options) -> ImportedTable; raises FormatError.
-        write: (table_bytes, options, corrections by filename, out_dir) -> files written; None where it only reads.
+        write: (table_bytes, options, corrections by filename, out_dir) -> Written; None where it only reads. A label
+            that the columns cannot hold is no error: it is in ``Written.not_held``.
         names: (table_bytes, options) -> the row of each filename, as ``write`` will look for them.
         rank: the lower is asked first.
     """
@@ -88,5 +111,5 @@ class Format:
     find: Callable[[Path], Path | None]
     read: Callable[[Path, str | None, Mapping[str, Any]], ImportedTable]
     names: Callable[[bytes, Mapping[str, Any]], dict[str, int]]
-    write: Callable[[bytes, Mapping[str, Any], Mapping[str, Correction], Path], list[Path]] | None = None
+    write: Callable[[bytes, Mapping[str, Any], Mapping[str, Correction], Path], Written] | None = None
     rank: int = 50

@@ -9,7 +9,7 @@ secondaries.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from labeling.collection.formats.base import (
     ImportedClip,
     ImportedTable,
     Problem,
+    Written,
     label,
 )
+from labeling.collection.formats.derived import RowLabels
 from labeling.collection.formats.lists import ListStyle, parse_list, style_of
 from labeling.collection.formats.paths import Finder, choose_root, inside
 from labeling.collection.formats.tables import Table, column, header, load, read_table
-from labeling.collection.formats.writing import write_corrected
+from labeling.collection.formats.writing import LabelCells, write_corrected
 from labeling.errors import FormatError
 
 NEEDS = (
@@ -132,8 +134,8 @@ def table_name(options: Mapping[str, Any]) -> str:
     return Path(str(options.get("table", "train_metadata.csv"))).name
 
 
-def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> list[Path]:
-    """Write the table with corrected labels; every other byte is as it came. Raises FormatError."""
+def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> Written:
+    """Write the table with corrected labels; every other byte is as it came."""
     table = read_table(data, table_name(options))
     columns = _columns(table, table_name(options), options)
     rows, _ = _rows(table, columns)
@@ -143,34 +145,59 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
         long_names.setdefault(code, long_name)
     style = style_of(row.cells[columns.secondary] for row in rows)
 
-    def cells(row: _Row, correction: Correction) -> dict[int, str]:
-        changed: dict[int, str] = {}
-        if correction.primary != row.primary:
-            changed[columns.code] = correction.primary
+    def read_row(row: _Row, cells: Sequence[str]) -> RowLabels:
+        primary = label(cells[columns.code])
+        listed = parse_list(cells[columns.secondary]) or []
+        known = [codes.get(text, "" if codes else text) for text in listed]
+        return RowLabels(primary, tuple(dict.fromkeys(code for code in (primary, *known) if code)))
+
+    def refusal(text: str) -> str:
+        """Why secondary_labels cannot hold a label; "" where it can."""
+        as_list = style.write([text])
+        return table.refusal(columns.secondary, as_list) if parse_list(as_list) == [text] else "no list can hold it"
+
+    def changed(row: _Row, correction: Correction) -> dict[int, str]:
+        result: dict[int, str] = {}
+        primary = correction.primary or ("" if row.primary else next(iter(correction.labels), ""))
+        if primary != row.primary:
+            result[columns.code] = primary
             if columns.long_name is not None:
-                changed[columns.long_name] = long_names.get(correction.primary, correction.primary)
-        if row.listed is None and set(correction.labels) - {correction.primary} == set():
-            return changed  # not a list, and nothing to list: leave it
-        before = row.listed or []
-        after = _relisted(row, correction, codes)
-        if after != before:
-            named = after if columns.long_name is None else [long_names.get(text, text) for text in after]
-            changed[columns.secondary] = _own_style(row.cells[columns.secondary], style).write(named)
-        return changed
+                result[columns.long_name] = long_names.get(primary, primary)
+        if row.listed is None:  # what is no list stays as it came
+            return result
+        own = _own_style(row.cells[columns.secondary], style)
+        after = _relisted(row, correction, primary, codes)
+        named = after if columns.long_name is None else [long_names.get(text, text) for text in after]
+        named = [text for text in named if text in row.listed or not refusal(text)]
+        if after != row.listed:
+            result[columns.secondary] = own.write(named)
+        return result
 
-    return write_corrected(table, {row.filename: row for row in rows}, cells, corrections, options, data, out_dir)
+    def limit(row: _Row, code: str) -> str:
+        if row.listed is None:
+            return "secondary_labels is no list in this row, and stays as it came"
+        if codes and code not in long_names:
+            return "secondary_labels of this table are long names, and none is known for it"
+        return refusal(code)
+
+    own = frozenset(
+        at for at in (columns.filename, columns.code, columns.secondary, columns.long_name) if at is not None
+    )
+    cells = LabelCells(own, read_row, changed, limit)
+    by_name = {row.filename: row for row in rows}
+    return write_corrected(table, by_name, cells, corrections, options, data, out_dir)
 
 
-def _relisted(row: _Row, correction: Correction, codes: Mapping[str, str]) -> list[str]:
+def _relisted(row: _Row, correction: Correction, primary: str, codes: Mapping[str, str]) -> list[str]:
     """The secondary list after a correction: what stays keeps its place, what is new comes last."""
     after: list[str] = []
     for text in row.listed or []:
         code = codes.get(text, text)
         unknown = bool(codes) and text not in codes  # 2020: a bird outside the vocabulary; nobody decided on it
-        repeats_primary = code == correction.primary == row.primary
-        if unknown or repeats_primary or (code in correction.labels and code != correction.primary):
+        repeats_primary = code == primary == row.primary
+        if unknown or repeats_primary or (code in correction.labels and code != primary):
             after.append(text)
-    there = {codes.get(text, text) for text in after} | {correction.primary}
+    there = {codes.get(text, text) for text in after} | {primary}
     return after + [code for code in dict.fromkeys(correction.labels) if code not in there]
 
 
@@ -180,7 +207,7 @@ def _own_style(cell: str, style: ListStyle) -> ListStyle:
     if len(parse_list(cell) or []) > 1:
         return replace(own, empty=style.empty)
     if parse_list(cell):
-        return replace(style, quote=own.quote, brackets=own.brackets) if own.brackets else style
+        return replace(style, quote=own.quote, opening=own.opening, closing=own.closing) if own.opening else style
     return style
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,17 @@ from labeling.collection.formats.base import (
     ImportedClip,
     ImportedTable,
     Problem,
+    Written,
     label,
 )
+from labeling.collection.formats.derived import RowLabels
 from labeling.collection.formats.paths import Finder, choose_root, inside
 from labeling.collection.formats.tables import Table, header, load, read_table
-from labeling.collection.formats.writing import write_corrected
+from labeling.collection.formats.writing import LabelCells, write_corrected
 from labeling.errors import FormatError
-from labeling.storage.csvsafe import csv_bytes
-from labeling.storage.files import write_atomically
 
 NEEDS = "a folder with meta/esc50.csv that has the columns filename, fold, target and category; sound under audio/"
 COLUMNS = ("filename", "fold", "target", "category")
-MORE_LABELS = "esc50_more_labels.csv"
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,9 @@ def names(data: bytes, options: Mapping[str, Any]) -> dict[str, int]:
     return {row.filename: row.number for row in _rows(read_table(data, name), name)[0]}
 
 
-def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> list[Path]:
-    """Write the table with the corrected primary as target and category.
+def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> Written:
+    """Write the table with the corrected primary as target and category: the format holds one class a clip.
 
-    The format holds one class a clip: further labels of corrected clips go to esc50_more_labels.csv beside it.
     A class that the table had not gets the next free target number.
     """
     name = str(options.get("table", "esc50.csv"))
@@ -108,26 +106,25 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
         targets.setdefault(label(cells[category]), cells[target].strip())
     highest = max((int(number) for number in targets.values() if number.isdecimal()), default=-1)
     by_name = {row.filename: row for row in rows}
-    new = sorted(
-        {correction.primary for correction in corrections.values() if correction.filename in by_name} - {"", *targets}
-    )
+    new = sorted({_only(found) for found in corrections.values() if found.filename in by_name} - {"", *targets})
     targets.update({code: str(number) for number, code in enumerate(new, start=highest + 1)})
 
-    def changed(row: _Row, correction: Correction) -> dict[int, str]:
-        if correction.primary == row.category:
-            return {}
-        return {category: correction.primary, target: targets[correction.primary] if correction.primary else ""}
+    def read_row(row: _Row, cells: Sequence[str]) -> RowLabels:
+        primary = label(cells[category])
+        return RowLabels(primary, (primary,) if primary else ())
 
-    written = write_corrected(table, by_name, changed, corrections, options, data, out_dir)
-    more = [
-        (corrected.filename, code)
-        for corrected in corrections.values()
-        for code in corrected.labels
-        if corrected.filename in by_name and code != corrected.primary
-    ]
-    if more:
-        written.append(write_atomically(Path(out_dir) / MORE_LABELS, csv_bytes(("filename", "label"), more)))
-    return written
+    def changed(row: _Row, correction: Correction) -> dict[int, str]:
+        code = _only(correction)
+        return {} if code == row.category else {category: code, target: targets[code] if code else ""}
+
+    own = frozenset({table.columns.index("filename"), target, category})
+    how = LabelCells(own, read_row, changed, lambda row, code: "the column 'category' holds one class a clip")
+    return write_corrected(table, by_name, how, corrections, options, data, out_dir)
+
+
+def _only(correction: Correction) -> str:
+    """The one class that the table can name."""
+    return correction.primary or next(iter(correction.labels), "")
 
 
 def _rows(table: Table, name: str) -> tuple[list[_Row], list[Problem]]:

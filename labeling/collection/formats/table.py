@@ -19,12 +19,14 @@ from labeling.collection.formats.base import (
     ImportedClip,
     ImportedTable,
     Problem,
+    Written,
     label,
 )
-from labeling.collection.formats.lists import parse_list, style_of
+from labeling.collection.formats.derived import Lists, RowLabels
+from labeling.collection.formats.lists import bracketed, parse_list, style_of
 from labeling.collection.formats.paths import Finder, choose_root, inside
 from labeling.collection.formats.tables import SUFFIXES, Table, column, header, load, read_table
-from labeling.collection.formats.writing import write_corrected
+from labeling.collection.formats.writing import LabelCells, write_corrected
 from labeling.errors import FormatError
 
 NEEDS = (
@@ -151,50 +153,67 @@ def names(data: bytes, options: Mapping[str, Any]) -> dict[str, int]:
     return {row.filename: row.number for row in _rows(table, _columns(table, name, options))[0]}
 
 
-def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> list[Path]:
-    """Write the table with corrected label and labels cells. Raises FormatError where a label holds the separator."""
+def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> Written:
+    """Write the table with corrected label and labels cells. The first label of a clip without any is its primary."""
     name = str(options.get("table", "table.csv"))
     table = read_table(data, name)
     columns = _columns(table, name, options)
-    rows, _ = _rows(table, columns)
-    style = None if columns.labels is None else style_of(cells[columns.labels] for cells in table.rows.values())
+    rows = {row.filename: row for row in _rows(table, columns)[0]}
+    cells_of_labels = () if columns.labels is None else [cells[columns.labels] for cells in table.rows.values()]
+    style = style_of(cells_of_labels)
+    # No cell had two labels so far, so none shows how they are parted; a comma will, where no label holds one.
+    joint = columns.separator or ("" if any("," in cell for cell in cells_of_labels) else ",")
+
+    def read_row(row: _Row, cells: Sequence[str]) -> RowLabels:
+        only = None if columns.label is None else _parted(cells[columns.label], "")
+        primary = None if columns.label is None else only[0] if only is not None and len(only) == 1 else ""
+        listed = () if columns.labels is None else tuple(_parted(cells[columns.labels], joint) or ())
+        return RowLabels(primary, tuple(dict.fromkeys(([primary] if primary else []) + [*listed])), listed)
+
+    def joined(codes: Sequence[str]) -> str:
+        return style.write(codes) if joint == "list" else (joint or " ").join(codes[: None if joint else 1])
+
+    def refusal(code: str) -> str:
+        """Why the labels column cannot hold a label; "" where it can."""
+        if columns.labels is None:
+            return ""
+        if joint not in ("", "list") and joint in code:
+            return f"the column {table.columns[columns.labels]!r} parts labels by {joint!r}, which this one holds"
+        if _parted(joined([code]), joint) != [code]:
+            return f"the column {table.columns[columns.labels]!r} cannot hold it"
+        return table.refusal(columns.labels, joined([code]))
 
     def changed(row: _Row, correction: Correction) -> dict[int, str]:
         result: dict[int, str] = {}
-        if columns.label is not None and correction.primary != row.primary:
-            result[columns.label] = correction.primary
-        more = [code for code in correction.labels if code != correction.primary]
-        if columns.labels is None or style is None:
-            if more and columns.label is not None and set(more) & set(correction.added):
-                raise FormatError(
-                    f"{name} has only one label a clip ({table.columns[columns.label]}), so {more} of "
-                    f"{row.filename!r} cannot be written; import a table with a labels column to keep several"
-                )
+        primary = correction.primary
+        if columns.labels is None and not primary:
+            primary = next(iter(correction.labels), "")
+        if columns.label is not None and primary != row.primary:
+            result[columns.label] = primary
+        if columns.labels is None or row.listed is None:  # what is no list stays as it came
             return result
-        before = row.listed or []
+        before = row.listed
         # Where the primary stands in its own column it is repeated here only if it was before.
         alone = columns.label is not None and row.primary not in before
-        wanted = more if alone else list(correction.labels)
+        wanted = [code for code in correction.labels if not (alone and code == primary)]
         after = [code for code in before if code in wanted]
         after += [code for code in dict.fromkeys(wanted) if code not in after]
+        after = [code for code in after if code in before or not refusal(code)]
         if after != before:
-            result[columns.labels] = _joined(after, columns.separator, style.write(after), row.filename)
+            result[columns.labels] = joined(after)
         return result
 
-    return write_corrected(table, {row.filename: row for row in rows}, changed, corrections, options, data, out_dir)
+    def limit(row: _Row, code: str) -> str:
+        if columns.labels is None:
+            return f"the column {table.columns[columns.label or 0]!r} holds one label a clip"
+        if row.listed is None:
+            return f"the column {table.columns[columns.labels]!r} holds no list in this row, and stays as it came"
+        return refusal(code) or f"the column {table.columns[columns.labels]!r} cannot hold it beside others"
 
-
-def _joined(codes: Sequence[str], separator: str, as_list: str, filename: str) -> str:
-    if separator == "list":
-        return as_list
-    if not separator and len(codes) > 1:
-        separator = ","  # no cell had two labels so far, so none shows how they are parted
-    wrong = [code for code in codes if separator and separator in code]
-    if wrong and len(codes) > 1:
-        raise FormatError(
-            f"label {wrong[0]!r} of {filename!r} holds the separator {separator!r} of this table; rename the class"
-        )
-    return separator.join(codes)
+    own = frozenset(at for at in (columns.path, columns.label, columns.labels) if at is not None)
+    lists = None if columns.labels is None else Lists(lambda cell: _parted(cell, joint), lambda texts, _: joined(texts))
+    cells = LabelCells(own, read_row, changed, limit, lists)
+    return write_corrected(table, rows, cells, corrections, options, data, out_dir)
 
 
 def _fits(names: Sequence[str]) -> bool:
@@ -227,6 +246,9 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
     )
     if labels is not None and label_column is None and options.get("label_column") is None:
         label_column = column(table, ("label", "primary_label"))
+    guessed = labels is None and options.get("label_column") is None
+    if guessed and label_column is not None and _holds_lists(table, label_column):
+        labels, label_column = label_column, None  # a column "label" of lists: several a clip, none the primary
     if label_column is None and labels is None:
         raise needed("a label", "--label-column NAME (one a clip) or --labels-column NAME (several)")
     separator = ""
@@ -244,13 +266,18 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
     )
 
 
+def _holds_lists(table: Table, at: int) -> bool:
+    return guess_separator([cells[at] for cells in table.rows.values()]) == "list"
+
+
 def guess_separator(cells: Sequence[str]) -> str:
     """What stands between two labels: ``list``, ``;``, ``|``, ``,``, a space, or "" where no cell has two.
 
     A space is taken only where most of the words that it parts also stand alone in a cell: "Bass guitar" is one label.
     """
-    texts = [text for cell in cells if (text := cell.strip()) not in MISSING_WORDS]
-    if texts and sum(text.startswith("[") and text.endswith("]") for text in texts) > len(texts) / 2:
+    every = [text for cell in cells if (text := cell.strip()) not in MISSING_WORDS]
+    texts = [text for text in every if not bracketed(text)]
+    if len(texts) < len(every) / 2:
         return "list"
     for separator in SEPARATORS:
         if any(separator in text for text in texts):
@@ -280,14 +307,21 @@ def _rows(table: Table, columns: _Columns) -> tuple[list[_Row], list[Problem]]:
             first = kept[filename].number
             problems.append(Problem(number, filename, f"listed already in row {first}; the first one counts"))
         else:
-            primary = "" if columns.label is None else label(cells[columns.label])
+            only = [] if columns.label is None else _parted(cells[columns.label], "")
+            if only is None or len(only) > 1:
+                heading = table.columns[columns.label or 0]
+                text = cells[columns.label or 0].strip()
+                what = f"{heading} holds {text}, which is not one label, so it was left out"
+                problems.append(Problem(number, filename, f"{what}; --labels-column {heading} takes several"))
+            primary = only[0] if only is not None and len(only) == 1 else ""
             listed = [] if columns.labels is None else _parted(cells[columns.labels], columns.separator)
             kept[filename] = _Row(number, filename, primary, listed)
     return list(kept.values()), problems
 
 
 def _parted(cell: str, separator: str) -> list[str] | None:
-    if separator == "list":
+    """The labels of a cell; a list among cells that are none is read as one, where it is plainly a list."""
+    if separator == "list" or (bracketed(cell) and any(sign in cell for sign in "'\",")):
         return parse_list(cell)
     parts = cell.split(separator) if separator else [cell]
     return list(dict.fromkeys(code for part in parts if (code := label(part))))

@@ -35,8 +35,15 @@ class Table(Protocol):
     rows: dict[int, list[str]]
     warnings: list[str]
 
+    def refusal(self, column: int, text: str) -> str:
+        """Why a column cannot hold a text; "" where it can, and gives the same text when it is read again."""
+        ...
+
     def changed(self, changes: Changes) -> bytes:
-        """The table's bytes with some cells set anew; without changes the bytes that were read."""
+        """The table's bytes with some cells set anew; without changes the bytes that were read.
+
+        Raises FormatError for a text that its column refuses.
+        """
         ...
 
 
@@ -120,6 +127,14 @@ class CsvTable:
                     )
                     return b"", encoding, text
             raise
+
+    def refusal(self, column: int, text: str) -> str:
+        """Why a text cannot stand in this file; "" where it can."""
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            return f"the file is {self.encoding} text, which cannot hold {error.object[error.start : error.end]!r}"
+        return "a text table cannot hold a NUL" if "\0" in text else ""
 
     def changed(self, changes: Changes) -> bytes:
         """The table's bytes with some cells set anew. Raises FormatError for text that its encoding cannot hold."""
@@ -214,6 +229,22 @@ class ParquetTable:
         texts = [[_text(value) for value in column.to_pylist()] for column in self._table.columns]
         self.rows: dict[int, list[str]] = {i: list(cells) for i, cells in enumerate(zip(*texts, strict=True), start=2)}
 
+    def refusal(self, column: int, text: str) -> str:
+        """Why a column of this type cannot hold a text; "" where it can."""
+        import pyarrow as pa
+
+        kind = self._table.schema.field(column)
+        try:
+            value = _typed(text, kind.type)
+            if not pa.types.is_dictionary(kind.type):
+                pa.array([value], kind.type)
+            if value is None and not kind.nullable:
+                return f"the column {kind.name!r} must not be empty"
+            same = _same_text(_text(value), text, kind.type)
+        except (ValueError, TypeError, ArithmeticError, NotImplementedError):  # pyarrow's own are among them
+            same = False
+        return "" if same else f"the column {kind.name!r} is of type {kind.type} and cannot hold {text!r}"
+
     def changed(self, changes: Changes) -> bytes:
         """The table's bytes with some cells set anew: the same columns, types, order and schema metadata."""
         import pyarrow as pa
@@ -227,16 +258,30 @@ class ParquetTable:
             values = table.column(column).to_pylist()
             for number, cells in changes.items():
                 if column in cells:
+                    if why := self.refusal(column, cells[column]):
+                        raise FormatError(f"{self.name}, row {number}: {why}")
                     values[number - 2] = _typed(cells[column], kind.type)
-            if pa.types.is_dictionary(kind.type):
-                array = pa.array(values, kind.type.value_type).dictionary_encode()
-                kind = kind.with_type(array.type)
-            else:
-                array = pa.array(values, kind.type)
-            table = table.set_column(column, kind, array)
+            array = _categories(table.column(column), values) if pa.types.is_dictionary(kind.type) else None
+            array = pa.array(values, kind.type) if array is None else array
+            table = table.set_column(column, kind.with_type(array.type), array)
         buffer = io.BytesIO()
         parquet.write_table(table, buffer)
         return buffer.getvalue()
+
+
+def _categories(column: Any, values: list[Any]) -> Any:
+    """Values as a dictionary array: the categories that were there keep their order, new ones come last."""
+    import pyarrow as pa
+
+    kind = column.type
+    known = column.unify_dictionaries().chunk(0).dictionary.to_pylist() if column.num_chunks else []
+    place = {value: at for at, value in enumerate(dict.fromkeys([*known, *(v for v in values if v is not None)]))}
+    index = [None if value is None else place[value] for value in values]
+    try:
+        places = pa.array(index, kind.index_type)
+    except (pa.ArrowInvalid, OverflowError):  # more categories than an int8 counts
+        places = pa.array(index, pa.int32())
+    return pa.DictionaryArray.from_arrays(places, pa.array(list(place), kind.value_type), ordered=kind.ordered)
 
 
 def _text(value: Any) -> str:
@@ -244,19 +289,40 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, list | tuple):
         return repr([_text(item) for item in value])
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     return str(value)
 
 
 def _typed(text: str, kind: Any) -> Any:
+    """A cell's text as a value of its column's type; raises ValueError where it is none."""
     import pyarrow as pa
 
     from labeling.collection.formats.lists import parse_list
 
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if pa.types.is_dictionary(kind):
+        return _typed(text, kind.value_type)
+    if _is_list(kind):
         return [_typed(item, kind.value_type) for item in parse_list(text) or []]
-    if pa.types.is_integer(kind):
-        return int(text) if text else None
-    return text
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return text
+    if not text:
+        return None
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return text.encode()
+    return pa.array([text]).cast(kind)[0].as_py()
+
+
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _same_text(stored: str, text: str, kind: Any) -> bool:
+    from labeling.collection.formats.lists import parse_list
+
+    return parse_list(stored) == parse_list(text) if _is_list(kind) else stored == text
 
 
 def column(table: Table, names: Sequence[str]) -> int | None:

@@ -194,7 +194,8 @@ def test_hostile_labels_and_names_arrive_as_they_are(tmp_path: Path, workspace: 
     lines = [f'"{name.replace("/", "")}","{code}"' for name, code in zip(names, codes, strict=True)]
     (root / "labels.csv").write_text("\n".join(["file,label", *lines, ""]))
     report = import_collection(workspace, root)
-    assert (report.format, report.added, report.problems) == ("table", 4, ())
+    assert (report.format, report.added) == ("table", 4)
+    assert [problem.row for problem in report.problems] == [2, 5]  # the codes with < and ; are noted, and kept
     with workspace.read() as connection:
         assert {one.code for one in store.all_classes(connection)} == set(codes)
     assert set(clips(workspace)) == {name.replace("/", "") for name in names}

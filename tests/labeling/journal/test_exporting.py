@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.errors import DataError, UnknownName, WorkspaceFull
 from labeling.journal import versions
-from labeling.journal.exporting import ExportReport, export_labels
+from labeling.journal.exporting import ExportReport, export_labels, zipped
 from labeling.records import Decision, Region
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at
@@ -221,6 +223,54 @@ def test_a_table_of_ones_own(workspace: Workspace, tmp_path: Path) -> None:
     decide(workspace, "a.wav", "x", "absent")
     export_labels(workspace, tmp_path / "out")
     assert (tmp_path / "out/mine.csv").read_bytes() == b"path;tags;note\na.wav;y;=1\nb.wav;y;-\n"
+
+
+def small(workspace: Workspace, folder: Path, table: str, **options: str) -> Path:
+    """A table ``t.csv`` of clips that are each there, imported."""
+    folder.mkdir(exist_ok=True)
+    for number, line in enumerate(table.splitlines()[1:]):
+        noise = np.random.default_rng(number).standard_normal(8000)
+        soundfile.write(folder / line.split(",")[0], 0.1 * noise, 8000)
+    (folder / "t.csv").write_text(table)
+    import_collection(workspace, folder / "t.csv", format="table", options=options)
+    return folder / "t.csv"
+
+
+def test_no_decision_blocks_an_export(workspace: Workspace, tmp_path: Path) -> None:
+    small(workspace, tmp_path / "c", "filename,label,common_name\n1.wav,a,Ant\n2.wav,b,Bee\n3.wav,a,Ant\n4.wav,,\n")
+    decide(workspace, "3.wav", "b", "present")
+    decide(workspace, "4.wav", "a", "present")
+    decide(workspace, "4.wav", "b", "present")
+    report = export_labels(workspace, tmp_path / "out")
+    assert (tmp_path / "out/t.csv").read_text() == (
+        "filename,label,common_name\n1.wav,a,Ant\n2.wav,b,Bee\n3.wav,a,Ant\n4.wav,a,Ant\n"
+    )
+    why = "the column 'label' holds one label a clip"
+    assert [tuple(row.values()) for row in rows(tmp_path / "out/not_in_table.csv")] == [
+        ("3.wav", "b", "secondary", "t.csv", why),
+        ("4.wav", "b", "secondary", "t.csv", why),
+    ]
+    assert [(row["filename"], row["class"], row["to"]) for row in rows(tmp_path / "out/changes.csv")] == [
+        ("3.wav", "b", "secondary"), ("4.wav", "a", "primary"), ("4.wav", "b", "secondary")]  # fmt: skip
+    assert f"2 labels are not in the tables but in not_in_table.csv beside them: 2 because {why}." in report.lines()
+    with zipfile.ZipFile(io.BytesIO(zipped(report))) as archive:
+        assert archive.namelist() == ["t.csv", "changes.csv", "not_in_table.csv", "label_version.json"]
+        assert archive.read("t.csv") == (tmp_path / "out/t.csv").read_bytes()
+    export_labels(workspace, tmp_path / "out", version=versions.freeze(workspace, "rita").number)
+    undo_at(workspace, 1, "rita", "u1")
+    undo_at(workspace, 3, "rita", "u3")
+    export_labels(workspace, tmp_path / "out")
+    assert rows(tmp_path / "out/not_in_table.csv") == []  # what an earlier export left must not pass for this one's
+
+
+def test_a_table_that_cannot_be_read_again_is_told_of(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "jay", "present")
+    with birds.write() as connection:
+        connection.exec_driver_sql('UPDATE imports SET options = \'{"group_column": "gone"}\'')
+    report = export_labels(birds, tmp_path / "out")
+    assert [path.name for path in report.files] == ["changes.csv", "not_in_table.csv", "label_version.json"]
+    assert "was not written: train_metadata.csv has no column 'gone'" in " ".join(report.lines())
+    assert [row["class"] for row in rows(tmp_path / "out/not_in_table.csv")] == ["owl", "jay"]
 
 
 def test_a_full_disk_says_so_and_leaves_nothing_half(

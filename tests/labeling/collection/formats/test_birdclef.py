@@ -82,7 +82,7 @@ def by_name(table: ImportedTable) -> dict[str, ImportedClip]:
 def exported(table: ImportedTable, out: Path, *corrections: Correction) -> bytes:
     write = formats.get("birdclef").write
     assert write is not None
-    files = write(table.table_bytes, table.options, {one.filename: one for one in corrections}, out)
+    files = write(table.table_bytes, table.options, {one.filename: one for one in corrections}, out).files
     assert [one.name for one in files] == [table.table_name]
     return files[0].read_bytes()
 

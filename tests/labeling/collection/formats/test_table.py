@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from labeling.collection.formats import Correction, ImportedTable, detect_format, find_table, formats
@@ -20,7 +25,17 @@ def read(path: Path, audio: str | None = None, format: str = "table", **options:
 def exported(table: ImportedTable, out: Path, *corrections: Correction) -> bytes:
     write = formats.get(table.format).write
     assert write is not None
-    return write(table.table_bytes, table.options, {one.filename: one for one in corrections}, out)[0].read_bytes()
+    written = write(table.table_bytes, table.options, {one.filename: one for one in corrections}, out)
+    return written.files[0].read_bytes()
+
+
+def not_held(table: ImportedTable, out: Path, *corrections: Correction) -> list[tuple[str, str, str]]:
+    """File, class and label now of what the table cannot say."""
+    write = formats.get(table.format).write
+    assert write is not None
+    written = write(table.table_bytes, table.options, {one.filename: one for one in corrections}, out)
+    assert all(held.why for held in written.not_held)
+    return [(held.filename, held.class_code, held.now) for held in written.not_held]
 
 
 def labels(table: ImportedTable) -> Mapping[str, tuple[str, ...]]:
@@ -87,12 +102,12 @@ def test_read_again_with_the_stored_options(tmp_path: Path) -> None:
     assert after == path.read_bytes().replace(b"b.wav,Owl", b"b.wav,Owl Deer")
 
 
-def test_a_label_that_holds_the_separator_cannot_be_written(tmp_path: Path) -> None:
+def test_a_label_that_holds_the_separator_is_kept_beside_the_table(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("fname,labels\na.wav,Owl;Fox\n")
-    with pytest.raises(FormatError, match=r"'Elk; red' of 'a.wav' holds the separator ';'"):
-        exported(read(path), tmp_path / "out", Correction("a.wav", "", ("Owl", "Elk; red")))
-    assert not (tmp_path / "out").exists()
+    correction = Correction("a.wav", "", ("Owl", "Elk; red", "Deer"))
+    assert exported(read(path), tmp_path / "out", correction) == b"fname,labels\na.wav,Owl;Deer\n"
+    assert not_held(read(path), tmp_path / "out", correction) == [("a.wav", "Elk; red", "secondary")]
 
 
 def test_one_label_column_cannot_take_two(tmp_path: Path) -> None:
@@ -102,8 +117,33 @@ def test_one_label_column_cannot_take_two(tmp_path: Path) -> None:
     assert exported(table, tmp_path / "out", Correction("a.wav", "Fox", ("Fox",), ("Owl",), ("Fox",))).endswith(
         b"Fox\n"
     )
-    with pytest.raises(FormatError, match=r"only one label a clip \(label\), so \['Fox'\] of 'a.wav'"):
-        exported(table, tmp_path / "out", Correction("a.wav", "Owl", ("Owl", "Fox"), (), ("Fox",)))
+    two = Correction("a.wav", "Owl", ("Owl", "Fox"), (), ("Fox",))
+    assert exported(table, tmp_path / "out", two) == path.read_bytes()
+    assert not_held(table, tmp_path / "out", two) == [("a.wav", "Fox", "secondary")]
+
+
+def test_the_first_label_of_a_row_without_any_is_its_label(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("fname,label\na.wav,\nb.wav,Owl\n")
+    first = Correction("a.wav", "", ("Fox", "Owl"))
+    assert exported(read(path), tmp_path / "out", first) == b"fname,label\na.wav,Fox\nb.wav,Owl\n"
+    assert not_held(read(path), tmp_path / "out", first) == [("a.wav", "Owl", "secondary")]
+
+
+def test_a_cell_that_is_no_list_stays_and_all_is_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("fname,labels\na.wav,['Owl'\nb.wav,['Fox']\nc.wav,['Fox']\n")
+    now = Correction("a.wav", "", ("Elk",))
+    assert exported(read(path), tmp_path / "out", now) == path.read_bytes()
+    assert not_held(read(path), tmp_path / "out", now) == [("a.wav", "Elk", "secondary")]
+
+
+def test_a_label_that_the_files_encoding_cannot_hold_is_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("fname,label,site\na.wav,Owl,Höhe\n".encode("cp1252"))
+    now = Correction("a.wav", "🐦", ("🐦",), ("Owl",), ("🐦",))
+    assert exported(read(path), tmp_path / "out", now) == path.read_bytes()
+    assert not_held(read(path), tmp_path / "out", now) == [("a.wav", "🐦", "primary"), ("a.wav", "Owl", "absent")]
 
 
 def test_absolute_paths_count_when_they_lie_in_the_audio_folder(tmp_path: Path) -> None:
@@ -168,7 +208,58 @@ def test_parquet_with_one_label_a_row_and_categories(tmp_path: Path) -> None:
     table = read(path)
     assert labels(table) == {"a.wav": ("Owl",), "b.wav": ("Fox",)}
     exported(table, tmp_path / "out", Correction("a.wav", "Elk", ("Elk",)))
-    assert list(pd.read_parquet(tmp_path / "out" / "x.parquet")["label"]) == ["Elk", "Fox"]
+    back = pd.read_parquet(tmp_path / "out" / "x.parquet")["label"]
+    assert list(back) == ["Elk", "Fox"]
+    assert list(back.cat.categories) == ["Fox", "Owl", "Elk"]
+    many = [f"c{number}" for number in range(127)]  # as many as an int8 counts
+    pd.DataFrame({"file": [f"{code}.wav" for code in many], "label": pd.Categorical(many)}).to_parquet(path)
+    exported(read(path), tmp_path / "more", *(Correction(f"c{k}.wav", f"new{k}", (f"new{k}",)) for k in range(3)))
+    assert list(pd.read_parquet(tmp_path / "more" / "x.parquet")["label"])[:4] == ["new0", "new1", "new2", "c3"]
+
+
+@pytest.mark.parametrize(
+    ("values", "fits", "stored"),
+    [
+        ([1.0, 2.0, None], "2.0", 2.0),
+        ([1, 2, 3], "2", 2),
+        ([True, False, True], "False", False),
+        ([b"Owl", b"Fox", None], "Fox", b"Fox"),
+        ([date(2024, 5, 1), date(2024, 5, 2), None], "2024-05-02", date(2024, 5, 2)),
+        ([Decimal("1.50"), Decimal("2.50"), None], "2.50", Decimal("2.50")),
+        ([datetime(2024, 5, 1, 12), datetime(2024, 5, 2, 7), None], "2024-05-02 07:00:00", datetime(2024, 5, 2, 7)),
+    ],
+)
+def test_a_column_of_any_type_takes_what_it_can_and_refuses_the_rest(
+    tmp_path: Path, values: list[Any], fits: str, stored: object
+) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"file": ["a.wav", "b.wav", "c.wav"], "label": values}), path)
+    table = read(path)
+    first = table.clips[0].primary
+    exported(table, tmp_path / "out", Correction("a.wav", fits, (fits,)))
+    back = parquet.read_table(tmp_path / "out" / "x.parquet")
+    assert back.schema == parquet.read_schema(path)
+    assert back["label"].to_pylist() == [stored, *values[1:]]
+    other = Correction("a.wav", "crow", ("crow",), (first,), ("crow",))
+    if values[0] != b"Owl":
+        assert exported(table, tmp_path / "out", other) == path.read_bytes()
+        assert not_held(table, tmp_path / "out", other) == [("a.wav", "crow", "primary"), ("a.wav", first, "absent")]
+    exported(table, tmp_path / "out", Correction("a.wav", "", (), (first,)))
+    assert parquet.read_table(tmp_path / "out" / "x.parquet")["label"].to_pylist()[0] is None
+
+
+def test_a_column_that_must_not_be_empty_and_lists_of_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    schema = pa.schema([pa.field("file", pa.string()), pa.field("label", pa.int8(), nullable=False)])
+    parquet.write_table(pa.table({"file": ["a.wav", "b.wav"], "label": [1, 2]}, schema), path)
+    assert not_held(read(path), tmp_path / "out", Correction("a.wav", "", (), ("1",))) == [("a.wav", "1", "absent")]
+    too_large = Correction("a.wav", "300", ("300",))
+    assert not_held(read(path), tmp_path / "out", too_large) == [("a.wav", "300", "primary"), ("a.wav", "1", "absent")]
+    parquet.write_table(pa.table({"file": ["a.wav", "b.wav"], "labels": [[1, 2], [3]]}), path)
+    exported(read(path), tmp_path / "out", Correction("a.wav", "", ("1", "3")))
+    assert parquet.read_table(tmp_path / "out" / "x.parquet")["labels"].to_pylist() == [[1, 3], [3]]
+    word = Correction("b.wav", "", ("3", "crow"))
+    assert not_held(read(path), tmp_path / "out", word) == [("b.wav", "crow", "secondary")]
 
 
 # ------------------------------------------------------------------------------------------------ ESC-50
@@ -213,8 +304,10 @@ def test_esc50_writes_target_and_category_together(esc: Path, tmp_path: Path) ->
     wanted = ESC.replace("A-0.wav,1,0,dog", "A-0.wav,1,14,chirping_birds").replace(
         "B-0.wav,5,0,dog", "B-0.wav,5,15,frog"
     )
+    wanted = wanted.replace("chirping_birds,True", "chirping_birds,False")  # as the table's own birds have it
     assert after == wanted.encode()
-    assert (tmp_path / "out" / "esc50_more_labels.csv").read_text() == "filename,label\n5-100032-B-0.wav,dog\n"
+    more = Correction("5-100032-B-0.wav", "frog", ("frog", "dog"))
+    assert not_held(table, tmp_path / "out", more) == [("5-100032-B-0.wav", "dog", "secondary")]
 
 
 def test_esc50_says_what_is_missing(esc: Path) -> None:
@@ -229,5 +322,47 @@ def test_corrections_of_other_tables_are_left_alone(esc: Path, tmp_path: Path) -
     table = read(esc, format="esc50")
     elsewhere = Correction("other.wav", "frog", ("frog", "dog"))
     assert exported(table, tmp_path / "out", elsewhere) == ESC.encode()
-    assert not (tmp_path / "out" / "esc50_more_labels.csv").exists()
+    assert not_held(table, tmp_path / "out", elsewhere) == []
     assert "frog" not in {row[3] for row in read_table(table.table_bytes, "esc50.csv").rows.values()}
+
+
+# ------------------------------------------------------------------------------------------------ lists in cells
+
+
+def test_arrays_printed_by_pandas_are_several_labels(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("fname,labels\na.wav,\"['houspa' 'redava']\"\nb.wav,\"['houspa'\n 'apapan']\"\nc.wav,['redava']\n")
+    table = read(path)
+    assert labels(table) == {"a.wav": ("houspa", "redava"), "b.wav": ("houspa", "apapan"), "c.wav": ("redava",)}
+    after = exported(table, tmp_path / "out", Correction("c.wav", "", ("redava", "houspa")))
+    assert after == path.read_bytes().replace(b"['redava']\n", b"['redava' 'houspa']\n")
+
+
+def test_a_column_label_that_holds_lists_names_no_primary(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("fname,label\na.wav,\"['x', 'y']\"\nb.wav,['x']\n")
+    table = read(path)
+    assert labels(table) == {"a.wav": ("x", "y"), "b.wav": ("x",)}
+    assert {clip.primary for clip in table.clips} == {""}
+    assert labels(read(path, **table.options)) == labels(table)
+
+
+def test_a_list_in_a_column_of_single_labels(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("fname,label\na.wav,x\nb.wav,y\nc.wav,['x']\nd.wav,\"['x', 'y']\"\ne.wav,\"['x'\"\nf.wav,(odd)\n")
+    table = read(path)
+    assert labels(table) == {
+        "a.wav": ("x",), "b.wav": ("y",), "c.wav": ("x",), "d.wav": (), "e.wav": (), "f.wav": ("(odd)",)
+    }  # fmt: skip
+    assert [one.row for one in table.problems] == [5, 6]
+    assert "label holds ['x', 'y'], which is not one label" in table.problems[0].reason
+    confirmed = Correction("c.wav", "x", ("x", "y"), (), ("y",))
+    assert exported(table, tmp_path / "out", confirmed) == path.read_bytes()
+
+
+def test_a_list_among_labels_parted_by_a_sign(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("fname,labels\na.wav,x;y\nb.wav,z\nc.wav,\"['x', 'z']\"\nd.wav,['x'\n")
+    table = read(path)
+    assert labels(table) == {"a.wav": ("x", "y"), "b.wav": ("z",), "c.wav": ("x", "z"), "d.wav": ()}
+    assert [(one.row, one.reason) for one in table.problems] == [(5, "labels is no list; kept as metadata")]
