@@ -1,16 +1,14 @@
 """Label versions: freeze, compare, go back, export."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
 from labeling import journal
 from labeling.collection import store
 from labeling.journal import versions
-from labeling.journal.exporting import export_labels
 from labeling.machine_labels import who
 from pages.ui import session
+from pages.ui.panels import export
 
 st.title("Versions")
 reviewer = session.reviewer()
@@ -93,24 +91,7 @@ else:
     st.caption("No cell differs.")
 
 st.markdown("#### Export")
-with st.form("export", border=True):
-    left, right = st.columns(2)
-    format = left.selectbox("Format", formats, help="The columns that came in; rows without a change keep every byte.")
-    number = right.selectbox(
-        "Labels of", [version.number for version in reversed(known)], format_func=lambda n: words[n]
-    )
-    out = st.text_input("Folder on the server", value=str(session.workspace().exports / f"version-{known[-1].number}"))
-    export = st.form_submit_button("Export", icon=":material/output:")
-if export:
-    with session.messages():
-        report = export_labels(session.workspace(), Path(out), format=format, version=number, exported_by=reviewer)
-    st.success(
-        f"{report.changed_clips:,} clips changed, {report.changes:,} cells, {report.strong_labels:,} strong labels."
-        + (f" {report.unlabelled:,} changed clips have no label left." if report.unlabelled else "")
-        + (f" {report.elsewhere:,} are in none of these tables, only in changes.csv." if report.elsewhere else ""),
-        icon=":material/check_circle:",
-    )
-    st.code("\n".join(str(file) for file in report.files), language=None)
+export.panel(known, formats, words)
 
 with st.expander("Go back to a version", icon=":material/undo:"):
     st.markdown(

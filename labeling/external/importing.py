@@ -126,7 +126,7 @@ class ImportRequest:
     ``reader`` is found out by itself when None; ``classes`` is a CSV (theirs, code), ``folds`` one (filename, fold).
     ``name`` is what to call the run. ``unit`` is probability, logit or percent. ``claim``: `ELSEWHERE`, the model never
     saw these labels; `CLAIMED`, the predictions are out-of-fold; `UNKNOWN`. ``wish`` says which of the classes that the
-    workspace lacks are added to it.
+    workspace lacks are added to it. ``origin`` is what its owner calls the file where ``path`` is a passing one.
     """
 
     path: Path
@@ -137,6 +137,7 @@ class ImportRequest:
     unit: str = PROBABILITY
     claim: str = UNKNOWN
     wish: Wish = field(default_factory=Wish)
+    origin: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", self.path.expanduser())
@@ -240,20 +241,20 @@ def _store(
 ) -> Run:
     """Freeze a label version, write the run's folder, measure it against that version, and add the run."""
     tell("writing", 0.4)
-    version = versions.freeze(workspace, by, f"predictions of {request.path.name}")
+    version = versions.freeze(workspace, by, f"predictions of {request.origin or request.path.name}")
     with workspace.read() as connection:
         labels = versions.labels_of_version(connection, version.number)
     oof = _write_oof(scratch / "oof.zarr", contents, version)
     tell("measuring", 0.7)
     measured = score_against_labels(oof, labels)
     (scratch / "framewise.npy").unlink(missing_ok=True)
-    settings = [f"source={request.path.name}", f"reader={contents.reader}", f"{KEY}={honesty.state}"]
+    settings = [f"source={request.origin or request.path.name}", f"reader={contents.reader}", f"{KEY}={honesty.state}"]
     settings += [f"name={request.name}"] if request.name else []
     settings += [f"unit={request.unit}"] if request.unit != PROBABILITY else []
     matcher, folds = contents.matcher, _count(oof.fold)
     facts = {
         "recipe": runs.IMPORTED,
-        "source": str(request.path.resolve()),
+        "source": request.origin or str(request.path.resolve()),
         "label_version": version.number,
         "label_hash": version.content_hash,
         "classes": list(oof.classes),

@@ -1,19 +1,23 @@
-"""Bring predictions that were made elsewhere: a path on the server, what is said of them, and what became of them."""
+"""Bring predictions that were made elsewhere: files or a path, what is said of them, and what became of them."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from labeling.errors import EarmarkError
-from labeling.external import LOGIT, PERCENT, PROBABILITY, readers
+from labeling.external import LOGIT, PERCENT, PROBABILITY, readers, uploads
 from labeling.external.adding import Wish
 from labeling.external.importing import LONGEST_NAME, ImportRequest, import_predictions
 from labeling.records import Run
 from labeling.runs import out_of_fold
+from labeling.workspace import CACHE
 from pages.ui import session
 
 UNITS = {PROBABILITY: "Probabilities", LOGIT: "Logits", PERCENT: "Per cent"}
@@ -35,7 +39,15 @@ def panel(*, expanded: bool = False) -> None:
             "become a run like any other."
         )
         with st.form("bring", border=False):
-            path = st.text_input("File or folder on the server", placeholder="/data/birdnet-results", key="bring:path")
+            files = st.file_uploader(
+                "Files from this computer", [suffix.removeprefix(".") for suffix in uploads.SUFFIXES],
+                accept_multiple_files=True, max_upload_size=uploads.MOST_MB, key="bring:files",
+                help="A folder of results as a zip. Names of classes (columns theirs, code) and folds (filename, fold) "
+                "may be among the files.",
+            )  # fmt: skip
+            path = st.text_input(
+                "… or a file or folder on the server", placeholder="/data/birdnet-results", key="bring:path"
+            )
             left, right = st.columns(2)
             seen = left.radio(
                 "How was the model trained?", list(SEEN), index=2, format_func=SEEN.__getitem__, key="bring:seen"
@@ -57,9 +69,20 @@ def panel(*, expanded: bool = False) -> None:
             )  # fmt: skip
             least = right.number_input("From this probability on", 0.0, 1.0, 0.5, 0.05, key="bring:least")
             go = st.form_submit_button("Bring", icon=":material/upload:", key="bring")
-        if go and path.strip():
-            wish = Wish(least=least) if adds else Wish()
-            _bring(path, reader, classes, folds, name, unit, seen, wish)
+        if go and files and path.strip():
+            st.error("Give either files from this computer or a path on the server.", icon=":material/error:")
+        elif go and (files or path.strip()):
+            chosen = ImportRequest(
+                Path(path.strip()),
+                reader=None if reader == BY_ITSELF else reader,
+                classes=_path(classes),
+                folds=_path(folds),
+                name=name,
+                unit=unit,
+                claim=seen,
+                wish=Wish(least=least) if adds else Wish(),
+            )
+            _bring(chosen, files or [])
         _report()
 
 
@@ -67,30 +90,31 @@ def _path(text: str) -> Path | None:
     return Path(text.strip()) if text.strip() else None
 
 
-def _bring(path: str, reader: str, classes: str, folds: str, name: str, unit: str, claim: str, wish: Wish) -> None:
+def _bring(request: ImportRequest, files: Sequence[UploadedFile]) -> None:
     st.session_state.pop(REPORT, None)
     bar = st.progress(0.0, "Reading")
-    try:
-        request = ImportRequest(
-            Path(path.strip()),
-            reader=None if reader == BY_ITSELF else reader,
-            classes=_path(classes),
-            folds=_path(folds),
-            name=name,
-            unit=unit,
-            claim=claim,
-            wish=wish,
-        )
-        report = import_predictions(
-            session.workspace(),
-            request,
-            by=session.reviewer() or "unknown",
-            tell=lambda phase, share: _show(bar, phase, share),
-        )
-    except EarmarkError as problem:
-        bar.empty()
-        st.error(session.plain(str(problem)), icon=":material/error:")
-        return
+    workspace = session.workspace()
+    with tempfile.TemporaryDirectory(
+        prefix="upload-", dir=workspace.root / CACHE, ignore_cleanup_errors=True
+    ) as folder:
+        try:
+            if files:
+                sent = uploads.lay_out([(file.name, file) for file in files], Path(folder))
+                request = replace(
+                    request, path=sent.path, origin=sent.name,
+                    classes=request.classes or sent.classes, folds=request.folds or sent.folds,
+                )  # fmt: skip
+            report = import_predictions(
+                workspace,
+                request,
+                by=session.reviewer() or "unknown",
+                tell=lambda phase, share: _show(bar, phase, share),
+            )
+        except EarmarkError as problem:
+            bar.empty()
+            text = str(problem).replace(f"{folder}/files/", "").replace(f"{folder}/files", "the upload")
+            st.error(session.plain(text), icon=":material/error:")
+            return
     bar.empty()
     lines, warning = report.lines(), report.honesty.warning
     st.session_state[REPORT] = (report.run_id, lines[:-1] if warning else lines, warning)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from labeling import runs
 from labeling.runs.out_of_fold import WARNING
 from labeling.workspace import open_workspace
 from pages.ui import session
@@ -71,3 +72,27 @@ def test_what_cannot_be_read_is_said_in_the_panel(root: Path, monkeypatch: pytes
     app.text_input(key="bring:path").set_value("/nowhere/p.csv")
     app.button(key="bring").click().run()
     assert "nothing at" in errors(app)
+
+
+def test_files_from_a_browser_become_a_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(root, "runs", monkeypatch)
+    sent = (root.parent / "p.csv").read_bytes().replace(b"amecro", b"crow")
+    app.file_uploader(key="bring:files").set_value(
+        [("p.csv", sent, "text/csv"), ("names.csv", b"theirs,code\ncrow,amecro\n", "text/csv")]
+    )
+    app.button(key="bring").click().run()
+    assert errors(app) == ""
+    assert "4 of 4 clips, 1 classes" in app.success[0].value.replace("\\", "")
+    assert "crow as amecro" in app.success[0].value.replace("\\", "")
+    with open_workspace(root).read() as connection:
+        (run,) = runs.all_runs(connection)
+    assert "source=p.csv" in run.settings
+    assert [path.name for path in (root / "cache").iterdir() if path.name.startswith("upload-")] == []
+
+
+def test_an_upload_that_cannot_be_read_is_said_in_the_users_names(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(root, "runs", monkeypatch)
+    app.file_uploader(key="bring:files").set_value([("odd.csv", b"x,y\n1,2\n", "text/csv")])
+    app.button(key="bring").click().run()
+    assert "no reader fits odd.csv" in errors(app).replace("\\", "")
+    assert "upload-" not in errors(app)

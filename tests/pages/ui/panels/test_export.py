@@ -1,0 +1,28 @@
+"""pages/ui/panels/export.py, on the Versions page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labeling import journal
+from labeling.journal import versions
+from labeling.records import Decision
+from tests.support.pages import errors, show
+
+
+def test_an_export_is_told_of_and_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from labeling.example import example_workspace
+
+    workspace = example_workspace()
+    journal.append(workspace, [Decision("e1", "ann", 3, "cangoo", "present")])
+    versions.freeze(workspace, "ann")
+    app = show(workspace.root, "versions", monkeypatch)
+    assert not app.get("download_button")
+    app.text_input[-1].set_value(str(tmp_path / "out"))
+    app.button(key="export").click().run()
+    assert errors(app) == ""
+    assert "1 clips changed" in app.success[0].value.replace("\\", "")
+    button = app.get("download_button")[0]
+    assert button.label.startswith("Download (")
