@@ -110,7 +110,8 @@ class Shown:
     ``rank``, ``p_wrong``, ``label_quality``, ``clipwise`` and ``framewise_max`` are the suspect's (`Suspect`) by
     ``scorer``, ``likely_wrong`` its calibrated probability. ``asked``: the screen asked of the cell, in whatever way
     (None: an entry of before that was kept). ``blind``: labels and scores were hidden; ``audit``: hidden too, and the
-    cell drawn at random; ``second_look``: the journal position of the same reviewer's first look. ``probability`` is
+    cell drawn at random; ``second_look``: the journal position of the same reviewer's first look. ``one_by_one``: part
+    of a batch of many clips, and yet heard by itself (the queue's list, filled in a spreadsheet). ``probability`` is
     the model's, for which a machine changed the label. ``other`` holds what is stored and none of these: keys of other
     versions of Earmark, values of another type.
     """
@@ -127,6 +128,7 @@ class Shown:
     blind: bool = False
     audit: bool = False
     second_look: int | None = None
+    one_by_one: bool = False
     probability: float | None = None
     other: Mapping[str, Any] = field(default_factory=dict)
 

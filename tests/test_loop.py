@@ -15,6 +15,7 @@ from tests.support.workspaces import QUICK_TRAINING
 SUSPECT_COLUMNS = (
     *("rank", "filename", "class", "kind", "label_quality", "p_wrong"),
     *("clipwise", "framewise_max", "onset_s", "offset_s", "run", "likely_wrong", "why"),
+    *("scorer", "place", "verdict"),
 )
 
 

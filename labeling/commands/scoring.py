@@ -22,7 +22,7 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--kind", choices=("missing", "false", "swapped"), help="only this kind")
     parser.add_argument("--order", default="rank", metavar="O", help="likely, worth, uncertain, audit, ... (rank)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many (all)")
-    parser.add_argument("--csv", metavar="FILE", help="write a CSV instead of printing")
+    parser.add_argument("--csv", metavar="FILE", help="write a CSV instead; fill its last column for `decide`")
 
 
 def _score(args: argparse.Namespace) -> None:
@@ -69,18 +69,30 @@ def _suspects(args: argparse.Namespace) -> None:
         (
             suspect.rank, suspect.filename, suspect.class_code, suspect.kind,
             *(round(getattr(suspect, name), digits) for name, digits in decimals.items()),
-            suspect.run_id, round(row.probability, 6), row.why,
+            suspect.run_id, round(row.probability, 6), row.why, scored[1], place, row.verdict,
         )
-        for row in rows
+        for place, row in enumerate(rows, 1)
         for suspect in [row.suspect]
     ]  # fmt: skip
     if args.csv:
-        header = ("rank", "filename", "class", "kind", *decimals, "run", "likely_wrong", "why")
+        header = (
+            "rank",
+            "filename",
+            "class",
+            "kind",
+            *decimals,
+            "run",
+            "likely_wrong",
+            "why",
+            "scorer",
+            "place",
+            "verdict",
+        )
         write_atomically(Path(args.csv), csv_bytes(header, table))
         print(f"{len(table)} suspects written to {args.csv}")
         return
     for row in table:
-        rank, filename, code, kind, *_, likely, why = row
+        rank, filename, code, kind, *_, likely, why, _, _, _ = row
         print(printable(f"{rank:>6}  {kind:<8} {likely:5.2f}  {code:<16} {filename}  {why}"))
     if not table:
         print("no suspects to do")

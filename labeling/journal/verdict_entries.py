@@ -6,7 +6,7 @@ The journal only grows: what was read is kept, and what came since is read.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from sys import intern
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ class Entry(NamedTuple):
 
     ``kind`` is the suspect's, "" for none. ``asked``: a screen asked of the cell, in whatever way (`Shown.was_asked`);
     ``blind``: it did with labels and scores hidden; ``drawn``: it did as chance had picked the cell (`Shown.audit`);
-    ``second_look``: the position of the same reviewer's first look.
+    ``second_look``: the position of the same reviewer's first look; ``one_by_one``: heard by itself, though its batch
+    is of many clips.
     """
 
     position: int
@@ -45,6 +46,7 @@ class Entry(NamedTuple):
     blind: bool
     drawn: bool
     second_look: int | None
+    one_by_one: bool
 
     @property
     def cell(self) -> Cell:
@@ -74,14 +76,15 @@ def deciding(entries: Iterable[Entry]) -> dict[Cell, Entry]:
     return newest
 
 
-def batches_of_many_clips(entries: Iterable[Entry]) -> set[str]:
-    """The batches that decided many clips at once: nobody listened to each."""
+def unheard(entries: Sequence[Entry]) -> set[int]:
+    """The positions of entries that decided many clips at once: nobody listened to each."""
     clip_of: dict[str, int] = {}
-    return {
+    of_many = {
         entry.batch_id
         for entry in entries
         if entry.batch_id and clip_of.setdefault(entry.batch_id, entry.clip_id) != entry.clip_id
     }
+    return {entry.position for entry in entries if entry.batch_id in of_many and not entry.one_by_one}
 
 
 _journals: Kept[list[Entry]] = Kept(4)  # each about 25 MB a hundred thousand entries
@@ -118,5 +121,6 @@ def _read(connection: Connection, after: int, position: int) -> list[Entry]:
         entries.append(Entry(
             at, event_id, intern(reviewer), clip_id, class_id, intern(verdict), onset_s is not None, intern(run_id),
             batch_id, undoes, intern(shown.kind), shown.was_asked, shown.blind, shown.audit, shown.second_look,
+            shown.one_by_one,
         ))  # fmt: skip
     return entries

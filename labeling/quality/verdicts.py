@@ -2,7 +2,8 @@
 
 A verdict counts where a person was asked of a cell as a suspect, shown, blind, again or by chance, and the journal's
 fold at the position makes it present or absent. What is not asked does not count: a reviewer speaks unasked of a cell
-because of how it is. Nor do batches that decided many clips at once: nobody listened to each.
+because of how it is. Nor do batches that decided many clips at once, where nobody listened to each; a list of the
+queue that was filled row by row in a spreadsheet is none of those.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class Judged:
 def counted(connection: Connection, position: int | None = None) -> Verdicts:
     """The verdicts that count at a position of the journal (default: its end)."""
     entries = verdict_entries.read_entries(connection, position)
-    unheard = verdict_entries.batches_of_many_clips(entries)
-    asked = {entry.cell for entry in entries if entry.asked and entry.batch_id not in unheard}
+    unheard = verdict_entries.unheard(entries)
+    asked = {entry.cell for entry in entries if entry.asked and entry.position not in unheard}
     counting = [
         entry
         for cell, entry in verdict_entries.deciding(entries).items()
-        if cell in asked and entry.verdict != "unsure" and entry.batch_id not in unheard
+        if cell in asked and entry.verdict != "unsure" and entry.position not in unheard
     ]
     return Verdicts(
         np.array([entry.clip_id for entry in counting], np.int64),

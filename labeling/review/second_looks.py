@@ -211,7 +211,7 @@ def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[t
     batch of many clips; at least LEAST_BETWEEN and at most MOST_DUE decisions ago; and that nobody has decided since.
     """
     entries = _of_whole_clips(connection, reviewer, MOST_DUE)
-    unheard = verdict_entries.batches_of_many_clips(entries)
+    unheard = verdict_entries.unheard(entries)
     times = Counter(entry.cell for entry in entries)
     code_of = {label_class.id: label_class.code for label_class in store.all_classes(connection)}
     chosen = [
@@ -219,7 +219,7 @@ def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[t
         for entry in entries[: max(0, len(entries) - LEAST_BETWEEN)]
         if times[entry.cell] == 1
         and not (entry.blind or entry.drawn)
-        and entry.batch_id not in unheard
+        and entry.position not in unheard
         and is_chosen(shares.repeat, "again", entry.reviewer, entry.clip_id, code_of[entry.class_id], entry.run_id)
     ]
     last = tables.cells.c.position
@@ -275,13 +275,13 @@ def findings(connection: Connection, reviewer: str) -> Findings:
         if first is not None:
             asked[first.verdict] += 1
             agreed[first.verdict] += entry.verdict == first.verdict
-    unheard = verdict_entries.batches_of_many_clips(entries)
+    unheard = verdict_entries.unheard(entries)
     first_of_cell = {entry.cell: entry for entry in reversed(entries)}.values()
     listed = store.listed_cells(connection, {entry.clip_id for entry in first_of_cell if entry.kind == "swapped"})
     code_of = {label_class.id: label_class.code for label_class in store.all_classes(connection)}
     followed: dict[bool, list[bool]] = {False: [], True: []}
     for entry in first_of_cell:
-        if entry.kind and entry.batch_id not in unheard and entry.second_look is None and not entry.drawn:
+        if entry.kind and entry.position not in unheard and entry.second_look is None and not entry.drawn:
             imported = (entry.clip_id, code_of[entry.class_id]) in listed
             suggested = "absent" if doubts_present(entry.kind, imported) else "present"
             followed[entry.blind].append(entry.verdict == suggested)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from labeling.errors import FormatError
+from labeling.storage.delimited import decoded, guess_delimiter, named_delimiter
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -63,23 +65,81 @@ class _Lines(list[str]):
 
 
 def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a small CSV as dicts; raises FormatError where it cannot be read or lacks a needed column."""
+    """Rows of a small UTF-8 CSV as dicts; raises FormatError where it cannot be read or lacks a needed column."""
+    sheet = read_sheet(path, needed)
+    if sheet.guessed:
+        data = path.read_bytes()
+        at = next(iter(_undecodable(data)), 0)
+        raise FormatError(f"{path} is not UTF-8 at byte {at}; save it as UTF-8")
+    return sheet.rows
+
+
+def _undecodable(data: bytes) -> list[int]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data.decode()
+    except UnicodeDecodeError as problem:
+        return [problem.start]
+    return []
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A small table as a spreadsheet saved it: ``rows`` by column, the row number of each as the spreadsheet counts.
+
+    ``too_long`` are the rows that have text beyond the last column: an unquoted delimiter, or a decimal comma.
+    ``guessed`` is a sentence where the encoding is not certain.
+    """
+
+    rows: list[dict[str, str]]
+    numbers: list[int]
+    delimiter: str
+    too_long: frozenset[int]
+    guessed: str
+
+    def number(self, text: str) -> float:
+        """A number with a point, or with a comma where commas do not part the cells; raises ValueError for another."""
+        text = text.strip()
+        if self.delimiter != "," and text.count(",") == 1 and "." not in text:
+            text = text.replace(",", ".")
+        return float(text)
+
+
+def read_sheet(path: Path, needed: Sequence[str]) -> Sheet:
+    """A CSV as any spreadsheet saves it: cells parted by ``,``, ``;``, tab or ``|``, UTF-8, UTF-16 or Windows' own.
+
+    Blank lines are left out. A column of another case than the needed one is taken for it. Raises FormatError where the
+    file cannot be read or lacks a needed column.
+    """
+    try:
+        read = decoded(path.read_bytes(), str(path))
     except OSError as problem:
         raise FormatError(f"cannot read {path}: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise FormatError(f"{path} is not UTF-8 at byte {problem.start}; save it as UTF-8") from problem
+    named, text = named_delimiter(read.text)
+    delimiter = named or guess_delimiter(text, needed)
+    rows, numbers, too_long = [], [], set()
     try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        columns = [name.strip() for name in reader.fieldnames or []]
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+        header = next(lines, [])
+        columns = _columns([name.strip() for name in header], needed)
         missing = [name for name in needed if name not in columns]
         if missing:
             raise FormatError(
                 f"{path} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}; "
                 f"needed are {', '.join(needed)}"
             )
-        reader.fieldnames = columns
-        return [{key: unguard(value or "") for key, value in row.items() if key is not None} for row in reader]
+        for number, cells in enumerate(lines, start=3 if named else 2):
+            if not cells:
+                continue
+            if any(cells[len(columns) :]):
+                too_long.add(number)
+            padded = [*cells, *[""] * (len(columns) - len(cells))]
+            rows.append({name: unguard(cell) for name, cell in zip(columns, padded, strict=False)})
+            numbers.append(number)
     except csv.Error as problem:
         raise FormatError(f"{path} is not a CSV: {problem}") from problem
+    return Sheet(rows, numbers, delimiter, frozenset(too_long), read.guessed)
+
+
+def _columns(names: list[str], needed: Sequence[str]) -> list[str]:
+    wanted = {name.lower(): name for name in needed if name not in names}
+    return [wanted.get(name.lower(), name) for name in names]

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labeling.errors import FormatError
+from labeling.storage.delimited import DELIMITERS, decoded
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-DELIMITERS = (",", "\t", ";", "|")
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 _QUOTED = '"[^"]*+(?:""[^"]*+)*+"'
 _WHOLE_CELL = re.compile('"([^"]*+(?:""[^"]*+)*+)"(.*)', re.DOTALL)
@@ -89,8 +88,11 @@ class CsvTable:
     def __init__(self, data: bytes, name: str, header_only: bool = False) -> None:
         self.name = name
         self.data = data
-        self.warnings: list[str] = []
-        self.bom, self.encoding, text = self._decode(data)
+        read = decoded(data, name)
+        self.bom, self.encoding, text = read.bom, read.encoding, read.text
+        if not self.bom and "\0" in text:
+            raise FormatError(f"{name}: holds NUL bytes, so it is no text table; give a CSV, TSV or Parquet file")
+        self.warnings: list[str] = [read.guessed] if read.guessed else []
         self.delimiter = _guess_delimiter(text, name)
         self._records: list[_Record] = _split(text, self.delimiter, name, limit=1 if header_only else None)
         at = next((i for i, record in enumerate(self._records) if not record.blank), None)
@@ -103,30 +105,6 @@ class CsvTable:
             if not record.blank:
                 cells = [_unquote(cell) for cell in record.cells]
                 self.rows[number] = cells + [""] * (len(self.columns) - len(cells))
-
-    def _decode(self, data: bytes) -> tuple[bytes, str, str]:
-        for bom, encoding in _BOMS:
-            if data.startswith(bom):
-                try:
-                    return bom, encoding, data[len(bom) :].decode(encoding)
-                except UnicodeDecodeError as error:
-                    raise FormatError(
-                        f"{self.name}: not {encoding} text at byte {error.start}; save it as UTF-8"
-                    ) from None
-        if b"\0" in data:
-            raise FormatError(f"{self.name}: holds NUL bytes, so it is no text table; give a CSV, TSV or Parquet file")
-        try:
-            return b"", "utf-8", data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            for encoding in ("cp1252", "latin-1"):
-                with contextlib.suppress(UnicodeDecodeError):
-                    text = data.decode(encoding)
-                    self.warnings.append(
-                        f"{self.name} is not UTF-8 (line {line}); read as {encoding}, so check names with accents"
-                    )
-                    return b"", encoding, text
-            raise
 
     def refusal(self, column: int, text: str) -> str:
         """Why a text cannot stand in this file; "" where it can."""

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labeling.errors import FormatError
-from labeling.storage.csvsafe import csv_bytes, guard, read_csv, unguard
+from labeling.storage.csvsafe import csv_bytes, guard, read_csv, read_sheet, unguard
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.text("'=+-@\t\r\n\", a", max_size=6)
 
@@ -65,6 +65,21 @@ def test_rows_too_short_or_too_long(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("a,b\n1\n1,2,3\n")
     assert read_csv(file, ("a",)) == [{"a": "1", "b": ""}, {"a": "1", "b": "2"}]
+    sheet = read_sheet(file, ("a",))
+    assert (sheet.numbers, sheet.too_long) == ([2, 3], {3})
+    assert read_csv(file, ("b",)) == read_csv(file, ("a",))
+
+
+def test_a_sheet_knows_its_delimiter_and_its_rows(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes('sep=\t\r\nFile\tA,b\r\n\r\n"x\ny"\t\'=1\r\n\t\r\nz\t\r\n'.encode("utf-16"))
+    sheet = read_sheet(file, ("file",))
+    assert sheet.rows == [{"file": "x\ny", "A,b": "=1"}, {"file": "", "A,b": ""}, {"file": "z", "A,b": ""}]
+    assert (sheet.numbers, sheet.delimiter, sheet.guessed) == ([4, 5, 6], "\t", "")
+    assert (sheet.number(" 1,5 "), sheet.number("1.5"), sheet.number("-3")) == (1.5, 1.5, -3.0)
+    for text in ("1,234,567", "1.234,5", "x", ""):
+        with pytest.raises(ValueError, match="could not convert"):
+            sheet.number(text)
 
 
 @pytest.mark.parametrize(
