@@ -163,6 +163,9 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
     style = style_of(cells_of_labels)
     # No cell had two labels so far, so none shows how they are parted; a comma will, where no label holds one.
     joint = columns.separator or ("" if any("," in cell for cell in cells_of_labels) else ",")
+    # signs that must stay out of a label: guess_separator would part by them when the table is read again
+    known = SEPARATORS.index(columns.separator) + 1 if columns.separator in SEPARATORS else len(SEPARATORS)
+    parting = () if joint == "list" else (joint, *SEPARATORS[:known]) if joint else SEPARATORS
 
     def read_row(row: _Row, cells: Sequence[str]) -> RowLabels:
         only = None if columns.label is None else _parted(cells[columns.label], "")
@@ -177,9 +180,9 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
         """Why the labels column cannot hold a label; "" where it can."""
         if columns.labels is None:
             return ""
-        if joint not in ("", "list") and joint in code:
-            return f"the column {table.columns[columns.labels]!r} parts labels by {joint!r}, which this one holds"
-        if _parted(joined([code]), joint) != [code]:
+        if sign := next((sign for sign in parting if sign in code), ""):
+            return f"labels of {table.columns[columns.labels]!r} may be parted by {sign!r}, which this one holds"
+        if (joint != "list" and bracketed(code)) or _parted(joined([code]), joint) != [code]:
             return f"the column {table.columns[columns.labels]!r} cannot hold it"
         return table.refusal(columns.labels, joined([code]))
 
@@ -267,7 +270,9 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
 
 
 def _holds_lists(table: Table, at: int) -> bool:
-    return guess_separator([cells[at] for cells in table.rows.values()]) == "list"
+    """Whether most labels of a column are plainly lists; ``[odd]`` alone may be a label."""
+    texts = [text for cells in table.rows.values() if (text := cells[at].strip()) not in MISSING_WORDS]
+    return 2 * sum(bracketed(text) and any(sign in text for sign in "'\",") for text in texts) > len(texts)
 
 
 def guess_separator(cells: Sequence[str]) -> str:
