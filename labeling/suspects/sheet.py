@@ -102,6 +102,8 @@ def read_filled(connection: Connection, path: Path, reviewer: str, asked: str = 
     if asked == QUEUE or (not asked and is_list and "place" in columns):
         counting, reasons = _shown(connection, sheet, rows, decisions)
         decisions |= counting
+        if counting and "place" not in columns:
+            reasons.append("rows that were taken out of the file are not seen, as it has no column place")
     else:
         reasons = [UNASKED]
     filled = Filled(tuple(decisions.values()), ())

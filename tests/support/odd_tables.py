@@ -74,6 +74,11 @@ class Said:
     filename: str
     codes: tuple[str, ...]
 
+    @property
+    def file(self) -> str:
+        """Which file that is, however its name is written."""
+        return file_of(self.filename)
+
 
 @dataclass(frozen=True)
 class OddTable:
@@ -90,6 +95,11 @@ class OddTable:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / self.name).write_bytes(self.data)
         return folder / self.name
+
+
+def file_of(filename: str) -> str:
+    """A file's name without what may be written in several ways."""
+    return filename.replace("\\", "/").removeprefix("./").removeprefix("/")
 
 
 def make_audio(folder: Path) -> Path:
@@ -234,6 +244,6 @@ def told(problems: Sequence[Problem], row: Said, code: str) -> bool:
     return any(
         code in problem.reason or repr(code) in problem.reason
         if any(note in problem.reason for note in notes)
-        else problem.row == row.number or problem.filename == row.filename or repr(code) in problem.reason
+        else problem.row == row.number or file_of(problem.filename) == row.file or repr(code) in problem.reason
         for problem in problems
     )

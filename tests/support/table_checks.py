@@ -19,7 +19,7 @@ from labeling.errors import FormatError
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
-from tests.support.odd_tables import ODD, PLAIN, OddTable, make_audio, told
+from tests.support.odd_tables import ODD, PLAIN, OddTable, file_of, make_audio, told
 
 DECIDED = st.lists(
     st.lists(st.sampled_from((*PLAIN, *ODD, "a new one")), max_size=3, unique=True).map(tuple), min_size=6, max_size=6
@@ -71,17 +71,18 @@ def check_import(table: OddTable, place: Path) -> Counts:
                 return Counts(refused=1)  # the whole table, in words
             assert report.text()
             stored = stored_labels(workspace)
-    given_by = {(row.filename, code) for row in table.rows for code in row.codes}
+    stored = {(file_of(filename), code) for filename, code in stored}
+    given_by = {(row.file, code) for row in table.rows for code in row.codes}
     kept = reported = 0
     for row in table.rows:
         for code in row.codes:
-            kept += (row.filename, code) in stored
-            reported += (row.filename, code) not in stored
-            assert (row.filename, code) in stored or told(report.problems, row, code), (
+            kept += (row.file, code) in stored
+            reported += (row.file, code) not in stored
+            assert (row.file, code) in stored or told(report.problems, row, code), (
                 f"{code!r} of row {row.number} is gone:\n{table.story}\n{report.text()}"
             )
     for filename, code in stored - given_by:
-        rows = [row for row in table.rows if row.filename == filename]
+        rows = [row for row in table.rows if row.file == filename]
         assert any(told(report.problems, row, code) for row in rows), (
             f"{code!r} of {filename} was made up:\n{table.story}\n{report.text()}"
         )
@@ -122,7 +123,8 @@ def check_export(table: OddTable, place: Path, wanted: Sequence[tuple[str, ...]]
         assert (said | present) - absent == set(correction.labels), (
             f"{filename}: {correction.labels} became {said}, beside it {beside}\n{table.story}"
         )
-    corrected = {clip.row for clip in read.clips if clip.filename in corrections}
+    files = {file_of(filename) for filename in corrections}
+    corrected = {row.number for row in table.rows if row.file in files}
     if len(now.rows) == len(before.rows):
         for number, cells in before.rows.items():
             assert number in corrected or now.rows[number] == cells, table.story

@@ -184,6 +184,7 @@ def test_the_flag_decides_where_the_columns_do_not(queued: Workspace, tmp_path: 
     assert [one.shown.kind for one in stored] == ["missing", "swapped", ""]
     assert "2 of 3 verdicts count" in notes
     assert "1 are no suspects of that run" in notes
+    assert "rows that were taken out of the file are not seen, as it has no column place" in notes
     rows = listed(queued, tmp_path / "q.csv")
     assert not apply(queued, fill(tmp_path / "no.csv", rows, {1: "present"}), "nothing")[0][0].shown.was_asked
     with pytest.raises(DataError, match="unknown --asked 'x'"):
