@@ -16,6 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from labeling.collection.formats.base import MISSING_WORDS
 
@@ -39,20 +40,27 @@ def parse_list(cell: str) -> list[str] | None:
 
     Numbers stay as they are written (``[0123]`` is "0123").
     """
+    if len(cell) > LONGEST_CELL:
+        return None
+    texts = _parsed(cell)
+    return None if texts is None else list(texts)
+
+
+@lru_cache(1 << 16)  # most cells of a column say the same few things, and each is read when it comes in and goes out
+def _parsed(cell: str) -> tuple[str, ...] | None:
     text = cell.strip()
     if text in NOTHING:
-        return []
-    if len(text) > LONGEST_CELL:
-        return None
-    if not bracketed(text):
-        if text[0] in _QUOTES and _STRING.match(text):  # 'a', 'b': a list that lost its brackets
-            inner = _unquoted(text) if _STRING.fullmatch(text) else None
-            return parse_list(inner) if inner is not None and bracketed(inner) else _sequence(f"[{text}]")
-        return None if any(sign in text for sign in "[]{}") else _clean(re.split("[;|,]", text))
-    texts = _sequence(text)
-    if texts is None and '""' in text:  # quotes that were doubled for a CSV, and never halved
-        texts = _sequence(text.replace('""', '"'))
-    return texts
+        return ()
+    if bracketed(text):
+        texts = _sequence(text)
+        if texts is None and '""' in text:  # quotes that were doubled for a CSV, and never halved
+            texts = _sequence(text.replace('""', '"'))
+    elif text[0] in _QUOTES and _STRING.match(text):  # 'a', 'b': a list that lost its brackets
+        inner = _unquoted(text) if _STRING.fullmatch(text) else None
+        texts = parse_list(inner) if inner is not None and bracketed(inner) else _sequence(f"[{text}]")
+    else:
+        texts = None if any(sign in text for sign in "[]{}") else _clean(re.split("[;|,]", text))
+    return None if texts is None else tuple(texts)
 
 
 def bracketed(cell: str) -> bool:
