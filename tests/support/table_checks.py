@@ -125,8 +125,8 @@ def check_export(table: OddTable, place: Path, wanted: Sequence[tuple[str, ...]]
         )
     files = {file_of(filename) for filename in corrections}
     corrected = {row.number for row in table.rows if row.file in files}
-    if len(now.rows) == len(before.rows):
-        for number, cells in before.rows.items():
-            assert number in corrected or now.rows[number] == cells, table.story
+    written_rows = iter(now.rows.values())  # a table with a row a label may have gained and lost some
+    for number, cells in before.rows.items():
+        assert number in corrected or any(cells == after_cells for after_cells in written_rows), table.story
     decided = sum(len(correction.labels) for correction in corrections.values())
     return Counts(decided, decided - len(written.not_held), len(written.not_held))
