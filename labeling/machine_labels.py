@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import journal
+from labeling.collection.table_entries import TABLE
 from labeling.errors import DataError
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
@@ -28,7 +29,7 @@ from labeling.workspace import Workspace
 
 ADD_ABOVE = 0.9
 READ_TOGETHER = 500
-WORDS = {"stage1": "stage 1", "iterate": "rounds"}
+WORDS = {"stage1": "stage 1", "iterate": "rounds", "table": "the imported table"}
 """Machines as the screens call them, by their name without ``auto:``."""
 
 
@@ -99,6 +100,8 @@ def machine_text(what: str) -> str:
 
 def who(reviewer: str) -> str:
     """Whose entry it is, for people: their name as it is, or ``the model (stage 1)``."""
+    if reviewer == TABLE:
+        return machine_text(reviewer)
     return f"the model ({machine_text(reviewer)})" if is_machine(reviewer) else reviewer
 
 
@@ -267,6 +270,7 @@ def batches(connection: Connection, what: str = "") -> list[MachineBatch]:
     where = table.c.reviewer == machine_name(what)
     if not what:
         where = sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE
+    where &= table.c.onset_s.is_(None)  # times of labels come with a table, and change no label
     columns = (table.c.position, table.c.batch_id, table.c.reviewer, table.c.run_id, table.c.created_at)
     rows = db.fetch(connection, sa.select(*columns, table.c.verdict).where(where).order_by(table.c.position))
     undone_positions = journal.all_undone(connection, rows[0].position) if rows else set()

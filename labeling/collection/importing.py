@@ -1,99 +1,52 @@
 """A folder of clips and a table -> the workspace, with a report of all that is wrong with them.
 
-Only headers are read, except for two questions: whether a file is silent (decoding stops at the first sound) and
-whether two files are the same (those of one size and one beginning are hashed).
+Clips that are there already are found by identity.py and renewed by renewing.py; labels that changed are settled by
+changed_labels.py; what a file is says probing.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labeling.collection import store
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling.collection import changed_labels, identity, probing, renewing, store, twins
+from labeling.collection.changed_labels import CHOICES, KEEP, Changed
 from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
-from labeling.collection.store import NewClip
+from labeling.collection.probing import Probed, Progress
+from labeling.collection.renewing import Renewal
+from labeling.collection.report import ImportReport
+from labeling.collection.store import KnownClip, NewClip
 from labeling.collection.vocabulary import odd_classes
-from labeling.errors import AudioError
-from labeling.sound import decoding as sound
-from labeling.storage.text import printable
+from labeling.errors import DataError
+from labeling.records import USABLE, Region
+from labeling.registry import unknown_name
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
-MOST_SHOWN = 10
-_BATCH = 20_000
-MOST_STORED = 2000  # problems kept with an import; the counts are always whole
+CLIP_END_TOLERANCE_S = 0.05  # a drawn region may end a frame past the sound
 
 
 @dataclass(frozen=True)
-class ImportReport:
-    """What an import found. Counts are of the clips that it added, except ``already_there``.
+class _Plan:
+    """What an import will store. ``known_as``: what the table calls clips that were there, to their ids."""
 
-    ``problems`` has a reason for each file and row with something wrong; ``skipped`` counts the rows that gave no clip.
-    """
-
-    format: str
-    table: str
-    audio_root: str
-    clips: int
-    classes: int
-    without_secondary: int
-    without_group: int
-    added: int
-    already_there: int
-    duplicates: int
-    missing: int
-    unreadable: int
-    silent: int
-    too_short: int
-    skipped: int
-    hours: float
-    seconds: float
-    problems: tuple[Problem, ...] = ()
-
-    def text(self) -> str:
-        """The report for a terminal."""
-        lines = [
-            f"{self.clips} clips in {self.table} ({self.format}), {self.classes} classes",
-            f"  added              {self.added} ({self.hours:.1f} hours)",
-            f"  already there      {self.already_there}",
-            f"  without secondary  {self.without_secondary}",
-            f"  without a group    {self.without_group}",
-            f"  duplicates         {self.duplicates}",
-            f"  missing            {self.missing}",
-            f"  unreadable         {self.unreadable}",
-            f"  silent             {self.silent}",
-            f"  too short          {self.too_short}",
-            f"  rows skipped       {self.skipped}",
-            f"  time               {self.seconds:.1f} s",
-        ]
-        for problem in self.problems[:MOST_SHOWN]:
-            where = ", ".join(part for part in (f"row {problem.row}" if problem.row else "", problem.filename) if part)
-            lines.append(printable(f"  ! {where}: {problem.reason}"))
-        if len(self.problems) > MOST_SHOWN:
-            lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more, kept with the import")
-        return "\n".join(lines)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as JSON-able values, with at most MOST_STORED problems."""
-        fields = asdict(replace(self, problems=self.problems[:MOST_STORED]))
-        return {**fields, "problem_count": len(self.problems)}
-
-
-@dataclass(frozen=True)
-class _Probed:
-    duration_s: float = 0.0
-    sample_rate: int = 0
-    channels: int = 0
-    size_bytes: int = 0
-    status: str = "ok"
-    reason: str = ""
+    name: str
+    collection: str
+    new: tuple[NewClip, ...]
+    renewed: tuple[Renewal, ...]
+    known_as: Mapping[str, int]
+    hashes: Mapping[int, str]
+    replaced: tuple[KnownClip, ...]
+    statuses: Counter[str]
+    usable: int
+    problems: tuple[Problem, ...]
 
 
 def import_collection(
@@ -103,9 +56,15 @@ def import_collection(
     format: str | None = None,
     audio: str | None = None,
     options: Mapping[str, Any] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    name: str = "",
+    collection: str = "",
+    labels: str = KEEP,
+    progress: Progress | None = None,
 ) -> ImportReport:
-    """Read a collection into a workspace: what is there already stays as it is, what is new is added.
+    """Read a collection into a workspace: what is new is added, and what is there is found again where it lies now.
+
+    A clip is known by its collection and its name in the table, wherever its file lies, and by its file's bytes.
+    Decisions are kept, whatever has moved or changed.
 
     Parameters
     ----------
@@ -119,6 +78,13 @@ def import_collection(
         Folder or URL of the sound files. By default it is looked for in the conventional places.
     options : mapping, optional
         The format's own settings, such as ``path_column``, ``labels_column`` and ``separator`` of ``table``.
+    name : str
+        What the table is called in the metadata column ``import``; by default as its file or its folder.
+    collection : str
+        The collection that its clips belong to; by default it is known by its place or its files, or new.
+    labels : {"keep", "take", "suspects"}
+        What becomes of labels that the table says otherwise than before: they are told of and stay as they were, or
+        the new ones are taken (people's decisions win), or what differs is listed among the suspects.
     progress : callable, optional
         Called with (files looked at, files in all).
 
@@ -131,6 +97,9 @@ def import_collection(
     ------
     FormatError
         No format fits, or the table lacks a column.
+    DataError
+        ``labels`` is none of its choices; or another table and other files lie at the place of those that were
+        imported, and no ``collection`` says whose they are.
 
     Examples
     --------
@@ -147,79 +116,116 @@ def import_collection(
     12
     """
     began = time.monotonic()
+    if labels not in CHOICES:
+        raise DataError(unknown_name("choice for changed labels", labels, list(CHOICES)))
     mapped = any((options or {}).get(key) for key in ("path_column", "label_column", "labels_column"))
-    name = format or ("table" if mapped else detect_format(path))
-    collection_format = formats.get(name)
-    table = collection_format.read(find_table(path, name), audio, dict(options or {}))
+    format_name = format or ("table" if mapped else detect_format(path))
+    table = formats.get(format_name).read(find_table(path, format_name), audio, dict(options or {}))
     with workspace.read() as connection:
-        known = store.known_filenames(connection)
-        there = {clip.path: clip.filename for clip in store.usable_clips(connection)}
-    fresh = [clip for clip in table.clips if clip.filename not in known]
-    probed = _probe_all([clip.path for clip in fresh], progress)
-    new = [_new_clip(clip, info) for clip, info in zip(fresh, probed, strict=True)]
-    new = _mark_duplicates(new, there)
-    report = _report(table, new, time.monotonic() - began)
-    if new:
+        known = store.known_clips(connection)
+        imports = store.all_imports(connection)
+        same_bytes = [
+            record.id
+            for record in imports
+            if record.table_name == table.table_name and store.import_table(connection, record.id) == table.table_bytes
+        ]
+    plan = _plan(table, known, imports, same_bytes, name, collection, progress)
+    by_id = {clip.id: clip for clip in known}
+    of_table = {clip.filename: clip for clip in table.clips}
+    pairs = [(of_table[called], by_id[clip_id]) for called, clip_id in plan.known_as.items()]
+    with workspace.read() as connection:
+        changed = changed_labels.find_changed(connection, pairs)
+    report = _report(table, plan, changed, labels, time.monotonic() - began)
+    new_table = not any(record.id in same_bytes and identity.table_path(record) == _source(table) for record in imports)
+    if plan.new or plan.renewed or (changed and labels != KEEP) or (new_table and table.clips):
         with workspace.write() as connection:
-            store.add_collection(
-                connection,
-                format=table.format,
-                source=str(Path(path).resolve()),
-                audio_root=table.audio_root,
-                options=table.options,
-                table_name=table.table_name,
-                table_bytes=table.table_bytes,
-                clips=new,
-                class_names=table.class_names,
-                report=report.as_dict(),
-            )
+            _store(connection, path, table, plan, changed, labels, report)
     return replace(report, seconds=time.monotonic() - began)
 
 
-def _probe_all(paths: Sequence[str], progress: Callable[[int, int], None] | None) -> list[_Probed]:
-    """What each file's header says, in order. libsndfile works outside Python's lock, so threads are enough."""
-    results: list[_Probed] = []
-    with ThreadPoolExecutor(max_workers=min(16, (os.cpu_count() or 1) + 2)) as pool:
-        try:
-            for start in range(0, len(paths), _BATCH):  # a million waiting tasks would fill the memory
-                for info in pool.map(_probe, paths[start : start + _BATCH]):
-                    results.append(info)
-                    if progress is not None:
-                        progress(len(results), len(paths))
-        except BaseException:  # Ctrl-C: do not look at the other 20,000 files first
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return results
+def _source(table: ImportedTable) -> str:
+    return str(table.options.get("source", ""))
 
 
-def _probe(path: str) -> _Probed:
-    size = 0
-    try:
-        if not sound.is_url(path) and os.path.isfile(path):
-            size = os.path.getsize(path)
-        info = sound.probe(path, shortest_s=0)
-        probed = _Probed(info.duration_s, info.sample_rate, info.channels, size, "ok", info.note)
-        if info.duration_s < sound.SHORTEST_S:
-            reason = f"{info.duration_s:.3f} s long; at least {sound.SHORTEST_S:g} s are needed"
-            return replace(probed, status="too_short", reason=reason)
-        if sound.is_silent(path):
-            return replace(probed, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
-        return probed
-    except AudioError as error:
-        return _Probed(
-            size_bytes=size, status=error.status, reason=str(error).removeprefix(f"{sound.file_name(path)}: ")
-        )
-    except Exception as error:  # a decoder's own surprise must not stop the other files
-        return _Probed(size_bytes=size, status="unreadable", reason=f"{type(error).__name__}: {error}")
+def _plan(
+    table: ImportedTable,
+    known: Sequence[KnownClip],
+    imports: Sequence[store.ImportRecord],
+    same_bytes: Sequence[int],
+    given: str,
+    collection: str,
+    progress: Progress | None,
+) -> _Plan:
+    collections = identity.Collections.of(imports, known)
+    name = identity.import_name(_source(table), imports, given)
+    collection = collection.strip() or collections.of_table(table, _source(table), same_bytes, name)
+    name = given.strip() or next(
+        (record.name for record in imports if record.id in same_bytes and record.collection == collection), name
+    )
+    found = identity.matched(table.clips, collection, collections)
+    there = [(before, clip.path) for clip, before in zip(table.clips, found, strict=True) if before is not None]
+    unchanged = renewing.as_before(there)
+    places = [place for place, before in enumerate(found) if before is None or before.id not in unchanged]
+    probed = probing.probe_all([table.clips[place].path for place in places], progress)
+    state_of = dict(zip(places, probed, strict=True))
+    marks = {place: state.fingerprint for place, state in state_of.items() if found[place] is None}
+    taken = {clip.id for clip in found if clip is not None}
+    for place, moved in identity.by_bytes(marks, collections, collection, taken).items():
+        found[place] = moved
+    problems: list[Problem] = []
+    looked_at: list[tuple[KnownClip, str, Probed]] = []
+    fresh: list[tuple[ImportedClip, Probed]] = []
+    rows: dict[int, int] = {}
+    usable = 0
+    for place, (clip, before) in enumerate(zip(table.clips, found, strict=True)):
+        if before is None:
+            fresh.append((clip, state_of[place]))
+            usable += state_of[place].status in USABLE
+        else:
+            rows[before.id] = clip.row
+            usable += place not in state_of or state_of[place].status in USABLE
+            if place in state_of:
+                looked_at.append((before, clip.path, state_of[place]))
+    renewed = renewing.renewals(looked_at, rows, problems)
+    named = identity.names_for([clip for clip, _ in fresh], collection, (clip.filename for clip in known))
+    new = [_new_clip(clip, its_name, state) for (clip, state), its_name in zip(fresh, named, strict=True)]
+    replaced = identity.replaced(new, known)
+    alike = twins.find_twins(new, renewed, [clip for clip in known if clip not in replaced] if replaced else known)
+    problems += [
+        Problem(0, clip.filename, f"missing: a file of the collection {collection!r} lies at its place now")
+        for clip in replaced
+    ]
+    problems += _late_regions(table.clips, {clip.relative: clip.duration_s for clip in new})
+    problems += [
+        Problem(clip.row, clip.filename, clip.reason if clip.status == "ok" else f"{clip.status}: {clip.reason}")
+        for clip in alike.new
+        if clip.reason
+    ]
+    renewed_status = {renewal.clip.id: renewal.status for renewal in alike.renewed}
+    statuses = Counter(clip.status for clip in alike.new)
+    statuses.update(renewed_status.get(clip.id) or state.status for clip, _, state in looked_at)
+    return _Plan(
+        name=name,
+        collection=collection,
+        new=alike.new,
+        renewed=alike.renewed,
+        known_as={
+            clip.filename: before.id for clip, before in zip(table.clips, found, strict=True) if before is not None
+        },
+        hashes=alike.hashes,
+        replaced=tuple(replaced),
+        statuses=statuses,
+        usable=usable,
+        problems=tuple(problems),
+    )
 
 
-def _new_clip(clip: ImportedClip, info: _Probed) -> NewClip:
-    labels = tuple((code, "primary" if code == clip.primary else "secondary") for code in clip.labels)
+def _new_clip(clip: ImportedClip, name: str, info: Probed) -> NewClip:
     return NewClip(
-        filename=clip.filename,
-        path=clip.path,
+        filename=name,
+        path=probing.storable(clip.path),
         row=clip.row,
-        labels=labels,
+        labels=tuple((code, "primary" if code == clip.primary else "secondary") for code in clip.labels),
         group=clip.group,
         fold=clip.fold,
         duration_s=info.duration_s,
@@ -229,76 +235,76 @@ def _new_clip(clip: ImportedClip, info: _Probed) -> NewClip:
         status=info.status,
         reason=info.reason,
         metadata=clip.metadata,
+        regions=tuple((code, region) for code, region in clip.regions if _within(region, info.duration_s)),
+        relative=clip.filename,
+        fingerprint=info.fingerprint,
     )
 
 
-def _mark_duplicates(clips: Sequence[NewClip], there: Mapping[str, str]) -> list[NewClip]:
-    """Of files with the same bytes the first stays ``ok``. ``there``: path to filename of the clips stored so far."""
-    sizes = {clip.path: clip.size_bytes for clip in clips if clip.size_bytes and clip.status in ("ok", "silent")}
-    new_sizes = set(sizes.values())
-    for path in there if new_sizes else ():
-        if not sound.is_url(path) and os.path.isfile(path) and (size := os.path.getsize(path)) in new_sizes:
-            sizes[path] = size
-    hashes = _shared_hashes(sizes)
-    first: dict[str, str] = {}
-    for path, filename in there.items():
-        if path in hashes:
-            first.setdefault(hashes[path], filename)
-    result: list[NewClip] = []
-    by_path = dict(there)
-    for clip in clips:
-        content_hash = hashes.get(clip.path, "")
-        clip = replace(clip, content_hash=content_hash)
-        if clip.status in ("ok", "silent") and by_path.setdefault(clip.path, clip.filename) != clip.filename:
-            clip = replace(clip, status="duplicate", reason=f"the same file as {by_path[clip.path]}")
-        elif content_hash and content_hash in first:
-            clip = replace(clip, status="duplicate", reason=f"the same bytes as {first[content_hash]}")
-        elif content_hash:
-            first[content_hash] = clip.filename
-        result.append(clip)
-    return result
+def _within(region: Region, duration_s: float) -> bool:
+    return not duration_s or region.offset_s <= duration_s + CLIP_END_TOLERANCE_S
 
 
-def _shared_hashes(sizes: Mapping[str, int]) -> dict[str, str]:
-    """Path to hash of the content, for files that may have a twin: same size, then the same first 64 KiB."""
-    alike: dict[str, str] = _repeated({path: str(size) for path, size in sizes.items()})
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for most in (1 << 16, None):
-            digests = pool.map(partial(_hash, most=most), alike)
-            digest_of = {path: digest for path, digest in zip(alike, digests, strict=True) if digest}
-            alike = digest_of if most is None else _repeated(digest_of)
-    return alike
-
-
-def _repeated(keys: Mapping[str, str]) -> dict[str, str]:
-    counts = Counter(keys.values())
-    return {path: key for path, key in keys.items() if counts[key] > 1}
-
-
-def _hash(path: str, most: int | None) -> str:
-    """blake2b of a file, or of its first ``most`` bytes; "" where it cannot be read."""
-    digest = hashlib.blake2b(digest_size=20)
-    try:
-        with open(path, "rb") as handle:
-            if most is not None:
-                digest.update(os.fstat(handle.fileno()).st_size.to_bytes(8, "big") + handle.read(most))
-                return digest.hexdigest()
-            while block := handle.read(1 << 20):
-                digest.update(block)
-    except OSError:
-        return ""
-    return digest.hexdigest()
-
-
-def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> ImportReport:
-    counts = Counter(clip.status for clip in new)
-    named = {(problem.row, problem.filename) for problem in table.problems}
-    rows = {clip.row for clip in table.clips}
-    bad = [
-        Problem(clip.row, clip.filename, clip.reason if clip.status == "ok" else f"{clip.status}: {clip.reason}")
-        for clip in new
-        if clip.reason
+def _late_regions(clips: Sequence[ImportedClip], duration_of: Mapping[str, float]) -> list[Problem]:
+    """Times after the end of a clip; ``duration_of`` those of the new ones, by the table's names."""
+    return [
+        Problem(
+            clip.row,
+            clip.filename,
+            f"{code} at {region.onset_s:g} to {region.offset_s:g} s is after the end of the clip "
+            f"({duration_of[clip.filename]:.2f} s); its label is kept without this time",
+        )
+        for clip in clips
+        if clip.filename in duration_of
+        for code, region in clip.regions
+        if not _within(region, duration_of[clip.filename])
     ]
+
+
+def _store(
+    connection: Connection,
+    path: str | Path,
+    table: ImportedTable,
+    plan: _Plan,
+    changed: Sequence[Changed],
+    labels: str,
+    report: ImportReport,
+) -> None:
+    import_id = store.add_collection(
+        connection,
+        format=table.format,
+        source=probing.storable(str(Path(path).resolve())),
+        audio_root=probing.storable(table.audio_root),
+        options={
+            key: probing.storable(value) if isinstance(value, str) else value for key, value in table.options.items()
+        },
+        table_name=table.table_name,
+        table_bytes=table.table_bytes,
+        clips=plan.new,
+        class_names=dict(table.class_names),
+        report=report.as_dict(),
+        name=plan.name,
+        collection=plan.collection,
+        known_as=plan.known_as,
+    )
+    renewing.renew(connection, plan.renewed, import_id)
+    for clip_id, content_hash in plan.hashes.items():
+        here = tables.clips.c.id == clip_id
+        connection.execute(sa.update(tables.clips).where(here).values(content_hash=content_hash))
+    for clip in plan.replaced:  # other sound lies there: it must not be heard as this clip's
+        reason = f"a file of the collection {plan.collection!r} lies at its place"
+        here = tables.clips.c.id == clip.id
+        connection.execute(sa.update(tables.clips).where(here).values(status="missing", reason=reason))
+    if labels != KEEP:
+        for code in {code for change in changed for code in change.after}:
+            store.add_class(connection, code)
+    agreeing = set(plan.known_as.values()) - {change.clip_id for change in changed}
+    changed_labels.settle(connection, changed, agreeing, labels, import_id, store.class_ids(connection))
+
+
+def _report(table: ImportedTable, plan: _Plan, changed: Sequence[Changed], labels: str, seconds: float) -> ImportReport:
+    rows = {row for clip in table.clips for row in clip.rows}
+    named = {(problem.row, problem.filename) for problem in table.problems}
     return ImportReport(
         format=table.format,
         table=table.table_name,
@@ -307,15 +313,26 @@ def _report(table: ImportedTable, new: Sequence[NewClip], seconds: float) -> Imp
         classes=len({code for clip in table.clips for code in clip.labels}),
         without_secondary=sum(not set(clip.labels) - {clip.primary} for clip in table.clips),
         without_group=sum(not clip.group for clip in table.clips),
-        added=len(new),
-        already_there=len(table.clips) - len(new),
-        duplicates=counts["duplicate"],
-        missing=counts["missing"],
-        unreadable=counts["unreadable"],
-        silent=counts["silent"],
-        too_short=counts["too_short"],
+        added=len(plan.new),
+        already_there=len(table.clips) - len(plan.new),
+        duplicates=plan.statuses["duplicate"],
+        missing=plan.statuses["missing"],
+        unreadable=plan.statuses["unreadable"],
+        silent=plan.statuses["silent"],
+        too_short=plan.statuses["too_short"],
         skipped=len({row for row, _ in named if row > 1 and row not in rows}),
-        hours=sum(clip.duration_s for clip in new) / 3600,
+        joined=sum(len(clip.rows) - 1 for clip in table.clips),
+        regions=sum(len(clip.regions) for clip in plan.new),
+        hours=sum(clip.duration_s for clip in plan.new) / 3600,
         seconds=seconds,
-        problems=(*table.problems, *odd_classes(table.clips), *bad),
+        usable=plan.usable,
+        name=plan.name,
+        collection=plan.collection,
+        relinked=sum(renewal.relinked and renewal.probed.status in USABLE for renewal in plan.renewed),
+        other_sound=sum(renewal.other_sound for renewal in plan.renewed),
+        renamed=sum(clip.filename != clip.relative for clip in plan.new),
+        by_part=table.by_part,
+        labels_choice=labels,
+        changed_labels=tuple(change.told for change in changed),
+        problems=(*table.problems, *odd_classes(table.clips), *plan.problems),
     )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling.collection import table_entries
 from labeling.errors import DataError
-from labeling.records import USABLE, Clip, LabelClass
+from labeling.records import USABLE, Clip, LabelClass, Region
 from labeling.registry import unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -22,7 +23,10 @@ from labeling.storage import tables
 
 @dataclass(frozen=True)
 class NewClip:
-    """A clip as an import found it. ``labels`` are (code, role) in the row's order, primary first."""
+    """A clip as an import found it. ``labels`` are (code, role) in the row's order, primary first.
+
+    ``regions`` say where some are heard. ``relative`` is what its table calls it ("": as the workspace does).
+    """
 
     filename: str
     path: str
@@ -38,11 +42,32 @@ class NewClip:
     status: str = "ok"
     reason: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    regions: tuple[tuple[str, Region], ...] = ()
+    relative: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class KnownClip:
+    """A stored clip as an import compares its own with it."""
+
+    id: int
+    filename: str
+    collection: str
+    relative: str
+    path: str
+    status: str
+    size_bytes: int
+    fingerprint: str
+    content_hash: str
 
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """One import: where it came from, and the table exactly as it was read."""
+    """One import: where it came from, and the table exactly as it was read.
+
+    ``name`` is what people call the table, ``collection`` where the clips belong that it brought.
+    """
 
     id: int
     format: str
@@ -52,6 +77,8 @@ class ImportRecord:
     table_name: str
     report: Mapping[str, Any]
     created_at: str
+    name: str = ""
+    collection: str = ""
     table_bytes: bytes = b""
 
 
@@ -72,8 +99,14 @@ def add_collection(
     clips: Sequence[NewClip],
     class_names: Mapping[str, str],
     report: Mapping[str, Any] | None = None,
+    name: str = "",
+    collection: str = "",
+    known_as: Mapping[str, int] | None = None,
 ) -> int:
-    """Store an import and its new clips; clips whose filename is known are left as they are. Returns its id."""
+    """Store an import and its new clips; clips whose filename is known are left as they are. Returns its id.
+
+    ``known_as``: of clips that were there, what this table calls them, to their ids.
+    """
     db.lock_table(connection, tables.imports)  # an import that commits later has the higher id: versions rely on it
     import_id = db.insert_one(
         connection,
@@ -87,6 +120,8 @@ def add_collection(
             "table_bytes": zlib.compress(table_bytes, 6),
             "report": dict(report or {}),
             "created_at": db.now(),
+            "name": name,
+            "collection": collection,
         },
     )
     known = known_filenames(connection)
@@ -99,7 +134,7 @@ def add_collection(
     next_id = (connection.scalar(sa.select(sa.func.max(tables.clips.c.id))) or 0) + 1
     clip_rows, label_rows = [], []
     for clip_id, clip in enumerate(fresh, start=next_id):
-        clip_rows.append(_clip_row(clip_id, import_id, clip))
+        clip_rows.append(_clip_row(clip_id, import_id, clip) | {"collection": collection, "import_name": name})
         roles: dict[str, str] = {}
         for code, role in clip.labels:  # a primary repeated among the secondaries stays the primary
             roles.setdefault(code, role)
@@ -107,6 +142,16 @@ def add_collection(
             label_rows.append({"clip_id": clip_id, "class_id": class_ids[code], "role": role, "place": place})
     _insert(connection, tables.clips, clip_rows)
     _insert(connection, tables.imported_labels, label_rows)
+    called = {clip.relative or clip.filename: clip_id for clip_id, clip in enumerate(fresh, start=next_id)}
+    called = dict(known_as or {}) | called
+    _insert(
+        connection,
+        tables.import_clips,
+        [{"import_id": import_id, "name": its_name, "clip_id": clip_id} for its_name, clip_id in called.items()],
+    )
+    table_entries.add_regions(
+        connection, import_id, [(clip_id, clip.regions) for clip_id, clip in enumerate(fresh, start=next_id)], class_ids
+    )
     return import_id
 
 
@@ -126,6 +171,8 @@ def _clip_row(clip_id: int, import_id: int, clip: NewClip) -> dict[str, Any]:
         "content_hash": clip.content_hash,
         "status": clip.status,
         "reason": clip.reason,
+        "relative": clip.relative or clip.filename,
+        "fingerprint": clip.fingerprint,
         "rating": _number(clip.metadata.get("rating", "")),
         "metadata": dict(clip.metadata),
     }
@@ -162,6 +209,19 @@ def all_classes(connection: Connection) -> list[LabelClass]:
     """The vocabulary, by code."""
     query = sa.select(tables.classes.c.id, tables.classes.c.code, tables.classes.c.name).order_by(tables.classes.c.code)
     return [LabelClass(*row) for row in db.fetch(connection, query)]
+
+
+def known_clips(connection: Connection) -> list[KnownClip]:
+    """Every clip, by id, as an import compares its own with it."""
+    columns = (tables.clips.c[item.name] for item in fields(KnownClip))
+    return [KnownClip(*row) for row in db.fetch(connection, sa.select(*columns).order_by(tables.clips.c.id))]
+
+
+def clips_of_import(connection: Connection, import_id: int) -> dict[str, int]:
+    """What an import's table calls its clips, to their ids; the workspace's own names where none were kept."""
+    table = tables.import_clips
+    kept = dict(db.fetch(connection, sa.select(table.c.name, table.c.clip_id).where(table.c.import_id == import_id)))
+    return kept or clip_ids_by_filename(connection)
 
 
 def class_ids(connection: Connection) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""import, demo, status: a collection comes in, and where it stands."""
+"""import, relink, demo, status: a collection comes in, its files are found again, and where it stands."""
 
 from __future__ import annotations
 
@@ -21,8 +21,27 @@ def add(command: AddCommand) -> None:
         ("separator", "what parts the labels of a labels column"),
         ("group-column", "column that must not be split between folds: recordist, site"),
         ("fold-column", "column with a fold"),
+        ("onset-column", "column with the second at which a label begins"),
+        ("offset-column", "column with the second at which it ends"),
+        ("low-column", "column with the lower bound of its band, in Hz"),
+        ("high-column", "column with the upper bound of its band, in Hz"),
     ):
         parser.add_argument(f"--{flag}", metavar="X", help=f"table only: {text}")
+    parser.add_argument("--name", metavar="X", default="", help="what the table is called in the column import")
+    parser.add_argument(
+        "--collection", metavar="X", default="", help="the collection that its clips belong to (found out by itself)"
+    )
+    parser.add_argument(
+        "--changed-labels",
+        choices=("keep", "take", "suspects"),
+        default="keep",
+        help="labels that the table says otherwise than before: keep those of before and tell (the default), take the "
+        "new ones where nobody decided, or list what differs among the suspects",
+    )
+
+    parser = command("relink", _relink, "Find the files of clips that are gone from their place; decisions are kept.")
+    parser.add_argument("--audio", metavar="DIR", default="", help="folder below which to look (their old places)")
+    parser.add_argument("--collection", metavar="X", default="", help="only clips of this collection")
 
     parser = command("demo", _demo, "Make a small synthesised collection with planted label errors, and import it.")
     parser.add_argument("--clips", type=int, default=160, metavar="N", help="how many clips (160)")
@@ -34,13 +53,33 @@ def add(command: AddCommand) -> None:
 
 def _import(args: argparse.Namespace) -> None:
     from labeling.collection.importing import import_collection
+    from labeling.collection.report import no_usable
+    from labeling.errors import DataError
 
-    names = ("path_column", "label_column", "labels_column", "separator", "group_column", "fold_column")
+    columns = ("path", "label", "labels", "group", "fold", "onset", "offset", "low", "high")
+    names = ["separator", *(f"{column}_column" for column in columns)]
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     workspace = opened(args, create=True)
     report = import_collection(
-        workspace, args.path, format=args.format, audio=args.audio, options=options, progress=progress_bar("Importing")
+        workspace,
+        args.path,
+        format=args.format,
+        audio=args.audio,
+        options=options,
+        name=args.name,
+        collection=args.collection,
+        labels=args.changed_labels,
+        progress=progress_bar("Importing"),
     )
+    print(report.text())
+    if not report.usable:
+        raise DataError(no_usable(args.path, report))
+
+
+def _relink(args: argparse.Namespace) -> None:
+    from labeling.collection.relinking import relink
+
+    report = relink(opened(args), args.audio, collection=args.collection, progress=progress_bar("Reading"))
     print(report.text())
 
 

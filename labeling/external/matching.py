@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.collection.file_names import NOBODY, SEVERAL, FileNames, folded, places, tails, without_suffix
 from labeling.errors import DataError, FormatError
 from labeling.records import Clip, LabelClass
 from labeling.registry import unknown_name
 from labeling.storage.csvsafe import unguard
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aif", ".aiff", ".opus", ".wma", ".aac")
 NAME_COLUMNS = ("scientific_name", "sci_name", "scientificname", "common_name", "species_code", "ebird_code")
-NOBODY, SEVERAL = -1, -2
 
 
 class Matcher:
     """Finds clips and classes by the names that a file gives them, and remembers which it could not find.
 
-    A clip's name may lie in another folder, or have another suffix, where only one clip is left that it can mean. A
-    class is known by its code, its name, and the other names that the table gives the clips whose primary class it is;
-    case and underscores do not count. ``given`` maps their names to codes and goes before all that; "" passes a class
-    over. Raises DataError where it names a code that is not there.
+    A clip's name may lie in another folder, or have another suffix or case, where only one clip is left that it can
+    mean (file_names.py). A class is known by its code, its name, and the other names that the table gives the clips
+    whose primary class it is; case and underscores do not count. ``given`` maps their names to codes and goes before
+    all that; "" passes a class over. Raises DataError where it names a code that is not there.
     """
 
     def __init__(
@@ -44,13 +42,9 @@ class Matcher:
         """Their name of a clip that was found by a part of it alone, and ours."""
         self._name_of: dict[int, str] = {}
         self._claimed: dict[int, str] = {}
-        self._exact = {clip.filename: row for row, clip in enumerate(self.clips)}
-        self._tails = _places((tail, row) for row, clip in enumerate(self.clips) for tail in _tails(clip.filename))
-        self._stems = _places(
-            (tail, row) for row, clip in enumerate(self.clips) for tail in _tails(without_suffix(clip.filename))
-        )
+        self._files = FileNames([clip.filename for clip in self.clips])
         self._codes = {label_class.code: column for column, label_class in enumerate(self.classes)}
-        self._names = _places(_names_of(self.clips, self.classes, primary or {}))
+        self._names = places(_names_of(self.clips, self.classes, primary or {}))
         self._given = dict(given or {})
         for code in self._given.values():
             if code and code not in self._codes:
@@ -64,11 +58,11 @@ class Matcher:
         return np.array([self._row(name) for name in names], np.int64)
 
     def _row(self, name: str) -> int:
-        row = self._exact.get(name, NOBODY)
+        row = self._files.exact(name)
         if row == NOBODY:
-            row = self._exact.get(unguard(name), NOBODY)
+            row = self._files.exact(unguard(name))
         if row == NOBODY:
-            row = self._by_part(name)
+            row = self._files.by_part(name)
         if row < 0:
             why = "several clips end so" if row == SEVERAL else "no such clip"
             self.unknown_clips.setdefault(name, why)
@@ -82,13 +76,6 @@ class Matcher:
         if name != self.clips[row].filename:
             self.by_part.setdefault(name, self.clips[row].filename)
         return row
-
-    def _by_part(self, name: str) -> int:
-        for places, text in ((self._tails, name), (self._stems, without_suffix(name))):
-            for tail in _tails(text):
-                if tail in places:
-                    return places[tail]
-        return NOBODY
 
     def columns(self, names: Iterable[Sequence[str]]) -> NDArray[np.int64]:
         """Column of each class, (K,) int64; -1 where it is none of the workspace's, or is passed over.
@@ -147,32 +134,10 @@ class Matcher:
         raise FormatError(f"{path} names none of the workspace's {what}: {shown}, here {', '.join(ours)}; {remedy}")
 
 
-def without_suffix(name: str) -> str:
-    """A file's name without the suffix of a sound file; other dots stay."""
-    head, dot, last = name.rpartition(".")
-    return head if head and dot + last.lower() in AUDIO_SUFFIXES else name
-
-
-def _tails(name: str) -> list[str]:
-    """``a/b/c.ogg``, ``b/c.ogg``, ``c.ogg``: what is left of a path from each of its folders on, the longest first."""
-    parts = [part for part in re.split(r"[/\\]+", name) if part not in ("", ".")]
-    return ["/".join(parts[i:]) for i in range(len(parts))]
-
-
 def _same(filename: str, other: str) -> bool:
     """Whether the shorter of two names is the end of the longer one, suffixes aside."""
-    tails = [_tails(without_suffix(name)) for name in (filename, other)]
-    return bool(tails[0] and tails[1]) and (tails[0][0] in tails[1] or tails[1][0] in tails[0])
-
-
-def _places(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Key to its one place; SEVERAL where it has more."""
-    place_of: dict[str, int] = {}
-    for key, place in pairs:
-        if place_of.setdefault(key, place) != place:
-            place_of[key] = SEVERAL
-    place_of.pop("", None)
-    return place_of
+    ends = [tails(folded(without_suffix(name))) for name in (filename, other)]
+    return bool(ends[0] and ends[1]) and (ends[0][0] in ends[1] or ends[1][0] in ends[0])
 
 
 def _plain(name: str) -> str:

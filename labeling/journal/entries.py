@@ -330,6 +330,7 @@ def machine_cells(connection: Connection) -> dict[tuple[int, int], str]:
     table = tables.decisions
     columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict)
     theirs = (sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE) & table.c.undoes.is_(None)
+    theirs &= table.c.onset_s.is_(None)
     rows = db.fetch(connection, sa.select(*columns).where(theirs).order_by(table.c.position))
     if not rows:
         return {}

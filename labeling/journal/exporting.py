@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.collection.formats import formats
-from labeling.collection.formats.base import Correction, NotHeld, Written
+from labeling.collection.formats.base import Correction, NotHeld, TableLabels, Written
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.journal import versions
 from labeling.journal.strong import strong_labels
@@ -136,21 +136,30 @@ def export_labels(
     """
     if format:
         formats.get(format)
+    as_asked = version is not None
     if version is None:
         version = versions.freeze(workspace, exported_by, "export").number
     out_dir = out_dir.expanduser().resolve()
     with workspace.read() as connection:
         frozen = versions.get_version(connection, version)
-        tables = _tables(connection, format, frozen)
-        corrections, unlabelled = _corrections(connection, frozen)
+        # of the labels as they are now, the tables as they are now: one may have changed without a label of a version
+        newest = frozen.import_id if as_asked else max(record.id for record in store.all_imports(connection))
+        tables = _tables(connection, format, newest)
         changes = versions.diff(connection, 0, frozen.position)
         strong = strong_labels(connection, frozen.position)
         contents = {table.id: store.import_table(connection, table.id) for table in tables}
+        corrections, held_ids = {}, set[int]()
+        for table in tables:
+            said = _said(table, contents[table.id])
+            ids = store.clips_of_import(connection, table.id)
+            corrections[table.id] = _corrections(connection, frozen, ids, said)
+            held_ids |= {ids[name] for name in (ids if said is None else said) if name in ids}
+        clip_ids = store.clip_ids_by_filename(connection)
+        changed = _corrections(connection, frozen, clip_ids)
     for table in tables:
         source = Path(table.source).resolve()
         if out_dir in (source, source.parent) or (out_dir / table.table_name) == source:
             raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
-    names: set[str] = set()
     files: list[Path] = []
     not_held: list[tuple[NotHeld, str]] = []  # with the table's name
     notes: list[str] = []
@@ -158,12 +167,11 @@ def export_labels(
         out_dir.mkdir(parents=True, exist_ok=True)
         for table in tables:
             into = out_dir if len(tables) == 1 else out_dir / f"import-{table.id}"
-            its_names, written = _written(table, contents[table.id], corrections, into)
-            names |= its_names
+            written = _written(table, contents[table.id], corrections[table.id], into)
             files += written.files
             not_held += [(held, str((into / table.table_name).relative_to(out_dir))) for held in written.not_held]
             notes += written.notes
-        elsewhere = [corrections[filename] for filename in corrections if filename not in names]
+        elsewhere = [correction for name, correction in changed.items() if clip_ids[name] not in held_ids]
         not_held += [(held, "") for correction in elsewhere for held in _all_of(correction, "no table written has it")]
         rows = [(c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at, c.run_id) for c in changes]
         files.append(write_atomically(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
@@ -183,10 +191,10 @@ def export_labels(
         version=frozen,
         folder=out_dir,
         files=tuple(files),
-        changed_clips=len(corrections),
+        changed_clips=len(changed),
         changes=len(changes),
         strong_labels=len(strong),
-        unlabelled=unlabelled,
+        unlabelled=sum(not correction.labels for correction in changed.values()),
         elsewhere=len(elsewhere),
         by_machine=sum(is_machine(change.reviewer) for change in changes),
         merged_boxes=sum(event.boxes - 1 for event in strong),
@@ -204,22 +212,24 @@ def zipped(report: ExportReport) -> bytes:
     return buffer.getvalue()
 
 
-def _written(
-    table: store.ImportRecord, data: bytes, corrections: Mapping[str, Correction], into: Path
-) -> tuple[set[str], Written]:
-    """Write one table, and say which clips it has. What cannot be written at all is told of, and stops nothing."""
-    table_format = formats.get(table.format)
-    names: set[str] = set()
-    here: dict[str, Correction] = {}
+def _said(table: store.ImportRecord, data: bytes) -> dict[str, TableLabels] | None:
+    """What a table says of its files; None where it cannot be read any more."""
     try:
-        names = set(table_format.names(data, table.options))
-        here = {filename: correction for filename, correction in corrections.items() if filename in names}
+        return formats.get(table.format).labels(data, table.options)
+    except FormatError:
+        return None
+
+
+def _written(table: store.ImportRecord, data: bytes, corrections: Mapping[str, Correction], into: Path) -> Written:
+    """Write one table. What cannot be written at all is told of, and stops nothing."""
+    table_format = formats.get(table.format)
+    try:
         if table_format.write is None:
             raise FormatError(f"the format {table.format} can be read but not written")
-        return names, table_format.write(data, table.options, here, into)
+        return table_format.write(data, table.options, corrections, into)
     except FormatError as problem:
-        held = [cell for correction in here.values() for cell in _all_of(correction, str(problem))]
-        return names, Written((), tuple(held), (f"{table.table_name} was not written: {problem}",))
+        held = [cell for correction in corrections.values() for cell in _all_of(correction, str(problem))]
+        return Written((), tuple(held), (f"{table.table_name} was not written: {problem}",))
 
 
 def _all_of(correction: Correction, why: str) -> list[NotHeld]:
@@ -229,9 +239,9 @@ def _all_of(correction: Correction, why: str) -> list[NotHeld]:
     return [NotHeld(correction.filename, code, label, why) for code, label in now.items()]
 
 
-def _tables(connection: Connection, format: str, version: LabelVersion) -> list[store.ImportRecord]:
-    """The newest import of each source, of the wanted format, that the version holds."""
-    known = [record for record in store.all_imports(connection) if record.id <= version.import_id]
+def _tables(connection: Connection, format: str, newest: int) -> list[store.ImportRecord]:
+    """The newest import of each table, of the wanted format, up to an import; a table that moved is one."""
+    known = [record for record in store.all_imports(connection) if record.id <= newest]
     # the table itself: its folder may have been given one time, its file another
     fitting = {
         stored.options.get("source") or stored.source: stored for stored in known if format in ("", stored.format)
@@ -239,25 +249,49 @@ def _tables(connection: Connection, format: str, version: LabelVersion) -> list[
     if not fitting:
         held = ", ".join(sorted({stored.format for stored in known})) or "nothing"
         raise DataError(f"nothing was imported as {format!r}; this workspace holds {held}: export to that")
-    return list(fitting.values())
+    once = {
+        (record.collection or record.id, store.import_table(connection, record.id)): record
+        for record in fitting.values()
+    }
+    return sorted(once.values(), key=lambda record: record.id)
 
 
-def _corrections(connection: Connection, version: LabelVersion) -> tuple[dict[str, Correction], int]:
-    """Clips whose labels differ from those imported, by filename; and how many of them have no label left."""
-    names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
-    corrections, unlabelled = {}, 0
-    for clip_id, states in versions.corrected_clips(connection, version.position):
+def _corrections(
+    connection: Connection, version: LabelVersion, ids: Mapping[str, int], said: Mapping[str, TableLabels] | None = None
+) -> dict[str, Correction]:
+    """Clips that decisions made differ from what a table ``said`` of them, by name; without it, from the import.
+
+    ``ids`` are the clips by the names that the table gives them. Two tables may say different things of one clip: each
+    is corrected where people decided, and keeps the rest.
+    """
+    names = {clip_id: filename for filename, clip_id in ids.items()}
+    roles = None
+    if said is not None:
+        roles = {
+            (ids[filename], code): "primary" if code == labels.primary else "secondary"
+            for filename, labels in said.items()
+            if filename in ids
+            for code in labels.labels
+        }
+        names = {ids[filename]: filename for filename in said if filename in ids}
+    corrections = {}
+    for clip_id, states in versions.corrected_clips(connection, version.position, roles):
+        if clip_id not in names:
+            continue
         primary, labels = journal.resolve(states)
         imported = [state.class_code for state in states if state.listed]
         was_primary = next((state.class_code for state in states if state.imported_role == "primary"), "")
         if set(labels) == set(imported) and primary == was_primary:
             continue
+        added = [code for code in labels if code not in imported]
         corrections[names[clip_id]] = Correction(
             filename=names[clip_id],
             primary=primary,
             labels=labels,
             removed=tuple(code for code in imported if code not in labels),
-            added=tuple(code for code in labels if code not in imported),
+            added=tuple(added),
+            regions=tuple(
+                (cell.class_code, region) for cell in states if cell.class_code in added for region in cell.events
+            ),
         )
-        unlabelled += not labels
-    return corrections, unlabelled
+    return corrections

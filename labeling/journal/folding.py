@@ -25,7 +25,8 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
 
     A decision without a region sets the verdict, and absent or unsure clears the regions before it. A region marked
     present makes the class present in the clip; a region marked absent says so of that stretch alone. A machine's entry
-    changes the label only while no person's verdict stands, whichever came later.
+    changes the label only while no person's verdict stands, whichever came later; a machine's region (a table's time of
+    its label) changes none.
 
     Parameters
     ----------
@@ -60,7 +61,10 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
         if entry.undoes is not None or entry.position in undone_positions:
             continue
         if is_machine(entry.reviewer):
-            machine = entry
+            if entry.region is None:
+                machine = entry
+            elif verdict in ("", "present"):  # a table's time of its own label
+                boxes.append(Box(entry.position, entry.region, entry.reviewer))
             continue
         if entry.region is None:
             verdict = entry.verdict
@@ -82,6 +86,9 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
         role = role or "secondary"
     if machine_verdict and machine is not None:
         reviewer = machine.reviewer
+        role = machine.role or role
+        if machine_verdict == "absent":
+            boxes = []
     newest = max(decisions, key=lambda entry: entry.position, default=None)
     by_people = [decision.position for decision in decisions if not is_machine(decision.reviewer)]
     return CellState(

@@ -202,9 +202,15 @@ def labels_of_version(connection: Connection, number: int) -> Labels:
     return labels_at(connection, version.position, version.import_id)
 
 
-def corrected_clips(connection: Connection, position: int) -> Iterator[tuple[int, list[CellState]]]:
-    """Every clip with a decision up to ``position``: its id and the state of all its cells, in the row's order."""
-    roles = {(clip_id, code): role for clip_id, code, role in _imported(connection)}
+def corrected_clips(
+    connection: Connection, position: int, roles: Mapping[tuple[int, str], str] | None = None
+) -> Iterator[tuple[int, list[CellState]]]:
+    """Every clip with a decision up to ``position``: its id and the state of all its cells, in the row's order.
+
+    ``roles``, by clip id and class code, are the labels that decisions correct; by default those that were imported.
+    """
+    if roles is None:
+        roles = {(clip_id, code): role for clip_id, code, role in _imported(connection)}
     yield from _decided(connection, position, roles)
 
 

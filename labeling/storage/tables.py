@@ -18,6 +18,8 @@ imports = sa.Table(
     sa.Column("table_bytes", sa.LargeBinary, nullable=False),  # zlib: the export starts from what came in
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False, server_default=""),  # what people call the table: train_curated, 2022
+    sa.Column("collection", sa.Text, nullable=False, server_default=""),
 )
 
 classes = sa.Table(
@@ -48,6 +50,21 @@ clips = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("rating", sa.Float),  # lifted out of the metadata: every queue filters by it
     sa.Column("metadata", sa.JSON, nullable=False),
+    # who it is, wherever its file lies: what its collection calls it, and a hash of some of its bytes
+    sa.Column("collection", sa.Text, nullable=False, server_default=""),
+    sa.Column("relative", sa.Text, nullable=False, server_default=""),
+    sa.Column("fingerprint", sa.Text, nullable=False, server_default=""),
+    sa.Column("import_name", sa.Text, nullable=False, server_default=""),  # of the table that brought it
+    sa.Index("clips_content_hash", "content_hash"),
+)
+
+# which clips an import's table names, and how: the export finds its rows by these
+import_clips = sa.Table(
+    "import_clips",
+    metadata,
+    sa.Column("import_id", sa.ForeignKey("imports.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
 )
 
 imported_labels = sa.Table(
@@ -80,11 +97,13 @@ decisions = sa.Table(
     sa.Column("shown", sa.JSON, nullable=False),
     sa.Column("seen_position", sa.Integer),
     sa.Column("undoes", sa.Integer),
+    sa.Column("copy_of", sa.Integer),  # the entry that this one repeats for a copy of its clip
     sa.CheckConstraint("verdict in ('present', 'absent', 'unsure', 'undo')", name="decisions_verdict"),
     sa.CheckConstraint("(verdict = 'undo') = (undoes is not null)", name="decisions_undo"),
     sa.Index("decisions_cell", "clip_id", "class_id"),
     sa.Index("decisions_reviewer", "reviewer", "position"),
     sa.Index("decisions_batch", "batch_id"),
+    sa.Index("decisions_copy_of", "copy_of"),
     sqlite_autoincrement=True,
 )
 
@@ -96,6 +115,21 @@ cells = sa.Table(
     sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
+)
+
+# cells of which two sources say unlike things: suspects without a model. Derived, but for those of a later table
+contested_cells = sa.Table(
+    "contested_cells",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), nullable=False),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("other_clip_id", sa.ForeignKey("clips.id")),
+    sa.Column("import_id", sa.ForeignKey("imports.id")),
+    sa.CheckConstraint("reason in ('table', 'file', 'sound')", name="contested_cells_reason"),
+    sa.Index("contested_cells_clip", "clip_id"),
+    sqlite_autoincrement=True,
 )
 
 label_versions = sa.Table(

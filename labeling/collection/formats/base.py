@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labeling.collection.file_names import tidy
+from labeling.records import Region
+
 # Words that stand for "no value" in the tables of this field; pandas reads the same ones as missing.
 MISSING_WORDS = frozenset({"", "nan", "NaN", "None", "null", "NULL", "NA", "N/A", "n/a", "<NA>"})
 
 
 def label(cell: str) -> str:
-    """A class code as a cell gives it, "" where the cell stands for none. Codes are data: no more is done to them."""
-    text = cell.strip()
+    """A class code as a cell gives it, "" where the cell stands for none. Codes are data, but for `tidy`."""
+    text = tidy(cell)
     return "" if text in MISSING_WORDS else text
 
 
@@ -28,10 +31,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class ImportedClip:
-    """One row of a table.
+    """One file of a table: one row, or several that were joined (joining.py).
 
     ``filename`` is unique in its table, ``path`` a local path or URL. ``labels`` are class codes, the primary first
     where there is one (``primary`` "" = none). ``metadata`` holds every column that is not the name or a label.
+    ``row`` is its first row, ``rows`` are all of them. ``regions`` say where labels are heard, where the table does.
     """
 
     filename: str
@@ -42,11 +46,24 @@ class ImportedClip:
     group: str = ""
     fold: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    rows: tuple[int, ...] = ()
+    regions: tuple[tuple[str, Region], ...] = ()
+
+
+@dataclass(frozen=True)
+class TableLabels:
+    """What a table says of one file: the primary ("" = none) and all labels, as `ImportedClip` has them."""
+
+    primary: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ImportedTable:
-    """A table as a format read it. ``options`` are JSON-able and are what ``Format.write`` needs later."""
+    """A table as a format read it. ``options`` are JSON-able and are what ``Format.write`` needs later.
+
+    ``by_part`` counts the files that were found by a part of their name.
+    """
 
     format: str
     table_name: str
@@ -56,17 +73,22 @@ class ImportedTable:
     class_names: Mapping[str, str]
     options: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
+    by_part: int = 0
 
 
 @dataclass(frozen=True)
 class Correction:
-    """The labels that one changed clip has now: all of them, the primary first ("" = no primary)."""
+    """The labels that one changed clip has now: all of them, the primary first ("" = no primary).
+
+    ``regions`` say where those that were added are heard, where that is known.
+    """
 
     filename: str
     primary: str
     labels: tuple[str, ...]
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    regions: tuple[tuple[str, Region], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,7 @@ class Format:
         read: (table, audio folder or URL or None, options) -> ImportedTable; raises FormatError.
         write: (table_bytes, options, corrections by filename, out_dir) -> Written; None where it only reads. A label
             that the columns cannot hold is no error: it is in ``Written.not_held``.
-        names: (table_bytes, options) -> the row of each filename, as ``write`` will look for them.
+        labels: (table_bytes, options) -> what the table says of each filename, as ``write`` will look for them.
         rank: the lower is asked first.
     """
 
@@ -110,6 +132,6 @@ class Format:
     needs: str
     find: Callable[[Path], Path | None]
     read: Callable[[Path, str | None, Mapping[str, Any]], ImportedTable]
-    names: Callable[[bytes, Mapping[str, Any]], dict[str, int]]
+    labels: Callable[[bytes, Mapping[str, Any]], dict[str, TableLabels]]
     write: Callable[[bytes, Mapping[str, Any], Mapping[str, Correction], Path], Written] | None = None
     rank: int = 50

@@ -21,14 +21,16 @@ from labeling.collection.formats.base import (
     ImportedClip,
     ImportedTable,
     Problem,
+    TableLabels,
     Written,
     label,
 )
 from labeling.collection.formats.derived import RowLabels
+from labeling.collection.formats.joining import by_file, join_clips, time_columns, time_options, united
 from labeling.collection.formats.lists import ListStyle, parse_list, style_of
-from labeling.collection.formats.paths import Finder, choose_root, inside
+from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import Table, column, header, load, read_table
-from labeling.collection.formats.writing import LabelCells, write_corrected
+from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
 
 NEEDS = (
@@ -59,6 +61,7 @@ class _Row:
     primary: str
     inferred: bool  # the folder is not in the table: it is the code
     listed: list[str] | None  # the texts of secondary_labels as they stand there
+    labels: tuple[str, ...] = ()
 
 
 def find(path: Path) -> Path | None:
@@ -80,12 +83,15 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
     columns = _columns(table, path.name, options)
     rows, problems = _rows(table, columns)
     root = choose_root(path, audio, [row.relative for row in rows])
-    finder = Finder(root)
+    finder = Finder(root, (row.relative for row in rows))
     codes = _codes_by_long_name(rows, columns)
+    one_file = _one_file(rows, finder)
+    rows = _named(rows, one_file)
+    times = time_columns(table, path.name, options, has_joined(by_file(rows)))
     clips: list[ImportedClip] = []
     for row in rows:
-        relative = inside(root, row.relative)
-        if relative is None:
+        file = finder.path(row.relative, anywhere=row.inferred)
+        if file is None:
             problems.append(
                 Problem(row.number, row.filename, f"{row.relative!r} points outside the audio folder; skipped")
             )
@@ -101,7 +107,7 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
         clips.append(
             ImportedClip(
                 row.filename,
-                finder.path(relative, anywhere=row.inferred),
+                file,
                 labels,
                 row.primary,
                 row.number,
@@ -115,18 +121,36 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
         table_name=path.name,
         table_bytes=data,
         audio_root=root,
-        clips=tuple(clips),
+        clips=join_clips(clips, table, times, problems),
         class_names=_class_names(table, rows, path.parent),
-        options={**options, "table": path.name, "source": str(path.resolve())},
-        problems=tuple(problems),
+        options={
+            **options,
+            "table": path.name,
+            "source": str(path.resolve()),
+            **time_options(table, times),
+            **({"one_file": sorted(one_file)} if one_file else {}),
+        },
+        problems=(*problems, *finder.problems()),
+        by_part=len(finder.by_part),
     )
 
 
-def names(data: bytes, options: Mapping[str, Any]) -> dict[str, int]:
-    """The row of each filename."""
+def labels(data: bytes, options: Mapping[str, Any]) -> dict[str, TableLabels]:
+    """What the table says of each filename."""
     table = read_table(data, str(options.get("table", "table")))
-    rows, _ = _rows(table, _columns(table, table_name(options), options))
-    return {row.filename: row.number for row in rows}
+    columns = _columns(table, table_name(options), options)
+    return {filename: united(rows) for filename, rows in _of_file(table, columns, options).items()}
+
+
+def _of_file(table: Table, columns: _Columns, options: Mapping[str, Any]) -> dict[str, list[_Row]]:
+    rows = _named(_rows(table, columns)[0], set(options.get("one_file", ())))
+    codes = _codes_by_long_name(rows, columns)
+
+    def labelled(row: _Row) -> _Row:
+        known, _ = _secondary(row, row.cells[columns.secondary], codes)
+        return replace(row, labels=tuple(dict.fromkeys(([row.primary] if row.primary else []) + known)))
+
+    return by_file(map(labelled, rows))
 
 
 def table_name(options: Mapping[str, Any]) -> str:
@@ -138,7 +162,8 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
     """Write the table with corrected labels; every other byte is as it came."""
     table = read_table(data, table_name(options))
     columns = _columns(table, table_name(options), options)
-    rows, _ = _rows(table, columns)
+    of_file = _of_file(table, columns, options)
+    rows = [row for own in of_file.values() for row in own]
     codes = _codes_by_long_name(rows, columns)
     long_names: dict[str, str] = {}
     for long_name, code in codes.items():
@@ -184,8 +209,7 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
         at for at in (columns.filename, columns.code, columns.secondary, columns.long_name) if at is not None
     )
     cells = LabelCells(own, read_row, changed, limit)
-    by_name = {row.filename: row for row in rows}
-    return write_corrected(table, by_name, cells, corrections, options, data, out_dir)
+    return write_corrected(table, of_file, cells, corrections, options, data, out_dir)
 
 
 def _relisted(row: _Row, correction: Correction, primary: str, codes: Mapping[str, str]) -> list[str]:
@@ -242,7 +266,7 @@ def _chosen(table: Table, name: str, options: Mapping[str, Any], option: str, gu
 
 
 def _rows(table: Table, columns: _Columns) -> tuple[list[_Row], list[Problem]]:
-    """The usable rows with unique names, in order, and what was wrong with the others. The same for read and write."""
+    """The usable rows in order, and what was wrong with the others. The same for read and write."""
     problems = [Problem(1, "", warning) for warning in table.warnings]
     rows: list[_Row] = []
     for number, cells in table.rows.items():
@@ -258,20 +282,32 @@ def _rows(table: Table, columns: _Columns) -> tuple[list[_Row], list[Problem]]:
         inferred = "/" not in filename and "\\" not in filename
         relative = f"{primary}/{filename}" if inferred and primary else filename
         rows.append(_Row(number, cells, filename, relative, primary, inferred, parse_list(cells[columns.secondary])))
-    # Without a folder in the name two recordings may share it: both are then called by folder and name.
+    return rows, problems
+
+
+def _one_file(rows: list[_Row], finder: Finder) -> set[str]:
+    """Names without a folder that several codes have, where there is only one such file: its rows are of one file."""
+    paths: dict[str, set[str]] = {}
+    for row in rows:
+        if row.inferred:
+            paths.setdefault(row.filename, set()).add(row.relative)
+    shared = {filename: relatives for filename, relatives in paths.items() if len(relatives) > 1}
+    return {
+        filename
+        for filename, relatives in shared.items()
+        if len({path for name in relatives if (path := finder.there(name, anywhere=True)) is not None}) == 1
+    }
+
+
+def _named(rows: list[_Row], one_file: set[str]) -> list[_Row]:
+    """Without a folder in the name two recordings may share it: both are then called by folder and name."""
     folders: dict[str, set[str]] = {}
     for row in rows:
         folders.setdefault(row.filename, set()).add(row.relative)
-    kept: dict[str, _Row] = {}
-    for row in rows:
-        name = row.relative if len(folders[row.filename]) > 1 else row.filename
-        if name in kept:
-            problems.append(
-                Problem(row.number, name, f"listed already in row {kept[name].number}; the first one counts")
-            )
-        else:
-            kept[name] = replace(row, filename=name)
-    return list(kept.values()), problems
+    return [
+        replace(row, filename=row.relative) if len(folders[row.filename]) > 1 and row.filename not in one_file else row
+        for row in rows
+    ]
 
 
 def _codes_by_long_name(rows: list[_Row], columns: _Columns) -> dict[str, str]:
@@ -346,4 +382,4 @@ def _word(cell: str) -> str:
     return "" if text in MISSING_WORDS else text
 
 
-FORMAT = Format("birdclef", NEEDS, find, read, names, write, rank=10)
+FORMAT = Format("birdclef", NEEDS, find, read, labels, write, rank=10)

@@ -14,13 +14,15 @@ from labeling.collection.formats.base import (
     ImportedClip,
     ImportedTable,
     Problem,
+    TableLabels,
     Written,
     label,
 )
 from labeling.collection.formats.derived import RowLabels
-from labeling.collection.formats.paths import Finder, choose_root, inside
+from labeling.collection.formats.joining import by_file, join_clips, time_columns, time_options, united
+from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import Table, header, load, read_table
-from labeling.collection.formats.writing import LabelCells, write_corrected
+from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
 
 NEEDS = "a folder with meta/esc50.csv that has the columns filename, fold, target and category; sound under audio/"
@@ -32,6 +34,16 @@ class _Row:
     number: int
     filename: str
     category: str
+
+    @property
+    def primary(self) -> str:
+        """The one class of the row."""
+        return self.category
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The same, as all labels."""
+        return (self.category,) if self.category else ()
 
 
 def find(path: Path) -> Path | None:
@@ -48,14 +60,15 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
     data = load(path)
     table = read_table(data, path.name)
     rows, problems = _rows(table, path.name)
+    times = time_columns(table, path.name, options, has_joined(by_file(rows)))
     root = choose_root(path, audio, [row.filename for row in rows], more=[path.resolve().parent.parent / "audio"])
-    finder = Finder(root)
+    finder = Finder(root, (row.filename for row in rows))
     cell = {name: at for at, name in enumerate(table.columns)}
     clips: list[ImportedClip] = []
     for row in rows:
         cells = table.rows[row.number]
-        relative = inside(root, row.filename)
-        if relative is None:
+        file = finder.path(row.filename)
+        if file is None:
             problems.append(
                 Problem(row.number, row.filename, f"{row.filename!r} points outside the audio folder; skipped")
             )
@@ -63,8 +76,8 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
         clips.append(
             ImportedClip(
                 filename=row.filename,
-                path=finder.path(relative),
-                labels=(row.category,) if row.category else (),
+                path=file,
+                labels=row.labels,
                 primary=row.category,
                 row=row.number,
                 group=label(cells[cell["src_file"]]) if "src_file" in cell else "",
@@ -79,17 +92,24 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
         table_name=path.name,
         table_bytes=data,
         audio_root=root,
-        clips=tuple(clips),
+        clips=join_clips(clips, table, times, problems),
         class_names={row.category: row.category.replace("_", " ").capitalize() for row in rows if row.category},
-        options={**options, "table": path.name, "source": str(path.resolve())},
-        problems=tuple(problems),
+        options={
+            **options,
+            "table": path.name,
+            "source": str(path.resolve()),
+            **time_options(table, times),
+        },
+        problems=(*problems, *finder.problems()),
+        by_part=len(finder.by_part),
     )
 
 
-def names(data: bytes, options: Mapping[str, Any]) -> dict[str, int]:
-    """The row of each filename."""
+def labels(data: bytes, options: Mapping[str, Any]) -> dict[str, TableLabels]:
+    """What the table says of each filename."""
     name = str(options.get("table", "esc50.csv"))
-    return {row.filename: row.number for row in _rows(read_table(data, name), name)[0]}
+    own = by_file(_rows(read_table(data, name), name)[0])
+    return {filename: united(rows) for filename, rows in own.items()}
 
 
 def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> Written:
@@ -105,8 +125,11 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
     for cells in table.rows.values():
         targets.setdefault(label(cells[category]), cells[target].strip())
     highest = max((int(number) for number in targets.values() if number.isdecimal()), default=-1)
-    by_name = {row.filename: row for row in rows}
-    new = sorted({_only(found) for found in corrections.values() if found.filename in by_name} - {"", *targets})
+    of_file = by_file(rows)
+    a_row_a_label = has_joined(of_file)
+    here = [correction for correction in corrections.values() if correction.filename in of_file]
+    needed = {code for own in here for code in (own.labels if a_row_a_label else (_only(own),))}
+    new = sorted(needed - {"", *targets})
     targets.update({code: str(number) for number, code in enumerate(new, start=highest + 1)})
 
     def read_row(row: _Row, cells: Sequence[str]) -> RowLabels:
@@ -118,8 +141,15 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
         return {} if code == row.category else {category: code, target: targets[code] if code else ""}
 
     own = frozenset({table.columns.index("filename"), target, category})
-    how = LabelCells(own, read_row, changed, lambda row, code: "the column 'category' holds one class a clip")
-    return write_corrected(table, by_name, how, corrections, options, data, out_dir)
+    how = LabelCells(
+        own,
+        read_row,
+        changed,
+        lambda row, code: "the column 'category' holds one class a clip",
+        path=table.columns.index("filename"),
+        times=time_columns(table, name, options, a_row_a_label),
+    )
+    return write_corrected(table, of_file, how, corrections, options, data, out_dir)
 
 
 def _only(correction: Correction) -> str:
@@ -136,17 +166,14 @@ def _rows(table: Table, name: str) -> tuple[list[_Row], list[Problem]]:
         )
     problems = [Problem(1, "", warning) for warning in table.warnings]
     filename_at, category_at = table.columns.index("filename"), table.columns.index("category")
-    kept: dict[str, _Row] = {}
+    kept: list[_Row] = []
     for number, cells in table.rows.items():
         filename = cells[filename_at].strip()
         if filename in MISSING_WORDS:
             problems.append(Problem(number, filename, "no filename; skipped"))
-        elif filename in kept:
-            first = kept[filename].number
-            problems.append(Problem(number, filename, f"listed already in row {first}; the first one counts"))
         else:
-            kept[filename] = _Row(number, filename, label(cells[category_at]))
-    return list(kept.values()), problems
+            kept.append(_Row(number, filename, label(cells[category_at])))
+    return kept, problems
 
 
-FORMAT = Format("esc50", NEEDS, find, read, names, write, rank=20)
+FORMAT = Format("esc50", NEEDS, find, read, labels, write, rank=20)

@@ -1,7 +1,8 @@
 """Any table with a path column and a label or labels column: CSV, TSV or Parquet, mapped by options or by guessing.
 
 Options (each is also a flag, ``--path-column`` for ``path_column``): ``path_column``, ``label_column``,
-``labels_column``, ``separator``, ``group_column``, ``fold_column``.
+``labels_column``, ``separator``, ``group_column``, ``fold_column``, ``onset_column``, ``offset_column``,
+``low_column``, ``high_column``. A file may have several rows (joining.py).
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from labeling.collection.formats.base import (
     ImportedClip,
     ImportedTable,
     Problem,
+    TableLabels,
     Written,
     label,
 )
 from labeling.collection.formats.derived import Lists, RowLabels
+from labeling.collection.formats.joining import by_file, join_clips, time_columns, time_options, united
 from labeling.collection.formats.lists import bracketed, parse_list, style_of
-from labeling.collection.formats.paths import Finder, choose_root, inside
+from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import SUFFIXES, Table, column, header, load, read_table
-from labeling.collection.formats.writing import LabelCells, write_corrected
+from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
 
 NEEDS = (
@@ -66,6 +69,11 @@ class _Row:
     primary: str
     listed: list[str] | None
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All of them, the primary first."""
+        return tuple(dict.fromkeys(([self.primary] if self.primary else []) + (self.listed or [])))
+
 
 def find(path: Path) -> Path | None:
     """The table at a folder or file, or None. Raises FormatError where a folder holds several that fit."""
@@ -96,17 +104,18 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
     table = read_table(data, path.name)
     columns = _columns(table, path.name, options)
     rows, problems = _rows(table, columns)
+    times = time_columns(table, path.name, options, has_joined(by_file(rows)))
     root = choose_root(path, audio, [row.filename for row in rows])
-    finder = Finder(root)
+    finder = Finder(root, (row.filename for row in rows))
     used = {columns.path, columns.label, columns.labels}
     kept = [(at, name) for at, name in enumerate(table.columns) if at not in used and name]
     clips: list[ImportedClip] = []
     for row in rows:
         cells = table.rows[row.number]
-        relative = inside(root, row.filename)
-        if relative is None:
-            what = f"{row.filename!r} points outside the audio folder {root}; skipped (--audio names another)"
-            problems.append(Problem(row.number, row.filename, what))
+        file = finder.path(row.filename)
+        if file is None:
+            what = f"{row.filename!r} points outside the audio folder {root}, and no file there ends so; skipped"
+            problems.append(Problem(row.number, row.filename, f"{what} (--audio names another)"))
             continue
         metadata = {name: cells[at] for at, name in kept}
         if row.listed is None and columns.labels is not None:
@@ -116,8 +125,8 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
         clips.append(
             ImportedClip(
                 filename=row.filename,
-                path=finder.path(relative),
-                labels=tuple(dict.fromkeys(([row.primary] if row.primary else []) + (row.listed or []))),
+                path=file,
+                labels=row.labels,
                 primary=row.primary,
                 row=row.number,
                 group="" if columns.group is None else label(cells[columns.group]),
@@ -130,7 +139,7 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
         table_name=path.name,
         table_bytes=data,
         audio_root=root,
-        clips=tuple(clips),
+        clips=join_clips(clips, table, times, problems),
         class_names={},
         # The columns as they were chosen: a later version that guesses otherwise must write to these.
         options={
@@ -141,16 +150,19 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
             "label_column": "" if columns.label is None else table.columns[columns.label],
             "labels_column": "" if columns.labels is None else table.columns[columns.labels],
             "separator": columns.separator,
+            **time_options(table, times),
         },
-        problems=tuple(problems),
+        problems=(*problems, *finder.problems()),
+        by_part=len(finder.by_part),
     )
 
 
-def names(data: bytes, options: Mapping[str, Any]) -> dict[str, int]:
-    """The row of each filename."""
+def labels(data: bytes, options: Mapping[str, Any]) -> dict[str, TableLabels]:
+    """What the table says of each filename."""
     name = str(options.get("table", "table.csv"))
     table = read_table(data, name)
-    return {row.filename: row.number for row in _rows(table, _columns(table, name, options))[0]}
+    own = by_file(_rows(table, _columns(table, name, options))[0])
+    return {filename: united(rows) for filename, rows in own.items()}
 
 
 def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Correction], out_dir: Path) -> Written:
@@ -158,7 +170,7 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
     name = str(options.get("table", "table.csv"))
     table = read_table(data, name)
     columns = _columns(table, name, options)
-    rows = {row.filename: row for row in _rows(table, columns)[0]}
+    rows = by_file(_rows(table, columns)[0])
     cells_of_labels = () if columns.labels is None else [cells[columns.labels] for cells in table.rows.values()]
     style = style_of(cells_of_labels)
     # No cell had two labels so far, so none shows how they are parted; a comma will, where no label holds one.
@@ -215,7 +227,9 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
 
     own = frozenset(at for at in (columns.path, columns.label, columns.labels) if at is not None)
     lists = None if columns.labels is None else Lists(lambda cell: _parted(cell, joint), lambda texts, _: joined(texts))
-    cells = LabelCells(own, read_row, changed, limit, lists)
+    path = columns.path if columns.labels is None else None
+    times = time_columns(table, name, options, has_joined(rows))
+    cells = LabelCells(own, read_row, changed, limit, lists, path, times)
     return write_corrected(table, rows, cells, corrections, options, data, out_dir)
 
 
@@ -300,7 +314,7 @@ def _flag(option: str) -> str:
 
 def _rows(table: Table, columns: _Columns) -> tuple[list[_Row], list[Problem]]:
     problems = [Problem(1, "", warning) for warning in table.warnings]
-    kept: dict[str, _Row] = {}
+    kept: list[_Row] = []
     for number, cells in table.rows.items():
         filename = cells[columns.path].strip()
         if len(cells) > len(table.columns) and any(cells[len(table.columns) :]):
@@ -308,9 +322,6 @@ def _rows(table: Table, columns: _Columns) -> tuple[list[_Row], list[Problem]]:
             problems.append(Problem(number, filename, what))
         elif filename in MISSING_WORDS:
             problems.append(Problem(number, filename, "no file name; skipped"))
-        elif filename in kept:
-            first = kept[filename].number
-            problems.append(Problem(number, filename, f"listed already in row {first}; the first one counts"))
         else:
             only = [] if columns.label is None else _parted(cells[columns.label], "")
             if only is None or len(only) > 1:
@@ -320,8 +331,8 @@ def _rows(table: Table, columns: _Columns) -> tuple[list[_Row], list[Problem]]:
                 problems.append(Problem(number, filename, f"{what}; --labels-column {heading} takes several"))
             primary = only[0] if only is not None and len(only) == 1 else ""
             listed = [] if columns.labels is None else _parted(cells[columns.labels], columns.separator)
-            kept[filename] = _Row(number, filename, primary, listed)
-    return list(kept.values()), problems
+            kept.append(_Row(number, filename, primary, listed))
+    return kept, problems
 
 
 def _parted(cell: str, separator: str) -> list[str] | None:
@@ -332,4 +343,4 @@ def _parted(cell: str, separator: str) -> list[str] | None:
     return list(dict.fromkeys(code for part in parts if (code := label(part))))
 
 
-FORMAT = Format("table", NEEDS, find, read, names, write, rank=90)
+FORMAT = Format("table", NEEDS, find, read, labels, write, rank=90)

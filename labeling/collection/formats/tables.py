@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,15 @@ _WHOLE_CELL = re.compile('"([^"]*+(?:""[^"]*+)*+)"(.*)', re.DOTALL)
 Changes = Mapping[int, Mapping[int, str]]
 
 
+@dataclass(frozen=True)
+class NewRow:
+    """A row to add after row ``after``: a copy of row ``like`` with some cells (column to text) set anew."""
+
+    after: int
+    like: int
+    cells: Mapping[int, str]
+
+
 class Table(Protocol):
     """Columns and rows of text. A row's number is what a spreadsheet shows: the header is 1, the first row 2."""
 
@@ -38,10 +47,11 @@ class Table(Protocol):
         """Why a column cannot hold a text; "" where it can, and gives the same text when it is read again."""
         ...
 
-    def changed(self, changes: Changes) -> bytes:
-        """The table's bytes with some cells set anew; without changes the bytes that were read.
+    def changed(self, changes: Changes, removed: Collection[int] = (), added: Sequence[NewRow] = ()) -> bytes:
+        """The table's bytes with some cells set anew, rows taken out and added; without any the bytes that were read.
 
-        Raises FormatError for a text that its column refuses.
+        A new row follows its ``after`` even where that one is taken out. Raises FormatError for a text that its column
+        refuses.
         """
         ...
 
@@ -114,17 +124,24 @@ class CsvTable:
             return f"the file is {self.encoding} text, which cannot hold {error.object[error.start : error.end]!r}"
         return "a text table cannot hold a NUL" if "\0" in text else ""
 
-    def changed(self, changes: Changes) -> bytes:
-        """The table's bytes with some cells set anew. Raises FormatError for text that its encoding cannot hold."""
-        if not changes:
+    def changed(self, changes: Changes, removed: Collection[int] = (), added: Sequence[NewRow] = ()) -> bytes:
+        """As `Table` has it. Raises FormatError for text that its encoding cannot hold."""
+        if not (changes or removed or added):
             return self.data
-        pieces: list[str] = []
-        for number, record in enumerate(self._records, start=1 - self._header):
-            cells = list(record.cells)
-            for column, value in changes.get(number, {}).items():
-                cells += [""] * (column + 1 - len(cells))
-                cells[column] = _quote(value, cells[column], self.delimiter)
-            pieces += [self.delimiter.join(cells), record.ending]
+        numbered = dict(enumerate(self._records, start=1 - self._header))
+        new_after: dict[int, list[NewRow]] = {}
+        for new in added:
+            new_after.setdefault(new.after, []).append(new)
+        lines: list[tuple[str, str]] = []  # (text, ending)
+        for number, record in numbered.items():
+            if number not in removed:
+                lines.append((self._line(record, changes.get(number, {})), record.ending))
+            for new in new_after.get(number, ()):
+                lines.append((self._line(numbered[new.like], new.cells), record.ending))
+        # the last line may have no ending: then it is the last line's that has none, whichever that is now
+        last = self._records[-1].ending
+        usual = self._records[self._header].ending or "\n"
+        pieces = [text + (ending or usual) for text, ending in lines[:-1]] + [text + last for text, _ in lines[-1:]]
         try:
             return self.bom + "".join(pieces).encode(self.encoding)
         except UnicodeEncodeError as error:
@@ -132,6 +149,13 @@ class CsvTable:
             raise FormatError(
                 f"{self.name} is {self.encoding} text, which cannot hold {wrong!r}; save it as UTF-8 and import again"
             ) from None
+
+    def _line(self, record: _Record, changed: Mapping[int, str]) -> str:
+        cells = list(record.cells)
+        for column, value in changed.items():
+            cells += [""] * (column + 1 - len(cells))
+            cells[column] = _quote(value, cells[column], self.delimiter)
+        return self.delimiter.join(cells)
 
 
 @dataclass(frozen=True)
@@ -223,13 +247,32 @@ class ParquetTable:
             same = False
         return "" if same else f"the column {kind.name!r} is of type {kind.type} and cannot hold {text!r}"
 
-    def changed(self, changes: Changes) -> bytes:
-        """The table's bytes with some cells set anew: the same columns, types, order and schema metadata."""
+    def changed(self, changes: Changes, removed: Collection[int] = (), added: Sequence[NewRow] = ()) -> bytes:
+        """As `Table` has it: the same columns, types, order and schema metadata."""
         import pyarrow as pa
         import pyarrow.parquet as parquet
 
-        if not changes:
+        if not (changes or removed or added):
             return self.data
+        table = self._in_place(changes)
+        if removed or added:
+            rows = table.to_pylist()
+            new_after: dict[int, list[dict[str, Any]]] = {}
+            for new in added:
+                fields = {table.schema.field(at): text for at, text in new.cells.items()}
+                cells = {field.name: _typed(text, field.type) if text else None for field, text in fields.items()}
+                new_after.setdefault(new.after, []).append(rows[new.like - 2] | cells)
+            kept: list[dict[str, Any]] = []
+            for number, row in enumerate(rows, start=2):
+                kept += ([] if number in removed else [row]) + new_after.get(number, [])
+            table = pa.Table.from_pylist(kept, schema=table.schema)
+        buffer = io.BytesIO()
+        parquet.write_table(table, buffer)
+        return buffer.getvalue()
+
+    def _in_place(self, changes: Changes) -> Any:
+        import pyarrow as pa
+
         table = self._table
         for column in sorted({column for cells in changes.values() for column in cells}):
             kind = table.schema.field(column)
@@ -242,9 +285,7 @@ class ParquetTable:
             array = _categories(table.column(column), values) if pa.types.is_dictionary(kind.type) else None
             array = pa.array(values, kind.type) if array is None else array
             table = table.set_column(column, kind.with_type(array.type), array)
-        buffer = io.BytesIO()
-        parquet.write_table(table, buffer)
-        return buffer.getvalue()
+        return table
 
 
 def _categories(column: Any, values: list[Any]) -> Any:

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 from labeling.collection.formats.base import Correction, NotHeld, Written
 from labeling.collection.formats.derived import Derived, Lists, RowLabels, derived_columns
-from labeling.collection.formats.tables import Table
+from labeling.collection.formats.joining import R, TimeColumns, parted
+from labeling.collection.formats.tables import NewRow, Table
 from labeling.errors import FormatError
+from labeling.records import Region
 from labeling.storage.files import write_atomically
-
-
-class _Numbered(Protocol):
-    @property
-    def number(self) -> int: ...
-
-
-R = TypeVar("R", bound=_Numbered)
 
 
 @dataclass(frozen=True)
@@ -37,6 +31,8 @@ class LabelCells(Generic[R]):
         write: (row, correction) -> new texts by column; they may leave out what cannot be written.
         limit: (row, class) -> why a label cannot be written in this row, in words.
         lists: how the row's list of labels is written, where other columns may hold lists that go with it.
+        path: the column of the clip's name, in a table whose rows hold one label each; None where they hold several.
+        times: its columns of times, where it has some.
     """
 
     own: frozenset[int]
@@ -44,11 +40,13 @@ class LabelCells(Generic[R]):
     write: Callable[[R, Correction], dict[int, str]]
     limit: Callable[[R, str], str]
     lists: Lists | None = None
+    path: int | None = None
+    times: TimeColumns | None = None
 
 
 def write_corrected(
     table: Table,
-    rows: Mapping[str, R],
+    rows: Mapping[str, Sequence[R]],
     cells: LabelCells[R],
     corrections: Mapping[str, Correction],
     options: Mapping[str, Any],
@@ -57,6 +55,8 @@ def write_corrected(
 ) -> Written:
     """Write ``table`` with each corrected row's labels, as far as its columns hold them; other cells stay untouched.
 
+    Where a file has several rows, its correction is parted among them (joining.py), and what was added gets rows of its
+    own where a row holds one label.
     Corrections of clips that this table lacks are left to the other tables of the workspace. Raises FormatError where
     the original would be overwritten, WorkspaceFull and WorkspaceReadOnly where the folder cannot be written.
     """
@@ -66,35 +66,109 @@ def write_corrected(
         raise FormatError(
             f"{target} is the table that was imported, which is never changed; choose another folder (--out)"
         )
-    here = [(rows[filename], correction) for filename, correction in corrections.items() if filename in rows]
-    changes: dict[int, dict[int, str]] = {}
-    not_held: list[NotHeld] = []
-    stale: Counter[tuple[int, str]] = Counter()
+    here = [(rows[filename], correction) for filename, correction in corrections.items() if rows.get(filename)]
     derived = _derived(table, rows, cells) if here else None
-    for row, correction in here:
-        before = table.rows[row.number]
-        changed = _new(before, cells.write(row, correction))
-        refused = next(filter(None, (table.refusal(at, text) for at, text in changed.items())), "")
+    edit = _Edit(table, cells, derived, a_row_a_label=cells.path is not None and has_joined(rows))
+    for own, correction in here:
+        edit.correct(own, correction)
+    changed = bool(edit.changes or edit.removed or edit.added)
+    content = table.changed(edit.changes, edit.removed, edit.added) if changed else data
+    files = (write_atomically(target, content),)
+    return Written(files, tuple(edit.not_held), tuple(_stale_words(name, table, edit.stale)))
+
+
+def has_joined(rows: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether some file has several rows, so that a row is an annotation and not a file."""
+    return any(len(own) > 1 for own in rows.values())
+
+
+class _Edit(Generic[R]):
+    """What becomes of a table's rows, clip by clip."""
+
+    def __init__(self, table: Table, cells: LabelCells[R], derived: Derived | None, *, a_row_a_label: bool) -> None:
+        self.table, self.cells, self.derived, self.a_row_a_label = table, cells, derived, a_row_a_label
+        self.changes: dict[int, dict[int, str]] = {}
+        self.removed: list[int] = []
+        self.added: list[NewRow] = []
+        self.not_held: list[NotHeld] = []
+        self.stale: Counter[tuple[int, str]] = Counter()
+
+    def correct(self, own: Sequence[R], correction: Correction) -> None:
+        """Give a clip's rows what it is labelled now."""
+        if len(own) == 1 and not self.a_row_a_label:
+            says, refused = self._row(own[0], correction)
+            wrong = _wrong(correction, says)
+        else:
+            parts = parted(own, correction, lists=self.cells.path is None)
+            self.removed += parts.removed
+            rows = [row for row in own if row.number in parts.corrections]
+            written = [self._row(row, parts.corrections[row.number]) for row in rows]
+            added = parts.added if self.a_row_a_label else ()
+            written += [new for code in added for new in self._new_rows(own, code, correction)]
+            codes = dict.fromkeys(code for says, _ in written for code in says.labels)
+            refused = next(filter(None, (why for _, why in written)), "")
+            wrong = _wrong(correction, RowLabels(None, tuple(codes)))
+        self.not_held += [
+            NotHeld(correction.filename, code, now, refused or self.cells.limit(own[0], code)) for code, now in wrong
+        ]
+
+    def _row(self, row: R, correction: Correction) -> tuple[RowLabels, str]:
+        """Change one row; what it says then, and why it could not be changed."""
+        before = self.table.rows[row.number]
+        changed, says, refused = self._changed(row, correction)
+        if changed:
+            self.changes[row.number] = _new(before, changed)
+        return says, refused
+
+    def _changed(self, row: R, correction: Correction) -> tuple[dict[int, str], RowLabels, str]:
+        """New texts by column, what the row says with them, and why they cannot be written ("")."""
+        before = self.table.rows[row.number]
+        changed = _new(before, self.cells.write(row, correction))
+        refused = next(filter(None, (self.table.refusal(at, text) for at, text in changed.items())), "")
         changed = {} if refused else changed
-        says = cells.read(row, _applied(before, changed))
-        wrong = _wrong(correction, says)
-        not_held += [NotHeld(correction.filename, code, now, refused or cells.limit(row, code)) for code, now in wrong]
-        if derived is not None:
-            follows, left = derived.follow(before, cells.read(row, before), says)
+        says = self.cells.read(row, _applied(before, changed))
+        if self.derived is not None:
+            follows, left = self.derived.follow(before, self.cells.read(row, before), says)
             for at, text in _new(before, follows).items():
-                if why := table.refusal(at, text):
+                if why := self.table.refusal(at, text):
                     left[at] = why
                 else:
                     changed[at] = text
-            stale.update(left.items())
-        if changed:
-            changes[row.number] = changed
-    files = (write_atomically(target, table.changed(changes) if changes else data),)
-    return Written(files, tuple(not_held), tuple(_stale_words(name, table, stale)))
+            self.stale.update(left.items())
+        return changed, says, refused
+
+    def _new_rows(self, own: Sequence[R], code: str, correction: Correction) -> list[tuple[RowLabels, str]]:
+        """Add rows for a label, one a region: what all rows of the file agree on, the label, and the times."""
+        cells_of = [self.table.rows[row.number] for row in own]
+        differing = {
+            at
+            for at in range(len(self.table.columns))
+            if at != self.cells.path and len({cells[at] for cells in cells_of}) > 1
+        }
+        times = self.cells.times
+        blank = dict.fromkeys(sorted(differing | (times.all() if times else set())), "")
+        changed, says, refused = self._changed(own[0], replace(correction, primary=code, labels=(code,)))
+        regions: list[Region | None] = [region for heard, region in correction.regions if heard == code]
+        for region in (regions if times and regions else [None]) if not refused else ():
+            cells = blank | changed | _time_cells(times, region)
+            self.added.append(NewRow(own[-1].number, own[0].number, cells))
+        return [(RowLabels(None, ()) if refused else says, refused)]
 
 
-def _derived(table: Table, rows: Mapping[str, R], cells: LabelCells[R]) -> Derived:
-    said = {row.number: cells.read(row, table.rows[row.number]) for row in rows.values()}
+def _time_cells(times: TimeColumns | None, region: Region | None) -> dict[int, str]:
+    if times is None or region is None:
+        return {}
+    values = (
+        (times.onset, region.onset_s),
+        (times.offset, region.offset_s),
+        (times.low, region.low_hz),
+        (times.high, region.high_hz),
+    )
+    return {at: f"{value:.10g}" for at, value in values if at is not None and value is not None}
+
+
+def _derived(table: Table, rows: Mapping[str, Sequence[R]], cells: LabelCells[R]) -> Derived:
+    said = {row.number: cells.read(row, table.rows[row.number]) for own in rows.values() for row in own}
     return derived_columns(table, cells.own, said, cells.lists)
 
 

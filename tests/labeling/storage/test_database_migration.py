@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from labeling import journal, runs
+from labeling.collection import store
 from labeling.errors import WorkspaceError
 from labeling.journal.new_classes import new_classes
 from labeling.records import Decision
@@ -24,8 +23,41 @@ from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support.workspaces import add_clips, undo_at
 
-FIRST = {"alembic_version", "imports", "classes", "clips", "imported_labels", "decisions", "cells", "label_versions",
-         "runs", "workers", "rankings"}  # fmt: skip
+FIRST = {
+    "alembic_version": "version_num",
+    "imports": "id format source audio_root options table_name table_bytes report created_at",
+    "classes": "id code name",
+    "clips": "id import_id row filename path group_name fold_name duration_s sample_rate channels size_bytes "
+    "content_hash status reason rating metadata",
+    "imported_labels": "clip_id class_id role place",
+    "decisions": "position event_id batch_id reviewer created_at clip_id class_id verdict role onset_s offset_s low_hz "
+    "high_hz note run_id shown seen_position undoes",
+    "cells": "clip_id class_id verdict position",
+    "label_versions": "number position import_id content_hash note created_by created_at",
+    "runs": "id recipe label_version status settings folds device created_at started_at ended_at heartbeat_at worker "
+    "stop_requested error progress metrics",
+    "workers": "name device heartbeat_at",
+    "rankings": "run_id scorer scored_at suspects columns",
+}
+"""Tables and columns of the first version."""
+
+
+def take_back(connection: sa.Connection) -> None:
+    """Leave of a workspace of today what the first version had."""
+    there = sa.inspect(connection)
+    for table in reversed(tables.metadata.sorted_tables):
+        if table.name not in FIRST:
+            connection.exec_driver_sql(f"DROP TABLE {table.name}")
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {table.name}_insert_only() CASCADE")
+    for name, columns in FIRST.items():
+        later = {column["name"] for column in there.get_columns(name)} - set(columns.split())
+        for index in there.get_indexes(name):
+            if later & set(index["column_names"]):
+                connection.exec_driver_sql(f"DROP INDEX {index['name']}")
+        for column in later:
+            connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -37,14 +69,12 @@ def first(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
         url = server(f"first_{request.node.name.split('[')[0]}"[:60])
         (tmp_path / "earmark.toml").write_text(f'database_url = "{url}"\n', encoding="utf-8")
     workspace = Workspace(tmp_path, url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(db.__file__).parent / "migrations"))
-    with workspace.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    db.migrate(workspace.engine)
     add_clips(workspace)
     journal.append(workspace, [Decision(f"e{n}", "ann", n, "amecro", "absent") for n in (1, 2, 3)])
     undo_at(workspace, 2, "ann", "back")
+    with workspace.write() as connection:
+        take_back(connection)
     with workspace.write() as connection:  # in its own words: the tables in hand know later columns
         connection.exec_driver_sql("INSERT INTO label_versions VALUES (1, 4, 1, 'x', '', 'ann', '2026')")
         connection.exec_driver_sql(
@@ -54,14 +84,18 @@ def first(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     return workspace
 
 
-def history(workspace: Workspace) -> list[Decision]:
+def history(workspace: Workspace) -> list[tuple[object, ...]]:
+    columns = [tables.decisions.c[name] for name in FIRST["decisions"].split()]
     with workspace.read() as connection:
-        return journal.decisions_where(connection)
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(tables.decisions.c.position))]
 
 
 def test_the_first_version_had_these_tables_and_no_others(first: Workspace) -> None:
     with first.read() as connection:
-        assert set(sa.inspect(connection).get_table_names()) == FIRST
+        there = sa.inspect(connection)
+        assert set(there.get_table_names()) == set(FIRST)
+        for name, columns in FIRST.items():
+            assert {column["name"] for column in there.get_columns(name)} == set(columns.split())
     first.close()
 
 
@@ -85,6 +119,19 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
     again = open_workspace(first.root)
     assert len(history(again)) == 5
     again.close()
+
+
+def test_clips_of_before_get_a_collection_and_can_be_found_again(first: Workspace) -> None:
+    first.close()
+    opened = open_workspace(first.root)
+    with opened.read() as connection:
+        (record,) = store.all_imports(connection)
+        known = store.known_clips(connection)
+        assert (record.name, record.collection) == ("audio", "audio")  # train.csv says nothing: its folder's name
+        assert {clip.collection for clip in known} == {"audio"}
+        assert [clip.relative for clip in known] == [clip.filename for clip in known]
+        assert store.clips_of_import(connection, record.id) == {clip.filename: clip.id for clip in known}
+    opened.close()
 
 
 def test_two_that_open_it_at_once_migrate_it_once(first: Workspace) -> None:

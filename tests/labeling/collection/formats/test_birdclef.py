@@ -17,6 +17,7 @@ from labeling.collection.formats import (
     find_table,
     formats,
 )
+from labeling.collection.formats.base import TableLabels
 from labeling.errors import FormatError
 
 CC = "Creative Commons Attribution 4.0"
@@ -166,12 +167,11 @@ def test_one_name_in_two_folders_is_two_clips(tmp_path: Path) -> None:
     extra = "amegfi,[],['call'],1,2,S t,American Goldfinch,Zo,2012,XC11.ogg,x,2.5,09:15,u\n"
     table = read(table_at(tmp_path, Y2021 + extra + extra))
     assert list(by_name(table)) == ["acafly/XC11.ogg", "XC12.ogg", "amegfi/XC11.ogg"]
-    assert [(one.row, one.filename) for one in table.problems] == [(5, "amegfi/XC11.ogg")]
-    assert "row 4" in table.problems[0].reason
+    assert table.clips[2].rows == (4, 5)
     after = exported(table, tmp_path / "out", Correction("amegfi/XC11.ogg", "amegfi", ("amegfi", "acafly")))
     lines = after.decode().splitlines()
     assert lines[3].startswith("amegfi,['acafly'],")
-    assert lines[4].startswith("amegfi,[],")  # the repeated row is not the clip, and stays
+    assert lines[4].startswith("amegfi,[],")  # what was added stands once
 
 
 def test_2022_repeated_primary_and_trailing_blanks(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_hostile_labels_are_read_and_written_as_they_are(tmp_path: Path) -> None
 
 def test_odd_rows_are_recorded_and_the_rest_is_read(tmp_path: Path) -> None:
     odd = (
-        "asbfly,[],[],1,2,M,A,B,C,0,u,asbfly/XC31.ogg\n"  # row 4: listed already
+        "asbfly,[],[],1,2,M,A,B,C,0,u,asbfly/XC31.ogg\n"  # row 4: joined to row 2
         "asbfly,[],[],1,2,M,A,B,C,0,u,\n"  # row 5: no filename
         "asbfly,[],[],1,2,M,A,B,C,0,u,asbfly/XC34.ogg,more\n"  # row 6: an unquoted comma
         "asbfly,__import__('os'),[],1,2,M,A,B,C,0,u,asbfly/XC35.ogg\n"  # row 7: code, not a list: one label
@@ -294,7 +294,7 @@ def test_odd_rows_are_recorded_and_the_rest_is_read(tmp_path: Path) -> None:
         ",[],[],1,2,M,A,B,C,0,u,asbfly/XC37.ogg\n"  # row 9: no primary
     )
     table = read(table_at(tmp_path, Y2024 + odd))
-    assert {one.row for one in table.problems} == {4, 5, 6, 8}
+    assert {one.row for one in table.problems} == {2, 5, 6, 8}  # 2: its rows name two authors
     clips = by_name(table)
     assert clips["asbfly/XC35.ogg"].labels == ("asbfly", "__import__('os')")
     assert clips["asbfly/XC36.ogg"].labels == ("asbfly",)
@@ -337,5 +337,5 @@ def test_names_are_those_that_write_looks_for(tmp_path: Path) -> None:
         folder = tmp_path / str(year)
         folder.mkdir()
         table = read(table_at(folder, content))
-        names = formats.get("birdclef").names(table.table_bytes, table.options)
-        assert names == {clip.filename: clip.row for clip in table.clips}
+        said = formats.get("birdclef").labels(table.table_bytes, table.options)
+        assert said == {clip.filename: TableLabels(clip.primary, clip.labels) for clip in table.clips}

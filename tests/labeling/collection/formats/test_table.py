@@ -14,6 +14,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from labeling.collection.formats import Correction, ImportedTable, detect_format, find_table, formats
+from labeling.collection.formats.base import TableLabels
 from labeling.collection.formats.tables import read_table
 from labeling.errors import FormatError
 
@@ -174,8 +175,8 @@ def test_repeated_rows(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("fname,label\na.wav,Owl\nb.wav,Owl\na.wav,Fox\n")
     table = read(path)
-    assert labels(table) == {"a.wav": ("Owl",), "b.wav": ("Owl",)}
-    assert [(one.row, one.reason) for one in table.problems] == [(4, "listed already in row 2; the first one counts")]
+    assert labels(table) == {"a.wav": ("Owl", "Fox"), "b.wav": ("Owl",)}
+    assert table.problems == ()
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -289,7 +290,8 @@ def test_esc50_reads(esc: Path) -> None:
     assert (first.primary, first.labels, first.group, first.fold) == ("dog", ("dog",), "100032", "1")
     assert table.class_names == {"dog": "Dog", "chirping_birds": "Chirping birds"}
     assert first.metadata == {"fold": "1", "esc10": "True", "src_file": "100032", "take": "A"}
-    assert formats.get("esc50").names(table.table_bytes, table.options) == {c.filename: c.row for c in table.clips}
+    said = formats.get("esc50").labels(table.table_bytes, table.options)
+    assert said == {clip.filename: TableLabels(clip.primary, clip.labels) for clip in table.clips}
 
 
 def test_esc50_writes_target_and_category_together(esc: Path, tmp_path: Path) -> None:

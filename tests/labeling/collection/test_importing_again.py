@@ -1,0 +1,267 @@
+"""Importing again: clips are found where they lie now, labels that changed are told of, and decisions are kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from labeling import journal, machine_labels
+from labeling.collection import store
+from labeling.collection.importing import import_collection
+from labeling.collection.report import LabelChange
+from labeling.errors import DataError
+from labeling.journal import versions
+from labeling.journal.exporting import export_labels
+from labeling.records import Clip, Decision
+from labeling.workspace import Workspace
+
+NIGHT = "20240501_050000.WAV"
+
+
+def sound(path: Path, seed: int, seconds: float = 0.5) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * 8000))
+    soundfile.write(path, samples, 8000, format="WAV")
+    return path
+
+
+def recorder(root: Path, seed: int, rows: str = f"{NIGHT},owl\n") -> Path:
+    sound(root / NIGHT, seed)
+    (root / "labels.csv").write_text("filename,label\n" + rows)
+    return root
+
+
+def clips(workspace: Workspace) -> dict[str, Clip]:
+    with workspace.read() as connection:
+        everything = store.usable_clips(connection) + store.skipped_clips(connection)
+    return {clip.filename: clip for clip in everything}
+
+
+def decide(workspace: Workspace, filename: str, code: str, verdict: str) -> None:
+    with workspace.write() as connection:
+        store.add_class(connection, code)
+    said = Decision(journal.new_event_id(), "ann", clips(workspace)[filename].id, code, verdict)
+    journal.append(workspace, [said])
+
+
+def listed(workspace: Workspace, filename: str) -> tuple[str, tuple[str, ...]]:
+    with workspace.read() as connection:
+        return journal.resolve(journal.clip_states(connection, clips(workspace)[filename].id))
+
+
+# ---------------------------------------------------------------------------------------------- who a clip is
+
+
+@pytest.mark.parametrize("same_table", [True, False])
+def test_two_recorders_with_one_name_are_two_clips(tmp_path: Path, workspace: Workspace, same_table: bool) -> None:
+    rows = f"{NIGHT},owl\n" if same_table else f"{NIGHT},jay\n"
+    import_collection(workspace, recorder(tmp_path / "A", 1))
+    report = import_collection(workspace, recorder(tmp_path / "B", 2, rows))
+    assert (report.added, report.already_there, report.renamed, report.collection) == (1, 0, 1, "B")
+    found = clips(workspace)
+    assert {name: Path(clip.path).parent.name for name, clip in found.items()} == {NIGHT: "A", f"B/{NIGHT}": "B"}
+    assert [clip.status for clip in found.values()] == ["ok", "ok"]
+    for folder in "AB":
+        again = import_collection(workspace, tmp_path / folder)
+        assert (again.added, again.relinked, again.changed_labels) == (0, 0, ())
+    decide(workspace, f"B/{NIGHT}", "owl" if same_table else "jay", "absent")
+    export_labels(workspace, tmp_path / "out")
+    assert (tmp_path / "out" / "import-1" / "labels.csv").read_text() == f"filename,label\n{NIGHT},owl\n"
+    assert (tmp_path / "out" / "import-2" / "labels.csv").read_text() == f"filename,label\n{NIGHT},\n"
+
+
+def test_another_recorders_card_at_the_same_place_is_asked_about(tmp_path: Path, workspace: Workspace) -> None:
+    import_collection(workspace, recorder(tmp_path / "card", 1))
+    second = recorder(tmp_path / "card", 2, f"{NIGHT},jay\n")
+    with pytest.raises(DataError, match=r"another recorder's card .* --collection 'card'"):
+        import_collection(workspace, second)
+    report = import_collection(workspace, second, collection="B")
+    assert (report.added, report.collection) == (1, "B")
+    found = clips(workspace)
+    assert found[f"B/{NIGHT}"].status == "ok"
+    # what lies there is not its sound, and must not be heard as it
+    assert (found[NIGHT].status, found[NIGHT].reason) == (
+        "missing",
+        "a file of the collection 'B' lies at its place",
+    )
+    kept = import_collection(workspace, recorder(tmp_path / "card", 3, f"{NIGHT},tit\n"), collection="B")
+    assert (kept.added, kept.other_sound) == (0, 1)  # as one says so
+
+
+def test_a_wrong_audio_folder_is_put_right_by_importing_again(tmp_path: Path, workspace: Workspace) -> None:
+    root = tmp_path / "birds"
+    for number in range(3):
+        sound(tmp_path / "sound" / f"{number}.wav", number, seconds=0.5 + number)
+    root.mkdir()
+    (root / "labels.csv").write_text("filename,label\n0.wav,owl\n1.wav,owl\n2.wav,jay\n")
+    first = import_collection(workspace, root)
+    assert (first.added, first.missing, first.usable) == (3, 3, 0)
+    decide(workspace, "2.wav", "jay", "absent")
+    with workspace.read() as connection:
+        ids = store.clip_ids_by_filename(connection)
+    frozen = versions.freeze(workspace, "ann")
+    report = import_collection(workspace, root, audio=str(tmp_path / "sound"))
+    assert (report.added, report.relinked, report.missing, report.usable) == (0, 3, 0, 3)
+    found = clips(workspace)
+    assert {name: clip.id for name, clip in found.items()} == ids
+    assert [(clip.status, clip.duration_s) for clip in found.values()] == [("ok", 0.5), ("ok", 1.5), ("ok", 2.5)]
+    assert listed(workspace, "2.wav") == ("", ())
+    with workspace.read() as connection:  # a version never gains clips
+        assert len(versions.labels_of_version(connection, frozen.number).clip_ids) == 0
+        assert len(versions.labels_at(connection).clip_ids) == 3
+    assert import_collection(workspace, root, audio=str(tmp_path / "sound")).relinked == 0
+
+
+def test_files_that_come_back_are_found(tmp_path: Path, workspace: Workspace) -> None:
+    root = recorder(tmp_path / "A", 1, f"{NIGHT},owl\nlate.wav,jay\n")
+    assert import_collection(workspace, root).missing == 1
+    sound(root / "late.wav", 2)
+    report = import_collection(workspace, root)
+    assert (report.relinked, report.missing, clips(workspace)["late.wav"].status) == (1, 0, "ok")
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_folder_that_moved_is_found_with_its_decisions(tmp_path: Path, workspace: Workspace, edited: bool) -> None:
+    import_collection(workspace, recorder(tmp_path / "A", 1))
+    decide(workspace, NIGHT, "jay", "present")
+    shutil.move(tmp_path / "A", tmp_path / "moved")
+    if edited:
+        (tmp_path / "moved" / "labels.csv").write_text(f"filename,label,site\n{NIGHT},owl,S1\n")
+    report = import_collection(workspace, tmp_path / "moved")
+    assert (report.added, report.relinked, report.other_sound) == (0, 1, 0)
+    (clip,) = clips(workspace).values()
+    assert clip.path == str(tmp_path / "moved" / NIGHT)
+    assert listed(workspace, NIGHT) == ("owl", ("owl", "jay"))
+
+
+def test_a_file_that_was_renamed_in_its_collection_is_known_by_its_bytes(tmp_path: Path, workspace: Workspace) -> None:
+    root = recorder(tmp_path / "A", 1)
+    import_collection(workspace, root)
+    decide(workspace, NIGHT, "owl", "absent")
+    (root / NIGHT).rename(root / "dawn.wav")
+    (root / "labels.csv").write_text("filename,label\ndawn.wav,owl\n")
+    report = import_collection(workspace, root)
+    assert (report.added, report.relinked) == (0, 1)
+    assert [(name, Path(clip.path).name) for name, clip in clips(workspace).items()] == [(NIGHT, "dawn.wav")]
+    export_labels(workspace, tmp_path / "out")
+    assert (tmp_path / "out" / "labels.csv").read_text() == "filename,label\ndawn.wav,\n"
+
+
+def test_a_file_that_was_replaced_is_renewed_and_told_of(tmp_path: Path, workspace: Workspace) -> None:
+    root = recorder(tmp_path / "A", 1)
+    import_collection(workspace, root)
+    decide(workspace, NIGHT, "owl", "absent")
+    sound(root / NIGHT, 5, seconds=2)
+    report = import_collection(workspace, root)
+    assert (report.other_sound, report.relinked, clips(workspace)[NIGHT].duration_s) == (1, 0, 2)
+    assert "other bytes than before" in report.problems[0].reason
+    assert listed(workspace, NIGHT) == ("", ())
+
+
+def test_what_is_gone_keeps_its_place_its_labels_and_its_decisions(tmp_path: Path, workspace: Workspace) -> None:
+    root = recorder(tmp_path / "A", 1)
+    import_collection(workspace, root)
+    decide(workspace, NIGHT, "owl", "absent")
+    before = versions.freeze(workspace, "ann")
+    (root / NIGHT).unlink()
+    report = import_collection(workspace, root)
+    assert (report.missing, report.usable, clips(workspace)[NIGHT].status) == (1, 0, "ok")
+    assert f"it was at {root / NIGHT} before" in report.problems[0].reason
+    assert versions.freeze(workspace, "ann") == before
+
+
+def test_a_copy_takes_no_duplicate_mark_from_a_clip_it_does_not_equal(tmp_path: Path, workspace: Workspace) -> None:
+    root = recorder(tmp_path / "A", 1, f"{NIGHT},owl\nlate.wav,jay\n")
+    import_collection(workspace, root)
+    shutil.copy(root / NIGHT, root / "late.wav")
+    report = import_collection(workspace, root)
+    found = clips(workspace)
+    assert (report.relinked, report.duplicates, found["late.wav"].status) == (1, 1, "duplicate")
+    assert found["late.wav"].content_hash == found[NIGHT].content_hash != ""
+
+
+# ---------------------------------------------------------------------------------------------- labels that changed
+
+
+def two_tables(tmp_path: Path, workspace: Workspace, **more: str) -> LabelChange:
+    """A second year's table with the same file, which lists jay too; the change that its import tells of."""
+    import_collection(workspace, recorder(tmp_path / "2021", 1))
+    (tmp_path / "2022").mkdir()
+    (tmp_path / "2022" / "labels.csv").write_text(f"filename,labels\n{NIGHT},owl;jay\n")
+    report = import_collection(workspace, tmp_path / "2022", audio=str(tmp_path / "2021"), **more)  # type: ignore[arg-type]
+    assert (report.added, report.already_there, report.labels_choice) == (0, 1, more.get("labels", "keep"))
+    (change,) = report.changed_labels
+    assert "labels changed     1" in report.text()
+    assert f"row 2, {NIGHT}: owl -> owl; jay" in report.text()
+    return change
+
+
+def test_changed_labels_are_told_of_and_kept_as_they_were(tmp_path: Path, workspace: Workspace) -> None:
+    assert two_tables(tmp_path, workspace) == LabelChange(2, NIGHT, "owl", "owl; jay")
+    assert listed(workspace, NIGHT) == ("owl", ("owl",))
+    with pytest.raises(DataError, match="choose from keep, take, suspects"):
+        import_collection(workspace, tmp_path / "2022", labels="maybe")
+
+
+def test_changed_labels_can_be_taken_and_people_win(tmp_path: Path, workspace: Workspace) -> None:
+    import_collection(workspace, recorder(tmp_path / "A", 1))
+    (tmp_path / "A" / "labels.csv").write_text(f"filename,label\n{NIGHT},jay\n")
+    report = import_collection(workspace, tmp_path / "A", labels="take")
+    assert report.changed_labels == (LabelChange(2, NIGHT, "owl", "jay"),)
+    assert listed(workspace, NIGHT) == ("jay", ("jay",))
+    assert import_collection(workspace, tmp_path / "A").changed_labels == ()
+    decide(workspace, NIGHT, "owl", "present")
+    (tmp_path / "A" / "labels.csv").write_text(f"filename,label\n{NIGHT},tit\n")
+    import_collection(workspace, tmp_path / "A", labels="take")
+    assert set(listed(workspace, NIGHT)[1]) == {"tit", "owl"}
+    with workspace.read() as connection:
+        newest = machine_labels.batches(connection)[0]
+        assert len(versions.labels_at(connection, 0).clip_ids) == 1  # imported labels are what they were
+    machine_labels.undo_machine(workspace, newest.batch_id, "ann")
+    assert set(listed(workspace, NIGHT)[1]) == {"jay", "owl"}
+
+
+def test_changed_labels_can_be_asked(tmp_path: Path, workspace: Workspace) -> None:
+    two_tables(tmp_path, workspace, labels="suspects")
+    assert listed(workspace, NIGHT) == ("owl", ("owl",))
+    with workspace.read() as connection:
+        assert [(row.reason, row.code) for row in contested(connection)] == [("table", "jay")]
+    (tmp_path / "2022" / "labels.csv").write_text(f"filename,labels\n{NIGHT},owl\n")
+    import_collection(workspace, tmp_path / "2022", audio=str(tmp_path / "2021"))
+    with workspace.read() as connection:
+        assert contested(connection) == []
+
+
+def contested(connection):  # type: ignore[no-untyped-def]
+    from labeling.storage import tables
+
+    cells, classes = tables.contested_cells, tables.classes
+    query = cells.select().add_columns(classes.c.code).join(classes, classes.c.id == cells.c.class_id)
+    return connection.execute(query).all()
+
+
+def test_two_tables_of_one_clip_are_each_corrected_where_people_decided(tmp_path: Path, workspace: Workspace) -> None:
+    two_tables(tmp_path, workspace)
+    decide(workspace, NIGHT, "tit", "present")
+    decide(workspace, NIGHT, "owl", "absent")
+    export_labels(workspace, tmp_path / "out")
+    # what nobody decided stays as each table has it
+    assert (tmp_path / "out" / "import-1" / "labels.csv").read_text() == f"filename,label\n{NIGHT},tit\n"
+    assert (tmp_path / "out" / "import-2" / "labels.csv").read_text() == f"filename,labels\n{NIGHT},jay;tit\n"
+
+
+def test_the_table_as_it_is_now_is_exported(tmp_path: Path, workspace: Workspace) -> None:
+    root = recorder(tmp_path / "A", 1, f"{NIGHT},owl\n")
+    import_collection(workspace, root)
+    versions.freeze(workspace, "ann")
+    (root / "labels.csv").write_text(f"filename,label,site\n{NIGHT},owl,S1\n")
+    import_collection(workspace, root)
+    export_labels(workspace, tmp_path / "out")
+    assert (tmp_path / "out" / "labels.csv").read_text() == f"filename,label,site\n{NIGHT},owl,S1\n"
+    shutil.move(root, tmp_path / "moved")
+    import_collection(workspace, tmp_path / "moved")
+    assert len(export_labels(workspace, tmp_path / "out2").files) == 3  # the table that moved is one
