@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".aif", ".aiff", ".opus", ".wma", ".aac")
 NOBODY, SEVERAL = -1, -2
@@ -16,8 +16,8 @@ NOBODY, SEVERAL = -1, -2
 class FileNames:
     """Places in a list of names, found by a name that may leave out folders, have other ones, or another suffix.
 
-    To the letter goes first, then what is left of a path from each of its folders on, then the same without suffixes,
-    then both without case, Unicode form and blanks. With ``near`` a file of the same name in another folder is not
+    What has most of the path in common goes first; of equals what is written to the letter, then without suffixes, then
+    both without case, Unicode form and blanks. With ``near`` a file of the same name in another folder is not
     taken: one name must be the end of the other, or two parts be the same.
     """
 
@@ -33,21 +33,19 @@ class FileNames:
 
     def by_part(self, name: str) -> int:
         """The place of the one name that this can mean; NOBODY for none, SEVERAL where it may mean more."""
+        best, most = NOBODY, 0
         for stage, form in enumerate(_FORMS):
             own = tails(form(name))
             known = self._tails_by(stage)
-            for tail in own:
-                place = known.get(tail, NOBODY)
-                if place == NOBODY:
-                    continue
-                if self.near and place >= 0 and "/" not in tail and tail != own[0]:
-                    whole = tails(form(self.names[place]))
-                    if tail != whole[0]:
-                        break  # the same name in another folder
-                if self.near and place == SEVERAL and "/" not in tail and tail != own[0]:
-                    break
-                return place
-        return NOBODY
+            tail = next((tail for tail in own if tail in known), "")
+            parts = tail.count("/") + 1 if tail else 0
+            if parts > most and not (self.near and parts == 1 and self._elsewhere(tail, own[0], known[tail], form)):
+                best, most = known[tail], parts  # what has more of the path in common goes before what is better spelt
+        return best
+
+    def _elsewhere(self, tail: str, whole: str, place: int, form: Callable[[str], str]) -> bool:
+        """Whether a name of one part is the same in two different folders."""
+        return tail != whole and (place == SEVERAL or tail != tails(form(self.names[place]))[0])
 
     def _tails_by(self, stage: int) -> dict[str, int]:
         if stage not in self._by_tail:

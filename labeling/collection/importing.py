@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling.collection import changed_labels, identity, probing, renewing, store, twins
+from labeling.collection import changed_labels, file_names, identity, probing, renewing, store, twins
 from labeling.collection.changed_labels import CHOICES, KEEP, Changed
 from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.collection.probing import Probed, Progress
@@ -135,12 +135,32 @@ def import_collection(
     pairs = [(of_table[called], by_id[clip_id]) for called, clip_id in plan.known_as.items()]
     with workspace.read() as connection:
         changed = changed_labels.find_changed(connection, pairs)
-    report = _report(table, plan, changed, labels, time.monotonic() - began)
+        codes = [label_class.code for label_class in store.all_classes(connection)]
+    report = _report(table, plan, changed, _twins(table, codes), labels, time.monotonic() - began)
     new_table = not any(record.id in same_bytes and identity.table_path(record) == _source(table) for record in imports)
     if plan.new or plan.renewed or (changed and labels != KEEP) or (new_table and table.clips):
         with workspace.write() as connection:
             _store(connection, path, table, plan, changed, labels, report)
     return replace(report, seconds=time.monotonic() - began)
+
+
+def _twins(table: ImportedTable, codes: Sequence[str]) -> list[Problem]:
+    """Classes and files of the table that differ from others in case, Unicode form or blanks alone."""
+    row_of: dict[str, int] = {}
+    for clip in table.clips:
+        for code in clip.labels:
+            row_of.setdefault(code, clip.row)
+    name_of = {clip.filename: clip.row for clip in table.clips}
+    told = []
+    for own in file_names.twins(dict.fromkeys((*codes, *row_of))):
+        if any(code in row_of for code in own):
+            classes = " and ".join(map(repr, own))
+            what = f"the classes {classes} differ in case alone and stay apart; write them alike if they are one"
+            told.append(Problem(max(row_of.get(code, 0) for code in own), "", what))
+    for own in file_names.twins(name_of):
+        files = " and ".join(map(repr, own))
+        told.append(Problem(name_of[own[-1]], own[-1], f"the files {files} differ in case alone and stay apart"))
+    return told
 
 
 def _source(table: ImportedTable) -> str:
@@ -302,7 +322,14 @@ def _store(
     changed_labels.settle(connection, changed, agreeing, labels, import_id, store.class_ids(connection))
 
 
-def _report(table: ImportedTable, plan: _Plan, changed: Sequence[Changed], labels: str, seconds: float) -> ImportReport:
+def _report(
+    table: ImportedTable,
+    plan: _Plan,
+    changed: Sequence[Changed],
+    alike: Sequence[Problem],
+    labels: str,
+    seconds: float,
+) -> ImportReport:
     rows = {row for clip in table.clips for row in clip.rows}
     named = {(problem.row, problem.filename) for problem in table.problems}
     return ImportReport(
@@ -334,5 +361,5 @@ def _report(table: ImportedTable, plan: _Plan, changed: Sequence[Changed], label
         by_part=table.by_part,
         labels_choice=labels,
         changed_labels=tuple(change.told for change in changed),
-        problems=(*table.problems, *odd_classes(table.clips), *plan.problems),
+        problems=(*table.problems, *odd_classes(table.clips), *alike, *plan.problems),
     )

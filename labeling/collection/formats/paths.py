@@ -128,7 +128,7 @@ class Finder:
         self.most = most
         self.by_part: dict[str, str] = {}
         self.several: set[str] = set()
-        self._named = {plain_name(name) for name in named}
+        self._named = {inside(root, name) for name in named}
         self._index: FileNames | None = None
         self._by_name: dict[str, list[str]] | None = None
 
@@ -171,9 +171,8 @@ class Finder:
             return None
         if self._index is None:
             start = len(self.root.rstrip("/")) + 1
-            below = sorted(_readable(path[start:]) for paths in self._all().values() for path in paths)
-            others = [other for other in below if _is_sound(other) and plain_name(other) not in self._named]
-            self._index = FileNames(others, near=True)
+            below = sorted(path[start:] for path in self.files() if _is_sound(path))
+            self._index = FileNames([_readable(other) for other in below if other not in self._named], near=True)
         place = self._index.by_part(name)
         if place == SEVERAL:
             self.several.add(name)
