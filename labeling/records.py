@@ -56,7 +56,8 @@ class Clip:
     ``filename`` is what the imported table calls it and is unique in a workspace; ``path`` is where the
     sound lies, an absolute path or a URL. ``status`` is ``ok``, or why the clip is skipped: ``missing``,
     ``unreadable``, ``too_short``; ``silent`` and ``duplicate`` clips are readable and stay usable.
-    ``group`` is never split between folds ("" = none known). ``metadata`` holds every other column.
+    ``group`` is never split between folds ("" = none known). ``metadata`` holds every other column,
+    and under ``import`` what the table is called that brought it.
     """
 
     id: int

@@ -20,6 +20,9 @@ from labeling.registry import unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
 
+IMPORT = "import"
+"""The metadata column that says which table brought a clip: ``train_curated``, ``2022``."""
+
 
 @dataclass(frozen=True)
 class NewClip:
@@ -367,13 +370,17 @@ def import_table(connection: Connection, import_id: int) -> bytes:
 
 
 def metadata_columns(connection: Connection) -> list[str]:
-    """Names of the metadata columns, in the order in which the newest import had them."""
-    row = connection.scalar(sa.select(tables.clips.c.metadata).order_by(tables.clips.c.id.desc()).limit(1))
-    return list(row or {})
+    """Names of the metadata columns, IMPORT first, then in the newest import's order."""
+    clips = tables.clips
+    newest = sa.select(clips.c.metadata, clips.c.import_name).order_by(clips.c.id.desc()).limit(1)
+    named = [({IMPORT: its} if its else {}) | own for own, its in db.fetch(connection, newest)]
+    return list(named[0]) if named else []
 
 
 def metadata_value(connection: Connection, column: str) -> sa.ColumnElement[Any]:
     """The SQL of one metadata column of a clip, as text; the column may have any name."""
+    if column == IMPORT:  # a table's own column of that name goes before the table's name
+        return sa.func.coalesce(tables.clips.c.metadata[column].as_string(), tables.clips.c.import_name)
     if connection.dialect.name == "sqlite" and (not column.isprintable() or '"' in column or "\\" in column):
         each = sa.func.json_each(tables.clips.c.metadata).table_valued("key", "value")  # SQLite's paths know no escapes
         return sa.select(each.c.value).where(each.c.key == column).correlate(tables.clips).scalar_subquery()
@@ -407,5 +414,5 @@ def _clip(row: Any) -> Clip:
         status=row.status,
         reason=row.reason,
         content_hash=row.content_hash,
-        metadata=row._mapping[tables.clips.c.metadata],
+        metadata=({IMPORT: row.import_name} if row.import_name else {}) | row._mapping[tables.clips.c.metadata],
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import sqlalchemy as sa
 
 from labeling import journal, machine_labels
 from labeling.collection import store
@@ -17,6 +18,7 @@ from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.journal.exporting import export_labels
 from labeling.records import Clip, Decision
+from labeling.storage import tables
 from labeling.workspace import Workspace
 
 NIGHT = "20240501_050000.WAV"
@@ -237,8 +239,6 @@ def test_changed_labels_can_be_asked(tmp_path: Path, workspace: Workspace) -> No
 
 
 def contested(connection):  # type: ignore[no-untyped-def]
-    from labeling.storage import tables
-
     cells, classes = tables.contested_cells, tables.classes
     query = cells.select().add_columns(classes.c.code).join(classes, classes.c.id == cells.c.class_id)
     return connection.execute(query).all()
@@ -265,3 +265,42 @@ def test_the_table_as_it_is_now_is_exported(tmp_path: Path, workspace: Workspace
     shutil.move(root, tmp_path / "moved")
     import_collection(workspace, tmp_path / "moved")
     assert len(export_labels(workspace, tmp_path / "out2").files) == 3  # the table that moved is one
+
+
+# ----------------------------------------------------------------------------------------- which table it came from
+
+
+def test_the_table_that_a_clip_came_from_is_a_column_of_its_metadata(tmp_path: Path, workspace: Workspace) -> None:
+    for seed, (name, more) in enumerate({"curated": "", "noisy": "loud", "extended": ""}.items()):
+        sound(tmp_path / "set" / f"train_{name}" / f"{name}.wav", seed)
+        path = tmp_path / "set" / f"train_{name}.csv"
+        path.write_text(f"fname,labels\n{name}.wav,owl\n")
+        assert import_collection(workspace, path, name=more).name == (more or f"train_{name}")
+    two = recorder(tmp_path / "2022", 7)
+    import_collection(workspace, two)
+    import_collection(workspace, two)
+    with workspace.read() as connection:
+        assert store.metadata_columns(connection) == ["import"]
+        assert sorted(store.metadata_values(connection, "import")) == [
+            "2022",
+            "loud",
+            "train_curated",
+            "train_extended",
+        ]
+        here = store.metadata_value(connection, "import") == "loud"
+        assert list(connection.scalars(sa.select(tables.clips.c.filename).where(here))) == ["noisy.wav"]
+    assert {name: clip.metadata["import"] for name, clip in clips(workspace).items()} == {
+        "curated.wav": "train_curated",
+        "noisy.wav": "loud",
+        "extended.wav": "train_extended",
+        NIGHT: "2022",
+    }
+
+
+def test_a_tables_own_column_import_goes_before_its_name(tmp_path: Path, workspace: Workspace) -> None:
+    sound(tmp_path / "A" / "1.wav", 1)
+    (tmp_path / "A" / "labels.csv").write_text("filename,label,import\n1.wav,owl,by hand\n")
+    import_collection(workspace, tmp_path / "A")
+    with workspace.read() as connection:
+        assert store.metadata_values(connection, "import") == ["by hand"]
+    assert clips(workspace)["1.wav"].metadata["import"] == "by hand"

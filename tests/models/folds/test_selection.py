@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.errors import ConfigError
 from labeling.records import Clip
+from labeling.workspace import Workspace
 from models.config import DataConfig
 from models.folds.selection import check_selection, selected
 from models.folds.task import Task
@@ -48,3 +53,12 @@ def test_a_fold_needs_clips_in_both_stages():
         check_selection(data, Task(0, 0, some, none, some), 0, 1)
     with pytest.raises(ConfigError, match=r"data.clips = 'reviewed' leaves fold 3 without"):
         check_selection(data, Task(3, 0, none, some, some), 3, 0)
+
+
+def test_the_table_that_brought_a_clip_selects_it(workspace: Workspace, tmp_path: Path) -> None:
+    for name in ("curated", "noisy"):
+        (tmp_path / f"{name}.csv").write_text(f"file,label\n{name}.wav,owl\n")
+        import_collection(workspace, tmp_path / f"{name}.csv")
+    with workspace.read() as connection:
+        clips = store.skipped_clips(connection)
+    assert selected("data.clips", "import=noisy", clips, np.zeros(2, bool)).tolist() == [False, True]
