@@ -177,6 +177,7 @@ class Decision:
 
     ``verdict`` is ``undo`` for the entry that takes back ``undoes`` (a position). ``seen_position`` is the
     journal's position when the reviewer's screen was drawn. ``shown`` is the suspect on screen, as it was.
+    ``copy_of`` is the entry that this one repeats for a copy of its clip (a position).
     """
 
     event_id: str
@@ -192,6 +193,7 @@ class Decision:
     seen_position: int | None = None
     batch_id: str = ""
     undoes: int | None = None
+    copy_of: int | None = None
     position: int = 0
     created_at: str = ""
 

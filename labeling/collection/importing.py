@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling.collection import changed_labels, file_names, identity, probing, renewing, store, twins
+from labeling.collection import changed_labels, contested, copies, file_names, identity, probing, renewing, store, twins
 from labeling.collection.changed_labels import CHOICES, KEEP, Changed
 from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.collection.probing import Probed, Progress
@@ -318,8 +318,17 @@ def _store(
     if labels != KEEP:
         for code in {code for change in changed for code in change.after}:
             store.add_class(connection, code)
+    contested.renew_copies(connection)
+    copies.repeat_decisions(connection, _looked_at(connection, plan, import_id))
     agreeing = set(plan.known_as.values()) - {change.clip_id for change in changed}
     changed_labels.settle(connection, changed, agreeing, labels, import_id, store.class_ids(connection))
+
+
+def _looked_at(connection: Connection, plan: _Plan, import_id: int) -> list[int]:
+    """Ids of the clips that an import added or renewed, and that have a copy."""
+    here = (tables.clips.c.import_id == import_id) & (tables.clips.c.content_hash != "")
+    fresh: Iterable[int] = connection.scalars(sa.select(tables.clips.c.id).where(here))
+    return sorted({*fresh, *(renewal.clip.id for renewal in plan.renewed if renewal.content_hash)})
 
 
 def _report(

@@ -67,10 +67,7 @@ class KnownClip:
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """One import: where it came from, and the table exactly as it was read.
-
-    ``name`` is what people call the table, ``collection`` where the clips belong that it brought.
-    """
+    """One import: whence it came, its table as it was read, its ``name`` for people, its clips' ``collection``."""
 
     id: int
     format: str
@@ -222,8 +219,8 @@ def known_clips(connection: Connection) -> list[KnownClip]:
 
 def clips_of_import(connection: Connection, import_id: int) -> dict[str, int]:
     """What an import's table calls its clips, to their ids; the workspace's own names where none were kept."""
-    table = tables.import_clips
-    kept = dict(db.fetch(connection, sa.select(table.c.name, table.c.clip_id).where(table.c.import_id == import_id)))
+    of = tables.import_clips.c
+    kept = dict(db.fetch(connection, sa.select(of.name, of.clip_id).where(of.import_id == import_id)))
     return kept or clip_ids_by_filename(connection)
 
 

@@ -81,4 +81,5 @@ def entry(
         "shown": {},
         "seen_position": None,
         "undoes": None,
+        "copy_of": None,
     }

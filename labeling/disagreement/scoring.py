@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import runs
-from labeling.collection import store
+from labeling.collection import contested, store
 from labeling.disagreement import priors, random_order, ranking, scorers
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.columns import CellColumns
@@ -27,10 +27,12 @@ from labeling.predictions.oof import Oof, read_oof
 from labeling.predictions.training_evidence import RunEvidence, read_run_evidence
 from labeling.records import KINDS, Clip, Labels, Run
 from labeling.runs import out_of_fold
+from labeling.runs.leaks import known_copies
 from labeling.storage import tables
 from labeling.workspace import Workspace
 
 T = TypeVar("T")
+WHOLE = 0.8  # of the longer clip, that a near-copy shares with the other to be held against it
 MOST_OTHERS = 4  # further runs that are weighed, the newest; each is one more array of all cells in memory
 
 
@@ -80,6 +82,7 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
         trained = _trained_on(connection, (run, *others), {0: imported, labels.position: labels})
         clips = store.usable_clips(connection)
         class_ids = store.class_ids(connection)
+        duration_of = {clip.id: clip.duration_s for clip in clips}
     oof = read_oof(workspace.run_dir(run.id) / "oof.zarr")
     if not set(oof.clip_ids.tolist()) & set(labels.clip_ids.tolist()):
         raise ArtefactError(f"run {run.id} predicts none of this workspace's clips; it is from another workspace")
@@ -108,9 +111,17 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     left_out = np.zeros(int(ids.max()) + 1, np.int64)
     left_out[ids[:-1]] = ranked.left_out
     beside = LeftOut(left_out, random_order.kept_below(oof.clipwise.size)) if left_out.any() else None
+    near = [(a, b) for a, b, _, overlap_s, _ in known_copies(workspace)[1] if _whole(overlap_s, duration_of, a, b)]
     with workspace.write() as connection:
+        contested.renew_copies(connection)
+        contested.renew_near_copies(connection, near)
         store_ranking(connection, run.id, scorer, columns, decided, beside)
     return run.id, len(ranked.clip_id)
+
+
+def _whole(overlap_s: float, duration_of: Mapping[int, float], a: int, b: int) -> bool:
+    """Whether two near-copies are the same from beginning to end, so that they should have the same labels."""
+    return a in duration_of and b in duration_of and overlap_s >= WHOLE * max(duration_of[a], duration_of[b])
 
 
 def assembled_evidence(

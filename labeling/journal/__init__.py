@@ -12,7 +12,6 @@ from labeling.journal.entries import (
     decisions_where,
     has_decided,
     last_undoable,
-    machine_cells,
     new_event_id,
     position,
     undo_all,
@@ -20,6 +19,7 @@ from labeling.journal.entries import (
     undone_by,
 )
 from labeling.journal.folding import fold_cell, resolve, undone
+from labeling.journal.machine import machine_cells
 from labeling.journal.refusals import refuse_stale
 
 __all__ = [

@@ -17,9 +17,10 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal import copies
 from labeling.journal.folding import fold_cell, undone
 from labeling.journal.refusals import check, refuse_stale
-from labeling.records import MACHINE, CellState, Decision, Region, Shown, is_machine
+from labeling.records import CellState, Decision, Region, Shown, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -90,11 +91,23 @@ def append_within(connection: Connection, decisions: Sequence[Decision], *, by_m
         for decision in part:
             if decision.event_id not in known:
                 fresh.setdefault(decision.event_id, decision)
-        about = _read_about(connection, list(fresh.values()))
-        for decision in fresh.values():
-            known[decision.event_id] = _append_one(connection, decision, about, end)
-        _project(connection, about)
+        stored = _store(connection, list(fresh.values()), end)
+        known |= {decision.event_id: decision for decision in stored}
+        if stored and not by_machine:
+            undos = [entry.undoes for entry in stored if entry.undoes is not None]
+            gone = all_undone(connection, min(undos)) if undos else set()
+            _store(connection, copies.repeated(connection, list(zip(fresh.values(), stored, strict=True)), gone), end)
     return [known[decision.event_id] for decision in decisions]
+
+
+def _store(connection: Connection, decisions: Sequence[Decision], end: int) -> list[Decision]:
+    """Store entries, ``end`` being where the journal ended before the call, and bring ``cells`` up to them."""
+    if not decisions:
+        return []
+    about = _read_about(connection, decisions)
+    stored = [_append_one(connection, decision, about, end) for decision in decisions]
+    _project(connection, about)
+    return stored
 
 
 @dataclass(frozen=True)
@@ -192,6 +205,7 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
         "shown": decision.shown.to_json(),
         "seen_position": decision.seen_position,
         "undoes": decision.undoes,
+        "copy_of": decision.copy_of,
     }
     position = db.insert_one(connection, tables.decisions, values)
     stored = replace(decision, position=position, created_at=values["created_at"], verdict=values["verdict"])
@@ -271,6 +285,7 @@ def last_undoable(connection: Connection, reviewer: str) -> list[Decision]:
     """
     table = tables.decisions
     mine = (table.c.reviewer == reviewer.strip()) & (table.c.undoes.is_(None) | (table.c.batch_id == table.c.event_id))
+    mine &= table.c.copy_of.is_(None)
     query = sa.select(table.c.position).where(mine).order_by(table.c.position.desc()).limit(READ_TOGETHER)
     part: list[int] = list(connection.scalars(query))
     while part:
@@ -323,22 +338,6 @@ def has_decided(connection: Connection, reviewer: str) -> bool:
 def position(connection: Connection) -> int:
     """The journal's end: the position of its newest entry, 0 for an empty one."""
     return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(tables.decisions.c.position), 0))) or 0
-
-
-def machine_cells(connection: Connection) -> dict[tuple[int, int], str]:
-    """What machines make of cells that nobody decided: (clip id, class id) to ``present`` or ``absent``."""
-    table = tables.decisions
-    columns = (table.c.position, table.c.clip_id, table.c.class_id, table.c.verdict)
-    theirs = (sa.func.substr(table.c.reviewer, 1, len(MACHINE)) == MACHINE) & table.c.undoes.is_(None)
-    theirs &= table.c.onset_s.is_(None)
-    rows = db.fetch(connection, sa.select(*columns).where(theirs).order_by(table.c.position))
-    if not rows:
-        return {}
-    undone_positions = all_undone(connection, rows[0].position)
-    verdicts = {(row.clip_id, row.class_id): row.verdict for row in rows if row.position not in undone_positions}
-    for cell in db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)):
-        verdicts.pop(tuple(cell), None)
-    return verdicts
 
 
 def all_undone(connection: Connection, since: int = 0) -> set[int]:
@@ -417,6 +416,7 @@ def _decision(row: Any) -> Decision:
         seen_position=row.seen_position,
         batch_id=row.batch_id,
         undoes=row.undoes,
+        copy_of=row.copy_of,
         position=row.position,
         created_at=row.created_at,
     )

@@ -110,7 +110,7 @@ def _read(connection: Connection, after: int, position: int) -> list[Entry]:
             column.onset_s, column.run_id, column.batch_id, column.undoes, column.shown,
         )
         .where(column.position > after, column.position <= position)
-        .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE)
+        .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE, column.copy_of.is_(None))
         .order_by(column.position)
     )  # fmt: skip
     entries = []

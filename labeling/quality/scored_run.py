@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import journal
+from labeling.collection import contested
 from labeling.disagreement.stored_ranking import Ranking, read_ranking, when_scored
 from labeling.quality import calibration
 from labeling.quality.calibration import Calibration, NextYield
@@ -84,12 +85,17 @@ def read_scored_run(connection: Connection, run_id: str, scorer: str, position: 
     scored_at = when_scored(connection, run_id, scorer)
     end = journal.position(connection) if position is None else position
 
+    disputed = contested.version(connection)
+
     def read() -> ScoredRun:
         ranking = read_ranking(connection, run_id, scorer)
         cells = judged(ranking, counted(connection, end))
         fitted = calibration.fit_judged(cells, end)
         probability = fitted.probability(ranking)
+        if disputed[0]:  # of two labels that contradict each other one is wrong
+            places = ranking.place(contested.cells(connection))
+            probability[places] = np.maximum(probability[places], contested.LIKELY_WRONG)
         probability.setflags(write=False)
         return ScoredRun(run_id, scorer, scored_at, end, ranking, cells, fitted, probability)
 
-    return _runs.get((engine_key(connection), run_id, scorer, scored_at, end), read)
+    return _runs.get((engine_key(connection), run_id, scorer, scored_at, end, disputed), read)

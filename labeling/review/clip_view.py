@@ -202,7 +202,7 @@ def history_rows(view: ClipView) -> list[dict[str, Any]]:
             "name": names.get(entry.class_code, entry.class_code),
             "what": _what(entry, moved=entry.batch_id in drawn),
             "note": entry.note,
-            "screen": _screen(entry.shown),
+            "screen": "heard in a copy of this file" if entry.copy_of else _screen(entry.shown),
             "undoes": entry.undoes,
             "standing": entry.position not in undone_positions,
         }

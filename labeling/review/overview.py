@@ -59,6 +59,7 @@ def overview(workspace: Workspace) -> dict[str, Any]:
             )
         entries = sa.select(sa.func.count()).select_from(tables.decisions)
         of_people = sa.func.substr(tables.decisions.c.reviewer, 1, len(MACHINE)) != MACHINE
+        of_people &= tables.decisions.c.copy_of.is_(None)
         since = tables.decisions.c.position > (frozen[-1].position if frozen else 0)
         by_machine = Counter(journal.machine_cells(connection).values())
         verdicts = sa.select(tables.cells.c.verdict, sa.func.count()).group_by(tables.cells.c.verdict)

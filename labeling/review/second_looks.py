@@ -242,6 +242,7 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
         entry.position
         for entry in entries
         if entry.reviewer == reviewer.strip()
+        and entry.copy_of is None
         and not (entry.position in undone_positions or entry.undoes is not None or entry.region)
     ]
     if len(own) != 1:

@@ -84,7 +84,8 @@ def worked_between(connection: Connection, older: int, newer: int) -> float:
     low, high = sorted((older, newer))
     table = tables.decisions
     columns = (*_columns(), table.c.reviewer)
-    query = sa.select(*columns).where(table.c.position > low, table.c.position <= high).order_by(table.c.position)
+    between = (table.c.position > low, table.c.position <= high, table.c.copy_of.is_(None))
+    query = sa.select(*columns).where(*between).order_by(table.c.position)
     of_reviewer: dict[str, list[Any]] = {}
     for row in db.fetch(connection, query):
         if not is_machine(row.reviewer):
@@ -123,7 +124,7 @@ def _columns() -> tuple[sa.Column[Any], ...]:
 def _since(connection: Connection, reviewer: str, moment: str) -> list[Any]:
     """A reviewer's entries since a moment, oldest first. Read backwards in parts, for no index knows the time."""
     table = tables.decisions
-    query = sa.select(*_columns()).where(table.c.reviewer == reviewer)
+    query = sa.select(*_columns()).where(table.c.reviewer == reviewer, table.c.copy_of.is_(None))
     mine = query.order_by(table.c.position.desc()).limit(READ_TOGETHER)
     newest_first: list[Any] = []
     part = db.fetch(connection, mine)

@@ -82,7 +82,9 @@ def look_s_of(connection: Connection, run: ScoredRun, reviewer: str, *, utc_offs
 def decided_since(connection: Connection, position: int) -> int:
     """How many entries people made in the journal since an order was drawn."""
     decisions = tables.decisions
-    since = (decisions.c.position > position) & ~decisions.c.reviewer.startswith(MACHINE)
+    since = (
+        (decisions.c.position > position) & ~decisions.c.reviewer.startswith(MACHINE) & decisions.c.copy_of.is_(None)
+    )
     return connection.scalar(sa.select(sa.func.count()).where(since)) or 0
 
 

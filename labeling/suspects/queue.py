@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling.cells import cell_keys
-from labeling.collection import store
+from labeling.collection import contested, store
 from labeling.disagreement.columns import COLUMNS
 from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.disagreement.stored_ranking import Ranking
@@ -294,6 +294,7 @@ def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> l
         about, decided = about.where(clips.c.id.in_(wanted)), decided.where(cells.c.clip_id.in_(wanted))
     clip_of = {row.id: row for row in db.fetch(connection, about)}
     verdict_of = {(clip_id, class_id): verdict for clip_id, class_id, verdict in db.fetch(connection, decided)}
+    disputed = contested.of_clips(connection, wanted) if contested.version(connection)[0] else {}
     class_of = {label_class.id: label_class for label_class in store.all_classes(connection)}
     rows = []
     taken = {name: values.tolist() for name, values in ranking.part(index).items()}
@@ -313,7 +314,8 @@ def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> l
         known: dict[str, Any] = {
             name: None if optional and math.isnan(of[name]) else of[name] for name, optional in _OF_REASON
         }
-        reason = Reason(partner=partner.name if partner else "", **known)
+        dispute = disputed.get((clip.id, its_class.id), "")
+        reason = Reason(partner=partner.name if partner else "", contested=dispute, **known)
         verdict = verdict_of.get((clip.id, its_class.id), "")
         rows.append(QueueRow(suspect, its_class.name, verdict, clip.rating, clip.duration_s, likely[at], reason))
     return rows

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Reason:
     """What speaks for the doubt about one cell, as `stored_ranking.Ranking` has it; None is not known.
 
-    ``given``: the label says present. ``partner`` is the name of a swap's other class, "" for none.
+    ``given``: the label says present. ``partner`` is the name of a swap's other class, ``contested`` what
+    contradicts the label beside any model (contested.py); "" for none.
     """
 
     given: bool
@@ -23,6 +24,7 @@ class Reason:
     neighbours: float | None = None
     typical: float | None = None
     partner: str = ""
+    contested: str = ""
 
 
 def why(name: str, reason: Reason) -> str:
@@ -39,8 +41,8 @@ def without_name(reason: Reason) -> str:
 
 
 def support(reason: Reason) -> str:
-    """What stands behind it: how the class is elsewhere, and who agrees; "" where nothing is known."""
-    parts = []
+    """What stands behind it: what contradicts the label, how the class is elsewhere, who agrees; "" for nothing."""
+    parts = [reason.contested] if reason.contested else []
     if reason.typical is not None:
         parts.append(f"typical of listed clips: {reason.typical:.2f}")
     if reason.runs > 1:

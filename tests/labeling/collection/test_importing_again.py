@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from labeling import journal, machine_labels
 from labeling.collection import store
@@ -238,10 +240,10 @@ def test_changed_labels_can_be_asked(tmp_path: Path, workspace: Workspace) -> No
         assert contested(connection) == []
 
 
-def contested(connection):  # type: ignore[no-untyped-def]
+def contested(connection: Connection) -> list[Any]:
     cells, classes = tables.contested_cells, tables.classes
     query = cells.select().add_columns(classes.c.code).join(classes, classes.c.id == cells.c.class_id)
-    return connection.execute(query).all()
+    return list(connection.execute(query))
 
 
 def test_two_tables_of_one_clip_are_each_corrected_where_people_decided(tmp_path: Path, workspace: Workspace) -> None:
