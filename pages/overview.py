@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from labeling.collection import store
 from labeling.collection.importing import import_collection
+from labeling.collection.report import no_usable
 from labeling.errors import EarmarkError
 from labeling.journal.new_classes import new_classes
 from labeling.quality.intervals import Share
@@ -16,10 +17,16 @@ from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels import quality
+from pages.ui.panels import quality, relinking
+
+CHANGED_LABELS = {
+    "keep": "Keep the earlier ones, and list what changed",
+    "take": "Take the new ones, where nobody decided",
+    "suspects": "Ask: list what differs among the suspects",
+}
 
 
-def _import_form() -> None:
+def _import_form(*, again: bool) -> None:
     st.markdown("#### Bring in a collection")
     st.markdown(
         "Earmark reads BirdCLEF tables of every year, ESC-50, and any CSV or Parquet that names audio files and "
@@ -28,6 +35,10 @@ def _import_form() -> None:
     with st.form("import", border=True):
         path = st.text_input("Folder or table on the server", placeholder="/data/birdclef-2025")
         audio = st.text_input("Audio folder, if it is not beside the table", placeholder="found by itself")
+        labels = "keep"
+        if again:
+            what = "Labels that the table says otherwise than an earlier import"
+            labels = st.selectbox(what, list(CHANGED_LABELS), format_func=lambda choice: CHANGED_LABELS[choice])
         go = st.form_submit_button("Import", type="primary", icon=":material/input:")
     if not go or not path.strip():
         return
@@ -37,6 +48,7 @@ def _import_form() -> None:
             session.workspace(),
             path.strip(),
             audio=audio.strip() or None,
+            labels=labels,
             progress=lambda done, total: _show(bar, done, total),
         )
     except EarmarkError as problem:
@@ -45,6 +57,8 @@ def _import_form() -> None:
         return
     bar.empty()
     st.code(report.text(), language=None)
+    if not report.usable:
+        st.error(session.plain(no_usable(path.strip(), report)), icon=":material/error:")
     if st.button("Go on"):
         st.rerun()
 
@@ -139,7 +153,7 @@ with session.messages():
             run = read_scored_run(connection, facts["scored_run"], facts["scorer"])
             by_class = queue.count_by_class(connection, run, QueueFilter(min_p_wrong=WORTH_HEARING))
 if not facts["clips"]:
-    _import_form()
+    _import_form(again=False)
     st.stop()
 
 sentence, target, label, icon = _next_step(facts)
@@ -205,15 +219,26 @@ if skipped:
             ),
             hide_index=True,
         )
+        relinking.show()
 with st.expander("Imports", icon=":material/input:"):
     st.dataframe(
         pd.DataFrame(
             [
-                (record.id, record.format, record.source, record.audio_root, record.created_at[:19].replace("T", " "))
+                (
+                    record.id,
+                    record.name,
+                    record.format,
+                    record.source,
+                    record.audio_root,
+                    record.created_at[:19].replace("T", " "),
+                )
                 for record in imports
             ],
-            columns=["import", "format", "table", "audio", "time"],
+            columns=["number", "import", "format", "table", "audio", "time"],
         ),
         hide_index=True,
     )
-    _import_form()
+    _import_form(again=True)
+    if not skipped:
+        st.markdown("#### Find files that moved")
+        relinking.show()

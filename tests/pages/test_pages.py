@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.workspace import open_workspace
 from tests.support.pages import errors, show
 from tests.support.workspaces import add_clips
@@ -58,6 +62,24 @@ def test_a_workspace_that_cannot_be_opened_is_a_message(
     if damage == "corrupt":
         (root / "earmark.db").write_bytes(b"not a database" * 1000)
     assert errors(show(None if damage == "none" else root, page, monkeypatch))
+
+
+def test_files_that_were_not_there_are_found_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "labels.csv").write_text("filename,label\na.wav,owl\n")
+    workspace = open_workspace(tmp_path / "new", create=True)
+    import_collection(workspace, tmp_path / "t")
+    (tmp_path / "sound").mkdir()
+    soundfile.write(tmp_path / "sound" / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(8000), 8000)
+    app = show(tmp_path / "new", "overview", monkeypatch)
+    next(box for box in app.text_input if "below which to look" in box.label).set_value(str(tmp_path / "sound"))
+    next(button for button in app.button if button.label == "Relink").click()
+    app.run()
+    assert errors(app) == ""
+    assert "1 of 1 clips relinked" in " ".join(one.value for one in app.code)
+    with workspace.read() as connection:
+        assert [clip.filename for clip in store.usable_clips(connection)] == ["a.wav"]
+    workspace.close()
 
 
 def test_the_form_imports(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
