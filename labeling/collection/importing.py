@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling.collection import changed_labels, contested, copies, file_names, identity, probing, renewing, store, twins
+from labeling import file_names
+from labeling.collection import changed_labels, contested, copies, identity, probing, renewing, store, twins
 from labeling.collection.changed_labels import CHOICES, KEEP, Changed
 from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.collection.probing import Probed, Progress

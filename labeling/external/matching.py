@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.collection.file_names import NOBODY, SEVERAL, FileNames, folded, places, tails, without_suffix
 from labeling.errors import DataError, FormatError
+from labeling.file_names import NOBODY, SEVERAL, FileNames, folded, places, tails, without_suffix
 from labeling.records import Clip, LabelClass
 from labeling.registry import unknown_name
 from labeling.storage.csvsafe import unguard

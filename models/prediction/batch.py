@@ -20,10 +20,10 @@ import numpy as np
 
 from labeling import runs
 from labeling.collection import store
-from labeling.collection.file_names import AUDIO_SUFFIXES
 from labeling.collection.formats.events import audacity_bytes, raven_bytes
 from labeling.disagreement.priors import POSTPROCESSORS, Collection, collection_of
 from labeling.errors import ArtefactError, AudioError, ConfigError, DataError, FormatError, UnknownName
+from labeling.file_names import AUDIO_SUFFIXES
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Labels, Run

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labeling.collection.file_names import tidy
+from labeling.file_names import tidy
 from labeling.records import Region
 
 # Words that stand for "no value" in the tables of this field; pandas reads the same ones as missing.

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from labeling.collection.file_names import AUDIO_SUFFIXES, SEVERAL, FileNames, tails
 from labeling.collection.formats.base import Problem
 from labeling.errors import FormatError
+from labeling.file_names import AUDIO_SUFFIXES, SEVERAL, FileNames, tails
 from labeling.sound.decoding import is_url
 
 MOST_AROUND = 50_000

@@ -6,56 +6,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import journal, machine_labels
+from labeling import machine_labels
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.collection.report import LabelChange
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.journal.exporting import export_labels
-from labeling.records import Clip, Decision
 from labeling.storage import tables
 from labeling.workspace import Workspace
-
-NIGHT = "20240501_050000.WAV"
-
-
-def sound(path: Path, seed: int, seconds: float = 0.5) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    samples = 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * 8000))
-    soundfile.write(path, samples, 8000, format="WAV")
-    return path
-
-
-def recorder(root: Path, seed: int, rows: str = f"{NIGHT},owl\n") -> Path:
-    sound(root / NIGHT, seed)
-    (root / "labels.csv").write_text("filename,label\n" + rows)
-    return root
-
-
-def clips(workspace: Workspace) -> dict[str, Clip]:
-    with workspace.read() as connection:
-        everything = store.usable_clips(connection) + store.skipped_clips(connection)
-    return {clip.filename: clip for clip in everything}
-
-
-def decide(workspace: Workspace, filename: str, code: str, verdict: str) -> None:
-    with workspace.write() as connection:
-        store.add_class(connection, code)
-    said = Decision(journal.new_event_id(), "ann", clips(workspace)[filename].id, code, verdict)
-    journal.append(workspace, [said])
-
-
-def listed(workspace: Workspace, filename: str) -> tuple[str, tuple[str, ...]]:
-    with workspace.read() as connection:
-        return journal.resolve(journal.clip_states(connection, clips(workspace)[filename].id))
-
+from tests.support.recorders import NIGHT, clips, decide, listed, recorder, sound
 
 # ---------------------------------------------------------------------------------------------- who a clip is
 
@@ -96,28 +60,28 @@ def test_another_recorders_card_at_the_same_place_is_asked_about(tmp_path: Path,
     assert (kept.added, kept.other_sound) == (0, 1)  # as one says so
 
 
-def test_a_wrong_audio_folder_is_put_right_by_importing_again(tmp_path: Path, workspace: Workspace) -> None:
+def test_a_wrong_audio_folder_is_put_right_by_importing_again(tmp_path: Path, any_workspace: Workspace) -> None:
     root = tmp_path / "birds"
     for number in range(3):
         sound(tmp_path / "sound" / f"{number}.wav", number, seconds=0.5 + number)
     root.mkdir()
     (root / "labels.csv").write_text("filename,label\n0.wav,owl\n1.wav,owl\n2.wav,jay\n")
-    first = import_collection(workspace, root)
+    first = import_collection(any_workspace, root)
     assert (first.added, first.missing, first.usable) == (3, 3, 0)
-    decide(workspace, "2.wav", "jay", "absent")
-    with workspace.read() as connection:
+    decide(any_workspace, "2.wav", "jay", "absent")
+    with any_workspace.read() as connection:
         ids = store.clip_ids_by_filename(connection)
-    frozen = versions.freeze(workspace, "ann")
-    report = import_collection(workspace, root, audio=str(tmp_path / "sound"))
+    frozen = versions.freeze(any_workspace, "ann")
+    report = import_collection(any_workspace, root, audio=str(tmp_path / "sound"))
     assert (report.added, report.relinked, report.missing, report.usable) == (0, 3, 0, 3)
-    found = clips(workspace)
+    found = clips(any_workspace)
     assert {name: clip.id for name, clip in found.items()} == ids
     assert [(clip.status, clip.duration_s) for clip in found.values()] == [("ok", 0.5), ("ok", 1.5), ("ok", 2.5)]
-    assert listed(workspace, "2.wav") == ("", ())
-    with workspace.read() as connection:  # a version never gains clips
+    assert listed(any_workspace, "2.wav") == ("", ())
+    with any_workspace.read() as connection:  # a version never gains clips
         assert len(versions.labels_of_version(connection, frozen.number).clip_ids) == 0
         assert len(versions.labels_at(connection).clip_ids) == 3
-    assert import_collection(workspace, root, audio=str(tmp_path / "sound")).relinked == 0
+    assert import_collection(any_workspace, root, audio=str(tmp_path / "sound")).relinked == 0
 
 
 def test_files_that_come_back_are_found(tmp_path: Path, workspace: Workspace) -> None:
@@ -211,32 +175,32 @@ def test_changed_labels_are_told_of_and_kept_as_they_were(tmp_path: Path, worksp
         import_collection(workspace, tmp_path / "2022", labels="maybe")
 
 
-def test_changed_labels_can_be_taken_and_people_win(tmp_path: Path, workspace: Workspace) -> None:
-    import_collection(workspace, recorder(tmp_path / "A", 1))
+def test_changed_labels_can_be_taken_and_people_win(tmp_path: Path, any_workspace: Workspace) -> None:
+    import_collection(any_workspace, recorder(tmp_path / "A", 1))
     (tmp_path / "A" / "labels.csv").write_text(f"filename,label\n{NIGHT},jay\n")
-    report = import_collection(workspace, tmp_path / "A", labels="take")
+    report = import_collection(any_workspace, tmp_path / "A", labels="take")
     assert report.changed_labels == (LabelChange(2, NIGHT, "owl", "jay"),)
-    assert listed(workspace, NIGHT) == ("jay", ("jay",))
-    assert import_collection(workspace, tmp_path / "A").changed_labels == ()
-    decide(workspace, NIGHT, "owl", "present")
+    assert listed(any_workspace, NIGHT) == ("jay", ("jay",))
+    assert import_collection(any_workspace, tmp_path / "A").changed_labels == ()
+    decide(any_workspace, NIGHT, "owl", "present")
     (tmp_path / "A" / "labels.csv").write_text(f"filename,label\n{NIGHT},tit\n")
-    import_collection(workspace, tmp_path / "A", labels="take")
-    assert set(listed(workspace, NIGHT)[1]) == {"tit", "owl"}
-    with workspace.read() as connection:
+    import_collection(any_workspace, tmp_path / "A", labels="take")
+    assert set(listed(any_workspace, NIGHT)[1]) == {"tit", "owl"}
+    with any_workspace.read() as connection:
         newest = machine_labels.batches(connection)[0]
         assert len(versions.labels_at(connection, 0).clip_ids) == 1  # imported labels are what they were
-    machine_labels.undo_machine(workspace, newest.batch_id, "ann")
-    assert set(listed(workspace, NIGHT)[1]) == {"jay", "owl"}
+    machine_labels.undo_machine(any_workspace, newest.batch_id, "ann")
+    assert set(listed(any_workspace, NIGHT)[1]) == {"jay", "owl"}
 
 
-def test_changed_labels_can_be_asked(tmp_path: Path, workspace: Workspace) -> None:
-    two_tables(tmp_path, workspace, labels="suspects")
-    assert listed(workspace, NIGHT) == ("owl", ("owl",))
-    with workspace.read() as connection:
+def test_changed_labels_can_be_asked(tmp_path: Path, any_workspace: Workspace) -> None:
+    two_tables(tmp_path, any_workspace, labels="suspects")
+    assert listed(any_workspace, NIGHT) == ("owl", ("owl",))
+    with any_workspace.read() as connection:
         assert [(row.reason, row.code) for row in contested(connection)] == [("table", "jay")]
     (tmp_path / "2022" / "labels.csv").write_text(f"filename,labels\n{NIGHT},owl\n")
-    import_collection(workspace, tmp_path / "2022", audio=str(tmp_path / "2021"))
-    with workspace.read() as connection:
+    import_collection(any_workspace, tmp_path / "2022", audio=str(tmp_path / "2021"))
+    with any_workspace.read() as connection:
         assert contested(connection) == []
 
 

@@ -14,7 +14,7 @@ from labeling.collection.relinking import relink
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.workspace import Workspace
-from tests.labeling.collection.test_importing_again import NIGHT, clips, decide, listed, recorder, sound
+from tests.support.recorders import NIGHT, clips, decide, listed, recorder, sound
 
 
 def test_files_that_moved_are_found_by_their_names_and_bytes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labeling.collection.file_names import NOBODY, SEVERAL, FileNames, tidy, twins
+from labeling.file_names import NOBODY, SEVERAL, FileNames, tidy, twins
 
 FILES = ("a/1.wav", "b/1.wav", "deep/c/2.ogg", "Über Nacht.wav", "top.flac")
 
