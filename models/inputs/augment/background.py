@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.collection.formats.paths import AUDIO_SUFFIXES
 from labeling.errors import AudioError, ConfigError
+from labeling.file_names import AUDIO_SUFFIXES
 from labeling.sound.decoding import AudioInfo, is_url, probe, read_window
 from labeling.storage.kept import Kept
 

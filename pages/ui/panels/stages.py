@@ -218,7 +218,8 @@ def _batch_words(batch: machine_labels.MachineBatch) -> str:
     parts = ", ".join(f"{count:,} {word}" for count, word in kinds if count)
     left = f"; {batch.standing:,} of these stand" if batch.standing < batch.entries else ""
     when = batch.created_at[:16].replace("T", " ")
-    return f"{when}  {machine_labels.machine_text(batch.what)} by run {batch.run_id}: {parts}{left}"
+    by_run = f" by run {batch.run_id}" if batch.run_id else ""
+    return f"{when}  {machine_labels.machine_text(batch.what)}{by_run}: {parts}{left}"
 
 
 def _course(every_run: Sequence[Run]) -> None:

@@ -136,10 +136,12 @@ def _entry(row: Mapping[str, Any], entry: Decision, reviewer: str) -> shapes.Ent
     text = f"{row['what']}: {row['note']}" if row["note"] else row["what"]
     who = row["reviewer"]
     if is_machine(who):
-        who = f"{machine_text(who)} by run {entry.run_id}, heard by nobody"
+        by_run = f" by run {entry.run_id}" if entry.run_id else ""
+        who = f"{machine_text(who)}{by_run}, heard by nobody"
         if entry.undoes is None:
             probability = entry.shown.probability
             text = "added" if entry.verdict == "present" else "removed"
+            text = row["what"] if entry.region else text
             text += f", probability {probability:.2f}" if probability is not None else ""
     mine = row["reviewer"] == reviewer and row["undoes"] is None
     return {
