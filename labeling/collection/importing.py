@@ -291,6 +291,7 @@ def _store(
     labels: str,
     report: ImportReport,
 ) -> None:
+    taken = {code for change in changed for code in change.after} if labels != KEEP else set()
     import_id = store.add_collection(
         connection,
         format=table.format,
@@ -302,7 +303,7 @@ def _store(
         table_name=table.table_name,
         table_bytes=table.table_bytes,
         clips=plan.new,
-        class_names=dict(table.class_names),
+        class_names=dict.fromkeys(taken, "") | dict(table.class_names),
         report=report.as_dict(),
         name=plan.name,
         collection=plan.collection,
@@ -316,9 +317,6 @@ def _store(
         reason = f"a file of the collection {plan.collection!r} lies at its place"
         here = tables.clips.c.id == clip.id
         connection.execute(sa.update(tables.clips).where(here).values(status="missing", reason=reason))
-    if labels != KEEP:
-        for code in {code for change in changed for code in change.after}:
-            store.add_class(connection, code)
     contested.renew_copies(connection)
     copies.repeat_decisions(connection, _looked_at(connection, plan, import_id))
     agreeing = set(plan.known_as.values()) - {change.clip_id for change in changed}

@@ -14,7 +14,8 @@ from labeling.collection.classes import plain
 from labeling.errors import DataError
 from labeling.external.base import ImportedPredictions
 from labeling.external.frames import LaterFrames
-from labeling.external.matching import NOBODY, Matcher, of_pair
+from labeling.external.matching import Matcher, of_pair
+from labeling.file_names import NOBODY
 from labeling.records import Clip, LabelClass
 from labeling.workspace import Workspace
 

@@ -9,6 +9,7 @@ import soundfile
 
 from labeling import journal
 from labeling.collection import store
+from labeling.collection.classes import add_class
 from labeling.records import Clip, Decision
 from labeling.workspace import Workspace
 
@@ -36,7 +37,7 @@ def clips(workspace: Workspace) -> dict[str, Clip]:
 
 def decide(workspace: Workspace, filename: str, code: str, verdict: str) -> None:
     with workspace.write() as connection:
-        store.add_class(connection, code)
+        add_class(connection, code)
     said = Decision(journal.new_event_id(), "ann", clips(workspace)[filename].id, code, verdict)
     journal.append(workspace, [said])
 

@@ -40,6 +40,7 @@ FIRST = {
     "rankings": "run_id scorer scored_at suspects columns",
 }
 """Tables and columns of the first version."""
+INDEXES = {"decisions_cell", "decisions_reviewer"}
 
 
 def take_back(connection: sa.Connection) -> None:
@@ -53,7 +54,7 @@ def take_back(connection: sa.Connection) -> None:
     for name, columns in FIRST.items():
         later = {column["name"] for column in there.get_columns(name)} - set(columns.split())
         for index in there.get_indexes(name):
-            if later & set(index["column_names"]):
+            if index["name"] not in INDEXES and not index.get("duplicates_constraint"):
                 connection.exec_driver_sql(f"DROP INDEX {index['name']}")
         for column in later:
             connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")

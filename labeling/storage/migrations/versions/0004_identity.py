@@ -19,19 +19,12 @@ GENERIC = ("train", "train_metadata", "metadata", "labels", "meta", "table", "in
 
 def upgrade() -> None:
     connection = op.get_bind()
-    there = sa.inspect(connection)  # a workspace that is new has the tables of today
-
-    def lacks(table: str, column: str) -> bool:
-        return column not in {known["name"] for known in there.get_columns(table)}
-
     for table, columns in ADDED.items():
         for column in columns:
-            if lacks(table, column):
-                op.add_column(table, sa.Column(column, sa.Text, nullable=False, server_default=""))
-    if lacks("decisions", "copy_of"):
-        op.add_column("decisions", sa.Column("copy_of", sa.Integer))
-    op.create_index("clips_content_hash", "clips", ["content_hash"], if_not_exists=True)
-    op.create_index("decisions_copy_of", "decisions", ["copy_of"], if_not_exists=True)
+            op.add_column(table, sa.Column(column, sa.Text, nullable=False, server_default=""))
+    op.add_column("decisions", sa.Column("copy_of", sa.Integer))
+    op.create_index("clips_content_hash", "clips", ["content_hash"])
+    op.create_index("decisions_copy_of", "decisions", ["copy_of"])
     op.create_table(
         "import_clips",
         sa.Column("import_id", sa.Integer, sa.ForeignKey("imports.id"), primary_key=True),
