@@ -81,10 +81,12 @@ class Collections:
                         f"give --collection {record.collection!r}"
                     )
                 return record.collection
+        gone = {record.collection for record in self.imports if not os.path.exists(table_path(record))}
         for collection in dict.fromkeys(record.collection for record in reversed(self.imports)):
-            if self._moved(table.clips, self.clips_of[collection], collection in equal):
+            if self._moved(table.clips, self.clips_of[collection], collection in equal, collection in gone):
                 return collection
-        for record in reversed(self.imports):
+        found = any(is_there(clip.path) for clip in table.clips[:SAMPLE])  # a folder that holds none says nothing
+        for record in reversed(self.imports if found else ()):
             if record.audio_root == table.audio_root:
                 return record.collection
         return _free(name, name, self.clips_of)
@@ -103,12 +105,14 @@ class Collections:
                 break
         return compared > 0
 
-    def _moved(self, clips: Sequence[ImportedClip], known: Mapping[str, KnownClip], same_table: bool) -> bool:
+    def _moved(
+        self, clips: Sequence[ImportedClip], known: Mapping[str, KnownClip], same_table: bool, gone: bool
+    ) -> bool:
         """Whether these files are a collection's, moved: the same bytes under the same names, and gone from before.
 
-        Of a collection none of whose files was ever found, the same table is enough.
+        Of a collection none of whose files was ever found, it is enough that the same table is gone from before.
         """
-        if same_table and known and not any(clip.status in USABLE for clip in known.values()):
+        if same_table and gone and known and not any(clip.status in USABLE for clip in known.values()):
             return True
         equal = compared = 0
         for clip in clips:
@@ -141,8 +145,10 @@ def matched(clips: Sequence[ImportedClip], collection: str, known: Collections) 
 
 
 def _has_its_bytes(clip: KnownClip) -> bool:
-    """Whether at a clip's place lies what lay there before; True where that is not known."""
-    return not clip.fingerprint or fingerprint(clip.path)[1] in ("", clip.fingerprint)
+    """Whether at a clip's place lies what lay there before, or anything, where that is not known."""
+    if not clip.fingerprint:
+        return is_there(clip.path)
+    return fingerprint(clip.path)[1] == clip.fingerprint
 
 
 def replaced(new: Iterable[NewClip], known: Iterable[KnownClip]) -> list[KnownClip]:

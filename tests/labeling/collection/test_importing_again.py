@@ -42,6 +42,20 @@ def test_two_recorders_with_one_name_are_two_clips(tmp_path: Path, workspace: Wo
     assert (tmp_path / "out" / "import-2" / "labels.csv").read_text() == f"filename,label\n{NIGHT},\n"
 
 
+def test_two_tables_without_their_sound_are_not_taken_for_one(tmp_path: Path, workspace: Workspace) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text(f"filename,label\n{NIGHT},owl\n")
+        sound(tmp_path / f"sound {name}" / NIGHT, ord(name))
+    for name in "ab":  # --audio was forgotten for both
+        assert import_collection(workspace, tmp_path / f"{name}.csv").added == 1
+    for name in "ab":
+        report = import_collection(workspace, tmp_path / f"{name}.csv", audio=str(tmp_path / f"sound {name}"))
+        assert (report.added, report.relinked, report.other_sound) == (0, 1, 0)
+    assert {clip.path for clip in clips(workspace).values()} == {
+        str(tmp_path / f"sound {name}" / NIGHT) for name in "ab"
+    }
+
+
 def test_another_recorders_card_at_the_same_place_is_asked_about(tmp_path: Path, workspace: Workspace) -> None:
     import_collection(workspace, recorder(tmp_path / "card", 1))
     second = recorder(tmp_path / "card", 2, f"{NIGHT},jay\n")
