@@ -47,7 +47,7 @@ def plain_name(name: str) -> str:
     text = unicodedata.normalize("NFC", name).strip()
     if "://" in text:
         return text
-    start = "/" if text.startswith("/") else ""
+    start = "/" if text[:1] in ("/", "\\") else ""
     return start + "/".join(part for part in re.split(r"[/\\]", text) if part not in ("", "."))
 
 
