@@ -23,6 +23,7 @@ from labeling.collection.store import NewClip
 from labeling.collection.vocabulary import odd_classes
 from labeling.errors import AudioError
 from labeling.sound import decoding as sound
+from labeling.sound.files import file_name, is_url
 from labeling.storage.text import printable
 from labeling.workspace import Workspace
 
@@ -195,7 +196,7 @@ def _probe_all(paths: Sequence[str], progress: Callable[[int, int], None] | None
 def _probe(path: str) -> _Probed:
     size = 0
     try:
-        if not sound.is_url(path) and os.path.isfile(path):
+        if not is_url(path) and os.path.isfile(path):
             size = os.path.getsize(path)
         info = sound.probe(path, shortest_s=0)
         probed = _Probed(info.duration_s, info.sample_rate, info.channels, size, "ok", info.note)
@@ -206,9 +207,7 @@ def _probe(path: str) -> _Probed:
             return replace(probed, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
         return probed
     except AudioError as error:
-        return _Probed(
-            size_bytes=size, status=error.status, reason=str(error).removeprefix(f"{sound.file_name(path)}: ")
-        )
+        return _Probed(size_bytes=size, status=error.status, reason=str(error).removeprefix(f"{file_name(path)}: "))
     except Exception as error:  # a decoder's own surprise must not stop the other files
         return _Probed(size_bytes=size, status="unreadable", reason=f"{type(error).__name__}: {error}")
 
@@ -237,7 +236,7 @@ def _mark_duplicates(clips: Sequence[NewClip], there: Mapping[str, str]) -> list
     sizes = {clip.path: clip.size_bytes for clip in clips if clip.size_bytes and clip.status in ("ok", "silent")}
     new_sizes = set(sizes.values())
     for path in there if new_sizes else ():
-        if not sound.is_url(path) and os.path.isfile(path) and (size := os.path.getsize(path)) in new_sizes:
+        if not is_url(path) and os.path.isfile(path) and (size := os.path.getsize(path)) in new_sizes:
             sizes[path] = size
     hashes = _shared_hashes(sizes)
     first: dict[str, str] = {}

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 
 HEADER = struct.Struct("<8sIIQd")
 """Magic, sample rate, CRC-32 of the samples, number of samples, scale: 32 bytes."""

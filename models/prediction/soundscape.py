@@ -21,7 +21,8 @@ from torch import Tensor
 from labeling.collection.formats.events import TableEvent
 from labeling.errors import AudioError, ConfigError
 from labeling.records import FrameGrid
-from labeling.sound.decoding import file_name, probe, read_window
+from labeling.sound.decoding import length_note, probe, read_window
+from labeling.sound.files import file_name
 from models.config import FeatureConfig, Recipe
 from models.inputs.clips import Chunks
 from models.inputs.features import FrontEnd
@@ -103,9 +104,10 @@ class Recording:
         there = block.first * hop + len(block.samples)
         if there >= (min(last, self.n_frames) - 2) * hop:
             return False
-        claimed_s, self.duration_s = self.duration_s, there / self.features.sample_rate
+        rate = self.features.sample_rate
+        self.note = length_note(round(self.duration_s * rate), there, rate)
+        self.duration_s = there / rate
         self.n_frames = there // hop
-        self.note = f"cut short: {self.duration_s:.2f} s of {claimed_s:.2f} s are there"
         return True
 
 

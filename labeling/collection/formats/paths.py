@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from labeling.errors import FormatError
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 
 AUDIO_FOLDERS = ("train_audio", "train_short_audio", "audio", "wav", "clips")
 AUDIO_SUFFIXES = (".ogg", ".wav", ".flac", ".mp3", ".opus", ".m4a", ".aiff", ".aif")

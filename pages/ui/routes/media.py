@@ -29,7 +29,7 @@ from labeling.sound import tiles
 from labeling.sound.spectrogram import SpectrogramSettings
 from labeling.sound.tiles import Job, Source
 from pages.ui.routes.diskcache import CACHE_BYTES, DiskCache
-from pages.ui.routes.playable import WavStream, foreign_type, playable_type, wav_response
+from pages.ui.routes.playable import WavStream, playable_type, wav_response
 from pages.ui.signing import TOKEN_LIFE_S, token_holds
 
 PICTURE_VERSION = 1  # raise it when the same settings give another picture
@@ -129,7 +129,7 @@ class _Media:
         source, expand = self.source(request), request.query_params.get("expand")
         path = Path(source.path)
         if expand is None:
-            media_type = foreign_type(path) or playable_type(source.sound)
+            media_type = playable_type(source.sound)
             if media_type:
                 return FileResponse(path, media_type=media_type)
             wav = WavStream.of(path, source.sound)
@@ -232,7 +232,7 @@ def problem(status: int, reason: str) -> JSONResponse:
 
 def _on_this_machine(clip: Clip, cache: DiskCache) -> Path:
     """The clip's own file, or for a URL a copy in the cache."""
-    from labeling.sound.decoding import is_url
+    from labeling.sound.files import is_url
 
     if not is_url(clip.path):
         return Path(clip.path)

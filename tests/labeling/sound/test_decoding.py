@@ -153,7 +153,7 @@ def test_a_flac_that_claims_a_thousand_hours_is_counted(tmp_path: Path) -> None:
     path.write_bytes(raw)
     info = decoding.probe(str(path))
     assert info.frames == 5 * RATE
-    assert "cut short: 5.00 s" in info.note
+    assert info.note == "the header says 2147483.65 s; 5.00 s of sound are there"
     assert decoding.read_window(str(path))[0].shape == (5 * RATE,)
 
 
@@ -249,16 +249,3 @@ def test_many_threads_read_one_file(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(read, range(8)))
-
-
-def test_the_fallback_decoder_agrees(tmp_path: Path) -> None:
-    """audioread reads WAV by itself, so its path is held against libsndfile's."""
-    path = written(tmp_path / "a.wav", np.stack([noise(2), noise(2, seed=1)], axis=1))
-    for onset_s, offset_s in [(0.0, None), (0.3, 0.9), (1.5, 9.0), (5.0, 6.0)]:
-        for mono in (True, False):
-            blocks, rate = decoding._read_audioread(path, onset_s, offset_s, mono)
-            samples = np.concatenate(blocks)
-            wanted, _ = decoding.read_window(path, onset_s, offset_s, mono=mono)
-            assert rate == RATE
-            np.testing.assert_allclose(samples if mono else samples.T, wanted, atol=1e-6)
-    assert decoding._probe_audioread(path).frames == 2 * RATE
