@@ -56,7 +56,8 @@ class Clip:
     ``filename`` is what the imported table calls it and is unique in a workspace; ``path`` is where the
     sound lies, an absolute path or a URL. ``status`` is ``ok``, or why the clip is skipped: ``missing``,
     ``unreadable``, ``too_short``; ``silent`` and ``duplicate`` clips are readable and stay usable.
-    ``group`` is never split between folds ("" = none known). ``metadata`` holds every other column.
+    ``group`` is never split between folds ("" = none known). ``channel`` is what stands for its sound: 0 the mix of all
+    channels, else the number of one, from 1 on. ``metadata`` holds every other column.
     """
 
     id: int
@@ -71,6 +72,7 @@ class Clip:
     reason: str = ""
     content_hash: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    channel: int = 0
 
     @property
     def usable(self) -> bool:

@@ -23,6 +23,7 @@ from labeling.collection.store import NewClip
 from labeling.collection.vocabulary import odd_classes
 from labeling.errors import AudioError
 from labeling.sound import decoding as sound
+from labeling.sound.channels import channel_to_use
 from labeling.sound.files import file_name, is_url
 from labeling.storage.text import printable
 from labeling.workspace import Workspace
@@ -95,6 +96,7 @@ class _Probed:
     size_bytes: int = 0
     status: str = "ok"
     reason: str = ""
+    channel: int = 0
 
 
 def import_collection(
@@ -205,6 +207,10 @@ def _probe(path: str) -> _Probed:
             return replace(probed, status="too_short", reason=reason)
         if sound.is_silent(path):
             return replace(probed, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
+        if info.channels > 1:
+            channel, why = channel_to_use(path)
+            reason = "; ".join(filter(None, (info.note, why)))
+            return replace(probed, channel=channel, reason=reason)
         return probed
     except AudioError as error:
         return _Probed(size_bytes=size, status=error.status, reason=str(error).removeprefix(f"{file_name(path)}: "))
@@ -228,6 +234,7 @@ def _new_clip(clip: ImportedClip, info: _Probed) -> NewClip:
         status=info.status,
         reason=info.reason,
         metadata=clip.metadata,
+        channel=info.channel,
     )
 
 

@@ -8,7 +8,7 @@ Lengths are those of the sound; what a header says is only believed where it agr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -101,6 +101,7 @@ def read_window(
     offset_s: float | None = None,
     sample_rate: int | None = None,
     mono: bool = True,
+    channel: int = 0,
 ) -> tuple[NDArray[np.float32], int]:
     """Decode one stretch of a sound file, and nothing else of it.
 
@@ -114,7 +115,9 @@ def read_window(
     sample_rate : int, optional
         In Hz, 50 to 10 million. By default the file's own.
     mono : bool
-        Take the mean of the channels.
+        Take the mean of the channels, or one of them.
+    channel : int
+        Which one ``mono`` takes, from 1 on; 0, and one that the file does not have, is the mean of all.
 
     Returns
     -------
@@ -147,7 +150,7 @@ def read_window(
     if sample_rate is not None and not SAMPLE_RATES[0] <= sample_rate <= SAMPLE_RATES[1]:
         raise AudioError(f"sample rate {sample_rate} Hz; give {SAMPLE_RATES[0]} to {SAMPLE_RATES[1]} Hz")
     onset_s = max(0.0, onset_s)
-    blocks, native_rate = _tried(lambda seeks: _read(path, onset_s, offset_s, mono, seeks))
+    blocks, native_rate = _tried(lambda seeks: _read(path, onset_s, offset_s, channel if mono else None, seeks))
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -235,15 +238,33 @@ def _tried(work: Callable[[bool], T]) -> T:
 
 
 def _read(
-    path: str, onset_s: float, offset_s: float | None, mono: bool, seeks: bool
+    path: str, onset_s: float, offset_s: float | None, channel: int | None, seeks: bool
 ) -> tuple[list[NDArray[np.float32]], int]:
-    """The blocks of a window, at least one, and the sample rate."""
+    """The blocks of a window, at least one, and the sample rate. ``channel`` None keeps all channels."""
     with opened(path, offset_s) as found:
         rate, channels = int(found.sound.samplerate), int(found.sound.channels)
         start = round(onset_s * rate)
         stop = None if offset_s is None else round(max(0.0, offset_s) * rate)
-        blocks = [_mix(block) if mono else block for block in _blocks(found, path, start, stop, seeks)]
-    return blocks or [np.zeros((0,) if mono else (0, channels), np.float32)], rate
+        parts = _blocks(found, path, start, stop, seeks)
+        blocks = [block if channel is None else _mix(block, channel) for block in parts]
+    return blocks or [np.zeros((0, channels) if channel is None else (0,), np.float32)], rate
+
+
+def read_frames(path: str, places: Sequence[float], frames: int) -> NDArray[np.float64]:
+    """Samples (n, channels) of all channels at some places, 0 (the start) to 1, so many frames at each.
+
+    Where the decoder cannot seek they are read at the start; all of the file where nothing is heard at these places.
+    Raises AudioError.
+    """
+    with opened(path) as found:
+        sound = found.sound
+        if sound.channels < 2:
+            return np.zeros((0, sound.channels))
+        starts = [0] if found.to_count or not sound.seekable() else [round(at * sound.frames) for at in places]
+        parts = [block for start in starts for block in _blocks(found, path, start, start + frames)]
+    if any(np.nan_to_num(part).any() for part in parts):
+        return np.nan_to_num(np.concatenate(parts).astype(np.float64), posinf=0.0, neginf=0.0)
+    return read_window(path, mono=False)[0].T.astype(np.float64)
 
 
 def _blocks(
@@ -289,9 +310,9 @@ def _blocks(
         size = longest
 
 
-def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    if block.shape[1] == 1:
-        return block[:, 0]
+def _mix(block: NDArray[np.float32], channel: int) -> NDArray[np.float32]:
+    if 1 <= channel <= block.shape[1] or block.shape[1] == 1:
+        return block[:, max(0, min(channel, block.shape[1]) - 1)]
     if not np.isfinite(block).all():  # else one bad channel silences the good ones
         block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
     return np.asarray(block.mean(axis=1, dtype=np.float32))

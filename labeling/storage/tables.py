@@ -48,6 +48,7 @@ clips = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("rating", sa.Float),  # lifted out of the metadata: every queue filters by it
     sa.Column("metadata", sa.JSON, nullable=False),
+    sa.Column("channel", sa.Integer, nullable=False, server_default="0"),  # that is seen and heard; 0 is the mix
 )
 
 imported_labels = sa.Table(

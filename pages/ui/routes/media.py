@@ -33,6 +33,7 @@ from pages.ui.routes.playable import WavStream, playable_type, wav_response
 from pages.ui.signing import TOKEN_LIFE_S, token_holds
 
 PICTURE_VERSION = 1  # raise it when the same settings give another picture
+PLACE_PARAMS = ("expires", "token", "level", "index", "channel")  # what a tile's URL says beside its settings
 HEAVY_WORK = 1 << 25  # Job.work: what takes longer than about half a second
 HEAVY_AT_ONCE, QUICK_AT_ONCE = 2, 4
 
@@ -123,22 +124,23 @@ class _Media:
             state = path.stat()
         except OSError:
             raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
-        return Source(str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}", self.keep)
+        channel = _whole("channel", request.query_params.get("channel", "0"))
+        return Source(str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}", self.keep, channel)
 
     def audio(self, request: Request) -> Response:
         source, expand = self.source(request), request.query_params.get("expand")
         path = Path(source.path)
         if expand is None:
-            media_type = playable_type(source.sound)
+            media_type = playable_type(source.sound) if not source.channel else ""
             if media_type:
                 return FileResponse(path, media_type=media_type)
-            wav = WavStream.of(path, source.sound)
+            wav = WavStream.of(path, source.sound, source.channel)
         else:
-            wav = WavStream.expanded(path, source.sound, _whole("expand", expand))
-        return wav_response(wav, request.headers.get("range"), f"{source.tag}\n{wav.header_rate}")
+            wav = WavStream.expanded(path, source.sound, _whole("expand", expand), source.channel)
+        return wav_response(wav, request.headers.get("range"), f"{source.drawn_tag}\n{wav.header_rate}")
 
     def spectrogram_job(self, request: Request) -> Job:
-        params = {k: v for k, v in request.query_params.items() if k not in ("expires", "token", "level", "index")}
+        params = {k: v for k, v in request.query_params.items() if k not in PLACE_PARAMS}
         return tiles.tile(self.source(request), settings_of(params), *_level_and_index(request))
 
     def waveform_job(self, request: Request) -> Job:

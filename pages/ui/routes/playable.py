@@ -43,9 +43,9 @@ def playable_type(sound: AudioInfo) -> str:
 class WavStream:
     """A sound file seen as a 16-bit WAV file of known size, whose bytes are made when they are asked for.
 
-    More than two channels become their mean; rates above 48 kHz are lowered. Nothing is stored, so a file of hours
-    plays at once. ``rate`` is that of the samples; the header's is ``expand`` times lower, so that they last
-    longer.
+    More than two channels become their mean, and where there is a ``channel`` it is heard alone; rates above 48 kHz are
+    lowered. Nothing is stored, so a file of hours plays at once. ``rate`` is that of the samples;
+    the header's is ``expand`` times lower, so that they last longer.
     """
 
     path: Path
@@ -54,16 +54,18 @@ class WavStream:
     channels: int
     frames: int
     expand: int = 1
+    channel: int = 0
 
     @classmethod
-    def of(cls, path: Path, sound: AudioInfo) -> WavStream:
-        """The sound at a rate that browsers play."""
-        channels = sound.channels if sound.channels <= 2 else 1
+    def of(cls, path: Path, sound: AudioInfo, channel: int = 0) -> WavStream:
+        """The sound, or one channel of it, at a rate that browsers play."""
+        channels = sound.channels if sound.channels <= 2 and not channel else 1
         rate = playable_rate(sound.sample_rate, sound.frames, channels)
-        return cls(path, sound.sample_rate, rate, channels, math.ceil(sound.frames * rate / sound.sample_rate))
+        frames = math.ceil(sound.frames * rate / sound.sample_rate)
+        return cls(path, sound.sample_rate, rate, channels, frames, channel=channel)
 
     @classmethod
-    def expanded(cls, path: Path, sound: AudioInfo, expand: int) -> WavStream:
+    def expanded(cls, path: Path, sound: AudioInfo, expand: int, channel: int = 0) -> WavStream:
         """The sound slowed down ``expand`` times with nothing filtered away, so that bats can be heard.
 
         Raises:
@@ -71,7 +73,7 @@ class WavStream:
         """
         if not 1 <= expand <= LARGEST_EXPANSION:
             raise ConfigError(f"expand {expand} must be 1 to {LARGEST_EXPANSION}")
-        channels = sound.channels if sound.channels <= 2 else 1
+        channels = sound.channels if sound.channels <= 2 and not channel else 1
         rate = sound.sample_rate * math.ceil(_LOWEST_RATE * expand / sound.sample_rate)
         frames = math.ceil(sound.frames * rate / sound.sample_rate)
         if frames * channels * 2 > _WAV_MOST_BYTES:
@@ -80,7 +82,7 @@ class WavStream:
                 f"{path.name}: {sound.duration_s:.0f} s; only {longest_s:.0f} s of such a file can be expanded, "
                 "play it at a lower speed instead"
             )
-        return cls(path, sound.sample_rate, rate, channels, frames, expand)
+        return cls(path, sound.sample_rate, rate, channels, frames, expand, channel)
 
     @property
     def header_rate(self) -> int:
@@ -124,8 +126,9 @@ class WavStream:
 
         margin_s = 0 if self.rate == self.native_rate or onset_s == 0 else 1  # lets the filter settle
         samples, _ = read_window(
-            str(self.path), onset_s - margin_s, offset_s + (self.rate != self.native_rate), mono=self.channels == 1
-        )
+            str(self.path), onset_s - margin_s, offset_s + (self.rate != self.native_rate), mono=self.channels == 1,
+            channel=self.channel,
+        )  # fmt: skip
         wave = samples[:, None] if samples.ndim == 1 else samples.T
         wave = resample(wave, self.native_rate, self.rate)
         wanted = min(offset_s * self.rate, self.frames) - onset_s * self.rate

@@ -126,6 +126,25 @@ def test_a_header_that_tells_another_length_is_reported_and_the_sound_is_believe
     ]
 
 
+def test_channels_that_cancel_each_other_out_are_reported_and_one_is_used(tmp_path: Path, workspace: Workspace) -> None:
+    audio = tmp_path / "birds" / "train_audio" / "owl1"
+    left = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+    sound(audio / "plain.wav", channels=2)
+    soundfile.write(audio / "flipped.wav", np.stack([0.9 * left, -left], axis=1), RATE)
+    root = table(tmp_path / "birds", *(("owl1", "[]", "A", "4", f"owl1/{name}.wav") for name in ("plain", "flipped")))
+    report = import_collection(workspace, root)
+    assert {name: clip.channel for name, clip in clips(workspace).items()} == {
+        "owl1/plain.wav": 0,
+        "owl1/flipped.wav": 2,
+    }
+    (problem,) = report.problems
+    assert problem.filename == "owl1/flipped.wav"
+    assert problem.reason == (
+        "its channels cancel each other out, their mix is 26 dB below the loudest; the right channel is used"
+    )
+    assert problem.reason in report.text()
+
+
 def test_the_report_in_words(tmp_path: Path, workspace: Workspace) -> None:
     root = tmp_path / "birds"
     for i in range(3):

@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from labeling import journal, runs
+from labeling.collection import store
 from labeling.errors import WorkspaceError
 from labeling.journal.new_classes import new_classes
 from labeling.records import Decision
@@ -42,7 +43,12 @@ def first(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     with workspace.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
+    later = "clips", "channel"  # the tables in hand know it; it is lent to them
+    with workspace.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE {} ADD COLUMN {} INTEGER NOT NULL DEFAULT 0".format(*later))
     add_clips(workspace)
+    with workspace.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE {} DROP COLUMN {}".format(*later))
     journal.append(workspace, [Decision(f"e{n}", "ann", n, "amecro", "absent") for n in (1, 2, 3)])
     undo_at(workspace, 2, "ann", "back")
     with workspace.write() as connection:  # in its own words: the tables in hand know later columns
@@ -76,6 +82,7 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
         (run,) = runs.all_runs(connection)
         assert (run.id, run.settings, run.kind, run.request) == ("001-demo", ("a=1",), "training", {})
         assert not new_classes(connection), "all came with the import"
+        assert {clip.channel for clip in store.usable_clips(connection)} == {0}
     marks.add(opened, Mark("m", "ann", 1, "flag"))
     journal.append(opened, [Decision("e5", "ann", 4, "cangoo", "absent")])
     for table in ("decisions", "marks"):

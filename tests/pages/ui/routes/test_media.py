@@ -137,6 +137,36 @@ def test_ranges_of_a_transcoded_file_are_pieces_of_the_whole(client, clip_id):
     assert client.get(audio_url(SECRET, clip_id), headers={"Range": "bytes=x-y"}).status_code == 422
 
 
+def test_picture_and_sound_follow_the_channel_that_is_asked_for(tmp_path):
+    """Left has 500 Hz, right 2000 Hz, both upside down in the other: the mix is silent."""
+    t = np.arange(2 * RATE) / RATE
+    left, right = 0.4 * np.sin(2 * np.pi * 500 * t), 0.4 * np.sin(2 * np.pi * 2000 * t)
+    soundfile.write(tmp_path / "a.wav", np.stack([left - right, right - left], axis=1), RATE)
+    soundfile.write(tmp_path / "b.wav", np.stack([left, right], axis=1), RATE)
+    clips = {n: Clip(n, f"{name}.wav", str(tmp_path / f"{name}.wav"), 2.0, RATE, 2) for n, name in ((1, "a"), (2, "b"))}
+    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+
+    def wave(clip_id, channel):
+        with soundfile.SoundFile(io.BytesIO(client.get(audio_url(SECRET, clip_id, channel)).content)) as file:
+            return file.read()
+
+    def loudest_rows(clip_id, channel):
+        answer = client.get(tile_url(SECRET, clip_id, channel) + "&level=5&index=0&axis=linear&low_hz=0&high_hz=4000")
+        levels = np.frombuffer(answer.content, np.uint8).reshape(160, -1)
+        return set(np.flatnonzero(levels[:, 60] > 150).tolist())
+
+    assert wave(2, 0).shape == (2 * RATE, 2)  # both ears, as it is
+    for channel, expected in ((1, left), (2, right)):
+        assert np.abs(wave(2, channel) - expected).max() < 0.001
+    rows = {1: loudest_rows(2, 1), 2: loudest_rows(2, 2)}
+    assert (139 in rows[1], 79 in rows[2], rows[1] & rows[2]) == (True, True, set())  # 25 Hz a row, highest first
+    assert loudest_rows(1, 0) == set()
+    assert loudest_rows(1, 1) == loudest_rows(1, 2) >= rows[1] | rows[2]
+    peaks = [client.get(peaks_url(SECRET, 1, n) + "&level=5&index=0").content for n in (0, 1)]
+    assert np.abs(np.frombuffer(peaks[0], np.int8)).max() == 0 < np.abs(np.frombuffer(peaks[1], np.int8)).max()
+    assert client.get(audio_url(SECRET, 1) + "&channel=x").status_code == 422
+
+
 # ---------------------------------------------------------------------------------------------- tiles
 
 
