@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,10 @@ _NOTED_S = 0.05  # by how much a header may be wrong without a note
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a sound file holds. ``note`` is not empty where its header gives another length than the sound has."""
+    """What a sound file holds. ``note`` is not empty where its header gives another length than the sound has.
+
+    Where not ``seeks`` all that lies before a window is decoded for it.
+    """
 
     duration_s: float
     sample_rate: int
@@ -39,6 +42,7 @@ class AudioInfo:
     format: str
     subtype: str
     note: str = ""
+    seeks: bool = True
 
 
 def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
@@ -75,7 +79,9 @@ def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
         frames = sum(map(len, _blocks(found, path, 0, None))) if found.to_count else int(sound.frames)
         rate = int(sound.samplerate)
         note = "" if found.header_frames == frames else length_note(found.header_frames, frames, rate)
-        info = AudioInfo(frames / rate, rate, sound.channels, frames, sound.format, sound.subtype, note)
+        info = AudioInfo(
+            frames / rate, rate, sound.channels, frames, sound.format, sound.subtype, note, sound.seekable()
+        )
     if info.frames == 0:
         raise AudioError(f"{file_name(path)}: there is no sound in it{f' ({note})' if note else ''}", "too_short")
     if info.duration_s < shortest_s:
@@ -225,6 +231,17 @@ def is_silent(path: str, below_db: float = SILENT_DB) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- blocks
+
+
+def write_decoded(path: str, file: BinaryIO) -> None:
+    """Decode a whole sound file into a WAV of 16 bits, in which every window is found at once. Raises AudioError."""
+    import soundfile
+
+    with opened(path) as found:
+        rate, channels = int(found.sound.samplerate), int(found.sound.channels)
+        with soundfile.SoundFile(file, "w", rate, channels, "PCM_16", format="RF64") as copy:
+            for block in _blocks(found, path, 0, None):
+                copy.write(np.clip(np.nan_to_num(block), -1, 1))
 
 
 def _tried(work: Callable[[bool], T]) -> T:
