@@ -204,9 +204,10 @@ def _probe(path: str) -> _Probed:
         probed = _Probed(info.duration_s, info.sample_rate, info.channels, size, "ok", info.note)
         if info.duration_s < sound.SHORTEST_S:
             reason = f"{info.duration_s:.3f} s long; at least {sound.SHORTEST_S:g} s are needed"
-            return replace(probed, status="too_short", reason=reason)
+            return replace(probed, status="too_short", reason="; ".join(filter(None, (reason, info.note))))
         if sound.is_silent(path):
-            return replace(probed, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
+            reason = f"nothing above {sound.SILENT_DB:g} dBFS"
+            return replace(probed, status="silent", reason="; ".join(filter(None, (reason, info.note))))
         if info.channels > 1:
             channel, why = channel_to_use(path)
             reason = "; ".join(filter(None, (info.note, why)))

@@ -19,8 +19,8 @@ Between those and equal channels lies every honest recording: wide stereo, rooms
 power of channels with nothing in common). Two equal channels fall below it where their correlation is under -0.875.
 """
 _PLACES = (0.1, 0.5, 0.9)
-_FRAMES = 8192
-_FAINTEST = 1e-10  # mean square: below -100 dB there is nothing to compare
+_FRAMES = 4096
+_NOTHING = 1e-6  # -60 dB: less than rounding to 16 bits may leave
 
 
 def channel_name(channel: int, channels: int) -> str:
@@ -58,24 +58,27 @@ def channel_to_use(path: str) -> tuple[int, str]:
     (0, '')
     """
     wave = read_frames(path, _PLACES, _FRAMES)
-    if wave.shape[1] < 2:
+    n = wave.shape[1]
+    if n < 2:
         return MIX, ""
     # The differences between neighbouring samples too: rumble and wind, of which each microphone has its own, lie low
     # and would hide that everything above them is lost.
-    shares = [_mix_share(wave), _mix_share(np.diff(wave, axis=0))]
-    if min(shares) >= _CANCELLED:
+    products = wave.T @ wave
+    if min(_mix_share(products), _mix_share(np.diff(wave, axis=0).T @ np.diff(wave, axis=0))) >= _CANCELLED:
         return MIX, ""
-    power = np.square(wave).mean(axis=0)
-    channel = int(np.argmax(power)) + 1
-    mixed = float(np.square(wave.mean(axis=1)).mean())
-    below_db = 10 * np.log10(max(power.max(), _FAINTEST) / max(mixed, 1e-20))
-    name = channel_name(channel, wave.shape[1])
-    name = f"the {name} channel" if wave.shape[1] == 2 else name
-    level = f"{below_db:.0f} dB below the loudest" if mixed > _FAINTEST else "silent"
+    powers = np.diag(products)
+    channel = int(np.argmax(powers)) + 1
+    name = channel_name(channel, n)
+    name = f"the {name} channel" if n == 2 else name
+    share = float(products.sum()) / n**2 / float(powers.max())
+    level = f"{-10 * np.log10(share):.0f} dB below the loudest" if share > _NOTHING else "silent"
     return channel, f"its channels cancel each other out, their mix is {level}; {name} is used"
 
 
-def _mix_share(wave: NDArray[np.float64]) -> float:
-    """The power of the mix of (n, channels), as a share of what it would be had the channels nothing in common."""
-    apart = float(np.square(wave).mean(axis=0).sum()) / wave.shape[1] ** 2
-    return float(np.square(wave.mean(axis=1)).mean()) / apart if apart > _FAINTEST else 1.0
+def _mix_share(products: NDArray[np.float32]) -> float:
+    """The power of the mix, as a share of what it would be had the channels nothing in common.
+
+    ``products`` (n, n) are the sums of each channel times each.
+    """
+    apart = float(np.trace(products))
+    return float(products.sum()) / apart if apart > 0 else 1.0

@@ -25,6 +25,7 @@ SILENT_DB = -80.0
 
 _BLOCK_SAMPLES = 1 << 18  # of all channels together; bounds memory whatever the header claims
 _LONGEST_S = 1e8  # three years: a header that says more says nothing
+_DAMAGE_STEP_S = 0.25  # how far from a place that cannot be decoded the next one is tried
 _NOTED_S = 0.05  # by how much a header may be wrong without a note
 
 
@@ -258,30 +259,70 @@ def _read(
     path: str, onset_s: float, offset_s: float | None, channel: int | None, seeks: bool
 ) -> tuple[list[NDArray[np.float32]], int]:
     """The blocks of a window, at least one, and the sample rate. ``channel`` None keeps all channels."""
-    with opened(path, offset_s) as found:
+    problem: AudioError | None = None
+    with opened(path, offset_s if seeks else None) as found:
         rate, channels = int(found.sound.samplerate), int(found.sound.channels)
-        start = round(onset_s * rate)
+        position = round(onset_s * rate)
         stop = None if offset_s is None else round(max(0.0, offset_s) * rate)
-        parts = _blocks(found, path, start, stop, seeks)
-        blocks = [block if channel is None else _mix(block, channel) for block in parts]
+        end = int(found.sound.frames) if stop is None else min(stop, int(found.sound.frames))
+        mendable = found.sound.format == "FLAC" and seeks and not found.to_count
+        parts: list[NDArray[np.float32]] = []
+        try:
+            parts += _blocks(found, path, position, stop, seeks)
+        except AudioError as error:
+            problem = error
+    if mendable:
+        parts += _after_damage(path, position + sum(map(len, parts)), end, rate)
+    if problem is not None and not parts:
+        raise problem
+    blocks = [part if channel is None else _mix(part, channel) for part in parts]
     return blocks or [np.zeros((0, channels) if channel is None else (0,), np.float32)], rate
 
 
-def read_frames(path: str, places: Sequence[float], frames: int) -> NDArray[np.float64]:
+def _after_damage(path: str, position: int, end: int, rate: int) -> list[NDArray[np.float32]]:
+    """What a FLAC holds from a place on at which its decoder lost its way: silence, and then what can be decoded again.
+
+    So what comes after keeps its time. Nothing where nothing more can be decoded.
+    """
+    parts: list[NDArray[np.float32]] = []
+    place = position
+    while place < end:
+        place += max(1, round(_DAMAGE_STEP_S * rate), (place - position) // 10)
+        try:
+            with opened(path, end / rate) as found:  # a decoder that lost its way seeks no more
+                more = list(_blocks(found, path, place, end))
+        except AudioError:
+            continue
+        if more:
+            parts += [np.zeros((place - position, more[0].shape[1]), np.float32), *more]
+            position = place = place + sum(map(len, more))
+    return parts
+
+
+def read_frames(path: str, places: Sequence[float], frames: int) -> NDArray[np.float32]:
     """Samples (n, channels) of all channels at some places, 0 (the start) to 1, so many frames at each.
 
     Where the decoder cannot seek they are read at the start; all of the file where nothing is heard at these places.
-    Raises AudioError.
+    Of one channel alone nothing is read. Raises AudioError.
     """
+    problem: AudioError | None = None
     with opened(path) as found:
         sound = found.sound
         if sound.channels < 2:
-            return np.zeros((0, sound.channels))
+            return np.zeros((0, sound.channels), np.float32)
         starts = [0] if found.to_count or not sound.seekable() else [round(at * sound.frames) for at in places]
-        parts = [block for start in starts for block in _blocks(found, path, start, start + frames)]
-    if any(np.nan_to_num(part).any() for part in parts):
-        return np.nan_to_num(np.concatenate(parts).astype(np.float64), posinf=0.0, neginf=0.0)
-    return read_window(path, mono=False)[0].T.astype(np.float64)
+        parts = [np.zeros((0, sound.channels), np.float32)]
+        for start in starts:
+            try:
+                parts += _blocks(found, path, start, start + frames)
+            except AudioError as error:  # damaged there; elsewhere it may do
+                problem = error
+    if len(parts) == 1 and problem is not None:
+        raise problem
+    wave = np.concatenate(parts)
+    if not np.isfinite(wave).all():
+        wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    return wave if wave.any() else read_window(path, mono=False)[0].T
 
 
 def _blocks(

@@ -64,6 +64,7 @@ def opened(path: str, until_s: float | None = None) -> Iterator[Opened]:
 def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStack) -> Opened:
     import soundfile
 
+    claimed: int | None = None
     source: Any = handle if is_url(path) else path  # a name is read without Python's help
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
@@ -82,6 +83,7 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
         if sound.frames >= _UNKNOWN_FRAMES:
             return Opened(sound, None, to_count=True)
         view = rebuilt(handle)
+        claimed = int(sound.frames) if sound.format == "OGG" else None
         if view is None:
             if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
                 return Opened(sound, sound.frames)
@@ -91,7 +93,8 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
         sound = stack.enter_context(soundfile.SoundFile(view))
     except _problems() as error:
         raise AudioError(f"{file_name(path)}: not readable as sound ({why(error)})") from error
-    told = view.told_frames if view.told is None else round(view.told * sound.frames)
+    told = claimed if claimed is not None else view.told_frames
+    told = told if view.told is None else round(view.told * sound.frames)
     return Opened(sound, told, to_count=sound.frames >= _UNKNOWN_FRAMES)
 
 

@@ -17,6 +17,7 @@ _LOOKED_AT = 1 << 16  # bytes, of what may be sound or not
 _LEAST_REST = 1024  # bytes after the samples that are looked at
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"<?xml", b"LYRICS")
 _MOST_CHUNKS = 1000
+_LARGEST_PAGE, _LARGEST_PAGE_SAMPLES = 65_307, 255 * 8192  # of Ogg
 _LARGEST_BLOCK = 1 << 16  # samples of a FLAC frame
 _UNFINISHED = 0x7FFFF000  # a 32-bit length from here on stands for one that was not known
 
@@ -36,11 +37,17 @@ class View(io.RawIOBase):
     is ``told``, as a share of the true one, or ``told_frames``; both None where it gives none."""
 
     def __init__(
-        self, handle: BinaryIO, head: bytes, start: int, told: float | None = None, told_frames: int | None = None
+        self,
+        handle: BinaryIO,
+        head: bytes,
+        start: int,
+        told: float | None = None,
+        told_frames: int | None = None,
+        end: int | None = None,
     ) -> None:
         self._handle, self._head, self._start = handle, head, start
         self.told, self.told_frames = told, told_frames
-        self._size = len(head) + handle.seek(0, os.SEEK_END) - start
+        self._size = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
         self._position = 0
 
     def readable(self) -> bool:
@@ -69,7 +76,7 @@ class View(io.RawIOBase):
         count = len(from_head)
         if count < len(view):
             self._handle.seek(self._start + max(0, self._position - len(self._head)))
-            rest = self._handle.read(len(view) - count)
+            rest = self._handle.read(max(0, min(len(view) - count, self._size - self._position - count)))
             view[count : count + len(rest)] = rest
             count += len(rest)
         self._position += count
@@ -79,13 +86,15 @@ class View(io.RawIOBase):
 def rebuilt(handle: BinaryIO) -> View | None:
     """The file with a header that tells all its sound; None where its own does, or the format is none of these.
 
-    WAV (also RF64), AIFF, CAF and AU by the bytes that are there; FLAC where the last frame lies elsewhere than its
-    header's length says, and then with a header that tells none.
+    WAV (also RF64), AIFF, CAF and AU by the bytes that are there; Ogg without a last page that tells another place;
+    FLAC where the last frame lies elsewhere than its header's length says, and then with a header that tells none.
     """
     handle.seek(0)
     start = handle.read(4)
     if start in (b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04"):
         return _flac(handle)
+    if start == b"OggS":
+        return _ogg(handle)
     layout_of = {
         b"RIFF": _wav, b"RIFX": _wav, b"RF64": _wav, b"BW64": _wav, b"FORM": _aiff, b"caff": _caf, b".snd": _au,
     }.get(start)  # fmt: skip
@@ -226,6 +235,28 @@ def _au(handle: BinaryIO) -> Layout | None:
 
     # 0xFFFFFFFF is how this format says that the samples go on to the end: libsndfile reads it so
     return Layout(data_at, size, head) if size < 0xFFFFFFFF else None
+
+
+# ---------------------------------------------------------------------------------------------- Ogg
+
+
+def _ogg(handle: BinaryIO) -> View | None:
+    """Without its last page, where that one's position lies far from the page's before: it tells the length."""
+    handle.seek(14)
+    serial = handle.read(4)
+    size = handle.seek(0, os.SEEK_END)
+    base = max(0, size - 2 * _LARGEST_PAGE)
+    handle.seek(base)
+    tail = handle.read()
+    pages: list[tuple[int, int]] = []
+    at = -1
+    while (at := tail.find(b"OggS\0", at + 1)) >= 0:
+        if tail[at + 14 : at + 18] == serial:
+            pages.append((at, int.from_bytes(tail[at + 6 : at + 14], "little", signed=True)))
+    pages = [(at, position) for at, position in pages if position > 0]
+    if len(pages) < 2 or 0 <= pages[-1][1] - pages[-2][1] <= _LARGEST_PAGE_SAMPLES:
+        return None
+    return View(handle, b"", 0, end=base + pages[-1][0])
 
 
 # ---------------------------------------------------------------------------------------------- FLAC

@@ -198,6 +198,26 @@ def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
         decoding.probe(str(tmp_path / "a\0b.wav"))
 
 
+def test_after_a_damaged_part_of_a_flac_all_keeps_its_time(tmp_path: Path) -> None:
+    samples = noise(6)
+    data = bytearray(Path(written(tmp_path / "a.flac", samples)).read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = bytes(20_000)  # about 0.4 s from 3 s on
+    (tmp_path / "a.flac").write_bytes(data)
+    whole, _ = decoding.read_window(str(tmp_path / "a.flac"))
+    assert len(whole) == 6 * RATE
+    for part in (slice(0, round(2.8 * RATE)), slice(4 * RATE, 6 * RATE)):
+        np.testing.assert_allclose(whole[part], samples[part], atol=1e-4)
+    assert not whole[round(3.2 * RATE) : round(3.3 * RATE)].any()
+    for onset_s in (2.5, 3.2, 4.5):  # across it, from within it, after it
+        part, _ = decoding.read_window(str(tmp_path / "a.flac"), onset_s, onset_s + 1.5)
+        assert len(part) == round(1.5 * RATE)
+        first = round((onset_s + 1.45) * RATE)
+        np.testing.assert_allclose(part[-1600:], samples[first : first + 1600], atol=1e-4)
+    with pytest.raises(AudioError, match=r"no sound can be decoded from 3\.20 s on"):
+        decoding.read_window(str(tmp_path / "a.flac"), 3.2, 3.3)
+
+
 def test_nan_and_infinite_samples_become_zero(tmp_path: Path) -> None:
     samples = noise(1)
     samples[10], samples[20], samples[30] = np.nan, np.inf, -np.inf
