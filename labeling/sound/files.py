@@ -82,7 +82,8 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
             return Opened(sound, sound.frames)
         if sound.frames >= _UNKNOWN_FRAMES:
             return Opened(sound, None, to_count=True)
-        view = rebuilt(handle)
+        with _kept_place(handle):
+            view = rebuilt(handle)
         claimed = int(sound.frames) if sound.format == "OGG" else None
         if view is None:
             if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
@@ -98,6 +99,14 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     return Opened(sound, told, to_count=sound.frames >= _UNKNOWN_FRAMES)
 
 
+@contextmanager
+def _kept_place(handle: BinaryIO) -> Iterator[None]:
+    """Look into a file that a decoder may be reading too."""
+    at = handle.tell()
+    yield
+    handle.seek(at)
+
+
 def _problems() -> tuple[type[Exception], ...]:
     import soundfile
 
@@ -106,9 +115,13 @@ def _problems() -> tuple[type[Exception], ...]:
 
 def _mpeg(path: str, handle: BinaryIO, sound: Any, within: bool) -> Opened:
     """By libsndfile where its header can be believed; by its frames where not, and where a seek would take long."""
-    if sound.frames <= _LONG_S * sound.samplerate and (within or (tells_its_length(handle) and not _ends_early(sound))):
-        return Opened(sound, sound.frames)
-    index = frames_of(path, handle)
+    if sound.frames <= _LONG_S * sound.samplerate:
+        with _kept_place(handle):
+            believed = within or tells_its_length(handle)
+        if believed and (within or not _ends_early(sound)):
+            return Opened(sound, sound.frames)
+    with _kept_place(handle):
+        index = frames_of(path, handle)
     length, told = index.samples, index.told_samples
     if not length:
         return Opened(sound, sound.frames, to_count=True)

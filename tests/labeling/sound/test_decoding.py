@@ -249,7 +249,9 @@ def test_remote_files_read_as_local_ones(tmp_path: Path) -> None:
         with fsspec.open(url, "wb") as file:
             file.write(Path(path).read_bytes())
         assert decoding.probe(url) == decoding.probe(path)
-        np.testing.assert_array_equal(decoding.read_window(url, 0.5, 1)[0], decoding.read_window(path, 0.5, 1)[0])
+        for window in ((0.5, 1), (0, None)):
+            np.testing.assert_array_equal(decoding.read_window(url, *window)[0], decoding.read_window(path, *window)[0])
+        assert not decoding.is_silent(url)
     with pytest.raises(AudioError) as caught:
         decoding.probe("memory://audio/none.ogg")
     assert caught.value.status == "missing"
