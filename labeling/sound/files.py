@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import AudioError
+from labeling.sound.chains import ChainedSound, last_position_s, link_bounds
 from labeling.sound.headers import rebuilt
 from labeling.sound.mpeg import MpegSound, frames_of, tells_its_length
 
 SAMPLE_RATES = (50, 10_000_000)
 _UNKNOWN_FRAMES = 1 << 60  # libsndfile gives more than this where a header tells nothing
 _TOLERATED_S = 0.06  # two frames of MP3: a header may be so far off
+_OGG_TOLERATED_S = 0.2  # an encoder's delay
 _WELL_GUESSED = 0.01
 _LONG_S = 600.0  # of an MP3, through which libsndfile walks anew for each window
 # The length in these headers is a promise that a cut file does not keep. Ogg lengths come from the last page that is
@@ -65,6 +67,7 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     import soundfile
 
     claimed: int | None = None
+    end_s: float | None = None
     source: Any = handle if is_url(path) else path  # a name is read without Python's help
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
@@ -75,17 +78,24 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
                 raise AudioError(f"{file_name(path)}: not readable as sound ({why(error)})") from error
             return _foreign(path, handle, stack)
     else:
-        within = until_s is not None and until_s * sound.samplerate <= sound.frames
+        within = until_s is not None and until_s * sound.samplerate <= sound.frames < _UNKNOWN_FRAMES
         if sound.format == "MP3" and sound.subtype == "MPEG_LAYER_III":
             return _mpeg(path, handle, sound, within)
         if within:
             return Opened(sound, sound.frames)
+        if sound.format == "OGG":
+            with _kept_place(handle):
+                end_s = last_position_s(handle, 48_000 if sound.subtype == "OPUS" else sound.samplerate)
+            if chain := _chain(handle, end_s, sound, stack):
+                return chain
         if sound.frames >= _UNKNOWN_FRAMES:
             return Opened(sound, None, to_count=True)
         with _kept_place(handle):
             view = rebuilt(handle)
         claimed = int(sound.frames) if sound.format == "OGG" else None
         if view is None:
+            if end_s is not None and abs(end_s * sound.samplerate - sound.frames) > _OGG_TOLERATED_S * sound.samplerate:
+                return Opened(sound, round(end_s * sound.samplerate))  # cut out of a longer stream
             if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
                 return Opened(sound, sound.frames)
             sound = stack.enter_context(soundfile.SoundFile(source))  # one that failed to seek may read no more
@@ -97,6 +107,18 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     told = claimed if claimed is not None else view.told_frames
     told = told if view.told is None else round(view.told * sound.frames)
     return Opened(sound, told, to_count=sound.frames >= _UNKNOWN_FRAMES)
+
+
+def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) -> Opened | None:
+    """The streams of an Ogg file as one sound, where there are several."""
+    if end_s is None or abs(end_s * sound.samplerate - sound.frames) <= _OGG_TOLERATED_S * sound.samplerate:
+        return None
+    with _kept_place(handle):
+        links = link_bounds(handle)
+    if len(links) < 2:
+        return None
+    chain = ChainedSound(handle, links, stack)
+    return Opened(chain, chain.first_frames)
 
 
 @contextmanager
