@@ -169,8 +169,10 @@ class Player {
     v.root.dataset.revision = String(this.revision);
     if (moved) this.arrive();
     else if (answered?.region) stage.select(null);
-    if (!moved && before.channel !== data.channel) this.hearAnew();
-    else if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
+    if (!moved && before.channel !== data.channel) {
+      this.transport.loadAnew();
+      stage.minimap.arrive();
+    } else if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
     this.channelChoice.draw();
     this.lanes.build();
     this.boxes.build();
@@ -194,14 +196,6 @@ class Player {
     this.boxes.arrive();
     stage.arrive();
     this.transport.load(); // after the stage: it may tell at once that it can be played
-  }
-
-  // Another channel of the same clip, from where it was.
-  hearAnew() {
-    const positionS = this.sound.position;
-    this.transport.load();
-    this.sound.seek(positionS);
-    this.stage.minimap.arrive();
   }
 
   /** @param {Clip} next */

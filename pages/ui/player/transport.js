@@ -72,6 +72,13 @@ export class Transport {
     this.draw();
   }
 
+  // Another channel of the same clip, from where it was.
+  loadAnew() {
+    const positionS = this.sound.position;
+    this.load();
+    this.sound.seek(positionS);
+  }
+
   /** @param {Clip} next */
   ahead(next) {
     if (next.audio_url && !next.error) this.sound.ahead(next.audio_url, next.sample_rate);
