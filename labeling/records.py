@@ -56,8 +56,9 @@ class Clip:
     ``filename`` is what the imported table calls it and is unique in a workspace; ``path`` is where the
     sound lies, an absolute path or a URL. ``status`` is ``ok``, or why the clip is skipped: ``missing``,
     ``unreadable``, ``too_short``; ``silent`` and ``duplicate`` clips are readable and stay usable.
-    ``group`` is never split between folds ("" = none known). ``metadata`` holds every other column,
-    and under ``import`` what the table is called that brought it.
+    ``group`` is never split between folds ("" = none known). ``channel`` is what stands for its sound: 0 the mix of all
+    channels, else the number of one, from 1 on. ``metadata`` holds every other column, and under ``import`` what the
+    table is called that brought it.
     """
 
     id: int
@@ -72,6 +73,7 @@ class Clip:
     reason: str = ""
     content_hash: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    channel: int = 0
 
     @property
     def usable(self) -> bool:

@@ -252,6 +252,7 @@ def _new_clip(clip: ImportedClip, name: str, info: Probed) -> NewClip:
         duration_s=info.duration_s,
         sample_rate=info.sample_rate,
         channels=info.channels,
+        channel=info.channel,
         size_bytes=info.size_bytes,
         status=info.status,
         reason=info.reason,

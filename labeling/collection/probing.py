@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 
 from labeling.errors import AudioError
 from labeling.sound import decoding as sound
+from labeling.sound.channels import channel_to_use
+from labeling.sound.files import file_name, is_url
 
 _BATCH = 20_000
 _PIECE = 16_384  # bytes at the start, in the middle and at the end that make a fingerprint
@@ -33,6 +35,7 @@ class Probed:
     fingerprint: str = ""
     status: str = "ok"
     reason: str = ""
+    channel: int = 0
 
 
 def probe_all(paths: Sequence[str], progress: Progress | None = None) -> list[Probed]:
@@ -57,22 +60,30 @@ def probe(path: str) -> Probed:
     if not is_text(path):
         return Probed(status="unreadable", reason=f"its name is not UTF-8 ({storable(path)!r}); rename the file")
     try:
-        if not sound.is_url(path) and os.path.isfile(path):
+        if not is_url(path) and os.path.isfile(path):
             size, mark = fingerprint(path)
         info = sound.probe(path, shortest_s=0)
         probed = Probed(info.duration_s, info.sample_rate, info.channels, size, mark, "ok", info.note)
         if info.duration_s < sound.SHORTEST_S:
             reason = f"{info.duration_s:.3f} s long; at least {sound.SHORTEST_S:g} s are needed"
-            return replace(probed, status="too_short", reason=reason)
+            return replace(probed, status="too_short", reason=_joined(reason, info.note))
         if sound.is_silent(path):
-            return replace(probed, status="silent", reason=f"nothing above {sound.SILENT_DB:g} dBFS")
+            reason = f"nothing above {sound.SILENT_DB:g} dBFS"
+            return replace(probed, status="silent", reason=_joined(reason, info.note))
+        if info.channels > 1:
+            channel, why = channel_to_use(path)
+            return replace(probed, channel=channel, reason=_joined(info.note, why))
         return probed
     except AudioError as error:
-        reason = str(error).removeprefix(f"{sound.file_name(path)}: ")
+        reason = str(error).removeprefix(f"{file_name(path)}: ")
         return Probed(size_bytes=size, fingerprint=mark, status=error.status, reason=reason)
     except Exception as error:  # a decoder's own surprise must not stop the other files
         reason = f"{type(error).__name__}: {error}"
         return Probed(size_bytes=size, fingerprint=mark, status="unreadable", reason=reason)
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(filter(None, reasons))
 
 
 def is_text(path: str) -> bool:
@@ -91,7 +102,7 @@ def storable(path: str) -> str:
 
 def is_there(path: str) -> bool:
     """Whether something lies at a path; of a URL this is taken for granted."""
-    return sound.is_url(path) or os.path.exists(path)
+    return is_url(path) or os.path.exists(path)
 
 
 def fingerprint(path: str) -> tuple[int, str]:

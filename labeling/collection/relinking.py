@@ -20,7 +20,7 @@ from labeling.collection.store import KnownClip
 from labeling.errors import DataError
 from labeling.records import USABLE
 from labeling.registry import unknown_name
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.text import printable

@@ -19,7 +19,7 @@ from labeling.collection.formats import Problem
 from labeling.collection.probing import Probed, fingerprint, is_there
 from labeling.collection.store import KnownClip
 from labeling.records import USABLE
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 from labeling.storage import tables
 
 
@@ -126,6 +126,8 @@ def renew(connection: Connection, renewed: Sequence[Renewal], import_id: int) ->
             "status": renewal.status or probed.status,
             "reason": renewal.reason or probed.reason,
         }
+        if renewal.first or renewal.other_sound:  # else as a reviewer may have chosen it
+            values["channel"] = probed.channel
         if renewal.first and import_id:
             values["import_id"] = import_id
         connection.execute(sa.update(clips).where(clips.c.id == renewal.clip.id).values(**values))

@@ -11,7 +11,7 @@ from labeling.collection.probing import content_hashes, fingerprint
 from labeling.collection.renewing import Renewal
 from labeling.collection.store import KnownClip, NewClip
 from labeling.records import USABLE
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 
 HEARD = ("ok", "silent")
 

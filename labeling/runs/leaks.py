@@ -177,7 +177,7 @@ def listen(workspace: Workspace, progress: Callable[[int, int], None] | None = N
         clips = store.usable_clips(connection)
     marks: list[Landmarks | None] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for points in pool.map(_landmarks_of, [clip.path for clip in clips]):
+        for points in pool.map(_landmarks_of, clips):
             marks.append(points)
             if progress is not None:
                 progress(len(marks), len(clips))
@@ -187,9 +187,9 @@ def listen(workspace: Workspace, progress: Callable[[int, int], None] | None = N
     return len(copies)
 
 
-def _landmarks_of(path: str) -> Landmarks | None:
+def _landmarks_of(clip: Clip) -> Landmarks | None:
     try:
-        wave, rate = read_window(path, sample_rate=SAMPLE_RATE)
+        wave, rate = read_window(clip.path, sample_rate=SAMPLE_RATE, channel=clip.channel)
         return landmarks(wave, rate)
     except (AudioError, OSError, ValueError, RuntimeError):  # a decoder's own surprise must not stop the other files
         return None

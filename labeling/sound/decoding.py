@@ -1,39 +1,40 @@
 """Decode any window of any sound file, local or remote, and say plainly why one cannot be read.
 
-Each call opens and closes its own handle and there is no module state, so any number of threads may call.
-libsndfile (WAV, FLAC, Ogg Vorbis/Opus, MP3, AIFF, ...) comes first; what it does not know goes to audioread,
-which finds ffmpeg where that is installed.
+Each call opens and closes its own handle, so any number of threads may call. libsndfile (WAV, FLAC, Ogg Vorbis/Opus,
+MP3, AIFF, ...) comes first; what it does not know goes to audioread, which finds ffmpeg where that is installed.
+Lengths are those of the sound; what a header says is only believed where it agrees.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import AudioError
+from labeling.sound.files import SAMPLE_RATES, Opened, file_name, opened, why
+
+T = TypeVar("T")
 
 SHORTEST_S = 0.1
 SILENT_DB = -80.0
 
 _BLOCK_SAMPLES = 1 << 18  # of all channels together; bounds memory whatever the header claims
-_SAMPLE_RATES = (50, 10_000_000)
-# The length in these headers is a promise that a cut file does not keep; PCM lengths are held against the file size
-# by libsndfile, and Ogg lengths come from the last page that is really there.
-_CHECKED_FORMATS = ("FLAC", "MP3", "CAF", "W64")
+_LONGEST_S = 1e8  # three years: a header that says more says nothing
+_DAMAGE_STEP_S = 0.25  # how far from a place that cannot be decoded the next one is tried
+_NOTED_S = 0.05  # by how much a header may be wrong without a note
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says. ``note`` is not empty where the file holds less than its header claims."""
+    """What a sound file holds. ``note`` is not empty where its header gives another length than the sound has.
+
+    Where not ``seeks`` all that lies before a window is decoded for it.
+    """
 
     duration_s: float
     sample_rate: int
@@ -42,10 +43,11 @@ class AudioInfo:
     format: str
     subtype: str
     note: str = ""
+    seeks: bool = True
 
 
 def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
-    """Read duration, sample rate and channels of a sound file, from its header.
+    """Read duration, sample rate and channels of a sound file: from its header, where the sound agrees with it.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
     Returns
     -------
     AudioInfo
-        ``note`` is not empty where less sound is there than the header claims.
+        ``note`` is not empty where more or less sound is there than the header says.
 
     Raises
     ------
@@ -73,23 +75,31 @@ def probe(path: str, shortest_s: float = SHORTEST_S) -> AudioInfo:
     (2.0, 8000, 1, 'WAV')
     """
     path = str(path)
-    with _opened(path) as sound:
-        if sound is None:
-            info = _probe_audioread(path)
-        else:
-            note = ""
-            frames = int(sound.frames)
-            if frames and sound.format in _CHECKED_FORMATS and _ends_early(sound):
-                claimed_s, frames = frames / sound.samplerate, _count(path)
-                note = f"cut short: {frames / sound.samplerate:.2f} s of {claimed_s:.2f} s are there"
-            info = AudioInfo(
-                frames / sound.samplerate, sound.samplerate, sound.channels, frames, sound.format, sound.subtype, note
-            )
-    if info.frames == 0 or info.duration_s < shortest_s:
+    with opened(path) as found:
+        sound = found.sound
+        frames = sum(map(len, _blocks(found, path, 0, None))) if found.to_count else int(sound.frames)
+        rate = int(sound.samplerate)
+        note = "" if found.header_frames == frames else length_note(found.header_frames, frames, rate)
+        info = AudioInfo(
+            frames / rate, rate, sound.channels, frames, sound.format, sound.subtype, note, sound.seekable()
+        )
+    if info.frames == 0:
+        raise AudioError(f"{file_name(path)}: there is no sound in it{f' ({note})' if note else ''}", "too_short")
+    if info.duration_s < shortest_s:
         raise AudioError(
             f"{file_name(path)}: {info.duration_s:.3f} s of sound; at least {shortest_s:g} s are needed", "too_short"
         )
     return info
+
+
+def length_note(header_frames: int | None, frames: int, sample_rate: int) -> str:
+    """What is to be said of a header that gives another length than the sound has; "" where it hardly does."""
+    there = f"{frames / sample_rate:.2f} s of sound are there"
+    if header_frames is None or header_frames > _LONGEST_S * sample_rate:
+        return f"the header tells no length; {there}"
+    if abs(header_frames - frames) < _NOTED_S * sample_rate:
+        return ""
+    return f"the header says {header_frames / sample_rate:.2f} s; {there}"
 
 
 def read_window(
@@ -98,6 +108,7 @@ def read_window(
     offset_s: float | None = None,
     sample_rate: int | None = None,
     mono: bool = True,
+    channel: int = 0,
 ) -> tuple[NDArray[np.float32], int]:
     """Decode one stretch of a sound file, and nothing else of it.
 
@@ -111,7 +122,9 @@ def read_window(
     sample_rate : int, optional
         In Hz, 50 to 10 million. By default the file's own.
     mono : bool
-        Take the mean of the channels.
+        Take the mean of the channels, or one of them.
+    channel : int
+        Which one ``mono`` takes, from 1 on; 0, and one that the file does not have, is the mean of all.
 
     Returns
     -------
@@ -141,19 +154,10 @@ def read_window(
         raise AudioError(
             f"{file_name(path)}: window {onset_s} to {offset_s} s; give finite seconds, onset before offset"
         )
-    if sample_rate is not None and not _SAMPLE_RATES[0] <= sample_rate <= _SAMPLE_RATES[1]:
-        raise AudioError(f"sample rate {sample_rate} Hz; give {_SAMPLE_RATES[0]} to {_SAMPLE_RATES[1]} Hz")
+    if sample_rate is not None and not SAMPLE_RATES[0] <= sample_rate <= SAMPLE_RATES[1]:
+        raise AudioError(f"sample rate {sample_rate} Hz; give {SAMPLE_RATES[0]} to {SAMPLE_RATES[1]} Hz")
     onset_s = max(0.0, onset_s)
-    with _opened(path) as sound:
-        if sound is None:
-            blocks, native_rate = _read_audioread(path, onset_s, offset_s, mono)
-        else:
-            native_rate = int(sound.samplerate)
-            start = round(onset_s * native_rate)
-            stop = None if offset_s is None else round(max(0.0, offset_s) * native_rate)
-            blocks = list(_decode(sound, path, start, stop, mono))
-            if not blocks:
-                blocks = [np.zeros((0,) if mono else (0, sound.channels), np.float32)]
+    blocks, native_rate = _tried(lambda seeks: _read(path, onset_s, offset_s, channel if mono else None, seeks))
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -218,208 +222,155 @@ def is_silent(path: str, below_db: float = SILENT_DB) -> bool:
     """
     path = str(path)
     bound = 10.0 ** (below_db / 20.0)
-    with _opened(path) as sound:
-        if sound is None:
-            blocks: Any = _read_audioread(path, 0.0, None, mono=False)[0]
-        else:
-            blocks = _decode(sound, path, 0, None, mono=False, first_block=4096)
-        return not any(np.nanmax(np.abs(block), initial=0.0, where=np.isfinite(block)) > bound for block in blocks)
+
+    def silent(seeks: bool) -> bool:
+        with opened(path) as found:
+            blocks = _blocks(found, path, 0, None, seeks, first_block=4096)
+            return not any(np.nanmax(np.abs(block), initial=0.0, where=np.isfinite(block)) > bound for block in blocks)
+
+    return _tried(silent)
 
 
-def is_url(path: str) -> bool:
-    """Whether a path is an fsspec URL (``s3://...``) and not a local file."""
-    return "://" in path
+# ---------------------------------------------------------------------------------------------- blocks
 
 
-# ---------------------------------------------------------------------------------------------- libsndfile
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    """The open soundfile.SoundFile, or None where libsndfile does not know the format but audioread may."""
+def write_decoded(path: str, file: BinaryIO) -> None:
+    """Decode a whole sound file into a WAV of 16 bits, in which every window is found at once. Raises AudioError."""
     import soundfile
 
-    with ExitStack() as stack:
-        source: Any = stack.enter_context(_remote(path)) if is_url(path) else _local(path)
+    with opened(path) as found:
+        rate, channels = int(found.sound.samplerate), int(found.sound.channels)
+        with soundfile.SoundFile(file, "w", rate, channels, "PCM_16", format="RF64") as copy:
+            for block in _blocks(found, path, 0, None):
+                copy.write(np.clip(np.nan_to_num(block), -1, 1))
+
+
+def _tried(work: Callable[[bool], T]) -> T:
+    """What ``work(seeks)`` gives: with seeks, and where a decoder fails at one, by decoding all that lies before."""
+    try:
+        return work(True)
+    except AudioError as error:
+        if error.status == "missing":
+            raise
+        return work(False)
+
+
+def _read(
+    path: str, onset_s: float, offset_s: float | None, channel: int | None, seeks: bool
+) -> tuple[list[NDArray[np.float32]], int]:
+    """The blocks of a window, at least one, and the sample rate. ``channel`` None keeps all channels."""
+    problem: AudioError | None = None
+    with opened(path, offset_s if seeks else None) as found:
+        rate, channels = int(found.sound.samplerate), int(found.sound.channels)
+        position = round(onset_s * rate)
+        stop = None if offset_s is None else round(max(0.0, offset_s) * rate)
+        end = int(found.sound.frames) if stop is None else min(stop, int(found.sound.frames))
+        mendable = found.sound.format == "FLAC" and seeks and not found.to_count
+        parts: list[NDArray[np.float32]] = []
         try:
-            sound = stack.enter_context(soundfile.SoundFile(source))
-        except (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OSError) as error:
-            if is_url(path) or not _looks_foreign(path):
-                raise AudioError(f"{file_name(path)}: not readable as sound ({_why(error)})") from error
-            sound = None
-        if sound is not None and not _SAMPLE_RATES[0] <= sound.samplerate <= _SAMPLE_RATES[1]:
-            raise AudioError(
-                f"{file_name(path)}: sample rate {sound.samplerate} Hz in the header; "
-                f"{_SAMPLE_RATES[0]} to {_SAMPLE_RATES[1]} Hz can be read"
-            )
-        yield sound
+            parts += _blocks(found, path, position, stop, seeks)
+        except AudioError as error:
+            problem = error
+    if mendable:
+        parts += _after_damage(path, position + sum(map(len, parts)), end, rate)
+    if problem is not None and not parts:
+        raise problem
+    blocks = [part if channel is None else _mix(part, channel) for part in parts]
+    return blocks or [np.zeros((0, channels) if channel is None else (0,), np.float32)], rate
 
 
-def _local(path: str) -> str:
-    """The path, when it is a file with something in it."""
-    try:
-        state = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise AudioError(f"{file_name(path)}: no such file ({path})", "missing") from None
-    except (OSError, ValueError) as error:
-        raise AudioError(f"{file_name(path)}: cannot be opened ({_why(error)})") from error
-    if not os.path.isfile(path):
-        raise AudioError(f"{file_name(path)}: not a file")
-    if state.st_size == 0:
-        raise AudioError(f"{file_name(path)}: the file is empty (0 bytes)")
-    if not os.access(path, os.R_OK):
-        raise AudioError(f"{file_name(path)}: no right to read the file")
-    return path
+def _after_damage(path: str, position: int, end: int, rate: int) -> list[NDArray[np.float32]]:
+    """What a FLAC holds from a place on at which its decoder lost its way: silence, and then what can be decoded again.
+
+    So what comes after keeps its time. Nothing where nothing more can be decoded.
+    """
+    parts: list[NDArray[np.float32]] = []
+    place = position
+    while place < end:
+        place += max(1, round(_DAMAGE_STEP_S * rate), (place - position) // 10)
+        try:
+            with opened(path, end / rate) as found:  # a decoder that lost its way seeks no more
+                more = list(_blocks(found, path, place, end))
+        except AudioError:
+            continue
+        if more:
+            parts += [np.zeros((place - position, more[0].shape[1]), np.float32), *more]
+            position = place = place + sum(map(len, more))
+    return parts
 
 
-@contextmanager
-def _remote(url: str) -> Iterator[Any]:
-    """A seekable file behind an fsspec URL."""
-    import fsspec
+def read_frames(path: str, places: Sequence[float], frames: int) -> NDArray[np.float32]:
+    """Samples (n, channels) of all channels at some places, 0 (the start) to 1, so many frames at each.
 
-    try:
-        with fsspec.open(url, "rb") as handle:
-            # A server without range requests gives a stream; libsndfile must seek.
-            yield handle if handle.seekable() else io.BytesIO(handle.read())
-    except AudioError:
-        raise
-    except FileNotFoundError:
-        raise AudioError(f"{file_name(url)}: no such file ({url})", "missing") from None
-    except Exception as error:  # each fsspec backend has its own exceptions
-        raise AudioError(
-            f"{file_name(url)}: cannot be fetched ({_why(error)}); check the URL and its access"
-        ) from error
+    Where the decoder cannot seek they are read at the start; all of the file where nothing is heard at these places.
+    Of one channel alone nothing is read. Raises AudioError.
+    """
+    problem: AudioError | None = None
+    with opened(path) as found:
+        sound = found.sound
+        if sound.channels < 2:
+            return np.zeros((0, sound.channels), np.float32)
+        starts = [0] if found.to_count or not sound.seekable() else [round(at * sound.frames) for at in places]
+        parts = [np.zeros((0, sound.channels), np.float32)]
+        for start in starts:
+            try:
+                parts += _blocks(found, path, start, start + frames)
+            except AudioError as error:  # damaged there; elsewhere it may do
+                problem = error
+    if len(parts) == 1 and problem is not None:
+        raise problem
+    wave = np.concatenate(parts)
+    if not np.isfinite(wave).all():
+        wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    return wave if wave.any() else read_window(path, mono=False)[0].T
 
 
-def _decode(
-    sound: Any, path: str, start: int, stop: int | None, mono: bool, first_block: int | None = None
+def _blocks(
+    found: Opened, path: str, start: int, stop: int | None, seeks: bool = True, first_block: int | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Frames ``start`` to ``stop`` in blocks: (n,) or (n, channels). Ends early where the data end."""
-    end = int(sound.frames) if stop is None else min(stop, int(sound.frames))
-    for block in _blocks(sound, path, start, end, first_block):
-        yield _mix(block) if mono else block
+    """Frames ``start`` to ``stop`` (None: to the end) in blocks (n, channels), up to where decoding fails.
 
-
-def _blocks(sound: Any, path: str, start: int, end: int, first_block: int | None = None) -> Iterator[Any]:
-    """Frames in blocks (n, channels), up to where decoding fails."""
+    Without ``seeks``, and where the decoder cannot, all that lies before is decoded too.
+    """
     import soundfile
 
+    sound = found.sound
+    # what is to be counted may go on beyond what the header says
+    end = math.inf if found.to_count else int(sound.frames)
+    end = end if stop is None else min(stop, end)
     longest = max(1, _BLOCK_SAMPLES // sound.channels)
     size = min(first_block or longest, longest)
-    position = start
+    if not seeks:
+        sound.seekable = lambda: False  # else soundfile seeks after each read
+    seeks = seeks and sound.seekable()
+    position = start if seeks else 0
     while position < end:
         # soundfile drops what came before an error; a buffer of NaN shows how far the decoder got.
-        block = np.full((min(size, end - position), sound.channels), np.nan, np.float32)
+        block = np.full((int(min(size, end - position)), sound.channels), np.nan, np.float32)
+        error: Exception | None = None
         try:
-            if start and position == start:
+            if seeks and start and position == start:
                 sound.seek(start)
             count = len(sound.read(dtype="float32", out=block))
-            error: Exception | None = None
-        except (soundfile.LibsndfileError, RuntimeError, OSError) as failure:
+        except Exception as failure:  # soundfile's own, and whatever a decoder of audioread thinks of
+            if not isinstance(failure, soundfile.LibsndfileError | RuntimeError | OSError | EOFError | ValueError):
+                raise
             there = np.asarray(np.isfinite(block).any(axis=1))
             count, error = int(len(there) - np.argmax(there[::-1]) if there.any() else 0), failure
-        if count:
-            yield block[:count]
-        elif error is not None and position == start:
+        if count and position + count > start:
+            yield block[max(0, start - position) : count]
+        elif error is not None and position <= start:
             where = "" if start == 0 else f" from {start / sound.samplerate:.2f} s on"
-            raise AudioError(f"{file_name(path)}: no sound can be decoded{where} ({_why(error)})") from error
+            raise AudioError(f"{file_name(path)}: no sound can be decoded{where} ({why(error)})") from error
         if not count or error is not None:
             return
         position += count
         size = longest
 
 
-def _mix(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    if block.shape[1] == 1:
-        return block[:, 0]
+def _mix(block: NDArray[np.float32], channel: int) -> NDArray[np.float32]:
+    if 1 <= channel <= block.shape[1] or block.shape[1] == 1:
+        return block[:, max(0, min(channel, block.shape[1]) - 1)]
     if not np.isfinite(block).all():  # else one bad channel silences the good ones
         block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
     return np.asarray(block.mean(axis=1, dtype=np.float32))
-
-
-def _ends_early(sound: Any) -> bool:
-    """Whether the last frame that the header promises cannot be read."""
-    import soundfile
-
-    try:
-        sound.seek(int(sound.frames) - 1)
-        return len(sound.read(1, dtype="float32")) != 1
-    except (soundfile.LibsndfileError, RuntimeError, OSError):
-        return True
-
-
-def _count(path: str) -> int:
-    """The frames that can really be decoded, by decoding them all."""
-    with _opened(path) as sound:
-        return sum(len(block) for block in _blocks(sound, path, 0, int(sound.frames)))
-
-
-# ---------------------------------------------------------------------------------------------- audioread
-
-
-def _looks_foreign(path: str) -> bool:
-    """Whether the file's first bytes are none that libsndfile knows: then a broken file is not tried twice."""
-    with open(path, "rb") as handle:
-        head = handle.read(12)
-    known = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b"ID3")
-    return len(head) == 12 and not head.startswith(known)
-
-
-def _audioread(path: str) -> Any:
-    import audioread  # type: ignore[import-untyped]
-
-    try:
-        return audioread.audio_open(path)
-    except Exception as error:  # audioread's backends raise errors of their own, some without a common root
-        raise AudioError(
-            f"{file_name(path)}: not readable as sound; WAV, FLAC, Ogg, Opus, MP3 and AIFF are, "
-            "and others (m4a, wma, ...) where ffmpeg is installed"
-        ) from error
-
-
-def _probe_audioread(path: str) -> AudioInfo:
-    with _audioread(path) as sound:
-        frames = round(sound.duration * sound.samplerate)
-        suffix = Path(path).suffix.lstrip(".").upper()
-        return AudioInfo(sound.duration, sound.samplerate, sound.channels, frames, suffix, type(sound).__name__)
-
-
-def _read_audioread(
-    path: str, onset_s: float, offset_s: float | None, mono: bool
-) -> tuple[list[NDArray[np.float32]], int]:
-    """As _decode, by decoding from the start: these decoders cannot seek."""
-    blocks: list[NDArray[np.float32]] = []
-    with _audioread(path) as sound:
-        rate, channels = int(sound.samplerate), int(sound.channels)
-        start = round(onset_s * rate)
-        stop = math.inf if offset_s is None else round(max(0.0, offset_s) * rate)
-        position = 0
-        rest = b""
-        try:
-            for data in sound:
-                data = rest + data
-                whole = len(data) // (2 * channels) * (2 * channels)
-                data, rest = data[:whole], data[whole:]
-                block = np.frombuffer(data, "<i2").reshape(-1, channels).astype(np.float32) / 32768.0
-                first, last = max(0, start - position), int(min(len(block), stop - position))
-                if last > first:
-                    part = block[first:last]
-                    blocks.append(_mix(part) if mono else part)
-                position += len(block)
-                if position >= stop:
-                    break
-        except Exception as error:
-            if not blocks:
-                raise AudioError(f"{file_name(path)}: no sound can be decoded ({_why(error)})") from error
-    return blocks or [np.zeros((0,) if mono else (0, channels), np.float32)], rate
-
-
-def file_name(path: str) -> str:
-    """The last part of a path or URL, with which every message here begins."""
-    return str(path).rstrip("/").rsplit("/", 1)[-1] or str(path)
-
-
-def _why(error: BaseException) -> str:
-    """An error's own words, on one line and without the path that the message has already."""
-    text = " ".join(str(getattr(error, "error_string", "") or error).split())
-    return text.rstrip(".") or type(error).__name__

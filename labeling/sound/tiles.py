@@ -142,7 +142,7 @@ def _columns(sound: AudioInfo, level: int) -> int:
     return -(-sound.frames * STEPS_A_SECOND // (sound.sample_rate << level))
 
 
-def reader_of(path: str, sound: AudioInfo, end: int) -> Reader:
+def reader_of(source: Source, sound: AudioInfo, end: int) -> Reader:
     """Samples of a file by number, for reads that go forward up to ``end``: decoded a few seconds at a time."""
     rate = sound.sample_rate
     kept: tuple[int, NDArray[np.float32]] = (0, np.zeros(0, np.float32))
@@ -152,7 +152,10 @@ def reader_of(path: str, sound: AudioInfo, end: int) -> Reader:
         begin, wave = kept
         if start < begin or stop > begin + wave.shape[0]:
             ahead = max(stop, min(end, start + _BLOCK_SAMPLES))
-            begin, wave = kept = (start, read_window(path, start / rate, ahead / rate)[0])
+            begin, wave = kept = (
+                start,
+                read_window(source.path, start / rate, ahead / rate, channel=source.channel)[0],
+            )
         return wave[start - begin : stop - begin]
 
     return read
@@ -182,11 +185,20 @@ Keep = Callable[[str, Callable[[], bytes]], bytes]
 
 @dataclass(frozen=True)
 class Source:
-    """A sound file on this machine and a cache for what is made of it. ``tag`` changes when the file does."""
+    """A sound file on this machine and a cache for what is made of it. ``tag`` changes when the file does.
+
+    ``channel`` is the one that is shown, 0 the mix of all.
+    """
 
     path: str
     tag: str
     keep: Keep
+    channel: int = 0
+
+    @property
+    def drawn_tag(self) -> str:
+        """Changes when what is shown of the file does."""
+        return f"{self.tag}\nchannel {self.channel}" if self.channel else self.tag
 
     @property
     def sound(self) -> AudioInfo:
@@ -254,7 +266,7 @@ def tile(source: Source, settings: SpectrogramSettings, level: int, index: int) 
     chosen = settings.for_sample_rate(sound.sample_rate)
 
     def job(where: Place) -> Job:
-        name = f"tile\n{source.tag}\n{chosen}\n{where.level}\n{where.index}"
+        name = f"tile\n{source.drawn_tag}\n{chosen}\n{where.level}\n{where.index}"
         samples = where.columns * where.step_s * sound.sample_rate
         overlap = (chosen.n_fft or 0) / hop_at(chosen, sound.sample_rate, where.level)
         return Job(name, round(samples * overlap), lambda: make(where))
@@ -280,7 +292,7 @@ def _drawn(source: Source, sound: AudioInfo, settings: SpectrogramSettings, wher
     hop = hop_at(settings, rate, where.level)
     starts = where.starts(rate, hop)
     starts[-1] = max(starts[-2] + 1, min(starts[-1], 1 + (sound.frames - 1) // hop))  # none wholly past the end
-    read = reader_of(source.path, sound, int(starts[-1]) * hop + (settings.n_fft or 0))
+    read = reader_of(source, sound, int(starts[-1]) * hop + (settings.n_fft or 0))
     frames = Frames(read, sound.frames, rate, settings, hop)
     if (np.diff(starts) > 0).all():
         values = frames.maxima(int(starts[0]), np.repeat(np.arange(where.columns), np.diff(starts)))
@@ -303,11 +315,11 @@ def _floor(source: Source, sound: AudioInfo, settings: SpectrogramSettings) -> N
         values = []
         for k in range(stretches):
             first = (2 * k + 1) * count // (2 * stretches) - length // 2
-            read = reader_of(source.path, sound, (first + length) * hop + hop)
+            read = reader_of(source, sound, (first + length) * hop + hop)
             values.append(Frames(read, sound.frames, sound.sample_rate, plain, hop).maxima(first, np.arange(length)))
         return np.median(np.concatenate(values), axis=0).astype("<f4").tobytes()
 
-    return np.frombuffer(source.keep(f"floor\n{source.tag}\n{plain}", make_floor), "<f4")
+    return np.frombuffer(source.keep(f"floor\n{source.drawn_tag}\n{plain}", make_floor), "<f4")
 
 
 def _tile_bytes(levels: NDArray[np.uint8], settings: SpectrogramSettings, where: Place) -> bytes:
@@ -371,7 +383,7 @@ def peaks(source: Source, level: int, index: int) -> Job:
     sound = source.sound
 
     def job(where: Place) -> Job:
-        name = f"peaks\n{source.tag}\n{where.level}\n{where.index}"
+        name = f"peaks\n{source.drawn_tag}\n{where.level}\n{where.index}"
         return Job(name, round(where.columns * where.step_s * sound.sample_rate), lambda: make(where))
 
     def make(where: Place) -> bytes:
@@ -390,7 +402,7 @@ def peaks(source: Source, level: int, index: int) -> Job:
 
 def _extremes(source: Source, sound: AudioInfo, where: Place) -> NDArray[np.int8]:
     starts = np.minimum(where.starts(sound.sample_rate), sound.frames)
-    read = reader_of(source.path, sound, 0)
+    read = reader_of(source, sound, 0)
     shown = np.zeros((where.columns, 2), np.float32)
     per_block = max(1, math.floor(_BLOCK_SAMPLES / (sound.sample_rate * where.step_s)))
     for begin in range(0, where.columns, per_block):

@@ -55,6 +55,7 @@ clips = sa.Table(
     sa.Column("relative", sa.Text, nullable=False, server_default=""),
     sa.Column("fingerprint", sa.Text, nullable=False, server_default=""),
     sa.Column("import_name", sa.Text, nullable=False, server_default=""),  # of the table that brought it
+    sa.Column("channel", sa.Integer, nullable=False, server_default="0"),  # that is seen and heard; 0 is the mix
     sa.Index("clips_content_hash", "content_hash"),
 )
 

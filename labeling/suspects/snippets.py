@@ -46,7 +46,7 @@ class Snippet:
     """A suspect, and the stretch ``from_s``..``to_s`` of its clip to hear and see.
 
     ``role`` is how the class was imported: ``primary``, ``secondary`` or "" (not listed). ``verdict`` is "" while
-    nobody has decided.
+    nobody has decided. ``channel`` stands for the clip's sound (0: the mix).
     """
 
     suspect: Suspect
@@ -54,6 +54,7 @@ class Snippet:
     verdict: str
     from_s: float
     to_s: float
+    channel: int = 0
 
 
 def snippets(
@@ -97,8 +98,11 @@ def snippets(
     rows = rows[:limit]
     middles = _middles(workspace, run.run_id, rows)
     windows = [window(middle, row.duration_s) for middle, row in zip(middles, rows, strict=True)]
+    channels = store.channels_of(connection, [row.suspect.clip_id for row in rows])
     return [
-        Snippet(row.suspect, roles.get(row.suspect.clip_id, ""), row.verdict, *bounds)
+        Snippet(
+            row.suspect, roles.get(row.suspect.clip_id, ""), row.verdict, *bounds, channels.get(row.suspect.clip_id, 0)
+        )
         for row, bounds in zip(rows, windows, strict=True)
     ]
 

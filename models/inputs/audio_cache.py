@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 
 HEADER = struct.Struct("<8sIIQd")
 """Magic, sample rate, CRC-32 of the samples, number of samples, scale: 32 bytes."""
@@ -59,8 +59,11 @@ class AudioCache:
         self._under_way = 0
         self._counted_at = -np.inf
 
-    def entry_of(self, path: str) -> Path | None:
-        """Where the decoded samples of a file, as it now is, belong. None where its state cannot be told."""
+    def entry_of(self, path: str, channel: int = 0) -> Path | None:
+        """Where the decoded samples of a file, as it now is, belong: of its mix (0) or of one channel.
+
+        None where its state cannot be told.
+        """
         try:
             if is_url(path):
                 import fsspec
@@ -72,7 +75,10 @@ class AudioCache:
                 state = f"{file_stat.st_size} {file_stat.st_mtime_ns}"
         except Exception:  # each fsspec backend has its own exceptions
             return None
-        name = hashlib.sha256(f"{path}\n{state}\n{self.sample_rate}".encode("utf-8", "surrogateescape")).hexdigest()
+        which = f"\n{channel}" if channel else ""
+        name = hashlib.sha256(
+            f"{path}\n{state}\n{self.sample_rate}{which}".encode("utf-8", "surrogateescape")
+        ).hexdigest()
         return self.folder / name[:2] / f"{name}{SUFFIX}"
 
     def load(self, entry: Path) -> tuple[NDArray[np.int16], float] | None:

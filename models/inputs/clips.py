@@ -137,7 +137,7 @@ class AudioStore:
     def _load_one(self, row: int) -> None:
         hop = self.features.hop_length
         cache = None if self._in_memory[row] else self._cache
-        entry = cache.entry_of(self.clips[row].path) if cache else None
+        entry = cache.entry_of(self.clips[row].path, self.clips[row].channel) if cache else None
         kept = cache.load(entry) if cache and entry else None
         cache_hit = kept is not None
         wave = from_int16(*kept) if kept else self._read(row, 0.0, None)
@@ -188,7 +188,8 @@ class AudioStore:
     def _read(self, row: int, onset_s: float, offset_s: float | None) -> NDArray[np.float32]:
         from labeling.sound.decoding import read_window
 
-        wave, _ = read_window(self.clips[row].path, onset_s, offset_s, sample_rate=self.features.sample_rate, mono=True)
+        clip, rate = self.clips[row], self.features.sample_rate
+        wave, _ = read_window(clip.path, onset_s, offset_s, sample_rate=rate, channel=clip.channel)
         return wave
 
     def _mel_of(self, wave: NDArray[np.float32]) -> Tensor:

@@ -28,7 +28,7 @@ from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Labels, Run
 from labeling.registry import unknown_name
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 from labeling.storage.csvsafe import csv_bytes, guard, read_csv
 from labeling.storage.files import write_atomically
 from labeling.storage.text import printable

@@ -21,7 +21,9 @@ from torch import Tensor
 from labeling.collection.formats.events import TableEvent
 from labeling.errors import AudioError, ConfigError
 from labeling.records import FrameGrid
-from labeling.sound.decoding import file_name, probe, read_window
+from labeling.sound.channels import MIX, channel_to_use
+from labeling.sound.decoding import length_note, probe, read_window
+from labeling.sound.files import file_name
 from models.config import FeatureConfig, Recipe
 from models.inputs.clips import Chunks
 from models.inputs.features import FrontEnd
@@ -81,7 +83,8 @@ class Recording:
     def __init__(self, path: str, features: FeatureConfig, pad: str) -> None:
         self.path, self.features, self.pad = path, features, pad
         info = probe(path)
-        self.duration_s, self.note = info.duration_s, info.note
+        self.channel, self._why_channel = channel_to_use(path) if info.channels > 1 else (MIX, "")
+        self.duration_s, self.note = info.duration_s, "; ".join(filter(None, (info.note, self._why_channel)))
         self._common_hz = math.gcd(info.sample_rate, features.sample_rate)
         self.hop_s = features.hop_length / features.sample_rate
         self.n_frames = int(self.duration_s * features.sample_rate) // features.hop_length
@@ -93,7 +96,7 @@ class Recording:
         # At a place that is a whole number of samples at both rates blocks meet without a shift.
         onset_s = max(0.0, math.floor((first * self.hop_s - MARGIN_S) * self._common_hz) / self._common_hz)
         rate = self.features.sample_rate
-        wave, _ = read_window(self.path, onset_s, last * self.hop_s + MARGIN_S, sample_rate=rate)
+        wave, _ = read_window(self.path, onset_s, last * self.hop_s + MARGIN_S, sample_rate=rate, channel=self.channel)
         skip = round((first * self.hop_s - onset_s) * rate)
         return Block(self, first, wave[skip : skip + (last - first) * self.features.hop_length])
 
@@ -103,9 +106,11 @@ class Recording:
         there = block.first * hop + len(block.samples)
         if there >= (min(last, self.n_frames) - 2) * hop:
             return False
-        claimed_s, self.duration_s = self.duration_s, there / self.features.sample_rate
+        rate = self.features.sample_rate
+        cut = length_note(round(self.duration_s * rate), there, rate)
+        self.note = "; ".join(filter(None, (cut, self._why_channel)))
+        self.duration_s = there / rate
         self.n_frames = there // hop
-        self.note = f"cut short: {self.duration_s:.2f} s of {claimed_s:.2f} s are there"
         return True
 
 

@@ -66,19 +66,23 @@ def signed_url(secret: bytes, path: str, params: dict[str, Any] | None = None, n
     return f"{path}?{urlencode(query)}"
 
 
-def audio_url(secret: bytes, clip_id: int) -> str:
-    """Signed URL of a clip's sound."""
-    return signed_url(secret, f"/clips/{clip_id}/audio")
+def audio_url(secret: bytes, clip_id: int, channel: int = 0) -> str:
+    """Signed URL of a clip's sound: all channels, or one (from 1 on)."""
+    return signed_url(secret, f"/clips/{clip_id}/audio", _channel(channel))
 
 
-def tile_url(secret: bytes, clip_id: int) -> str:
+def _channel(channel: int) -> dict[str, Any]:
+    return {"channel": channel} if channel else {}
+
+
+def tile_url(secret: bytes, clip_id: int, channel: int = 0) -> str:
     """Signed URL of a clip's spectrogram tiles; level, index and settings are added with "&"."""
-    return signed_url(secret, f"/clips/{clip_id}/tile")
+    return signed_url(secret, f"/clips/{clip_id}/tile", _channel(channel))
 
 
-def peaks_url(secret: bytes, clip_id: int) -> str:
+def peaks_url(secret: bytes, clip_id: int, channel: int = 0) -> str:
     """Signed URL of a clip's waveform peaks; level and index are added with "&"."""
-    return signed_url(secret, f"/clips/{clip_id}/peaks")
+    return signed_url(secret, f"/clips/{clip_id}/peaks", _channel(channel))
 
 
 def vocabulary_url(secret: bytes, tag: str) -> str:

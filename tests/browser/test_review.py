@@ -1,10 +1,13 @@
 """The review page in a real Chromium: the flow from press to press, and what is kept between visits."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from labeling.reviewer import preferences
 from labeling.workspace import open_workspace
@@ -61,6 +64,37 @@ def test_all_doubts_of_a_clip_in_one_visit(page: Any, own_copy: Path) -> None:
     expect(page.get_by_test_id("player-lane").first).to_be_visible()
     lanes = page.get_by_test_id("player-lane").all()  # of doubts that verdicts made small some are no longer shown
     assert sum(bool(lane.get_attribute("data-verdict")) for lane in lanes) == 1
+
+
+def test_the_channel_is_chosen_in_the_player_and_kept_with_the_clip(
+    page: Any, app: Server, own_copy: Path, tmp_path: Path
+) -> None:
+    """A clip whose left and right cancel each other out: picture and sound follow the choice, after a reload too."""
+    clip_id = int(shown(page))
+    ((duration_s, rate),) = rows(own_copy, f"select duration_s, sample_rate from clips where id = {clip_id}")
+    left = 0.1 * np.random.default_rng(0).standard_normal(round(duration_s * rate))
+    soundfile.write(tmp_path / "flipped.wav", np.stack([left, -left], axis=1), rate)
+    with sqlite3.connect(own_copy / "earmark.db") as database:
+        change = "update clips set path = ?, channels = 2, channel = 1 where id = ?"
+        database.execute(change, (str(tmp_path / "flipped.wav"), clip_id))
+    page.reload()
+    shown(page)
+    channel = page.get_by_test_id("player-channel")
+    expect(channel).to_have_value("1")
+    expect(channel.locator("option")).to_have_text(["mix", "left", "right"])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    channel.select_option("right")
+    expect(page.get_by_test_id("player-notice")).to_contain_text("everybody now hears and sees the right channel")
+    for kind in ("audio", "tile", "peaks"):
+        until(page, lambda kind=kind: any(f"/clips/{clip_id}/{kind}?" in url and "channel=2" in url for url in asked))
+    assert rows(own_copy, f"select channel from clips where id = {clip_id}") == [(2,)]
+    page.reload()
+    shown(page)
+    expect(channel).to_have_value("2")
+    page.keyboard.press("j")  # the next clip has one channel: nothing to choose
+    expect(page.get_by_test_id("player")).not_to_have_attribute("data-clip-id", str(clip_id))
+    expect(channel).to_be_hidden()
 
 
 def test_keys_are_remapped_and_kept_for_the_reviewer(page: Any, app: Server, chrome: Any) -> None:

@@ -36,7 +36,8 @@ def lane(code: str, values: list[float], **more: Any) -> dict[str, Any]:
 def clip(lanes: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """A clip of 10 s as the server gives it, its frames 0.5 s long."""
     given = {
-        "clip_id": 1, "mode": "", "title": "one.wav", "duration_s": 10.0, "sample_rate": 32000, "error": "",
+        "clip_id": 1, "mode": "", "title": "one.wav", "duration_s": 10.0, "sample_rate": 32000, "channel": 0,
+        "channels": [], "error": "",
         "audio_url": "", "tile_url": "", "peaks_url": "", "lanes": lanes,
         "steps": {"start_s": 0.0, "step_s": 0.5}, "compare_steps": None, "compare_run": "", "run_id": "001-demo",
         "seen_position": 7, "can_undo": True, "candidates": [], "marks": [], "history": [], "metadata": {},

@@ -12,7 +12,7 @@ from pathlib import Path
 from labeling.collection.formats.base import Problem
 from labeling.errors import FormatError
 from labeling.file_names import AUDIO_SUFFIXES, SEVERAL, FileNames, tails
-from labeling.sound.decoding import is_url
+from labeling.sound.files import is_url
 
 MOST_AROUND = 50_000
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from labeling.errors import AudioError, ConfigError
 from labeling.file_names import AUDIO_SUFFIXES
-from labeling.sound.decoding import AudioInfo, is_url, probe, read_window
+from labeling.sound.decoding import AudioInfo, probe, read_window
+from labeling.sound.files import is_url
 from labeling.storage.kept import Kept
 
 

@@ -4,6 +4,7 @@ import { Api, newEventId } from "../shared/api.js";
 import { isDark } from "../shared/picture.js";
 import { actionsOf } from "./actions.js";
 import { Adder, vocabularyOf } from "./add.js";
+import { ChannelChoice } from "./channel.js";
 import { Decisions } from "./decide.js";
 import { Drawer } from "./drawer.js";
 import { Flow, Messenger, Preferences } from "./flow.js";
@@ -62,6 +63,7 @@ class Player {
     this.messenger = new Messenger(this.api, (what) => this.messaged(what));
     this.keys = new Keys();
     this.transport = new Transport(this.v, this);
+    this.channelChoice = new ChannelChoice(this.v, this);
     this.decisions = new Decisions(this);
     this.stage = new Stage(this.v, this);
     this.lanes = new Lanes(this.v, this);
@@ -140,7 +142,7 @@ class Player {
   failed(item, problem) {
     if (problem.status === 403) return this.renew();
     return this.show({
-      clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, error: problem.message,
+      clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, channel: 0, channels: [], error: problem.message,
       audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1 }, compare_run: "", compare_steps: null, candidates: [], marks: [],
       history: [], metadata: {}, seen_position: null, run_id: "", can_undo: true, classes_url: "", look: "",
     });
@@ -167,7 +169,11 @@ class Player {
     v.root.dataset.revision = String(this.revision);
     if (moved) this.arrive();
     else if (answered?.region) stage.select(null);
-    if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
+    if (!moved && before.channel !== data.channel) {
+      this.transport.loadAnew();
+      stage.minimap.arrive();
+    } else if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
+    this.channelChoice.draw();
     this.lanes.build();
     this.boxes.build();
     this.chooseFocus(moved, answered);

@@ -1,6 +1,6 @@
 // The sound of one clip at a time: stretches and loops, speed and pitch, gain, band-pass and normalising.
 
-import { reasonOf } from "../shared/answers.js";
+import { LATE_MS, whyNoSound } from "../shared/soundreason.js";
 import { decodeSound, MEASURED_S, normalGainDb, peakFromServer, peakOfBuffer } from "./soundlevel.js";
 
 /**
@@ -33,7 +33,8 @@ function scaledBand(band, factor) {
  * @typedef {{ duration_s?: number, sample_rate?: number, peaks_url?: string }} Facts
  */
 
-// `tell` is called with what happened: "state", "playable", "error", or "blocked" (once: the browser wants a press).
+// `tell` is called with what happened: "state", "playable", "error", "late" (it should play and nothing comes), or "blocked"
+// (once: the browser wants a press).
 // Times are seconds in the clip, whatever the expansion.
 export class Sound {
   /** @param {SoundStore} store @param {(what: string) => void} tell */
@@ -61,6 +62,9 @@ export class Sound {
     this.decoded = null; // promise of the clip's samples, while they are needed
     this.startedS = 0; // where it began to play
     this.timer = 0;
+    this.late = 0; // wakes when a sound that should play has not come
+    this.going = false; // whether it should play now
+    this.remade = false; // whether the server makes a WAV of it, since the browser did not play the file
     this.hinted = false;
     /** @type {Span & { gainDb: number } | null} */
     this.measured = null; // what the normalising gain was taken over
@@ -74,7 +78,7 @@ export class Sound {
   load(url, facts = {}) {
     this.unload();
     if (!url) return;
-    Object.assign(this, { url, facts });
+    Object.assign(this, { url, facts, remade: false });
     this.attach();
     this.levelOut();
   }
@@ -82,12 +86,13 @@ export class Sound {
   // Fetches the next clips' sound, as the present speed and pitch will want it.
   /** @param {string} url @param {number} sampleRate */
   ahead(url, sampleRate) {
-    return this.store.ahead(this.address(url, expansionOf(this.rate, this.pitch, sampleRate)));
+    const expansion = expansionOf(this.rate, this.pitch, sampleRate);
+    return this.store.ahead(expansion > 1 ? `${url}&expand=${expansion}` : url);
   }
 
   /** @param {string} url @param {number} expansion */
   address(url, expansion) {
-    return url && expansion > 1 ? `${url}&expand=${expansion}` : url;
+    return url && (expansion > 1 || this.remade) ? `${url}&expand=${expansion}` : url;
   }
 
   attach() {
@@ -97,7 +102,11 @@ export class Sound {
     if (element.currentTime) element.currentTime = 0; // a needless seek would cost the next clip its head start
     element.onplay = element.onpause = element.onseeked = () => this.changed(element);
     element.onended = () => this.finished(element);
-    element.onplaying = element.onratechange = () => this.wakeAtEnd();
+    element.onplaying = element.onratechange = () => {
+      clearTimeout(this.late);
+      this.wakeAtEnd();
+    };
+    element.onwaiting = () => this.expect(element);
     element.oncanplay = () => element === this.element && this.tell("playable");
     element.onerror = () => element === this.element && this.tell("error");
     element.ontimeupdate = () => {
@@ -115,8 +124,9 @@ export class Sound {
     this.element = null;
     this.decoded = this.measured = null;
     clearTimeout(this.timer);
+    clearTimeout(this.late);
     if (!element) return;
-    element.onplay = element.onpause = element.onseeked = element.onended = element.onplaying = element.onratechange = null;
+    element.onwaiting = element.onplay = element.onpause = element.onseeked = element.onended = element.onplaying = element.onratechange = null;
     element.oncanplay = element.onerror = element.ontimeupdate = null;
     element.pause();
     this.store.sources.get(element)?.disconnect();
@@ -124,6 +134,7 @@ export class Sound {
 
   unload() {
     this.detach();
+    this.going = false;
     this.range = null;
     this.url = "";
   }
@@ -139,9 +150,19 @@ export class Sound {
   /** @param {HTMLAudioElement} element */
   finished(element) {
     if (element !== this.element) return;
+    this.going = this.loop;
     if (this.loop) this.play(this.range);
     else this.range = null;
     this.tell("state");
+  }
+
+  // It plays and has nothing to play.
+  /** @param {HTMLAudioElement} element */
+  expect(element) {
+    clearTimeout(this.late);
+    this.late = setTimeout(() => {
+      if (element === this.element && this.going && element.readyState < 3) this.tell("late");
+    }, LATE_MS);
   }
 
   get playing() {
@@ -176,7 +197,9 @@ export class Sound {
   async resume() {
     const { element } = this;
     if (!element) return;
+    this.going = true;
     this.startedS = element.ended ? 0 : this.reached;
+    if (element.readyState < 3) this.expect(element);
     window.dispatchEvent(new CustomEvent(SOUNDING, { detail: this }));
     if (this.chain) this.store.context.resume();
     try {
@@ -189,6 +212,7 @@ export class Sound {
   }
 
   pause() {
+    this.going = false;
     this.element?.pause();
   }
 
@@ -345,20 +369,24 @@ export class Sound {
     return facts.peaks_url ? peakFromServer(facts.peaks_url, from_s, to_s) : 0;
   }
 
-  // Why it cannot be played: what the server said to it (status 0: nothing against it), in words.
-  async reason() {
-    if (!this.element) return { status: 0, text: "" };
-    try {
-      const source = this.element.src;
-      if (source && !source.startsWith("blob:")) {
-        const response = await fetch(source, { headers: { Range: "bytes=0-1" }, credentials: "same-origin" });
-        if (!response.ok) return { status: response.status, text: await reasonOf(response) };
-        response.body?.cancel();
-      }
-    } catch (error) {
-      return { status: 0, text: "the server does not answer" };
-    }
-    return { status: 0, text: "the browser cannot decode it" };
+  // Why it is not heard, see whyNoSound.
+  reason() {
+    return whyNoSound(this.url, this.reached);
+  }
+
+  // The same sound from where it stopped: asked for anew, since the server is back; else as a WAV that the server makes,
+  // since the browser did not play the file itself. Returns whether there is anything left to try.
+  /** @param {boolean} back */
+  again(back) {
+    const { element, going, reached } = this;
+    if (!element || (this.remade && !back)) return false;
+    this.store.discard(this.address(this.url, this.expansion));
+    this.detach();
+    this.remade ||= !back;
+    this.attach();
+    this.jump(reached);
+    if (going) this.resume();
+    return true;
   }
 
   close() {

@@ -90,6 +90,14 @@ export class SoundStore {
     }
   }
 
+  // What a URL gave is not to be used again.
+  /** @param {string} url */
+  discard(url) {
+    const thing = thingAt(url);
+    const entry = this.entries.get(thing);
+    if (entry) this.drop(thing, entry);
+  }
+
   make() {
     const element = new Audio();
     element.preload = "auto";

@@ -18,6 +18,7 @@ const STANDARD_LOOK = {
   heatmap: false, compare: true, waveform: true,
 };
 const SLIDERS = /** @type {const} */ (["floor", "ceiling", "gain"]);
+const ASK_AGAIN_MS = 2000; // a server or a file that had gone
 const HIGHEST_HEARD_HZ = 20000;
 /** @type {Record<string, [number, number]>} */
 const LOOK_BOUNDS = { floor: [-40, 40], ceiling: [-40, 40], gain: [-12, 36] };
@@ -48,6 +49,8 @@ export class Transport {
     /** @type {HeardBand | null} */
     this.band = null;
     this.failed = false; // whether the sound cannot be played
+    this.away = false; // whether the server or the file was not there when it was last asked
+    this.asking = 0;
     this.frame = 0;
     this.sound = new Sound(sounds, (what) => this.heard(what));
     this.listen();
@@ -61,13 +64,19 @@ export class Transport {
 
   load() {
     const { data } = this.host;
-    this.failed = false;
-    this.v.soundError.hidden = true;
+    this.say("");
     delete this.v.root.dataset.playable;
     if (this.band) this.setBand(null); // it was chosen for another sound
     if (data.audio_url && !data.error) this.sound.load(data.audio_url, data);
     else this.sound.unload();
     this.draw();
+  }
+
+  // Another channel of the same clip, from where it was.
+  loadAnew() {
+    const positionS = this.sound.position;
+    this.load();
+    this.sound.seek(positionS);
   }
 
   /** @param {Clip} next */
@@ -79,22 +88,71 @@ export class Transport {
   heard(what) {
     const { data, stage } = this.host;
     if (!data) return;
-    if (what === "playable") this.v.root.dataset.playable = String(data.clip_id);
-    else if (what === "error") this.broke();
+    if (what === "playable") {
+      this.v.root.dataset.playable = String(data.clip_id);
+      if (!this.failed && !this.away) this.say("");
+    }
+    else if (what === "error") this.broken();
+    else if (what === "late") this.missed();
     else if (what === "blocked") this.host.tell("the browser waits for a press before it plays", "warning");
     this.draw();
     stage.drawCursor();
     if (this.sound.playing && !this.frame) this.animate();
   }
 
-  async broke() {
-    const { clip_id } = this.host.data;
+  // What is wrong with the sound, in words; "": nothing.
+  /** @param {string} text */
+  say(text) {
+    clearTimeout(this.asking);
+    this.failed = this.away = false;
+    this.v.soundError.textContent = text;
+    this.v.soundError.hidden = !text;
+  }
+
+  // The sound can be played no further. Where the server has it another way is tried, else it is waited for.
+  async broken() {
     this.failed = true;
-    const { status, text } = await this.sound.reason();
-    if (this.host.data.clip_id !== clip_id || !this.failed) return;
-    if (status === 403) this.host.renew(); // the link has run out: the page makes a new one
-    this.v.soundError.textContent = `This file cannot be played: ${text}`;
-    this.v.soundError.hidden = false;
+    const answer = await this.ask();
+    if (!answer || !this.failed) return;
+    if (answer.status === 403) this.host.renew(); // the link has run out: the page makes a new one
+    if (answer.status === 200 && this.sound.again(false)) this.say(""); // a WAV is what every browser plays
+    else {
+      this.say(`This file cannot be played: ${answer.text}`);
+      this.failed = true;
+      if (answer.status !== 200) this.untilBack();
+    }
+    this.draw();
+  }
+
+  // It should play, and nothing comes.
+  async missed() {
+    const answer = await this.ask();
+    if (!answer || !this.sound.going) return;
+    if (answer.status === 200) this.say("The sound is late: the server is still at work on it.");
+    else this.say(`The sound has stopped: ${answer.text}. It goes on when it is there again.`);
+    if (answer.status !== 200) this.untilBack();
+  }
+
+  // Until the server, or the file, is back.
+  untilBack() {
+    this.away = true;
+    this.asking = setTimeout(async () => {
+      const answer = await this.ask();
+      if (!answer || !this.away) return;
+      if (answer.status !== 200) this.untilBack();
+      else {
+        this.say("");
+        this.sound.again(true);
+        this.draw();
+      }
+    }, ASK_AGAIN_MS);
+  }
+
+  // What the server says of the sound at this place; null where another clip is on the screen by then.
+  async ask() {
+    const { url } = this.sound;
+    const answer = await this.sound.reason();
+    return url && url === this.sound.url ? answer : null;
   }
 
   animate() {
@@ -187,6 +245,7 @@ export class Transport {
 
   close() {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.asking);
     this.sound.close();
   }
 }

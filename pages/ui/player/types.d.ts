@@ -234,6 +234,13 @@ export interface AdderHost {
   problem(text: string): void;
 }
 
+export interface ChannelHost extends Tells {
+  readonly data: Clip;
+  readonly api: Pick<Api, "ask">;
+  readonly flow: Pick<Flow, "item" | "viewOf" | "forget" | "keep">;
+  show(data: Clip): void;
+}
+
 export interface DecisionsHost extends Tells {
   readonly api: Pick<Api, "ask">;
   readonly v: Pick<View, "root">;

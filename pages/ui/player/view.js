@@ -26,11 +26,13 @@ export function buildView() {
   v.pitch = button("player-pitch", "Pitch", "O", "", "shift the pitch with the speed: brings bats down to where we hear");
   v.band = button("player-band", "Band", "B", "", "hear only the selected band of frequencies");
   v.normalise = button("player-normalise", "Level", "Q", "", "bring the loudest moment to full level");
+  v.channel = select("player-channel", "channel that is heard and seen, for everybody", []);
+  v.channel.hidden = true;
   v.autoplay = button("player-autoplay", "Auto", "", "", "play each clip when it comes");
   v.time = el("span", { class: "time", test: "player-time", text: "0:00.0" });
   v.gain = slider("player-gain", "Gain", -12, 36, 1);
   const transport = el("div", { class: "transport", role: "toolbar", "aria-label": "listen" },
-    el("div", { class: "group" }, v.play, v.stretch, v.loop, v.speed, v.pitch, v.band, v.normalise, v.autoplay, v.time), v.gain.node);
+    el("div", { class: "group" }, v.play, v.stretch, v.loop, v.speed, v.pitch, v.band, v.normalise, v.channel, v.autoplay, v.time), v.gain.node);
   const { stage, ...staged } = buildStage();
   v.soundError = el("div", { class: "sound-error", test: "player-sound-error", role: "alert", hidden: true });
 

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from labeling import journal
-from labeling.collection import classes
+from labeling.collection import classes, store
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
 from labeling.quality.scored_run import read_scored_run
@@ -28,6 +28,7 @@ from labeling.review import second_looks
 from labeling.review.clip_view import clip_view
 from labeling.reviewer import marks, preferences
 from labeling.reviewer.pace import today
+from labeling.sound.channels import channel_name
 from labeling.suspects import queue
 from labeling.workspace import Workspace
 from pages.ui import signing
@@ -100,6 +101,7 @@ def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) 
         route("/api/undo", _undo, "POST"),
         route("/api/classes", _add_class, "POST"),
         route("/api/marks", _mark, "POST"),
+        route("/api/channel", _set_channel, "POST"),
         route("/api/preferences", _prefer, "POST"),
         route("/api/progress", _progress),
     ]
@@ -318,6 +320,20 @@ def _mark(asked: Asked) -> shapes.Marked:
     with asked.workspace.read() as connection:
         standing = marks.of_clip(connection, clip_id, asked.reviewer)
     return {"notice": notice, "marks": [mark_json(mark) for mark in standing]}
+
+
+def _set_channel(asked: Asked) -> shapes.ChannelKept:
+    """Keep which channel of a clip everybody sees and hears, and the next training reads."""
+    clip_id, channel = events.clip_id_of(asked.body), events.whole_of(asked.body, "channel")
+    if channel is None:
+        raise DataError("channel is missing; give 0 for the mix, or the number of one")
+    with asked.workspace.write() as connection:
+        clip = store.set_channel(connection, clip_id, channel)
+    view = asked.body.get("view")
+    name = channel_name(channel, clip.channels)
+    what = f"the {name} channel" if name in ("left", "right") else name if channel else "the mix"
+    notice = f"everybody now hears and sees {what} of this clip"
+    return {"notice": notice, "clip": read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})}
 
 
 def _prefer(asked: Asked) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from labeling.review import clip_view
 from labeling.review.clip_view import CellView, ClipView
 from labeling.review.curves import native_frames
 from labeling.reviewer.marks import Mark
+from labeling.sound.channels import channel_name
 from pages.ui import signing
 from pages.ui.shared import shapes
 
@@ -43,10 +44,14 @@ def clip_json(
         "title": clip.filename,
         "duration_s": finite(clip.duration_s) or 0.0,
         "sample_rate": clip.sample_rate or 32_000,
+        "channel": clip.channel,
+        "channels": [channel_name(number, clip.channels) for number in range(clip.channels + 1)]
+        if clip.channels > 1
+        else [],
         "error": "" if clip.usable else _error(clip, blind=mode in HIDING),
-        "audio_url": signing.audio_url(secret, clip.id) if clip.usable else "",
-        "tile_url": signing.tile_url(secret, clip.id) if clip.usable else "",
-        "peaks_url": signing.peaks_url(secret, clip.id) if clip.usable else "",
+        "audio_url": signing.audio_url(secret, clip.id, clip.channel) if clip.usable else "",
+        "tile_url": signing.tile_url(secret, clip.id, clip.channel) if clip.usable else "",
+        "peaks_url": signing.peaks_url(secret, clip.id, clip.channel) if clip.usable else "",
         "seen_position": view.position,
         "run_id": view.run_id,
         "can_undo": view.can_undo,
@@ -76,7 +81,8 @@ def clip_json(
             "file": clip.path,
             "duration": f"{clip.duration_s:.2f} s",
             "sample rate": f"{clip.sample_rate} Hz",
-            "channels": str(clip.channels),
+            "channels": str(clip.channels)
+            + (f", {channel_name(clip.channel, clip.channels)} used" if clip.channel else ""),
             "group": clip.group or "none known",
             **{str(name): str(value) for name, value in clip.metadata.items()},
         },

@@ -12,7 +12,7 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,13 +26,16 @@ from starlette.routing import Route
 from labeling.errors import AudioError, ConfigError, EarmarkError
 from labeling.records import Clip
 from labeling.sound import tiles
+from labeling.sound.decoding import read_window, write_decoded
 from labeling.sound.spectrogram import SpectrogramSettings
 from labeling.sound.tiles import Job, Source
 from pages.ui.routes.diskcache import CACHE_BYTES, DiskCache
-from pages.ui.routes.playable import WavStream, foreign_type, playable_type, wav_response
+from pages.ui.routes.playable import WavStream, playable_type, wav_response
 from pages.ui.signing import TOKEN_LIFE_S, token_holds
 
-PICTURE_VERSION = 1  # raise it when the same settings give another picture
+PICTURE_VERSION = 2  # raise it when the same settings give another picture
+CHECKED_S = 8.0  # what a stream may have been reading when it broke off
+PLACE_PARAMS = ("expires", "token", "level", "index", "channel")  # what a tile's URL says beside its settings
 HEAVY_WORK = 1 << 25  # Job.work: what takes longer than about half a second
 HEAVY_AT_ONCE, QUICK_AT_ONCE = 2, 4
 
@@ -81,9 +84,8 @@ def media_routes(
         cache_bytes: bound of the folder's size.
     """
     threading.Thread(target=_warm_up, daemon=True).start()
-    media = _Media(
-        clip_of, DiskCache(cache_dir / "pictures", cache_bytes), DiskCache(cache_dir / "remote", cache_bytes)
-    )
+    pictures, remote, decoded = (DiskCache(cache_dir / name, cache_bytes) for name in ("pictures", "remote", "decoded"))
+    media = _Media(clip_of, pictures, remote, decoded)
 
     def vocabulary(_: Request) -> Response:
         return JSONResponse([list(row) for row in (classes() if classes else ())])
@@ -99,7 +101,8 @@ def media_routes(
 
 @dataclass(frozen=True)
 class _Media:
-    """Clips, what was drawn of them, and copies of those that lie elsewhere.
+    """Clips, what was drawn of them, and copies: of those that lie elsewhere, and decoded of those whose decoder cannot
+    seek.
 
     Few pictures are made at once, ``heavy`` ones apart, so that sound and decisions do not wait.
     """
@@ -107,6 +110,7 @@ class _Media:
     clip_of: Callable[[int], Clip | None]
     pictures: DiskCache
     remote: DiskCache
+    decoded: DiskCache
     quick: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(QUICK_AT_ONCE))
     heavy: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HEAVY_AT_ONCE))
 
@@ -123,22 +127,33 @@ class _Media:
             state = path.stat()
         except OSError:
             raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
-        return Source(str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}", self.keep)
+        channel = _whole("channel", request.query_params.get("channel", "0"))
+        source = Source(str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}", self.keep, channel)
+        if source.sound.seeks:
+            return source
+        name = f"{_key(source.tag)}.wav"
+        try:
+            copy = self.decoded.file(name, lambda file: write_decoded(source.path, file))
+        except OSError:  # no room for it: slowly, from the file itself
+            return source
+        return replace(source, path=str(copy), tag=f"{source.tag}\ndecoded")
 
     def audio(self, request: Request) -> Response:
         source, expand = self.source(request), request.query_params.get("expand")
+        if (at := request.query_params.get("at_s")) is not None:
+            return _check(source, at)
         path = Path(source.path)
         if expand is None:
-            media_type = foreign_type(path) or playable_type(source.sound)
+            media_type = playable_type(source.sound) if not source.channel else ""
             if media_type:
                 return FileResponse(path, media_type=media_type)
-            wav = WavStream.of(path, source.sound)
+            wav = WavStream.of(path, source.sound, source.channel)
         else:
-            wav = WavStream.expanded(path, source.sound, _whole("expand", expand))
-        return wav_response(wav, request.headers.get("range"), f"{source.tag}\n{wav.header_rate}")
+            wav = WavStream.expanded(path, source.sound, _whole("expand", expand), source.channel)
+        return wav_response(wav, request.headers.get("range"), f"{source.drawn_tag}\n{wav.header_rate}")
 
     def spectrogram_job(self, request: Request) -> Job:
-        params = {k: v for k, v in request.query_params.items() if k not in ("expires", "token", "level", "index")}
+        params = {k: v for k, v in request.query_params.items() if k not in PLACE_PARAMS}
         return tiles.tile(self.source(request), settings_of(params), *_level_and_index(request))
 
     def waveform_job(self, request: Request) -> Job:
@@ -208,6 +223,18 @@ def _level_and_index(request: Request) -> tuple[int, int]:
     return _whole("level", params.get("level", "")), _whole("index", params.get("index", ""))
 
 
+def _check(source: Source, at: str) -> Response:
+    """Whether there is sound at a place, for a player whose stream broke off; raises AudioError where there is none."""
+    try:
+        at_s = float(at)
+        samples, _ = read_window(source.path, at_s, at_s + CHECKED_S, channel=source.channel)
+    except ValueError:
+        raise ConfigError(f"at_s {at!r} is not a number of seconds") from None
+    if not len(samples) and at_s < source.sound.duration_s:
+        raise AudioError(f"no sound can be decoded from {at_s:.2f} s on")
+    return JSONResponse({}, headers={"cache-control": "no-store"})
+
+
 def _whole(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise ConfigError(f"{name} {text!r} is not a whole number")
@@ -232,7 +259,7 @@ def problem(status: int, reason: str) -> JSONResponse:
 
 def _on_this_machine(clip: Clip, cache: DiskCache) -> Path:
     """The clip's own file, or for a URL a copy in the cache."""
-    from labeling.sound.decoding import is_url
+    from labeling.sound.files import is_url
 
     if not is_url(clip.path):
         return Path(clip.path)

@@ -16,10 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from labeling.errors import ConfigError, DataError
 from labeling.sound.decoding import AudioInfo
 
-# What every current browser plays as it is. Suffixes: formats that libsndfile does not read.
-_PLAYABLE = {"OGG": "audio/ogg", "MP3": "audio/mpeg", "FLAC": "audio/flac"}
-_PLAYABLE_SUFFIX = {
-    ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm", ".weba": "audio/webm",
+# What browsers play as it is and seek in to the sample, by format and coding. In MP3, AAC and Ogg Vorbis they land
+# elsewhere (benchmarks/sound_seek.py): the sound heard would not be the sound shown, so those are not among these.
+_PLAYABLE = {
+    ("FLAC", "PCM_S8"): "audio/flac", ("FLAC", "PCM_16"): "audio/flac", ("FLAC", "PCM_24"): "audio/flac",
+    ("OGG", "OPUS"): "audio/ogg",
+    ("WAV", "PCM_16"): "audio/wav", ("WAV", "PCM_U8"): "audio/wav",
+    ("WAVEX", "PCM_16"): "audio/wav", ("WAVEX", "PCM_U8"): "audio/wav",
 }  # fmt: skip
 _HIGHEST_RATE = 48_000
 _LOWEST_RATE = 8000  # that browsers surely play
@@ -29,27 +32,20 @@ _WAV_HEADER_BYTES = 44
 _WAV_MOST_BYTES = 2**32 - 4096
 
 
-def foreign_type(path: Path) -> str:
-    """The media type of a file that browsers play and libsndfile may not read, known by its suffix; "" for others."""
-    return _PLAYABLE_SUFFIX.get(path.suffix.lower(), "")
-
-
 def playable_type(sound: AudioInfo) -> str:
     """The media type of a sound that browsers play as it is, or "" for one to be turned into 16-bit WAV."""
     if sound.channels > 2 or not _LOWEST_RATE <= sound.sample_rate <= _HIGHEST_RATE or sound.note:
         return ""
-    if sound.format in ("WAV", "WAVEX"):
-        return "audio/wav" if sound.subtype in ("PCM_16", "PCM_U8") else ""
-    return _PLAYABLE.get(sound.format, "")
+    return _PLAYABLE.get((sound.format, sound.subtype), "")
 
 
 @dataclass(frozen=True)
 class WavStream:
     """A sound file seen as a 16-bit WAV file of known size, whose bytes are made when they are asked for.
 
-    More than two channels become their mean; rates above 48 kHz are lowered. Nothing is stored, so a file of hours
-    plays at once. ``rate`` is that of the samples; the header's is ``expand`` times lower, so that they last
-    longer.
+    More than two channels become their mean, and where there is a ``channel`` it is heard alone; rates above 48 kHz are
+    lowered. Nothing is stored, so a file of hours plays at once. ``rate`` is that of the samples;
+    the header's is ``expand`` times lower, so that they last longer.
     """
 
     path: Path
@@ -58,16 +54,18 @@ class WavStream:
     channels: int
     frames: int
     expand: int = 1
+    channel: int = 0
 
     @classmethod
-    def of(cls, path: Path, sound: AudioInfo) -> WavStream:
-        """The sound at a rate that browsers play."""
-        channels = sound.channels if sound.channels <= 2 else 1
+    def of(cls, path: Path, sound: AudioInfo, channel: int = 0) -> WavStream:
+        """The sound, or one channel of it, at a rate that browsers play."""
+        channels = sound.channels if sound.channels <= 2 and not channel else 1
         rate = playable_rate(sound.sample_rate, sound.frames, channels)
-        return cls(path, sound.sample_rate, rate, channels, math.ceil(sound.frames * rate / sound.sample_rate))
+        frames = math.ceil(sound.frames * rate / sound.sample_rate)
+        return cls(path, sound.sample_rate, rate, channels, frames, channel=channel)
 
     @classmethod
-    def expanded(cls, path: Path, sound: AudioInfo, expand: int) -> WavStream:
+    def expanded(cls, path: Path, sound: AudioInfo, expand: int, channel: int = 0) -> WavStream:
         """The sound slowed down ``expand`` times with nothing filtered away, so that bats can be heard.
 
         Raises:
@@ -75,7 +73,7 @@ class WavStream:
         """
         if not 1 <= expand <= LARGEST_EXPANSION:
             raise ConfigError(f"expand {expand} must be 1 to {LARGEST_EXPANSION}")
-        channels = sound.channels if sound.channels <= 2 else 1
+        channels = sound.channels if sound.channels <= 2 and not channel else 1
         rate = sound.sample_rate * math.ceil(_LOWEST_RATE * expand / sound.sample_rate)
         frames = math.ceil(sound.frames * rate / sound.sample_rate)
         if frames * channels * 2 > _WAV_MOST_BYTES:
@@ -84,7 +82,7 @@ class WavStream:
                 f"{path.name}: {sound.duration_s:.0f} s; only {longest_s:.0f} s of such a file can be expanded, "
                 "play it at a lower speed instead"
             )
-        return cls(path, sound.sample_rate, rate, channels, frames, expand)
+        return cls(path, sound.sample_rate, rate, channels, frames, expand, channel)
 
     @property
     def header_rate(self) -> int:
@@ -128,8 +126,9 @@ class WavStream:
 
         margin_s = 0 if self.rate == self.native_rate or onset_s == 0 else 1  # lets the filter settle
         samples, _ = read_window(
-            str(self.path), onset_s - margin_s, offset_s + (self.rate != self.native_rate), mono=self.channels == 1
-        )
+            str(self.path), onset_s - margin_s, offset_s + (self.rate != self.native_rate), mono=self.channels == 1,
+            channel=self.channel,
+        )  # fmt: skip
         wave = samples[:, None] if samples.ndim == 1 else samples.T
         wave = resample(wave, self.native_rate, self.rate)
         wanted = min(offset_s * self.rate, self.frames) - onset_s * self.rate

@@ -93,6 +93,6 @@ def _plain(snippet: Snippet, secret: bytes) -> shapes.Snippet:
         "offset_s": round(suspect.offset_s, 3),
         "from_s": round(snippet.from_s, 3),
         "to_s": round(snippet.to_s, 3),
-        "audio_url": signing.audio_url(secret, suspect.clip_id),
-        "tile_url": signing.tile_url(secret, suspect.clip_id),
+        "audio_url": signing.audio_url(secret, suspect.clip_id, snippet.channel),
+        "tile_url": signing.tile_url(secret, suspect.clip_id, snippet.channel),
     }

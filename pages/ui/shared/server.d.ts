@@ -68,6 +68,8 @@ export interface Clip {
   title: string;
   duration_s: number;
   sample_rate: number;
+  channel: number;
+  channels: string[];
   error: string;
   audio_url: string;
   tile_url: string;
@@ -116,6 +118,11 @@ export interface NothingUndone {
 export interface Marked {
   notice: string;
   marks: Mark[];
+}
+
+export interface ChannelKept {
+  notice: string;
+  clip: Clip;
 }
 
 export interface Progress {

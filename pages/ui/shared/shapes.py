@@ -93,7 +93,8 @@ class Mark(TypedDict):
 class Clip(TypedDict):
     """One clip: `GET /api/clips/ID`. A candidate is (class, clipwise probability, why it is offered).
 
-    ``look`` leads back to a second look (signing.look_token), "" for a clip as usual.
+    ``look`` leads back to a second look (signing.look_token), "" for a clip as usual. ``channels`` are the names to
+    choose ``channel`` from, the mix first; empty where there is one channel alone.
     """
 
     clip_id: int
@@ -101,6 +102,8 @@ class Clip(TypedDict):
     title: str
     duration_s: float
     sample_rate: int
+    channel: int
+    channels: list[str]
     error: str
     audio_url: str
     tile_url: str
@@ -150,6 +153,13 @@ class Marked(TypedDict):
 
     notice: str
     marks: list[Mark]
+
+
+class ChannelKept(TypedDict):
+    """What is answered to `POST /api/channel`."""
+
+    notice: str
+    clip: Clip
 
 
 class Progress(TypedDict):

@@ -1,6 +1,7 @@
 // The wall's sound: one element that plays one snippet's window at a time.
 
-import { reasonOf, thingAt } from "../shared/answers.js";
+import { thingAt } from "../shared/answers.js";
+import { LATE_MS, whyNoSound } from "../shared/soundreason.js";
 
 /** @import { Snippet } from "../shared/server" */
 
@@ -15,8 +16,14 @@ export class WallSound {
     this.snippet = null;
     this.thing = "";
     this.frame = 0;
+    this.late = 0;
+    this.remade = ""; // the thing of which the server makes a WAV, since the browser did not play the file
     element.preload = "auto";
-    element.addEventListener("playing", () => this.watch());
+    element.addEventListener("playing", () => {
+      clearTimeout(this.late);
+      this.watch();
+    });
+    element.addEventListener("waiting", () => this.expect());
     element.addEventListener("timeupdate", () => this.atEnd()); // frames stop in a hidden tab
     element.addEventListener("ended", () => this.stop());
     element.addEventListener("error", () => this.broke());
@@ -39,9 +46,11 @@ export class WallSound {
     this.snippet = snippet;
     const thing = thingAt(snippet.audio_url);
     if (this.thing !== thing || this.element.error) {
+      if (this.thing !== thing) this.remade = "";
       this.thing = thing;
-      this.element.src = snippet.audio_url;
+      this.element.src = this.remade ? `${snippet.audio_url}&expand=1` : snippet.audio_url;
     }
+    this.expect();
     this.element.currentTime = snippet.from_s;
     this.element.play().catch((error) => {
       if (error.name !== "NotAllowedError" || this.snippet !== snippet) return; // another came in between, or onerror tells
@@ -54,8 +63,15 @@ export class WallSound {
   stop() {
     if (!this.snippet) return;
     this.snippet = null;
+    clearTimeout(this.late);
     this.element.pause();
     this.changed();
+  }
+
+  // Something is to play: where nothing comes, it is said.
+  expect() {
+    clearTimeout(this.late);
+    this.late = setTimeout(() => this.snippet && this.element.readyState < 3 && this.broke(), LATE_MS);
   }
 
   atEnd() {
@@ -72,23 +88,27 @@ export class WallSound {
     });
   }
 
+  // The sound broke off, or does not come: the reason is asked for, and where it is the browser's the server makes a WAV.
   async broke() {
-    const { snippet } = this;
+    const { snippet, element } = this;
     if (!snippet) return;
-    this.stop();
-    let reason = "the browser cannot decode it";
-    try {
-      const response = await fetch(snippet.audio_url, { headers: { Range: "bytes=0-1" }, credentials: "same-origin" });
-      if (!response.ok) reason = await reasonOf(response);
-      else response.body?.cancel();
-    } catch (error) {
-      reason = "the server does not answer";
+    const { error } = element;
+    const { status, text } = await whyNoSound(snippet.audio_url, Math.max(snippet.from_s, element.currentTime));
+    if (this.snippet !== snippet) return;
+    if (status === 200 && !error) return; // late, and on its way
+    if (status === 200 && !this.remade) {
+      this.remade = this.thing;
+      this.play(snippet);
+      return;
     }
-    this.failed(`${snippet.title} cannot be played: ${reason}`);
+    this.stop();
+    this.thing = ""; // the next press asks anew
+    this.failed(`${snippet.title} cannot be played: ${text}`);
   }
 
   close() {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.late);
     this.snippet = null;
     this.element.pause();
     this.element.removeAttribute("src");

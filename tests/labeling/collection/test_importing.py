@@ -91,7 +91,7 @@ def test_bad_files_are_recorded_each_with_its_reason(tmp_path: Path, workspace: 
     assert "0 bytes" in reasons["owl1/empty.ogg"]
     assert "the same bytes as owl1/good.ogg" in reasons["owl1/copy.ogg"]
     assert "0.010 s" in reasons["owl1/tiny.wav"]
-    assert "cut short" in reasons["owl1/cut.flac"]
+    assert "s of sound are there" in reasons["owl1/cut.flac"]
     assert "outside the audio folder" in reasons["../../x.ogg"]
     assert 1.5 < found["owl1/cut.flac"].duration_s < 2.5
     assert (found["owl1/wide.wav"].channels, found["owl1/wide.wav"].sample_rate) == (8, 96_000)
@@ -101,6 +101,48 @@ def test_bad_files_are_recorded_each_with_its_reason(tmp_path: Path, workspace: 
         kept = store.all_imports(connection)[0].report
     assert len(kept["problems"]) == kept["problem_count"] == len(report.problems)
     json.dumps(kept)
+
+
+def test_a_header_that_tells_another_length_is_reported_and_the_sound_is_believed(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    audio = tmp_path / "birds" / "train_audio" / "owl1"
+    unfinished = bytearray(sound(audio / "unfinished.wav", seconds=2).read_bytes())
+    at = unfinished.index(b"data") + 4
+    unfinished[at : at + 4] = bytes(4)
+    (audio / "unfinished.wav").write_bytes(unfinished)
+    streamed = bytearray(sound(audio / "streamed.flac", seconds=3, seed=1).read_bytes())
+    streamed[21:26] = bytes([streamed[21] & 0xF0]) + bytes(4)
+    (audio / "streamed.flac").write_bytes(streamed)
+    names = ["owl1/unfinished.wav", "owl1/streamed.flac"]
+    report = import_collection(
+        workspace, table(tmp_path / "birds", *(("owl1", "[]", "A", "4", name) for name in names))
+    )
+    assert {name: clip.duration_s for name, clip in clips(workspace).items()} == dict(
+        zip(names, [2.0, 3.0], strict=True)
+    )
+    assert [problem.reason for problem in report.problems] == [
+        f"the header tells no length; {seconds}.00 s of sound are there" for seconds in (2, 3)
+    ]
+
+
+def test_channels_that_cancel_each_other_out_are_reported_and_one_is_used(tmp_path: Path, workspace: Workspace) -> None:
+    audio = tmp_path / "birds" / "train_audio" / "owl1"
+    left = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+    sound(audio / "plain.wav", channels=2)
+    soundfile.write(audio / "flipped.wav", np.stack([0.9 * left, -left], axis=1), RATE)
+    root = table(tmp_path / "birds", *(("owl1", "[]", "A", "4", f"owl1/{name}.wav") for name in ("plain", "flipped")))
+    report = import_collection(workspace, root)
+    assert {name: clip.channel for name, clip in clips(workspace).items()} == {
+        "owl1/plain.wav": 0,
+        "owl1/flipped.wav": 2,
+    }
+    (problem,) = report.problems
+    assert problem.filename == "owl1/flipped.wav"
+    assert problem.reason == (
+        "its channels cancel each other out, their mix is 26 dB below the loudest; the right channel is used"
+    )
+    assert problem.reason in report.text()
 
 
 def test_the_report_in_words(tmp_path: Path, workspace: Workspace) -> None:

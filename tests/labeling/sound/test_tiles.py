@@ -294,9 +294,9 @@ def test_short_sounds_and_low_rates_draw(tmp_path, count, rate):
 def test_only_the_bytes_of_a_tile_are_decoded_a_few_seconds_at_a_time(tmp_path, monkeypatch):
     windows = []
 
-    def spy(path, onset_s, offset_s):
+    def spy(path, onset_s, offset_s, **how):
         windows.append((onset_s, offset_s))
-        return read_window(path, onset_s, offset_s)
+        return read_window(path, onset_s, offset_s, **how)
 
     monkeypatch.setattr("labeling.sound.tiles.read_window", spy)
     of = write(tmp_path / "a.wav", noise(200.0, level=0.01), subtype="PCM_16")

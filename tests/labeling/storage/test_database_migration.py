@@ -111,6 +111,7 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
         (run,) = runs.all_runs(connection)
         assert (run.id, run.settings, run.kind, run.request) == ("001-demo", ("a=1",), "training", {})
         assert not new_classes(connection), "all came with the import"
+        assert {clip.channel for clip in store.usable_clips(connection)} == {0}
     marks.add(opened, Mark("m", "ann", 1, "flag"))
     journal.append(opened, [Decision("e5", "ann", 4, "cangoo", "absent")])
     for table in ("decisions", "marks"):

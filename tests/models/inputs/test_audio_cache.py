@@ -76,10 +76,11 @@ def test_what_is_written_is_read(tmp_path, source):
     assert entry.stat().st_size == 32 + 2 * 1000
 
 
-def test_a_changed_file_or_another_rate_is_another_entry(tmp_path, source):
+def test_a_changed_file_another_rate_or_channel_is_another_entry(tmp_path, source):
     cache = cache_in(tmp_path)
     entry = put(cache, source, some_samples())
     assert cache_in(tmp_path, rate=16000).entry_of(str(source)) != entry
+    assert len({entry, *(cache.entry_of(str(source), channel) for channel in (1, 2))}) == 3
     before = source.stat()
     source.write_bytes(b"other bytes, more of them than there were before")
     assert cache.entry_of(str(source)) != entry

@@ -176,6 +176,20 @@ def test_other_rates_and_channels_become_mono_at_the_recipes_rate(tmp_path):
     assert abs(centres[loudest] - 1000) == min(abs(centres - 1000))
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_channel_that_stands_for_a_clip_is_read(tmp_path, kind):
+    """Left and right cancel each other out; what a training reads is the one that was chosen."""
+    clips, _ = tiny_collection(tmp_path, 2)
+    wave = np.sin(2 * np.pi * 1000 * np.arange(4 * RATE) / RATE)
+    soundfile.write(tmp_path / "clip00.wav", np.stack([0.2 * wave, -0.2 * wave], axis=1), RATE)
+    loudest = {}
+    for channel in (0, 2):
+        chosen = [dataclasses.replace(clips[0], channel=channel, channels=2), *clips[1:]]
+        store = load((chosen,), *KINDS[kind], cache_dir=tmp_path / "cache")
+        loudest[channel] = float(store.power(store.batch(chunk([0], [0], 60))[0], store.front_end)[0].max())
+    assert loudest[0] < 1e-6 < 1e-2 < loudest[2]
+
+
 def test_an_epoch_visits_every_clip_within_its_bounds(collection):
     store = load(collection, "chunks_per_clip=2")
     rows = np.arange(2, 12)

@@ -167,7 +167,7 @@ def test_a_recording_that_breaks_off_is_predicted_up_to_there(recording, monkeyp
     result = predict(recording, recipe, DecisionRule(np.full(3, 0.5)), segment_s=2.0)
     assert result.duration_s == pytest.approx(8, abs=0.02)
     assert len(result.segments) == 4
-    assert re.fullmatch(r"cut short: 8\.00 s of 13\.07 s are there", result.note)
+    assert re.fullmatch(r"the header says 13\.07 s; 8\.00 s of sound are there", result.note)
     assert max(event.offset_s for event in result.events) == pytest.approx(8, abs=0.02)
 
     monkeypatch.setattr(soundscape, "read_window", lambda *a, **k: (np.zeros(0, np.float32), RATE))

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from labeling import journal
+from labeling.collection import store
 from labeling.errors import WorkspaceFull
 from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
@@ -31,6 +32,7 @@ ANSWERS = {
     "/api/undo": shapes.Undone | shapes.NothingUndone,
     "/api/marks": shapes.Marked,
     "/api/classes": shapes.NewClass,
+    "/api/channel": shapes.ChannelKept,
 }
 
 
@@ -208,6 +210,30 @@ def test_undo_takes_back_a_mark_where_that_came_last(caller: Caller) -> None:
     caller.post("/api/marks", event_id="n3", clip_id=one.clip_id, kind="note", removes=note["id"])
     answer = caller.post("/api/undo", event_id="u3")
     assert (answer["notice"], answer["clip"]["marks"]) == ("undone: note taken back", [note])
+
+
+def test_the_channel_of_a_clip_is_kept_for_everybody(caller: Caller) -> None:
+    assert (caller.clip(1)["channels"], caller.clip(1)["channel"]) == ([], 0)
+    with caller.workspace.write() as connection:
+        connection.execute(sa.text("update clips set channels = 2 where id = 1"))
+    assert caller.clip(1)["channels"] == ["mix", "left", "right"]
+    answer = caller.post("/api/channel", clip_id=1, channel=2)
+    assert answer["notice"] == "everybody now hears and sees the right channel of this clip"
+    other = Caller(caller.workspace, "otto").clip(1)
+    for clip in (answer["clip"], other):
+        assert clip["channel"] == 2
+        assert all("channel=2" in clip[name] for name in ("audio_url", "tile_url", "peaks_url"))
+    assert other["metadata"]["channels"] == "2, right used"
+    with caller.workspace.read() as connection:
+        assert store.channels_of(connection, [1, 2]) == {1: 2}
+    for wrong, reason in (
+        (3, "channel 3; give 0 (the mix) to 2"),
+        (-1, "a whole number is expected"),
+        (None, "missing"),
+    ):
+        assert reason in caller.post("/api/channel", 422, clip_id=1, channel=wrong)["error"]
+    assert "there is no clip 999" in caller.post("/api/channel", 422, clip_id=999, channel=1)["error"]
+    assert "channel" not in caller.post("/api/channel", clip_id=1, channel=0)["clip"]["audio_url"]
 
 
 def test_a_blind_look_tells_nothing_but_the_question(caller: Caller) -> None:

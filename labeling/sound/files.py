@@ -1,0 +1,278 @@
+"""Open any sound file by a decoder that reads all of it: libsndfile, our own reading of its frames, or audioread.
+
+Whatever decodes, what is opened looks like a ``soundfile.SoundFile``: ``frames``, ``samplerate``, ``channels``,
+``format``, ``subtype``, ``seekable()``, ``seek(frame)`` and ``read(dtype="float32", out=(n, channels))``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labeling.errors import AudioError
+from labeling.sound.chains import ChainedSound, last_position_s, link_bounds
+from labeling.sound.headers import rebuilt
+from labeling.sound.mpeg import MpegSound, frames_of, tells_its_length
+
+SAMPLE_RATES = (50, 10_000_000)
+_UNKNOWN_FRAMES = 1 << 60  # libsndfile gives more than this where a header tells nothing
+_TOLERATED_S = 0.06  # two frames of MP3: a header may be so far off
+_OGG_TOLERATED_S = 0.2  # an encoder's delay
+_WELL_GUESSED = 0.01
+_LONG_S = 600.0  # of an MP3, through which libsndfile walks anew for each window
+# The length in these headers is a promise that a cut file does not keep. Ogg lengths come from the last page that is
+# really there, and those of PCM are held against the bytes that are there.
+_PROMISING_FORMATS = ("FLAC", "MP3", "CAF", "W64")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open sound. ``header_frames`` is the length that the file's header gives, None where it tells none.
+
+    Where ``to_count`` that of ``sound`` is no better, and only decoding tells.
+    """
+
+    sound: Any
+    header_frames: int | None
+    to_count: bool = False
+
+
+@contextmanager
+def opened(path: str, until_s: float | None = None) -> Iterator[Opened]:
+    """Open a sound file; raises AudioError where nothing can decode it.
+
+    ``until_s`` is how far it will be read (None: to its end). A header that tells less sound than there is matters
+    only beyond that, and is looked at only then.
+    """
+    with ExitStack() as stack:
+        handle: BinaryIO = stack.enter_context(_remote(path) if is_url(path) else _local(path))
+        found = _decoder(path, handle, until_s, stack)
+        if not SAMPLE_RATES[0] <= found.sound.samplerate <= SAMPLE_RATES[1]:
+            raise AudioError(
+                f"{file_name(path)}: sample rate {found.sound.samplerate} Hz in the header; "
+                f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[1]} Hz can be read"
+            )
+        yield found
+
+
+def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStack) -> Opened:
+    import soundfile
+
+    claimed: int | None = None
+    end_s: float | None = None
+    source: Any = handle if is_url(path) else path  # a name is read without Python's help
+    try:
+        sound = stack.enter_context(soundfile.SoundFile(source))
+    except _problems() as error:
+        view = rebuilt(handle)
+        if view is None:
+            if is_url(path) or not _looks_foreign(handle):
+                raise AudioError(f"{file_name(path)}: not readable as sound ({why(error)})") from error
+            return _foreign(path, handle, stack)
+    else:
+        within = until_s is not None and until_s * sound.samplerate <= sound.frames < _UNKNOWN_FRAMES
+        if sound.format == "MP3" and sound.subtype == "MPEG_LAYER_III":
+            return _mpeg(path, handle, sound, within)
+        if within:
+            return Opened(sound, sound.frames)
+        if sound.format == "OGG":
+            with _kept_place(handle):
+                end_s = last_position_s(handle, 48_000 if sound.subtype == "OPUS" else sound.samplerate)
+            if chain := _chain(handle, end_s, sound, stack):
+                return chain
+        if sound.frames >= _UNKNOWN_FRAMES:
+            return Opened(sound, None, to_count=True)
+        with _kept_place(handle):
+            view = rebuilt(handle)
+        claimed = int(sound.frames) if sound.format == "OGG" else None
+        if view is None:
+            if end_s is not None and abs(end_s * sound.samplerate - sound.frames) > _OGG_TOLERATED_S * sound.samplerate:
+                return Opened(sound, round(end_s * sound.samplerate))  # cut out of a longer stream
+            if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
+                return Opened(sound, sound.frames)
+            sound = stack.enter_context(soundfile.SoundFile(source))  # one that failed to seek may read no more
+            return Opened(sound, sound.frames, to_count=True)
+    try:
+        sound = stack.enter_context(soundfile.SoundFile(view))
+    except _problems() as error:
+        raise AudioError(f"{file_name(path)}: not readable as sound ({why(error)})") from error
+    told = claimed if claimed is not None else view.told_frames
+    told = told if view.told is None else round(view.told * sound.frames)
+    return Opened(sound, told, to_count=sound.frames >= _UNKNOWN_FRAMES)
+
+
+def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) -> Opened | None:
+    """The streams of an Ogg file as one sound, where there are several."""
+    if end_s is None or abs(end_s * sound.samplerate - sound.frames) <= _OGG_TOLERATED_S * sound.samplerate:
+        return None
+    with _kept_place(handle):
+        links = link_bounds(handle)
+    if len(links) < 2:
+        return None
+    chain = ChainedSound(handle, links, stack)
+    return Opened(chain, chain.first_frames)
+
+
+@contextmanager
+def _kept_place(handle: BinaryIO) -> Iterator[None]:
+    """Look into a file that a decoder may be reading too."""
+    at = handle.tell()
+    yield
+    handle.seek(at)
+
+
+def _problems() -> tuple[type[Exception], ...]:
+    import soundfile
+
+    return (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OSError)
+
+
+def _mpeg(path: str, handle: BinaryIO, sound: Any, within: bool) -> Opened:
+    """By libsndfile where its header can be believed; by its frames where not, and where a seek would take long."""
+    if sound.frames <= _LONG_S * sound.samplerate:
+        with _kept_place(handle):
+            believed = within or tells_its_length(handle)
+        if believed and (within or not _ends_early(sound)):
+            return Opened(sound, sound.frames)
+    with _kept_place(handle):
+        index = frames_of(path, handle)
+    length, told = index.samples, index.told_samples
+    if not length:
+        return Opened(sound, sound.frames, to_count=True)
+    if abs(length - sound.frames) <= _TOLERATED_S * sound.samplerate:
+        length = told = min(length, sound.frames)  # an encoder fills up its last frame
+    elif told is None and abs(length - sound.frames) < _WELL_GUESSED * length:
+        told = length  # a constant bit rate needs no header
+    return Opened(MpegSound(handle, index, sound.channels, length), told)
+
+
+def _ends_early(sound: Any) -> bool:
+    """Whether the last frame that the header promises cannot be read; if it can, ``sound`` is at its start again."""
+    if not sound.frames or not sound.seekable():
+        return False
+    try:
+        sound.seek(sound.frames - 1)
+        early = len(sound.read(1, dtype="float32")) != 1
+        sound.seek(0)
+        return early
+    except _problems():
+        return True
+
+
+@contextmanager
+def _local(path: str) -> Iterator[BinaryIO]:
+    """The open file, when it is one with something in it."""
+    try:
+        state = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise AudioError(f"{file_name(path)}: no such file ({path})", "missing") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{file_name(path)}: cannot be opened ({why(error)})") from error
+    if not os.path.isfile(path):
+        raise AudioError(f"{file_name(path)}: not a file")
+    if state.st_size == 0:
+        raise AudioError(f"{file_name(path)}: the file is empty (0 bytes)")
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"{file_name(path)}: no right to read the file")
+    with open(path, "rb") as handle:
+        yield handle
+
+
+@contextmanager
+def _remote(url: str) -> Iterator[Any]:
+    """A seekable file behind an fsspec URL."""
+    import fsspec
+
+    try:
+        with fsspec.open(url, "rb") as handle:
+            # A server without range requests gives a stream; libsndfile must seek.
+            yield handle if handle.seekable() else io.BytesIO(handle.read())
+    except AudioError:
+        raise
+    except FileNotFoundError:
+        raise AudioError(f"{file_name(url)}: no such file ({url})", "missing") from None
+    except Exception as error:  # each fsspec backend has its own exceptions
+        raise AudioError(f"{file_name(url)}: cannot be fetched ({why(error)}); check the URL and its access") from error
+
+
+# ---------------------------------------------------------------------------------------------- audioread
+
+
+def _looks_foreign(handle: BinaryIO) -> bool:
+    """Whether the file's first bytes are none that libsndfile knows: then a broken file is not tried twice."""
+    handle.seek(0)
+    head = handle.read(12)
+    known = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b"ID3")
+    return len(head) == 12 and not head.startswith(known)
+
+
+def _foreign(path: str, handle: BinaryIO, stack: ExitStack) -> Opened:
+    """By audioread. What has no table of its frames (AAC, WMA) has its length guessed from the bit rate."""
+    import audioread  # type: ignore[import-untyped]
+
+    handle.seek(0)
+    start = handle.read(8)
+    try:
+        source = stack.enter_context(audioread.audio_open(path))
+    except Exception as error:  # audioread's backends raise errors of their own, some without a common root
+        raise AudioError(
+            f"{file_name(path)}: not readable as sound; WAV, FLAC, Ogg, Opus, MP3 and AIFF are, "
+            "and others (m4a, wma, ...) where ffmpeg is installed"
+        ) from error
+    sound = ForeignSound(source, Path(path).suffix.lstrip(".").upper())
+    return Opened(sound, sound.frames, to_count=start[4:] != b"ftyp" and not start.startswith(b"\x1aE\xdf\xa3"))
+
+
+class ForeignSound:
+    """What audioread decodes, as a SoundFile. It goes forward only, so that to seek is to decode and drop."""
+
+    def __init__(self, source: Any, format: str) -> None:
+        self.samplerate, self.channels = int(source.samplerate), int(source.channels)
+        self.frames = round(source.duration * source.samplerate)
+        self.format, self.subtype = format, type(source).__name__
+        self._blocks = iter(source)
+        self._rest = b""
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False
+
+    def read(self, frames: int = -1, *, dtype: str, out: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fill ``out`` (n, channels) with the next samples; returns the part that was filled."""
+        step = 2 * self.channels
+        while len(self._rest) < len(out) * step:
+            data = next(self._blocks, None)
+            if data is None:
+                break
+            self._rest += data
+        count = min(len(out), len(self._rest) // step)
+        data, self._rest = self._rest[: count * step], self._rest[count * step :]
+        out[:count] = np.frombuffer(data, "<i2").reshape(-1, self.channels).astype(np.float32) / 32768.0
+        return out[:count]
+
+
+# ---------------------------------------------------------------------------------------------- words
+
+
+def is_url(path: str) -> bool:
+    """Whether a path is an fsspec URL (``s3://...``) and not a local file."""
+    return "://" in path
+
+
+def file_name(path: str) -> str:
+    """The last part of a path or URL, with which every message of a file begins."""
+    return str(path).rstrip("/").rsplit("/", 1)[-1] or str(path)
+
+
+def why(error: BaseException) -> str:
+    """An error's own words, on one line and without the path that the message has already."""
+    text = " ".join(str(getattr(error, "error_string", "") or error).split())
+    return text.rstrip(".") or type(error).__name__

@@ -1,0 +1,312 @@
+"""Headers that tell another length than the sound has: recordings never finished, cut, or written on past their header.
+
+libsndfile believes most headers. Where one is wrong, the file is given to it with a header of ours before its samples.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+_LOOKED_AT = 1 << 16  # bytes, of what may be sound or not
+_LEAST_REST = 1024  # bytes after the samples that are looked at
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"<?xml", b"LYRICS")
+_MOST_CHUNKS = 1000
+_LARGEST_PAGE, _LARGEST_PAGE_SAMPLES = 65_307, 255 * 8192  # of Ogg
+_LARGEST_BLOCK = 1 << 16  # samples of a FLAC frame
+_UNFINISHED = 0x7FFFF000  # a 32-bit length from here on stands for one that was not known
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file's samples begin, how many bytes of them the header claims (None: it does not tell), and ``head``,
+    which makes a header that tells a number of bytes."""
+
+    data_at: int
+    claimed: int | None
+    head: Callable[[int], bytes]
+
+
+class View(io.RawIOBase):
+    """A file seen with other bytes, ``head``, before what begins at ``start``. What its own header gives as its length
+    is ``told``, as a share of the true one, or ``told_frames``; both None where it gives none."""
+
+    def __init__(
+        self,
+        handle: BinaryIO,
+        head: bytes,
+        start: int,
+        told: float | None = None,
+        told_frames: int | None = None,
+        end: int | None = None,
+    ) -> None:
+        self._handle, self._head, self._start = handle, head, start
+        self.told, self.told_frames = told, told_frames
+        self._size = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer; returns how many bytes came."""
+        view = memoryview(buffer).cast("B")
+        from_head = self._head[self._position : self._position + len(view)]
+        view[: len(from_head)] = from_head
+        count = len(from_head)
+        if count < len(view):
+            self._handle.seek(self._start + max(0, self._position - len(self._head)))
+            rest = self._handle.read(max(0, min(len(view) - count, self._size - self._position - count)))
+            view[count : count + len(rest)] = rest
+            count += len(rest)
+        self._position += count
+        return count
+
+
+def rebuilt(handle: BinaryIO) -> View | None:
+    """The file with a header that tells all its sound; None where its own does, or the format is none of these.
+
+    WAV (also RF64), AIFF, CAF and AU by the bytes that are there; Ogg without a last page that tells another place;
+    FLAC where the last frame lies elsewhere than its header's length says, and then with a header that tells none.
+    """
+    handle.seek(0)
+    start = handle.read(4)
+    if start in (b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04"):
+        return _flac(handle)
+    if start == b"OggS":
+        return _ogg(handle)
+    layout_of = {
+        b"RIFF": _wav, b"RIFX": _wav, b"RF64": _wav, b"BW64": _wav, b"FORM": _aiff, b"caff": _caf, b".snd": _au,
+    }.get(start)  # fmt: skip
+    try:
+        layout = layout_of(handle) if layout_of else None
+    except struct.error:  # ends within a chunk
+        return None
+    if layout is None:
+        return None
+    there = handle.seek(0, os.SEEK_END) - layout.data_at
+    if there <= 0 or layout.claimed == there:
+        return None
+    if layout.claimed is not None and layout.claimed < there:
+        if not _is_sound(handle, layout.data_at + layout.claimed, there - layout.claimed):
+            return None
+        told = layout.claimed / there if layout.claimed else None
+    else:
+        told = None if layout.claimed is None else layout.claimed / there
+    return View(handle, layout.head(there), layout.data_at, told)
+
+
+def _is_sound(handle: BinaryIO, at: int, size: int) -> bool:
+    """Whether what lies after the samples that a header tells of goes on as sound: no chunk, no tag, not all zeros."""
+    if size < _LEAST_REST:
+        return False
+    handle.seek(at)
+    data = handle.read(_LOOKED_AT)
+    for start in (0, 1):  # an odd length may have been filled up
+        name = data[start : start + 4]
+        sizes = (int.from_bytes(data[start + 4 : start + 8], order) for order in ("little", "big"))  # type: ignore[arg-type]
+        if data[start:].startswith(_TAGS) or (name.isascii() and name.decode().isprintable() and min(sizes) <= size):
+            return False
+    handle.seek(max(at, at + size - _LOOKED_AT))
+    return any(data) or any(handle.read(_LOOKED_AT))
+
+
+def _chunks(handle: BinaryIO, at: int, order: str) -> list[tuple[bytes, int, int]]:
+    """Name, place of the content and size of each chunk, up to the one that holds the samples."""
+    chunks: list[tuple[bytes, int, int]] = []
+    while len(chunks) < _MOST_CHUNKS:
+        handle.seek(at)
+        head = handle.read(8)
+        if len(head) < 8:
+            break
+        name, size = struct.unpack(f"{order}4sI", head)
+        chunks.append((name, at + 8, size))
+        if name in (b"data", b"SSND"):
+            break
+        at += 8 + size + size % 2
+    return chunks
+
+
+def _content(handle: BinaryIO, chunks: list[tuple[bytes, int, int]], name: bytes) -> bytes:
+    for chunk, at, size in chunks:
+        if chunk == name:
+            handle.seek(at)
+            return handle.read(min(size, _LOOKED_AT))
+    return b""
+
+
+def _wav(handle: BinaryIO) -> Layout | None:
+    handle.seek(0)
+    order = ">" if handle.read(4) == b"RIFX" else "<"
+    chunks = _chunks(handle, 12, order)
+    format_chunk = _content(handle, chunks, b"fmt ")
+    if not chunks or chunks[-1][0] != b"data" or len(format_chunk) < 16:
+        return None
+    _, data_at, size = chunks[-1]
+    claimed: int | None = size
+    sizes = _content(handle, chunks, b"ds64")
+    if size == 0xFFFFFFFF and len(sizes) >= 16:
+        (claimed,) = struct.unpack("<Q", sizes[8:16])
+    if not claimed or (claimed >= _UNFINISHED and claimed > handle.seek(0, os.SEEK_END) - data_at):
+        claimed = claimed and None
+
+    def head(data: int) -> bytes:
+        fmt = struct.pack(f"{order}4sI", b"fmt ", len(format_chunk)) + format_chunk + b"\0" * (len(format_chunk) % 2)
+        if data < 0xFFFF0000:
+            name = b"RIFX" if order == ">" else b"RIFF"
+            whole = struct.pack(f"{order}4sI4s", name, data + len(fmt) + 12, b"WAVE")
+            return whole + fmt + struct.pack(f"{order}4sI", b"data", data)
+        long = struct.pack("<4sIQQQI", b"ds64", 28, data + len(fmt) + 48, data, 0, 0)
+        return (
+            struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + long + fmt + struct.pack("<4sI", b"data", 0xFFFFFFFF)
+        )
+
+    return Layout(data_at, claimed, head)
+
+
+def _aiff(handle: BinaryIO) -> Layout | None:
+    handle.seek(8)
+    kind = handle.read(4)
+    chunks = _chunks(handle, 12, ">")
+    common = _content(handle, chunks, b"COMM")
+    if not chunks or chunks[-1][0] != b"SSND" or len(common) < 18:
+        return None
+    _, at, size = chunks[-1]
+    channels, _, bits = struct.unpack(">hIh", common[:8])
+    width = channels * -(-bits // 8)
+
+    def head(data: int) -> bytes:
+        comm = common[:2] + struct.pack(">I", data // width if width > 0 else 0) + common[6:]
+        parts = struct.pack(">4sI", b"COMM", len(comm)) + comm + b"\0" * (len(comm) % 2)
+        parts += struct.pack(">4sIII", b"SSND", min(data + 8, 0xFFFFFFFF), 0, 0)
+        return struct.pack(">4sI4s", b"FORM", min(len(parts) + 4 + data, 0xFFFFFFFF), kind) + parts
+
+    claimed = None if size >= _UNFINISHED else max(0, size - 8)
+    return Layout(at + 8, claimed, head)
+
+
+def _caf(handle: BinaryIO) -> Layout | None:
+    at, parts = 8, b""
+    for _ in range(_MOST_CHUNKS):
+        handle.seek(at)
+        name, size = struct.unpack(">4sq", handle.read(12))
+        if name == b"data":
+            return Layout(at + 16, None if size < 0 else max(0, size - 4), partial(_caf_head, parts))
+        if not 0 <= size <= _LOOKED_AT:
+            return None
+        if name != b"free":
+            parts += struct.pack(">4sq", name, size) + handle.read(size)
+        at += 12 + size
+    return None
+
+
+def _caf_head(parts: bytes, data: int) -> bytes:
+    return b"caff\0\1\0\0" + parts + struct.pack(">4sqI", b"data", data + 4, 0)
+
+
+def _au(handle: BinaryIO) -> Layout | None:
+    handle.seek(4)
+    data_at, size = struct.unpack(">II", handle.read(8))
+    handle.seek(0)
+    own = handle.read(min(data_at, _LOOKED_AT))
+
+    def head(data: int) -> bytes:
+        return own[:8] + struct.pack(">I", min(data, 0xFFFFFFFF)) + own[12:]
+
+    # 0xFFFFFFFF is how this format says that the samples go on to the end: libsndfile reads it so
+    return Layout(data_at, size, head) if size < 0xFFFFFFFF else None
+
+
+# ---------------------------------------------------------------------------------------------- Ogg
+
+
+def _ogg(handle: BinaryIO) -> View | None:
+    """Without its last page, where that one's position lies far from the page's before: it tells the length."""
+    handle.seek(14)
+    serial = handle.read(4)
+    size = handle.seek(0, os.SEEK_END)
+    base = max(0, size - 2 * _LARGEST_PAGE)
+    handle.seek(base)
+    tail = handle.read()
+    pages: list[tuple[int, int]] = []
+    at = -1
+    while (at := tail.find(b"OggS\0", at + 1)) >= 0:
+        if tail[at + 14 : at + 18] == serial:
+            pages.append((at, int.from_bytes(tail[at + 6 : at + 14], "little", signed=True)))
+    pages = [(at, position) for at, position in pages if position > 0]
+    if len(pages) < 2 or 0 <= pages[-1][1] - pages[-2][1] <= _LARGEST_PAGE_SAMPLES:
+        return None
+    return View(handle, b"", 0, end=base + pages[-1][0])
+
+
+# ---------------------------------------------------------------------------------------------- FLAC
+
+
+def _flac(handle: BinaryIO) -> View | None:
+    handle.seek(0)
+    head = handle.read(10)
+    start = 0
+    if head[:3] == b"ID3":
+        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+    handle.seek(start)
+    first = handle.read(42)
+    if len(first) < 42 or first[:4] != b"fLaC" or first[4] & 0x7F:
+        return None
+    total = (first[21] & 0x0F) << 32 | int.from_bytes(first[22:26], "big")
+    if not total:
+        return None  # libsndfile reads on to the end by itself
+    size = handle.seek(0, os.SEEK_END)
+    largest = int.from_bytes(first[15:18], "big") or _LOOKED_AT
+    handle.seek(max(start + 42, size - largest - 4096))
+    last = _last_sample(handle.read(), int.from_bytes(first[8:10], "big"))
+    if last is None or last <= total < last + _LARGEST_BLOCK:
+        return None
+    return View(handle, first[:21] + bytes([first[21] & 0xF0]) + bytes(4) + first[26:], start + 42, None, total)
+
+
+def _last_sample(data: bytes, block: int) -> int | None:
+    """The number of the sample after the one with which the last frame in ``data`` begins; None where none is found."""
+    at = len(data)
+    while (at := data.rfind(b"\xff", 0, at)) >= 0:
+        head = data[at : at + 16]
+        if len(head) < 16 or head[1] & 0xFE != 0xF8 or head[2] >> 4 == 0 or head[3] >> 4 > 10 or head[3] & 1:
+            continue
+        long = next((n for n, mask in enumerate((0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02)) if not head[4] & mask), 7)
+        if long == 1:
+            continue
+        number = head[4] & (0x7F if long == 0 else 0x7F >> long)
+        for byte in head[5 : 4 + max(1, long)]:
+            number = number << 6 | byte & 0x3F
+        stop = 4 + max(1, long) + {6: 1, 7: 2}.get(head[2] >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
+        if stop < 16 and _crc8(head[:stop]) == head[stop]:
+            return (number if head[1] & 1 else number * block) + 1
+    return None
+
+
+def _crc8(data: bytes) -> int:
+    value = 0
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = (value << 1 ^ 0x07 if value & 0x80 else value << 1) & 0xFF
+    return value

@@ -1,0 +1,154 @@
+"""Headers that tell another length than the sound has, both ways and in every format: the sound is believed."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from labeling.sound.decoding import is_silent, probe, read_window
+from labeling.sound.headers import rebuilt
+
+RATE = 32_000
+SECONDS = 4.0
+SAMPLES = (0.1 * np.random.default_rng(0).standard_normal(round(SECONDS * RATE))).astype(np.float32)
+NOTHING = "the header tells no length; 4.00 s of sound are there"
+LITTLE = "the header says 0.02 s; 4.00 s of sound are there"
+TWICE = "the header says 8.00 s; 4.00 s of sound are there"
+TRUE = ""
+
+
+def file_of(form: str, samples: np.ndarray = SAMPLES, subtype: str = "PCM_16") -> bytearray:
+    body = io.BytesIO()
+    soundfile.write(body, samples, RATE, format=form, subtype=subtype)
+    return bytearray(body.getvalue())
+
+
+def told(form: str, name: bytes, skip: int, layout: str, value: int) -> bytes:
+    """A file whose length, ``skip`` bytes behind the name of a chunk, is overwritten."""
+    data = file_of(form)
+    struct.pack_into(layout, data, data.index(name) + skip, value)
+    return bytes(data)
+
+
+SIZE = len(SAMPLES) * 2
+CASES = [
+    *[("WAV", b"data", 4, "<I", value, note)
+      for value, note in [(0, NOTHING), (1000, LITTLE), (2**32 - 1, NOTHING), (2**31 - 1, NOTHING), (2 * SIZE, TWICE)]],
+    *[("RF64", b"ds64", 16, "<Q", value, note)
+      for value, note in [(0, NOTHING), (1000, LITTLE), (2**63 - 1, NOTHING), (2**64 - 1, NOTHING), (2 * SIZE, TWICE)]],
+    *[("AIFF", b"SSND", 4, ">I", value, note)
+      for value, note in [(0, NOTHING), (1008, LITTLE), (0xFFFFFFFF, NOTHING), (2 * SIZE + 8, TWICE)]],
+    ("AIFF", b"COMM", 10, ">I", 0, TRUE),
+    *[("CAF", b"data", 4, ">q", value, note)
+      for value, note in [(0, NOTHING), (1004, LITTLE), (2**62, NOTHING), (-1, NOTHING), (2 * SIZE + 4, TWICE)]],
+    *[("AU", b".snd", 8, ">I", value, note)
+      for value, note in [(0, NOTHING), (1000, LITTLE), (0xFFFFFFFF, TRUE), (2 * SIZE, TWICE)]],
+    *[("FLAC", b"fLaC", 22, ">I", value, note)
+      for value, note in [(0, NOTHING), (500, LITTLE), (2 * len(SAMPLES), TWICE)]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "name", "skip", "layout", "value", "note"), CASES)
+def test_all_the_sound_is_read_whatever_the_header_says(
+    tmp_path: Path, form: str, name: bytes, skip: int, layout: str, value: int, note: str
+) -> None:
+    path = str(tmp_path / "lie")
+    Path(path).write_bytes(told(form, name, skip, layout, value))
+    info = probe(path)
+    assert (info.frames, info.sample_rate, info.note) == (len(SAMPLES), RATE, note)
+    whole, _ = read_window(path)
+    np.testing.assert_allclose(whole, SAMPLES, atol=1e-4)
+    part, _ = read_window(path, 3.25, 3.75)
+    np.testing.assert_array_equal(part, whole[round(3.25 * RATE) : round(3.75 * RATE)])
+    assert not is_silent(path)
+
+
+@pytest.mark.parametrize("form", ["WAV", "RF64", "AIFF", "CAF", "AU", "FLAC"])
+def test_a_file_that_ends_early_has_the_length_of_what_is_there(tmp_path: Path, form: str) -> None:
+    data = file_of(form)
+    (tmp_path / "cut").write_bytes(data[: len(data) // 2])
+    info = probe(str(tmp_path / "cut"))
+    assert info.duration_s == pytest.approx(2.0, abs=0.15)  # FLAC loses its last frame
+    assert info.note == f"the header says 4.00 s; {info.duration_s:.2f} s of sound are there"
+    assert len(read_window(str(tmp_path / "cut"))[0]) == info.frames
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        b"", b"LIST" + struct.pack("<I", 3000) + b"INFO" * 750, b"\0" * 5000, b"ID3\x03" + b"x" * 5000, b"abc",
+        b"\0LIST" + struct.pack("<I", 3000) + b"INFO" * 750,
+    ],
+)  # fmt: skip
+def test_what_lies_after_the_samples_is_not_taken_for_sound(after: bytes) -> None:
+    for form in ("WAV", "AIFF"):
+        assert rebuilt(io.BytesIO(file_of(form) + after)) is None
+
+
+def test_an_honest_header_is_left_alone() -> None:
+    for form, subtype in [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "IMA_ADPCM"), ("WAVEX", "PCM_24"),
+                          ("RF64", "PCM_16"), ("AIFF", "PCM_24"), ("CAF", "PCM_16"), ("AU", "FLOAT"),
+                          ("FLAC", "PCM_24")]:  # fmt: skip
+        assert rebuilt(io.BytesIO(file_of(form, subtype=subtype))) is None, (form, subtype)
+
+
+def test_a_recording_never_finished_in_a_coding_of_blocks(tmp_path: Path) -> None:
+    """IMA ADPCM, as camera traps and phones write it."""
+    data = file_of("WAV", subtype="IMA_ADPCM")
+    struct.pack_into("<I", data, data.index(b"data") + 4, 0)
+    (tmp_path / "a.wav").write_bytes(data)
+    info = probe(str(tmp_path / "a.wav"))
+    assert info.duration_s == pytest.approx(SECONDS, abs=0.05)
+    assert info.note.startswith("the header tells no length")
+
+
+def retold(data: bytes, position: int) -> bytes:
+    """An Ogg file whose last page tells another position, with its checksum made anew."""
+    at = data.rfind(b"OggS")
+    page = bytearray(data[at:])
+    struct.pack_into("<q", page, 6, position)
+    page[22:26] = bytes(4)
+    checksum = 0
+    for byte in page:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ 0x04C11DB7 if checksum & 0x80000000 else checksum << 1) & 0xFFFFFFFF
+    struct.pack_into("<I", page, 22, checksum)
+    return data[:at] + page
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize(("position", "says"), [(10**15, "tells no length"), (10**8, "says 20"), (1000, "says 0.0")])
+def test_an_ogg_whose_last_page_tells_another_length(tmp_path: Path, subtype: str, position: int, says: str) -> None:
+    body = io.BytesIO()
+    soundfile.write(body, np.tile(SAMPLES, 2), 48_000, format="OGG", subtype=subtype)
+    honest = body.getvalue()
+    seconds = 2 * len(SAMPLES) / 48_000
+    for data, note in ((honest, ""), (retold(honest, position), f"the header {says}")):
+        (tmp_path / "a.ogg").write_bytes(data)
+        info = probe(str(tmp_path / "a.ogg"))
+        assert info.duration_s == pytest.approx(seconds, abs=1.0 if note else 0.01)  # a page may hold a second
+        assert info.note.startswith(note)
+        assert bool(info.note) == bool(note)
+        assert len(read_window(str(tmp_path / "a.ogg"))[0]) == info.frames
+
+
+def test_more_than_four_gigabytes_have_a_header_that_can_say_so() -> None:
+    """A WAV whose 32-bit length went round once: only its header is looked at, for the file is sparse."""
+
+    class Sparse(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0) -> int:
+            return 5 * 2**30 if whence == 2 else super().seek(offset, whence)
+
+    data = file_of("WAV")
+    struct.pack_into("<I", data, data.index(b"data") + 4, 2000)
+    view = rebuilt(Sparse(data))
+    assert view is not None
+    head = view.read(120)
+    assert head.startswith(b"RF64")
+    assert struct.unpack_from("<Q", head, head.index(b"ds64") + 16)[0] == 5 * 2**30 - 44
