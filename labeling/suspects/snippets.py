@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling.collection import store
+from labeling.collection import channels, store
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions.oof import Oof, read_oof
 from labeling.quality.scored_run import ScoredRun
@@ -98,10 +98,14 @@ def snippets(
     rows = rows[:limit]
     middles = _middles(workspace, run.run_id, rows)
     windows = [window(middle, row.duration_s) for middle, row in zip(middles, rows, strict=True)]
-    channels = store.channels_of(connection, [row.suspect.clip_id for row in rows])
+    channel_of = channels.channels_of(connection, [row.suspect.clip_id for row in rows])
     return [
         Snippet(
-            row.suspect, roles.get(row.suspect.clip_id, ""), row.verdict, *bounds, channels.get(row.suspect.clip_id, 0)
+            row.suspect,
+            roles.get(row.suspect.clip_id, ""),
+            row.verdict,
+            *bounds,
+            channel_of.get(row.suspect.clip_id, 0),
         )
         for row, bounds in zip(rows, windows, strict=True)
     ]

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from labeling import journal
-from labeling.collection import classes, store
+from labeling.collection import channels, classes
 from labeling.errors import DataError, EarmarkError, StaleDecision
 from labeling.journal import boxes
 from labeling.quality.scored_run import read_scored_run
@@ -328,7 +328,7 @@ def _set_channel(asked: Asked) -> shapes.ChannelKept:
     if channel is None:
         raise DataError("channel is missing; give 0 for the mix, or the number of one")
     with asked.workspace.write() as connection:
-        clip = store.set_channel(connection, clip_id, channel)
+        clip = channels.set_channel(connection, clip_id, channel)
     view = asked.body.get("view")
     name = channel_name(channel, clip.channels)
     what = f"the {name} channel" if name in ("left", "right") else name if channel else "the mix"

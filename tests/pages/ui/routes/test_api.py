@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from labeling import journal
-from labeling.collection import store
+from labeling.collection import channels
 from labeling.errors import WorkspaceFull
 from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
@@ -225,7 +225,7 @@ def test_the_channel_of_a_clip_is_kept_for_everybody(caller: Caller) -> None:
         assert all("channel=2" in clip[name] for name in ("audio_url", "tile_url", "peaks_url"))
     assert other["metadata"]["channels"] == "2, right used"
     with caller.workspace.read() as connection:
-        assert store.channels_of(connection, [1, 2]) == {1: 2}
+        assert channels.channels_of(connection, [1, 2]) == {1: 2}
     for wrong, reason in (
         (3, "channel 3; give 0 (the mix) to 2"),
         (-1, "a whole number is expected"),
