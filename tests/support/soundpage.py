@@ -17,14 +17,14 @@ import soundfile
 
 from pages.ui.shared.scripts import join_scripts
 
-ENTRY = "player/sound.js"
+ENTRY = "player/sound/sound.js"
 RATE = 44_100  # headless Chromium's own, so that samples come out as they went in
 CLIP_S = 10.0
 # What tests of sound measure with. `await recorder(node)` keeps what a node gives: `.samples` or `.at(frame)` (first
 # channel).
 TOOLS = """
-import { buildBand, buildSoundChain } from "./soundchain.js";
-import { SoundStore } from "./soundstore.js";
+import { buildBand, buildSoundChain } from "./chain.js";
+import { SoundStore } from "./store.js";
 const fromDb = (db) => 10 ** (db / 20);
 const highestOf = (samples, from, to) => samples.slice(from, to).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 async function recorder(node) {

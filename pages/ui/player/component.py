@@ -26,10 +26,10 @@ ENTRY = "player/player.js"
 STYLES = (
     "shared/base.css",
     "player/player.css",
-    "player/stage.css",
-    "player/settings.css",
-    "player/sound.css",
-    "player/lanes.css",
+    "player/picture/stage.css",
+    "player/picture/settings.css",
+    "player/sound/sound.css",
+    "player/lanes/lanes.css",
 )
 
 

@@ -2,21 +2,21 @@
 
 import { Api, newEventId } from "../shared/api.js";
 import { isDark } from "../shared/picture.js";
-import { actionsOf } from "./actions.js";
-import { Adder, vocabularyOf } from "./add.js";
-import { ChannelChoice } from "./channel.js";
-import { Decisions } from "./decide.js";
-import { Drawer } from "./drawer.js";
-import { Flow, Messenger, Preferences } from "./flow.js";
-import { Help } from "./help.js";
-import { buttonActions, Keys } from "./keys.js";
-import { Lanes } from "./lanes.js";
-import { Progress } from "./progress.js";
-import { questionOf } from "./question.js";
-import { Boxes, boxIsPicked } from "./regions.js";
+import { actionsOf } from "./keys/actions.js";
+import { Adder, vocabularyOf } from "./deciding/add.js";
+import { ChannelChoice } from "./sound/channel.js";
+import { Decisions } from "./deciding/decide.js";
+import { Drawer } from "./deciding/drawer.js";
+import { Flow, Messenger, Preferences } from "./deciding/flow.js";
+import { Help } from "./keys/help.js";
+import { buttonActions, Keys } from "./keys/keys.js";
+import { Lanes } from "./lanes/lanes.js";
+import { Progress } from "./deciding/progress.js";
+import { questionOf } from "./deciding/question.js";
+import { Boxes, boxIsPicked } from "./boxes/regions.js";
 import { stretchOf } from "./span.js";
-import { Stage } from "./stage.js";
-import { Transport } from "./transport.js";
+import { Stage } from "./picture/stage.js";
+import { Transport } from "./sound/transport.js";
 import { buildView } from "./view.js";
 
 /**

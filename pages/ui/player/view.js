@@ -1,8 +1,8 @@
 // The elements of the player, built once.
 
 import { button, el, icon, select, slider } from "../shared/elements.js";
-import { SPEEDS } from "./sound.js";
-import { buildStage } from "./stage_view.js";
+import { SPEEDS } from "./sound/sound.js";
+import { buildStage } from "./picture/stage_view.js";
 
 // Build everything once; returns the elements that change.
 export function buildView() {

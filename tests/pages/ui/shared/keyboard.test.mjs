@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { isShortcut, keyOf, keysOf } from "../../../../pages/ui/shared/keyboard.js";
-import { Keys } from "../../../../pages/ui/player/keys.js";
+import { Keys } from "../../../../pages/ui/player/keys/keys.js";
 import { WALL_KEYS } from "../../../../pages/ui/wall/keys.js";
 
 const press = (key, code = "", more = {}) => ({ key, code, shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...more });

@@ -85,9 +85,9 @@ def test_what_cannot_be_joined_says_why(tmp_path: Path, scripts: dict[str, str],
 
 def test_each_script_and_style_is_part_of_something() -> None:
     used = {*scripts_of(player.ENTRY), *scripts_of(wall.ENTRY)}
-    assert used == set(UI.glob("*/*.js"))
+    assert used == set(UI.rglob("*.js"))
     styles = {*player.STYLES, *wall.STYLES}
-    assert styles == {str(path.relative_to(UI)) for path in UI.glob("*/*.css")}
+    assert styles == {str(path.relative_to(UI)) for path in UI.rglob("*.css")}
 
 
 def test_the_joined_components_are_modules_without_imports() -> None:

@@ -1,0 +1,136 @@
+// What is known of the clip beside its sound: notes and flags, who decided what, where it comes from.
+
+import { el } from "../../shared/elements.js";
+
+/**
+ * @import { Entry, Mark } from "../../shared/server"
+ * @import { View, DrawerHost } from "../types"
+ */
+
+/** @type {Record<string, string>} */
+const MARK_WORDS = { note: "note", flag: "for an expert", later: "put off by you", skip: "skipped by you" };
+
+/** @param {string} iso */
+function whenText(iso) {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? iso : date.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
+}
+
+export class Drawer {
+  /** @param {View} v @param {DrawerHost} host */
+  constructor(v, host) {
+    this.v = v;
+    this.host = host;
+    this.open = false;
+    this.clip_id = 0;
+    this.drafts = new Map(); // notes that were begun, by clip
+    this.input = el("textarea", { test: "player-note-input", rows: 2, maxlength: 2000, "aria-label": "note",
+      placeholder: "what a colleague should know of this clip" });
+    this.save = el("button", { type: "button", test: "player-note-save", text: "Save note" });
+    this.form = el("div", { class: "note-form" }, this.input, this.save);
+    this.marks = el("ul", { class: "marks", test: "player-marks" });
+    this.history = el("div", { class: "history", test: "player-history" });
+    this.only = el("input", { type: "checkbox", test: "player-history-only" });
+    this.onlyName = el("span");
+    this.facts = el("dl", { class: "facts", test: "player-metadata" });
+    v.drawer.append(
+      el("section", {}, el("h3", { text: "Notes and flags" }), this.marks, this.form),
+      el("section", { class: "wide" }, el("h3", { text: "History" }),
+        el("label", { class: "why" }, this.only, this.onlyName), this.history),
+      el("section", {}, el("h3", { text: "Metadata" }), this.facts),
+    );
+    this.save.addEventListener("click", () => this.send());
+    this.only.addEventListener("change", () => this.draw());
+    this.input.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.leave();
+      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.send();
+    });
+  }
+
+  /** @param {boolean} [open] */
+  toggle(open = !this.open) {
+    this.open = open;
+    this.v.drawer.hidden = !open;
+    this.v.drawerButton.setAttribute("aria-expanded", String(open));
+    this.draw();
+    this.host.stage.takeFreeHeight();
+    if (open) this.v.drawer.scrollIntoView({ block: "nearest" });
+  }
+
+  // Another clip: a note that was begun stays with the clip that it is about.
+  arrive() {
+    this.drafts.set(this.clip_id, this.input.value);
+    this.clip_id = this.host.data.clip_id;
+    this.input.value = this.drafts.get(this.clip_id) || "";
+  }
+
+  // The note has been stored.
+  /** @param {number} clip_id */
+  written(clip_id) {
+    this.drafts.delete(clip_id);
+    if (clip_id === this.clip_id) this.input.value = "";
+  }
+
+  write() {
+    if (this.host.decisions.isBlind()) return undefined;
+    this.toggle(true);
+    return this.input.focus();
+  }
+
+  leave() {
+    this.host.v.root.focus({ preventScroll: true }); // gives the keys back
+  }
+
+  send() {
+    const text = this.input.value.trim();
+    if (!text) return this.host.tell("the note is empty", "warning");
+    this.host.decisions.mark("note", text);
+    return this.leave();
+  }
+
+  draw() {
+    const { data, v } = this.host;
+    if (!data) return;
+    const flagged = (data.marks || []).some((mark) => mark.kind === "flag");
+    v.flag.setAttribute("aria-pressed", String(flagged));
+    v.flag.children[1].textContent = flagged ? "Flagged" : "Flag";
+    v.drawerButton.children[1].textContent = data.marks?.length ? `Details (${data.marks.length})` : "Details";
+    if (!this.open) return;
+    this.marks.replaceChildren(...(data.marks || []).map((mark) => this.markOf(mark)));
+    const { lane } = this.host;
+    this.onlyName.textContent = ` ${lane ? lane.name : "the class in focus"} only`;
+    const rows = (data.history || []).filter((row) => !this.only.checked || row.class === lane?.class);
+    this.history.replaceChildren(...this.historyOf(rows));
+    this.facts.replaceChildren(...Object.entries(data.metadata || {}).map(([name, value]) =>
+      el("div", {}, el("dt", { text: name }), el("dd", { text: value }))));
+  }
+
+  /** @param {Mark} mark */
+  markOf(mark) {
+    const remove = el("button", { type: "button", text: "take back", "aria-label": `take back this ${mark.kind}` });
+    remove.addEventListener("click", () => this.host.decisions.mark(mark.kind, "", mark.id));
+    const text = el("span", { class: "mark-text", text: mark.text });
+    const who = el("span", { class: "who", text: `${MARK_WORDS[mark.kind]}, ${mark.reviewer}, ${whenText(mark.created_at)}` });
+    return el("li", { class: `mark-${mark.kind}` }, text, who, remove);
+  }
+
+  // Newest first: who said what, when, and what was on the screen.
+  /** @param {Entry[]} rows */
+  historyOf(rows) {
+    if (!rows.length) return [el("p", { class: "why", text: this.only.checked ? "Nobody has decided on this class here yet." : "Nobody has decided on this clip yet." })];
+    return rows.map((row) => {
+      const what = el("span", { class: "what" }, el("strong", { text: row.name }), el("span", { text: ` ${row.text}` }));
+      const who = el("span", { class: "who", text: `${row.reviewer}, ${whenText(row.created_at)}${row.shown ? ` · saw: ${row.shown}` : ""}` });
+      const node = el("div", { class: "entry", test: "player-history-row" }, what, who);
+      node.dataset.standing = String(row.standing);
+      if (!row.standing) what.append(el("span", { class: "gone", text: " (undone)" }));
+      else if (row.can_undo) {
+        const back = el("button", { type: "button", text: "undo", "aria-label": `undo ${row.name} ${row.text}` });
+        back.addEventListener("click", () => this.host.decisions.undo(row.position));
+        node.append(back);
+      }
+      return node;
+    });
+  }
+}

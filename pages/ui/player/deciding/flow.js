@@ -1,0 +1,242 @@
+// The way through the list: clips fetched ahead, decisions sent, one request at a time; no page is drawn anew for it.
+
+/**
+ * @import { Clip, Visit } from "../../shared/server"
+ * @import { Level } from "../../shared/types"
+ * @import { Item, Kept } from "../types"
+ * @import { Api, Refusal } from "../../shared/api.js"
+ */
+
+const KEPT_CLIPS = 24;
+const CLIPS_AHEAD = 3;
+
+// Modes that ask of one class alone, with labels and scores hidden.
+/** @param {string} mode */
+export const isHiding = (mode) => mode === "blind" || mode === "audit";
+
+/** @type {{ id: string, items: Item[], at: number }} */
+const lastVisit = { id: "", items: [], at: 0 }; // kept while the page is left and come back to
+
+// The list of one visit, the place in it, and the clips already fetched.
+export class Flow {
+  /** @param {Api} api */
+  constructor(api) {
+    this.api = api;
+    this.visit = "";
+    /** @type {Item[]} */
+    this.items = [];
+    this.at = 0;
+    /** @type {Record<string, string>} */
+    this.view = {};
+    /** @type {Map<string, Kept>} */
+    this.kept = new Map();
+  }
+
+  // A list from the page; while the visit is the same its order and place are kept, across reruns and remounts. Returns
+  // whether what is on the screen must be read anew.
+  /** @param {Visit} data */
+  begin(data) {
+    const seen = JSON.stringify(this.view) !== JSON.stringify(data.view);
+    if (seen) this.kept.clear();
+    this.view = data.view;
+    if (this.visit === data.visit) return seen;
+    this.visit = data.visit;
+    if (lastVisit.id !== data.visit) {
+      const items = data.items.map((item) => {
+        const [clip_id, mode, code] = Array.isArray(item) ? /** @type {[number, string, string]} */ (item) : [item, "", ""];
+        return { clip_id, mode, class: code };
+      });
+      Object.assign(lastVisit, { id: data.visit, items, at: data.at });
+    }
+    this.items = lastVisit.items;
+    this.at = lastVisit.at < this.items.length ? lastVisit.at : data.at;
+    this.kept.clear();
+    return true;
+  }
+
+  get item() {
+    return this.items[this.at] || null;
+  }
+
+  /** @param {number} at */
+  move(at) {
+    this.at = Math.max(0, Math.min(this.items.length, at));
+    lastVisit.at = this.at;
+  }
+
+  // Where a clip was looked at, for what was decided of `code` (""; a mark): the nearest place behind this one, else
+  // ahead. One that was put off is brought back here, as is one that the list does not hold.
+  /** @param {number} clip_id @param {string} code @param {string} mode */
+  placeOf(clip_id, code, mode) {
+    const hidden = (/** @type {Item} */ item) => item.clip_id === clip_id && item.mode === mode && item.class === code;
+    const asked = isHiding(mode) ? this.items.findLastIndex((item, place) => place <= this.at && hidden(item)) : -1;
+    if (asked >= 0) return asked; // what was said with all else hidden is asked so again, though the clip is on the screen by now
+    const fits = (/** @type {Item | null} */ item) => item?.clip_id === clip_id && (!isHiding(item.mode) || !code || item.class === code);
+    if (fits(this.item)) return this.at;
+    const behind = this.items.findLastIndex((item, place) => place < this.at && fits(item));
+    const found = behind >= 0 ? behind : this.items.findIndex(fits);
+    if (found >= 0 && (code || found < this.at)) return found;
+    const [item] = found >= 0 ? this.items.splice(found, 1) : [{ clip_id, mode: "", class: "" }];
+    this.items.splice(this.at, 0, item);
+    return this.at;
+  }
+
+  putOff() {
+    this.items.push(...this.items.splice(this.at, 1));
+  }
+
+  /** @param {Item} item */
+  key(item) {
+    return `${item.clip_id} ${item.mode} ${item.class}`;
+  }
+
+  // The clip's data, fetched once; a fetch that failed is tried again next time.
+  /** @param {Item} item */
+  load(item) {
+    const key = this.key(item);
+    let entry = this.kept.get(key);
+    if (!entry) {
+      const query = new URLSearchParams(this.viewOf(item)).toString();
+      /** @type {Promise<Clip>} */
+      const promise = this.api.ask(`/api/clips/${item.clip_id}?${query}`);
+      const fetched = { promise, data: /** @type {Clip | null} */ (null) };
+      promise.then((data) => { fetched.data = data; }, () => this.kept.delete(key));
+      entry = fetched;
+    }
+    this.kept.delete(key);
+    this.kept.set(key, entry);
+    for (const oldest of this.kept.keys()) {
+      if (this.kept.size <= KEPT_CLIPS) break;
+      this.kept.delete(oldest);
+    }
+    return entry;
+  }
+
+  // What the server is told of how an item is looked at.
+  /** @param {Item} item */
+  viewOf(item) {
+    return item.mode ? { ...this.view, mode: item.mode, class: item.class } : this.view;
+  }
+
+  // Newer data of a clip, as an answer brought it.
+  /** @param {Item} item @param {Clip} data */
+  keep(item, data) {
+    this.kept.set(this.key(item), { promise: Promise.resolve(data), data });
+  }
+
+  /** @param {number} clip_id */
+  forget(clip_id) {
+    for (const key of [...this.kept.keys()]) if (key.startsWith(`${clip_id} `)) this.kept.delete(key);
+  }
+
+  // The next clips' data, as they come.
+  /** @param {(data: Clip) => void} use */
+  ahead(use) {
+    for (const item of this.items.slice(this.at + 1, this.at + 1 + CLIPS_AHEAD)) {
+      const entry = this.load(item);
+      if (entry.data) use(entry.data);
+      else entry.promise.then(use, () => {});
+    }
+  }
+}
+
+/** @typedef {(answer: any, refusal: Refusal | null, ms: number) => void} Done */
+
+// Sends one thing at a time and stays locked until it is answered. A verdict pressed meanwhile is refused, and seen to
+// be: it was meant for what is on the screen now, and nobody knows yet what that will be. `changed` is called with
+// "locked", "open", "refused", "expired" (the token has run out), or "silent" (no answer). In the last two deliver()
+// sends the same event ids again, which stores once.
+export class Messenger {
+  /** @param {Api} api @param {(what: string, refusal?: Refusal) => void} changed */
+  constructor(api, changed) {
+    this.api = api;
+    this.changed = changed;
+    /** @type {{ path: string, body: unknown, done: Done, sentAt: number } | null} */
+    this.waiting = null;
+  }
+
+  get locked() {
+    return this.waiting !== null;
+  }
+
+  // Calls `done(answer, refusal, ms)` once, with either an answer or a refusal, and how long it took.
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   * @param {Done} done
+   */
+  send(path, body, done) {
+    if (this.locked) {
+      this.changed("refused");
+      return false;
+    }
+    this.waiting = { path, body, done, sentAt: performance.now() };
+    this.changed("locked");
+    this.deliver();
+    return true;
+  }
+
+  async deliver() {
+    const waiting = this.waiting;
+    if (!waiting) return;
+    let answer = null;
+    /** @type {Refusal | null} */
+    let refusal = null;
+    try {
+      answer = await this.api.ask(waiting.path, waiting.body);
+    } catch (problem) {
+      refusal = /** @type {Refusal} */ (problem);
+    }
+    if (this.waiting !== waiting) return;
+    // no answer, or a server that failed: whether it is stored is not known, so nothing goes on before it is
+    if (refusal && (refusal.status === 0 || refusal.status >= 500)) return void this.changed("silent", refusal);
+    if (refusal?.status === 403) return void this.changed("expired", refusal);
+    this.waiting = null;
+    this.changed("open");
+    waiting.done(answer, refusal, performance.now() - waiting.sentAt);
+  }
+}
+
+// What each reviewer set, kept on the server under their name; written a moment after the last change.
+export class Preferences {
+  /** @param {Api} api @param {(text: string, level: Level) => void} tell */
+  constructor(api, tell) {
+    this.api = api;
+    this.tell = tell;
+    /** @type {Record<string, any>} */
+    this.values = {};
+    /** @type {Map<string, number>} */
+    this.late = new Map();
+  }
+
+  /** @param {Record<string, any>} values */
+  begin(values) {
+    this.values = { ...values, ...this.values };
+  }
+
+  /** @param {string} name @param {any} fallback */
+  get(name, fallback) {
+    return this.values[name] ?? fallback;
+  }
+
+  /** @param {string} name @param {any} value */
+  set(name, value) {
+    this.values[name] = value;
+    clearTimeout(this.late.get(name));
+    this.late.set(name, setTimeout(() => this.write(name), 600));
+  }
+
+  /** @param {string} name */
+  write(name) {
+    clearTimeout(this.late.get(name));
+    this.late.delete(name);
+    this.api.ask("/api/preferences", { name, value: this.values[name] }).catch((problem) => {
+      this.tell(`your settings could not be kept: ${problem.message}`, "warning");
+    });
+  }
+
+  // The page is left: what waits is written now, and outlives the page.
+  flush() {
+    for (const name of [...this.late.keys()]) this.write(name);
+  }
+}
