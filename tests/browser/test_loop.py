@@ -109,8 +109,8 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
             return forms.length === 1 && forms[0].value.endsWith("version-2");
         }"""
     )
-    page.get_by_label("Folder on the server").fill(str(tmp_path / "out"))
-    page.get_by_label("Folder on the server").press("Tab")
+    page.get_by_role("textbox", name="Folder on the server").fill(str(tmp_path / "out"))
+    page.get_by_role("textbox", name="Folder on the server").press("Tab")
     page.get_by_role("button", name="Export").click()
     expect(page.get_by_text(re.compile("clips changed"))).to_be_visible()
     with open(tmp_path / "out/changes.csv", newline="", encoding="utf-8") as file:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 RATE = 16_000
 # The transport on the real view; of the rest of the player it needs nothing here.
 HOST = """
-import { buildView } from "./view.js";
+import { buildView } from "../view.js";
 const v = buildView();
 document.body.append(v.root);
 const nothing = () => {};
@@ -72,7 +72,7 @@ def stage(chrome: Any, tmp_path: Path) -> Iterator[Stage]:
     page = context.new_page()
     with served([path], tmp_path / "cache") as (page_url, _, (url,)):
         page.goto(page_url)
-        page.add_script_tag(content=join_scripts("player/transport.js", HOST))
+        page.add_script_tag(content=join_scripts("player/sound/transport.js", HOST))
         yield Stage(page, path, url, 30.0)
         context.close()
 

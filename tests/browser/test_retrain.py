@@ -1,6 +1,7 @@
 """A setting of the Retrain page's table, changed in a real Chromium: the run that starts has it."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def edit_cell(page: Any, row: int, value: str) -> None:
 
 
 def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, own_copy: Path) -> None:
+    with closing(open_workspace(own_copy)) as workspace:
+        runs.worker_seen(workspace, "elsewhere:1", "CPU")  # the run waits for a worker of another machine
     page.goto(f"{app.url}/retrain")
     page.get_by_role("combobox", name=re.compile("Recipe")).click()
     page.get_by_role("option", name=re.compile("^demo")).click()

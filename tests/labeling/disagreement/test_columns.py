@@ -25,7 +25,7 @@ def test_what_a_csv_gives_of_a_suspect_is_a_field_of_it() -> None:
     assert in_csv <= of_suspect
     looked_up = {"rank", "filename", "class_code", "run_id", "partner"}
     assert of_suspect - looked_up <= set(COLUMNS)
-    assert {item.name for item in fields(Reason)} - {"partner"} <= set(COLUMNS)
+    assert {item.name for item in fields(Reason)} - {"partner", "contested"} <= set(COLUMNS)
 
 
 def test_a_ranking_has_every_column_and_suspects_those_that_need_no_database() -> None:

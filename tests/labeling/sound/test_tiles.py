@@ -33,7 +33,7 @@ from labeling.sound.tiles import (
 from tests.support import ROOT
 
 RATE = 32_000
-SCRIPT = ROOT / "pages" / "ui" / "player" / "settings.js"
+SCRIPT = ROOT / "pages" / "ui" / "player" / "picture" / "settings.js"
 
 
 def built_in_presets() -> dict[str, SpectrogramSettings]:
