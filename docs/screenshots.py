@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from labeling.collection import store
 from labeling.quality.audit import waiting
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
+from labeling.reviewer import preferences
 from labeling.suspects import queue
 from labeling.workspace import open_workspace
 from tests.support import ROOT
@@ -63,8 +65,10 @@ def audit(root: Path, looks: int, reviewer: str = "sam") -> None:
 
 
 def shoot(workspace: Path, reviewer: str = "rita") -> None:
-    """Every screen, once the loop has gone round."""
+    """Every screen, once the loop has gone round; no second look, which would hide what is to be seen."""
     PICTURES.mkdir(exist_ok=True)
+    with closing(open_workspace(workspace)) as opened:
+        preferences.put(opened, reviewer, "second_looks", {"blind": 0, "again": 0, "audit": 0})
     with chromium() as browser, serve(workspace, reviewer) as server:
 
         def picture(name: str, path: str, scheme: Scheme = "light", width: int = SIZE["width"]) -> None:

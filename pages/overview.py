@@ -212,7 +212,8 @@ if status:
         ", ".join(f"{count:,} {session.plain(name.replace('_', ' '))}" for name, count in sorted(status.items()))
     )
 if skipped:
-    with st.expander(f"{len(skipped):,} clips are skipped", icon=":material/warning:"):
+    count = "1 clip is" if len(skipped) == 1 else f"{len(skipped):,} clips are"
+    with st.expander(f"{count} skipped", icon=":material/warning:"):
         st.dataframe(
             pd.DataFrame(
                 [(clip.filename, clip.status, clip.reason) for clip in skipped], columns=["file", "why", "reason"]
