@@ -215,17 +215,27 @@ def chrome() -> Iterator[Any]:
         yield browser
 
 
-@pytest.fixture
-def page(chrome: Any) -> Iterator[Any]:
-    """A tab of its own; a script that fails in it fails the test."""
+@pytest.fixture(scope="session")
+def window(chrome: Any) -> Iterator[Any]:
+    """A window of the browser, one for this test process: what it has fetched and compiled of the app, it keeps."""
     context = chrome.new_context(viewport={"width": 1400, "height": 1000})
     context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(window: Any) -> Iterator[Any]:
+    """A tab of its own; a script that fails in it fails the test."""
+    page = window.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
     yield page
     page.unroute_all(behavior="ignoreErrors")  # what a test held back may still be under way
-    context.close()
+    for tab in window.pages:
+        tab.close()
+    window.set_offline(False)
+    window.clear_cookies()
     assert problems == []
 
 

@@ -50,6 +50,7 @@ def test_a_new_class_is_made_while_typing(page: Any, app: Server, own_copy: Path
     assert rows(own_copy, query) == [(int(clip_id), "present", "eastow")]
 
     page.keyboard.press("j")  # fetched ahead before the class was there
+    expect(page.get_by_test_id("player")).not_to_have_attribute("data-clip-id", clip_id)
     shown(page)
     page.keyboard.press("a")
     typed.fill("towhee")
