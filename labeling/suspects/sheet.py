@@ -30,7 +30,8 @@ from labeling.suspects import queue
 
 QUEUE, NOTHING = "queue", "nothing"
 ASKED = (QUEUE, NOTHING)
-OF_THE_QUEUE = {"rank", "kind", "p_wrong", "run"}  # columns that only the queue's own list has
+OF_THE_QUEUE = {"rank", "kind", "label_quality", "p_wrong", "likely_wrong", "framewise_max", "run"}
+"""Columns that only the queue's own list has; a file with two of them is that list, whatever was taken out of it."""
 MOST_PASSED_OVER = 0.1
 SHOWN_PROBLEMS = 20
 UNASKED = (
@@ -73,7 +74,7 @@ def read_filled(connection: Connection, path: Path, reviewer: str, asked: str = 
     sheet = read_sheet(path, ("filename", "class", "verdict"))
     rows = _rows(sheet)
     columns = set(sheet.rows[0]) if sheet.rows else set()
-    is_list = asked == QUEUE or columns >= OF_THE_QUEUE
+    is_list = asked == QUEUE or len(columns & OF_THE_QUEUE) > 1
     batch_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{reviewer}\x1f{path.read_bytes().hex()}"))
     clip_ids, codes = store.clip_ids_by_filename(connection), set(store.class_ids(connection))
     decisions: dict[int, Decision] = {}
@@ -134,7 +135,7 @@ def _decision(
     if name not in clip_ids:
         raise DataError(f"no clip {name!r} in this workspace; use the name that its table gives it")
     if code not in codes:
-        raise DataError(unknown_name("class", code, sorted(codes)))
+        raise DataError(f"{unknown_name('class', code, sorted(codes))} (`classes add` adds a new one)")
     if row.verdict not in VERDICTS:
         raise DataError(unknown_name("verdict", row.verdict, list(VERDICTS)))
     return Decision(
@@ -212,5 +213,7 @@ def _heard_until(places: Sequence[int]) -> int:
 def _as_listed(shown: Shown, sheet: Sheet, row: _Row) -> Shown:
     """A suspect as the list had it; its likelihood may have been another when the list was written."""
     with suppress(ValueError):
-        shown = replace(shown, likely_wrong=round(sheet.number(row.cells.get("likely_wrong", "")), 4))
+        likely_wrong = sheet.number(row.cells.get("likely_wrong", ""))
+        if 0 <= likely_wrong <= 1:  # else a spreadsheet took its point for one between thousands
+            shown = replace(shown, likely_wrong=round(likely_wrong, 4))
     return replace(shown, asked=True, one_by_one=True)

@@ -108,7 +108,7 @@ def listed(workspace: Workspace, path: Path, *flags: str) -> list[dict[str, str]
 
 def fill(path: Path, rows: Iterable[dict[str, str]], verdict_of: dict[int, str], delimiter: str = ";") -> Path:
     """The list again, with verdicts by place, as a German spreadsheet saves it."""
-    rows = [row | {"verdict": verdict_of.get(int(row["place"]), "")} for row in rows]
+    rows = [row | {"verdict": verdict_of.get(int(row.get("place", row["rank"])), "")} for row in rows]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), delimiter=delimiter)
     writer.writeheader()
@@ -196,6 +196,27 @@ def test_a_list_of_a_run_that_is_not_here_does_not_count(queued: Workspace, tmp_
     stored, notes = apply(queued, fill(tmp_path / "d.csv", rows, {1: "present"}))
     assert not stored[0].shown.was_asked
     assert "1 are no suspects of that run" in notes
+
+
+def test_a_list_without_some_of_its_columns_is_it_still(queued: Workspace, tmp_path: Path) -> None:
+    gone = {"run", "scorer", "likely_wrong", "place"}
+    rows = [
+        {name: cell for name, cell in row.items() if name not in gone} for row in listed(queued, tmp_path / "q.csv")
+    ]
+    assert {"onset_s", "rank", "kind"} <= set(rows[0])
+    stored, notes = apply(queued, fill(tmp_path / "d.csv", rows, {1: "present"}))
+    assert stored[0].region is None  # its times are the model's, not what the reviewer drew
+    assert "0 of 1 verdicts count" in notes
+
+
+def test_a_likelihood_that_a_spreadsheet_broke_is_not_kept(queued: Workspace, tmp_path: Path) -> None:
+    rows = listed(queued, tmp_path / "q.csv")
+    told = float(rows[0]["likely_wrong"])
+    for text in ("123709", "nan", "-0.5", "Apr 05"):
+        path = fill(tmp_path / "d.csv", [row | {"likely_wrong": text} for row in rows], {1: "present"})
+        with queued.read() as connection:
+            decision = read_filled(connection, path, "ann").decisions[0]
+        assert decision.shown.likely_wrong == pytest.approx(told, abs=1e-4)
 
 
 def test_300_verdicts_from_a_list_calibrate_as_300_from_the_app(tmp_path: Path) -> None:
