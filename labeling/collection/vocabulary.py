@@ -34,9 +34,11 @@ def odd_classes(clips: Sequence[ImportedClip]) -> list[Problem]:
         shown = ", ".join(map(repr, alone[:SHOWN])) + (
             f" and {len(alone) - SHOWN:,} more" if len(alone) > SHOWN else ""
         )
-        what = "1 class has" if len(alone) == 1 else f"{len(alone):,} classes have"
+        what, which = (f"{len(alone):,} classes have one clip each", "they are")
+        if len(alone) == 1:
+            what, which = "1 class has one clip", "it is"
         clip = first[alone[0]]
-        notes.append(Problem(clip.row, clip.filename, f"{what} one clip each, so look whether it is misspelt: {shown}"))
+        notes.append(Problem(clip.row, clip.filename, f"{what}, so look whether {which} misspelt: {shown}"))
     return notes
 
 

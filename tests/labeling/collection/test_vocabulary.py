@@ -51,6 +51,6 @@ def test_numbers_are_not_taken_apart() -> None:
 
 def test_classes_of_one_clip_are_told_in_one_note() -> None:
     assert notes(*TWICE, ("x",), ("y",)) == [
-        (4, "2 classes have one clip each, so look whether it is misspelt: 'x', 'y'")
+        (4, "2 classes have one clip each, so look whether they are misspelt: 'x', 'y'")
     ]
     assert notes(("x",), ("y",)) == []  # where every class has one, that says nothing
