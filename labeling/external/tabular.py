@@ -84,8 +84,8 @@ def _csv(path: Path, text: Sequence[str], numbers: Sequence[str]) -> Iterator[pa
         head = handle.read(1 << 16)
     whole = head.rfind(b"\n") + 1 if len(head) == 1 << 16 else len(head)
     blank = _BLANK.match(head)
-    before = blank[1].count(b"\n") if blank else 0
     first = CsvTable(head[: whole or len(head)], path.name, header_only=True)
+    before = (blank[1].count(b"\n") if blank else 0) + bool(first.first_line)
     kinds: dict[str, Any] = {name: pa.string() for name in text} | {name: pa.float32() for name in numbers}
     with csv.open_csv(
         path,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labeling.errors import FormatError
-from labeling.storage.delimited import DELIMITERS, decoded
+from labeling.storage.delimited import DELIMITERS, decoded, named_delimiter
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
@@ -43,8 +44,11 @@ class Table(Protocol):
     rows: dict[int, list[str]]
     warnings: list[str]
 
-    def refusal(self, column: int, text: str) -> str:
-        """Why a column cannot hold a text; "" where it can, and gives the same text when it is read again."""
+    def refusal(self, column: int, text: str, *, number: bool = False) -> str:
+        """Why a column cannot hold a text; "" where it can, and gives the same text when it is read again.
+
+        ``number``: the text is one, and may be given back in another spelling.
+        """
         ...
 
     def changed(self, changes: Changes, removed: Collection[int] = (), added: Sequence[NewRow] = ()) -> bytes:
@@ -103,7 +107,9 @@ class CsvTable:
         if not self.bom and "\0" in text:
             raise FormatError(f"{name}: holds NUL bytes, so it is no text table; give a CSV, TSV or Parquet file")
         self.warnings: list[str] = [read.guessed] if read.guessed else []
-        self.delimiter = _guess_delimiter(text, name)
+        named, rest = named_delimiter(text)
+        self.first_line, text = text[: len(text) - len(rest)], rest  # "sep=;", where Excel wrote it; "" elsewhere
+        self.delimiter = named or _guess_delimiter(text, name)
         self._records: list[_Record] = _split(text, self.delimiter, name, limit=1 if header_only else None)
         at = next((i for i, record in enumerate(self._records) if not record.blank), None)
         if at is None:
@@ -116,7 +122,7 @@ class CsvTable:
                 cells = [_unquote(cell) for cell in record.cells]
                 self.rows[number] = cells + [""] * (len(self.columns) - len(cells))
 
-    def refusal(self, column: int, text: str) -> str:
+    def refusal(self, column: int, text: str, *, number: bool = False) -> str:
         """Why a text cannot stand in this file; "" where it can."""
         try:
             text.encode(self.encoding)
@@ -143,7 +149,7 @@ class CsvTable:
         usual = self._records[self._header].ending or "\n"
         pieces = [text + (ending or usual) for text, ending in lines[:-1]] + [text + last for text, _ in lines[-1:]]
         try:
-            return self.bom + "".join(pieces).encode(self.encoding)
+            return self.bom + (self.first_line + "".join(pieces)).encode(self.encoding)
         except UnicodeEncodeError as error:
             wrong = error.object[error.start : error.end]
             raise FormatError(
@@ -231,7 +237,7 @@ class ParquetTable:
         texts = [[_text(value) for value in column.to_pylist()] for column in self._table.columns]
         self.rows: dict[int, list[str]] = {i: list(cells) for i, cells in enumerate(zip(*texts, strict=True), start=2)}
 
-    def refusal(self, column: int, text: str) -> str:
+    def refusal(self, column: int, text: str, *, number: bool = False) -> str:
         """Why a column of this type cannot hold a text; "" where it can."""
         import pyarrow as pa
 
@@ -243,6 +249,8 @@ class ParquetTable:
             if value is None and not kind.nullable:
                 return f"the column {kind.name!r} must not be empty"
             same = _same_text(_text(value), text, kind.type)
+            if number and text and not same:  # a float32 rounds
+                same = math.isclose(float(_text(value)), float(text), rel_tol=1e-3, abs_tol=1e-3)
         except (ValueError, TypeError, ArithmeticError, NotImplementedError):  # pyarrow's own are among them
             same = False
         return "" if same else f"the column {kind.name!r} is of type {kind.type} and cannot hold {text!r}"
@@ -260,7 +268,10 @@ class ParquetTable:
             new_after: dict[int, list[dict[str, Any]]] = {}
             for new in added:
                 fields = {table.schema.field(at): text for at, text in new.cells.items()}
-                cells = {field.name: _typed(text, field.type) if text else None for field, text in fields.items()}
+                cells = {
+                    field.name: _typed(text, field.type) if text or not field.nullable else None
+                    for field, text in fields.items()
+                }
                 new_after.setdefault(new.after, []).append(rows[new.like - 2] | cells)
             kept: list[dict[str, Any]] = []
             for number, row in enumerate(rows, start=2):

@@ -68,7 +68,7 @@ def write_corrected(
         )
     here = [(rows[filename], correction) for filename, correction in corrections.items() if rows.get(filename)]
     derived = _derived(table, rows, cells) if here else None
-    edit = _Edit(table, cells, derived, a_row_a_label=cells.path is not None and has_joined(rows))
+    edit = _Edit(table, rows, cells, derived)
     for own, correction in here:
         edit.correct(own, correction)
     changed = bool(edit.changes or edit.removed or edit.added)
@@ -85,8 +85,12 @@ def has_joined(rows: Mapping[str, Sequence[Any]]) -> bool:
 class _Edit(Generic[R]):
     """What becomes of a table's rows, clip by clip."""
 
-    def __init__(self, table: Table, cells: LabelCells[R], derived: Derived | None, *, a_row_a_label: bool) -> None:
-        self.table, self.cells, self.derived, self.a_row_a_label = table, cells, derived, a_row_a_label
+    def __init__(
+        self, table: Table, rows: Mapping[str, Sequence[R]], cells: LabelCells[R], derived: Derived | None
+    ) -> None:
+        self.table, self.cells, self.derived = table, cells, derived
+        self.a_row_a_label = cells.path is not None and has_joined(rows)
+        self.of_annotation = _differing(table, rows, cells.path) if self.a_row_a_label and derived else set()
         self.changes: dict[int, dict[int, str]] = {}
         self.removed: list[int] = []
         self.added: list[NewRow] = []
@@ -138,21 +142,30 @@ class _Edit(Generic[R]):
         return changed, says, refused
 
     def _new_rows(self, own: Sequence[R], code: str, correction: Correction) -> list[tuple[RowLabels, str]]:
-        """Add rows for a label, one a region: what all rows of the file agree on, the label, and the times."""
-        cells_of = [self.table.rows[row.number] for row in own]
-        differing = {
-            at
-            for at in range(len(self.table.columns))
-            if at != self.cells.path and len({cells[at] for cells in cells_of}) > 1
-        }
+        """Add rows for a label, one a region: what is said of the whole file, the label, and the times."""
         times = self.cells.times
-        blank = dict.fromkeys(sorted(differing | (times.all() if times else set())), "")
+        blank = dict.fromkeys(sorted(self.of_annotation | (times.all() if times else set())), "")
         changed, says, refused = self._changed(own[0], replace(correction, primary=code, labels=(code,)))
         regions: list[Region | None] = [region for heard, region in correction.regions if heard == code]
         for region in (regions if times and regions else [None]) if not refused else ():
-            cells = blank | changed | _time_cells(times, region)
+            heard = _time_cells(times, region)
+            cells = blank | changed | heard
+            refusals = (self.table.refusal(at, text, number=at in heard) for at, text in cells.items())
+            refused = next(filter(None, refusals), "")
+            if refused:
+                break
             self.added.append(NewRow(own[-1].number, own[0].number, cells))
         return [(RowLabels(None, ()) if refused else says, refused)]
+
+
+def _differing(table: Table, rows: Mapping[str, Sequence[Any]], path: int | None) -> set[int]:
+    """Columns that say something of one label: the rows of some file differ in them. Numbers of rows are among them."""
+    together = [[table.rows[row.number] for row in own] for own in rows.values() if len(own) > 1]
+    return {
+        at
+        for at in range(len(table.columns))
+        if at != path and any(len({cells[at] for cells in cells_of}) > 1 for cells_of in together)
+    }
 
 
 def _time_cells(times: TimeColumns | None, region: Region | None) -> dict[int, str]:

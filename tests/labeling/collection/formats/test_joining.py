@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from labeling.collection.formats import Correction, ImportedTable, find_table, formats
@@ -184,3 +186,46 @@ def test_parquet_rows_are_taken_out_and_added(tmp_path: Path) -> None:
         "file": ["a", "b"], "onset": [1.0, 2.0], "offset": [1.5, 2.5], "label": ["jay", "tit"], "take": [1, 2],
     }  # fmt: skip
     assert dict(after.dtypes) == dict(frame.dtypes)
+
+
+def test_a_new_row_copies_nothing_that_was_said_of_one_label(tmp_path: Path) -> None:
+    text = "id,filename,label,site,sure\n1,a.wav,owl,N,yes\n2,a.wav,jay,N,no\n3,b.wav,owl,S,yes\n"
+    table = read(tmp_path / "labels.csv", text)
+    after = exported(table, tmp_path / "out", Correction("b.wav", "", ("owl", "tit"), added=("tit",)))
+    assert after.decode() == text + ",b.wav,tit,S,\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "why"),
+    [("onset", pa.float64(), "must not be empty"), ("onset", pa.int64(), "cannot hold '0.25'")],
+)
+def test_parquet_that_cannot_hold_a_new_row_keeps_it_beside(
+    tmp_path: Path, column: str, kind: pa.DataType, why: str
+) -> None:
+    timed = kind == pa.int64()
+    fields = [("file", pa.string()), (column, kind), ("offset", kind), ("label", pa.string())]
+    schema = pa.schema([pa.field(name, its_kind, nullable=timed) for name, its_kind in fields])
+    rows = [["a", "a", "b"], [0, 1, 2], [1, 2, 3], ["owl", "jay", "owl"]]
+    parquet.write_table(pa.table(rows, schema=schema), tmp_path / "labels.parquet")
+    table = formats.get("table").read(tmp_path / "labels.parquet", None, {})
+    regions = (("jay", Region(0.25, 0.5)),) if timed else ()
+    heard = Correction("b", "", ("owl", "jay"), added=("jay",), regions=regions)
+    write = formats.get("table").write
+    assert write is not None
+    written = write(table.table_bytes, table.options, {"b": heard}, tmp_path / "out")
+    assert [(held.class_code, held.now) for held in written.not_held] == [("jay", "secondary")]
+    assert why in written.not_held[0].why
+    assert (tmp_path / "out" / "labels.parquet").read_bytes() == table.table_bytes
+
+
+def test_times_of_a_new_row_are_rounded_as_their_column_rounds(tmp_path: Path) -> None:
+    times = {name: pa.array(values, pa.float32()) for name, values in (("onset", [0, 1, 2]), ("offset", [1, 2, 3]))}
+    parquet.write_table(
+        pa.table({"file": ["a", "a", "b"], **times, "label": ["owl", "jay", "owl"]}), tmp_path / "l.parquet"
+    )
+    table = formats.get("table").read(tmp_path / "l.parquet", None, {})
+    regions = (("jay", Region(0.1, 1)),)
+    exported(table, tmp_path / "out", Correction("b", "", ("owl", "jay"), added=("jay",), regions=regions))
+    after = pd.read_parquet(tmp_path / "out" / "l.parquet").to_dict("list")
+    assert after["label"] == ["owl", "jay", "owl", "jay"]
+    assert (after["onset"][3], after["offset"][3]) == (pytest.approx(0.1), 1.0)

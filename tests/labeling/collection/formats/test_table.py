@@ -368,3 +368,13 @@ def test_a_list_among_labels_parted_by_a_sign(tmp_path: Path) -> None:
     table = read(path)
     assert labels(table) == {"a.wav": ("x", "y"), "b.wav": ("z",), "c.wav": ("x", "z"), "d.wav": ()}
     assert [(one.row, one.reason) for one in table.problems] == [(5, "labels is no list; kept as metadata")]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+def test_the_line_that_names_the_delimiter_is_read_and_kept(tmp_path: Path, encoding: str) -> None:
+    text = "sep=;\r\nfilename;label\r\na,1.wav;Mönch\r\nb.wav;Amsel\r\n"
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    table = read(tmp_path / "labels.csv")
+    assert labels(table) == {"a,1.wav": ("Mönch",), "b.wav": ("Amsel",)}
+    after = exported(table, tmp_path / "out", Correction("b.wav", "Mönch", ("Mönch",), ("Amsel",), ("Mönch",)))
+    assert after == text.replace("Amsel", "Mönch").encode(encoding)
