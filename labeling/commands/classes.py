@@ -32,10 +32,11 @@ def _list(args: argparse.Namespace) -> None:
 
 def _add(args: argparse.Namespace) -> None:
     from labeling.collection import classes
+    from labeling.journal.new_classes import new_classes
 
     code, name = checked_text("CODE", args.code), checked_text("--name", args.name)
     with opened(args).write() as connection:
         added = classes.add_class(connection, code, name, added_by=user_name())
-    print(
-        printable(f"class {added.code} ({added.name}) is there, without a label yet; decide on clips to give it some")
-    )
+        is_new = added.code in new_classes(connection)
+    state = "is there, without a label yet; decide on clips to give it some" if is_new else "was there already"
+    print(printable(f"class {added.code} ({added.name}) {state}"))

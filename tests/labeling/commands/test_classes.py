@@ -29,6 +29,11 @@ def test_a_class_is_added_and_listed_as_new(root: str, capsys: pytest.CaptureFix
     assert len(lines) == 5
 
 
+def test_a_class_that_has_labels_is_not_called_new(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classes", "add", "amecro", "--workspace", root]) == 0
+    assert capsys.readouterr().out == "class amecro (American Crow) was there already\n"
+
+
 def test_another_spelling_is_refused(root: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["classes", "add", "american crow", "--workspace", root]) == 1
     said = capsys.readouterr().err
