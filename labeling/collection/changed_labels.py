@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling.collection import table_entries
-from labeling.collection.formats import ImportedClip
+from labeling.collection.formats import ImportedClip, Problem
 from labeling.collection.report import LabelChange
 from labeling.collection.store import KnownClip
 from labeling.storage import database as db
@@ -67,6 +67,38 @@ def find_changed(connection: Connection, pairs: Iterable[tuple[ImportedClip, Kno
         if set(roles) != set(old) or (both and len(primaries) > 1):
             changed.append(Changed(known.id, known.filename, clip.row, old, roles))
     return changed
+
+
+def new_times(connection: Connection, pairs: Iterable[tuple[ImportedClip, KnownClip]]) -> list[Problem]:
+    """Clips that were there and of whose labels a table says times that nobody said before: they are not taken."""
+    timed = [(clip, known) for clip, known in pairs if clip.regions]
+    if not timed:
+        return []
+    decisions, classes = tables.decisions, tables.classes
+    query = (
+        sa.select(decisions.c.clip_id, classes.c.code, decisions.c.onset_s, decisions.c.offset_s)
+        .join(classes, classes.c.id == decisions.c.class_id)
+        .where(decisions.c.onset_s.is_not(None))
+    )
+    said = {(clip_id, code, _ms(on), _ms(off)) for clip_id, code, on, off in db.fetch(connection, query)}
+    length_of = dict(db.fetch(connection, sa.select(tables.clips.c.id, tables.clips.c.duration_s)))
+    problems = []
+    for clip, known in timed:
+        end_s = length_of[known.id] or float("inf")
+        new = [
+            f"{code} at {region.onset_s:g} to {region.offset_s:g} s"
+            for code, region in clip.regions
+            if region.offset_s <= end_s and (known.id, code, _ms(region.onset_s), _ms(region.offset_s)) not in said
+        ]
+        if new:
+            more = f" and {len(new) - 1:,} more" if len(new) > 1 else ""
+            what = f"{new[0]}{more}: times that are new in the table are not taken for a clip that was there already"
+            problems.append(Problem(clip.row, known.filename, what))
+    return problems
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _believed(connection: Connection) -> dict[int, dict[str, str]]:

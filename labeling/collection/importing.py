@@ -136,8 +136,10 @@ def import_collection(
     pairs = [(of_table[called], by_id[clip_id]) for called, clip_id in plan.known_as.items()]
     with workspace.read() as connection:
         changed = changed_labels.find_changed(connection, pairs)
+        new_times = changed_labels.new_times(connection, pairs)
         codes = [label_class.code for label_class in store.all_classes(connection)]
-    report = _report(table, plan, changed, _twins(table, codes), labels, time.monotonic() - began)
+    notes = [*_twins(table, codes), *new_times]
+    report = _report(table, plan, changed, notes, labels, time.monotonic() - began)
     new_table = not any(record.id in same_bytes and identity.table_path(record) == _source(table) for record in imports)
     if plan.new or plan.renewed or (changed and labels != KEEP) or (new_table and table.clips):
         with workspace.write() as connection:
@@ -335,7 +337,7 @@ def _report(
     table: ImportedTable,
     plan: _Plan,
     changed: Sequence[Changed],
-    alike: Sequence[Problem],
+    notes: Sequence[Problem],
     labels: str,
     seconds: float,
 ) -> ImportReport:
@@ -370,5 +372,5 @@ def _report(
         by_part=table.by_part,
         labels_choice=labels,
         changed_labels=tuple(change.told for change in changed),
-        problems=(*table.problems, *odd_classes(table.clips), *alike, *plan.problems),
+        problems=(*table.problems, *odd_classes(table.clips), *notes, *plan.problems),
     )

@@ -284,3 +284,14 @@ def test_a_tables_own_column_import_goes_before_its_name(tmp_path: Path, workspa
     with workspace.read() as connection:
         assert store.metadata_values(connection, "import") == ["by hand"]
     assert clips(workspace)["1.wav"].metadata["import"] == "by hand"
+
+
+def test_times_that_a_later_table_adds_are_told_of(tmp_path: Path, workspace: Workspace) -> None:
+    head, first = "filename,label,onset,offset\n", f"{NIGHT},owl,0,0.25\n"
+    folder = recorder(tmp_path / "A", 1)
+    (folder / "labels.csv").write_text(f"{head}{first}{NIGHT},owl,0.3,0.4\n")
+    assert import_collection(workspace, folder).regions == 2
+    assert import_collection(workspace, folder).problems == ()
+    (folder / "labels.csv").write_text(f"{head}{first}{NIGHT},owl,0.2,0.4\n")
+    (told,) = import_collection(workspace, folder).problems
+    assert told.reason.startswith("owl at 0.2 to 0.4 s: times that are new in the table are not taken")
