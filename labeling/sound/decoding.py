@@ -271,6 +271,9 @@ def _read(
             parts += _blocks(found, path, position, stop, seeks)
         except AudioError as error:
             problem = error
+        missing = end - position - sum(map(len, parts))
+    if seeks and problem is None and missing > 0 and found.sound.format == "OGG" and not found.to_count:
+        raise AudioError(f"{file_name(path)}: {missing} samples are missing after a seek")  # pages out of their order
     if mendable:
         parts += _after_damage(path, position + sum(map(len, parts)), end, rate)
     if problem is not None and not parts:

@@ -30,6 +30,7 @@ _WELL_GUESSED = 0.01
 _LONG_S = 600.0  # of an MP3, through which libsndfile walks anew for each window
 # The length in these headers is a promise that a cut file does not keep. Ogg lengths come from the last page that is
 # really there, and those of PCM are held against the bytes that are there.
+_GUESSED_BY_NAME = (".au", ".snd")
 _PROMISING_FORMATS = ("FLAC", "MP3", "CAF", "W64")
 
 
@@ -68,7 +69,8 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
 
     claimed: int | None = None
     end_s: float | None = None
-    source: Any = handle if is_url(path) else path  # a name is read without Python's help
+    # A name is read without Python's help. But by these names libsndfile takes anything for sound without a header.
+    source: Any = handle if is_url(path) or path.lower().endswith(_GUESSED_BY_NAME) else path
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
     except _problems() as error:
@@ -81,7 +83,7 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
         within = until_s is not None and until_s * sound.samplerate <= sound.frames < _UNKNOWN_FRAMES
         if sound.format == "MP3" and sound.subtype == "MPEG_LAYER_III":
             return _mpeg(path, handle, sound, within)
-        if within:
+        if within and sound.format != "AU":  # where its samples begin may be wrong
             return Opened(sound, sound.frames)
         if sound.format == "OGG":
             with _kept_place(handle):
@@ -210,7 +212,7 @@ def _looks_foreign(handle: BinaryIO) -> bool:
     """Whether the file's first bytes are none that libsndfile knows: then a broken file is not tried twice."""
     handle.seek(0)
     head = handle.read(12)
-    known = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b"ID3")
+    known = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b"ID3", b".snd", b"dns.")
     return len(head) == 12 and not head.startswith(known)
 
 

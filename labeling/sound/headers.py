@@ -19,6 +19,7 @@ _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"<?xml", b"LYRICS")
 _MOST_CHUNKS = 1000
 _LARGEST_PAGE, _LARGEST_PAGE_SAMPLES = 65_307, 255 * 8192  # of Ogg
 _LARGEST_BLOCK = 1 << 16  # samples of a FLAC frame
+_AU_HEADER_BYTES = 24
 _UNFINISHED = 0x7FFFF000  # a 32-bit length from here on stands for one that was not known
 
 
@@ -227,12 +228,16 @@ def _caf_head(parts: bytes, data: int) -> bytes:
 def _au(handle: BinaryIO) -> Layout | None:
     handle.seek(4)
     data_at, size = struct.unpack(">II", handle.read(8))
+    within = data_at < _AU_HEADER_BYTES  # libsndfile would read from the header's end, and seek from that place
+    data_at = max(data_at, _AU_HEADER_BYTES)
     handle.seek(0)
     own = handle.read(min(data_at, _LOOKED_AT))
 
     def head(data: int) -> bytes:
-        return own[:8] + struct.pack(">I", min(data, 0xFFFFFFFF)) + own[12:]
+        return own[:4] + struct.pack(">II", data_at, min(data, 0xFFFFFFFF)) + own[12:]
 
+    if within:
+        return Layout(data_at, None, head)
     # 0xFFFFFFFF is how this format says that the samples go on to the end: libsndfile reads it so
     return Layout(data_at, size, head) if size < 0xFFFFFFFF else None
 

@@ -157,7 +157,8 @@ def _length_tag(data: bytes, header: FrameHeader) -> tuple[int, int, int] | None
         place += (100 if flags & 4 else 0) + (4 if flags & 8 else 0)
         encoder = data[place : place + 4]
         delay = _bits_at(data, place + 20) >> 12 & 0xFFF if encoder.isalnum() else 0
-        return values[0], values[1], delay + _DECODER_DELAY if delay else 0
+        # libsndfile leaves out the decoder's own delay wherever a header tells the number of frames
+        return values[0], values[1], delay + _DECODER_DELAY if values[0] else 0
     if data[36:40] == b"VBRI":
         return _bits_at(data, 50), _bits_at(data, 46), 0
     return None

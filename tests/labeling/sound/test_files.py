@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,23 @@ def test_what_no_decoder_knows_says_what_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_bytes(b"nothing that anybody knows" * 10)
     with pytest.raises(AudioError, match=r"a\.xyz: not readable as sound; WAV, FLAC"):
         decoding.probe(str(tmp_path / "a.xyz"))
+
+
+@pytest.mark.parametrize("name", ["a.au", "a.SND"])
+def test_a_name_alone_makes_no_sound(tmp_path: Path, name: str) -> None:
+    """libsndfile takes what has such a name for mu-law at 8 kHz when it has no header."""
+    (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(20_000))
+    with pytest.raises(AudioError, match="not readable as sound"):
+        decoding.probe(str(tmp_path / name))
+
+
+def test_an_au_of_absurd_channels_is_refused_at_once(tmp_path: Path) -> None:
+    """A slower decoder would multiply its samples."""
+    soundfile.write(tmp_path / "a.au", np.zeros(8000), 8000)
+    data = bytearray((tmp_path / "a.au").read_bytes())
+    data[20:24] = b"\xff" * 4
+    (tmp_path / "a.au").write_bytes(data)
+    began = time.perf_counter()
+    with pytest.raises(AudioError, match="not readable as sound"):
+        decoding.probe(str(tmp_path / "a.au"))
+    assert time.perf_counter() - began < 2

@@ -12,6 +12,7 @@ import soundfile
 
 from labeling.sound.decoding import is_silent, probe, read_window
 from labeling.sound.headers import rebuilt
+from tests.support.odd_sounds import honest, resealed
 
 RATE = 32_000
 SECONDS = 4.0
@@ -152,3 +153,26 @@ def test_more_than_four_gigabytes_have_a_header_that_can_say_so() -> None:
     head = view.read(120)
     assert head.startswith(b"RF64")
     assert struct.unpack_from("<Q", head, head.index(b"ds64") + 16)[0] == 5 * 2**30 - 44
+
+
+@pytest.mark.parametrize("offset", [0, 3, 23])
+def test_an_au_whose_samples_begin_within_its_header_is_one_sound(tmp_path: Path, offset: int) -> None:
+    data = file_of("AU")
+    struct.pack_into(">I", data, 4, offset)
+    path = str(tmp_path / "a.au")
+    Path(path).write_bytes(data)
+    whole, _ = read_window(path)
+    np.testing.assert_allclose(whole, SAMPLES, atol=1e-4)
+    np.testing.assert_array_equal(read_window(path, 1.0, 1.5)[0], whole[RATE : round(1.5 * RATE)])
+
+
+def test_an_opus_whose_pages_are_out_of_their_order_has_whole_windows(tmp_path: Path) -> None:
+    """libsndfile stops soon after a seek in such a file."""
+    data = honest("Opus", 2.0, 1, 8000)
+    path = str(tmp_path / "a.opus")
+    Path(path).write_bytes(resealed(data[:18] + b"\xff" * 4 + data[22:]))
+    assert probe(path).duration_s == 2.0
+    whole, _ = read_window(path)
+    part, _ = read_window(path, 1.0, 1.1)
+    assert len(part) == 800
+    np.testing.assert_allclose(part, whole[8000:8800], atol=0.05)

@@ -131,3 +131,22 @@ def test_a_part_that_is_damaged_costs_only_itself(tmp_path: Path) -> None:
     samples, _ = decoding.read_window(str(tmp_path / "b.mp3"))
     assert len(samples) == frames.samples
     assert np.abs(samples[-3 * RATE : -RATE]).max() > 0
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("encoder", [b"LAME3.100", bytes(9)])
+@pytest.mark.parametrize("flags", [15, 1])
+def test_a_header_without_the_encoders_delay_moves_no_window(
+    tmp_path: Path, rate: int, encoder: bytes, flags: int
+) -> None:
+    """The frames of a whole file and libsndfile's own seeks meet at the same sample."""
+    path = written(tmp_path / "a.mp3", loud_and_quiet(2, rate), "CONSTANT", rate)
+    data = bytearray(Path(path).read_bytes())
+    tag = data.index(b"Info")
+    data[tag + 7] = flags  # 1: the number of frames alone
+    if not encoder.strip(b"\0"):
+        data[tag + 120 : tag + 144] = bytes(24)
+    Path(path).write_bytes(data + bytes(9000))  # more bytes than the header says: not believed
+    whole, _ = decoding.read_window(path)
+    part, _ = decoding.read_window(path, 1.0, 1.2)
+    assert np.abs(part - whole[rate : rate + len(part)]).max() < 1e-3
