@@ -3,12 +3,13 @@
     python -m benchmarks.header_fuzz --cases 2000
 
 Draws small files of 21 kinds (WAV, RF64, AIFF, CAF, AU, FLAC, Vorbis, Opus, MP3) with damaged headers and bodies
-(tests/support/odd_sounds.py), imports them by tables of ten, and hears what is usable: the whole, a window in the middle
-and one at the end, which must agree, and a tile of the picture; the property is that of the tests
+(tests/support/odd_sounds.py), imports them by tables of ten, and hears what is usable: the whole, a window in the
+middle and one at the end, which must agree, and a tile of the picture; the property is that of the tests
 (tests/support/sound_checks.py). It ends at the first table that breaks it, made as small as hypothesis can. Whatever
 takes longer than ``--slow`` seconds a file counts as a hang.
 
-FIGURES
+Two cores shared with others, seeds 0 to 4: 30 to 45 files a second, no traceback, no hang. Not mended, and found by
+seed 4: an Opus of which a page is left out or overwritten may decode to another length than is stored.
 """
 
 from __future__ import annotations

@@ -272,7 +272,7 @@ def _read(
         except AudioError as error:
             problem = error
         missing = end - position - sum(map(len, parts))
-    if seeks and problem is None and missing > 0 and found.sound.format == "OGG" and not found.to_count:
+    if seeks and problem is None and missing > 0 and found.sound.format in ("OGG", "MP3") and not found.to_count:
         raise AudioError(f"{file_name(path)}: {missing} samples are missing after a seek")  # pages out of their order
     if mendable:
         parts += _after_damage(path, position + sum(map(len, parts)), end, rate)

@@ -1,4 +1,4 @@
-"""labeling/collection/importing.py and labeling/sound: whatever a file's header says, its clip is stored and told of."""
+"""labeling/collection/importing.py: whatever a sound file's header says, its clip is stored and told of."""
 
 from __future__ import annotations
 
