@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling.collection import store
@@ -25,6 +26,8 @@ from labeling.errors import DataError, EarmarkError
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import VERDICTS, Decision, Region, Shown
 from labeling.registry import unknown_name
+from labeling.storage import database as db
+from labeling.storage import tables
 from labeling.storage.csvsafe import Sheet, read_sheet
 from labeling.suspects import queue
 
@@ -98,6 +101,8 @@ def read_filled(connection: Connection, path: Path, reviewer: str, asked: str = 
             + more
         )
     notes = [sheet.guessed] if sheet.guessed else []
+    if not is_list:  # which has the names by which Earmark knows each clip
+        notes += _named_elsewhere(connection, {row.cells["filename"].strip() for row in rows if row.verdict})
     if empty := len(rows) - len(decisions):
         notes.append(f"{empty:,} {'row' if empty == 1 else 'rows'} without a verdict passed over")
     if asked == QUEUE or (not asked and is_list and "place" in columns):
@@ -164,6 +169,20 @@ def _number(sheet: Sheet, name: str, text: str) -> float | None:
         return sheet.number(text) if text.strip() else None
     except ValueError:
         raise DataError(f"{name} {text.strip()!r} is not a number") from None
+
+
+def _named_elsewhere(connection: Connection, names: set[str]) -> list[str]:
+    """A line on the names that are decided on and that other collections have for files of their own."""
+    clips = tables.clips
+    query = sa.select(clips.c.relative, clips.c.filename).where(clips.c.relative != clips.c.filename)
+    others = [(name, own) for name, own in db.fetch(connection, query.order_by(clips.c.id)) if name in names]
+    if not others:
+        return []
+    named = ", ".join(f"{own} for {name}" for name, own in others[:3]) + (", ..." if len(others) > 3 else "")
+    return [
+        f"{len(dict(others)):,} of the names are also those of files of another collection; the first collection's "
+        f"were decided on. Where the other is meant, give its name in the queue: {named}"
+    ]
 
 
 def _shown(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from labeling import journal
 from labeling.__main__ import main
@@ -19,6 +20,7 @@ from labeling.quality import verdicts
 from labeling.quality.decided_cells import decided_cells
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Region
+from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.sheet import QUEUE, _heard_until, read_filled
@@ -61,6 +63,20 @@ def test_any_spreadsheets_table_is_read(collection: Workspace, tmp_path: Path, e
     ]
     assert "1 row without a verdict passed over" in notes
     assert "0 of 2 verdicts count for the likelihoods: nobody knows why these cells were picked" in notes
+
+
+def test_a_name_that_another_collection_has_too_is_told_of(collection: Workspace, tmp_path: Path) -> None:
+    with collection.write() as connection:
+        second = {"filename": "north/amecro/XC1.ogg", "relative": "amecro/XC1.ogg"}
+        connection.execute(sa.update(tables.clips).where(tables.clips.c.id == 4).values(second))
+    head = "filename,class,verdict\n"
+    (decision,), notes = apply(collection, written(tmp_path / "a.csv", head + "amecro/XC1.ogg,amecro,absent\n"))
+    assert decision.clip_id == 1
+    assert "1 of the names are also those of files of another collection" in notes
+    assert "give its name in the queue: north/amecro/XC1.ogg for amecro/XC1.ogg" in notes
+    (decision,), notes = apply(collection, written(tmp_path / "b.csv", head + "north/amecro/XC1.ogg,amecro,absent\n"))
+    assert decision.clip_id == 4
+    assert "another collection" not in notes
 
 
 def test_excels_own_first_line_and_windows_text(collection: Workspace, tmp_path: Path) -> None:
