@@ -94,13 +94,16 @@ AFTER = (
 @dataclass(frozen=True)
 class OddSound:
     """A file's bytes. ``told_s`` is what its header says, and ``true_s`` the sound that is there, None where the damage
-    leaves neither certain; ``lies`` where the header surely says another length. ``story`` tells how it came about."""
+    leaves neither certain; ``lies`` where the header surely says another length. ``torn``: pages of an Ogg stream were
+    overwritten, lost or moved, of which only decoding all of it would tell how much is heard. ``story`` tells how it
+    came about."""
 
     data: bytes
     form: str
     told_s: float | None
     true_s: float | None
     lies: bool = False
+    torn: bool = False
     story: tuple[str, ...] = field(default=())
 
     @property
@@ -234,7 +237,8 @@ def _body_damaged(draw: st.DrawFn, sound: OddSound) -> OddSound:
         "gone": b"",
         "twice": 2 * sound.data[begin:end],
     }[how]
-    return _damaged(sound, sound.data[:begin] + rest + sound.data[end:], f"bytes {begin} to {end}: {how}")
+    damaged = _damaged(sound, sound.data[:begin] + rest + sound.data[end:], f"bytes {begin} to {end}: {how}")
+    return replace(damaged, torn=sound.format == "OGG")
 
 
 def _chunks_moved(draw: st.DrawFn, sound: OddSound) -> OddSound:
@@ -250,7 +254,7 @@ def _chunks_moved(draw: st.DrawFn, sound: OddSound) -> OddSound:
         del rest[at]
     else:
         rest = draw(st.permutations(rest))
-    return _damaged(sound, head + b"".join(rest), f"chunk {at} {how}")
+    return replace(_damaged(sound, head + b"".join(rest), f"chunk {at} {how}"), torn=sound.format == "OGG")
 
 
 DAMAGES: dict[str, Callable[[st.DrawFn, OddSound], OddSound]] = {
