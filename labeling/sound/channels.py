@@ -63,8 +63,8 @@ def channel_to_use(path: str) -> tuple[int, str]:
         return MIX, ""
     # The differences between neighbouring samples too: rumble and wind, of which each microphone has its own, lie low
     # and would hide that everything above them is lost.
-    products = wave.T @ wave
-    if min(_mix_share(products), _mix_share(np.diff(wave, axis=0).T @ np.diff(wave, axis=0))) >= _CANCELLED:
+    products, steps = wave.T @ wave, np.diff(wave, axis=0)
+    if min(_mix_share(products), _mix_share(steps.T @ steps)) >= _CANCELLED:
         return MIX, ""
     powers = np.diag(products)
     channel = int(np.argmax(powers)) + 1
