@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,7 @@ def translate(problem: sa.exc.DBAPIError) -> WorkspaceError:
     return kind(f"{what} ({text}); {remedy}")
 
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 _migrating = threading.Lock()  # Alembic's context belongs to the process, not to a thread
 
 
@@ -206,14 +208,7 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
     Raises WorkspaceTooNew where a later version wrote it, WorkspaceCorrupt where there are no tables at all and
     ``create`` is false.
     """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
-    head = script.get_current_head()
+    head, known = _versions()
     current = _revision(engine)
     if current == head:
         return
@@ -221,15 +216,29 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
         raise WorkspaceCorrupt(
             f"the database {engine.url.database!r} holds no workspace; restore it from a copy, or import into a new one"
         )
-    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+    if current is not None and current not in known:
         raise WorkspaceTooNew(f"the database is at version {current!r}, later than {head!r}; update Earmark to open it")
+    from alembic import command
+    from alembic.config import Config
+
     if engine.dialect.name == "sqlite":
         _use_wal(engine)
     with _migrating, transaction(engine, writes=True) as connection:
         if connection.dialect.name == "postgresql":  # two that open a new workspace at once: one makes the tables
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236911)")
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@cache
+def _versions() -> tuple[str | None, frozenset[str]]:
+    """The schema's version here, and all that this Earmark knows. Read once: to open a workspace is to ask for it."""
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(MIGRATIONS))
+    return script.get_current_head(), frozenset(revision.revision for revision in script.walk_revisions())
 
 
 def _use_wal(engine: Engine) -> None:
