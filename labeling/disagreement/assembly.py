@@ -12,6 +12,7 @@ from labeling.disagreement.neighbours import neighbour_share
 from labeling.predictions.oof import Oof
 from labeling.predictions.training_evidence import RunEvidence, aligned
 
+PARTS = 5
 DYNAMICS = ("margin", "forgotten", "epoch_spread")
 
 
@@ -85,6 +86,8 @@ def assemble_evidence(
         dynamics=Dynamics(*told_of) if told_of else None,
         neighbours=shares.value(),
         priors=tuple(priors),
+        # a clip that no fold held out, as in predictions made elsewhere, is of a part of its own kind
+        fold=np.where(oof.fold >= 0, oof.fold, -1 - oof.clip_ids % PARTS),
     )
 
 

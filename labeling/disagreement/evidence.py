@@ -64,7 +64,8 @@ class Evidence:
     out-of-fold probability. ``verdict`` int8: what people said, 1 present, 0 absent, -1 nothing. ``others``: clipwise
     probabilities of other runs, NaN where a run did not predict the clip or lacks the class. ``neighbours``: share of
     the most similar stretches of other clips whose clip lists the class, NaN where it is not known. ``priors``: shifts
-    of the log odds by which classes occur together and by place and date.
+    of the log odds by which classes occur together and by place and date. ``fold`` (N,): the part of each clip,
+    which confusions of classes in it are not learned from; without it none are learned.
     """
 
     given: NDArray[np.bool_]
@@ -76,6 +77,7 @@ class Evidence:
     dynamics: Dynamics | None = None
     neighbours: Floats | None = None
     priors: tuple[Floats, ...] = ()
+    fold: NDArray[np.integer] | None = None
 
     def __post_init__(self) -> None:
         shape = self.given.shape
@@ -88,6 +90,8 @@ class Evidence:
             named.append(("neighbours", self.neighbours))
         if self.dynamics is not None:
             named += [(f"dynamics.{name}", value) for name, value in vars(self.dynamics).items()]
+        if self.fold is not None and self.fold.shape != shape[:1]:
+            raise ArtefactError(f"evidence: {len(self.fold)} folds where the labels have {shape[0]} clips")
         for name, array in named:
             if array.shape != shape:
                 raise ArtefactError(f"evidence: {name} has shape {array.shape} where the labels have {shape}")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement import neighbours, several_runs, training_dynamics
+from labeling.disagreement.confusions import explained
 from labeling.disagreement.evidence import (
     Evidence,
     Floats,
@@ -152,14 +153,14 @@ NEEDS = {
 def earmark(evidence: Evidence) -> Scores:
     """All evidence in one: the probability that the given label is right under a model of label noise.
 
-    Evidence of a cell: log odds of clipwise and of the highest frame, how far that stands above the clip's mean, what
-    other runs say, what similar stretches are labelled, and which classes occur together and here. How much each
-    weighs, what is typical of a class, how common it is, and how often labels are missing or spurious are estimated
-    from the collection itself (:mod:`labeling.disagreement.noise_model`), with what people decided as the truth. What
-    training says of its label (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the
-    label, so the labels cannot tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given
-    label), and quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a
-    class look less present.
+    Evidence of a cell: log odds of clipwise and of the highest frame, what other runs say, what similar stretches are
+    labelled, each less what another listed class explains; how far the highest frame stands above the clip's mean,
+    and which classes occur together and here. How much each weighs, what is typical of a class, how common it is, and
+    how often labels are missing or spurious are estimated from the collection itself
+    (:mod:`labeling.disagreement.noise_model`), with what people decided as the truth. What training says of its label
+    (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the label, so the labels cannot
+    tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given label), and quality is
+    1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look less present.
     """
     features, given, known = noise_model_input(evidence)
     model = fit_noise_model(features, given, known, verdict=evidence.verdict)
@@ -187,15 +188,19 @@ def _scored(model: NoiseModel, features: Sequence[Floats], evidence: Evidence) -
 def noise_model_input(
     evidence: Evidence,
 ) -> tuple[list[Floats], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The evidence that :func:`earmark` weighs, as arrays for the noise model, with the given labels and the mask."""
-    features = [log_odds(evidence.clipwise), log_odds(evidence.frames.maximum), contrast_log_odds(evidence.frames)]
+    """The evidence that :func:`earmark` weighs, as arrays for the noise model, with the given labels and the mask.
+
+    What another listed class explains is taken off (:mod:`labeling.disagreement.confusions`).
+    """
+    heard = [log_odds(evidence.clipwise), log_odds(evidence.frames.maximum)]
     if evidence.others:
         mean = several_runs.mean_log_odds(evidence)
-        features.append(np.where(np.isfinite(mean), mean, features[0]))
+        heard.append(np.where(np.isfinite(mean), mean, heard[0]))
     if evidence.neighbours is not None:
-        features.append(neighbours.neighbour_log_odds(evidence))
-    features += evidence.priors
-    return features, evidence.given, evidence.known
+        heard.append(neighbours.neighbour_log_odds(evidence))
+    if evidence.fold is not None:
+        heard = [value - explained(value, evidence.label, evidence.known, evidence.fold) for value in heard]
+    return [*heard, contrast_log_odds(evidence.frames), *evidence.priors], evidence.given, evidence.known
 
 
 def contrast_log_odds(frames: FrameSummary) -> Floats:
