@@ -7,10 +7,28 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from labeling.sound.frequency import row_edges
 from models.config import FeatureConfig
+
+
+def mel_edges(config: FeatureConfig) -> NDArray[np.float64]:
+    """Edges in Hz, (n_mels + 2,): band k rises from edge k to edge k + 1, its centre, and falls to edge k + 2."""
+    return row_edges("mel", config.fmin_hz, config.fmax_hz, config.n_mels + 1)
+
+
+def mel_filters(config: FeatureConfig) -> NDArray[np.float32]:
+    """Weights (n_mels, n_fft // 2 + 1) of the spectrum's powers in each band: Slaney's triangles, all of one area, as
+    librosa's; loading librosa takes seconds."""
+    hz = np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate)
+    edges = mel_edges(config)[:, None]
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    triangles = np.minimum((hz - low) / (centre - low), (high - hz) / (high - centre)).clip(0)
+    return np.asarray(triangles.astype(np.float32) * (2 / (high - low)), np.float32)
 
 
 class FrontEnd(nn.Module):
@@ -22,16 +40,11 @@ class FrontEnd(nn.Module):
 
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
-        import librosa
-
         self.config = config
-        mel = librosa.filters.mel(
-            sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.fmin_hz, fmax=config.fmax_hz
-        )
         # Rounded once from double precision, as librosa's is: a rougher window leaks audibly far below a loud tone.
         window = torch.hann_window(config.n_fft, dtype=torch.float64).float()
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
+        self.register_buffer("mel", torch.from_numpy(mel_filters(config)), persistent=False)
         self.register_buffer("frequency", torch.linspace(-1, 1, config.n_mels)[:, None], persistent=False)
 
     def power(self, waveform: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from models.inputs.augment.change import (
     seeds,
     uniform,
 )
+from models.inputs.features import mel_edges
 
 FloatArray = NDArray[np.floating[Any]]
 TILT_POINTS = 5
@@ -87,10 +88,7 @@ def mel_centers(context: Context) -> FloatArray:
 
 @lru_cache(maxsize=16)
 def _mel_centers(features: FeatureConfig) -> FloatArray:
-    import librosa
-
-    edges = librosa.mel_frequencies(features.n_mels + 2, fmin=features.fmin_hz, fmax=features.fmax_hz)
-    return np.asarray(edges[1:-1])
+    return mel_edges(features)[1:-1]
 
 
 def shelf_response(

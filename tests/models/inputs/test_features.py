@@ -1,3 +1,5 @@
+import warnings
+
 import librosa
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ import torch
 from scipy.signal import lfilter
 
 from models.config import FeatureConfig
-from models.inputs.features import FrontEnd, decaying_sum, pcen, reduce_noise
+from models.inputs.features import FrontEnd, decaying_sum, mel_edges, mel_filters, pcen, reduce_noise
 
 CONFIGS = [
     FeatureConfig(),
@@ -55,6 +57,15 @@ def test_agrees_with_librosa(config, sound):
     got = front_end.db(front_end.power(torch.from_numpy(y)[None]))[0].numpy()
     assert got.shape == expected.shape == (config.n_mels, len(y) // config.hop_length + 1)
     np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("config", [*CONFIGS, FeatureConfig(n_fft=512, n_mels=128)])  # the last has bands without a bin
+def test_bands_are_librosas(config):
+    given = {"fmin": config.fmin_hz, "fmax": config.fmax_hz}
+    with warnings.catch_warnings(action="ignore"):  # it says so of bands without a bin
+        expected = librosa.filters.mel(sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, **given)
+    np.testing.assert_allclose(mel_filters(config), expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(mel_edges(config), librosa.mel_frequencies(config.n_mels + 2, **given), atol=1e-9)
 
 
 def test_a_sound_too_short_to_reflect_is_filled_up():
