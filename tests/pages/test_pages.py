@@ -13,26 +13,25 @@ from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.workspace import open_workspace
 from tests.support.pages import errors, show
-from tests.support.workspaces import add_clips
 
 PAGES = ("overview", "queue", "review", "sweep", "retrain", "runs", "versions")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_of_an_empty_an_untrained_and_a_trained_workspace(
-    page: str, tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["empty", "untrained", "trained"])
+def test_every_page_of_an_empty_an_untrained_and_a_trained_workspace(
+    state: str, tmp_path: Path, trained: Path, blank: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("empty", "untrained"):
-        workspace = open_workspace(tmp_path / name, create=True)
-        if name == "untrained":
-            add_clips(workspace)
-        workspace.close()
-        assert errors(show(tmp_path / name, page, monkeypatch)) == ""
-    shutil.copytree(trained, tmp_path / "trained")
-    app = show(tmp_path / "trained", page, monkeypatch)
-    assert errors(app) == ""
-    if page != "review":
-        assert [title.value.lower() for title in app.title] == [page]
+    if state == "empty":
+        open_workspace(tmp_path / "w", create=True).close()
+    else:
+        shutil.copytree(trained if state == "trained" else blank, tmp_path / "w")
+    app = show(tmp_path / "w", "overview", monkeypatch)
+    for page in PAGES:
+        if page != "overview":
+            app.switch_page(f"{page}.py").run()
+        assert errors(app) == ""
+        if state == "trained" and page != "review":
+            assert [title.value.lower() for title in app.title] == [page]
 
 
 @pytest.mark.parametrize(("mode", "charts"), [("", 1), ("blind", 0), ("again", 0)])

@@ -14,6 +14,7 @@ from labeling.records import Clip, FrameGrid, Labels
 from models.config import Recipe, load_recipe, recipe_names
 from models.folds.task import Task, TrainingData
 from models.inputs.clips import AudioStore, training_chunks
+from models.networks import panns
 from models.networks.catalogue import build_network
 from models.networks.heads import time_stride
 from models.targets.rules import truths_of
@@ -22,7 +23,7 @@ from models.training.fold import FoldTrainer
 from tests.support.tiny_training import tiny_collection
 
 WHOLE = ("demo", "quick")
-"""Small enough to train and predict whole folds; of the others one step and one validation."""
+"""Small enough to train and predict whole folds; of the others one step and one validation, Cnn14 made narrow."""
 SMALL = (
     "network.pretrained=false",
     "data.chunk_s=0.5",
@@ -68,6 +69,12 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Sounds:
         label_hash="x",
     )  # fmt: skip
     return clips, replace(labels, reviewed=reviewed), read_oof(folder / "oof.zarr")
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cnn14 has 80 million weights."""
+    monkeypatch.setattr(panns, "WIDTHS", (8, 8, 8, 8, 8, 16))
 
 
 @pytest.mark.parametrize("name", recipe_names())
