@@ -19,11 +19,9 @@ def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EARMARK_REVIEWER", "rita")
     monkeypatch.chdir(ROOT)
     app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
-    app.run()
     if page != "overview":
         app.switch_page(f"{page}.py")
-        app.run()
-    return app
+    return app.run()
 
 
 def errors(app: AppTest) -> str:

@@ -268,8 +268,11 @@ def test_a_look_drawn_at_random_is_as_hidden_and_says_so_in_the_journal(caller: 
 
 def test_a_second_look_hides_the_first_verdict_and_names_it(caller: Caller) -> None:
     first = caller.decide("absent")["positions"][0]
-    for place in range(1, 21):
-        caller.decide("present", place)
+    later = [
+        {"event_id": f"later-{one.rank}", "clip_id": one.clip_id, "class": one.class_code, "verdict": "present"}
+        for one in caller.suspects[1:21]
+    ]
+    caller.post("/api/decisions", events=later)
     one = caller.suspects[0]
     shown = caller.clip(one.clip_id, mode="again", **{"class": one.class_code})
     assert lane(shown, one.class_code)["verdict"] == ""
