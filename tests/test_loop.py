@@ -10,7 +10,6 @@ import pytest
 
 from labeling.__main__ import main as labeling
 from models.__main__ import main as models
-from tests.support.workspaces import QUICK_TRAINING
 
 SUSPECT_COLUMNS = (
     *("rank", "filename", "class", "kind", "label_quality", "p_wrong"),
@@ -82,7 +81,8 @@ def test_loop(own_copy: Path, tmp_path: Path) -> None:
     assert {row["reviewer"] for row in changes} == {"rita"}
 
     # retrain on the corrected labels, compare
-    quickly = [word for setting in ("train.epochs=2", *QUICK_TRAINING[1:]) for word in ("--set", setting)]
+    smallest = ("train.epochs=1", "network.widths=[4,4,4,4]", "data.chunk_s=4.0")
+    quickly = [word for setting in smallest for word in ("--set", setting)]
     run("models", "train", "demo", *w, "--folds", "2", "--device", "cpu", *quickly)
     both = json.loads(run("models", "runs", *w, "--json"))
     assert [(one["status"], one["label_version"]) for one in both] == [("done", 1), ("done", 2)]

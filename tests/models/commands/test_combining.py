@@ -72,28 +72,28 @@ def test_a_queued_stack_is_made_by_a_worker(root: Path, capsys: pytest.CaptureFi
     assert set(facts["stack"]["classes_of_their_own"]) <= set(facts["classes"])
 
 
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        (["ensemble", FIRST], "error: 1 run to combine; name two or more, or one with --post"),
-        (["ensemble", FIRST, "001-dmo"], "error: no run '001-dmo'; choose from 001-demo, 002-demo"),
-        (["ensemble", FIRST, "002-demo", "--weights", "a"], "error: weights 'a' are not numbers"),
-        (["stack", FIRST, "002-demo", "--noisy"], "error: the noise classifier needs 50 decided cells"),
-        (["stack", FIRST, "002-demo", "--version", "8"], "error: no label version 8"),
-        (["ensemble", FIRST, "002-demo", "--post", "place"], "error: unknown post-processor 'place'"),
-        (["noise", "--run", "nope"], "error: no run 'nope'"),
-        (["ensemble", FIRST, "002-demo", "--threshold", "0.3"], "error: --threshold and --frame-threshold are for"),
-        (["ensemble", FIRST, "002-demo", "--objective", "macro_ap"], "error: --objective macro_ap is what"),
-        (["stack", FIRST, "002-demo", "--strength", "2"], "error: --strength 2 scales post-processors; add --post"),
-        (["evaluate", "--run", FIRST, "--strength", "2"], "error: --strength 2 scales post-processors; add --post"),
-    ],
+MISTAKES = (
+    (["ensemble", FIRST], "error: 1 run to combine; name two or more, or one with --post"),
+    (["ensemble", FIRST, "001-dmo"], "error: no run '001-dmo'; choose from 001-demo, 002-demo"),
+    (["ensemble", FIRST, "002-demo", "--weights", "a"], "error: weights 'a' are not numbers"),
+    (["stack", FIRST, "002-demo", "--noisy"], "error: the noise classifier needs 50 decided cells"),
+    (["stack", FIRST, "002-demo", "--version", "8"], "error: no label version 8"),
+    (["ensemble", FIRST, "002-demo", "--post", "place"], "error: unknown post-processor 'place'"),
+    (["noise", "--run", "nope"], "error: no run 'nope'"),
+    (["ensemble", FIRST, "002-demo", "--threshold", "0.3"], "error: --threshold and --frame-threshold are for"),
+    (["ensemble", FIRST, "002-demo", "--objective", "macro_ap"], "error: --objective macro_ap is what"),
+    (["stack", FIRST, "002-demo", "--strength", "2"], "error: --strength 2 scales post-processors; add --post"),
+    (["evaluate", "--run", FIRST, "--strength", "2"], "error: --strength 2 scales post-processors; add --post"),
 )
-def test_a_mistake_is_one_line(root: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str) -> None:
-    assert main([*asked, "-w", str(root)]) == 1
-    found = capsys.readouterr().err
-    assert found.startswith(said)
-    assert found.count("\n") == 1
-    assert sorted(path.name for path in (root / "runs").iterdir()) == [FIRST, "002-demo"]
+
+
+def test_a_mistake_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for asked, said in MISTAKES:
+        assert main([*asked, "-w", str(root)]) == 1, asked
+        found = capsys.readouterr().err
+        assert found.startswith(said), asked
+        assert found.count("\n") == 1, asked
+        assert sorted(path.name for path in (root / "runs").iterdir()) == [FIRST, "002-demo"], asked
 
 
 def test_noise_says_what_the_source_found(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
