@@ -221,27 +221,49 @@ def chrome() -> Iterator[Any]:
         yield browser
 
 
+SIZE = {"width": 1400, "height": 1000}
+
+
 @pytest.fixture(scope="session")
 def window(chrome: Any) -> Iterator[Any]:
     """A window of the browser, one for this test process: what it has fetched and compiled of the app, it keeps."""
-    context = chrome.new_context(viewport={"width": 1400, "height": 1000})
+    context = chrome.new_context(viewport=SIZE)
     context.set_default_timeout(WAIT_MS)
     yield context
     context.close()
 
 
 @pytest.fixture
-def page(window: Any) -> Iterator[Any]:
-    """A tab of its own; a script that fails in it fails the test."""
-    page = window.new_page()
+def page(window: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """An empty tab; a script that fails in it fails the test.
+
+    It is the tab of the test before, as a new one costs half as much again as a page, unless that test failed. What
+    it was asked to tell of ends with the test.
+    """
+    failed = request.session.testsfailed
+    page = window.pages[0] if window.pages else window.new_page()
+    told: list[tuple[str, Any]] = []
     problems: list[str] = []
+
+    def tell(event: str, listener: Any) -> None:
+        type(page).on(page, event, listener)
+        told.append((event, listener))
+
+    page.on = tell
     page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
     yield page
     page.unroute_all(behavior="ignoreErrors")  # what a test held back may still be under way
-    for tab in window.pages:
+    for one in told:
+        page.remove_listener(*one)
+    del page.on
+    for tab in window.pages[0 if request.session.testsfailed > failed else 1 :]:
         tab.close()
     window.set_offline(False)
     window.clear_cookies()
+    for tab in window.pages:
+        tab.goto("about:blank")
+        tab.set_viewport_size(SIZE)
+        tab.mouse.move(0, 0)
     assert problems == []
 
 
