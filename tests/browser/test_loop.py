@@ -1,11 +1,10 @@
-"""The app in a real Chromium: from the queue to a verdict, an export, a retrain that ends, and the comparison."""
+"""The app in a real Chromium: from the queue to a verdict and an export, and a retrain that outlives the app."""
 
 import csv
 import re
-import shutil
 import sqlite3
 import subprocess
-import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ import pytest
 import soundfile
 
 from labeling.collection.birdsong import SPECIES
+from labeling.journal import versions
+from labeling.workspace import open_workspace
 from tests.support.browser import expect
 from tests.support.reviewing import answered, open_review, press, shown
 from tests.support.server import Server, serve
@@ -52,7 +53,7 @@ def queue_training(page: Any, settings: dict[str, str]) -> None:
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
 
 
-def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: Path, tmp_path: Path) -> None:
+def test_from_queue_to_export_by_keyboard(app: Server, page: Any, own_copy: Path, tmp_path: Path) -> None:
     open_review(page, app, "/queue")
     title = page.get_by_test_id("player-title")
     question = page.get_by_test_id("player-question")
@@ -118,16 +119,6 @@ def test_from_queue_to_comparison_by_keyboard(app: Server, page: Any, own_copy: 
     assert {row["reviewer"] for row in changes} == {"rita"}
     assert (tmp_path / "out/train_metadata.csv").exists()
 
-    # the retrain button: queued, trained by a worker of its own, ended, and compared
-    page.get_by_role("link", name="Retrain").click()
-    queue_training(page, {"Epochs": "1", "Folds": "2"})
-    expect(page.get_by_text("002-demo").first).to_be_visible()
-    expect(page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop")).to_be_visible()
-    expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=600_000)
-    page.get_by_role("link", name="Runs").click()
-    expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
-    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
-
 
 def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: Path) -> None:
     open_review(page, app)
@@ -147,24 +138,45 @@ def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: 
     assert clip_id not in {clip for clip, _ in cells[:-1]} or cells[-1][0] == clip_id
 
 
-def test_what_the_screen_acknowledged_survives_kill_9(own_copy: Path, chrome: Any) -> None:
-    with serve(own_copy) as server:
+def test_a_kill_loses_no_acknowledged_decision_and_no_training(
+    server: Server, own_copy: Path, chrome: Any, page: Any
+) -> None:
+    """The server is killed while a training runs: it goes on, and its comparison is in the app that is started next."""
+    with serve(own_copy) as killed:
         context = chrome.new_context()
-        page = context.new_page()
-        open_review(page, server)
-        player, acknowledged = page.get_by_test_id("player"), 0
+        reviewing, retraining = context.new_page(), context.new_page()
+        open_review(reviewing, killed)
+        player, acknowledged = reviewing.get_by_test_id("player"), 0
         while acknowledged < 8:
             revision = player.get_attribute("data-revision")
-            page.keyboard.press("1")
+            reviewing.keyboard.press("1")
             expect(player).not_to_have_attribute("data-revision", revision)  # the screen has moved on
-            assert "saved" in page.get_by_test_id("player-notice").inner_text()
+            assert "saved" in reviewing.get_by_test_id("player-notice").inner_text()
             acknowledged += 1
-        page.keyboard.press("1")  # one more is on its way when the server dies
-        server.kill()
+        with closing(open_workspace(own_copy)) as workspace:
+            versions.freeze(workspace, "rita")
+        retraining.goto(killed.url + "/retrain")
+        queue_training(retraining, {"Epochs": "1", "Folds": "2"})
+        expect(retraining.get_by_text("002-demo").first).to_be_visible()
+        stop = retraining.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop")
+        expect(stop).to_be_visible()
+        reviewing.bring_to_front()
+        reviewing.keyboard.press("1")  # one more is on its way when the server dies
+        killed.kill()
         context.close()
     assert len(decisions(own_copy)) >= acknowledged
     with sqlite3.connect(own_copy / "earmark.db") as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        ((status,),) = connection.execute("select status from runs where id = '002-demo'").fetchall()
+    assert status in ("queued", "running")
+
+    server.show(own_copy)
+    page.goto(server.url + "/retrain")
+    expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=600_000)
+    page.get_by_role("link", name="Runs").click()
+    expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    subprocess.run(["pkill", "-f", str(own_copy)], check=False)
 
 
 def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: Path) -> None:
@@ -205,36 +217,16 @@ def test_labels_are_data_on_every_screen(server: Server, tmp_path: Path, page: A
     root = tmp_path / "w"
     assert main(["import", str(folder / "labels.csv"), "--workspace", str(root), "--audio", str(folder)]) == 0
     server.show(root)
-    for path in ("/", "/queue", "/review?clip=1", "/sweep", "/retrain", "/runs", "/versions"):
-        page.goto(server.url + path)
-        expect(page.get_by_test_id("stMainBlockContainer")).to_be_visible()
+    lanes = page.get_by_test_id("player-lanes")
+    page.goto(server.url + "/review?clip=1")
+    for title in ("", "Overview", "Queue", "Review", "Sweep", "Retrain", "Runs", "Versions"):
+        if title:
+            page.get_by_role("link", name=title, exact=True).click()
+        if title in ("", "Review"):
+            expect(lanes).to_contain_text(name)
+        else:
+            expect(page.get_by_role("heading", name=title, exact=True, level=1)).to_be_visible()
         expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
         assert "owned" not in page.title()
         assert page.locator("img[src=x]").count() == 0
         assert page.get_by_test_id("stException").count() == 0
-    page.goto(server.url + "/review?clip=1")
-    expect(page.get_by_test_id("player-lanes")).to_contain_text(name)
-
-
-def test_a_training_survives_a_restart_of_the_app(own_copy: Path, page: Any) -> None:
-    from labeling import runs
-    from labeling.workspace import open_workspace
-
-    with serve(own_copy) as server:
-        page.goto(server.url + "/retrain")
-        queue_training(page, {"Epochs": "1", "Folds": "2"})
-        expect(page.get_by_text("002-demo").first).to_be_visible()
-        server.kill()
-    workspace = open_workspace(own_copy)
-    with workspace.read() as connection:
-        assert runs.get_run(connection, "002-demo").status in ("queued", "running")
-    deadline = time.monotonic() + 600
-    while time.monotonic() < deadline:
-        with workspace.read() as connection:
-            status = runs.get_run(connection, "002-demo").status
-        if status == "done":
-            break
-        time.sleep(0.5)
-    assert status == "done", (own_copy / "worker.log").read_text()
-    subprocess.run(["pkill", "-f", str(own_copy)], check=False)
-    shutil.rmtree(own_copy, ignore_errors=True)

@@ -4,7 +4,7 @@ import base64
 import csv
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,20 +51,47 @@ def app(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     return server
 
 
+@pytest.fixture(scope="module")
+def tab(window: Any) -> Iterator[Any]:
+    """A tab that these tests share: what one leaves on show, the next need not load."""
+    tab = window.new_page()
+    tab.clip, tab.tiles, tab.problems = 0, [], []
+    tab.on("request", lambda request: "/tile?" in request.url and tab.tiles.append(request.url))
+    tab.on("pageerror", lambda error: tab.problems.append(f"{error.message}\n{error.stack}"))
+    yield tab
+    tab.close()
+
+
 @pytest.fixture
-def page(page: Any) -> Any:
-    """A tab that counts the tiles that it asks for."""
-    page.tiles = []
-    page.on("request", lambda request: "/tile?" in request.url and page.tiles.append(request.url))
-    return page
+def page(tab: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The tab, with the tiles that a test has it ask for; a script that fails in it fails the test."""
+    failed = request.session.testsfailed
+    tab.tiles.clear()
+    yield tab
+    if request.session.testsfailed > failed:
+        tab.clip = 0
+    problems = tab.problems.copy()
+    tab.problems.clear()
+    assert problems == []
+
+
+def load(page: Any, app: Server, clip: int) -> None:
+    """Show a clip in a page of its own."""
+    page.clip = clip
+    page.goto(f"{app.url}/review?clip={clip}")
+    shown(page, clip)
 
 
 def opened(page: Any, app: Server, clip: int, preset: str = "Standard", colours: str = "grey") -> None:
-    """Show a clip, drawn from grey so that brightness is level."""
-    page.goto(f"{app.url}/review?clip={clip}")
-    shown(page, clip)
+    """Show the whole of a clip, drawn from grey so that brightness is level, with the settings open."""
+    if page.clip == clip:
+        page.keyboard.press("Escape")
+        page.keyboard.press("0")
+    else:
+        load(page, app, clip)
     page.get_by_test_id("player-colormap").select_option(colours)
-    page.get_by_test_id("player-settings-button").click()
+    if not page.get_by_test_id("player-preset").is_visible():
+        page.get_by_test_id("player-settings-button").click()
     choose(page, "player-preset", preset)
 
 
@@ -176,7 +203,16 @@ def test_a_tone_is_drawn_where_it_is_in_every_axis_and_preset(app: Server, page:
     assert_drawn(page, "Linear", 45_000, (5000, 192_000), 1, 1.5)
     opened(page, app, BURST, "Low callers")
     assert_drawn(page, "Log", 500, (10, 1000), 70, 90)
-    opened(page, app, TONE)
+
+
+def test_a_call_narrower_than_a_pixel_is_drawn(app: Server, page: Any) -> None:
+    """3 ms of 100 s: a pixel holds a tenth of a second and more."""
+    opened(page, app, BURST)
+    drawn = pixels(page)
+    row = round(row_of("Mel", 4000, 60, 16_000) * drawn.shape[0])
+    band = drawn[row - 2 : row + 3].max(axis=0)
+    at = columns(drawn, page, 49.8, 50.2)
+    assert band[at].max() > 60 + np.percentile(band, 99)
 
 
 def test_settings_that_make_no_sense_are_said_and_draw_nothing_broken(app: Server, page: Any) -> None:
@@ -201,6 +237,55 @@ def test_settings_that_make_no_sense_are_said_and_draw_nothing_broken(app: Serve
     page.get_by_test_id("player-settings-button").click()
     expect(low).to_have_value("3000")
     choose(page, "player-preset", "Standard")
+
+
+def test_selection_is_of_time_or_with_shift_of_a_box(app: Server, page: Any) -> None:
+    opened(page, app, TONE)
+    page.get_by_test_id("player-settings-button").click()
+    box = page.get_by_test_id("player-plot").bounding_box()
+    selection = page.get_by_test_id("player-selection")
+
+    def drag() -> None:
+        page.mouse.move(box["x"] + box["width"] / 6, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 120, steps=5)
+        page.mouse.up()
+
+    drag()
+    expect(selection).to_be_visible()
+    assert float(selection.get_attribute("data-onset")) == pytest.approx(1, abs=0.02)
+    assert float(selection.get_attribute("data-offset")) == pytest.approx(3, abs=0.02)
+    assert selection.get_attribute("data-low") == ""
+    page.keyboard.down("Shift")
+    drag()
+    page.keyboard.up("Shift")
+    low, high = (float(selection.get_attribute(f"data-{name}")) for name in ("low", "high"))
+    for hz, top in ((high, 40), (low, 120)):
+        assert row_of("Mel", hz, 60, 16_000) == pytest.approx(top / box["height"], abs=0.015)
+    drawn = selection.bounding_box()
+    assert drawn["y"] == pytest.approx(box["y"] + 40, abs=3)
+    assert drawn["height"] == pytest.approx(80, abs=4)
+    page.keyboard.press("Escape")
+    expect(selection).to_be_hidden()
+
+
+def test_colours_change_without_a_request(app: Server, page: Any) -> None:
+    opened(page, app, TONE)
+    page.wait_for_timeout(300)
+    asked, seen = len(page.tiles), pixels(page)
+    page.get_by_test_id("player-colormap").select_option("viridis")
+    settled(page)
+    coloured = pixels(page)
+    assert np.abs(coloured - seen).mean() > 5
+    page.get_by_test_id("player-colormap").select_option("grey")
+    page.get_by_test_id("player-floor").fill("-30")
+    settled(page)
+    brighter = pixels(page)
+    assert brighter.mean() > seen.mean() + 5
+    page.get_by_test_id("player-contrast").click()
+    settled(page)
+    assert np.abs(pixels(page) - seen).mean() < 1
+    assert len(page.tiles) == asked
 
 
 def test_zoom_keeps_the_time_under_the_pointer(app: Server, page: Any) -> None:
@@ -267,39 +352,8 @@ def test_zoom_keeps_the_time_under_the_pointer(app: Server, page: Any) -> None:
     assert abs(row / drawn.shape[0] - row_of("Mel", 4000, 60, 16_000)) < 0.03
 
 
-def test_selection_is_of_time_or_with_shift_of_a_box(app: Server, page: Any) -> None:
-    opened(page, app, TONE)
-    page.get_by_test_id("player-settings-button").click()
-    box = page.get_by_test_id("player-plot").bounding_box()
-    selection = page.get_by_test_id("player-selection")
-
-    def drag() -> None:
-        page.mouse.move(box["x"] + box["width"] / 6, box["y"] + 40)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 120, steps=5)
-        page.mouse.up()
-
-    drag()
-    expect(selection).to_be_visible()
-    assert float(selection.get_attribute("data-onset")) == pytest.approx(1, abs=0.02)
-    assert float(selection.get_attribute("data-offset")) == pytest.approx(3, abs=0.02)
-    assert selection.get_attribute("data-low") == ""
-    page.keyboard.down("Shift")
-    drag()
-    page.keyboard.up("Shift")
-    low, high = (float(selection.get_attribute(f"data-{name}")) for name in ("low", "high"))
-    for hz, top in ((high, 40), (low, 120)):
-        assert row_of("Mel", hz, 60, 16_000) == pytest.approx(top / box["height"], abs=0.015)
-    drawn = selection.bounding_box()
-    assert drawn["y"] == pytest.approx(box["y"] + 40, abs=3)
-    assert drawn["height"] == pytest.approx(80, abs=4)
-    page.keyboard.press("Escape")
-    expect(selection).to_be_hidden()
-
-
 def test_an_hour_opens_without_being_fetched(app: Server, page: Any) -> None:
-    page.goto(f"{app.url}/review?clip={LONG}")
-    shown(page, LONG)
+    load(page, app, LONG)
     assert view(page) == (0, 60)
     expect(page.get_by_test_id("player-minimap-window")).to_be_visible()
     picture = [url for url in page.tiles if "height_px=32&" not in url]
@@ -317,35 +371,6 @@ def test_an_hour_opens_without_being_fetched(app: Server, page: Any) -> None:
     start, stop = settled(page)
     assert (start + stop) / 2 == pytest.approx(2700, abs=10)
     assert stop - start == pytest.approx(60, abs=0.1)
-
-
-def test_colours_change_without_a_request(app: Server, page: Any) -> None:
-    opened(page, app, TONE)
-    page.wait_for_timeout(300)
-    asked, seen = len(page.tiles), pixels(page)
-    page.get_by_test_id("player-colormap").select_option("viridis")
-    settled(page)
-    coloured = pixels(page)
-    assert np.abs(coloured - seen).mean() > 5
-    page.get_by_test_id("player-colormap").select_option("grey")
-    page.get_by_test_id("player-floor").fill("-30")
-    settled(page)
-    brighter = pixels(page)
-    assert brighter.mean() > seen.mean() + 5
-    page.get_by_test_id("player-contrast").click()
-    settled(page)
-    assert np.abs(pixels(page) - seen).mean() < 1
-    assert len(page.tiles) == asked
-
-
-def test_a_call_narrower_than_a_pixel_is_drawn(app: Server, page: Any) -> None:
-    """3 ms of 100 s: a pixel holds a tenth of a second and more."""
-    opened(page, app, BURST)
-    drawn = pixels(page)
-    row = round(row_of("Mel", 4000, 60, 16_000) * drawn.shape[0])
-    band = drawn[row - 2 : row + 3].max(axis=0)
-    at = columns(drawn, page, 49.8, 50.2)
-    assert band[at].max() > 60 + np.percentile(band, 99)
 
 
 def test_tiles_join_without_a_seam(app: Server, page: Any) -> None:

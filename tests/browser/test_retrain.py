@@ -26,8 +26,6 @@ def edit_cell(page: Any, row: int, value: str) -> None:
 
 
 def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, own_copy: Path) -> None:
-    with closing(open_workspace(own_copy)) as workspace:
-        runs.worker_seen(workspace, "elsewhere:1", "CPU")  # the run waits for a worker of another machine
     page.goto(f"{app.url}/retrain")
     page.get_by_role("combobox", name=re.compile("Recipe")).click()
     page.get_by_role("option", name=re.compile("^demo")).click()
@@ -45,6 +43,8 @@ def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, o
     expect(page.get_by_text("This run")).to_be_visible()
     page.get_by_role("link", name="Retrain").click()
     expect(page.get_by_text("32000 → 48000")).to_be_visible()  # kept while another page was on show
+    with closing(open_workspace(own_copy)) as workspace:
+        runs.worker_seen(workspace, "elsewhere:1", "CPU")  # the run waits for a worker of another machine
     retrain.click()
     expect(page.get_by_text("002-demo").first).to_be_visible()
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()

@@ -12,7 +12,7 @@ import soundfile
 from labeling.reviewer import preferences
 from labeling.workspace import open_workspace
 from tests.support.browser import expect
-from tests.support.reviewing import answered, open_review, place, press, rows, shown, until
+from tests.support.reviewing import another_browser, answered, open_review, place, press, rows, shown, until
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
@@ -97,7 +97,7 @@ def test_the_channel_is_chosen_in_the_player_and_kept_with_the_clip(
     expect(channel).to_be_hidden()
 
 
-def test_keys_are_remapped_and_kept_for_the_reviewer(page: Any, app: Server, chrome: Any) -> None:
+def test_keys_are_remapped_and_kept_for_the_reviewer(page: Any, app: Server) -> None:
     page.keyboard.press("?")
     page.get_by_test_id("player-key-next").click()
     page.keyboard.press("c")
@@ -112,24 +112,36 @@ def test_keys_are_remapped_and_kept_for_the_reviewer(page: Any, app: Server, chr
     page.keyboard.press("j")
     page.keyboard.press("9")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 2} of")  # the key given away does nothing
-    context = chrome.new_context()
-    other = context.new_page()
-    open_review(other, app)
-    at = place(other)
-    other.keyboard.press("9")
-    expect(other.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
-    other.keyboard.press("?")
-    other.get_by_test_id("player-keys-reset").click()
-    expect(other.get_by_test_id("player-key-next")).to_have_text("J")
-    context.close()
+    another_browser(page)
+    open_review(page, app)
+    at = place(page)
+    page.keyboard.press("9")
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
+    page.keyboard.press("?")
+    page.get_by_test_id("player-keys-reset").click()
+    expect(page.get_by_test_id("player-key-next")).to_have_text("J")
 
 
 def test_notes_flags_later_and_skip(page: Any, own_copy: Path) -> None:
     clip_id, at = shown(page), place(page)
+    note = page.get_by_test_id("player-note-input")
     page.keyboard.press("e")
-    page.get_by_test_id("player-note-input").fill("wind <b>and</b> 1 2 3")
-    page.keyboard.press("Control+Enter")
+    note.fill("wind <b>and</b> 1 2 3")
+    page.get_by_test_id("player-next").click()
+    expect(note).to_have_value("")
+    page.get_by_test_id("player-previous").click()
+    expect(note).to_have_value("wind <b>and</b> 1 2 3")  # what was begun stays with its clip
+    page.route("**/api/marks", lambda route: route.fulfill(status=422, json={"error": "no room"}))
+    page.get_by_test_id("player-note-save").click()
+    expect(page.get_by_test_id("player-notice")).to_contain_text("no room")
+    expect(note).to_have_value("wind <b>and</b> 1 2 3")
+    page.unroute("**/api/marks")
+    page.get_by_test_id("player-note-save").click()
     expect(page.get_by_test_id("player-marks")).to_contain_text("wind <b>and</b> 1 2 3")
+    expect(note).to_have_value("")
+    note.fill("and rain")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_test_id("player-marks")).to_contain_text("and rain")
     press(page, "f", "saved: flag")
     expect(page.get_by_test_id("player-flag")).to_have_attribute("aria-pressed", "true")
     press(page, "f", "taken back: flag")
@@ -143,7 +155,7 @@ def test_notes_flags_later_and_skip(page: Any, own_copy: Path) -> None:
     press(page, "z", "undone: skip")
     expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", second)
     kinds = rows(own_copy, "select kind, removes is not null from marks order by id")
-    assert kinds == [("note", 0), ("flag", 0), ("flag", 1), ("later", 0), ("skip", 0), ("skip", 1)]
+    assert kinds == [("note", 0), ("note", 0), ("flag", 0), ("flag", 1), ("later", 0), ("skip", 0), ("skip", 1)]
 
 
 def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
@@ -164,21 +176,7 @@ def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
     assert len(set(cells)) == len(cells)
 
 
-def test_no_answer_is_said_and_the_press_is_stored_once(page: Any, own_copy: Path) -> None:
-    page.route("**/api/decisions", lambda route: route.abort())
-    page.keyboard.press("2")
-    expect(page.get_by_test_id("player-no-answer")).to_be_visible()
-    clip_id = shown(page)
-    page.keyboard.press("1")  # not known whether the first is stored: nothing goes on
-    assert rows(own_copy, "select * from decisions") == []
-    page.unroute("**/api/decisions")
-    page.get_by_test_id("player-retry").click()
-    expect(page.get_by_test_id("player-notice")).to_contain_text("saved")
-    expect(page.get_by_test_id("player-no-answer")).to_be_hidden()
-    assert rows(own_copy, "select clip_id, verdict from decisions") == [(int(clip_id), "absent")]
-
-
-def test_a_token_that_ran_out_is_renewed_under_way(page: Any, own_copy: Path) -> None:
+def test_a_press_whose_token_ran_out_or_that_gets_no_answer_is_stored_once(page: Any, own_copy: Path) -> None:
     refused = []
 
     def once(route: Any) -> None:
@@ -192,9 +190,23 @@ def test_a_token_that_ran_out_is_renewed_under_way(page: Any, own_copy: Path) ->
     press(page, "2", "saved")
     assert len(refused) == 1
     assert len(rows(own_copy, "select * from decisions")) == 1
+    page.unroute("**/api/decisions")
+
+    page.route("**/api/decisions", lambda route: route.abort())
+    clip_id = shown(page)
+    page.keyboard.press("2")
+    expect(page.get_by_test_id("player-no-answer")).to_be_visible()
+    assert shown(page) == clip_id
+    page.keyboard.press("1")  # not known whether the first is stored: nothing goes on
+    assert len(rows(own_copy, "select * from decisions")) == 1
+    page.unroute("**/api/decisions")
+    page.get_by_test_id("player-retry").click()
+    expect(page.get_by_test_id("player-no-answer")).to_be_hidden()
+    expect(page.get_by_test_id("player-notice")).to_contain_text("saved")
+    assert rows(own_copy, "select clip_id, verdict from decisions where position > 1") == [(int(clip_id), "absent")]
 
 
-def test_the_place_is_kept_and_the_address_is_a_link(page: Any, chrome: Any) -> None:
+def test_the_place_is_kept_and_the_address_is_a_link(page: Any) -> None:
     for _ in range(4):
         page.keyboard.press("j")
     shown(page)
@@ -206,22 +218,11 @@ def test_the_place_is_kept_and_the_address_is_a_link(page: Any, chrome: Any) -> 
     assert place(page) == at
     assert f"clip={clip_id}" in page.url
     assert "p=0.01" in page.url
-    context = chrome.new_context()
-    other = context.new_page()
-    other.goto(page.url)
-    expect(other.get_by_test_id("player")).to_have_attribute("data-clip-id", clip_id)
-    assert page.get_by_test_id("player-subtitle").inner_text() == other.get_by_test_id("player-subtitle").inner_text()
-    context.close()
-
-
-def test_what_stands_beside_the_player_follows(page: Any) -> None:
-    page.get_by_role("radio", name="Probabilities").click()
-    chart = page.get_by_test_id("stPlotlyChart")
-    expect(chart).to_be_visible()
-    before = chart.inner_text()
-    page.keyboard.press("j")
-    shown(page)
-    expect(chart).not_to_have_text(before)
+    address, subtitle = page.url, page.get_by_test_id("player-subtitle").inner_text()
+    another_browser(page)
+    page.goto(address)
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", clip_id)
+    expect(page.get_by_test_id("player-subtitle")).to_have_text(subtitle, use_inner_text=True)
 
 
 def reload_keeps_the_look(page: Any, mode: str) -> None:
@@ -261,7 +262,7 @@ def test_a_look_drawn_at_random_shows_the_question_alone(half_random: None, page
 
 
 def test_a_blind_look_shows_the_question_alone(half_blind: None, page: Any, own_copy: Path) -> None:
-    player = page.get_by_test_id("player")
+    player, notice = page.get_by_test_id("player"), page.get_by_test_id("player-notice")
     while player.get_attribute("data-mode") != "blind":
         page.keyboard.press("j")
         shown(page)
@@ -269,12 +270,30 @@ def test_a_blind_look_shows_the_question_alone(half_blind: None, page: Any, own_
     code = lane.get_attribute("data-class")
     assert (lane.get_attribute("data-kind"), lane.get_attribute("data-role")) == ("", "")
     assert ".ogg" not in page.get_by_test_id("player-title").inner_text()
+    assert ".ogg" not in str(page.get_by_test_id("player-picture").get_attribute("aria-label"))
     expect(page.get_by_test_id("player-question")).to_contain_text("Labels and scores are hidden")
     expect(page.get_by_test_id("player-suspect-stretch")).to_be_hidden()
     assert "clip=" not in page.url
     reload_keeps_the_look(page, "blind")
     clip_id, at = shown(page), place(page)
+    with sqlite3.connect(own_copy / "earmark.db") as connection:
+        connection.execute(
+            "insert into marks (event_id, reviewer, clip_id, kind, text, created_at) values ('a', 'sam', ?, 'note', "
+            "'surely it is there', '2026-01-01T00:00:00Z')", (clip_id,)
+        )  # fmt: skip
+    for key in "fexa4":
+        page.keyboard.press(key)
+        expect(notice).to_contain_text("this look is blind")
+        page.keyboard.press("Escape")
+    page.keyboard.press("\\")
+    expect(page.get_by_test_id("player-drawer")).to_be_visible()
+    assert "surely" not in page.get_by_test_id("player-drawer").inner_text()
+    page.keyboard.press("\\")
     press(page, "2", "saved")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
     query = "select clip_id, code, json_extract(shown, '$.blind') from decisions, classes where classes.id = class_id"
     assert rows(own_copy, query) == [(int(clip_id), code, 1)]
+    press(page, "z", "undone")
+    expect(player).to_have_attribute("data-mode", "blind")
+    assert (shown(page), page.get_by_test_id("player-lane").get_attribute("data-class")) == (clip_id, code)
+    assert ".ogg" not in str(page.get_by_test_id("player-picture").get_attribute("aria-label"))

@@ -1,7 +1,6 @@
 """The review page in a real Chromium where things come late, together or not at all: no press falls on another clip."""
 
 import re
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -85,24 +84,6 @@ def test_the_order_of_the_list_is_kept_and_a_clip_put_off_comes_back(page: Any) 
     assert len(page.workers) == 1
 
 
-def test_a_note_that_was_begun_stays_with_its_clip(page: Any) -> None:
-    note = page.get_by_test_id("player-note-input")
-    page.keyboard.press("e")
-    note.fill("a dog, from 3 s")
-    page.get_by_test_id("player-next").click()
-    expect(note).to_have_value("")
-    page.get_by_test_id("player-previous").click()
-    expect(note).to_have_value("a dog, from 3 s")
-    page.route("**/api/marks", lambda route: route.fulfill(status=422, json={"error": "no room"}))
-    page.get_by_test_id("player-note-save").click()
-    expect(page.get_by_test_id("player-notice")).to_contain_text("no room")
-    expect(note).to_have_value("a dog, from 3 s")
-    page.unroute("**/api/marks")
-    page.get_by_test_id("player-note-save").click()
-    expect(page.get_by_test_id("player-marks")).to_contain_text("a dog, from 3 s")
-    expect(note).to_have_value("")
-
-
 def test_probabilities_are_those_of_the_clip_on_the_screen(page: Any) -> None:
     for _ in range(3):
         page.keyboard.press("j")
@@ -146,29 +127,3 @@ def test_sound_whose_link_ran_out_gets_a_new_one(page: Any) -> None:
     assert shown(page) in refused
     expect(page.get_by_test_id("player-sound-error")).to_be_hidden()
     expect(page.get_by_test_id("player-subtitle")).to_contain_text("6 of")
-
-
-def test_a_blind_look_gives_nothing_away(half_blind: None, page: Any, own_copy: Path) -> None:
-    player, notice = page.get_by_test_id("player"), page.get_by_test_id("player-notice")
-    while player.get_attribute("data-mode") != "blind":
-        page.keyboard.press("j")
-        shown(page)
-    clip_id, code = shown(page), page.get_by_test_id("player-lane").get_attribute("data-class")
-    with sqlite3.connect(own_copy / "earmark.db") as connection:
-        connection.execute(
-            "insert into marks (event_id, reviewer, clip_id, kind, text, created_at) values ('a', 'sam', ?, 'note', "
-            "'surely it is there', '2026-01-01T00:00:00Z')", (clip_id,)
-        )  # fmt: skip
-    for key in "fexa4":
-        page.keyboard.press(key)
-        expect(notice).to_contain_text("this look is blind")
-        page.keyboard.press("Escape")
-    page.keyboard.press("\\")
-    expect(page.get_by_test_id("player-drawer")).to_be_visible()
-    assert "surely" not in page.get_by_test_id("player-drawer").inner_text()
-    page.keyboard.press("\\")
-    press(page, "2", "saved")
-    press(page, "z", "undone")
-    expect(player).to_have_attribute("data-mode", "blind")
-    assert (shown(page), page.get_by_test_id("player-lane").get_attribute("data-class")) == (clip_id, code)
-    assert ".ogg" not in str(page.get_by_test_id("player-picture").get_attribute("aria-label"))

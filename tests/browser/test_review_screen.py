@@ -105,36 +105,38 @@ OVERFLOWING = """root => [...root.querySelectorAll("button, select, input, .time
   }).map((node) => node.dataset.testid || node.textContent)"""
 
 
-@pytest.mark.parametrize(("width", "height"), SMALL)
-def test_a_phone_shows_the_verdict_keys_and_every_word(page: Any, width: int, height: int) -> None:
+def test_a_phone_shows_the_verdict_keys_and_every_word(page: Any) -> None:
     """The keys stand at the bottom until their own place comes into view: all else can be scrolled out from under."""
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(300)
     keys = [page.get_by_test_id(f"player-{name}") for name in ("present", "absent", "unsure")]
-    main = page.get_by_test_id("stMain")
+    main, player = page.get_by_test_id("stMain"), page.get_by_test_id("player")
     covered = """(main) => {
       const player = main.querySelector(":scope *") && [...main.querySelectorAll("*")].find((node) => node.shadowRoot);
       return player.shadowRoot.querySelector(".asked").getBoundingClientRect().top;
     }"""
-    for _ in range(3):  # of clips with few lanes and with many
-        main.evaluate("main => { main.scrollTop = 0; }")
-        for key in keys:
-            expect(key).to_be_in_viewport(ratio=1)
-        last = page.get_by_test_id("player-lane").last
-        last.scroll_into_view_if_needed()
-        main.evaluate("main => { main.scrollTop = main.scrollHeight; }")
-        for key in (*keys, page.get_by_test_id("player-rest"), page.get_by_test_id("player-skip")):
-            expect(key).to_be_in_viewport(ratio=1)
-        lanes = page.get_by_test_id("player-lanes").bounding_box()
-        assert lanes["y"] + lanes["height"] <= main.evaluate(covered) + 1, "the keys cover the end of the lanes"
-        page.keyboard.press("j")
-        shown(page)
+    for width, height in SMALL:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)
+        for _ in range(3):  # of clips with few lanes and with many
+            main.evaluate("main => { main.scrollTop = 0; }")
+            for key in keys:
+                expect(key).to_be_in_viewport(ratio=1)
+            last = page.get_by_test_id("player-lane").last
+            last.scroll_into_view_if_needed()
+            main.evaluate("main => { main.scrollTop = main.scrollHeight; }")
+            for key in (*keys, page.get_by_test_id("player-rest"), page.get_by_test_id("player-skip")):
+                expect(key).to_be_in_viewport(ratio=1)
+            lanes = page.get_by_test_id("player-lanes").bounding_box()
+            assert lanes["y"] + lanes["height"] <= main.evaluate(covered) + 1, "the keys cover the end of the lanes"
+            page.keyboard.press("j")
+            shown(page)
 
-    player = page.get_by_test_id("player")
-    assert player.evaluate(OVERFLOWING) == []
-    for key in ("\\", "?"):
-        page.keyboard.press(key)
-    page.get_by_test_id("player-settings-button").click()
-    page.get_by_test_id("player-stretch").evaluate("node => { node.children[1].textContent = 'Selection'; }")
-    assert player.evaluate(OVERFLOWING) == []
-    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+        assert player.evaluate(OVERFLOWING) == []
+        for key in ("\\", "?"):
+            page.keyboard.press(key)
+        page.get_by_test_id("player-settings-button").click()
+        page.get_by_test_id("player-stretch").evaluate("node => { node.children[1].textContent = 'Selection'; }")
+        assert player.evaluate(OVERFLOWING) == []
+        assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+        page.get_by_test_id("player-settings-button").click()
+        for key in ("?", "\\"):
+            page.keyboard.press(key)

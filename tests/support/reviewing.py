@@ -34,6 +34,13 @@ def press(page: Any, key: str, said: str) -> None:
     expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
 
 
+def another_browser(page: Any) -> None:
+    """Make the tab as that of a browser that never was in the app."""
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.context.clear_cookies()
+    page.goto("about:blank")
+
+
 def fetched_ahead(page: Any) -> None:
     """Wait until the clip on the screen is here and the next three."""
     count = "performance.getEntriesByType('resource').filter((entry) => /api.clips.\\d/.test(entry.name)).length"
