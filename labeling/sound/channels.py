@@ -61,6 +61,9 @@ def channel_to_use(path: str) -> tuple[int, str]:
     n = wave.shape[1]
     if n < 2:
         return MIX, ""
+    wave /= max(
+        1.0, float(np.abs(wave).max(initial=0.0))
+    )  # else the squares of what a damaged file holds may be infinite
     # The differences between neighbouring samples too: rumble and wind, of which each microphone has its own, lie low
     # and would hide that everything above them is lost.
     products, steps = wave.T @ wave, np.diff(wave, axis=0)

@@ -26,6 +26,9 @@ SILENT_DB = -80.0
 _BLOCK_SAMPLES = 1 << 18  # of all channels together; bounds memory whatever the header claims
 _LONGEST_S = 1e8  # three years: a header that says more says nothing
 _DAMAGE_STEP_S = 0.25  # how far from a place that cannot be decoded the next one is tried
+# decoded before a window: of a damaged packet ALAC's decoder gives the samples of the one before
+_LEAD_FRAMES = {f"ALAC_{bits}": 8192 for bits in (16, 20, 24, 32)}
+_DAMAGE_EDGE = 16  # samples within which the end of a damaged part is found
 _NOTED_S = 0.05  # by how much a header may be wrong without a note
 
 
@@ -288,18 +291,34 @@ def _after_damage(path: str, position: int, end: int, rate: int) -> list[NDArray
     So what comes after keeps its time. Nothing where nothing more can be decoded.
     """
     parts: list[NDArray[np.float32]] = []
-    place = position
-    while place < end:
-        place += max(1, round(_DAMAGE_STEP_S * rate), (place - position) // 10)
-        try:
-            with opened(path, end / rate) as found:  # a decoder that lost its way seeks no more
-                more = list(_blocks(found, path, place, end))
-        except AudioError:
-            continue
-        if more:
-            parts += [np.zeros((place - position, more[0].shape[1]), np.float32), *more]
-            position = place = place + sum(map(len, more))
+    while (place := _next_decodable(path, position, end, rate)) < end and (more := _read_again(path, place, end)):
+        parts += [np.zeros((place - position, more[0].shape[1]), np.float32), *more]
+        position = place + sum(map(len, more))
     return parts
+
+
+def _next_decodable(path: str, position: int, end: int, rate: int) -> int:
+    """The first sample, nearly, that can be decoded after a place that cannot; ``end`` where there is none."""
+    bad = place = position
+    while not place > bad:
+        step = max(1, round(_DAMAGE_STEP_S * rate), (place - position) // 10)
+        place += min(step, max(1, (end - place) // 2))
+        if place >= end:
+            return end
+        bad = bad if _read_again(path, place, place + 1) else place
+    while place - bad > _DAMAGE_EDGE:
+        middle = (bad + place) // 2
+        bad, place = (bad, middle) if _read_again(path, middle, middle + 1) else (middle, place)
+    return place
+
+
+def _read_again(path: str, start: int, stop: int) -> list[NDArray[np.float32]]:
+    """Blocks of a stretch by a decoder that has not lost its way, for it seeks no more then; none where it fails."""
+    try:
+        with opened(path, 0.0) as found:
+            return list(_blocks(found, path, start, stop))
+    except AudioError:
+        return []
 
 
 def read_frames(path: str, places: Sequence[float], frames: int) -> NDArray[np.float32]:
@@ -346,14 +365,15 @@ def _blocks(
     if not seeks:
         sound.seekable = lambda: False  # else soundfile seeks after each read
     seeks = seeks and sound.seekable()
-    position = start if seeks else 0
+    begin = position = max(0, start - _LEAD_FRAMES.get(sound.subtype, 0)) if seeks else 0
     while position < end:
         # soundfile drops what came before an error; a buffer of NaN shows how far the decoder got.
         block = np.full((int(min(size, end - position)), sound.channels), np.nan, np.float32)
         error: Exception | None = None
         try:
-            if seeks and start and position == start:
-                sound.seek(start)
+            # of an Opus cut out of a longer one libsndfile begins elsewhere before a seek than after it
+            if seeks and position == begin and (begin or sound.subtype == "OPUS"):
+                sound.seek(begin)
             count = len(sound.read(dtype="float32", out=block))
         except Exception as failure:  # soundfile's own, and whatever a decoder of audioread thinks of
             if not isinstance(failure, soundfile.LibsndfileError | RuntimeError | OSError | EOFError | ValueError):

@@ -19,18 +19,22 @@ from numpy.typing import NDArray
 
 from labeling.errors import AudioError
 from labeling.sound.chains import ChainedSound, last_position_s, link_bounds
-from labeling.sound.headers import rebuilt
-from labeling.sound.mpeg import MpegSound, frames_of, tells_its_length
+from labeling.sound.headers import View, rebuilt
+from labeling.sound.mpeg import MpegSound, audio_start, frames_of
+from labeling.sound.ogg import pages_of
+from labeling.storage.kept import Kept, file_key
 
 SAMPLE_RATES = (50, 10_000_000)
 _UNKNOWN_FRAMES = 1 << 60  # libsndfile gives more than this where a header tells nothing
 _TOLERATED_S = 0.06  # two frames of MP3: a header may be so far off
 _OGG_TOLERATED_S = 0.2  # an encoder's delay
 _WELL_GUESSED = 0.01
+_believed: Kept[bool] = Kept(1 << 16)  # of each MP3, whether its header tells its length
 _LONG_S = 600.0  # of an MP3, through which libsndfile walks anew for each window
 # The length in these headers is a promise that a cut file does not keep. Ogg lengths come from the last page that is
 # really there, and those of PCM are held against the bytes that are there.
 _GUESSED_BY_NAME = (".au", ".snd")
+_STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b".snd", b"dns.")
 _PROMISING_FORMATS = ("FLAC", "MP3", "CAF", "W64")
 
 
@@ -69,8 +73,11 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
 
     claimed: int | None = None
     end_s: float | None = None
+    part, torn = _part(path, handle)
     # A name is read without Python's help. But by these names libsndfile takes anything for sound without a header.
-    source: Any = handle if is_url(path) or path.lower().endswith(_GUESSED_BY_NAME) else path
+    by_name = not (is_url(path) or part or path.lower().endswith(_GUESSED_BY_NAME))
+    handle = part or handle
+    source: Any = path if by_name else handle
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
     except _problems() as error:
@@ -82,7 +89,9 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     else:
         within = until_s is not None and until_s * sound.samplerate <= sound.frames < _UNKNOWN_FRAMES
         if sound.format == "MP3" and sound.subtype == "MPEG_LAYER_III":
-            return _mpeg(path, handle, sound, within)
+            return _mpeg(path, handle, sound)
+        if torn:
+            return _torn(handle, sound, stack)
         if within and sound.format != "AU":  # where its samples begin may be wrong
             return Opened(sound, sound.frames)
         if sound.format == "OGG":
@@ -111,6 +120,23 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     return Opened(sound, told, to_count=sound.frames >= _UNKNOWN_FRAMES)
 
 
+def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, bool]:
+    """The part of a file that is sound, None for all of it; and whether it is an Ogg of which pages are lost.
+
+    Behind ID3 tags libsndfile does not take some formats (RF64, CAF, Ogg), and seeks beside the place in others (AU).
+    """
+    start, end, torn = audio_start(handle), handle.seek(0, os.SEEK_END), False
+    handle.seek(start)
+    head = handle.read(4)
+    start = start if head in _STARTS else 0  # MPEG is known behind its tags
+    if head == b"OggS":
+        pages = pages_of(path, handle)
+        end, torn = pages.end or end, pages.torn
+    whole = start == 0 and end == handle.seek(0, os.SEEK_END)
+    handle.seek(0)
+    return None if whole else io.BufferedReader(View(handle, b"", start, end=end)), torn
+
+
 def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) -> Opened | None:
     """The streams of an Ogg file as one sound, where there are several."""
     if end_s is None or abs(end_s * sound.samplerate - sound.frames) <= _OGG_TOLERATED_S * sound.samplerate:
@@ -121,6 +147,18 @@ def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) 
         return None
     chain = ChainedSound(handle, links, stack)
     return Opened(chain, chain.first_frames)
+
+
+def _torn(handle: BinaryIO, sound: Any, stack: ExitStack) -> Opened:
+    """An Ogg file of which pages are lost: to be decoded from its start on."""
+    told = sound.frames if sound.frames < _UNKNOWN_FRAMES else None
+    with _kept_place(handle):
+        links = link_bounds(handle)
+    if len(links) > 1:
+        sound = ChainedSound(handle, links, stack, counted=False)
+    else:
+        sound.seekable = lambda: False
+    return Opened(sound, told, to_count=True)
 
 
 @contextmanager
@@ -137,14 +175,14 @@ def _problems() -> tuple[type[Exception], ...]:
     return (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OSError)
 
 
-def _mpeg(path: str, handle: BinaryIO, sound: Any, within: bool) -> Opened:
+def _mpeg(path: str, handle: BinaryIO, sound: Any) -> Opened:
     """By libsndfile where its header can be believed; by its frames where not, and where a seek would take long."""
-    if sound.frames <= _LONG_S * sound.samplerate:
-        with _kept_place(handle):
-            believed = within or tells_its_length(handle)
-        if believed and (within or not _ends_early(sound)):
-            return Opened(sound, sound.frames)
     with _kept_place(handle):
+        if sound.frames <= _LONG_S * sound.samplerate:
+            key = file_key(path, handle.seek(0, os.SEEK_END))
+            # each window by the decoder of the whole, for the two need not agree on a damaged file
+            if _believed.get(key, lambda: _tells_truly(path, handle)):
+                return Opened(sound, sound.frames)
         index = frames_of(path, handle)
     length, told = index.samples, index.told_samples
     if not length:
@@ -154,6 +192,20 @@ def _mpeg(path: str, handle: BinaryIO, sound: Any, within: bool) -> Opened:
     elif told is None and abs(length - sound.frames) < _WELL_GUESSED * length:
         told = length  # a constant bit rate needs no header
     return Opened(MpegSound(handle, index, sound.channels, length), told)
+
+
+def _tells_truly(path: str, handle: BinaryIO) -> bool:
+    """Whether the header of an MP3 says how many frames there are, and libsndfile comes to the last."""
+    import soundfile
+
+    if not frames_of(path, handle).told_truly:
+        return False
+    handle.seek(0)
+    try:
+        with soundfile.SoundFile(handle) as sound:  # one that has sought may round elsewhere
+            return not _ends_early(sound)
+    except _problems():
+        return False
 
 
 def _ends_early(sound: Any) -> bool:
@@ -212,8 +264,7 @@ def _looks_foreign(handle: BinaryIO) -> bool:
     """Whether the file's first bytes are none that libsndfile knows: then a broken file is not tried twice."""
     handle.seek(0)
     head = handle.read(12)
-    known = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b"ID3", b".snd", b"dns.")
-    return len(head) == 12 and not head.startswith(known)
+    return len(head) == 12 and not head.startswith((*_STARTS, b"ID3"))
 
 
 def _foreign(path: str, handle: BinaryIO, stack: ExitStack) -> Opened:

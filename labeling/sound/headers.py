@@ -10,27 +10,30 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import BinaryIO
+
+from labeling.sound.ogg import LARGEST_PAGE
 
 _LOOKED_AT = 1 << 16  # bytes, of what may be sound or not
 _LEAST_REST = 1024  # bytes after the samples that are looked at
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"<?xml", b"LYRICS")
 _MOST_CHUNKS = 1000
-_LARGEST_PAGE, _LARGEST_PAGE_SAMPLES = 65_307, 255 * 8192  # of Ogg
+_LARGEST_PAGE_SAMPLES = 255 * 8192  # of Ogg
 _LARGEST_BLOCK = 1 << 16  # samples of a FLAC frame
 _AU_HEADER_BYTES = 24
+_PACKETS_AT = 24  # in a CAF's table of them
 _UNFINISHED = 0x7FFFF000  # a 32-bit length from here on stands for one that was not known
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where a file's samples begin, how many bytes of them the header claims (None: it does not tell), and ``head``,
-    which makes a header that tells a number of bytes."""
+    which makes a header that tells a number of bytes. ``told_frames`` where bytes do not tell the length."""
 
     data_at: int
     claimed: int | None
     head: Callable[[int], bytes]
+    told_frames: int | None = None
 
 
 class View(io.RawIOBase):
@@ -92,7 +95,7 @@ def rebuilt(handle: BinaryIO) -> View | None:
     """
     handle.seek(0)
     start = handle.read(4)
-    if start in (b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04"):
+    if start == b"fLaC":
         return _flac(handle)
     if start == b"OggS":
         return _ogg(handle)
@@ -114,7 +117,8 @@ def rebuilt(handle: BinaryIO) -> View | None:
         told = layout.claimed / there if layout.claimed else None
     else:
         told = None if layout.claimed is None else layout.claimed / there
-    return View(handle, layout.head(there), layout.data_at, told)
+    told = told if layout.told_frames is None else None
+    return View(handle, layout.head(there), layout.data_at, told, layout.told_frames)
 
 
 def _is_sound(handle: BinaryIO, at: int, size: int) -> bool:
@@ -207,22 +211,48 @@ def _aiff(handle: BinaryIO) -> Layout | None:
 
 
 def _caf(handle: BinaryIO) -> Layout | None:
-    at, parts = 8, b""
+    whole = handle.seek(0, os.SEEK_END)
+    at, parts = 8, dict[bytes, bytes]()
     for _ in range(_MOST_CHUNKS):
         handle.seek(at)
         name, size = struct.unpack(">4sq", handle.read(12))
         if name == b"data":
-            return Layout(at + 16, None if size < 0 else max(0, size - 4), partial(_caf_head, parts))
-        if not 0 <= size <= _LOOKED_AT:
+            break
+        if not 0 <= size <= (whole if name == b"pakt" else _LOOKED_AT):
             return None
         if name != b"free":
-            parts += struct.pack(">4sq", name, size) + handle.read(size)
+            parts.setdefault(name, handle.read(size))
         at += 12 + size
-    return None
+    else:
+        return None
+    claimed = None if size < 0 else max(0, size - 4)
+    table, told_frames = parts.get(b"pakt", b""), None
+    parts[b"pakt"], total = _packets(table, whole - at - 16)
+    if parts[b"pakt"] != table and claimed == total:
+        told_frames = int.from_bytes(table[8:16], "big")
+    start = b"caff\0\1\0\0" + b"".join(struct.pack(">4sq", name, len(its)) + its for name, its in parts.items() if its)
+
+    def head(data: int) -> bytes:
+        return start + struct.pack(">4sqI", b"data", data + 4, 0)
+
+    return Layout(at + 16, claimed, head, told_frames)
 
 
-def _caf_head(parts: bytes, data: int) -> bytes:
-    return b"caff\0\1\0\0" + parts + struct.pack(">4sqI", b"data", data + 4, 0)
+def _packets(table: bytes, there: int) -> tuple[bytes, int]:
+    """A table of packets without those that do not lie wholly in the bytes that are there, and the bytes of all.
+
+    libsndfile believes it. After its head it gives each packet's size, seven bits a byte, the last byte below 128.
+    """
+    total = size = kept = 0
+    stop = _PACKETS_AT
+    for k, byte in enumerate(table[_PACKETS_AT:], _PACKETS_AT + 1):
+        size = size << 7 | byte & 0x7F
+        if byte < 0x80:
+            total += size
+            if total <= there:
+                kept, stop = kept + 1, k
+            size = 0
+    return table if total <= there else struct.pack(">q", kept) + table[8:stop], total
 
 
 def _au(handle: BinaryIO) -> Layout | None:
@@ -250,7 +280,7 @@ def _ogg(handle: BinaryIO) -> View | None:
     handle.seek(14)
     serial = handle.read(4)
     size = handle.seek(0, os.SEEK_END)
-    base = max(0, size - 2 * _LARGEST_PAGE)
+    base = max(0, size - 2 * LARGEST_PAGE)
     handle.seek(base)
     tail = handle.read()
     pages: list[tuple[int, int]] = []
@@ -269,24 +299,19 @@ def _ogg(handle: BinaryIO) -> View | None:
 
 def _flac(handle: BinaryIO) -> View | None:
     handle.seek(0)
-    head = handle.read(10)
-    start = 0
-    if head[:3] == b"ID3":
-        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
-    handle.seek(start)
     first = handle.read(42)
-    if len(first) < 42 or first[:4] != b"fLaC" or first[4] & 0x7F:
+    if len(first) < 42 or first[4] & 0x7F:
         return None
     total = (first[21] & 0x0F) << 32 | int.from_bytes(first[22:26], "big")
     if not total:
         return None  # libsndfile reads on to the end by itself
     size = handle.seek(0, os.SEEK_END)
     largest = int.from_bytes(first[15:18], "big") or _LOOKED_AT
-    handle.seek(max(start + 42, size - largest - 4096))
+    handle.seek(max(42, size - largest - 4096))
     last = _last_sample(handle.read(), int.from_bytes(first[8:10], "big"))
     if last is None or last <= total < last + _LARGEST_BLOCK:
         return None
-    return View(handle, first[:21] + bytes([first[21] & 0xF0]) + bytes(4) + first[26:], start + 42, None, total)
+    return View(handle, first[:21] + bytes([first[21] & 0xF0]) + bytes(4) + first[26:], 42, None, total)
 
 
 def _last_sample(data: bytes, block: int) -> int | None:

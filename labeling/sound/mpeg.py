@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.storage.kept import Kept
+from labeling.storage.kept import Kept, file_key
 
 # kbit/s by the header's four bits: MPEG-1 layers I, II, III; then MPEG-2 and 2.5, layer I and layers II and III
 _BIT_RATES = {
@@ -34,7 +34,7 @@ _BLOCK_BYTES = 1 << 20
 _LOST_BYTES = 1 << 16  # between two frames; where more lies there the sound ends
 _LEAD_FRAMES = 24  # decoded before a stretch, for the bits that its first frames borrow from earlier ones
 _SLICE_FRAMES = 512
-_TAG_SLACK_BYTES = 8192
+_MISSED_FRAMES = 8  # one after the other; after so many some are left out, lest noise takes as long as sound
 _DECODER_DELAY = 529  # samples, of every decoder of layer III
 
 
@@ -92,14 +92,19 @@ class Frames:
     @property
     def told_samples(self) -> int | None:
         """What the stream's own header says; None where it has none."""
-        return self.told_frames * self.header.samples - self.skipped if self.told_frames else None
+        return max(0, self.told_frames * self.header.samples - self.skipped) if self.told_frames else None
+
+    @property
+    def told_truly(self) -> bool:
+        """Whether the stream's own header says how many frames there are."""
+        return 0 < self.told_frames == len(self.offsets)
 
 
 def _bits_at(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "big")
 
 
-def _audio_start(handle: BinaryIO) -> int:
+def audio_start(handle: BinaryIO) -> int:
     """The first byte after ID3v2 tags."""
     start = 0
     while True:
@@ -126,7 +131,7 @@ def _audio_end(handle: BinaryIO) -> int:
 
 def _first_frame(handle: BinaryIO) -> tuple[int, bytes, FrameHeader] | None:
     """Where the first frame lies, what follows there, and its header: one that another like it follows."""
-    start = _audio_start(handle)
+    start = audio_start(handle)
     handle.seek(start)
     data = handle.read(_LOST_BYTES)
     at = data.find(b"\xff")
@@ -145,33 +150,21 @@ def _alike(one: FrameHeader, other: FrameHeader) -> bool:
     return (one.version, one.layer, one.rate_hz) == (other.version, other.layer, other.rate_hz)
 
 
-def _length_tag(data: bytes, header: FrameHeader) -> tuple[int, int, int] | None:
-    """Frames, bytes and delay (samples) in a first frame that is a Xing, Info or VBRI header; None where it is none."""
+def _length_tag(data: bytes, header: FrameHeader) -> tuple[int, int] | None:
+    """Frames and delay (samples) in a first frame that is a Xing, Info or VBRI header; None where it is none."""
     at = 4 + header.side_bytes
     if data[at : at + 4] in (b"Xing", b"Info"):
         flags, place = _bits_at(data, at + 4), at + 8
-        values = []
-        for bit in (1, 2):
-            values.append(_bits_at(data, place) if flags & bit else 0)
-            place += 4 if flags & bit else 0
+        frames = _bits_at(data, place) if flags & 1 else 0
+        place += 4 * (flags & 1) + 2 * (flags & 2)  # the number of bytes
         place += (100 if flags & 4 else 0) + (4 if flags & 8 else 0)
         encoder = data[place : place + 4]
         delay = _bits_at(data, place + 20) >> 12 & 0xFFF if encoder.isalnum() else 0
         # libsndfile leaves out the decoder's own delay wherever a header tells the number of frames
-        return values[0], values[1], delay + _DECODER_DELAY if values[0] else 0
+        return frames, delay + _DECODER_DELAY if frames else 0
     if data[36:40] == b"VBRI":
-        return _bits_at(data, 50), _bits_at(data, 46), 0
+        return _bits_at(data, 50), 0
     return None
-
-
-def tells_its_length(handle: BinaryIO) -> bool:
-    """Whether a stream has a header with its number of frames, and as many bytes as that header says."""
-    first = _first_frame(handle)
-    if first is None:
-        return False
-    at, data, header = first
-    tag = _length_tag(data, header)
-    return bool(tag and tag[0] and tag[1] and abs(_audio_end(handle) - at - tag[1]) <= _TAG_SLACK_BYTES)
 
 
 _kept: Kept[Frames] = Kept(8)  # of long recordings, of which one window after another is asked for
@@ -179,8 +172,7 @@ _kept: Kept[Frames] = Kept(8)  # of long recordings, of which one window after a
 
 def frames_of(path: str, handle: BinaryIO) -> Frames:
     """The frames of a stream, by walking through them all."""
-    changed = 0 if "://" in path else os.fstat(handle.fileno()).st_mtime_ns
-    return _kept.get((path, handle.seek(0, os.SEEK_END), changed), lambda: _walk(handle))
+    return _kept.get(file_key(path, handle.seek(0, os.SEEK_END)), lambda: _walk(handle))
 
 
 def _walk(handle: BinaryIO) -> Frames:
@@ -221,7 +213,7 @@ def _walk(handle: BinaryIO) -> Frames:
             if lost > _LOST_BYTES:
                 break
             position += 1
-    return Frames(header, bits, offsets, lengths, tag[2] if tag else 0, tag[0] if tag else 0)
+    return Frames(header, bits, offsets, lengths, tag[1] if tag else 0, tag[0] if tag else 0)
 
 
 class MpegSound:
@@ -262,22 +254,32 @@ class MpegSound:
 
     def _decode(self, sample: int) -> None:
         """Decode the stretch of frames that begins with the one in which ``sample`` lies."""
-        import soundfile
-
         index, each = self._index, self._index.header.samples
         first = (sample + index.skipped) // each
         last = min(first + _SLICE_FRAMES, len(index.offsets))
-        lead = max(0, first - _LEAD_FRAMES)
-        data = self._bytes(lead, last)
-        data = silent_frame(index.bits) + data
-        told = silent_frame(index.bits, b"Xing", last - lead + 1, len(data))
-        with soundfile.SoundFile(io.BytesIO(told + data)) as part:
-            # the first frame is not decoded; after it libsndfile leaves out the delay, here of the second
-            part.seek((first - lead + 1) * each - _DECODER_DELAY)
-            samples = part.read(dtype="float32", always_2d=True)
-        wave = np.zeros(((last - first) * each, self.channels), np.float32)  # silence for frames that are damaged
-        wave[: len(samples)] = samples[: len(wave)]
-        self._decoded, self._decoded_at = wave, first * each - index.skipped
+        at = lead = max(0, first - _LEAD_FRAMES)
+        wave = np.zeros(((last - lead) * each, self.channels), np.float32)
+        missed = 0
+        while at < last:  # at a damaged frame the decoder ends: it is silence, and the next one begins anew
+            samples = self._frames(at, last)
+            wave[(at - lead) * each :][: len(samples)] = samples[: (last - at) * each]
+            missed = 0 if len(samples) else missed + 1
+            at += len(samples) // each + 1 + missed // _MISSED_FRAMES
+        self._decoded, self._decoded_at = wave[(first - lead) * each :], first * each - index.skipped
+
+    def _frames(self, first: int, last: int) -> NDArray[np.float32]:
+        """What is decoded (n, channels) from one frame on, up to another or to the first damaged one."""
+        import soundfile
+
+        data = silent_frame(self._index.bits) + self._bytes(first, last)
+        told = silent_frame(self._index.bits, b"Xing", last - first + 1, len(data))
+        try:
+            with soundfile.SoundFile(io.BytesIO(told + data)) as part:
+                # the first frame is not decoded; after it libsndfile leaves out the delay, here of the second
+                part.seek(self._index.header.samples - _DECODER_DELAY)
+                return np.asarray(part.read(dtype="float32", always_2d=True))
+        except soundfile.LibsndfileError:
+            return np.zeros((0, self.channels), np.float32)
 
     def _bytes(self, first: int, last: int) -> bytes:
         """The bytes of frames ``first`` to ``last``, without what lies between them."""

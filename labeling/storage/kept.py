@@ -1,11 +1,12 @@
 """What is costly to read or to work out, kept in memory beyond a request.
 
 What comes from a database is kept under its `engine_key` and whatever says that it still holds: a position of the
-journal, the moment of a scoring.
+journal, the moment of a scoring. What comes from a sound file is kept under its `file_key`.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -85,3 +86,8 @@ class Kept(Generic[Value]):
 def engine_key(connection: Connection) -> weakref.ref[Engine]:
     """Which database a connection is to: the same for all connections of one opened workspace, and no secret in it."""
     return weakref.ref(connection.engine)
+
+
+def file_key(path: str, size: int) -> tuple[str, int, int]:
+    """Which state of a file, of so many bytes. When a URL's file was changed is not asked for."""
+    return path, size, 0 if "://" in path else os.stat(path).st_mtime_ns

@@ -71,3 +71,11 @@ def test_a_call_after_silence_is_found_and_a_decoder_that_cannot_seek_is_read(tm
 def test_names() -> None:
     assert [channel_name(n, 2) for n in range(3)] == ["mix", "left", "right"]
     assert [channel_name(n, 4) for n in (0, 1, 4)] == ["mix", "channel 1", "channel 4"]
+
+
+def test_samples_whose_squares_are_infinite_are_compared_all_the_same(tmp_path: Path) -> None:
+    """As a file of damaged floats holds them."""
+    assert chosen(tmp_path, 1e30 * ONE, 1e30 * OTHER) == (0, "")
+    channel, reason = chosen(tmp_path, 0.8e30 * ONE, -1e30 * ONE)
+    assert channel == 2
+    assert "20 dB below the loudest" in reason

@@ -218,6 +218,21 @@ def test_after_a_damaged_part_of_a_flac_all_keeps_its_time(tmp_path: Path) -> No
         decoding.read_window(str(tmp_path / "a.flac"), 3.2, 3.3)
 
 
+def test_what_follows_a_damage_near_the_end_of_a_flac_is_heard(tmp_path: Path) -> None:
+    """A frame is 0.128 s long: one is damaged, and one follows."""
+    samples = noise(0.6)
+    data = Path(written(tmp_path / "a.flac", samples)).read_bytes()
+    at = round(0.7 * len(data))
+    (tmp_path / "a.flac").write_bytes(data[:at] + bytes(2000) + data[at + 2000 :])
+    whole, _ = decoding.read_window(str(tmp_path / "a.flac"))
+    assert len(whole) == len(samples)
+    heard = np.isclose(whole, samples, atol=1e-4)
+    assert heard[: round(0.38 * RATE)].all()
+    assert heard[4 * 4096 + 16 :].all()
+    part, _ = decoding.read_window(str(tmp_path / "a.flac"), 0.55, 0.6)
+    np.testing.assert_allclose(part, samples[round(0.55 * RATE) :], atol=1e-4)
+
+
 def test_nan_and_infinite_samples_become_zero(tmp_path: Path) -> None:
     samples = noise(1)
     samples[10], samples[20], samples[30] = np.nan, np.inf, -np.inf

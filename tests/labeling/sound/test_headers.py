@@ -12,7 +12,7 @@ import soundfile
 
 from labeling.sound.decoding import is_silent, probe, read_window
 from labeling.sound.headers import rebuilt
-from tests.support.odd_sounds import honest, resealed
+from tests.support.odd_sounds import FORMS, honest, resealed
 
 RATE = 32_000
 SECONDS = 4.0
@@ -176,3 +176,31 @@ def test_an_opus_whose_pages_are_out_of_their_order_has_whole_windows(tmp_path: 
     part, _ = read_window(path, 1.0, 1.1)
     assert len(part) == 800
     np.testing.assert_allclose(part, whole[8000:8800], atol=0.05)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_behind_an_id3_tag_lies_the_same_sound(tmp_path: Path, form: str) -> None:
+    """Some formats libsndfile does not take there, and in an AU it seeks beside the place."""
+    suffix = FORMS[form][0].lower()
+    plain, tagged = str(tmp_path / f"plain.{suffix}"), str(tmp_path / f"tagged.{suffix}")
+    data = honest(form, 0.7, 1, 16_000)
+    Path(plain).write_bytes(data)
+    Path(tagged).write_bytes(b"ID3\x04\0\0\0\0\0\x0bTIT2\0\0\0\1\0\0x" + data)
+    assert (probe(tagged).frames, probe(tagged).note) == (probe(plain).frames, "")
+    for window in ((0.0, None), (0.4, 0.6)):
+        np.testing.assert_allclose(read_window(tagged, *window)[0], read_window(plain, *window)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("bytes_there", "packets"), [(0.4, 1), (0.9, 3), (0.999, 3)])
+def test_a_cut_alac_has_the_packets_that_are_wholly_there(tmp_path: Path, bytes_there: float, packets: int) -> None:
+    """libsndfile believes their table: four of 4096 samples, the last one cut."""
+    data = honest("CAF ALAC_16", 2.0, 1, 8000)
+    (tmp_path / "whole.caf").write_bytes(data)
+    (tmp_path / "cut.caf").write_bytes(data[: round(bytes_there * len(data))])
+    path = str(tmp_path / "cut.caf")
+    info = probe(path)
+    assert info.frames == packets * 4096
+    assert info.note == f"the header says 2.00 s; {info.duration_s:.2f} s of sound are there"
+    whole, _ = read_window(path)
+    np.testing.assert_array_equal(whole, read_window(str(tmp_path / "whole.caf"))[0][: info.frames])
+    np.testing.assert_array_equal(read_window(path, 0.25, 0.5)[0], whole[2000:4000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import soundfile
 
 from labeling.sound import decoding, files
 from labeling.sound.mpeg import frames_of, parse_header
+from tests.support.odd_sounds import honest
 
 RATE = 44_100
 DELAY = 1105  # samples that LAME and a decoder add at the start; a stream with LAME's header has them left out
@@ -150,3 +152,52 @@ def test_a_header_without_the_encoders_delay_moves_no_window(
     whole, _ = decoding.read_window(path)
     part, _ = decoding.read_window(path, 1.0, 1.2)
     assert np.abs(part - whole[rate : rate + len(part)]).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("frames", "note"), [(7, "the header says 0.1"), (0, "the header tells no length"), (1, "the header says 0.00 s")]
+)
+def test_a_header_that_tells_fewer_frames_than_there_are_is_not_believed(
+    tmp_path: Path, frames: int, note: str
+) -> None:
+    path = written(tmp_path / "a.mp3", loud_and_quiet(2))
+    data = bytearray(Path(path).read_bytes())
+    struct.pack_into(">I", data, data.index(b"Xing") + 8, frames)
+    Path(path).write_bytes(data)
+    info = decoding.probe(path)
+    assert info.duration_s == pytest.approx(2.03, abs=0.05)  # with what the encoder adds
+    assert info.note.startswith(note)
+    whole, _ = decoding.read_window(path)
+    part, _ = decoding.read_window(path, 0.1, 0.2)  # within what the header tells
+    assert len(whole) == info.frames
+    np.testing.assert_allclose(part, whole[round(0.1 * RATE) :][: len(part)], atol=1e-3)
+
+
+def test_a_damaged_frame_is_silence_and_all_others_are_heard(tmp_path: Path) -> None:
+    """At a frame that cannot be decoded libsndfile ends, and in a seek across it counts one frame too few."""
+    rate, each = 48_000, 1152
+    data = honest("MP3 VBR", 2.0, 1, rate)
+    (tmp_path / "plain.mp3").write_bytes(data)
+    (tmp_path / "a.mp3").write_bytes(data[:5043] + bytes(40) + data[5083:])
+    plain, _ = decoding.read_window(str(tmp_path / "plain.mp3"))
+    whole, _ = decoding.read_window(str(tmp_path / "a.mp3"))
+    assert len(whole) == len(plain) == 2 * rate
+    close = [bool(np.abs(whole[k : k + each] - plain[k : k + each]).max() < 1e-3) for k in range(0, 2 * rate, each)]
+    assert close.count(False) <= 6  # and those that borrow bits from it
+    assert all(close[-60:])
+    for onset_s in (0.3, 0.5, 1.0, 1.9):
+        part, _ = decoding.read_window(str(tmp_path / "a.mp3"), onset_s, onset_s + 0.1)
+        np.testing.assert_allclose(part, whole[round(onset_s * rate) :][: len(part)], atol=1e-3)
+
+
+def test_a_window_behind_a_damage_near_the_end_has_its_samples(tmp_path: Path) -> None:
+    """Of this file libsndfile gives none after a seek."""
+    rate, at, noise = 8000, 4611, np.random.default_rng(4611).bytes(16)
+    data = honest("MP3 VBR", 2.0, 1, rate)
+    path = str(tmp_path / "a.mp3")
+    Path(path).write_bytes(data[:at] + noise + data[at + len(noise) :])
+    whole, _ = decoding.read_window(path)
+    part, _ = decoding.read_window(path, 1.85, 1.95)
+    assert len(whole) == decoding.probe(path).frames == 2 * rate
+    assert len(part) == round(0.1 * rate)
+    np.testing.assert_allclose(part, whole[round(1.85 * rate) :][: len(part)], atol=1e-3)
