@@ -78,7 +78,9 @@ LENGTHS: dict[str, tuple[Field, ...]] = {
 }
 #: those of them that say how much sound there is
 BELIEVED = {LENGTHS["WAV"][1], LENGTHS["RF64"][0], LENGTHS["AIFF"][2], LENGTHS["CAF"][0], LENGTHS["AU"][0],
-            LENGTHS["FLAC"][0]}  # fmt: skip
+            LENGTHS["FLAC"][0], *LENGTHS["MP3"]}  # fmt: skip
+#: values by which two of them do not lie: an AU that goes on to its end, a constant bit rate that tells no number
+NO_LIES = {(b".snd", 0xFFFFFFFF), (b"Info", 0)}
 VALUES = (0, 1, 2, 3, 7, 255, 1000, 65_535, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 BEFORE = (
     b"ID3\x04\0\0\0\0\0\x0b" + b"TIT2\0\0\0\1\0\0x", b"ID3\x03\0\0\x7f\x7f\x7f\x7f", b"\xef\xbb\xbf", bytes(512),
@@ -94,16 +96,13 @@ AFTER = (
 @dataclass(frozen=True)
 class OddSound:
     """A file's bytes. ``told_s`` is what its header says, and ``true_s`` the sound that is there, None where the damage
-    leaves neither certain; ``lies`` where the header surely says another length. ``torn``: pages of an Ogg stream were
-    overwritten, lost or moved, of which only decoding all of it would tell how much is heard. ``story`` tells how it
-    came about."""
+    leaves neither certain; ``lies`` where the header surely says another length. ``story`` tells how it came about."""
 
     data: bytes
     form: str
     told_s: float | None
     true_s: float | None
     lies: bool = False
-    torn: bool = False
     story: tuple[str, ...] = field(default=())
 
     @property
@@ -187,7 +186,7 @@ def _renumbered(draw: st.DrawFn, sound: OddSound, fields: tuple[Field, ...] = ()
     struct.pack_into(its[2], data, at, value)
     body = resealed(bytes(data)) if sound.format == "OGG" else bytes(data)
     certain = only_length and "after it" not in sound.story[-1]  # without a length all that follows is sound
-    lies = its in BELIEVED and abs(value - before) > 0.75 * before and (its[0], value) != (b".snd", 0xFFFFFFFF)
+    lies = its in BELIEVED and abs(value - before) > 0.75 * before and (its[0], value) not in NO_LIES
     return _damaged(sound, body, f"{its} set to {value}", true=certain, lies=lies)
 
 
@@ -237,8 +236,7 @@ def _body_damaged(draw: st.DrawFn, sound: OddSound) -> OddSound:
         "gone": b"",
         "twice": 2 * sound.data[begin:end],
     }[how]
-    damaged = _damaged(sound, sound.data[:begin] + rest + sound.data[end:], f"bytes {begin} to {end}: {how}")
-    return replace(damaged, torn=sound.format == "OGG")
+    return _damaged(sound, sound.data[:begin] + rest + sound.data[end:], f"bytes {begin} to {end}: {how}")
 
 
 def _chunks_moved(draw: st.DrawFn, sound: OddSound) -> OddSound:
@@ -254,7 +252,7 @@ def _chunks_moved(draw: st.DrawFn, sound: OddSound) -> OddSound:
         del rest[at]
     else:
         rest = draw(st.permutations(rest))
-    return replace(_damaged(sound, head + b"".join(rest), f"chunk {at} {how}"), torn=sound.format == "OGG")
+    return _damaged(sound, head + b"".join(rest), f"chunk {at} {how}")
 
 
 DAMAGES: dict[str, Callable[[st.DrawFn, OddSound], OddSound]] = {

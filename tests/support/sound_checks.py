@@ -27,8 +27,8 @@ from tests.support.table_checks import stored_labels
 
 NEAR_S = 0.1
 NOT_LOOKED_AT_BYTES = 1100  # after the samples that a header tells of
+MP3_FILL = 1105 + 1152  # samples that its encoder adds at both ends, known only where its header can be believed
 WINDOW_S = 0.1
-SHIFT_S = 0.03
 LOSSY = ("Vorbis", "Opus", "MP3 CBR", "MP3 VBR")  # a decoder that begins elsewhere may round elsewhere
 
 
@@ -86,24 +86,15 @@ def _check_usable(path: str, sound: OddSound, clip: sa.Row[tuple[object, ...]], 
     assert heard_rate == rate, context
     assert np.isfinite(whole).all(), context
     short = duration_s * rate - len(whole)
-    assert short > -1.5, f"{len(whole) / rate:.3f} s are read: {context}"
-    assert sound.torn or short < 1.5, f"{len(whole) / rate:.3f} s are read: {context}"
+    assert abs(short) < 1.5, f"{len(whole) / rate:.3f} s are read: {context}"
     for onset_s in (duration_s / 2, max(0.0, duration_s - WINDOW_S)):
         offset_s = min(duration_s, onset_s + WINDOW_S)
         part, _ = read_window(path, onset_s, offset_s, channel=clip.channel)
         first, stop = round(onset_s * rate), round(offset_s * rate)
-        if sound.torn:  # what libsndfile makes of it depends on where it begins
-            assert len(part) <= stop - first, context
-            assert np.isfinite(part).all(), context
-            continue
         assert len(part) == min(stop, len(whole)) - first, f"{len(part)} samples at {onset_s:.3f} s: {context}"
         assert np.isfinite(part).all(), context
-        # of a damaged Ogg libsndfile may seek beside the place, by no more than is heard
-        shift = round(SHIFT_S * rate) if sound.format == "OGG" else 0
-        assert any(
-            _alike(part, whole[first + k : stop + k], sound.form in LOSSY)
-            for k in sorted(range(-shift, shift + 1), key=abs)
-        ), f"other sound at {onset_s:.3f} s: {context}"
+        alike = _alike(part, whole[first:stop], sound.form in LOSSY)
+        assert alike, f"other sound at {onset_s:.3f} s: {context}"
     if rate > 120:  # below, nothing lies above the lowest row
         source = tiles.Source(path, "file", lambda _, make: make(), clip.channel)
         text, _ = tiles.parts(tiles.tile(source, SpectrogramSettings(height_px=32), 5, 0).make())
@@ -114,6 +105,8 @@ def _check_usable(path: str, sound: OddSound, clip: sa.Row[tuple[object, ...]], 
         assert clip.reason, f"the header says {sound.told_s} s: {context}"
     if sound.true_s is not None:
         slack = max(NEAR_S, NOT_LOOKED_AT_BYTES * sound.true_s / max(1, len(sound.data)))
+        if sound.format == "MP3" and len(sound.story) > 1:
+            slack += MP3_FILL / rate
         assert abs(sound.true_s - duration_s) <= slack, f"there are {sound.true_s} s: {context}"
 
 
