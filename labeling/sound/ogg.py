@@ -44,7 +44,7 @@ def _walk(handle: BinaryIO) -> Pages:
     for at, size, head in _pages(handle):
         serial, number = head[14:18], int.from_bytes(head[18:22], "little")
         if head.startswith(FIRST_PAGE):
-            numbers.pop(serial, None)
+            torn = torn or serial in numbers  # the one before has lost its last page
             sounding.discard(serial)
         # a stream cut out of a longer one goes on after its headers with the numbers of that one
         if serial in sounding or head[5] & _LAST:
@@ -52,6 +52,9 @@ def _walk(handle: BinaryIO) -> Pages:
         if int.from_bytes(head[6:14], "little", signed=True) > 0:
             sounding.add(serial)
         numbers[serial] = number
+        if head[5] & _LAST:
+            del numbers[serial]
+            sounding.discard(serial)
         end = at + size
     return Pages(end, torn)
 

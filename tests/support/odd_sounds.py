@@ -79,8 +79,8 @@ LENGTHS: dict[str, tuple[Field, ...]] = {
 #: those of them that say how much sound there is
 BELIEVED = {LENGTHS["WAV"][1], LENGTHS["RF64"][0], LENGTHS["AIFF"][2], LENGTHS["CAF"][0], LENGTHS["AU"][0],
             LENGTHS["FLAC"][0], *LENGTHS["MP3"]}  # fmt: skip
-#: values by which two of them do not lie: an AU that goes on to its end, a constant bit rate that tells no number
-NO_LIES = {(b".snd", 0xFFFFFFFF), (b"Info", 0)}
+#: values by which two of them do not lie: an AU that goes on to its end, an MP3 that tells no number
+NO_LIES = {(b".snd", 0xFFFFFFFF), (b"Info", 0), (b"Xing", 0)}
 VALUES = (0, 1, 2, 3, 7, 255, 1000, 65_535, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 BEFORE = (
     b"ID3\x04\0\0\0\0\0\x0b" + b"TIT2\0\0\0\1\0\0x", b"ID3\x03\0\0\x7f\x7f\x7f\x7f", b"\xef\xbb\xbf", bytes(512),
@@ -186,7 +186,8 @@ def _renumbered(draw: st.DrawFn, sound: OddSound, fields: tuple[Field, ...] = ()
     struct.pack_into(its[2], data, at, value)
     body = resealed(bytes(data)) if sound.format == "OGG" else bytes(data)
     certain = only_length and "after it" not in sound.story[-1]  # without a length all that follows is sound
-    lies = its in BELIEVED and abs(value - before) > 0.75 * before and (its[0], value) not in NO_LIES
+    known = sound.format != "MP3" or len(sound.story) == 1  # whether the number of frames counts another field tells
+    lies = known and its in BELIEVED and abs(value - before) > 0.75 * before and (its[0], value) not in NO_LIES
     return _damaged(sound, body, f"{its} set to {value}", true=certain, lies=lies)
 
 
@@ -215,7 +216,7 @@ def _before(draw: st.DrawFn, sound: OddSound) -> OddSound:
 
 def _after(draw: st.DrawFn, sound: OddSound) -> OddSound:
     more = draw(st.sampled_from(AFTER))
-    keeps = sound.format not in ("OGG", "MP3", "CAF", "AU") and more[0] != 0xFF
+    keeps = sound.format not in ("OGG", "MP3", "CAF", "AU") and more[0] != 0xFF and not sound.lies
     return _damaged(sound, sound.data + more, f"{more[:12]!r} after it", told=keeps, true=keeps)
 
 

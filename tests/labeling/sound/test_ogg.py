@@ -49,6 +49,7 @@ def test_what_the_pages_say() -> None:
         [*pages[:4], page_damaged(pages[4]), *pages[5:]],
         [*pages[:4], pages[5], pages[4], *pages[6:]],
         [*pages[:5], *pages[4:]],
+        [*pages[:-1], *pages],  # two streams, the end of the first one is lost
     ):
         assert said(*torn).torn is True
     assert said(b"no page").end == 0
