@@ -6,7 +6,7 @@ give way to what people say; what is asked is a contested cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -16,6 +16,8 @@ from labeling.collection import table_entries
 from labeling.collection.formats import ImportedClip, Problem
 from labeling.collection.report import LabelChange
 from labeling.collection.store import KnownClip
+from labeling.folding import fold_cell, resolve
+from labeling.records import Decision, Region, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
 
@@ -26,7 +28,10 @@ Roles = Mapping[str, str]  # class code to role, primary first
 
 @dataclass(frozen=True)
 class Changed:
-    """A clip of which a table says other labels than before: role by class code, on both sides."""
+    """A clip of which a table says other labels than before: role by class code, on both sides.
+
+    Where the table agrees with what is known, both sides are as it has them.
+    """
 
     clip_id: int
     filename: str
@@ -49,81 +54,134 @@ def _words(roles: Roles) -> str:
     return "; ".join(roles) or "no label"
 
 
-def find_changed(connection: Connection, pairs: Iterable[tuple[ImportedClip, KnownClip]]) -> list[Changed]:
-    """Clips of which a table says something else than the last table that was believed.
+@dataclass(frozen=True)
+class NewTimes:
+    """A clip that was there and of whose labels a table says times that nobody said before.
 
-    A table without primaries leaves open which label is it, and contradicts none.
+    ``regions`` are of cells that the table may still speak of, ``decided`` of those in which people said that the class
+    is not there, or marked themselves where it is.
+    """
+
+    clip_id: int
+    filename: str
+    row: int
+    regions: tuple[tuple[str, Region], ...]
+    decided: tuple[tuple[str, Region], ...]
+
+    def told(self, choice: str) -> list[Problem]:
+        """What is not taken of them, and why."""
+        left = "are not taken for a clip that was there already; --changed-labels take takes them"
+        told = [(self.decided, "are not taken, as people decided on that label")]
+        told += [] if choice == TAKE else [(self.regions, left)]
+        return [
+            Problem(self.row, self.filename, f"{_first_of(regions)}: times that are new in the table {why}")
+            for regions, why in told
+            if regions
+        ]
+
+
+def _first_of(regions: Sequence[tuple[str, Region]]) -> str:
+    code, region = regions[0]
+    more = f" and {len(regions) - 1:,} more" if len(regions) > 1 else ""
+    return f"{code} at {region.onset_s:g} to {region.offset_s:g} s{more}"
+
+
+def differences(
+    connection: Connection, pairs: Iterable[tuple[ImportedClip, KnownClip]]
+) -> tuple[list[Changed], list[NewTimes]]:
+    """What a table says otherwise of clips that were there, and the times of labels that it adds.
+
+    A label that is as the last table had that was believed, or as it is now by what was decided since, is no change: a
+    corrected table that comes back agrees with the corrections. A table without primaries leaves open which label is
+    it, and contradicts none.
     """
     pairs = list(pairs)
     if not pairs:
-        return []
-    before = _believed(connection)
-    changed = []
+        return [], []
+    imported, entries_of = _imported(connection), _entries(connection, {known.id for _, known in pairs})
+    changed, times = [], []
     for clip, known in pairs:
-        roles = {code: "primary" if code == clip.primary else "secondary" for code in clip.labels}
-        old = before.get(known.id, {})
-        primaries = {code for side in (old, roles) for code, role in side.items() if role == "primary"}
-        both = all("primary" in side.values() for side in (old, roles))
-        if set(roles) != set(old) or (both and len(primaries) > 1):
-            changed.append(Changed(known.id, known.filename, clip.row, old, roles))
-    return changed
+        own, entries = imported.get(known.id, {}), entries_of.get(known.id, {})
+        by_tables = {code: [entry for entry in said if _is_tables(entry)] for code, said in entries.items()}
+        after = {code: "primary" if code == clip.primary else "secondary" for code in clip.labels}
+        before = _compared(_labels(own, by_tables), _labels(own, entries), after)
+        if before != after:
+            changed.append(Changed(known.id, known.filename, clip.row, before, after))
+        if clip.regions:
+            times.append(_new_times(clip, known, own, entries))
+    return changed, [new for new in times if new.regions or new.decided]
 
 
-def new_times(connection: Connection, pairs: Iterable[tuple[ImportedClip, KnownClip]]) -> list[Problem]:
-    """Clips that were there and of whose labels a table says times that nobody said before: they are not taken."""
-    timed = [(clip, known) for clip, known in pairs if clip.regions]
-    if not timed:
-        return []
-    decisions, classes = tables.decisions, tables.classes
-    query = (
-        sa.select(decisions.c.clip_id, classes.c.code, decisions.c.onset_s, decisions.c.offset_s)
-        .join(classes, classes.c.id == decisions.c.class_id)
-        .where(decisions.c.onset_s.is_not(None))
-    )
-    said = {(clip_id, code, _ms(on), _ms(off)) for clip_id, code, on, off in db.fetch(connection, query)}
-    length_of = dict(db.fetch(connection, sa.select(tables.clips.c.id, tables.clips.c.duration_s)))
-    problems = []
-    for clip, known in timed:
-        end_s = length_of[known.id] or float("inf")
-        new = [
-            f"{code} at {region.onset_s:g} to {region.offset_s:g} s"
-            for code, region in clip.regions
-            if region.offset_s <= end_s and (known.id, code, _ms(region.onset_s), _ms(region.offset_s)) not in said
-        ]
-        if new:
-            more = f" and {len(new) - 1:,} more" if len(new) > 1 else ""
-            what = f"{new[0]}{more}: times that are new in the table are not taken for a clip that was there already"
-            problems.append(Problem(clip.row, known.filename, what))
-    return problems
+def _is_tables(entry: Decision) -> bool:
+    return entry.undoes is not None or (entry.reviewer == table_entries.TABLE and entry.region is None)
+
+
+def _labels(imported: Roles, entries: Mapping[str, Sequence[Decision]]) -> Roles:
+    """Labels of one clip as imported, with entries of the journal folded in."""
+    codes = dict.fromkeys((*imported, *entries))
+    states = [fold_cell(0, code, imported.get(code, ""), entries.get(code, ())) for code in codes]
+    primary, labels = resolve(states)
+    return {code: "primary" if code == primary else "secondary" for code in labels}
+
+
+def _compared(believed: Roles, now: Roles, after: Roles) -> Roles:
+    """What labels of a table change: as the table has them where it agrees with either side, else as they are."""
+    was = {code for side in (believed, now) for code, role in side.items() if role == "primary"}
+    named = {code for code, role in after.items() if role == "primary"}
+    agrees = not named or "primary" not in believed.values() or named <= was
+    before = {}
+    for code in {**believed, **now, **after}:
+        if code in after and (code in believed or code in now):
+            before[code] = after[code] if agrees else believed.get(code) or now[code]
+        elif code not in after and code in believed and code in now:
+            before[code] = believed[code]
+    return before
+
+
+def _new_times(clip: ImportedClip, known: KnownClip, own: Roles, entries: Mapping[str, Sequence[Decision]]) -> NewTimes:
+    said = {
+        (code, _ms(entry.region.onset_s), _ms(entry.region.offset_s))
+        for code, its in entries.items()
+        for entry in its
+        if entry.region is not None
+    }
+    new = [(code, at) for code, at in clip.regions if (code, _ms(at.onset_s), _ms(at.offset_s)) not in said]
+    decided = set()
+    for code in {code for code, _ in new}:
+        state = fold_cell(known.id, code, own.get(code, ""), entries.get(code, ()))
+        if state.verdict not in ("", "present") or any(not is_machine(box.reviewer) for box in state.boxes):
+            decided.add(code)
+    regions = tuple(pair for pair in new if pair[0] not in decided)
+    return NewTimes(known.id, known.filename, clip.row, regions, tuple(pair for pair in new if pair[0] in decided))
 
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _believed(connection: Connection) -> dict[int, dict[str, str]]:
-    """Labels of every clip as imported, with what was taken of later tables since."""
-    labels, classes, decisions = tables.imported_labels, tables.classes, tables.decisions
+def _imported(connection: Connection) -> dict[int, dict[str, str]]:
+    """Role by class code of every clip's labels as imported, in the row's order."""
+    labels, classes = tables.imported_labels, tables.classes
     query = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
     roles: dict[int, dict[str, str]] = {}
     for clip_id, code, role in db.fetch(connection, query.order_by(labels.c.clip_id, labels.c.place)):
         roles.setdefault(clip_id, {})[code] = role
-    columns = (decisions.c.clip_id, classes.c.code, decisions.c.verdict, decisions.c.role)
-    undone = sa.select(decisions.c.undoes).where(decisions.c.undoes.is_not(None))
-    taken = (
-        sa.select(*columns)
-        .join(classes, classes.c.id == decisions.c.class_id)
-        .where(decisions.c.reviewer == table_entries.TABLE, decisions.c.onset_s.is_(None))
-        .where(decisions.c.undoes.is_(None), decisions.c.position.not_in(undone))
-        .order_by(decisions.c.position)
-    )
-    for clip_id, code, verdict, role in db.fetch(connection, taken):
-        own = roles.setdefault(clip_id, {})
-        if verdict == "present":
-            own[code] = role or own.get(code, "secondary")
-        else:
-            own.pop(code, None)
     return roles
+
+
+def _entries(connection: Connection, clip_ids: Collection[int]) -> dict[int, dict[str, list[Decision]]]:
+    """The journal of some clips by class code, with what the fold asks of an entry."""
+    decisions, classes = tables.decisions, tables.classes
+    names = ("clip_id", "reviewer", "verdict", "role", "undoes", "position", "onset_s", "offset_s", "low_hz", "high_hz")
+    query = sa.select(classes.c.code, *(decisions.c[name] for name in names))
+    query = query.join(classes, classes.c.id == decisions.c.class_id).order_by(decisions.c.position)
+    entries: dict[int, dict[str, list[Decision]]] = {}
+    for code, clip_id, reviewer, verdict, role, undoes, position, onset_s, *rest in db.fetch(connection, query):
+        if clip_id in clip_ids:
+            region = None if onset_s is None else Region(onset_s, *rest)
+            entry = Decision("", reviewer, clip_id, code, verdict, role, region, undoes=undoes, position=position)
+            entries.setdefault(clip_id, {}).setdefault(code, []).append(entry)
+    return entries
 
 
 def settle(

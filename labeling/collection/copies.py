@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling.folding import undone
 from labeling.records import MACHINE
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -33,13 +34,10 @@ def repeat_decisions(connection: Connection, clip_ids: Iterable[int]) -> int:
         if not entries or connection.scalar(mine) is not None:
             continue
         db.lock_journal(connection)
-        undone: set[int] = set()
-        for entry in reversed(entries):
-            if entry.undoes is not None and entry.position not in undone:
-                undone.add(entry.undoes)
+        gone = undone(entries)
         last: dict[int, tuple[int, int]] = {}  # class id -> (new position, clip it was decided on)
         for entry in entries:
-            if entry.undoes is None and entry.position not in undone:
+            if entry.undoes is None and entry.position not in gone:
                 values = dict(entry._mapping)
                 del values["position"]
                 name = f"copy\n{entry.event_id}\n{clip_id}"

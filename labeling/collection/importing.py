@@ -6,6 +6,7 @@ changed_labels.py; what a file is says probing.py.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +18,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import file_names
-from labeling.collection import changed_labels, contested, copies, identity, probing, renewing, store, twins
-from labeling.collection.changed_labels import CHOICES, KEEP, Changed
+from labeling.collection import (
+    changed_labels,
+    contested,
+    copies,
+    identity,
+    probing,
+    renewing,
+    store,
+    table_entries,
+    twins,
+)
+from labeling.collection.changed_labels import CHOICES, KEEP, TAKE, Changed, NewTimes
 from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
 from labeling.collection.probing import Probed, Progress
 from labeling.collection.renewing import Renewal
@@ -26,7 +37,7 @@ from labeling.collection.report import ImportReport
 from labeling.collection.store import KnownClip, NewClip
 from labeling.collection.vocabulary import odd_classes
 from labeling.errors import DataError
-from labeling.records import USABLE, Region
+from labeling.records import USABLE
 from labeling.registry import unknown_name
 from labeling.storage import tables
 from labeling.workspace import Workspace
@@ -36,10 +47,14 @@ CLIP_END_TOLERANCE_S = 0.05  # a drawn region may end a frame past the sound
 
 @dataclass(frozen=True)
 class _Plan:
-    """What an import will store. ``known_as``: what the table calls clips that were there, to their ids."""
+    """What an import will store. ``known_as``: what the table calls clips that were there, to their ids.
+
+    ``clips`` are the table's, without times after their end.
+    """
 
     name: str
     collection: str
+    clips: tuple[ImportedClip, ...]
     new: tuple[NewClip, ...]
     renewed: tuple[Renewal, ...]
     known_as: Mapping[str, int]
@@ -132,18 +147,18 @@ def import_collection(
         ]
     plan = _plan(table, known, imports, same_bytes, name, collection, progress)
     by_id = {clip.id: clip for clip in known}
-    of_table = {clip.filename: clip for clip in table.clips}
+    of_table = {clip.filename: clip for clip in plan.clips}
     pairs = [(of_table[called], by_id[clip_id]) for called, clip_id in plan.known_as.items()]
     with workspace.read() as connection:
-        changed = changed_labels.find_changed(connection, pairs)
-        new_times = changed_labels.new_times(connection, pairs)
+        changed, times = changed_labels.differences(connection, pairs)
         codes = [label_class.code for label_class in store.all_classes(connection)]
-    notes = [*_twins(table, codes), *new_times]
-    report = _report(table, plan, changed, notes, labels, time.monotonic() - began)
+    notes = [*_twins(table, codes), *(problem for new in times for problem in new.told(labels))]
+    times = [new for new in times if new.regions] if labels == TAKE else []
+    report = _report(table, plan, changed, times, notes, labels, time.monotonic() - began)
     new_table = not any(record.id in same_bytes and identity.table_path(record) == _source(table) for record in imports)
-    if plan.new or plan.renewed or (changed and labels != KEEP) or (new_table and table.clips):
+    if plan.new or plan.renewed or times or (changed and labels != KEEP) or (new_table and table.clips):
         with workspace.write() as connection:
-            _store(connection, path, table, plan, changed, labels, report)
+            _store(connection, path, table, plan, changed, times, labels, report)
     return replace(report, seconds=time.monotonic() - began)
 
 
@@ -211,14 +226,23 @@ def _plan(
                 looked_at.append((before, clip.path, state_of[place]))
     renewed = renewing.renewals(looked_at, rows, problems)
     named = identity.names_for([clip for clip, _ in fresh], collection, (clip.filename for clip in known))
-    new = [_new_clip(clip, its_name, state) for (clip, state), its_name in zip(fresh, named, strict=True)]
+    length_of = {clip.filename: state.duration_s for clip, state in fresh}
+    length_of |= {
+        clip.filename: state_of[place].duration_s if place in state_of else before.duration_s
+        for place, (clip, before) in enumerate(zip(table.clips, found, strict=True))
+        if before is not None
+    }
+    clips = [_within(clip, length_of[clip.filename], problems) for clip in table.clips]
+    timely = {clip.filename: clip for clip in clips}
+    new = [
+        _new_clip(timely[clip.filename], its_name, state) for (clip, state), its_name in zip(fresh, named, strict=True)
+    ]
     replaced = identity.replaced(new, known)
     alike = twins.find_twins(new, renewed, [clip for clip in known if clip not in replaced] if replaced else known)
     problems += [
         Problem(0, clip.filename, f"missing: a file of the collection {collection!r} lies at its place now")
         for clip in replaced
     ]
-    problems += _late_regions(table.clips, {clip.relative: clip.duration_s for clip in new})
     problems += [
         Problem(clip.row, clip.filename, clip.reason if clip.status == "ok" else f"{clip.status}: {clip.reason}")
         for clip in alike.new
@@ -230,6 +254,7 @@ def _plan(
     return _Plan(
         name=name,
         collection=collection,
+        clips=tuple(clips),
         new=alike.new,
         renewed=alike.renewed,
         known_as={
@@ -259,30 +284,26 @@ def _new_clip(clip: ImportedClip, name: str, info: Probed) -> NewClip:
         status=info.status,
         reason=info.reason,
         metadata=clip.metadata,
-        regions=tuple((code, region) for code, region in clip.regions if _within(region, info.duration_s)),
+        regions=clip.regions,
         relative=clip.filename,
         fingerprint=info.fingerprint,
     )
 
 
-def _within(region: Region, duration_s: float) -> bool:
-    return not duration_s or region.offset_s <= duration_s + CLIP_END_TOLERANCE_S
-
-
-def _late_regions(clips: Sequence[ImportedClip], duration_of: Mapping[str, float]) -> list[Problem]:
-    """Times after the end of a clip; ``duration_of`` those of the new ones, by the table's names."""
-    return [
+def _within(clip: ImportedClip, duration_s: float, problems: list[Problem]) -> ImportedClip:
+    """A clip of a table without the times after its end, which are told in ``problems``."""
+    end_s = duration_s + CLIP_END_TOLERANCE_S if duration_s else math.inf
+    late = [(code, region) for code, region in clip.regions if region.offset_s > end_s]
+    problems += [
         Problem(
             clip.row,
             clip.filename,
             f"{code} at {region.onset_s:g} to {region.offset_s:g} s is after the end of the clip "
-            f"({duration_of[clip.filename]:.2f} s); its label is kept without this time",
+            f"({duration_s:.2f} s); its label is kept without this time",
         )
-        for clip in clips
-        if clip.filename in duration_of
-        for code, region in clip.regions
-        if not _within(region, duration_of[clip.filename])
+        for code, region in late
     ]
+    return replace(clip, regions=tuple(pair for pair in clip.regions if pair not in late)) if late else clip
 
 
 def _store(
@@ -291,6 +312,7 @@ def _store(
     table: ImportedTable,
     plan: _Plan,
     changed: Sequence[Changed],
+    times: Sequence[NewTimes],
     labels: str,
     report: ImportReport,
 ) -> None:
@@ -323,7 +345,9 @@ def _store(
     contested.renew_copies(connection)
     copies.repeat_decisions(connection, _looked_at(connection, plan, import_id))
     agreeing = set(plan.known_as.values()) - {change.clip_id for change in changed}
-    changed_labels.settle(connection, changed, agreeing, labels, import_id, store.class_ids(connection))
+    class_ids = store.class_ids(connection)
+    changed_labels.settle(connection, changed, agreeing, labels, import_id, class_ids)
+    table_entries.add_regions(connection, import_id, [(new.clip_id, new.regions) for new in times], class_ids)
 
 
 def _looked_at(connection: Connection, plan: _Plan, import_id: int) -> list[int]:
@@ -337,6 +361,7 @@ def _report(
     table: ImportedTable,
     plan: _Plan,
     changed: Sequence[Changed],
+    times: Sequence[NewTimes],
     notes: Sequence[Problem],
     labels: str,
     seconds: float,
@@ -360,7 +385,7 @@ def _report(
         too_short=plan.statuses["too_short"],
         skipped=len({row for row, _ in named if row > 1 and row not in rows}),
         joined=sum(len(clip.rows) - 1 for clip in table.clips),
-        regions=sum(len(clip.regions) for clip in plan.new),
+        regions=sum(len(clip.regions) for clip in plan.new) + sum(len(new.regions) for new in times),
         hours=sum(clip.duration_s for clip in plan.new) / 3600,
         seconds=seconds,
         usable=plan.usable,

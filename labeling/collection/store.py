@@ -61,6 +61,7 @@ class KnownClip:
     relative: str
     path: str
     status: str
+    duration_s: float
     size_bytes: int
     fingerprint: str
     content_hash: str

@@ -1,5 +1,6 @@
 """Decisions, one append-only entry each, and the labels and versions that are made of them."""
 
+from labeling.folding import fold_cell, resolve, undone
 from labeling.journal.entries import (
     all_undone,
     append,
@@ -18,7 +19,6 @@ from labeling.journal.entries import (
     undo_of,
     undone_by,
 )
-from labeling.journal.folding import fold_cell, resolve, undone
 from labeling.journal.machine import machine_cells
 from labeling.journal.refusals import refuse_stale
 

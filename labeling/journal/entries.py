@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.folding import fold_cell, undone
 from labeling.journal import copies
-from labeling.journal.folding import fold_cell, undone
 from labeling.journal.refusals import check, refuse_stale
 from labeling.records import CellState, Decision, Region, Shown, is_machine
 from labeling.storage import database as db

@@ -10,13 +10,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling import machine_labels
+from labeling import journal, machine_labels
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.collection.report import LabelChange
+from labeling.collection.table_entries import TABLE
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.journal.exporting import export_labels
+from labeling.records import Decision, Region
 from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support.recorders import NIGHT, clips, decide, listed, recorder, sound
@@ -218,6 +220,46 @@ def test_changed_labels_can_be_asked(tmp_path: Path, any_workspace: Workspace) -
         assert contested(connection) == []
 
 
+@pytest.mark.parametrize("choice", ["keep", "take", "suspects"])
+def test_an_export_that_comes_back_says_what_people_decided(tmp_path: Path, workspace: Workspace, choice: str) -> None:
+    root = tmp_path / "A"
+    for seed, name in enumerate("1234"):
+        sound(root / f"{name}.wav", seed)
+    rows = "filename,label,labels\n1.wav,owl,owl;jay\n2.wav,owl,owl\n3.wav,tit,tit\n4.wav,owl,owl;jay\n"
+    (root / "labels.csv").write_text(rows)
+    import_collection(workspace, root)
+    decide(workspace, "1.wav", "owl", "absent")  # so that jay is its primary
+    decide(workspace, "2.wav", "jay", "present")
+    decide(workspace, "3.wav", "tit", "absent")
+    export_labels(workspace, tmp_path / "out")
+    corrected = (tmp_path / "out" / "labels.csv").read_text()
+    assert corrected == "filename,label,labels\n1.wav,jay,jay\n2.wav,owl,owl;jay\n3.wav,,\n4.wav,owl,owl;jay\n"
+    names = ("1.wav", "2.wav", "3.wav", "4.wav")
+    now = {name: listed(workspace, name) for name in names}
+    for text in (corrected, rows):  # the table as it was says nothing new either
+        (root / "labels.csv").write_text(text)
+        assert import_collection(workspace, root, labels=choice).changed_labels == ()
+    # what differs from both is told alone, and what the table says as people do stays theirs
+    (root / "labels.csv").write_text(corrected.replace("2.wav,owl,owl;jay", "2.wav,owl,owl;jay;tit"))
+    report = import_collection(workspace, root, labels=choice)
+    assert report.changed_labels == (LabelChange(3, "2.wav", "owl; jay", "owl; jay; tit"),)
+    with workspace.read() as connection:
+        table = tables.decisions.c.reviewer == TABLE
+        taken = [(entry.class_code, entry.verdict) for entry in journal.decisions_where(connection, table)]
+        asked = [row.code for row in contested(connection)]
+    assert (taken, asked) == ([("tit", "present")] if choice == "take" else [], ["tit"] if choice == "suspects" else [])
+    assert {name: listed(workspace, name) for name in names if name != "2.wav"} | {"2.wav": now["2.wav"]} == now
+
+
+def test_a_table_that_contradicts_people_is_a_change_that_gives_way(tmp_path: Path, workspace: Workspace) -> None:
+    import_collection(workspace, root := recorder(tmp_path / "A", 1))
+    decide(workspace, NIGHT, "owl", "present")
+    (root / "labels.csv").write_text(f"filename,label\n{NIGHT},jay\n")
+    report = import_collection(workspace, root, labels="take")
+    assert report.changed_labels == (LabelChange(2, NIGHT, "owl", "jay"),)
+    assert set(listed(workspace, NIGHT)[1]) == {"owl", "jay"}
+
+
 def contested(connection: Connection) -> list[Any]:
     cells, classes = tables.contested_cells, tables.classes
     query = cells.select().add_columns(classes.c.code).join(classes, classes.c.id == cells.c.class_id)
@@ -286,12 +328,41 @@ def test_a_tables_own_column_import_goes_before_its_name(tmp_path: Path, workspa
     assert clips(workspace)["1.wav"].metadata["import"] == "by hand"
 
 
+HEAD = "filename,label,onset,offset\n"
+
+
 def test_times_that_a_later_table_adds_are_told_of(tmp_path: Path, workspace: Workspace) -> None:
-    head, first = "filename,label,onset,offset\n", f"{NIGHT},owl,0,0.25\n"
+    first = f"{NIGHT},owl,0,0.25\n"
     folder = recorder(tmp_path / "A", 1)
-    (folder / "labels.csv").write_text(f"{head}{first}{NIGHT},owl,0.3,0.4\n")
+    (folder / "labels.csv").write_text(f"{HEAD}{first}{NIGHT},owl,0.3,0.4\n")
     assert import_collection(workspace, folder).regions == 2
     assert import_collection(workspace, folder).problems == ()
-    (folder / "labels.csv").write_text(f"{head}{first}{NIGHT},owl,0.2,0.4\n")
-    (told,) = import_collection(workspace, folder).problems
-    assert told.reason.startswith("owl at 0.2 to 0.4 s: times that are new in the table are not taken")
+    (folder / "labels.csv").write_text(f"{HEAD}{first}{NIGHT},owl,0.2,0.4\n{NIGHT},owl,0.2,9\n")
+    for choice in ("keep", "suspects"):
+        report = import_collection(workspace, folder, labels=choice)
+        new, late = sorted(problem.reason for problem in report.problems)
+        assert new.startswith("owl at 0.2 to 0.4 s: times that are new in the table are not taken")
+        assert late.startswith("owl at 0.2 to 9 s is after the end of the clip")
+        assert report.regions == 0
+
+
+def test_times_of_a_later_table_can_be_taken_and_people_win(tmp_path: Path, any_workspace: Workspace) -> None:
+    folder = recorder(tmp_path / "A", 1, f"{NIGHT},owl\n{NIGHT},jay\n{NIGHT},tit\n")
+    import_collection(any_workspace, folder)
+    decide(any_workspace, NIGHT, "jay", "absent")
+    drawn = Region(0.3, 0.4)
+    said = Decision("b", "ann", clips(any_workspace)[NIGHT].id, "tit", "present", region=drawn)
+    journal.append(any_workspace, [said])
+    rows = "".join(f"{NIGHT},{code},0.1,0.2\n" for code in ("owl", "jay", "tit", "new"))
+    (folder / "labels.csv").write_text(HEAD + rows)
+    report = import_collection(any_workspace, folder, labels="take")
+    assert report.regions == 2
+    (told,) = report.problems
+    assert told.reason.startswith("jay at 0.1 to 0.2 s and 1 more: times that are new in the table are not taken, as")
+    with any_workspace.read() as connection:
+        states = journal.clip_states(connection, said.clip_id)
+    taken = Region(0.1, 0.2)
+    assert {state.class_code: state.events for state in states} == {
+        "owl": (taken,), "jay": (), "tit": (drawn,), "new": (taken,),
+    }  # fmt: skip
+    assert import_collection(any_workspace, folder, labels="take").regions == 0
