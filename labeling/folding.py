@@ -55,6 +55,7 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
     listed = imported_role != ""
     role, verdict, reviewer = imported_role, "", ""
     machine: Decision | None = None
+    swapped = False
     boxes: list[Box] = []
     undone_positions = undone(decisions)
     for entry in sorted(decisions, key=lambda entry: entry.position):
@@ -79,6 +80,7 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
         else:
             continue
         reviewer = entry.reviewer
+        swapped = entry.shown.kind == "swapped" and not entry.shown.hidden
         if verdict == "present":
             role = entry.role or role or "secondary"
     machine_verdict = "" if verdict or machine is None else machine.verdict
@@ -103,6 +105,7 @@ def fold_cell(clip_id: int, class_code: str, imported_role: str, decisions: Sequ
         position=max(by_people, default=newest.position if newest else 0),
         reviewer=reviewer or (newest.reviewer if newest else ""),
         machine=machine_verdict,
+        swapped=swapped,
     )
 
 

@@ -221,7 +221,8 @@ class CellState:
     ``verdict`` is "" while nobody has decided. Roles are ``primary``, ``secondary`` or "" (unlisted): as imported,
     and as it is now. ``boxes`` are the regions that stand, oldest first. ``machine`` is what a machine's entry makes
     of a cell that nobody decided, ``present`` or ``absent``, "" where there is none. ``position`` is the newest entry
-    of people, or of machines where nobody spoke; ``reviewer`` whose word the label is.
+    of people, or of machines where nobody spoke; ``reviewer`` whose word the label is. ``swapped``: its verdict
+    answered a screen that said that one class stands in the place of another.
     """
 
     clip_id: int
@@ -235,6 +236,7 @@ class CellState:
     position: int = 0
     reviewer: str = ""
     machine: str = ""
+    swapped: bool = False
 
     @property
     def events(self) -> tuple[Region, ...]:

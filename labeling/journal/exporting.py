@@ -284,14 +284,18 @@ def _corrections(
         if set(labels) == set(imported) and primary == was_primary:
             continue
         added = [code for code in labels if code not in imported]
+        removed = [code for code in imported if code not in labels]
+        swapped = [state.class_code for state in states if state.swapped]
+        gone, instead = ([code for code in swapped if code in side] for side in (removed, added))
         corrections[names[clip_id]] = Correction(
             filename=names[clip_id],
             primary=primary,
             labels=labels,
-            removed=tuple(code for code in imported if code not in labels),
+            removed=tuple(removed),
             added=tuple(added),
             regions=tuple(
                 (cell.class_code, region) for cell in states if cell.class_code in added for region in cell.events
             ),
+            swapped=((gone[0], instead[0]),) if len(gone) == len(instead) == 1 else (),
         )
     return corrections

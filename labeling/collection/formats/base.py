@@ -80,7 +80,8 @@ class ImportedTable:
 class Correction:
     """The labels that one changed clip has now: all of them, the primary first ("" = no primary).
 
-    ``regions`` say where those that were added are heard, where that is known.
+    ``regions`` say where those that were added are heard, where that is known. ``swapped`` are pairs of a removed label
+    and the added one that a person heard in its place: the same event under another name.
     """
 
     filename: str
@@ -89,6 +90,7 @@ class Correction:
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     regions: tuple[tuple[str, Region], ...] = ()
+    swapped: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

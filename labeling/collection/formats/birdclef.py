@@ -208,7 +208,8 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
     own = frozenset(
         at for at in (columns.filename, columns.code, columns.secondary, columns.long_name) if at is not None
     )
-    cells = LabelCells(own, read_row, changed, limit)
+    times = time_columns(table, table_name(options), options, has_joined(of_file))
+    cells = LabelCells(own, columns.filename, read_row, changed, limit, several=True, times=times)
     return write_corrected(table, of_file, cells, corrections, options, data, out_dir)
 
 

@@ -143,10 +143,10 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
     own = frozenset({table.columns.index("filename"), target, category})
     how = LabelCells(
         own,
+        table.columns.index("filename"),
         read_row,
         changed,
         lambda row, code: "the column 'category' holds one class a clip",
-        path=table.columns.index("filename"),
         times=time_columns(table, name, options, a_row_a_label),
     )
     return write_corrected(table, of_file, how, corrections, options, data, out_dir)

@@ -6,7 +6,7 @@ that not all rows name is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -78,6 +78,10 @@ class TimeColumns:
     offset: int
     low: int | None = None
     high: int | None = None
+
+    def named(self, cells: Sequence[str]) -> bool:
+        """Whether a row says anything of a time."""
+        return any(cells[at].strip() not in MISSING_WORDS for at in (self.onset, self.offset))
 
     def all(self) -> set[int]:
         """The columns."""
@@ -203,48 +207,50 @@ def _joined(
 
 @dataclass(frozen=True)
 class Parted:
-    """A correction of one file, parted among its rows: by row number, rows to take out, and labels that need a row."""
+    """A correction of one file, parted among its rows: those that stay, by their number, and labels that need a row."""
 
     corrections: Mapping[int, Correction]
-    removed: tuple[int, ...]
     added: tuple[str, ...]
 
 
-def parted(rows: Sequence[LabelledRow], correction: Correction, *, lists: bool) -> Parted:
+def parted(
+    rows: Sequence[LabelledRow], correction: Correction, *, several: bool, timed: Collection[int] = ()
+) -> Parted:
     """Part a correction among the rows of its file.
 
     A label that was found absent goes from each row that has it, and the row with it where it has no other. One class
-    in the place of one other takes its rows, unless it was heard at a time of its own. ``lists``: a row holds several
-    labels, so that what was added joins the first; else it is left over in ``Parted.added``, unless a row has room.
+    takes the rows of another only where a person said that it is heard in its place, and drew it nowhere else. What
+    else was added joins a row that says nothing of a time: where rows hold ``several`` labels the first, else one
+    without a label. Where there is none, or it was drawn, it needs a new one (``Parted.added``). ``timed`` are the
+    numbers of the rows that have times.
     """
     agreed, there = united(rows).primary, united(rows).labels
-    gone = [code for code in there if code not in correction.labels]
+    gone = {code for code in there if code not in correction.labels}
     new = [code for code in correction.labels if code not in there]
-    timed = {code for code, _ in correction.regions}
-    instead = {gone[0]: new[0]} if len(gone) == len(new) == 1 and new[0] not in timed else {}
+    drawn = {code for code, _ in correction.regions}
+    instead = {old: code for old, code in correction.swapped if old in gone and code in new and code not in drawn}
     left = [code for code in new if code not in instead.values()]
     kept: dict[int, list[str]] = {}
     for row in rows:
         after = [instead.get(code, code) for code in row.labels if code in instead or code not in gone]
         if after or not row.labels:
             kept[row.number] = list(dict.fromkeys(after))
-    if not kept:
-        kept[rows[0].number] = []  # its file stays in the table, with no label
-    if lists:
-        kept[min(kept)] += left
-        left = []
-    for number, codes in kept.items():
-        if not codes and left:
-            kept[number] = [left.pop(0)]
+    hosts = [row.number for row in rows if row.number not in timed and (row.number in kept or (several and not kept))]
+    hosts = hosts[:1] if several else [number for number in hosts if not kept[number]]
+    for code in [code for code in left if code not in drawn]:
+        if hosts:
+            kept.setdefault(hosts[0] if several else hosts.pop(0), []).append(code)
+            left.remove(code)
     corrections = {}
     for row in rows:
         if row.number in kept:
             codes = kept[row.number]
             primary = instead.get(row.primary, row.primary)
-            if lists and agreed and row.primary == agreed and correction.primary in codes:
+            if several and agreed and row.primary == agreed and correction.primary in codes:
                 primary = correction.primary
             elif primary not in codes:
                 best = correction.primary if correction.primary in codes else next(iter(codes), "")
-                primary = best if row.primary or not lists else ""
+                elsewhere = bool(agreed) and correction.primary not in ("", *codes)
+                primary = "" if several and (elsewhere or not row.primary) else best
             corrections[row.number] = replace(correction, primary=primary, labels=tuple(codes))
-    return Parted(corrections, tuple(row.number for row in rows if row.number not in kept), tuple(left))
+    return Parted(corrections, tuple(left))

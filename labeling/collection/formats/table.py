@@ -227,9 +227,8 @@ def write(data: bytes, options: Mapping[str, Any], corrections: Mapping[str, Cor
 
     own = frozenset(at for at in (columns.path, columns.label, columns.labels) if at is not None)
     lists = None if columns.labels is None else Lists(lambda cell: _parted(cell, joint), lambda texts, _: joined(texts))
-    path = columns.path if columns.labels is None else None
     times = time_columns(table, name, options, has_joined(rows))
-    cells = LabelCells(own, read_row, changed, limit, lists, path, times)
+    cells = LabelCells(own, columns.path, read_row, changed, limit, lists, columns.labels is not None, times)
     return write_corrected(table, rows, cells, corrections, options, data, out_dir)
 
 

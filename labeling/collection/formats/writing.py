@@ -27,20 +27,22 @@ class LabelCells(Generic[R]):
 
     Attributes:
         own: the columns that hold the clip's name and its labels.
+        path: that of the name.
         read: (row, its cells) -> what they say.
         write: (row, correction) -> new texts by column; they may leave out what cannot be written.
         limit: (row, class) -> why a label cannot be written in this row, in words.
         lists: how the row's list of labels is written, where other columns may hold lists that go with it.
-        path: the column of the clip's name, in a table whose rows hold one label each; None where they hold several.
+        several: whether a row holds several labels.
         times: its columns of times, where it has some.
     """
 
     own: frozenset[int]
+    path: int
     read: Callable[[R, Sequence[str]], RowLabels]
     write: Callable[[R, Correction], dict[int, str]]
     limit: Callable[[R, str], str]
     lists: Lists | None = None
-    path: int | None = None
+    several: bool = False
     times: TimeColumns | None = None
 
 
@@ -56,7 +58,7 @@ def write_corrected(
     """Write ``table`` with each corrected row's labels, as far as its columns hold them; other cells stay untouched.
 
     Where a file has several rows, its correction is parted among them (joining.py), and what was added gets rows of its
-    own where a row holds one label.
+    own where a row holds one label, or a time.
     Corrections of clips that this table lacks are left to the other tables of the workspace. Raises FormatError where
     the original would be overwritten, WorkspaceFull and WorkspaceReadOnly where the folder cannot be written.
     """
@@ -89,8 +91,8 @@ class _Edit(Generic[R]):
         self, table: Table, rows: Mapping[str, Sequence[R]], cells: LabelCells[R], derived: Derived | None
     ) -> None:
         self.table, self.cells, self.derived = table, cells, derived
-        self.a_row_a_label = cells.path is not None and has_joined(rows)
-        self.of_annotation = _differing(table, rows, cells.path) if self.a_row_a_label and derived else set()
+        self.of_annotations = cells.times is not None or (not cells.several and has_joined(rows))
+        self.of_one = _differing(table, rows, cells.path) if self.of_annotations and derived else set()
         self.changes: dict[int, dict[int, str]] = {}
         self.removed: list[int] = []
         self.added: list[NewRow] = []
@@ -99,16 +101,27 @@ class _Edit(Generic[R]):
 
     def correct(self, own: Sequence[R], correction: Correction) -> None:
         """Give a clip's rows what it is labelled now."""
-        if len(own) == 1 and not self.a_row_a_label:
+        if len(own) == 1 and not self.of_annotations:
             says, refused = self._row(own[0], correction)
             wrong = _wrong(correction, says)
         else:
-            parts = parted(own, correction, lists=self.cells.path is None)
-            self.removed += parts.removed
-            rows = [row for row in own if row.number in parts.corrections]
-            written = [self._row(row, parts.corrections[row.number]) for row in rows]
-            added = parts.added if self.a_row_a_label else ()
-            written += [new for code in added for new in self._new_rows(own, code, correction)]
+            times = self.cells.times
+            timed = {row.number for row in own if times is not None and times.named(self.table.rows[row.number])}
+            if times is None:  # where a label was drawn cannot be said here
+                correction = replace(correction, regions=())
+            parts = parted(own, correction, several=self.cells.several, timed=timed)
+            written = [new for code in parts.added for new in self._new_rows(own, code, correction)]
+            has_new = any(says.labels for says, _ in written)
+            keeps = {
+                number: its
+                for number, its in parts.corrections.items()
+                if its.labels or number in timed or not has_new  # else the file is in the table by its new rows
+            }
+            written += [self._row(row, keeps[row.number]) for row in own if row.number in keeps]
+            if not keeps and not has_new:  # its file stays in the table, with no label
+                written.append(self._row(own[0], replace(correction, primary="", labels=()), _blank_times(times)))
+                keeps[own[0].number] = correction
+            self.removed += [row.number for row in own if row.number not in keeps]
             codes = dict.fromkeys(code for says, _ in written for code in says.labels)
             refused = next(filter(None, (why for _, why in written)), "")
             wrong = _wrong(correction, RowLabels(None, tuple(codes)))
@@ -116,10 +129,11 @@ class _Edit(Generic[R]):
             NotHeld(correction.filename, code, now, refused or self.cells.limit(own[0], code)) for code, now in wrong
         ]
 
-    def _row(self, row: R, correction: Correction) -> tuple[RowLabels, str]:
-        """Change one row; what it says then, and why it could not be changed."""
+    def _row(self, row: R, correction: Correction, also: Mapping[int, str] | None = None) -> tuple[RowLabels, str]:
+        """Change one row; what it says then, and why it could not be changed. ``also``: texts for other columns."""
         before = self.table.rows[row.number]
         changed, says, refused = self._changed(row, correction)
+        changed |= {at: text for at, text in (also or {}).items() if not self.table.refusal(at, text)}
         if changed:
             self.changes[row.number] = _new(before, changed)
         return says, refused
@@ -144,8 +158,9 @@ class _Edit(Generic[R]):
     def _new_rows(self, own: Sequence[R], code: str, correction: Correction) -> list[tuple[RowLabels, str]]:
         """Add rows for a label, one a region: what is said of the whole file, the label, and the times."""
         times = self.cells.times
-        blank = dict.fromkeys(sorted(self.of_annotation | (times.all() if times else set())), "")
-        changed, says, refused = self._changed(own[0], replace(correction, primary=code, labels=(code,)))
+        blank = dict.fromkeys(sorted(self.of_one), "") | _blank_times(times)
+        primary = code if correction.primary in ("", code) else ""  # that of the file stays the one that its rows name
+        changed, says, refused = self._changed(own[0], replace(correction, primary=primary, labels=(code,)))
         regions: list[Region | None] = [region for heard, region in correction.regions if heard == code]
         for region in (regions if times and regions else [None]) if not refused else ():
             heard = _time_cells(times, region)
@@ -158,7 +173,7 @@ class _Edit(Generic[R]):
         return [(RowLabels(None, ()) if refused else says, refused)]
 
 
-def _differing(table: Table, rows: Mapping[str, Sequence[Any]], path: int | None) -> set[int]:
+def _differing(table: Table, rows: Mapping[str, Sequence[Any]], path: int) -> set[int]:
     """Columns that say something of one label: the rows of some file differ in them. Numbers of rows are among them."""
     together = [[table.rows[row.number] for row in own] for own in rows.values() if len(own) > 1]
     return {
@@ -166,6 +181,10 @@ def _differing(table: Table, rows: Mapping[str, Sequence[Any]], path: int | None
         for at in range(len(table.columns))
         if at != path and any(len({cells[at] for cells in cells_of}) > 1 for cells_of in together)
     }
+
+
+def _blank_times(times: TimeColumns | None) -> dict[int, str]:
+    return dict.fromkeys(sorted(times.all()), "") if times else {}
 
 
 def _time_cells(times: TimeColumns | None, region: Region | None) -> dict[int, str]:

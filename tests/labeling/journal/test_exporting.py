@@ -20,7 +20,7 @@ from labeling.collection.importing import import_collection
 from labeling.errors import DataError, UnknownName, WorkspaceFull
 from labeling.journal import versions
 from labeling.journal.exporting import ExportReport, export_labels, zipped
-from labeling.records import Decision, Region
+from labeling.records import Decision, Region, Shown
 from labeling.workspace import Workspace
 from tests.support.workspaces import undo_at
 
@@ -261,6 +261,22 @@ def test_no_decision_blocks_an_export(workspace: Workspace, tmp_path: Path) -> N
     undo_at(workspace, 3, "rita", "u3")
     export_labels(workspace, tmp_path / "out")
     assert rows(tmp_path / "out/not_in_table.csv") == []  # what an earlier export left must not pass for this one's
+
+
+@pytest.mark.parametrize("asked", [None, Shown(kind="swapped"), Shown(kind="swapped", blind=True)])
+def test_a_class_takes_the_row_of_another_where_a_person_said_so(
+    workspace: Workspace, tmp_path: Path, asked: Shown | None
+) -> None:
+    table = "filename,label,onset,offset\n1.wav,a,0,0.5\n1.wav,a,0.5,1\n2.wav,b,0,1\n"
+    small(workspace, tmp_path / "c", table)
+    for code, verdict in (("a", "absent"), ("b", "present")):
+        decide(workspace, "1.wav", code, verdict, shown=asked or Shown())
+    export_labels(workspace, tmp_path / "out")
+    after = (tmp_path / "out/t.csv").read_text()
+    if asked and not asked.blind:
+        assert after == table.replace("wav,a", "wav,b")
+    else:  # two answers, of which nobody said that they are about one event
+        assert after == "filename,label,onset,offset\n1.wav,b,,\n2.wav,b,0,1\n"
 
 
 def test_a_table_that_cannot_be_read_again_is_told_of(birds: Workspace, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -101,7 +102,7 @@ def test_every_format_joins(tmp_path: Path) -> None:
     after = exported(
         table, tmp_path / "out", Correction("x/1.wav", "", ("owl", "jay", "fox"), removed=("tit",), added=("fox",))
     )
-    assert after.decode() == birds.replace("['tit']", "['fox']")  # in the place of the one that went
+    assert after.decode() == birds.replace("['tit']", "[]").replace("owl,[]", "owl,['fox']")  # it joins the first
     after = exported(table, tmp_path / "out", Correction("x/1.wav", "", ("jay", "tit"), removed=("owl",)))
     assert after.decode() == birds.replace("owl,[],x/1.wav\n", "")
 
@@ -128,9 +129,13 @@ def test_a_name_without_a_folder_is_one_file_where_there_is_one(tmp_path: Path) 
             Correction("2.wav", "", ("owl", "crow", "jay", "tit"), added=("tit",)),
             "2.wav,owl\n2.wav,crow\n2.wav,jay\n2.wav,tit\n",
         ),
-        # one in the place of one lands in its row
         (
             Correction("2.wav", "", ("owl", "tit", "jay"), removed=("crow",), added=("tit",)),
+            "2.wav,owl\n2.wav,jay\n2.wav,tit\n",
+        ),
+        # one that was heard in the place of another lands in its row
+        (
+            Correction("2.wav", "", ("owl", "tit", "jay"), ("crow",), ("tit",), swapped=(("crow", "tit"),)),
             "2.wav,owl\n2.wav,tit\n2.wav,jay\n",
         ),
         (Correction("2.wav", "", (), removed=("owl", "crow", "jay")), "2.wav,\n"),  # the file stays in the table
@@ -159,8 +164,57 @@ def test_a_clip_with_one_row_gets_more_in_a_table_of_annotations(tmp_path: Path)
         "1.wav,3,3.25,2000,1000,jay,S1",
         "2.wav,,,,,,S2",
     ]
-    moved = Correction("1.wav", "", ("tit", "jay"), removed=("owl",), added=("tit",))
-    assert exported(table, tmp_path / "out", moved).decode() == TIMED.replace("owl", "tit")
+    other = Correction("1.wav", "", ("tit", "jay"), removed=("owl",), added=("tit",))
+    assert exported(table, tmp_path / "out", other).decode().splitlines()[1:] == [
+        "1.wav,3,3.25,2000,1000,jay,S1",
+        "1.wav,,,,,tit,S1",  # nobody said that the tit is heard when the owl was thought to be
+        "2.wav,,,,,,S2",
+    ]
+    same = replace(other, swapped=(("owl", "tit"),))
+    assert exported(table, tmp_path / "out", same).decode() == TIMED.replace("owl", "tit")
+    drawn = replace(same, regions=(("tit", Region(4, 5)),))
+    assert exported(table, tmp_path / "out", drawn).decode().splitlines()[2] == "1.wav,4,5,,,tit,S1"
+
+
+def test_no_time_or_box_of_a_rejected_label_is_given_to_another(tmp_path: Path) -> None:
+    """Nor to the file alone, where it has no label left."""
+    for labels, options in (
+        ("label", {}),
+        ("labels", {}),
+        ("label", {"onset_column": "start", "offset_column": "end"}),
+    ):
+        text = f"file,start,end,{labels}\na.wav,1,2,owl\nb.wav,3,4,jay\n" + ("" if options else "b.wav,5,6,owl\n")
+        table = read(tmp_path / f"{labels}{len(options)}" / "t.csv", text, **options)
+        none = Correction("a.wav", "", (), removed=("owl",))
+        assert exported(table, tmp_path / "out", none).decode() == text.replace("a.wav,1,2,owl", "a.wav,,,")
+        tit = Correction("a.wav", "tit", ("tit",), removed=("owl",), added=("tit",))
+        assert exported(table, tmp_path / "out", tit).decode() == text.replace("a.wav,1,2,owl", "a.wav,,,tit")
+        heard = replace(tit, regions=(("tit", Region(1.5, 1.75)), ("tit", Region(7, 8))))
+        rows = "a.wav,1.5,1.75,tit\na.wav,7,8,tit"
+        assert exported(table, tmp_path / "out", heard).decode() == text.replace("a.wav,1,2,owl", rows)
+        beside = Correction("a.wav", "owl", ("owl", "tit"), added=("tit",))
+        assert exported(table, tmp_path / "out", beside).decode() == text.replace("1,2,owl", "1,2,owl\na.wav,,,tit")
+
+
+def test_an_annotation_without_a_label_stays_and_takes_none(tmp_path: Path) -> None:
+    text = "file,onset,offset,label\na.wav,1,2,\na.wav,3,4,owl\n"
+    table = read(tmp_path / "t.csv", text)
+    heard = Correction("a.wav", "", ("tit",), removed=("owl",), added=("tit",))
+    assert exported(table, tmp_path / "out", heard).decode() == text.replace("3,4,owl", ",,tit")
+
+
+def test_a_label_with_a_time_beside_lists_keeps_the_primary_of_the_file(tmp_path: Path) -> None:
+    text = "filename,primary_label,secondary_labels,start,end\nx/a.ogg,owl,['jay'],1,2\nx/a.ogg,owl,[],3,4\n"
+    table = read(tmp_path / "train.csv", text, "birdclef")
+    heard = Correction("x/a.ogg", "owl", ("owl", "jay", "tit"), added=("tit",), regions=(("tit", Region(5, 6)),))
+    after = exported(table, tmp_path / "out", heard).decode()
+    assert after == text + "x/a.ogg,,['tit'],5,6\n"
+    said = formats.get("birdclef").labels(after.encode(), table.options)
+    assert said == {"x/a.ogg": TableLabels("owl", ("owl", "jay", "tit"))}
+    other = Correction("x/a.ogg", "tit", ("tit", "jay"), removed=("owl",), added=("tit",))
+    after = exported(table, tmp_path / "out", other).decode()
+    assert after.splitlines()[1:] == ["x/a.ogg,,['jay'],1,2", "x/a.ogg,tit,[],,"]
+    assert formats.get("birdclef").labels(after.encode(), table.options)["x/a.ogg"].primary == "tit"
 
 
 def test_line_ends_and_a_last_line_without_one_survive(tmp_path: Path) -> None:
@@ -183,7 +237,7 @@ def test_parquet_rows_are_taken_out_and_added(tmp_path: Path) -> None:
     exported(table, tmp_path / "out", heard, gone)
     after = pd.read_parquet(tmp_path / "out" / "labels.parquet")
     assert after.to_dict("list") == {
-        "file": ["a", "b"], "onset": [1.0, 2.0], "offset": [1.5, 2.5], "label": ["jay", "tit"], "take": [1, 2],
+        "file": ["a", "b"], "onset": [1.0, 1.25], "offset": [1.5, 1.5], "label": ["jay", "tit"], "take": [1, 2],
     }  # fmt: skip
     assert dict(after.dtypes) == dict(frame.dtypes)
 
