@@ -43,6 +43,18 @@ class FileNames:
                 best, most = known[tail], parts  # what has more of the path in common goes before what is better spelt
         return best
 
+    def candidates(self, name: str) -> list[str]:
+        """The names of which `by_part` cannot tell which one is meant."""
+        best, most = list[str](), 0
+        for form in _FORMS:
+            for tail in tails(form(name)):
+                if tail.count("/") + 1 <= most:
+                    break
+                if meant := [other for other in self.names if tail in tails(form(other))]:
+                    best, most = meant, tail.count("/") + 1
+                    break
+        return best
+
     def _elsewhere(self, tail: str, whole: str, place: int, form: Callable[[str], str]) -> bool:
         """Whether a name of one part is the same in two different folders."""
         return tail != whole and (place == SEVERAL or tail != tails(form(self.names[place]))[0])
@@ -54,6 +66,12 @@ class FileNames:
                 (tail, place) for place, name in enumerate(self.names) for tail in tails(form(name))
             )
         return self._by_tail[stage]
+
+
+def same_file(name: str, other: str) -> bool:
+    """Whether the shorter of two names is the end of the longer one, suffixes aside."""
+    ends = [tails(folded(without_suffix(one))) for one in (name, other)]
+    return bool(ends[0] and ends[1]) and (ends[0][0] in ends[1] or ends[1][0] in ends[0])
 
 
 def without_suffix(name: str) -> str:

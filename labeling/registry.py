@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from labeling.errors import UnknownName
 
 T = TypeVar("T")
+MOST_NAMED = 30  # of names in one line, those of a long table's columns or of hundreds of classes
+FIRST_NAMED = 10  # shown of more
 
 
 class Registry(Generic[T]):
@@ -55,9 +57,18 @@ class Registry(Generic[T]):
         return iter(sorted(self._things.items()))
 
 
-def unknown_name(kind: str, name: str, known: list[str]) -> str:
-    """The message for a name that is not known: what exists, and the nearest to it."""
-    shown = ", ".join(known[:30]) + (f", … ({len(known)} in all)" if len(known) > 30 else "")
-    near = difflib.get_close_matches(name, known, n=1)
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
+    """The message for a name that is not known: what exists, and the nearest to it; of many the nearest alone."""
+    by_fold = {other.casefold(): other for other in known}
+    near = [by_fold[other] for other in difflib.get_close_matches(name.casefold(), by_fold, n=3)]
+    if len(known) > MOST_NAMED and near:
+        return f"unknown {kind} {name!r}, of {len(known)}. Did you mean {' or '.join(map(repr, near))}?"
     hint = f". Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}; choose from {shown or '(none yet)'}{hint}"
+    return f"unknown {kind} {name!r}; choose from {some_of(known) or '(none yet)'}{hint}"
+
+
+def some_of(names: Sequence[object], most: int = MOST_NAMED) -> str:
+    """Names in one line; of more than ``most`` the first ones, and how many they are."""
+    if len(names) <= most:
+        return ", ".join(map(str, names))
+    return f"{', '.join(map(str, names[: min(most, FIRST_NAMED)]))}, … ({len(names)} in all)"

@@ -117,6 +117,8 @@ class ImportReport:
 
 def no_usable(path: str, report: ImportReport) -> str:
     """What is wrong with an import that found no sound, and what to do."""
+    if not report.clips and not report.skipped:
+        return f"{report.table} has a line of column names and no row below it; it needs a row a clip"
     if not report.clips:
         return f"no clip of {report.table} can be used; the report above says why"
     if report.missing == report.clips:

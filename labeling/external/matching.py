@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import DataError, FormatError
-from labeling.file_names import NOBODY, SEVERAL, FileNames, folded, places, tails, without_suffix
+from labeling.file_names import NOBODY, SEVERAL, FileNames, places, same_file
 from labeling.records import Clip, LabelClass
 from labeling.registry import unknown_name
 from labeling.storage.csvsafe import unguard
@@ -68,7 +68,7 @@ class Matcher:
             self.unknown_clips.setdefault(name, why)
             return NOBODY
         before = self._name_of.setdefault(row, name)
-        if before != name and not _same(before, name):
+        if before != name and not same_file(before, name):
             raise FormatError(
                 f"{before!r} and {name!r} both look like the clip {self.clips[row].filename!r}; write the names as the "
                 "workspace has them"
@@ -132,12 +132,6 @@ class Matcher:
         remedy = "name them as the workspace does" + ("" if what == "clips" else ", or map them with --classes")
         shown = ", ".join(repr(name) for name in list(theirs)[:3]) or "none"
         raise FormatError(f"{path} names none of the workspace's {what}: {shown}, here {', '.join(ours)}; {remedy}")
-
-
-def _same(filename: str, other: str) -> bool:
-    """Whether the shorter of two names is the end of the longer one, suffixes aside."""
-    ends = [tails(folded(without_suffix(name))) for name in (filename, other)]
-    return bool(ends[0] and ends[1]) and (ends[0][0] in ends[1] or ends[1][0] in ends[0])
 
 
 def _plain(name: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labeling.errors import FormatError
+from labeling.registry import some_of
 from labeling.storage.delimited import decoded, guess_delimiter, named_delimiter
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -114,6 +115,8 @@ def read_sheet(path: Path, needed: Sequence[str]) -> Sheet:
         read = decoded(path.read_bytes(), str(path))
     except OSError as problem:
         raise FormatError(f"cannot read {path}: {problem.strerror}") from problem
+    if not read.text.strip():
+        raise FormatError(f"{path} is empty; it needs a line with the columns {', '.join(needed)}, and rows below it")
     named, text = named_delimiter(read.text)
     delimiter = named or guess_delimiter(text, needed)
     rows, numbers, too_long = [], [], set()
@@ -122,9 +125,11 @@ def read_sheet(path: Path, needed: Sequence[str]) -> Sheet:
         header = next(lines, [])
         columns = _columns([name.strip() for name in header], needed)
         missing = [name for name in needed if name not in columns]
+        if missing and any("\0" in name for name in columns):
+            raise FormatError(f"{path} holds NUL bytes, so it is no text table; save it as CSV and give that")
         if missing:
             raise FormatError(
-                f"{path} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}; "
+                f"{path} has no column {', '.join(missing)}; it has {some_of(columns) or 'none'}; "
                 f"needed are {', '.join(needed)}"
             )
         for number, cells in enumerate(lines, start=3 if named else 2):

@@ -13,6 +13,13 @@ from labeling.errors import FormatError
 
 DELIMITERS = (",", "\t", ";", "|")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_NO_TEXT = {
+    b"PK\x03\x04": "a spreadsheet's workbook (.xlsx, .ods) or another zip",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook (.xls)",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"%PDF": "a PDF",
+}
 _SEP = re.compile(r'"?sep=(.)"?[ \t]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 
 
@@ -28,6 +35,8 @@ class Decoded:
 
 def decoded(data: bytes, name: str) -> Decoded:
     """By the mark of byte order, else UTF-8, else as Windows writes western text. Raises FormatError for no text."""
+    if why := no_text(data):
+        raise FormatError(f"{name} {why}")
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             try:
@@ -43,6 +52,12 @@ def decoded(data: bytes, name: str) -> Decoded:
                 guessed = f"{name} is not UTF-8 (line {line}); read as {encoding}, so check names with accents"
                 return Decoded(b"", encoding, data.decode(encoding), guessed)
         raise
+
+
+def no_text(data: bytes) -> str:
+    """What is wrong with a file that is no text, and what to do; "" for text. Its beginning is enough."""
+    kind = next((kind for start, kind in _NO_TEXT.items() if data.startswith(start)), "")
+    return f"is {kind}, no text table; save it as CSV and give that" if kind else ""
 
 
 def named_delimiter(text: str) -> tuple[str, str]:

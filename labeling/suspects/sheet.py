@@ -22,10 +22,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling.collection import store
-from labeling.errors import DataError, EarmarkError
+from labeling.errors import DataError, EarmarkError, FormatError
+from labeling.file_names import NOBODY, SEVERAL, FileNames, same_file
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import VERDICTS, Decision, Region, Shown
-from labeling.registry import unknown_name
+from labeling.registry import some_of, unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.csvsafe import Sheet, read_sheet
@@ -37,6 +38,7 @@ OF_THE_QUEUE = {"rank", "kind", "label_quality", "p_wrong", "likely_wrong", "fra
 """Columns that only the queue's own list has; a file with two of them is that list, whatever was taken out of it."""
 MOST_PASSED_OVER = 0.1
 SHOWN_PROBLEMS = 20
+SHOWN_NAMES = 5
 UNASKED = (
     "nobody knows why these cells were picked, so they correct labels and teach nothing else; for a list of "
     "`suspects --csv` that was filled row by row, give --asked queue"
@@ -69,19 +71,22 @@ def read_filled(connection: Connection, path: Path, reviewer: str, asked: str = 
     """Read a table with the columns filename, class and verdict, and perhaps a region and a note.
 
     ``asked``: `QUEUE`, it was filled from the queue's list; `NOTHING`, it was not; "": by its columns. Rows without a
-    verdict are passed over. The same table read twice gives the same events. Raises FormatError for a file that is no
-    such table, and DataError where a row cannot be used, with all such rows.
+    verdict are passed over. A file may be named by a part that only one clip has (file_names.py). The same table read
+    twice gives the same events. Raises FormatError for a file that is no such table, and DataError where a row cannot
+    be used, with all such rows.
     """
     if asked not in ("", *ASKED):
         raise DataError(unknown_name("--asked", asked, list(ASKED)))
     sheet = read_sheet(path, ("filename", "class", "verdict"))
     rows = _rows(sheet)
+    if not rows:
+        raise FormatError(f"{path} has a line of column names and no row below it; it needs a row a verdict")
     columns = set(sheet.rows[0]) if sheet.rows else set()
     is_list = asked == QUEUE or len(columns & OF_THE_QUEUE) > 1
     batch_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{reviewer}\x1f{path.read_bytes().hex()}"))
-    clip_ids, codes = store.clip_ids_by_filename(connection), set(store.class_ids(connection))
+    clips, codes = _Clips(store.clip_ids_by_filename(connection)), set(store.class_ids(connection))
     decisions: dict[int, Decision] = {}
-    problems: list[str] = []
+    problems: dict[str, list[int]] = {}
     for row in rows:
         if not row.verdict and row.number not in sheet.too_long:
             continue
@@ -90,17 +95,19 @@ def read_filled(connection: Connection, path: Path, reviewer: str, asked: str = 
                 raise DataError("there is text beyond the last column; quote the cell that holds a comma")
             # the list's onset and offset are the model's, where it heard something
             region = None if is_list else _region(sheet, row.cells)
-            decisions[row.number] = _decision(row, region, reviewer, batch_id, clip_ids, codes)
+            decisions[row.number] = _decision(row, region, reviewer, batch_id, clips, codes)
         except EarmarkError as problem:
-            problems.append(f"  row {row.number}: {problem}")
+            problems.setdefault(str(problem), []).append(row.number)
     if problems:
-        more = f"\n  … and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
+        lines = [f"  row{'s' * (len(at) > 1)} {some_of(at)}: {what}" for what, at in problems.items()]
+        lines[SHOWN_PROBLEMS:] = [f"  … and {len(lines) - SHOWN_PROBLEMS} more"] * (len(lines) > SHOWN_PROBLEMS)
         raise DataError(
-            f"{len(problems)} of {len(rows)} rows of {path} cannot be used; nothing was stored:\n"
-            + "\n".join(problems[:SHOWN_PROBLEMS])
-            + more
+            f"{sum(map(len, problems.values()))} of {len(rows)} rows of {path} cannot be used; nothing was stored:\n"
+            + "\n".join(lines)
         )
     notes = [sheet.guessed] if sheet.guessed else []
+    if by_part := [f"{name} as {found}" for found, name in clips.named.items() if name != found]:
+        notes.append(f"{len(by_part):,} clips were found by a part of their name: {some_of(by_part, SHOWN_NAMES)}")
     if not is_list:  # which has the names by which Earmark knows each clip
         notes += _named_elsewhere(connection, {row.cells["filename"].strip() for row in rows if row.verdict})
     if empty := len(rows) - len(decisions):
@@ -131,14 +138,38 @@ def _rows(sheet: Sheet) -> list[_Row]:
     return rows
 
 
+class _Clips:
+    """The workspace's clips by the names of a table, as an import finds files by theirs."""
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self.ids = ids
+        self.named: dict[str, str] = {}
+        """Our name of a clip, and the first that the table gives it."""
+        self._files = FileNames(tuple(ids), near=True)
+
+    def id_of(self, name: str) -> int:
+        """Raises DataError for a name that no clip has, or of which it is not certain which clip it means."""
+        name = name if name in self.ids else name.strip()
+        place = self._files.exact(name)
+        place = self._files.by_part(name) if place == NOBODY else place
+        if place == SEVERAL:
+            meant = some_of(self._files.candidates(name), SHOWN_NAMES)
+            raise DataError(f"{name!r} may be one of several clips: {meant}; write its folder and suffix")
+        if place == NOBODY:
+            raise DataError(f"no clip {name!r} in this workspace; use the name that its table gives it")
+        found = self._files.names[place]
+        before = self.named.setdefault(found, name)
+        if not same_file(before, name):
+            raise DataError(f"{before!r} and {name!r} both look like the clip {found!r}; write it as it is there")
+        return self.ids[found]
+
+
 def _decision(
-    row: _Row, region: Region | None, reviewer: str, batch_id: str, clip_ids: Mapping[str, int], codes: Collection[str]
+    row: _Row, region: Region | None, reviewer: str, batch_id: str, clips: _Clips, codes: Collection[str]
 ) -> Decision:
     cells = row.cells
-    name = cells["filename"] if cells["filename"] in clip_ids else cells["filename"].strip()
+    clip_id = clips.id_of(cells["filename"])
     code = cells["class"] if cells["class"] in codes else cells["class"].strip()
-    if name not in clip_ids:
-        raise DataError(f"no clip {name!r} in this workspace; use the name that its table gives it")
     if code not in codes:
         raise DataError(f"{unknown_name('class', code, sorted(codes))} (`classes add` adds a new one)")
     if row.verdict not in VERDICTS:
@@ -146,7 +177,7 @@ def _decision(
     return Decision(
         event_id=str(uuid.uuid5(uuid.UUID(batch_id), str(row.number))),
         reviewer=reviewer,
-        clip_id=clip_ids[name],
+        clip_id=clip_id,
         class_code=code,
         verdict=row.verdict,
         region=region,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labeling.file_names import NOBODY, SEVERAL, FileNames, tidy, twins
+from labeling.file_names import NOBODY, SEVERAL, FileNames, same_file, tidy, twins
 
 FILES = ("a/1.wav", "b/1.wav", "deep/c/2.ogg", "Über Nacht.wav", "top.flac")
 
@@ -28,6 +28,13 @@ FILES = ("a/1.wav", "b/1.wav", "deep/c/2.ogg", "Über Nacht.wav", "top.flac")
 def test_a_file_is_found_by_a_part_of_its_name(name: str, far: int, near: int) -> None:
     assert FileNames(FILES).by_part(name) == far
     assert FileNames(FILES, near=True).by_part(name) == near
+
+
+def test_what_may_be_meant_is_named() -> None:
+    assert FileNames(FILES).candidates("1.wav") == ["a/1.wav", "b/1.wav"]
+    assert FileNames(("x/a/1.wav", "y/a/1.ogg", "1.wav")).candidates("A/1.mp3") == ["x/a/1.wav", "y/a/1.ogg"]
+    assert same_file("/x/a/1.wav", "A/1.ogg")
+    assert not same_file("b/1.wav", "a/1.wav")
 
 
 def test_to_the_letter_goes_before_case() -> None:

@@ -11,7 +11,10 @@ from labeling.collection.formats import birdclef, esc50, table
 from labeling.collection.formats.base import Correction, Format, ImportedClip, ImportedTable, Problem
 from labeling.collection.formats.tables import SUFFIXES, header
 from labeling.errors import FormatError
-from labeling.registry import Registry
+from labeling.registry import Registry, some_of
+from labeling.storage.delimited import no_text
+
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 
 formats: Registry[Format] = Registry("format")
 for _format in (birdclef.FORMAT, esc50.FORMAT, table.FORMAT):
@@ -58,6 +61,8 @@ def detect_format(path: str | Path) -> str:
     for name, collection_format in sorted(formats, key=lambda pair: pair[1].rank):
         if collection_format.find(place) is not None:
             return name
+    if place.is_file() and not any(header(place)):
+        raise FormatError(f"{place} {_why_no_table(place)}")
     needs = "\n".join(
         f"  {name}: {collection_format.needs}"
         for name, collection_format in sorted(formats, key=lambda pair: pair[1].rank)
@@ -115,9 +120,23 @@ def existing(path: str | Path) -> Path:
 
 def _what_is_there(place: Path) -> str:
     if place.is_file():
-        columns = header(place)
-        return f"its columns are {', '.join(columns[:40])}" if columns else "it is no table (CSV, TSV or Parquet)"
+        return f"its columns are {some_of(header(place))}"
     around = (*place.glob("*.*"), *place.glob("*/*.*"))
-    tables = sorted(path for path in around if path.suffix.lower() in SUFFIXES)[:5]
-    shown = "; ".join(f"{path.relative_to(place)} with {', '.join(header(path)[:12])}" for path in tables)
-    return f"it holds {shown}" if shown else "it holds no table (CSV, TSV or Parquet)"
+    tables = sorted(path for path in around if path.suffix.lower() in (*SUFFIXES, *WORKBOOKS))[:5]
+    shown = [(path.relative_to(place), header(path)) for path in tables]
+    told = (
+        f"{name} with {some_of(columns)}" if any(columns) else f"{name}, which {_why_no_table(place / name)}"
+        for name, columns in shown
+    )
+    return f"it holds {'; '.join(told)}" if shown else "it holds no table (CSV, TSV or Parquet)"
+
+
+def _why_no_table(path: Path) -> str:
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(1 << 16)
+    except OSError as problem:
+        return f"cannot be read: {problem.strerror}"
+    if not start.strip(b"\xef\xbb\xbf \t\r\n"):
+        return "is empty: a table has a line of column names, and a row a clip below it"
+    return no_text(start) or "is no table (CSV, TSV or Parquet)"

@@ -32,6 +32,7 @@ from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import Table, column, header, load, read_table
 from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
+from labeling.registry import some_of
 
 NEEDS = (
     "a folder with train_metadata.csv or train.csv that has the columns filename, primary_label "
@@ -242,7 +243,7 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
     lacking = [heading for heading in need if heading not in table.columns]
     if lacking:
         raise FormatError(
-            f"{name} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}. A birdclef table needs "
+            f"{name} has no column {', '.join(lacking)}; it has {some_of(table.columns)}. A birdclef table needs "
             "filename, primary_label (2020: ebird_code) and secondary_labels; for another layout use --format table"
         )
     where = table.columns.index
@@ -261,7 +262,7 @@ def _chosen(table: Table, name: str, options: Mapping[str, Any], option: str, gu
     if wanted:
         if wanted not in table.columns:
             flag = "--" + option.replace("_", "-")
-            raise FormatError(f"{name} has no column {wanted!r} ({flag}); it has {', '.join(table.columns)}")
+            raise FormatError(f"{name} has no column {wanted!r} ({flag}); it has {some_of(table.columns)}")
         return table.columns.index(wanted)
     return column(table, guesses)
 

@@ -24,6 +24,7 @@ from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import Table, header, load, read_table
 from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
+from labeling.registry import some_of
 
 NEEDS = "a folder with meta/esc50.csv that has the columns filename, fold, target and category; sound under audio/"
 COLUMNS = ("filename", "fold", "target", "category")
@@ -161,7 +162,7 @@ def _rows(table: Table, name: str) -> tuple[list[_Row], list[Problem]]:
     lacking = [column for column in COLUMNS if column not in table.columns]
     if lacking:
         raise FormatError(
-            f"{name} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}. An esc50 table needs "
+            f"{name} has no column {', '.join(lacking)}; it has {some_of(table.columns)}. An esc50 table needs "
             f"{', '.join(COLUMNS)}; for another layout use --format table"
         )
     problems = [Problem(1, "", warning) for warning in table.warnings]

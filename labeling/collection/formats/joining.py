@@ -21,6 +21,7 @@ from labeling.collection.formats.paths import plain_name
 from labeling.collection.formats.tables import Table, column
 from labeling.errors import DataError, FormatError
 from labeling.records import Region
+from labeling.registry import some_of
 
 ONSET_COLUMNS = ("onset_s", "onset", "start_s", "start_time", "start", "begin_time", "begin time (s)",
                  "start time (s)", "start (s)", "event_onset", "tmin", "t_start")  # fmt: skip
@@ -127,7 +128,7 @@ def time_columns(table: Table, name: str, options: Mapping[str, Any], several: b
             return column(table, guesses)
         if wanted not in table.columns:
             flag = "--" + option.replace("_", "-")
-            raise FormatError(f"{name} has no column {wanted!r} ({flag}); it has {', '.join(table.columns)}")
+            raise FormatError(f"{name} has no column {wanted!r} ({flag}); it has {some_of(table.columns)}")
         return table.columns.index(wanted)
 
     onset, offset = chosen("onset_column", ONSET_COLUMNS), chosen("offset_column", OFFSET_COLUMNS)

@@ -31,6 +31,7 @@ from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import SUFFIXES, Table, column, header, load, read_table
 from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
+from labeling.registry import some_of
 
 NEEDS = (
     "a CSV, TSV or Parquet table with a column of file names (filename, file, path, fname, ...) and a column label or "
@@ -245,12 +246,12 @@ def _columns(table: Table, name: str, options: Mapping[str, Any]) -> _Columns:
         if wanted == "":
             return None
         if wanted not in table.columns:
-            raise FormatError(f"{name} has no column {wanted!r} ({_flag(option)}); it has {', '.join(table.columns)}")
+            raise FormatError(f"{name} has no column {wanted!r} ({_flag(option)}); it has {some_of(table.columns)}")
         return table.columns.index(wanted)
 
     def needed(what: str, flags: str) -> FormatError:
         return FormatError(
-            f"{name} has no column that looks like {what}; it has {', '.join(table.columns)}. Give {flags}"
+            f"{name} has no column that looks like {what}; it has {some_of(table.columns)}. Give {flags}"
         )
 
     path = chosen("path_column", PATH_COLUMNS)

@@ -118,4 +118,6 @@ def test_an_import_without_any_sound_fails_and_its_hint_works(
     (clip,) = clips(open_workspace(tmp_path / "w")).values()
     assert clip.status == "ok"
     assert main(["import", str(table(tmp_path / "e")), "--workspace", str(tmp_path / "w2")]) == 1
+    assert "labels.csv has a line of column names and no row below it" in capsys.readouterr().err
+    assert main(["import", str(table(tmp_path / "f", ",owl")), "--workspace", str(tmp_path / "w3")]) == 1
     assert "no clip of labels.csv can be used" in capsys.readouterr().err

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labeling.errors import FormatError
-from labeling.external.matching import Matcher, without_suffix
+from labeling.external.matching import Matcher
+from labeling.file_names import without_suffix
 from labeling.records import Clip, LabelClass
 
 CORVUS = "Corvus brachyrhynchos"

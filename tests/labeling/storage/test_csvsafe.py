@@ -86,7 +86,9 @@ def test_a_sheet_knows_its_delimiter_and_its_rows(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"filename,verdict\n", "has no column class; it has filename, verdict; needed are filename, class"),
-        (b"", "it has none"),
+        (b"", "bad.csv is empty; it needs a line with the columns filename, class, and rows below it"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "bad.csv holds NUL bytes, so it is no text table; save it as CSV"),
+        (b",".join(b"c%d" % n for n in range(264)), r"it has c0, .*c9, … \(264 in all\); needed are"),
         (b"filename,class\n\xff\xfe,x\n", "not UTF-8 at byte 15"),
         (b'filename,class\n"open,x\n', "not a CSV"),
         (b'filename,class\n"a"b,x\n', "not a CSV"),

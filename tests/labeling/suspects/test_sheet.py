@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from labeling import journal
 from labeling.__main__ import main
-from labeling.errors import DataError
+from labeling.errors import DataError, FormatError
 from labeling.quality import verdicts
 from labeling.quality.decided_cells import decided_cells
 from labeling.quality.scored_run import read_scored_run
@@ -77,6 +77,63 @@ def test_a_name_that_another_collection_has_too_is_told_of(collection: Workspace
     (decision,), notes = apply(collection, written(tmp_path / "b.csv", head + "north/amecro/XC1.ogg,amecro,absent\n"))
     assert decision.clip_id == 4
     assert "another collection" not in notes
+
+
+def test_clips_are_found_by_a_part_of_their_name(collection: Workspace, tmp_path: Path) -> None:
+    rows = ("/other/machine/amecro/XC1.ogg,amecro,absent", "xc2.wav,amecro,absent", "XC2,cangoo,present")
+    stored, notes = apply(collection, written(tmp_path / "a.csv", "\n".join(("filename,class,verdict", *rows))))
+    assert [one.clip_id for one in stored] == [1, 2, 2]
+    assert notes.splitlines()[0] == (
+        "2 clips were found by a part of their name: /other/machine/amecro/XC1.ogg as amecro/XC1.ogg, "
+        "xc2.wav as amecro/XC2.ogg"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        (["XC1.ogg"], r"'XC1\.ogg' may be one of several clips: amecro/XC1\.ogg, north/XC1\.ogg; write its folder"),
+        (["south/XC4.ogg"], r"no clip 'south/XC4\.ogg' in this workspace"),  # of one name in another folder
+        (["a/top.ogg", "b/top.ogg"], r"'a/top\.ogg' and 'b/top\.ogg' both look like the clip 'top\.ogg'"),
+    ],
+)
+def test_a_name_that_may_mean_several_files_is_refused(
+    collection: Workspace, tmp_path: Path, names: list[str], wrong: str
+) -> None:
+    with collection.write() as connection:
+        for clip_id, name in ((2, "north/XC1.ogg"), (3, "top.ogg")):
+            connection.execute(sa.update(tables.clips).where(tables.clips.c.id == clip_id).values(filename=name))
+    rows = [f"{name},amecro,absent" for name in names]
+    path = written(tmp_path / "a.csv", "\n".join(("filename,class,verdict", *rows)))
+    with pytest.raises(DataError, match=wrong), collection.read() as connection:
+        read_filled(connection, path, "ann")
+
+
+def test_what_is_wrong_with_many_rows_is_said_once(collection: Workspace, tmp_path: Path) -> None:
+    rows = [f"amecro/XC1.ogg,{code},absent" for code in [*["amecroo"] * 40, *(f"x{n}" for n in range(30))]]
+    path = written(tmp_path / "a.csv", "\n".join(("filename,class,verdict", *rows)))
+    with pytest.raises(DataError) as caught, collection.read() as connection:
+        read_filled(connection, path, "ann")
+    head, first, *others = str(caught.value).splitlines()
+    assert head.startswith("70 of 70 rows of")
+    assert first.startswith("  rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, … (40 in all): unknown class 'amecroo'")
+    assert "Did you mean 'amecro'?" in first
+    assert (len(others), others[-1]) == (20, "  … and 11 more")
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "a.csv is empty; it needs a line with the columns filename, class, verdict"),
+        (b"filename,class,verdict\n\n", "a.csv has a line of column names and no row below it"),
+        (b"PK\x03\x04\x14\0\xff", r"a.csv is a spreadsheet's workbook \(.xlsx, .ods\) .*save it as CSV"),
+        (b"PAR1\0\xff", "a.csv is a Parquet file, no text table; save it as CSV"),
+    ],
+)
+def test_a_file_that_holds_no_row_says_what_it_is(collection: Workspace, tmp_path: Path, data: bytes, why: str) -> None:
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(FormatError, match=why), collection.read() as connection:
+        read_filled(connection, tmp_path / "a.csv", "ann")
 
 
 def test_excels_own_first_line_and_windows_text(collection: Workspace, tmp_path: Path) -> None:
