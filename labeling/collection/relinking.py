@@ -1,11 +1,15 @@
-"""Clips whose files are gone from their place are looked for, by name and by bytes, without any table."""
+"""Clips whose files are gone from their place are looked for, by name and by bytes, without any table.
+
+What a file is was read when it came in. An import passes over files that are as they were, so that lengths and channels
+which an older Earmark read otherwise stay: `reread` looks at every file again.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -31,21 +35,35 @@ MOST_SHOWN = 10
 
 @dataclass(frozen=True)
 class RelinkReport:
-    """Of ``lost`` clips, whose files were not at their place or not readable: how many were found, and what is left."""
+    """Of ``lost`` clips, whose files were not at their place or not readable: how many were found, and what is left.
+
+    ``reread`` counts the files that were looked at again at their place, None where none was asked for, ``changed`` are
+    sentences on those of them whose length, rate or channels are other than was stored.
+    """
 
     lost: int
     relinked: int
     problems: tuple[Problem, ...]
+    reread: int | None = None
+    changed: tuple[Problem, ...] = ()
 
     def text(self) -> str:
         """The report for a terminal."""
-        if not self.lost:
-            return "every clip's file is where it was; nothing to relink"
-        lines = [f"{self.relinked} of {self.lost} clips relinked; their labels and decisions are as they were"]
-        lines += [printable(f"  ! {problem.filename}: {problem.reason}") for problem in self.problems[:MOST_SHOWN]]
-        if len(self.problems) > MOST_SHOWN:
-            lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more")
+        lines = ["every clip's file is where it was; nothing to relink"]
+        if self.lost:
+            lines = [f"{self.relinked} of {self.lost} clips relinked; their labels and decisions are as they were"]
+        lines += self._some("!", self.problems)
+        if self.reread is not None:
+            lines.append(
+                f"{self.reread} files read again; {len(self.changed)} have another length, rate or channel now"
+            )
+            lines += self._some("~", self.changed)
         return "\n".join(lines)
+
+    @staticmethod
+    def _some(sign: str, told: Sequence[Problem]) -> list[str]:
+        lines = [printable(f"  {sign} {one.filename}: {one.reason}") for one in told[:MOST_SHOWN]]
+        return lines + [f"  {sign} and {len(told) - MOST_SHOWN} more"] * (len(told) > MOST_SHOWN)
 
 
 def lost_clips(connection: Connection, collection: str = "") -> list[KnownClip]:
@@ -59,7 +77,12 @@ def lost_clips(connection: Connection, collection: str = "") -> list[KnownClip]:
 
 
 def relink(
-    workspace: Workspace, audio: str = "", *, collection: str = "", progress: Progress | None = None
+    workspace: Workspace,
+    audio: str = "",
+    *,
+    collection: str = "",
+    again: bool = False,
+    progress: Progress | None = None,
 ) -> RelinkReport:
     """Find the files of clips that are gone from their place.
 
@@ -70,6 +93,8 @@ def relink(
         Folder below which to look; "" looks only whether they came back to their place.
     collection : str
         Only clips of this collection; "" takes all.
+    again : bool
+        Whether the files that are at their place are read again too (`reread`).
     progress : callable, optional
         Called with (files looked at, files in all).
 
@@ -114,7 +139,40 @@ def relink(
         for clip_id, content_hash in alike.hashes.items():
             here = tables.clips.c.id == clip_id
             connection.execute(sa.update(tables.clips).where(here).values(content_hash=content_hash))
-    return RelinkReport(len(lost), len(renewed), tuple(problems))
+    report = RelinkReport(len(lost), len(renewed), tuple(problems))
+    if not again:
+        return report
+    gone = {clip.id for clip in lost}
+    there = [clip for clip in known if clip.id not in gone and collection in ("", clip.collection)]
+    changed, wrong = reread(workspace, there, progress)
+    return replace(report, problems=(*problems, *wrong), reread=len(there), changed=tuple(changed))
+
+
+def reread(
+    workspace: Workspace, clips: Sequence[KnownClip], progress: Progress | None = None
+) -> tuple[list[Problem], list[Problem]]:
+    """Store lengths, rates and channels of files as they are read now; returns what changed, and what could not be.
+
+    A clip whose mix is used gets the channel that an import would choose. A file of other bytes is left to an import.
+    """
+    changed, wrong = [], []
+    values: dict[int, dict[str, float]] = {}
+    for clip, now in zip(clips, probing.probe_all([clip.path for clip in clips], progress), strict=True):
+        if now.status not in USABLE:
+            wrong.append(Problem(0, clip.filename, f"{now.status}: {now.reason}"))
+        elif clip.fingerprint and clip.fingerprint != now.fingerprint:
+            wrong.append(Problem(0, clip.filename, "its file has other bytes than before; import its table again"))
+        else:
+            new = {"duration_s": now.duration_s, "sample_rate": now.sample_rate, "channels": now.channels}
+            new["channel"] = clip.channel or now.channel
+            told = [f"{name} {was:g} -> {new[name]:g}" for name in new if (was := getattr(clip, name)) != new[name]]
+            if told:
+                values[clip.id] = new
+                changed.append(Problem(0, clip.filename, ", ".join(told)))
+    with workspace.write() as connection:
+        for clip_id, new in values.items():
+            connection.execute(sa.update(tables.clips).where(tables.clips.c.id == clip_id).values(**new))
+    return changed, wrong
 
 
 def _places(

@@ -62,6 +62,9 @@ class KnownClip:
     path: str
     status: str
     duration_s: float
+    sample_rate: int
+    channels: int
+    channel: int
     size_bytes: int
     fingerprint: str
     content_hash: str

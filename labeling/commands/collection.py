@@ -42,6 +42,12 @@ def add(command: AddCommand) -> None:
     parser = command("relink", _relink, "Find the files of clips that are gone from their place; decisions are kept.")
     parser.add_argument("--audio", metavar="DIR", default="", help="folder below which to look (their old places)")
     parser.add_argument("--collection", metavar="X", default="", help="only clips of this collection")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="read the files that are at their place again too: lengths and channels of clips that came in by an older "
+        "Earmark may be wrong, and an import passes over files that are as they were",
+    )
 
     parser = command("demo", _demo, "Make a small synthesised collection with planted label errors, and import it.")
     parser.add_argument("--clips", type=int, default=160, metavar="N", help="how many clips (160)")
@@ -79,7 +85,8 @@ def _import(args: argparse.Namespace) -> None:
 def _relink(args: argparse.Namespace) -> None:
     from labeling.collection.relinking import relink
 
-    report = relink(opened(args), args.audio, collection=args.collection, progress=progress_bar("Reading"))
+    bar = progress_bar("Reading")
+    report = relink(opened(args), args.audio, collection=args.collection, again=args.again, progress=bar)
     print(report.text())
 
 

@@ -15,15 +15,19 @@ def show() -> None:
     )
     with st.form("relink", border=True):
         folder = st.text_input("Folder on the server below which to look", placeholder="their old places")
+        again = st.checkbox(
+            "Read the files that are at their place again too",
+            help="Lengths and channels of clips that came in by an older Earmark may be wrong.",
+        )
         go = st.form_submit_button("Relink", icon=":material/link:")
     if not go:
         return
     try:
         with st.spinner("Reading files"):
-            report = relink(session.workspace(), folder.strip())
+            report = relink(session.workspace(), folder.strip(), again=again)
     except EarmarkError as problem:
         st.error(session.plain(str(problem)), icon=":material/error:")
         return
     st.code(report.text(), language=None)
-    if report.relinked and st.button("Show them"):
+    if (report.relinked or report.changed) and st.button("Show them"):
         st.rerun()

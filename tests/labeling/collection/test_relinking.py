@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import sqlalchemy as sa
 
 from labeling.__main__ import main
 from labeling.collection import store
@@ -13,6 +16,7 @@ from labeling.collection.importing import import_collection
 from labeling.collection.relinking import relink
 from labeling.errors import DataError
 from labeling.journal import versions
+from labeling.storage import tables
 from labeling.workspace import Workspace
 from tests.support.recorders import NIGHT, clips, decide, listed, recorder, sound
 
@@ -65,3 +69,28 @@ def test_a_file_that_two_lost_clips_may_mean_is_given_to_neither(tmp_path: Path,
         relink(workspace, collection="C")
     with pytest.raises(DataError, match="no folder at"):
         relink(workspace, str(tmp_path / "none"))
+
+
+def test_what_an_older_version_read_stays_until_all_files_are_read_again(
+    tmp_path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = recorder(tmp_path / "A", 1, f"{NIGHT},owl\nnoon.wav,jay\nup.wav,jay\n")
+    sound(root / "noon.wav", 2)
+    samples = 0.1 * np.random.default_rng(3).standard_normal(8000)
+    soundfile.write(root / "up.wav", np.stack([samples, -samples], axis=1), 8000)
+    import_collection(workspace, root)
+    right = clips(workspace)
+    assert (right["up.wav"].channel > 0, right[NIGHT].duration_s) == (True, 0.5)
+    with workspace.write() as connection:
+        connection.execute(sa.update(tables.clips).values(duration_s=3, channel=0))
+    import_collection(workspace, root)
+    assert clips(workspace)[NIGHT].duration_s == 3  # a file that is as it was is passed over
+    sound(root / "noon.wav", 5, seconds=2)
+    assert main(["relink", "--workspace", str(workspace.root), "--again"]) == 0
+    out = capsys.readouterr().out
+    assert "3 files read again; 2 have another length, rate or channel now" in out
+    assert f"~ {NIGHT}: duration_s 3 -> 0.5" in out
+    assert "! noon.wav: its file has other bytes than before; import its table again" in out
+    after = clips(workspace)
+    assert {name: after[name] for name in (NIGHT, "up.wav")} == {name: right[name] for name in (NIGHT, "up.wav")}
+    assert relink(workspace, again=True).changed == ()
