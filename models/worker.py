@@ -21,7 +21,7 @@ from labeling import runs
 from labeling.disagreement.scoring import score_run
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
 from labeling.records import Run
-from labeling.runs.execution import Report, execute, keep_traceback, worker_name
+from labeling.runs.execution import Report, execute, unforeseen, worker_name
 from labeling.workspace import Workspace, open_workspace
 from models.runfolder.processes import lives
 
@@ -105,9 +105,7 @@ def _follow_up(workspace: Workspace, run: Run) -> None:
     except EarmarkError:
         raise
     except Exception as problem:
-        log = workspace.run_dir(run.id) / "log.txt"
-        keep_traceback(log)
-        text = f"{type(problem).__name__}: {problem}; the traceback is in the run's log.txt"
+        text = unforeseen(problem, workspace.run_dir(run.id) / "log.txt")
         raise ArtefactError(f"run {run.id} is done, but what follows it failed: {text}") from problem
 
 

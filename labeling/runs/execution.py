@@ -113,8 +113,7 @@ def execute(
         end("failed", str(problem))
         raise
     except Exception as problem:
-        keep_traceback(log)
-        text = f"{type(problem).__name__}: {problem}; the traceback is in the log, {log.name}"
+        text = unforeseen(problem, log)
         end("failed", text)
         raise ArtefactError(f"{job.id} failed: {text}") from problem
     finally:
@@ -126,14 +125,15 @@ def execute(
     return ended
 
 
-def keep_traceback(log: Path) -> None:
-    """Write the traceback of the exception in hand to the end of a log."""
+def unforeseen(problem: Exception, log: Path) -> str:
+    """What went wrong that nobody foresaw, in one line; the traceback of the exception in hand goes into a log."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "a", encoding="utf-8") as file:
             file.write(traceback.format_exc())
     except OSError:
         traceback.print_exc()
+    return f"{type(problem).__name__}: {problem}; the traceback is in the log, {log.name}"
 
 
 def worker_name(pid: int | None = None) -> str:

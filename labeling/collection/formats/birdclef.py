@@ -26,7 +26,7 @@ from labeling.collection.formats.base import (
     label,
 )
 from labeling.collection.formats.derived import RowLabels
-from labeling.collection.formats.joining import by_file, join_clips, time_columns, time_options, united
+from labeling.collection.formats.joining import by_file, joined_table, time_columns, united
 from labeling.collection.formats.lists import ListStyle, parse_list, style_of
 from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import Table, column, header, load, read_table
@@ -117,23 +117,9 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
                 metadata,
             )
         )
-    return ImportedTable(
-        format="birdclef",
-        table_name=path.name,
-        table_bytes=data,
-        audio_root=root,
-        clips=join_clips(clips, table, times, problems),
-        class_names=_class_names(table, rows, path.parent),
-        options={
-            **options,
-            "table": path.name,
-            "source": str(path.resolve()),
-            **time_options(table, times),
-            **({"one_file": sorted(one_file)} if one_file else {}),
-        },
-        problems=(*problems, *finder.problems()),
-        by_part=len(finder.by_part),
-    )
+    options = {**options, **({"one_file": sorted(one_file)} if one_file else {})}
+    names = _class_names(table, rows, path.parent)
+    return joined_table("birdclef", path, data, table, clips, times, finder, problems, options, names)
 
 
 def labels(data: bytes, options: Mapping[str, Any]) -> dict[str, TableLabels]:

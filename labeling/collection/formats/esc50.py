@@ -19,7 +19,7 @@ from labeling.collection.formats.base import (
     label,
 )
 from labeling.collection.formats.derived import RowLabels
-from labeling.collection.formats.joining import by_file, join_clips, time_columns, time_options, united
+from labeling.collection.formats.joining import by_file, joined_table, time_columns, united
 from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import Table, header, load, read_table
 from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
@@ -88,22 +88,8 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
                 },
             )
         )
-    return ImportedTable(
-        format="esc50",
-        table_name=path.name,
-        table_bytes=data,
-        audio_root=root,
-        clips=join_clips(clips, table, times, problems),
-        class_names={row.category: row.category.replace("_", " ").capitalize() for row in rows if row.category},
-        options={
-            **options,
-            "table": path.name,
-            "source": str(path.resolve()),
-            **time_options(table, times),
-        },
-        problems=(*problems, *finder.problems()),
-        by_part=len(finder.by_part),
-    )
+    names = {row.category: row.category.replace("_", " ").capitalize() for row in rows if row.category}
+    return joined_table("esc50", path, data, table, clips, times, finder, problems, options, names)
 
 
 def labels(data: bytes, options: Mapping[str, Any]) -> dict[str, TableLabels]:

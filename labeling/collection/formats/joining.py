@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from labeling.collection.formats.base import (
     MISSING_WORDS,
     Correction,
     ImportedClip,
+    ImportedTable,
     Problem,
     TableLabels,
 )
-from labeling.collection.formats.paths import plain_name
+from labeling.collection.formats.paths import Finder, plain_name
 from labeling.collection.formats.tables import Table, column
 from labeling.errors import DataError, FormatError
 from labeling.records import Region
@@ -139,20 +141,44 @@ def time_columns(table: Table, name: str, options: Mapping[str, Any], several: b
     return TimeColumns(onset, offset, chosen("low_column", LOW_COLUMNS), chosen("high_column", HIGH_COLUMNS))
 
 
-def time_options(table: Table, times: TimeColumns | None) -> dict[str, str]:
+def _time_options(table: Table, times: TimeColumns | None) -> dict[str, str]:
     """The columns as they were chosen, for ``options``: a later version that guesses otherwise must find the same."""
     places = (None,) * 4 if times is None else (times.onset, times.offset, times.low, times.high)
     return {option: "" if at is None else table.columns[at] for option, at in zip(TIME_OPTIONS, places, strict=True)}
 
 
-def join_clips(
-    clips: Sequence[ImportedClip], table: Table, times: TimeColumns | None, problems: list[Problem]
-) -> tuple[ImportedClip, ...]:
-    """One clip a file, of one clip a row. What cannot be joined without a loss is told in ``problems``."""
+def joined_table(
+    format: str,
+    path: Path,
+    data: bytes,
+    table: Table,
+    clips: Sequence[ImportedClip],
+    times: TimeColumns | None,
+    finder: Finder,
+    problems: Sequence[Problem],
+    options: Mapping[str, Any],
+    class_names: Mapping[str, str],
+) -> ImportedTable:
+    """What a format read: one clip a file, of ``clips``, one a row. What is lost in joining is told.
+
+    ``options`` get the table's name and place, and its columns of times.
+    """
     grouped: dict[str, list[ImportedClip]] = {}
     for clip in clips:
         grouped.setdefault(plain_name(clip.filename), []).append(clip)
-    return tuple(_joined(own, table, times, problems) for own in grouped.values())
+    problems = list(problems)
+    joined = tuple(_joined(own, table, times, problems) for own in grouped.values())
+    return ImportedTable(
+        format=format,
+        table_name=path.name,
+        table_bytes=data,
+        audio_root=finder.root,
+        clips=joined,
+        class_names=class_names,
+        options={**options, "table": path.name, "source": str(path.resolve()), **_time_options(table, times)},
+        problems=(*problems, *finder.problems()),
+        by_part=len(finder.by_part),
+    )
 
 
 def _joined(

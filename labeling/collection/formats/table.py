@@ -25,7 +25,7 @@ from labeling.collection.formats.base import (
     label,
 )
 from labeling.collection.formats.derived import Lists, RowLabels
-from labeling.collection.formats.joining import by_file, join_clips, time_columns, time_options, united
+from labeling.collection.formats.joining import by_file, joined_table, time_columns, united
 from labeling.collection.formats.lists import bracketed, parse_list, style_of
 from labeling.collection.formats.paths import Finder, choose_root
 from labeling.collection.formats.tables import SUFFIXES, Table, column, header, load, read_table
@@ -135,27 +135,15 @@ def read(path: Path, audio: str | None, options: Mapping[str, Any]) -> ImportedT
                 metadata=metadata,
             )
         )
-    return ImportedTable(
-        format="table",
-        table_name=path.name,
-        table_bytes=data,
-        audio_root=root,
-        clips=join_clips(clips, table, times, problems),
-        class_names={},
-        # The columns as they were chosen: a later version that guesses otherwise must write to these.
-        options={
-            **options,
-            "table": path.name,
-            "source": str(path.resolve()),
-            "path_column": table.columns[columns.path],
-            "label_column": "" if columns.label is None else table.columns[columns.label],
-            "labels_column": "" if columns.labels is None else table.columns[columns.labels],
-            "separator": columns.separator,
-            **time_options(table, times),
-        },
-        problems=(*problems, *finder.problems()),
-        by_part=len(finder.by_part),
-    )
+    # The columns as they were chosen: a later version that guesses otherwise must write to these.
+    options = {
+        **options,
+        "path_column": table.columns[columns.path],
+        "label_column": "" if columns.label is None else table.columns[columns.label],
+        "labels_column": "" if columns.labels is None else table.columns[columns.labels],
+        "separator": columns.separator,
+    }
+    return joined_table("table", path, data, table, clips, times, finder, problems, options, {})
 
 
 def labels(data: bytes, options: Mapping[str, Any]) -> dict[str, TableLabels]:
