@@ -1,7 +1,7 @@
 """Labels that a table says otherwise than the import before: keep those of before, take the new ones, or ask.
 
-Imported labels stay as they came in. What is taken is entries of the table in the journal (table_entries.py), which
-give way to what people say; what is asked is a contested cell.
+Imported labels stay as they came in. What is taken, labels and times of them, is entries of the table in the journal
+(table_entries.py), which give way to what people say; what is asked is a contested cell.
 """
 
 from __future__ import annotations

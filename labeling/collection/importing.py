@@ -100,7 +100,8 @@ def import_collection(
         The collection that its clips belong to; by default it is known by its place or its files, or new.
     labels : {"keep", "take", "suspects"}
         What becomes of labels that the table says otherwise than before: they are told of and stay as they were, or
-        the new ones are taken (people's decisions win), or what differs is listed among the suspects.
+        the new ones are taken, with times that it adds (people's decisions win), or what differs is listed among the
+        suspects. What the table says as people decided is no change.
     progress : callable, optional
         Called with (files looked at, files in all).
 

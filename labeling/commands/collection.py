@@ -36,7 +36,7 @@ def add(command: AddCommand) -> None:
         choices=("keep", "take", "suspects"),
         default="keep",
         help="labels that the table says otherwise than before: keep those of before and tell (the default), take the "
-        "new ones where nobody decided, or list what differs among the suspects",
+        "new ones, and times that it adds, where nobody decided, or list what differs among the suspects",
     )
 
     parser = command("relink", _relink, "Find the files of clips that are gone from their place; decisions are kept.")

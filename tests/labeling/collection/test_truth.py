@@ -67,7 +67,7 @@ def test_the_demos_two_files_tell_the_same(trained: Path) -> None:
         ("filename,kind\na.ogg,x\n", "tells no truth: it has filename, kind; give filename and labels"),
         ("name,labels\na.ogg,x\n", "no column filename"),
         ("filename,primary_label,secondary_labels\na.ogg,x,[y\n", "is no list; write"),
-        ("", "no column filename"),
+        ("", "is empty; it needs a line with the columns filename"),
         ("filename,labels\n", "has no rows under its column names"),
         ("filename,label,onset,offset\na.ogg,x,0,1\n", "tells no truth: it has filename, label, offset, onset"),
     ],
