@@ -145,8 +145,8 @@ def rows(
     ...     run = read_scored_run(connection, "001-demo", "earmark")
     ...     for row in queue.rows(connection, run, QueueFilter(), limit=2):
     ...         print(row.suspect.kind, row.suspect.filename, row.why)
-    false balori/2.wav cangoo: at most 0.05 in 0.5 s to 1.2 s, listed; typical of listed clips: 0.71
     missing amecro/3.wav cangoo: 0.85 in 0.5 s to 1.2 s, unlisted; typical of listed clips: 0.71
+    false balori/2.wav cangoo: at most 0.05 in 0.5 s to 1.2 s, listed; typical of listed clips: 0.71
     """
     end = None if limit is None else offset + limit
     return _rows(connection, run, places(connection, run, wanted, end, look_s=look_s)[offset:])
