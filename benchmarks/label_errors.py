@@ -185,7 +185,7 @@ def ladder(many: bool) -> dict[str, Callable[[Case], Badness]]:
 
     def with_only(*names: str) -> Callable[[Case], Badness]:
         def badness(case: Case) -> Badness:
-            bare = replace(case.evidence, dynamics=None, neighbours=None, priors=())
+            bare = replace(case.evidence, dynamics=None, neighbours=None, priors=(), fold=None)
             return SCORERS.get(DEFAULT_SCORER)(
                 replace(bare, **{name: getattr(case.evidence, name) for name in names})
             ).p_wrong
@@ -197,7 +197,8 @@ def ladder(many: bool) -> dict[str, Callable[[Case], Badness]]:
         "+ training dynamics": with_only("dynamics"),
         "+ neighbours": with_only("neighbours"),
         "+ priors": with_only("priors"),
-        "all of one run": with_only("dynamics", "neighbours", "priors"),
+        "+ confusions": with_only("fold"),
+        "all of one run": with_only("dynamics", "neighbours", "priors", "fold"),
     }
     if many:
         steps["all of all runs"] = lambda case: SCORERS.get(DEFAULT_SCORER)(case.together).p_wrong
