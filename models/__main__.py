@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from labeling.commands.ending import run_command
-from models.commands import combining, prediction, staging, training
+from models.commands import combining, embedding, prediction, staging, training
 
 WITHOUT_WORKSPACE = ("recipes",)
 
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
             subparser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
         return subparser
 
-    for group in (training, staging, prediction, combining):
+    for group in (training, staging, prediction, combining, embedding):
         group.add(command)
     return top
 

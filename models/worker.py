@@ -1,4 +1,4 @@
-"""Claim a queued job, a training or a replay, and do it. Importing this loads no torch.
+"""Claim a queued job, a training, a replay or an embedding, and do it. Importing this loads no torch.
 
 A worker says every few seconds that it lives. The job of one that fell silent, or whose process is gone from this
 machine, is free again, and resumes from what its run folder holds.
@@ -59,7 +59,8 @@ def run_job(
     when_interrupted: str = "queued",
     processes: ProcessGroup | None = None,
 ) -> Run:
-    """Do a claimed job: a replay, or a training whose suspects are scored and whose next round, if any, is queued.
+    """Do a claimed job: a replay, an embedding, or a training, whose suspects are scored and whose next round, if any,
+    is queued.
 
     ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
     the processes that train it. Raises EarmarkError where the job failed, after recording it.
@@ -69,6 +70,12 @@ def run_job(
         from labeling.replay.jobs import run_replay
 
         return run_replay(workspace, run, worker, report=report, interrupted=interrupted)
+    if run.kind == runs.EMBEDDING:
+        from models.frozen.embedding import run_embedding
+
+        return run_embedding(
+            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
+        )
     if run.recipe == runs.IMPORTED:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
         runs.check_trained(run)

@@ -170,6 +170,11 @@ def known_clips(workspace: Workspace, name: str) -> dict[int, str]:
     return known
 
 
+def part_names(workspace: Workspace, name: str) -> list[str]:
+    """The names of a space's parts: others once anything in it changed."""
+    return [part.name for part in _parts(space_path(workspace, name))]
+
+
 # ------------------------------------------------------------------------------------------------- writing
 
 
@@ -232,6 +237,8 @@ def remove_space(workspace: Workspace, name: str) -> None:
     """Remove a space and all its vectors. Raises UnknownName."""
     space_facts(workspace, name)
     shutil.rmtree(space_path(workspace, name), ignore_errors=True)
+    for index in (workspace.root / FOLDER).glob(f"{name}.*.usearch"):
+        index.unlink(missing_ok=True)
 
 
 def _check(clip: ClipVectors, facts: SpaceFacts) -> None:
@@ -362,4 +369,4 @@ def _parts(path: Path) -> list[Path]:
 
 
 def _remedy(path: Path, part: Path) -> str:
-    return f"remove {part} and run `python -m models embed {path.name.removesuffix(SUFFIX)} -w W` again"
+    return f"remove {part} and bring the space up to date: python -m models embed {path.name.removesuffix(SUFFIX)} -w W"

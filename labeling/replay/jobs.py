@@ -64,7 +64,8 @@ def enqueue(workspace: Workspace, plan: Plan, name: str = "", *, worker: str = "
     _path(workspace, name, "json")
     begun = read_start(workspace, plan)
     request = plan.as_json() | {"truth": str(plan.truth.resolve()), "run": begun.run.id}
-    return runs.enqueue_replay(workspace, _PREFIX + name, begun.run.label_version, request, worker=worker)
+    version = begun.run.label_version
+    return runs.enqueue_job(workspace, runs.REPLAY, _PREFIX + name, request, label_version=version, worker=worker)
 
 
 def name_of(job: Run) -> str:

@@ -1,6 +1,7 @@
 """Runs: the queue of jobs, their folders, how two differ, and which clips their folds must keep together."""
 
 from labeling.runs.jobs import (
+    EMBEDDING,
     IMPORTED,
     REPLAY,
     STALE_AFTER_S,
@@ -10,7 +11,7 @@ from labeling.runs.jobs import (
     check_trained,
     claim,
     enqueue,
-    enqueue_replay,
+    enqueue_job,
     finish,
     get_job,
     get_run,
@@ -27,6 +28,7 @@ from labeling.runs.jobs import (
 )
 
 __all__ = [
+    "EMBEDDING",
     "IMPORTED",
     "REPLAY",
     "STALE_AFTER_S",
@@ -36,7 +38,7 @@ __all__ = [
     "check_trained",
     "claim",
     "enqueue",
-    "enqueue_replay",
+    "enqueue_job",
     "finish",
     "get_job",
     "get_run",

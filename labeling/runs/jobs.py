@@ -1,7 +1,7 @@
-"""The jobs of a workspace, trainings and replays: queued, claimed by a worker, watched, stopped, finished.
+"""The jobs of a workspace, trainings and others: queued, claimed by a worker, watched, stopped, finished.
 
-A row is the queue's entry and the job's record in one. A run is a training's; replays are read in labeling/replay.
-The work itself is in models/worker.py.
+A row is the queue's entry and the job's record in one. A run is a training's; replays are read in labeling/replay,
+embeddings in models/frozen. The work itself is in models/worker.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from labeling.storage import tables
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
-TRAINING, REPLAY = "training", "replay"
+TRAINING, REPLAY, EMBEDDING = "training", "replay", "embedding"
 """The kinds of jobs."""
 IMPORTED = "brought"
 """The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""
@@ -99,21 +99,29 @@ def enqueue(
         )
 
 
-def enqueue_replay(
-    workspace: Workspace, job_id: str, label_version: int, request: Mapping[str, Any], *, worker: str = ""
+def enqueue_job(
+    workspace: Workspace,
+    kind: str,
+    job_id: str,
+    request: Mapping[str, Any],
+    *,
+    label_version: int = 0,
+    device: str = "auto",
+    worker: str = "",
 ) -> Run:
-    """Queue a replay of what ``request`` says, of a run of this label version. ``worker`` claims it at once.
+    """Queue a job that is no training: what ``request`` says, on a label version (0: on none).
 
-    An ended one of the same id makes room. Raises DataError where one of this id is queued or runs.
+    An ended one of the same id makes room. ``worker`` claims it at once. Raises DataError where one of this id is
+    queued or runs.
     """
     with workspace.write() as connection:
         db.lock_table(connection, tables.runs)
-        same = (tables.runs.c.id == job_id) & (tables.runs.c.kind == REPLAY)
+        same = (tables.runs.c.id == job_id) & (tables.runs.c.kind == kind)
         ended = tables.runs.c.status.not_in(("queued", "running"))
         connection.execute(sa.delete(tables.runs).where(same, ended))
         if connection.scalar(sa.select(tables.runs.c.id).where(tables.runs.c.id == job_id)) is not None:
             raise DataError(f"{job_id} is queued or runs; wait for its end, stop it, or take another name")
-        job = Run(job_id, "", label_version, "queued", db.now(), kind=REPLAY, request=request)
+        job = Run(job_id, "", label_version, "queued", db.now(), device=device, kind=kind, request=request)
         return _insert(connection, job, worker)
 
 
@@ -123,8 +131,8 @@ def _insert(connection: Connection, job: Run, worker: str) -> Run:
         now = db.now()
         job = replace(job, status="running", started_at=now, heartbeat_at=now, worker=worker)
     row = {key: getattr(job, key) for key in tables.runs.c.keys()}  # noqa: SIM118
-    mutable = {"settings": list(job.settings), "request": dict(job.request)}
-    connection.execute(sa.insert(tables.runs).values(row | mutable))
+    stored = {"settings": list(job.settings), "request": dict(job.request), "label_version": job.label_version or None}
+    connection.execute(sa.insert(tables.runs).values(row | stored))
     return job
 
 
@@ -321,4 +329,4 @@ def is_alive(run: Run) -> bool:
 
 def _run(row: Any) -> Run:
     values = dict(row._mapping)
-    return Run(**values | {"settings": tuple(values["settings"])})
+    return Run(**values | {"settings": tuple(values["settings"]), "label_version": values["label_version"] or 0})

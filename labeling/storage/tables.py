@@ -150,7 +150,7 @@ runs = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("recipe", sa.Text, nullable=False),
-    sa.Column("label_version", sa.ForeignKey("label_versions.number"), nullable=False),
+    sa.Column("label_version", sa.ForeignKey("label_versions.number")),  # none of a job that needs no labels
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
     sa.Column("folds", sa.Integer),

@@ -58,6 +58,17 @@ def take_back(connection: sa.Connection) -> None:
                 connection.exec_driver_sql(f"DROP INDEX {index['name']}")
         for column in later:
             connection.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN {column}")
+    if connection.dialect.name == "sqlite":
+        version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+        connection.exec_driver_sql("PRAGMA writable_schema=ON")
+        connection.exec_driver_sql(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'label_version INTEGER', 'label_version INTEGER NOT NULL') "
+            "WHERE name = 'runs'"
+        )
+        connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+        connection.exec_driver_sql("PRAGMA writable_schema=OFF")
+    else:
+        connection.exec_driver_sql("ALTER TABLE runs ALTER COLUMN label_version SET NOT NULL")
     connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
 
 
@@ -97,6 +108,7 @@ def test_the_first_version_had_these_tables_and_no_others(first: Workspace) -> N
         assert set(there.get_table_names()) == set(FIRST)
         for name, columns in FIRST.items():
             assert {column["name"] for column in there.get_columns(name)} == set(columns.split())
+        assert not {one["name"]: one["nullable"] for one in there.get_columns("runs")}["label_version"]
     first.close()
 
 
@@ -112,6 +124,9 @@ def test_a_workspace_of_the_first_version_opens_and_keeps_all_it_has(first: Work
         assert (run.id, run.settings, run.kind, run.request) == ("001-demo", ("a=1",), "training", {})
         assert not new_classes(connection), "all came with the import"
         assert {clip.channel for clip in store.usable_clips(connection)} == {0}
+        if connection.dialect.name == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+    assert runs.enqueue_job(opened, runs.EMBEDDING, "embed-x", {}).label_version == 0
     marks.add(opened, Mark("m", "ann", 1, "flag"))
     journal.append(opened, [Decision("e5", "ann", 4, "cangoo", "absent")])
     for table in ("decisions", "marks"):
