@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from labeling.commands import classes, collection, deciding, gain, leaks, predictions, replay, scoring
+from labeling.commands import classes, collection, deciding, embeddings, gain, leaks, predictions, replay, scoring
 from labeling.commands.ending import run_command
 
 #: one file a group, in the order that --help shows; each has ``add(command)`` and imports what it needs when it runs
@@ -14,6 +14,7 @@ GROUPS = (
     collection,
     classes,
     predictions,
+    embeddings,
     scoring,
     deciding,
     replay,

@@ -11,7 +11,7 @@ from labeling.runs import run_folder
 from models import enqueueing, worker
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels import gain, recipe_form, run_words, stages
+from pages.ui.panels import embedding, gain, recipe_form, run_words, stages
 
 ACTIVE = ("queued", "running")
 ICONS = {
@@ -121,6 +121,7 @@ if device.startswith("CPU"):
 
 gain.start(every_run)
 stages.panel(choice, every_run)
+embedding.panel(every_run)
 
 ended = [run for run in reversed(every_run) if run.status not in ACTIVE]
 if ended:

@@ -46,6 +46,8 @@ from labeling.workspace import Workspace
 FORMAT_VERSION = 1
 FOLDER = "embeddings"
 SUFFIX = ".zarr"
+IMPORTED = "imported:"
+"""What the model of a space begins with whose vectors were made elsewhere."""
 PARTS = 16
 """More parts than this are joined when a job ends: each costs some milliseconds to open."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from labeling import runs
-from labeling.embeddings.space import list_spaces, space_path
+from labeling.embeddings.space import IMPORTED, list_spaces, space_path
 from labeling.errors import ConfigError, DataError, EarmarkError
 from labeling.records import Run
 from labeling.workspace import Workspace
@@ -17,8 +17,6 @@ from models.frozen.catalogue import FROZEN, check_installed, full_reference, par
 PREFIX = "embed-"
 HOPS_S = (0.01, 600.0)
 PROCESSES = 256
-MADE_ELSEWHERE = "imported:"
-"""What the model of a space begins with whose vectors were made elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,10 @@ def resolved(workspace: Workspace, request: EmbedRequest) -> EmbedRequest:
     model, name, hop_s = request.model, request.space, request.hop_s
     if model in spaces and model not in FROZEN.names():
         name, model = name or model, spaces[model].model
-    if model.startswith(MADE_ELSEWHERE):
-        raise ConfigError(f"space {name} was made elsewhere ({model}); bring newer vectors with `embeddings`")
+    if model.startswith(IMPORTED):
+        raise ConfigError(
+            f"space {name} was made elsewhere ({model}); bring newer vectors with `python -m labeling embeddings`"
+        )
     model = full_reference(model)
     found, what = parse_reference(model)
     check_installed(found)

