@@ -15,7 +15,8 @@ counts    (m,) int64        how many rows each has, one clip after the other
 sounds    (m,) string       which sound of the clip was embedded: `sound_of`
 ========= ================= ====================================================================
 
-Where two parts hold a clip the newer one counts.
+Where two parts hold a clip the newer one counts. The vectors are one chunk that is not compressed, so that a space of
+one part is not read but mapped: a million stretches are open at once.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ FOLDER = "embeddings"
 SUFFIX = ".zarr"
 IMPORTED = "imported:"
 """What the model of a space begins with whose vectors were made elsewhere."""
-PARTS = 16
-"""More parts than this are joined when a job ends: each costs some milliseconds to open."""
+PARTS = 4
+"""More parts than this are joined when a job ends: several have to be copied into one array to be searched."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _PART = re.compile(r"\d{6,}-[0-9a-f]{8}")
 _KEPT_BYTES = 4 << 30
@@ -279,7 +280,13 @@ def _write_part(
         group = zarr.open_group(str(beside), mode="w", zarr_format=3)
         numbers = {"clips": np.asarray(clips, np.int64), "counts": np.asarray(counts, np.int64)}
         for name, values in (numbers | dict(rows)).items():
-            create_array(group, name, values.shape, values.dtype)[:] = values
+            if name == "vectors" and values.size:
+                group.create_array(
+                    name, shape=values.shape, dtype="float16", chunks=values.shape, compressors=None, fill_value=np.nan,
+                    config={"write_empty_chunks": True},
+                )[:] = values  # fmt: skip
+            else:
+                create_array(group, name, values.shape, values.dtype)[:] = values
         text = group.create_array(
             "sounds", shape=(len(sounds),), dtype=str, chunks=(len(sounds),), config={"write_empty_chunks": True}
         )
@@ -328,14 +335,22 @@ def _read(path: Path, parts: Sequence[Path]) -> Space:
     order = np.argsort(clip_ids, kind="stable")
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    vectors = np.empty((len(clip_ids), facts.size), dtype=np.float16)
+    if len(parts) == 1 and len(clip_ids) and np.all(order == np.arange(len(order))):
+        vectors = _mapped(parts[0], (len(clip_ids), facts.size), _remedy(path, parts[0]))
+    else:
+        vectors = np.empty((len(clip_ids), facts.size), dtype=np.float16)
     onset_s, offset_s = np.empty(len(clip_ids), np.float32), np.empty(len(clip_ids), np.float32)
     first = 0
     for part, group, rows, keep in zip(parts, groups, of_row, valid, strict=True):
         to = place[first : first + int(keep.sum())]
         first += len(to)
         for name, out in (("vectors", vectors), ("onset_s", onset_s), ("offset_s", offset_s)):
-            values = read_array(group, name, part, _remedy(path, part))
+            if not out.flags.writeable:
+                continue
+            if name == "vectors" and len(rows):
+                values = _mapped(part, (len(rows), facts.size), _remedy(path, part))
+            else:
+                values = read_array(group, name, part, _remedy(path, part))
             if values.shape != (len(rows), *out.shape[1:]):
                 raise ArtefactError(
                     f"{part}: {name} has shape {values.shape} where {(len(rows), *out.shape[1:])} is needed; "
@@ -345,6 +360,22 @@ def _read(path: Path, parts: Sequence[Path]) -> Space:
     for array in (vectors, clip_ids := clip_ids[order], onset_s, offset_s):
         array.setflags(write=False)
     return Space(facts, vectors, clip_ids, onset_s, offset_s)
+
+
+def _mapped(part: Path, shape: tuple[int, int], remedy: str) -> NDArray[np.float16]:
+    """A part's vectors as they lie on disk, not to be written to. Raises ArtefactError where they are not whole."""
+    file = part / "vectors" / "c" / "0" / "0"
+    try:
+        size = file.stat().st_size
+        if size != 2 * shape[0] * shape[1]:
+            raise ArtefactError(
+                f"{file} has {size} bytes where {2 * shape[0] * shape[1]} are needed, it was cut short; {remedy}"
+            )
+        return np.asarray(np.memmap(file, dtype="<f2", mode="r", shape=shape), dtype=np.float16)
+    except OSError as problem:
+        raise ArtefactError(
+            f"{part}: the vectors cannot be read ({problem.strerror}), it was cut short; {remedy}"
+        ) from None
 
 
 def _facts(path: Path) -> SpaceFacts:

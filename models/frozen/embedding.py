@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ from models.frozen.stretches import windows_of
 FLUSH_S = 20.0
 """No more work than this is lost where a job is killed."""
 FLUSH_BYTES = 256 << 20
+WORTH_S = 100.0
+"""A process for each so many seconds of sound, where nobody says how many: each takes seconds to begin."""
 AHEAD = 3
 """Clips a process that are handed out at a time: enough that none waits."""
 
@@ -100,7 +103,7 @@ def embed(
     waiting: list[ClipVectors] = []
     flushed_at = time.monotonic()
     try:
-        with hearing(workspace, model, request, facts, len(clips)) as heard:
+        with hearing(workspace, model, request, facts, clips) as heard:
             for embedded in heard(clips, should_stop):
                 tally.add(embedded)
                 if embedded.vectors is not None:
@@ -128,12 +131,16 @@ def facts_of(model: FrozenModel, request: EmbedRequest) -> SpaceFacts:
     )  # fmt: skip
 
 
-def embed_clip(clip: Clip, model: FrozenModel, hop_s: float) -> Embedded:
-    """The vectors of one clip's stretches, or why there are none."""
+def embed_clip(
+    clip: Clip, model: FrozenModel, hop_s: float, should_stop: Callable[[], bool] = lambda: False
+) -> Embedded:
+    """The vectors of one clip's stretches, or why there are none. Raises Stopped, also in the midst of a clip."""
     rate, window = model.sample_rate, window_samples(model)
     starts, vectors, length = [], [], -1
     try:
         for some, waves, told in windows_of(clip, model, hop_s):
+            if should_stop():
+                raise Stopped("stopped while embedding")
             length = told
             starts.append(some)
             vectors.append(model.hear(waves).vectors)
@@ -190,25 +197,25 @@ Heard = Callable[[list[Clip], Callable[[], bool]], Iterator[Embedded]]
 
 @contextmanager
 def hearing(
-    workspace: Workspace, model: FrozenModel, request: EmbedRequest, facts: SpaceFacts, clips: int
+    workspace: Workspace, model: FrozenModel, request: EmbedRequest, facts: SpaceFacts, clips: list[Clip]
 ) -> Iterator[Heard]:
     """What embeds clips, in any order: this process, or several. Raises Stopped, ArtefactError where one died."""
-    count = min(request.processes or available_cores(), clips)
+    worth = int(sum(clip.duration_s for clip in clips) // WORTH_S)
+    count = min(request.processes or min(available_cores(), worth), len(clips))
     if count <= 1:
 
         def alone(clips: list[Clip], should_stop: Callable[[], bool]) -> Iterator[Embedded]:
             for clip in clips:
                 if should_stop():
                     raise Stopped("stopped while embedding")
-                yield embed_clip(clip, model, facts.hop_s)
+                yield embed_clip(clip, model, facts.hop_s, should_stop)
 
         yield alone
         return
+    spawning = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+    ending = spawning.Event()
     pool = ProcessPoolExecutor(
-        count,
-        multiprocessing.get_context("spawn"),  # a fork of a process with threads may hang
-        _begin,
-        (str(workspace.root), request.model, request.device, facts.hop_s),
+        count, spawning, _begin, (str(workspace.root), request.model, request.device, facts.hop_s, ending)
     )
 
     def together(clips: list[Clip], should_stop: Callable[[], bool]) -> Iterator[Embedded]:
@@ -235,6 +242,7 @@ def hearing(
     try:
         yield together
     finally:
+        ending.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -243,11 +251,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_mine: list[tuple[FrozenModel, float]] = []
-"""In a process of the pool: its model and hop."""
+_mine: list[tuple[FrozenModel, float, Callable[[], bool]]] = []
+"""In a process of the pool: its model, its hop, and whether to end."""
 
 
-def _begin(root: str, model: str, device: str, hop_s: float) -> None:
+def _begin(root: str, model: str, device: str, hop_s: float, ending: Event) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -265,11 +273,11 @@ def _begin(root: str, model: str, device: str, hop_s: float) -> None:
     torch.set_num_threads(1)
     workspace = open_workspace(root, busy_timeout_s=120)
     try:
-        _mine.append((load_frozen(workspace, model, device), hop_s))
+        _mine.append((load_frozen(workspace, model, device), hop_s, ending.is_set))
     finally:
         workspace.close()
 
 
 def _embed_one(clip: Clip) -> Embedded:
-    model, hop_s = _mine[0]
-    return embed_clip(clip, model, hop_s)
+    model, hop_s, should_stop = _mine[0]
+    return embed_clip(clip, model, hop_s, should_stop)

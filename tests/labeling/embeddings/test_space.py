@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from labeling.embeddings.space import (
     ClipVectors,
@@ -144,6 +145,22 @@ def test_a_part_that_was_cut_short_is_not_there_and_a_damaged_one_is_said(worksp
     shutil.rmtree(part / "vectors" / "c")
     with pytest.raises(ArtefactError, match=rf"{part.name}.*cut short.*python -m models embed ears"):
         open_space(workspace, "ears")
+    newer = next(path for path in space_path(workspace, "ears").iterdir() if path.is_dir() and path.name > part.name)
+    shutil.rmtree(part)
+    (newer / "vectors" / "c" / "0" / "0").write_bytes(bytes(35))
+    with pytest.raises(ArtefactError, match=r"has 35 bytes where 36 are needed, it was cut short"):
+        open_space(workspace, "ears")
+
+
+def test_a_space_is_a_zarr_group_that_others_read_and_of_one_part_is_mapped_not_copied(workspace: Workspace) -> None:
+    append(workspace, FACTS, [of_clip(2), of_clip(1)])
+    join_parts(workspace, "ears", most=0)
+    space = open_space(workspace, "ears")
+    assert isinstance(space.vectors.base, np.memmap)
+    (part,) = (path.name for path in space_path(workspace, "ears").iterdir() if path.is_dir())
+    group = zarr.open_group(str(space_path(workspace, "ears")), mode="r")
+    np.testing.assert_array_equal(group[part]["vectors"][:], space.vectors)
+    assert group.attrs["facts"]["licence"] == "CC BY 4.0"
 
 
 def test_a_full_disk_is_said_and_what_was_there_stays(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,26 +8,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+import soundfile
 
 from labeling import runs
 from labeling.embeddings.space import known_clips, open_space
 from labeling.errors import Stopped
 from labeling.example import example_workspace
+from labeling.records import Clip
 from labeling.storage.tables import clips
 from labeling.workspace import Workspace
 from models import worker
 from models.frozen import embedding
+from models.frozen.contract import Heard
 from models.frozen.jobs import EmbedRequest, embedding_jobs, enqueue_embedding, resolved, words
 from tests.support import ROOT
-
-NO_STOP: Callable[[], bool] = lambda: False  # noqa: E731
-
 
 LONG_S = 600  # only a failure waits so long, on a machine however busy
 
@@ -40,9 +42,9 @@ def birds() -> Iterator[Workspace]:
     shutil.rmtree(made.root)
 
 
-def embed(workspace: Workspace, should_stop: Callable[[], bool] = NO_STOP, **values: object) -> dict[str, object]:
+def embed(workspace: Workspace, **values: object) -> dict[str, object]:
     request = resolved(workspace, EmbedRequest("aisfx", **({"processes": 1} | values)))  # type: ignore[arg-type]
-    return dict(embedding.embed(workspace, request, lambda _: None, should_stop, workspace.root / "embed.log"))
+    return dict(embedding.embed(workspace, request, lambda _: None, lambda: False, workspace.root / "embed.log"))
 
 
 def test_new_clips_are_heard_and_no_others(birds: Workspace) -> None:
@@ -69,12 +71,28 @@ def test_clips_that_sound_alike_lie_near_each_other(birds: Workspace) -> None:
 
 
 def test_what_was_done_is_kept_where_it_is_stopped(birds: Workspace) -> None:
-    asked = iter(range(100))
+    told: list[Any] = []
+    request = resolved(birds, EmbedRequest("aisfx", processes=1))
     with pytest.raises(Stopped):
-        embed(birds, lambda: next(asked) >= 5)
+        embedding.embed(birds, request, told.append, lambda: told[-1].get("clips") == 5, birds.root / "log")
     assert len(known_clips(birds, "aisfx")) == 5
     assert embed(birds)["total"] == 7
     assert len(open_space(birds, "aisfx")) == 12
+
+
+def test_a_stop_is_heard_in_the_midst_of_a_long_clip(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.zeros(8000 * 20), 8000)
+    heard: list[int] = []
+
+    def hear(waves: np.ndarray) -> Heard:
+        heard.append(len(waves))
+        return Heard(np.ones((len(waves), 4), np.float32))
+
+    model: Any = SimpleNamespace(sample_rate=8000, window_s=1.0, size=4, batch=2, hear=hear)
+    clip = Clip(1, "long.wav", str(tmp_path / "long.wav"), 20.0, 8000, 1)
+    with pytest.raises(Stopped):
+        embedding.embed_clip(clip, model, 1.0, lambda: len(heard) == 3)
+    assert heard == [2, 2, 2]
 
 
 def test_a_file_that_cannot_be_read_is_skipped_with_its_reason(birds: Workspace, tmp_path: Path) -> None:
