@@ -25,6 +25,16 @@ HIGHEST = 9.457798957824707  # of all spectrograms that it was trained on
 SAMPLES = (FRAMES - 1) * HOP + N_FFT
 
 
+def htk_bands() -> FloatArray:
+    """Weights (BANDS, N_FFT // 2 + 1) of the spectrum's powers: HTK's triangles, those of each band adding up to 1."""
+    hz = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
+    highest = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, highest, BANDS + 2) / 2595) - 1)[:, None]
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    triangles = np.minimum((hz - low) / (centre - low), (high - hz) / (high - centre)).clip(0)
+    return np.asarray(triangles / triangles.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
 class Aisfx:
     """The model, on one device."""
 
@@ -33,13 +43,9 @@ class Aisfx:
     licence = FROZEN.get("aisfx").licence
 
     def __init__(self, network: nn.Module, device: torch.device, weights_sha256: str) -> None:
-        import librosa
-
         self.network, self.device, self.weights_sha256 = network.to(device), device, weights_sha256
         self.batch = 256 if device.type == "cuda" else 8  # what fits into a CPU's caches
-        bands = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=BANDS, fmin=0, fmax=SAMPLE_RATE / 2, htk=True,
-                                    norm=1)  # fmt: skip
-        self.bands = torch.from_numpy(bands).to(device)
+        self.bands = torch.from_numpy(htk_bands()).to(device)
         self.window = torch.hann_window(N_FFT, dtype=torch.float64).float().to(device)
 
     def mel(self, waves: Tensor) -> Tensor:
