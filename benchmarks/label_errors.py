@@ -185,7 +185,7 @@ def ladder(many: bool) -> dict[str, Callable[[Case], Badness]]:
 
     def with_only(*names: str) -> Callable[[Case], Badness]:
         def badness(case: Case) -> Badness:
-            bare = replace(case.evidence, dynamics=None, neighbours=None, priors=(), fold=None)
+            bare = replace(case.evidence, dynamics=None, neighbours=(), priors=(), fold=None)
             return SCORERS.get(DEFAULT_SCORER)(
                 replace(bare, **{name: getattr(case.evidence, name) for name in names})
             ).p_wrong

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement.evidence import Dynamics, Evidence, Floats, class_confidence, summarise_frames
+from labeling.disagreement.evidence import (
+    Dynamics,
+    Evidence,
+    Floats,
+    class_confidence,
+    highest_frames,
+    summarise_frames,
+)
 from labeling.disagreement.neighbours import neighbour_share
 from labeling.predictions.oof import Oof
 from labeling.predictions.training_evidence import RunEvidence, aligned
@@ -67,39 +74,47 @@ def assemble_evidence(
     """
     label = given if verdict is None else np.where(verdict >= 0, verdict > 0, given)
     threshold = class_confidence(oof.clipwise, label, known) / 2
-    shares, dynamics = _Mean(), [_Mean() for _ in DYNAMICS]
+    shares: list[Floats] = []
+    dynamics = [_Mean() for _ in DYNAMICS]
     for run_evidence, told in recorded:
         kept = aligned(run_evidence, oof.clip_ids, oof.classes)
         if kept.has_neighbours:
-            shares.add(neighbour_share(kept, label, known))
+            shares.append(neighbour_share(kept, label, known))
         if kept.has_dynamics:
             for mean, name in zip(dynamics, DYNAMICS, strict=True):
                 mean.add(getattr(kept, name), told)
     told_of = [share for mean in dynamics if (share := mean.value()) is not None]
+    clipwise, highest = [], []
+    for other in others:
+        known_to = values_like(oof, other, other.clipwise)
+        if np.isfinite(known_to).any():
+            clipwise.append(known_to)
+            highest.append(values_like(oof, other, highest_frames(other)))
     return Evidence(
         given,
         known,
         oof.clipwise,
         summarise_frames(oof, threshold.astype(np.float32)),
         verdict=verdict,
-        others=tuple(known_to for other in others if np.isfinite(known_to := clipwise_like(oof, other)).any()),
+        others=tuple(clipwise),
+        others_highest=tuple(highest),
         dynamics=Dynamics(*told_of) if told_of else None,
-        neighbours=shares.value(),
+        neighbours=tuple(shares),
         priors=tuple(priors),
         # a clip that no fold held out, as in predictions made elsewhere, is of a part of its own kind
         fold=np.where(oof.fold >= 0, oof.fold, -1 - oof.clip_ids % PARTS),
     )
 
 
-def clipwise_like(oof: Oof, other: Oof) -> Floats:
-    """Clipwise of another run in the rows and columns of this one, NaN for clips and classes that it does not have."""
+def values_like(oof: Oof, other: Oof, values: Floats) -> Floats:
+    """Another run's ``values`` (N, C) in the rows and columns of this one, NaN for clips and classes that it lacks."""
     row_of = {clip_id: row for row, clip_id in enumerate(other.clip_ids.tolist())}
     column_of = {code: column for column, code in enumerate(other.classes)}
     rows = np.array([row_of.get(clip_id, -1) for clip_id in oof.clip_ids.tolist()], np.int64)
     columns = np.array([column_of.get(code, -1) for code in oof.classes], np.int64)
     out = np.full(oof.clipwise.shape, np.nan, np.float32)
     there, named = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
-    out[np.ix_(there, named)] = other.clipwise[np.ix_(rows[there], columns[named])]
+    out[np.ix_(there, named)] = values[np.ix_(rows[there], columns[named])]
     return out
 
 

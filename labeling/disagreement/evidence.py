@@ -62,10 +62,11 @@ class Evidence:
     ``given``: the label that is doubted says present; where a person decided, that is the label before. ``known``:
     False where the cell is masked (unsure): it takes part in no statistic, and its score means nothing. ``clipwise``:
     out-of-fold probability. ``verdict`` int8: what people said, 1 present, 0 absent, -1 nothing. ``others``: clipwise
-    probabilities of other runs, NaN where a run did not predict the clip or lacks the class. ``neighbours``: share of
-    the most similar stretches of other clips whose clip lists the class, NaN where it is not known. ``priors``: shifts
-    of the log odds by which classes occur together and by place and date. ``fold`` (N,): the part of each clip,
-    which confusions of classes in it are not learned from; without it none are learned.
+    probabilities of other runs, NaN where a run did not predict the clip or lacks the class, and ``others_highest``
+    their highest frames. ``neighbours``: of each model that looked for similar stretches, the share of those most alike
+    in other clips whose clip lists the class, NaN where it is not known. ``priors``: shifts of the log odds by which
+    classes occur together and by place and date. ``fold`` (N,): the part of each clip, which confusions of classes in
+    it are not learned from; without it none are learned.
     """
 
     given: NDArray[np.bool_]
@@ -74,8 +75,9 @@ class Evidence:
     frames: FrameSummary
     verdict: NDArray[np.int8] | None = None
     others: tuple[Floats, ...] = ()
+    others_highest: tuple[Floats, ...] = ()
     dynamics: Dynamics | None = None
-    neighbours: Floats | None = None
+    neighbours: tuple[Floats, ...] = ()
     priors: tuple[Floats, ...] = ()
     fold: NDArray[np.integer] | None = None
 
@@ -83,11 +85,10 @@ class Evidence:
         shape = self.given.shape
         named = [("known", self.known), ("clipwise", self.clipwise), ("frames.maximum", self.frames.maximum)]
         named += [("frames.mean", self.frames.mean), ("frames.above", self.frames.above)]
-        named += [("others", other) for other in self.others] + [("priors", prior) for prior in self.priors]
+        for name in ("others", "others_highest", "neighbours", "priors"):
+            named += [(name, values) for values in getattr(self, name)]
         if self.verdict is not None:
             named.append(("verdict", self.verdict))
-        if self.neighbours is not None:
-            named.append(("neighbours", self.neighbours))
         if self.dynamics is not None:
             named += [(f"dynamics.{name}", value) for name, value in vars(self.dynamics).items()]
         if self.fold is not None and self.fold.shape != shape[:1]:
@@ -173,6 +174,20 @@ def summarise_frames(oof: Oof, threshold: NDArray[np.float32]) -> FrameSummary:
 
     for_each_block(oof, work)
     return FrameSummary(maximum, mean, above, np.asarray(threshold, dtype=np.float32))
+
+
+def highest_frames(oof: Oof) -> Floats:
+    """The highest frame of every clip and class (N, C), clipwise where a clip has no frames; see `summarise_frames`."""
+    maximum = oof.clipwise.astype(np.float32, copy=True)
+
+    def work(block: FrameBlock) -> None:
+        for row in range(block.first, block.last):
+            frames = block.clip(row).view(np.uint16)
+            if len(frames):
+                maximum[row] = frames.max(axis=0).view(np.float16)
+
+    for_each_block(oof, work)
+    return maximum
 
 
 def class_confidence(

@@ -55,15 +55,24 @@ def neighbour_share(evidence: RunEvidence, label: NDArray[np.bool_], known: NDAr
     return out
 
 
+def mean_share(evidence: Evidence) -> Floats:
+    """The mean (N, C) of what the models say that looked for neighbours; NaN where none knows any."""
+    total, count = np.zeros(evidence.given.shape, np.float32), np.zeros(evidence.given.shape, np.uint8)
+    for share in evidence.neighbours:
+        total += np.nan_to_num(share)
+        count += np.isfinite(share)
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+
+
 def neighbours(evidence: Evidence) -> Scores:
     """By the share of similar stretches whose clip lists the class, against the share of clips that do."""
-    return scores_of_evidence(neighbour_log_odds(evidence), evidence.given)
+    evidence.needed("neighbours")
+    return scores_of_evidence(neighbour_log_odds(evidence, mean_share(evidence)), evidence.given)
 
 
-def neighbour_log_odds(evidence: Evidence) -> Floats:
-    """Log odds (N, C) of the neighbours' share, drawn towards the class's share of clips as if one more neighbour of
-    sixteen said that; 0 where nothing is known. The class's own log odds are taken off."""
-    share = evidence.needed("neighbours")
+def neighbour_log_odds(evidence: Evidence, share: Floats) -> Floats:
+    """Log odds (N, C) of the neighbours' ``share``, drawn towards the class's share of clips as if one more neighbour
+    of sixteen said that; 0 where nothing is known. The class's own log odds are taken off."""
     usual = (evidence.label & evidence.known).mean(axis=0).clip(1e-4, 1 - 1e-4).astype(np.float32)
     drawn = (np.nan_to_num(share) * 16 + usual) / 17
     shift = np.log(drawn / (1 - drawn)) - np.log(usual / (1 - usual))

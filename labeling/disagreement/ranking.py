@@ -12,6 +12,7 @@ from labeling.disagreement import scorers, several_runs
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Evidence, Scores, class_confidence
+from labeling.disagreement.neighbours import mean_share
 from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
@@ -142,7 +143,6 @@ def rank_suspects(
         unlisted = (aligned.open & ~aligned.given).sum(axis=0)
         left_out[aligned.class_index] = unlisted - np.bincount(columns[~given], minlength=len(unlisted))
     runs, against = several_runs.against(evidence)
-    unknown = np.full(len(rows), np.nan, np.float32)
     typical = class_confidence(oof.clipwise, evidence.label, evidence.known).astype(np.float32)
     return Suspects(
         classes=tuple(labels.classes),
@@ -161,7 +161,7 @@ def rank_suspects(
         given=given,
         runs=runs[rows, columns],
         runs_agree=against[rows, columns],
-        neighbours=unknown if evidence.neighbours is None else evidence.neighbours[rows, columns],
+        neighbours=mean_share(evidence)[rows, columns],
         typical=typical[columns],
         past=_past(evidence, scores, places),
         left_out=left_out[:-1],

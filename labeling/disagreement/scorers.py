@@ -190,14 +190,14 @@ def noise_model_input(
 ) -> tuple[list[Floats], NDArray[np.bool_], NDArray[np.bool_]]:
     """The evidence that :func:`earmark` weighs, as arrays for the noise model, with the given labels and the mask.
 
-    What another listed class explains is taken off (:mod:`labeling.disagreement.confusions`).
+    Each run and each model that found neighbours speaks for itself, so that it weighs what it is worth; a cell that
+    another run does not know is filled with what this one says. What another listed class explains is taken off
+    (:mod:`labeling.disagreement.confusions`).
     """
     heard = [log_odds(evidence.clipwise), log_odds(evidence.frames.maximum)]
-    if evidence.others:
-        mean = several_runs.mean_log_odds(evidence)
-        heard.append(np.where(np.isfinite(mean), mean, heard[0]))
-    if evidence.neighbours is not None:
-        heard.append(neighbours.neighbour_log_odds(evidence))
+    for own, theirs in zip(heard[:2], (evidence.others, evidence.others_highest), strict=True):
+        heard += [np.where(np.isfinite(value), log_odds(value), own) for value in theirs]
+    heard += [neighbours.neighbour_log_odds(evidence, share) for share in evidence.neighbours]
     if evidence.fold is not None:
         heard = [value - explained(value, evidence.label, evidence.known, evidence.fold) for value in heard]
     return [*heard, contrast_log_odds(evidence.frames), *evidence.priors], evidence.given, evidence.known

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from labeling.disagreement.assembly import assemble_evidence, clipwise_like
+from labeling.disagreement.assembly import assemble_evidence, values_like
+from labeling.disagreement.neighbours import mean_share
 from labeling.predictions.oof import Oof
 from labeling.predictions.training_evidence import RunEvidence, without_neighbours
 from tests.support.synthetic_oof import oof_of
@@ -54,20 +55,28 @@ def kept(margin: Any, neighbour: Any = None, classes: str = "ab") -> RunEvidence
 def test_a_run_alone() -> None:
     evidence = assemble_evidence(OWN, GIVEN, ALL)
     np.testing.assert_array_equal(evidence.clipwise, P)
-    assert evidence.others == evidence.priors == ()
-    assert [evidence.verdict, evidence.dynamics, evidence.neighbours] == [None] * 3
+    assert evidence.others == evidence.others_highest == evidence.neighbours == evidence.priors == ()
+    assert [evidence.verdict, evidence.dynamics] == [None] * 2
 
 
 def test_another_run_is_matched_by_clip_and_class() -> None:
     other = run([12, 99, 10], "xba", [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]])
-    alike(clipwise_like(OWN, other), [[0.9, 0.8], [NAN, NAN], [0.3, 0.2]])
+    alike(values_like(OWN, other, other.clipwise), [[0.9, 0.8], [NAN, NAN], [0.3, 0.2]])
 
 
 def test_a_run_of_fewer_classes_counts_for_those_that_it_knows() -> None:
     fewer, stranger, elsewhere = run([10, 11, 12], "b", P[:, :1]), run([10, 11], "xy", P[:2]), run([1, 2], "ab", P[:2])
-    alike(clipwise_like(OWN, fewer), [[NAN, 0.9], [NAN, 0.4], [NAN, 0.2]])
+    alike(values_like(OWN, fewer, fewer.clipwise), [[NAN, 0.9], [NAN, 0.4], [NAN, 0.2]])
     evidence = assemble_evidence(OWN, GIVEN, ALL, others=(stranger, fewer, elsewhere))
-    assert len(evidence.others) == 1  # two of the three know none of the cells
+    assert len(evidence.others) == len(evidence.others_highest) == 1  # two of the three know none of the cells
+
+
+def test_the_highest_frames_of_another_run_come_too() -> None:
+    """Of clip 10 in two frames; clip 12 has none, so that its clipwise stands."""
+    frames = [np.array([[0.1, 0.3], [0.6, 0.2]]), np.array([[0.5, 0.5]]), np.zeros((0, 2))]
+    other = replace(oof_of(P, frames), clip_ids=np.array([10, 11, 12]), classes=("a", "b"))
+    highest = assemble_evidence(OWN, GIVEN, ALL, others=[other]).others_highest[0]
+    alike(highest, [[0.6, 0.3], [0.5, 0.5], [0.2, 0.1]], rtol=1e-3)
 
 
 def test_other_runs_and_what_runs_kept_are_taken_one_at_a_time() -> None:
@@ -107,7 +116,7 @@ def test_dynamics_are_the_mean_of_the_runs_that_were_told_the_given_label() -> N
 def test_a_run_that_followed_no_training_is_no_evidence() -> None:
     nothing = without_neighbours([10, 11, 12], "ab")
     evidence = assemble_evidence(OWN, GIVEN, ALL, recorded=[(nothing, ALL)])
-    assert [evidence.dynamics, evidence.neighbours] == [None, None]
+    assert [evidence.dynamics, evidence.neighbours] == [None, ()]
     of_others = replace(kept(P), clip_ids=np.array([1, 2, 3]))  # and one of another collection
     assert assemble_evidence(OWN, GIVEN, ALL, recorded=[(of_others, ALL)]).dynamics is None
 
@@ -123,9 +132,7 @@ def test_what_runs_kept_follows_rows_and_columns_and_may_lack_a_class() -> None:
 def shares(verdict: NDArray[np.int8] | None = None) -> NDArray[np.float32]:
     """Clip 10 is like 11, 11 like 12, 12 like nothing; by a second run, 10 is like 12."""
     first, second = kept(P, [[1], [2], [-1]]), kept(P, [[2], [-1], [-1]])
-    found = assemble_evidence(OWN, GIVEN, ALL, verdict=verdict, recorded=[(first, ALL), (second, ALL)]).neighbours
-    assert found is not None
-    return found
+    return mean_share(assemble_evidence(OWN, GIVEN, ALL, verdict=verdict, recorded=[(first, ALL), (second, ALL)]))
 
 
 def test_neighbours_are_the_mean_of_the_runs_that_have_some() -> None:

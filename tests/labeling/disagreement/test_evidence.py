@@ -55,7 +55,7 @@ def test_what_is_needed_and_missing_is_said_with_the_remedy(name: str, remedy: s
     with pytest.raises(DataError, match=f"{remedy}.*or choose --scorer earmark"):
         evidence().needed(name)
     unknown = np.full(GIVEN.shape, np.nan, np.float32)
-    value: Any = {"dynamics": Dynamics(unknown, unknown, unknown), "neighbours": unknown}.get(name, (unknown,))
+    value: Any = {"dynamics": Dynamics(unknown, unknown, unknown)}.get(name, (unknown,))
     assert evidence(**{name: value}).needed(name) is value
 
 
@@ -67,6 +67,7 @@ def test_an_array_of_another_shape_is_refused(part: str) -> None:
     value: Any = {
         "others": (wrong,),
         "priors": (wrong,),
+        "neighbours": (wrong,),
         "verdict": wrong.astype(np.int8),
         "dynamics": Dynamics(evidence().clipwise, wrong, evidence().clipwise),
         "frames": replace(evidence().frames, mean=wrong),

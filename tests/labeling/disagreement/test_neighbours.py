@@ -94,18 +94,19 @@ def evidence(share: NDArray[Any], labels: NDArray[np.bool_], known: NDArray[np.b
     p: NDArray[np.float32] = np.full(labels.shape, 0.5, np.float32)
     frames = FrameSummary(p, p, np.ones(p.shape, np.int32), np.full(labels.shape[1], 0.5, np.float32))
     everywhere = np.ones_like(labels) if known is None else known
-    return Evidence(labels, everywhere, p, frames, neighbours=np.asarray(share, np.float32))
+    return Evidence(labels, everywhere, p, frames, neighbours=(np.asarray(share, np.float32),))
 
 
 def test_log_odds_by_hand() -> None:
     """A quarter of the clips list the class: sixteen neighbours of which half do, drawn by one more of a quarter."""
     labels = np.array([[True], [False], [False], [False]])
-    values = neighbour_log_odds(evidence(np.array([[0.5], [0.25], [1.0], [NAN]]), labels))
+    share: Any = np.array([[0.5], [0.25], [1.0], [NAN]])
+    values = neighbour_log_odds(evidence(share, labels), share)
     half, every = (8 + 0.25) / 17, (16 + 0.25) / 17
     expected = [[np.log(half / (1 - half)) + np.log(3)], [0], [np.log(every / (1 - every)) + np.log(3)], [0]]
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
     assert values.dtype == np.float32
-    scores = neighbours(evidence(np.array([[0.5], [0.25], [1.0], [NAN]]), labels))
+    scores = neighbours(evidence(share, labels))
     np.testing.assert_allclose(
         scores.p_wrong[:, 0], 1 / (1 + np.exp(np.array([1, -1, -1, -1]) * values[:, 0])), rtol=1e-5
     )
@@ -117,7 +118,7 @@ def test_masked_cells_list_nothing_in_what_is_usual_as_among_neighbours() -> Non
     everyone = stretches([1] * 4, 2, np.full(4, -1), np.tile(np.arange(4), (4, 1)))  # each is like all
     share: Any = neighbour_share(everyone, labels, known)
     np.testing.assert_allclose(share[:, 0], 0.25)
-    np.testing.assert_allclose(neighbour_log_odds(evidence(share, labels, known))[:, 0], 0, atol=1e-5)
+    np.testing.assert_allclose(neighbour_log_odds(evidence(share, labels, known), share)[:, 0], 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("fill", [False, True])
