@@ -24,11 +24,14 @@ from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, DataError
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof
-from labeling.records import Run
+from labeling.records import Clip, Run
+from labeling.runs import leaks
+from labeling.runs.landmarks import Copy
 from labeling.workspace import Workspace
 from models.combining.request import KINDS
 from models.config import Recipe, load_recipe, parse_override, recipe_names, recipe_of, recipe_to_toml
 from models.folds.keeping import check_like, recipe_like
+from models.folds.making import check_groups
 from models.networks.catalogue import NETWORKS, check_weights
 from models.runfolder.trackers import check_trackers
 from models.targets.teacher import open_teacher, teacher_rows
@@ -87,29 +90,39 @@ def check_recipe(recipe: Recipe, device: str, rank: int | None = None, *, load_t
 
 
 def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = None) -> None:
-    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
+    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips, or
+    where its clips form too few groups for the folds."""
     check_like(workspace.runs, recipe.folds)
     teacher = None
     if recipe.targets.teacher or recipe.targets.reads_teacher:
         teacher = open_teacher(workspace, recipe.targets.teacher)
     chosen = {"data.clips": recipe.data.clips, "data.pretrain_clips": recipe.data.pretrain_clips}
-    if teacher is None and set(chosen.values()) == {"all"}:
-        return
     with workspace.read() as connection:
         of_id = {clip.id: clip for clip in store.usable_clips(connection)}
         labels = versions.labels_at(connection)
         if version is not None:
             labels = versions.labels_of_version(connection, version)
     rows = [row for row, clip_id in enumerate(labels.clip_ids.tolist()) if clip_id in of_id]
+    clips = [of_id[int(labels.clip_ids[row])] for row in rows]
+    _check_groups(workspace, clips, recipe)
     if teacher is not None:
         teacher_rows(teacher, labels, rows)
     if set(chosen.values()) != {"all"}:
         from models.folds.selection import selected
 
-        clips = [of_id[int(labels.clip_ids[row])] for row in rows]
         reviewed = np.asarray(labels.reviewed[rows].any(axis=1), dtype=bool)
         for setting, selection in chosen.items():
             selected(setting, selection, clips, reviewed)
+
+
+def _check_groups(workspace: Workspace, clips: Sequence[Clip], recipe: Recipe) -> None:
+    """Said here, not after the sound of all clips was read."""
+    if not clips:
+        return  # said by the training
+    place = {clip.id: at for at, clip in enumerate(clips)}
+    _, known = leaks.known_copies(workspace) if recipe.folds.near_duplicates else (set(), [])
+    copies = [Copy(place[a], place[b], *rest) for a, b, *rest in known if a in place and b in place]
+    check_groups(clips, recipe.folds, copies)
 
 
 def _shape(recipe: Recipe) -> tuple[Any, ...]:

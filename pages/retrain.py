@@ -9,11 +9,13 @@ from labeling.journal import versions
 from labeling.records import Run
 from labeling.runs import run_folder
 from models import enqueueing, worker
+from models.folds.making import TooFewGroups
 from pages.ui import session
 from pages.ui.figures import basic
 from pages.ui.panels import embedding, gain, recipe_form, run_words, stages
 
 ACTIVE = ("queued", "running")
+TOO_FEW = "too_few_groups"
 ICONS = {
     "done": ":material/check_circle:",
     "stopped": ":material/stop_circle:",
@@ -77,6 +79,39 @@ def _watch(run_id: str, every_run: list[Run]) -> None:
             st.code(run_folder.log_tail(folder) or "nothing yet", language=None, height=260)
 
 
+def _queue(choice: recipe_form.Choice, *folds: str) -> None:
+    """Queue the training, with settings of its folds in place of the chosen ones; too few groups are told later."""
+    own = {setting.partition("=")[0] for setting in folds}
+    kept = [change for change in choice.changes if change.partition("=")[0] not in own]
+    with session.messages(), st.spinner(session.CHECKING):
+        try:
+            queued = enqueueing.enqueue_training(
+                session.workspace(), choice.name, reviewer=session.reviewer() or "unknown",
+                note=f"training {choice.text}", settings=[*kept, *folds],
+            )  # fmt: skip
+        except TooFewGroups as few:
+            offers = few.fewer, few.by_recording, str(few)
+            st.session_state[TOO_FEW] = choice.name, choice.changes, *offers
+        else:
+            st.session_state.pop(TOO_FEW, None)
+            worker.ensure_worker(session.workspace())
+            st.toast(f"Run {queued.id} is queued")
+    st.rerun()
+
+
+def _offer_folds(choice: recipe_form.Choice) -> None:
+    """Where the clips form too few groups for the folds: what can be trained all the same, a button each."""
+    name, changes, fewer, by_recording, words = st.session_state.get(TOO_FEW, ("", (), 0, False, ""))
+    if (name, changes) != (choice.name, choice.changes):
+        return
+    st.warning(session.plain(words), icon=":material/call_split:")
+    with st.container(horizontal=True):
+        if fewer and st.button(f"Train with {fewer} folds", key="fewer_folds"):
+            _queue(choice, f"folds.folds={fewer}")
+        if by_recording and st.button("Train with folds by recording", key="folds_by_recording"):
+            _queue(choice, "folds.by=recording")
+
+
 st.title("Retrain")
 with session.messages(), session.workspace().read() as connection:
     every_run = runs.all_runs(connection)
@@ -102,18 +137,12 @@ if known:
 else:
     st.markdown("The button freezes the labels as they are now into the first version, and trains on it.")
 choice = recipe_form.choose()
+_offer_folds(choice)
 with st.container(horizontal=True, vertical_alignment="center"):
     if st.button(
         "Retrain", type="primary", icon=":material/model_training:", key="retrain", disabled=choice.changed is None
     ):
-        with session.messages(), st.spinner(session.CHECKING):
-            queued = enqueueing.enqueue_training(
-                session.workspace(), choice.name, reviewer=session.reviewer() or "unknown",
-                note=f"training {choice.text}", settings=choice.changes,
-            )  # fmt: skip
-            worker.ensure_worker(session.workspace())
-        st.toast(f"Run {queued.id} is queued")
-        st.rerun()
+        _queue(choice)
     device = worker.device_text()
     st.markdown(f"Trains on **{session.plain(device)}**: {_estimate(choice, counts['hours'], every_run)}.")
 if device.startswith("CPU"):

@@ -17,6 +17,10 @@ class FoldConfig:
 
     folds: Annotated[int, Bound(2, 100)] = 4
     """Each clip is predicted by the fold that never saw it."""
+    by: Annotated[str, OneOf(("group", "recording"))] = "group"
+    """What is never parted: group (clips of one group, recordist and day), or recording (only what is the same sound),
+    for a collection of too few groups; clips that are alike may then lie in different folds, and their predictions
+    look better than they are."""
     near_duplicates: bool = True
     """Find clips that hold the same recording, also cut or encoded anew, by their sound, and keep them in one fold."""
     same_outing: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,33 @@ from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
 from labeling.records import Clip
+from labeling.runs import leaks
+from labeling.runs.landmarks import Copy
+from models.config import FoldConfig
+
+
+class TooFewGroups(ConfigError):
+    """The clips form fewer groups than there are to be folds; ``groups`` says how many, ``recordings`` how many there
+    are where each recording counts for itself (``folds.by = recording``)."""
+
+    def __init__(self, n_folds: int, n_clips: int, groups: int, recordings: int) -> None:
+        self.groups, self.recordings = groups, recordings
+        self.fewer = groups if groups >= 2 else 0
+        """So many folds could be made; 0 where no two can."""
+        self.by_recording = recordings > groups and recordings >= n_folds
+        """Whether folds by recording could be made."""
+        offers = [f"set folds.folds = {groups}"] if self.fewer else []
+        if self.by_recording:
+            offers.append(
+                "set folds.by = recording, which parts clips of one group, so that their predictions look better "
+                "than they are"
+            )
+        if not offers:
+            offers = ["import more clips, or a group column with more than one value"]
+        super().__init__(
+            f"{n_folds} folds need at least {n_folds} groups, but the {n_clips} clips form {groups} (by their group "
+            f"column, and what else belongs together); {', or '.join(offers)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -31,6 +58,8 @@ def make_folds(
     seed: int,
     copies: Sequence[tuple[int, int]] = (),
     classes: Sequence[str] = (),
+    *,
+    by_recording: bool = False,
 ) -> FoldPlan:
     """Split clips into folds, stratified over many classes at once; deterministic.
 
@@ -46,6 +75,8 @@ def make_folds(
         Places of clips that belong together.
     classes : sequence of str, length C
         For the words of warnings.
+    by_recording : bool
+        Do not look at the clips' groups.
 
     Returns
     -------
@@ -54,7 +85,7 @@ def make_folds(
 
     Raises
     ------
-    ConfigError
+    TooFewGroups
         There are fewer groups than folds.
 
     Examples
@@ -68,29 +99,52 @@ def make_folds(
     >>> bool((plan.fold[::2] == plan.fold[1::2]).all()), np.bincount(plan.fold).tolist()
     (True, [4, 4])
     """
-    group = merge_groups(clips, copies)
-    n_groups = int(group.max()) + 1 if len(group) else 0
+    group = merge_groups(without_groups(clips) if by_recording else clips, copies)
+    n_groups = int(group.max(initial=-1)) + 1
     if n_groups < n_folds:
-        raise ConfigError(
-            f"{n_folds} folds need at least {n_folds} groups, but the {len(clips)} clips form {n_groups}; "
-            f"set folds.folds to {max(2, n_groups)} or less, or import a finer group column"
-            if n_groups >= 2
-            else f"{n_folds} folds need at least {n_folds} groups, but the {len(clips)} clips form {n_groups}; "
-            "import more clips, or a group column with more than one value"
-        )
+        recordings = int(merge_groups(without_groups(clips)).max(initial=-1)) + 1
+        raise TooFewGroups(n_folds, len(clips), n_groups, n_groups if by_recording else recordings)
     fold_of_group = assign_groups(group_counts(group, present, n_groups), n_folds, seed)
     fold = fold_of_group[group]
     n_ungrouped = sum(1 for clip in clips if not clip.group)
     hashes = [clip.content_hash for clip in clips if clip.content_hash]
     n_same = len(hashes) - len(set(hashes)) + len(copies)
     warnings = []
-    if n_ungrouped:
+    if by_recording:
+        warnings.append(
+            "folds.by = recording: clips of one group, recordist or site may fall into different folds, and their "
+            "predictions look better than they are"
+        )
+    elif n_ungrouped:
         warnings.append(
             f"{n_ungrouped} of {len(clips)} clips have no group: clips of one recordist or site may fall into "
             "different folds, and their predictions look better than they are; import a group column to prevent it"
         )
     warnings += without_positives(fold, present, n_folds, classes)
     return FoldPlan(fold.astype(np.int32), group, n_ungrouped, n_same, tuple(warnings))
+
+
+def without_groups(clips: Sequence[Clip]) -> list[Clip]:
+    """The clips as if none had a group."""
+    return [replace(clip, group="") for clip in clips]
+
+
+def check_groups(clips: Sequence[Clip], config: FoldConfig, copies: Sequence[Copy] = ()) -> None:
+    """Raise TooFewGroups where the clips form too few groups for the folds, as far as can be told before any sound is
+    read; ``copies`` are those that are known (places in ``clips``)."""
+    pairs = leaks.pairs_of(linked_clips(clips, config, copies))
+    alone = without_groups(clips)
+    recordings = int(merge_groups(alone, [(copy.a, copy.b) for copy in copies]).max(initial=-1)) + 1
+    groups = int(merge_groups(alone if config.by == "recording" else clips, pairs).max(initial=-1)) + 1
+    if groups < config.folds:
+        raise TooFewGroups(config.folds, len(clips), groups, recordings)
+
+
+def linked_clips(clips: Sequence[Clip], config: FoldConfig, copies: Sequence[Copy]) -> list[leaks.LinkedClips]:
+    """All that must lie in one fold, as ``config`` says."""
+    if config.by == "recording":
+        return leaks.belonging(without_groups(clips), copies, same_outing=False)
+    return leaks.belonging(clips, copies, config.same_outing)
 
 
 def without_positives(

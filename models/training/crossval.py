@@ -17,29 +17,27 @@ import torch
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, AudioError, Stopped
-from labeling.predictions import metrics
-from labeling.predictions.oof import Oof, write_oof
+from labeling.predictions.oof import Oof
 from labeling.records import Clip, FrameGrid, Labels
 from labeling.runs import leaks
 from labeling.runs.landmarks import Copy, find_copies
 from models.config import Recipe
-from models.evidence.files import keep_neighbours, lacks_neighbours, write_evidence
-from models.folds.keeping import earlier_folds, keep_folds
-from models.folds.making import make_folds
+from models.evidence.files import keep_neighbours, lacks_neighbours
 from models.folds.selection import check_selection
 from models.folds.task import ALL_DATA, Task, TrainingData, resume_file
 from models.inputs import augment
 from models.inputs.clips import AudioStore
 from models.networks.catalogue import build_network
-from models.networks.checkpoints import write_json
 from models.networks.heads import Network, frame_grid
 from models.prediction.windows import predict_clips
 from models.runfolder.folder import RunFolder
-from models.runfolder.foldfiles import FoldPredictions, finished, history_of, mean_of_members, write_finished
+from models.runfolder.foldfiles import FoldPredictions, finished, history_of, write_finished
 from models.runfolder.processes import ProcessGroup
-from models.runfolder.progress import READING_SHARE, Progress
-from models.runfolder.provenance import deterministic, differences, pick_device, seeded, surroundings
+from models.runfolder.progress import Progress
+from models.runfolder.provenance import deterministic, pick_device, seeded
 from models.runfolder.trackers import open_trackers
+from models.training.assembling import assemble
+from models.training.beginning import begin_folder, write_plan
 from models.training.fold import FoldTrainer
 from models.training.inputs import Context, RunInputs, join_inputs
 
@@ -122,7 +120,7 @@ def _train_and_predict(inputs: RunInputs, context: Context, truth: NDArray[np.bo
     progress.networks = len(mine)
     skipped = _Skipped(folder)
     if context.leads:
-        skipped.clips = _begin(inputs, context)
+        skipped.clips = begin_folder(inputs, context)
         context.processes.reached("begun")
     skipped.clips |= {clip.filename: clip.reason or clip.status for clip in inputs.clips if not clip.usable}
     background, backgrounds = recipe.augment.background, None
@@ -159,7 +157,7 @@ def _train_and_predict(inputs: RunInputs, context: Context, truth: NDArray[np.bo
         raise Stopped("stopped while waiting for the other processes")
     progress.write_history()
     skipped.note(store, backgrounds)
-    metrics_of_run = _assemble(inputs, context, data, fold, grid, tasks, truth)
+    metrics_of_run = assemble(inputs, context, fold, grid, tasks, truth)
     context.processes.end("done")
     progress.say("done", 1.0)
     return metrics_of_run
@@ -187,27 +185,6 @@ class _Skipped:
             if name not in self.backgrounds:
                 self.folder.log(f"background {name} left out: {reason}")
                 self.backgrounds.add(name)
-
-
-def _begin(inputs: RunInputs, context: Context) -> dict[str, str]:
-    """Write the head of the run's folder; returns the clips that an earlier start had to skip, with why."""
-    folder, recipe = context.folder, inputs.recipe
-    resumed = folder.begin(recipe, inputs.clips, inputs.labels, inputs.label_version, inputs.teacher)
-    now = surroundings(context.device, recipe.network.weights)
-    skipped: dict[str, str] = {}
-    if resumed:
-        old = folder.facts()
-        skipped = dict(old.get("skipped", {}))
-        repeats = old.get("repeats") if not (folder.root / "log.txt").exists() else None
-        folder.log(f"repeats {repeats}" if repeats else "resumed")
-        for difference in differences(old, now):
-            folder.log(f"{difference}: the result may differ in the last digits")
-    else:
-        folder.log(
-            f"started: recipe {recipe.name}, {len(inputs.clips)} clips, {inputs.n_folds} folds, {context.device}"
-        )
-    folder.write_facts(**now)
-    return skipped
 
 
 def _grid(inputs: RunInputs) -> FrameGrid:
@@ -248,30 +225,12 @@ def _folds(inputs: RunInputs, context: Context, store: AudioStore) -> NDArray[np
 
 
 def _plan_folds(inputs: RunInputs, context: Context, store: AudioStore, rows: NDArray[np.int64]) -> None:
-    config, folder, classes = inputs.recipe.folds, context.folder, inputs.labels.classes
-    present = inputs.labels.present[inputs.rows[inputs.usable[rows]]]
     clips = [store.clips[int(row)] for row in rows]
     copies: list[Copy] = []
-    if config.near_duplicates:
+    if inputs.recipe.folds.near_duplicates:
         copies = find_copies([store.landmarks[int(row)] for row in rows])
-        leaks.write_copies(folder.root / leaks.COPIES_FILE, clips, [clip.id for clip in clips], copies)
-    together = leaks.belonging(clips, copies, config.same_outing)
-    pairs = leaks.pairs_of(together)
-    plan = make_folds(clips, present, inputs.n_folds, inputs.recipe.train.seed, pairs, classes)
-    if config.like:
-        plan = keep_folds(plan, clips, present, earlier_folds(folder.root.parent, config.like), inputs.n_folds, classes)
-    for reason, count in leaks.counts(together).items():
-        folder.log(f"kept in one fold: {count} clips, {leaks.WORDS[reason]}")
-    for warning in plan.warnings:
-        folder.log(f"warning: {warning}")
-        context.progress.say("reading audio", READING_SHARE, warning=warning)
-    folder.write_folds(clips, plan.fold, plan.group)
-    folder.write_facts(
-        ungrouped=plan.n_ungrouped,
-        kept_together=leaks.counts(together),
-        near_copies=leaks.pairs_to_tell(together, clips),
-        warnings=list(plan.warnings),
-    )
+        leaks.write_copies(context.folder.root / leaks.COPIES_FILE, clips, [clip.id for clip in clips], copies)
+    write_plan(inputs, context, clips, rows, copies)
 
 
 def _task(inputs: RunInputs, k: int, member: int, fold: NDArray[np.int32]) -> Task:
@@ -352,60 +311,3 @@ def _kept(trainer: FoldTrainer, task: Task, folder: RunFolder) -> list[Network]:
 
 def _clip_ids(store: AudioStore, task: Task) -> list[int]:
     return [store.clips[int(row)].id for row in task.valid_rows]
-
-
-# ---------------------------------------------------------------------------------------------- after the folds
-
-
-def _assemble(
-    inputs: RunInputs,
-    context: Context,
-    data: TrainingData,
-    fold: NDArray[np.int32],
-    grid: FrameGrid,
-    tasks: Mapping[tuple[int, int], Task],
-    truth: NDArray[np.bool_] | None,
-) -> dict[str, Any]:
-    """Write oof.zarr, evidence.zarr and metrics.json of what all networks predicted; returns the metrics."""
-    store, folder, n_classes = data.store, context.folder, len(data.classes)
-    clipwise = np.full((len(store.clips), n_classes), np.nan, dtype=np.float32)
-    framewise: list[NDArray[np.float32]] = [np.zeros((0, n_classes), np.float32)] * len(store.clips)
-    for k in range(inputs.n_folds):
-        members = []
-        for m in range(inputs.recipe.train.members):
-            task = tasks[k, m]
-            predicted = finished(folder.checkpoints, task, _clip_ids(store, task), folder.log)
-            if predicted is None:
-                raise ArtefactError(f"{task.name}: its predictions are gone; resume the run to make them again")
-            members.append(predicted)
-        inside = tasks[k, 0].valid_rows
-        clipwise[inside], frames = mean_of_members(members)
-        for row, of_clip in zip(inside, frames, strict=True):
-            framewise[int(row)] = of_clip
-    kept = np.flatnonzero((fold >= 0) & np.isfinite(clipwise[:, 0]))
-    if not len(kept):
-        raise AudioError("no clip could be read, so nothing was predicted; see log.txt for the reasons")
-    of_folds = [task for task in tasks.values() if task.fold != ALL_DATA]
-    ids = np.array([store.clips[int(row)].id for row in kept], dtype=np.int64)
-    write_evidence(folder, inputs.recipe, of_folds, ids, data.classes)
-    write_oof(
-        folder.root / "oof.zarr",
-        clip_ids=ids,
-        filenames=[store.clips[int(row)].filename for row in kept],
-        classes=list(data.classes),
-        clipwise=clipwise[kept],
-        framewise=[framewise[int(row)] for row in kept],
-        fold=fold[kept],
-        grid=grid,
-        label_version=inputs.label_version,
-        label_hash=inputs.labels.content_hash,
-    )
-    result = metrics.score(clipwise[kept], data.present[kept], data.classes, known=data.known[kept])
-    result["against"] = "labels"
-    if truth is not None:
-        of_kept = truth[inputs.rows[inputs.usable[kept]]]
-        result["truth"] = metrics.score(clipwise[kept], of_kept, data.classes)
-    write_json(folder.root / "metrics.json", result)
-    overall = result["overall"]
-    folder.log(f"done: macro-AP {overall['macro_ap']}, lwlrap {overall['lwlrap']} against the labels trained on")
-    return result

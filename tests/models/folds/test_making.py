@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import ConfigError
-from models.folds.making import assign_groups, group_counts, make_folds, merge_groups
+from labeling.runs.landmarks import Copy
+from models.config import FoldConfig
+from models.folds.making import TooFewGroups, assign_groups, check_groups, group_counts, make_folds, merge_groups
 from tests.support.folds import clip
 
 
@@ -26,12 +28,37 @@ def test_a_group_never_crosses_folds_and_no_fold_is_empty(groups, n_folds, seed)
     assert (again.fold == plan.fold).all()
 
 
-def test_too_few_groups_name_the_remedy():
+def test_too_few_groups_name_the_remedies():
     clips = [clip(i, f"g{i % 3}") for i in range(9)]
-    with pytest.raises(ConfigError, match=r"4 folds need at least 4 groups.* form 3; set folds.folds to 3"):
+    with pytest.raises(TooFewGroups, match=r"4 folds need at least 4 groups.* form 3 .*set folds.folds = 3, or set "
+                                           r"folds.by = recording") as told:  # fmt: skip
         make_folds(clips, np.ones((9, 1), bool), 4, 0)
-    with pytest.raises(ConfigError, match="form 1; import"):
+    assert (told.value.groups, told.value.fewer, told.value.by_recording) == (3, 3, True)
+    with pytest.raises(TooFewGroups, match="form 1 .*; set folds.by = recording"):
         make_folds([clip(0, "a"), clip(1, "a")], np.ones((2, 1), bool), 2, 0)
+    with pytest.raises(TooFewGroups, match="form 1 .*; import more clips"):
+        make_folds([clip(0, "a", "h"), clip(1, "b", "h")], np.ones((2, 1), bool), 2, 0)
+
+
+def test_folds_by_recording_part_a_group_but_no_copies_and_say_so():
+    clips = [clip(i, "all", f"h{max(1, i)}") for i in range(8)]
+    plan = make_folds(clips, np.ones((8, 1), bool), 4, 0, copies=[(6, 7)], by_recording=True)
+    assert set(plan.fold) == {0, 1, 2, 3}
+    assert plan.fold[0] == plan.fold[1]
+    assert plan.fold[6] == plan.fold[7]
+    assert "folds.by = recording" in plan.warnings[0]
+
+
+def test_what_is_known_before_any_sound_is_read_counts():
+    day = {"author": "Ann", "date": "2024-05-01"}
+    clips = [dataclasses.replace(clip(i), metadata=day) for i in range(6)]  # one outing
+    with pytest.raises(TooFewGroups, match="the 6 clips form 1"):
+        check_groups(clips, FoldConfig(folds=3))
+    check_groups(clips, FoldConfig(folds=3, same_outing=False))
+    check_groups(clips, FoldConfig(folds=3, by="recording"))
+    copies = [Copy(i, i + 1, 0.0, 5.0, 1.0) for i in range(4)]
+    with pytest.raises(TooFewGroups, match="form 2 "):
+        check_groups(clips, FoldConfig(folds=3, by="recording"), copies)
 
 
 def test_labels_are_spread_evenly_and_better_than_by_chance():
