@@ -32,6 +32,7 @@ from models.combining.request import KINDS
 from models.config import Recipe, load_recipe, parse_override, recipe_names, recipe_of, recipe_to_toml
 from models.folds.keeping import check_like, recipe_like
 from models.folds.making import check_groups
+from models.linear.space import check_space
 from models.networks.catalogue import NETWORKS, check_weights
 from models.runfolder.trackers import check_trackers
 from models.targets.teacher import open_teacher, teacher_rows
@@ -72,6 +73,13 @@ def check_recipe(recipe: Recipe, device: str, rank: int | None = None, *, load_t
     is known to build; any other is built once, here with ``load_torch``, else in a process of its own.
     """
     check_trackers(recipe.track)
+    if recipe.linear.space:
+        if rank is not None:
+            raise ConfigError(
+                f"linear.space = {recipe.linear.space!r} trains a linear head, which takes one process; start it "
+                "without torchrun"
+            )
+        return
     for package in NETWORKS.get(recipe.network.name).packages:
         if find_spec(package) is None:
             raise ConfigError(
@@ -93,6 +101,8 @@ def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = No
     """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips, or
     where its clips form too few groups for the folds."""
     check_like(workspace.runs, recipe.folds)
+    if recipe.linear.space:
+        check_space(workspace, recipe.linear.space)
     teacher = None
     if recipe.targets.teacher or recipe.targets.reads_teacher:
         teacher = open_teacher(workspace, recipe.targets.teacher)

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +89,7 @@ def run_job(
 
             metrics = run_combination(workspace, run, tell, should_stop)
         else:
-            from models.training.train_run import train_run
-
-            metrics = train_run(workspace, run, report=tell, should_stop=should_stop, processes=processes)
+            metrics = _train(workspace, run, tell, should_stop, processes)
         tell({"phase": "scoring suspects", "fraction": 1.0})
         overall: Mapping[str, Any] = metrics["overall"]
         return overall
@@ -102,6 +101,26 @@ def run_job(
     if ended.status == "done":
         _follow_up(workspace, run)
     return ended
+
+
+def _train(
+    workspace: Workspace, run: Run, tell: Report, should_stop: Callable[[], bool], processes: ProcessGroup | None
+) -> Mapping[str, Any]:
+    """Train a network, or a linear head where the recipe names a space."""
+    from models.training.train_run import inputs_of, train_run
+
+    given = inputs_of(workspace, run)
+    if not given.recipe.linear.space:
+        return train_run(workspace, run, report=tell, should_stop=should_stop, processes=processes, given=given)
+    from models.linear.crossval import cross_validate_heads
+
+    recipe = given.recipe
+    if run.folds is not None:
+        recipe = replace(recipe, folds=replace(recipe.folds, folds=run.folds))
+    return cross_validate_heads(
+        workspace, run.id, recipe, given.clips, given.labels, label_version=run.label_version, device=run.device,
+        report=tell, should_stop=should_stop,
+    )  # fmt: skip
 
 
 def _follow_up(workspace: Workspace, run: Run) -> None:

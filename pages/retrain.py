@@ -146,7 +146,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     device = worker.device_text()
     st.markdown(f"Trains on **{session.plain(device)}**: {_estimate(choice, counts['hours'], every_run)}.")
 if device.startswith("CPU"):
-    st.caption("No CUDA device was found, so training runs on the CPU; `quick` and `demo` are made for that.")
+    st.caption("No CUDA device was found, so training runs on the CPU; `linear`, `quick` and `demo` are made for that.")
 
 gain.start(every_run)
 stages.panel(choice, every_run)

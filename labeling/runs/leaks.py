@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from labeling.collection import store
-from labeling.errors import AudioError
+from labeling.errors import AudioError, Stopped
 from labeling.predictions.oof import read_oof
 from labeling.records import Clip
 from labeling.runs.landmarks import Copy, Landmarks, find_copies, landmarks
@@ -168,10 +168,15 @@ def _where(copy: Copy) -> str:
 # --------------------------------------------------------------------------------------------------- what was heard
 
 
-def listen(workspace: Workspace, progress: Callable[[int, int], None] | None = None) -> int:
+def listen(
+    workspace: Workspace,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> int:
     """Compare the sound of every usable clip and keep what was found with the workspace; returns how many pairs.
 
     A file that cannot be read is passed over. An hour of sound takes about half a minute on one core.
+    Raises Stopped.
     """
     with workspace.read() as connection:
         clips = store.usable_clips(connection)
@@ -179,6 +184,9 @@ def listen(workspace: Workspace, progress: Callable[[int, int], None] | None = N
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for points in pool.map(_landmarks_of, clips):
             marks.append(points)
+            if should_stop():
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise Stopped("stopped while comparing sounds")
             if progress is not None:
                 progress(len(marks), len(clips))
     copies = find_copies(marks)

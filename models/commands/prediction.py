@@ -59,7 +59,9 @@ def _predict(args: argparse.Namespace) -> None:
     )
     sources = batches.sources_of(args.audio)
     workspace = open_workspace(args.workspace)
-    batch = batches.load_batch(workspace, args.run, settings)
+    from models.linear.recordings import load_for
+
+    batch = batches.load_batch(workspace, args.run, settings, load_for(workspace))
     print(f"threshold {args.threshold}: {batch.rule.text}")
     if batch.recipe.predict.tta_views > 1:
         print(coverage_text(batch.recipe.predict.tta_views))

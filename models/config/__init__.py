@@ -7,6 +7,7 @@ from models.config.augment import SAMPLES, AugmentConfig
 from models.config.data import DataConfig
 from models.config.features import CHANNELS, FeatureConfig
 from models.config.iterate import IterateConfig
+from models.config.linear import LinearConfig
 from models.config.loss import LossConfig
 from models.config.network import NetworkConfig
 from models.config.predict import TTA, FoldConfig, PredictConfig
@@ -39,6 +40,7 @@ __all__ = [
     "FeatureConfig",
     "FoldConfig",
     "IterateConfig",
+    "LinearConfig",
     "LossConfig",
     "NetworkConfig",
     "PredictConfig",

@@ -13,6 +13,7 @@ from models.config.checks import at_least
 from models.config.data import DataConfig
 from models.config.features import FeatureConfig
 from models.config.iterate import IterateConfig
+from models.config.linear import LinearConfig, check_used
 from models.config.loss import LossConfig
 from models.config.network import NetworkConfig
 from models.config.predict import FoldConfig, PredictConfig
@@ -41,11 +42,14 @@ class Recipe:
     predict: PredictConfig = field(default_factory=PredictConfig)
     iterate: IterateConfig = field(default_factory=IterateConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
+    linear: LinearConfig = field(default_factory=LinearConfig)
 
     def __post_init__(self) -> None:
         if not self.name or not self.title:
             raise ConfigError("a recipe needs a name and a title at the top of its file")
         at_least("cpu_hours_per_hour", self.cpu_hours_per_hour, 0)
+        if self.linear.space:
+            check_used(self)
         samples = self.augment.needing_samples()
         if self.features.precompute and samples:
             raise ConfigError(
@@ -92,6 +96,7 @@ SECTIONS: dict[str, type] = {
     "predict": PredictConfig,
     "iterate": IterateConfig,
     "track": TrackConfig,
+    "linear": LinearConfig,
 }
 TEXTS = ("name", "title", "source", "description")
 COST = "cpu_hours_per_hour"

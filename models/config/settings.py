@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from models.config import SECTIONS, Recipe, all_settings, toml_value
+from models.config.linear import used
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,24 @@ MAIN_SETTINGS: tuple[Setting, ...] = (
     Setting("augment.mixup.probability", "Mixup", "float", 0, 1, 0.05, "Share of chunks mixed with another."),
     Setting("train.seed", "Seed", "int", 0, 2**31 - 1, 1, "Same seed, recipe and labels: the same predictions."),
 )
+
+
+LINEAR_SETTINGS: tuple[Setting, ...] = (
+    Setting("linear.sharpness", "Sharpness", "float", 0, 100, 0.5, "0: a clip's mean counts; high: its best stretch."),
+    Setting("linear.strength", "Strength", "float", 0, 1000, 0.01, "Pull of the weights to 0; 0: inner folds choose."),
+    Setting("linear.cleaning", "Cleaning", "float", 0, 0.5, 0.05, "Share of the targets that are softened once."),
+    *(setting for setting in MAIN_SETTINGS if setting.key in ("folds.folds", "train.seed")),
+)
+
+
+def main_settings(recipe: Recipe) -> tuple[Setting, ...]:
+    """The main settings of a recipe's kind: those of a network, or of a linear head."""
+    return LINEAR_SETTINGS if recipe.linear.space else MAIN_SETTINGS
+
+
+def in_use(recipe: Recipe, key: str) -> bool:
+    """Whether a setting means something for the recipe's kind, by its full key."""
+    return used(key) if recipe.linear.space else not key.startswith("linear.")
 
 
 @dataclass(frozen=True)

@@ -56,16 +56,18 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class _Peak:
+class Peak:
+    """A class at its highest in a clip: the logit, the frame (or stretch), and the unit vector there."""
+
     value: float
     class_id: int
     frame: int
     vector: NDArray[np.float16]
 
 
-def pick(peaks: Sequence[_Peak], half: int) -> list[_Peak]:
+def pick(peaks: Sequence[Peak], half: int) -> list[Peak]:
     """The highest peaks, each class once; one that lies within ``half`` frames of a higher one is the same sound."""
-    kept: list[_Peak] = []
+    kept: list[Peak] = []
     for peak in sorted(peaks, key=lambda peak: (-peak.value, peak.class_id, peak.frame)):
         if len(kept) == PEAKS:
             break
@@ -95,7 +97,7 @@ def stretches_of(
     half = half_width(grid)
     windows = [predictor.windows(int(row), int(store.n_frames[row])) for row in rows]
     waiting = {int(row): len(clip_windows) for row, clip_windows in zip(rows, windows, strict=True)}
-    peaks: dict[int, list[_Peak]] = {row: [] for row in waiting}
+    peaks: dict[int, list[Peak]] = {row: [] for row in waiting}
     lengths = {int(row): n_output_frames(float(store.duration_s[row]), grid) for row in rows}
     shown = [span for clip_windows in windows for span in clip_windows]
     with predictor.evaluating(), torch.no_grad():
@@ -111,7 +113,7 @@ def stretches_of(
                 row = span.window.row
                 if readable[k]:
                     shift = int(first[k]) - (predictor.own_frames(span).start or 0)
-                    moved = (_Peak(p.value, p.class_id, p.frame + shift, p.vector) for p in found_peaks[k])
+                    moved = (Peak(p.value, p.class_id, p.frame + shift, p.vector) for p in found_peaks[k])
                     peaks[row] += moved
                 waiting[row] -= 1
                 if not waiting[row]:  # keep no more than is needed: long clips have many windows
@@ -137,7 +139,7 @@ def _own(
     return own
 
 
-def _peaks_of(output: Output, own: NDArray[np.bool_], half: int) -> list[list[_Peak]]:
+def _peaks_of(output: Output, own: NDArray[np.bool_], half: int) -> list[list[Peak]]:
     """Each window's peaks among its ``own`` (B, T) frames."""
     features = output.features
     assert features is not None
@@ -152,7 +154,7 @@ def _peaks_of(output: Output, own: NDArray[np.bool_], half: int) -> list[list[_P
     host = [tensor.cpu().numpy() for tensor in (value, class_id, frame, vectors.half())]
     peaks = []
     for v, c, f, x in zip(*host, strict=True):
-        some = [_Peak(float(v[j]), int(c[j]), int(f[j]), x[:, j].copy()) for j in np.flatnonzero(np.isfinite(v))]
+        some = [Peak(float(v[j]), int(c[j]), int(f[j]), x[:, j].copy()) for j in np.flatnonzero(np.isfinite(v))]
         peaks.append(pick(some, half))
     return peaks
 
@@ -182,8 +184,23 @@ def find_neighbours(
         stretches_of(network, front_end, store, rows, config, grid, precision, should_stop)
         for rows in (valid_rows, train_rows)
     )
-    ids = np.array([store.clips[int(row)].id for row in valid_rows], dtype=np.int64)
-    k = config.neighbours
+    ids, train_ids = (
+        np.array([store.clips[int(row)].id for row in rows], dtype=np.int64) for rows in (valid_rows, train_rows)
+    )
+    return neighbours_among(held_out, training, ids, train_ids, config.neighbours, front_end.mel.device, should_stop)
+
+
+def neighbours_among(
+    held_out: Stretches | None,
+    training: Stretches | None,
+    ids: NDArray[np.int64],
+    train_ids: NDArray[np.int64],
+    k: int,
+    device: torch.device,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Neighbours:
+    """For each stretch of the clips ``ids`` (n,) the ``k`` of the clips ``train_ids`` (m,) that hold the stretches most
+    like it. Without stretches there are none. Raises Stopped."""
     if held_out is None or training is None or not len(held_out.place) or not len(training.place):
         nothing = np.zeros(0, np.int64)
         offsets = np.zeros(len(ids) + 1, dtype=np.int64)
@@ -193,9 +210,9 @@ def find_neighbours(
         )  # fmt: skip
     usual = training.vectors.mean(axis=0, dtype=np.float32)  # what all sound has in common says nothing of likeness
     place, similarity = nearest(
-        held_out.vectors - usual, training.vectors - usual, training.place, k, front_end.mel.device, should_stop
+        held_out.vectors - usual, training.vectors - usual, training.place, k, device, should_stop
     )
-    train_ids = np.append(np.array([store.clips[int(row)].id for row in train_rows], dtype=np.int64), -1)
+    train_ids = np.append(train_ids, -1)
     offsets = np.searchsorted(held_out.place, np.arange(len(ids) + 1))
     return Neighbours(
         ids, offsets.astype(np.int64), held_out.class_id, held_out.onset_s, train_ids[place], similarity

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from labeling.errors import ArtefactError, Stopped, WorkspaceFull
 from labeling.predictions.training_evidence import RunEvidence, without_neighbours, write_run_evidence
-from labeling.records import FrameGrid
+from labeling.records import Clip, FrameGrid
 from models.config import Recipe
 from models.evidence.dynamics import Learned
 from models.evidence.embeddings import Neighbours, find_neighbours
@@ -52,9 +52,9 @@ def neighbours_file(folder: Path, task: Task) -> Path:
     return folder / f"{task.name}.neighbours.safetensors"
 
 
-def write_learned(folder: Path, task: Task, learned: Learned, store: AudioStore) -> None:
+def write_learned(folder: Path, task: Task, learned: Learned, clips: Sequence[Clip]) -> None:
     """Keep a network's training dynamics, by clip id."""
-    ids = torch.tensor([store.clips[int(row)].id for row in learned.rows], dtype=torch.int64)
+    ids = torch.tensor([clips[int(row)].id for row in learned.rows], dtype=torch.int64)
     cells = {name: torch.from_numpy(getattr(learned, name)) for name in _CELLS}
     save_tensors(learned_file(folder, task), {"clip_ids": ids, **cells}, {})
 
@@ -90,12 +90,12 @@ def read_neighbours(folder: Path, task: Task, clip_ids: Sequence[int], k: int, l
     return neighbours
 
 
-def lacks_neighbours(folder: RunFolder, recipe: Recipe, task: Task, store: AudioStore) -> bool:
+def lacks_neighbours(folder: RunFolder, recipe: Recipe, task: Task, clips: Sequence[Clip]) -> bool:
     """Whether neighbours of the fold's clips are still to be found; its first member's last network does that."""
     k = recipe.predict.neighbours
     if not k or task.member or not len(task.valid_rows):
         return False
-    ids = [store.clips[int(row)].id for row in task.valid_rows]
+    ids = [clips[int(row)].id for row in task.valid_rows]
     return read_neighbours(folder.checkpoints, task, ids, k, folder.log) is None
 
 
@@ -105,8 +105,9 @@ def keep_neighbours(
     """Find the neighbours of the fold's clips and keep them. What goes wrong is logged; raises Stopped and
     WorkspaceFull alone."""
     task = trained.task
-    try:
-        neighbours = find_neighbours(
+
+    def find() -> Neighbours:
+        return find_neighbours(
             network,
             trained.front_end,
             trained.store,
@@ -117,7 +118,15 @@ def keep_neighbours(
             recipe.train.precision,
             should_stop,
         )
-        write_neighbours(folder.checkpoints, task, neighbours)
+
+    keep_found(folder, task, find)
+
+
+def keep_found(folder: RunFolder, task: Task, find: Callable[[], Neighbours]) -> None:
+    """Keep the neighbours that ``find`` finds of the fold's clips. What goes wrong is logged; raises Stopped and
+    WorkspaceFull alone."""
+    try:
+        write_neighbours(folder.checkpoints, task, find())
     except (Stopped, WorkspaceFull):
         raise
     except Exception as error:  # evidence is worth no run: too little memory, a network of other hands

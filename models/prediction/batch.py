@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import torch
 
 from labeling import runs
 from labeling.collection import store
@@ -35,7 +36,14 @@ from labeling.storage.text import printable
 from labeling.workspace import Workspace
 from models.combining.evaluation import done_run
 from models.config import Recipe
-from models.prediction.soundscape import Post, Result, load_predictor, predict_recording, segment_count
+from models.prediction.soundscape import (
+    Post,
+    RecordingPredictor,
+    Result,
+    load_predictor,
+    predict_recording,
+    segment_count,
+)
 from models.prediction.thresholds import DecisionRule, Threshold, oof_evidence, parse_threshold
 from models.prediction.windows import Predictor
 from models.runfolder.provenance import pick_device
@@ -46,6 +54,10 @@ SUMMARY_COLUMNS = ("recording", "path", "status", "reason", "duration_s", "segme
 SUMMARY_EVERY_S = 30.0
 PARTS = (".selections.txt", ".labels.txt", ".segments.csv")
 """Raven, Audacity, and last the segments: where these are, the recording is done."""
+
+
+Load = Callable[[Path, torch.device], tuple[Predictor | RecordingPredictor, Recipe, tuple[str, ...], bool]]
+"""Gives a run's networks on a device, its recipe and classes, and whether they were trained on all clips."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ class Batch:
 
     run: Run
     settings: BatchSettings
-    predictor: Predictor
+    predictor: Predictor | RecordingPredictor
     recipe: Recipe
     classes: tuple[str, ...]
     trained_on_all: bool
@@ -184,12 +196,15 @@ def _stem(name: str) -> str:
 # ---------------------------------------------------------------------------------------- what is the same for all
 
 
-def load_batch(workspace: Workspace, run_id: str, settings: BatchSettings) -> Batch:
-    """The run's networks and rule. Raises DataError, ConfigError, UnknownName, ArtefactError for what does not fit."""
+def load_batch(workspace: Workspace, run_id: str, settings: BatchSettings, load: Load = load_predictor) -> Batch:
+    """The run's networks, as ``load`` finds them, and rule.
+
+    Raises DataError, ConfigError, UnknownName, ArtefactError for what does not fit.
+    """
     threshold = parse_threshold(settings.threshold)
     run = _trained_run(workspace, run_id)
     device = pick_device(settings.device)
-    predictor, recipe, classes, trained_on_all = load_predictor(workspace.run_dir(run.id), device)
+    predictor, recipe, classes, trained_on_all = load(workspace.run_dir(run.id), device)
     segment_count(1.0, settings.segment_s, predictor.grid)
     columns = _columns(settings.classes, classes)
     with workspace.read() as connection:
@@ -266,7 +281,9 @@ def predict_batch(
     report: Callable[[Mapping[str, Any]], None] = lambda progress: None,
 ) -> int:
     """Predict recordings and write their tables; returns how many failed. ``summary`` is written even when stopped."""
-    band_hz = (batch.recipe.features.fmin_hz, batch.recipe.features.fmax_hz)
+    features = batch.recipe.features
+    own = batch.predictor
+    band_hz = own.band_hz if isinstance(own, RecordingPredictor) else (features.fmin_hz, features.fmax_hz)
     started, failed = time.monotonic(), 0
 
     def tell(place: int, share: float) -> None:

@@ -7,11 +7,12 @@ row a segment, and the stretches above the threshold.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -75,6 +76,26 @@ class Result:
     events: tuple[TableEvent, ...]
     duration_s: float
     note: str = ""
+
+
+class Heard(Protocol):
+    """A recording that is predicted: its length and what was odd about it, both known for good at its end."""
+
+    duration_s: float
+    note: str
+
+
+class RecordingPredictor(ABC):
+    """What predicts a recording in a way of its own: ``networks`` are averaged, ``grid`` is that of its frames,
+    ``band_hz`` what it hears."""
+
+    networks: Sequence[object]
+    grid: FrameGrid
+    band_hz: tuple[float, float]
+
+    @abstractmethod
+    def open(self, path: str, should_stop: Callable[[], bool]) -> tuple[Heard, Iterator[Stretch]]:
+        """A recording and its frames, in order and without gaps. Raises AudioError, Stopped, also later."""
 
 
 class Recording:
@@ -340,7 +361,7 @@ def segment_count(duration_s: float, segment_s: float, grid: FrameGrid) -> int:
 
 def predict_recording(
     path: str,
-    predictor: Predictor,
+    predictor: Predictor | RecordingPredictor,
     recipe: Recipe,
     classes: Sequence[str],
     rule: DecisionRule,
@@ -357,7 +378,12 @@ def predict_recording(
 
     A frame belongs to the segment that holds its middle. Raises AudioError, ConfigError, Stopped.
     """
-    recording = Recording(path, recipe.features, recipe.data.pad)
+    recording: Heard
+    if isinstance(predictor, RecordingPredictor):
+        recording, parts = predictor.open(path, should_stop)
+    else:
+        recording = file = Recording(path, recipe.features, recipe.data.pad)
+        parts = stream(file, predictor, recipe.data.workers, should_stop)
     grid = predictor.grid
     use = list(range(len(classes))) if columns is None else list(columns)
     names = [classes[c] for c in use]
@@ -379,7 +405,7 @@ def predict_recording(
         rows.append(highest[:, use])
         runs.append(runs_of(rule.decide(frame[:, use], clip[:, use]), frame[:, use], part.first))
 
-    for part in stream(recording, predictor, recipe.data.workers, should_stop):
+    for part in parts:
         if waiting is not None:
             frame, clip = np.concatenate([waiting.frame, part.frame]), np.concatenate([waiting.clip, part.clip])
             part = Stretch(waiting.first, frame, clip)

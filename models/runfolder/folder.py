@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labeling.errors import ArtefactError, EarmarkError
+from labeling.errors import ArtefactError, DataError, EarmarkError
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Event, FrameGrid, Labels, Region
 from labeling.runs import run_folder
@@ -258,9 +258,25 @@ def kept_teacher(folder: Path) -> Oof | None:
 def networks_of(run_dir: Path) -> tuple[Recipe, tuple[str, ...], FrameGrid, list[Path]]:
     """What predicts other recordings: recipe, classes, frame grid, and the checkpoints to average.
 
-    Those trained on all clips where there are some, else every fold's. Raises ArtefactError.
+    Those trained on all clips where there are some, else every fold's. Raises ArtefactError, and DataError for a run
+    of linear heads.
     """
     recipe = recipe_of(run_dir)
+    if recipe.linear.space:
+        raise DataError(
+            f"run {run_dir.name} has linear heads on the space {recipe.linear.space!r} and no network of its own; "
+            "choose a run that trained one"
+        )
+    meta, paths = checkpoints_of(run_dir, recipe)
+    try:
+        return recipe, tuple(meta["classes"]), FrameGrid(**meta["grid"]), paths
+    except (KeyError, TypeError, EarmarkError) as error:
+        raise ArtefactError(f"{paths[0]} does not say what it is ({error}); resume the run or train again") from error
+
+
+def checkpoints_of(run_dir: Path, recipe: Recipe) -> tuple[dict[str, Any], list[Path]]:
+    """What a run's first checkpoint says of itself, and all of them: those trained on all clips where there
+    are some, else every fold's. Raises ArtefactError."""
     folder = run_dir / "checkpoints"
     paths = sorted(folder.glob("all.m*.s*.safetensors"), key=lambda path: by_fold(path.name)) or sorted(
         folder.glob("fold*.m*.s*.safetensors"), key=lambda path: by_fold(path.name)
@@ -272,8 +288,5 @@ def networks_of(run_dir: Path) -> tuple[Recipe, tuple[str, ...], FrameGrid, list
             f"{folder} holds {len(paths)} checkpoints where the recipe makes {count} of {scope}; "
             f"resume the run (python -m models train --resume {run_dir.name}), or train again"
         )
-    try:
-        _, meta = load_tensors(paths[0])
-        return recipe, tuple(meta["classes"]), FrameGrid(**meta["grid"]), paths
-    except (KeyError, TypeError, EarmarkError) as error:
-        raise ArtefactError(f"{paths[0]} does not say what it is ({error}); resume the run or train again") from error
+    _, meta = load_tensors(paths[0])
+    return meta, paths

@@ -28,6 +28,8 @@ class Progress:
     ) -> None:
         self.folder, self.processes, self.report = folder, processes, report
         self.folds, self.members, self.networks = folds, members, 1
+        self.before = READING_SHARE
+        """How far the bar is when the first network begins."""
         self.history: dict[str, list[dict[str, Any]]] = {}
         self.tracker: Tracker | None = None
         self._tracked: set[tuple[str, int]] = set()
@@ -35,11 +37,11 @@ class Progress:
 
     def reading(self, done: int, total: int) -> None:
         """So many of the clips are read."""
-        self.say("reading audio", READING_SHARE * done / total)
+        self.say("reading audio", self.before * done / total)
 
     def fraction(self, place: int, of_network: float) -> float:
         """How much of this process's work is done: networks before ``place``, and a share of that one."""
-        return READING_SHARE + (0.99 - READING_SHARE) * (place + of_network) / max(1, self.networks)
+        return self.before + (0.99 - self.before) * (place + of_network) / max(1, self.networks)
 
     def say(self, phase: str, fraction: float, now: bool = False, **more: Any) -> None:
         """Tell the screen; of several processes the first tells the mean of all their fractions."""

@@ -44,9 +44,7 @@ def assemble(
         for m in range(inputs.recipe.train.members):
             predicted = finished(folder.checkpoints, tasks[k, m], ids_inside, folder.log)
             if predicted is None:
-                raise ArtefactError(
-                    f"{tasks[k, m].name}: its predictions are gone; resume the run to make them again"
-                )
+                raise ArtefactError(f"{tasks[k, m].name}: its predictions are gone; resume the run to make them again")
             members.append(predicted)
         clipwise[inside], frames = mean_of_members(members)
         for row, of_clip in zip(inside, frames, strict=True):

@@ -255,7 +255,7 @@ def _train_network(
         resume_file(folder.checkpoints, task).unlink(missing_ok=True)  # killed before it was removed
         progress.history[task.name] = predicted.history
         folder.log(f"{task.name}: finished before")
-        if not lacks_neighbours(folder, recipe, task, data.store):
+        if not lacks_neighbours(folder, recipe, task, data.store.clips):
             return
     with seeded(task.seed(recipe.train.seed, task.member), torch.device("cpu")):
         network = build_network(recipe, len(data.classes), data.classes)
@@ -290,7 +290,7 @@ def _train_network(
     write_finished(folder.checkpoints, task, FoldPredictions(clip_ids, clipwise, framewise, trainer.state.history))
     trainer.resume_file.unlink(missing_ok=True)
     progress.write_history()
-    if lacks_neighbours(folder, recipe, task, data.store):
+    if lacks_neighbours(folder, recipe, task, data.store.clips):
         progress.say("predicting", progress.fraction(place, 0.99), fold=task.fold + 1)
         keep_neighbours(folder, recipe, networks[-1], trainer, context.should_stop)
 

@@ -166,7 +166,7 @@ class FoldTrainer:
             weights = self.best or self.average.network.state_dict()
             self._save_snapshot(0, weights, self.state.best_epoch if self.best else self.state.epoch)
         if self.dynamics is not None:
-            write_learned(self.folder, self.task, self.dynamics.learned(), self.store)
+            write_learned(self.folder, self.task, self.dynamics.learned(), self.store.clips)
         return self.snapshots()
 
     def snapshots(self) -> list[Network]:

@@ -80,6 +80,7 @@ def train_run(
     report: Callable[[Mapping[str, Any]], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     processes: ProcessGroup | None = None,
+    given: Inputs | None = None,
 ) -> dict[str, Any]:
     """Train a claimed run to its end, in its folder.
 
@@ -90,6 +91,8 @@ def train_run(
         As `runs.claim` gives it. One that has begun keeps to the labels and clips of its folder.
     report, should_stop, processes
         As `cross_validate` takes them.
+    given : Inputs, optional
+        Its `inputs_of`, where they were read already.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def train_run(
     folder = workspace.run_dir(run.id)
     processes = processes or ProcessGroup(folder)
     try:
-        given = inputs_of(workspace, run)
+        given = given or inputs_of(workspace, run)
         return cross_validate(
             given.recipe,
             given.clips,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from labeling import runs
+from labeling.storage import tables
 from labeling.workspace import open_workspace
 from models import worker
 from tests.support.pages import errors, show
@@ -28,3 +31,21 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     app.button(key="retrain").click().run()
     assert errors(app) == ""
     assert stored(workspace) == (["001-quick"], [1])
+
+
+def test_too_few_groups_are_said_with_what_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
+    workspace = open_workspace(tmp_path / "w", create=True)
+    add_clips(workspace)
+    with workspace.write() as connection:
+        connection.execute(sa.update(tables.clips).values(group="one recordist"))
+    app = show(tmp_path / "w", "retrain", monkeypatch)
+    app.selectbox(key="recipe").set_value("quick").run()
+    app.button(key="retrain").click().run()
+    assert "form 1" in app.warning[0].value
+    assert stored(workspace) == ([], [])
+    app.button(key="folds_by_recording").click().run()
+    assert errors(app) == ""
+    assert stored(workspace) == (["001-quick"], [1])
+    with workspace.read() as connection:
+        assert runs.all_runs(connection)[0].settings == ("folds.by=recording",)

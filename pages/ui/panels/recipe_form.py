@@ -17,12 +17,13 @@ import streamlit as st
 
 from labeling.errors import EarmarkError
 from labeling.storage.files import write_atomically
+from models import worker
 from models.config import RECIPES_DIR, Recipe, load_recipe, recipe_names, recipe_to_toml
-from models.config.settings import MAIN_SETTINGS, every_setting, value_of
+from models.config.settings import every_setting, in_use, main_settings, value_of
+from models.frozen.catalogue import FROZEN, is_installed
 from pages.ui import session
 
 OWN = "recipes"  # the workspace's folder of its own recipes
-DEFAULT_RECIPE = "quick"
 CHOSEN, CHANGES = "recipe_chosen", "recipe_changes"
 
 
@@ -60,6 +61,12 @@ def read(path: Path) -> Recipe:
         return load_recipe(name)
 
 
+def default_recipe() -> str:
+    """What somebody who has chosen nothing yet is offered: on a CPU a linear head, where its frozen model is there."""
+    on_cpu = worker.device_text().startswith("CPU")
+    return "linear" if on_cpu and is_installed(FROZEN.get("aisfx")) else "quick"
+
+
 def choose() -> Choice:
     """Let the user pick a recipe and change its settings.
 
@@ -67,7 +74,8 @@ def choose() -> Choice:
     """
     with session.messages():
         known = {name: read(RECIPES_DIR / f"{name}.toml") for name in recipe_names()}
-    for_cpu_first = sorted(known, key=lambda name: known[name].cpu_hours_per_hour == 0)
+    first = default_recipe()
+    for_cpu_first = sorted(known, key=lambda name: (name != first, known[name].cpu_hours_per_hour == 0))
     own: list[str] = []
     for path in sorted((session.workspace().root / OWN).glob("*.toml")):
         try:
@@ -85,7 +93,7 @@ def choose() -> Choice:
     names = [*own, *for_cpu_first]
     wanted = st.session_state.pop("recipe_kept", "") or st.session_state.get("recipe") or st.session_state.get(CHOSEN)
     if st.session_state.get("recipe") != wanted or wanted not in names:
-        st.session_state["recipe"] = wanted if wanted in names else DEFAULT_RECIPE
+        st.session_state["recipe"] = wanted if wanted in names else first
     name = st.selectbox("Recipe", names, format_func=text, key="recipe")
     st.session_state[CHOSEN] = name
     recipe = known[name]
@@ -143,7 +151,7 @@ def _key(name: str, setting: str) -> str:
 def _main(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
     values = {}
     columns = st.columns(4)
-    for index, setting in enumerate(MAIN_SETTINGS):
+    for index, setting in enumerate(main_settings(recipe)):
         own = float(value_of(recipe, setting.key))
         number: Any = int if setting.kind == "int" else float
         key = _key(name, setting.key)
@@ -163,8 +171,8 @@ def _main(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
 
 
 def _others(name: str, recipe: Recipe, kept: Mapping[str, str]) -> dict[str, str]:
-    main = {setting.key for setting in MAIN_SETTINGS}
-    rows = [row for row in every_setting(recipe) if row.key not in main]
+    main = {setting.key for setting in main_settings(recipe)}
+    rows = [row for row in every_setting(recipe) if row.key not in main and in_use(recipe, row.key)]
     key = _key(name, "settings")
     if key not in st.session_state:  # a new table; its data must not change while its edits are in the browser
         st.session_state["recipe_table"] = dict(kept)
@@ -227,5 +235,7 @@ def _keep(name: str, recipe: Recipe, changed: Recipe) -> None:
 
 def cost(recipe: Recipe, changed: Recipe) -> float:
     """CPU hours for an hour of audio after the changes, as epochs and folds scale it; 0 where it is not known."""
+    if changed.linear.space:  # nearly all of it is hearing each clip once
+        return recipe.cpu_hours_per_hour
     work = changed.train.epochs * (changed.folds.folds - 1) / (recipe.train.epochs * (recipe.folds.folds - 1))
     return recipe.cpu_hours_per_hour * work * changed.train.members / recipe.train.members

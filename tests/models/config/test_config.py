@@ -189,3 +189,21 @@ def test_unknown_recipe_and_unreadable_files(tmp_path):
     broken.write_text("title = ''\n")
     with pytest.raises(ConfigError, match="title"):
         load_recipe(str(broken))
+
+
+def test_a_linear_head_takes_no_setting_of_a_network():
+    assert load_recipe("linear").linear.space == "aisfx"
+    for setting, message in (
+        ("epochs=5", "train.epochs = 5 describes a network"),
+        ("members=2", "train.members = 2 describes a network"),
+        ("mixup.probability=0.5", "augment.mixup.probability = 0.5 describes a network"),
+        ("window_s=5", "predict.window_s = 5.0 describes a network"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            load_recipe("linear", [setting])
+    with pytest.raises(ConfigError, match=r"targets.rule = 'and' describes a network"):
+        load_recipe("linear", ["targets.rule=and", "targets.teacher=newest"])
+    changed = load_recipe("linear", ["secondary=mask", "seed=3", "neighbours=4", "folds.by=recording", "all_data=true"])
+    assert changed.train.seed == 3
+    with pytest.raises(ConfigError, match=r"linear.space is empty"):
+        load_recipe("quick", ["linear.sharpness=2"])

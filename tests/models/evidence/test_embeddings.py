@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from labeling.records import Clip
-from models.evidence.embeddings import PEAKS, _Peak, find_neighbours, half_width, pick, stretches_of
+from models.evidence.embeddings import PEAKS, Peak, find_neighbours, half_width, pick, stretches_of
 from models.inputs.clips import AudioStore
 from models.inputs.features import FrontEnd
 from models.networks import freesound, panns
@@ -141,7 +141,7 @@ def _whole(store):
 
 def test_peaks_that_share_a_frame_count_once():
     vector = np.zeros(2, np.float16)
-    peaks = [_Peak(v, c, f, vector) for v, c, f in [(1, 0, 10), (3, 1, 12), (2, 2, 30), (2.5, 1, 50), (0, 3, 15)]]
+    peaks = [Peak(v, c, f, vector) for v, c, f in [(1, 0, 10), (3, 1, 12), (2, 2, 30), (2.5, 1, 50), (0, 3, 15)]]
     # 3 at 12 takes 10 (two frames away); its class again at 50 is passed over; 15 is three frames away.
     assert [(one.value, one.frame) for one in pick(peaks, 2)] == [(3, 12), (2, 30), (0, 15)]
-    assert len(pick([_Peak(1, c, 10 * c, vector) for c in range(20)], 1)) == PEAKS
+    assert len(pick([Peak(1, c, 10 * c, vector) for c in range(20)], 1)) == PEAKS

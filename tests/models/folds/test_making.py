@@ -34,9 +34,9 @@ def test_too_few_groups_name_the_remedies():
                                            r"folds.by = recording") as told:  # fmt: skip
         make_folds(clips, np.ones((9, 1), bool), 4, 0)
     assert (told.value.groups, told.value.fewer, told.value.by_recording) == (3, 3, True)
-    with pytest.raises(TooFewGroups, match="form 1 .*; set folds.by = recording"):
+    with pytest.raises(TooFewGroups, match=r"form 1 .*; set folds.by = recording"):
         make_folds([clip(0, "a"), clip(1, "a")], np.ones((2, 1), bool), 2, 0)
-    with pytest.raises(TooFewGroups, match="form 1 .*; import more clips"):
+    with pytest.raises(TooFewGroups, match=r"form 1 .*; import more clips"):
         make_folds([clip(0, "a", "h"), clip(1, "b", "h")], np.ones((2, 1), bool), 2, 0)
 
 

@@ -18,7 +18,26 @@ from tests.support.pages import errors, show
 @pytest.fixture
 def form(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
-    return show(own_copy, "retrain", monkeypatch)
+    app = show(own_copy, "retrain", monkeypatch)
+    return app.selectbox(key="recipe").set_value("quick").run()
+
+
+def test_on_a_cpu_a_linear_head_is_offered_first_with_its_own_settings(
+    own_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "device_text", lambda: "CPU, 2 cores")
+    app = show(own_copy, "retrain", monkeypatch)
+    assert app.selectbox(key="recipe").value == "linear"
+    assert app.selectbox(key="recipe").options[0].startswith("linear:")
+    labels = [one.label for one in app.number_input]
+    assert "Sharpness" in labels
+    assert "Epochs" not in labels
+    table = next(one.value for one in app.dataframe if "setting" in one.value)
+    assert "linear.space" in table["setting"].tolist()
+    assert "network.name" not in table["setting"].tolist()
+    assert not errors(app)
+    monkeypatch.setattr(worker, "device_text", lambda: "CUDA: one")
+    assert show(own_copy, "retrain", monkeypatch).selectbox(key="recipe").value == "quick"
 
 
 def test_a_setting_changed_in_the_table_is_the_queued_runs_own(form: AppTest, own_copy: Path) -> None:

@@ -156,7 +156,8 @@ def test_without_a_finished_run_or_with_a_contradiction_no_stage_starts(
     bare.close()
     app = show(tmp_path / "bare", "retrain", monkeypatch)
     assert "train one first" in " ".join(one.value for one in app.info)
-    app = stage(show(root, "retrain", monkeypatch), "stage2")
+    app = show(root, "retrain", monkeypatch)
+    app = stage(app.selectbox(key="recipe").set_value("quick").run(), "stage2")
     assert not app.button(key="start:Train stage 2").disabled
     table = next(one.value for one in app.dataframe if "setting" in one.value)
     row = table["setting"].tolist().index("loss.name")
