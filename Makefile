@@ -22,7 +22,7 @@ help: ## say what there is
 
 demo: .venv/app ## build a demo collection, train on it, open the app
 	@test -f demo/earmark.db || $(BIN)/python -m labeling demo --workspace demo
-	@$(BIN)/python -m models runs --workspace demo | grep -q ' done ' || $(BIN)/python -m models train demo --workspace demo
+	@$(BIN)/python -m models runs --workspace demo | grep -q ' done ' || $(BIN)/python -m models train linear --workspace demo
 	@$(MAKE) --no-print-directory run WORKSPACE=demo
 
 run: .venv/app ## open the app: make run WORKSPACE=my-birds

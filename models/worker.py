@@ -84,6 +84,7 @@ def run_job(
     def train(tell: Report, should_stop: Callable[[], bool]) -> Mapping[str, Any]:
         from models.combining.request import KINDS
 
+        metrics: Mapping[str, Any]
         if run.recipe in KINDS:
             from models.combining.combine import run_combination
 

@@ -64,10 +64,11 @@ def used(key: str) -> bool:
 def check_used(recipe: Recipe) -> None:
     """Raise ConfigError where a recipe with a linear head changes a setting that only a network has."""
     for section in fields(recipe):
-        own = getattr(recipe, section.name)
+        own: Any = getattr(recipe, section.name)
         if not is_dataclass(own):
             continue
-        for key, value, usual in _differing(f"{section.name}.", own, type(own)()):
+        kind: Any = type(own)
+        for key, value, usual in _differing(f"{section.name}.", own, kind()):
             if not used(key):
                 raise ConfigError(
                     f"{key} = {value!r} describes a network, and linear.space = {recipe.linear.space!r} trains a "

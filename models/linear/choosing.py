@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from models.config import LinearConfig
 from models.folds.making import assign_groups, group_counts
 from models.linear.bags import Lesson
-from models.linear.head import Floats, Head, first_head, fit_head, log_loss, probability
+from models.linear.head import Floats, first_head, fit_head, log_loss, probability
 
-STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+STRENGTHS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """From the strongest on: each head begins where the one before it ended."""
 
 
@@ -41,32 +41,28 @@ def choose(
     lesson: Lesson, fold: NDArray[np.int64], config: LinearConfig, should_stop: Callable[[], bool] = lambda: False
 ) -> Chosen:
     """Choose the strength: the one whose heads predict the clips of the folds that they did not see with the least log
-    loss. ``fold`` is that of each clip; a clip's stretches go with it. Raises Stopped."""
+    loss. They are tried from the strongest on, until the loss has risen twice. ``fold`` is that of each clip; a clip's
+    stretches go with it. Raises Stopped."""
     strengths = (config.strength,) if config.strength else STRENGTHS
-    n_clips = len(fold)
-    logits = np.zeros((len(strengths), n_clips, lesson.targets.shape[1]), np.float32)
-    for k in range(int(fold.max(initial=0)) + 1):
-        held_out = np.flatnonzero(fold == k)
-        if len(held_out) == n_clips:
-            continue  # one clip alone: nothing to choose by
-        for number, head in enumerate(path(lesson.of_clips(fold != k), strengths, config.sharpness, should_stop)):
-            logits[number, held_out] = head.clip_logits(lesson.bags.take(held_out))
+    n_clips, n_classes = len(fold), lesson.targets.shape[1]
     targets, weight = lesson.targets[:n_clips], lesson.weight[:n_clips]
-    losses = [float(log_loss(part, targets, weight).mean()) for part in logits]
-    best = int(np.argmin(losses))
-    return Chosen(strengths[best], dict(zip(strengths, losses, strict=True)), logits[best])
-
-
-def path(
-    lesson: Lesson, strengths: tuple[float, ...], sharpness: float, should_stop: Callable[[], bool] = lambda: False
-) -> list[Head]:
-    """A head of each strength, falling; each begins where the one before it ended. Raises Stopped."""
-    heads: list[Head] = []
-    begin = first_head(lesson.bags.vectors, lesson.targets.shape[1], sharpness)
+    parts = [k for k in range(int(fold.max(initial=0)) + 1) if (fold != k).any()]  # one clip alone teaches nothing
+    lessons = {k: lesson.of_clips(fold != k) for k in parts}
+    bags = {k: lesson.bags.take(np.flatnonzero(fold == k)) for k in parts}
+    heads = {k: first_head(part.bags.vectors, n_classes, config.sharpness) for k, part in lessons.items()}
+    losses: dict[float, float] = {}
+    best, kept = strengths[0], np.zeros((n_clips, n_classes), np.float32)
     for strength in strengths:
-        begin = fit_head(lesson, strength, sharpness, begin, should_stop)
-        heads.append(begin)
-    return heads
+        logits = np.zeros((n_clips, n_classes), np.float32)
+        for k, part in lessons.items():
+            heads[k] = fit_head(part, strength, config.sharpness, heads[k], should_stop)
+            logits[fold == k] = heads[k].clip_logits(bags[k])
+        losses[strength] = float(log_loss(logits, targets, weight).mean())
+        if losses[strength] <= losses[best]:
+            best, kept = strength, logits
+        elif list(losses)[-2] != best:
+            break
+    return Chosen(best, losses, kept)
 
 
 def cleaned(lesson: Lesson, chosen: Chosen, share: float) -> tuple[Lesson, int]:

@@ -199,8 +199,7 @@ def _head(recipe: Recipe, data: LinearData, context: Context, place: int, task: 
     folder.log(f"{task.name}: {len(task.rows)} clips to train on, {len(task.valid_rows)} to predict")
 
     def tell(share: float) -> None:
-        more = {"fold": task.fold + 1} if task.fold != ALL_DATA else {}
-        progress.say("training", progress.fraction(place, 0.9 * share), **more)
+        progress.say("training", progress.fraction(place, 0.9 * share), fold=task.fold + 1)
 
     tell(0.0)
     trained = train_head(recipe, data, task, tell, context.should_stop)
@@ -210,7 +209,8 @@ def _head(recipe: Recipe, data: LinearData, context: Context, place: int, task: 
     save_head(head_file(folder.checkpoints, task), trained.head, meta)
     if trained.dynamics is not None:
         write_learned(folder.checkpoints, task, trained.dynamics.learned(), data.clips)
-    clipwise, framewise = np.zeros((0, len(data.classes)), np.float32), []
+    clipwise = np.zeros((0, len(data.classes)), np.float32)
+    framewise: list[NDArray[np.float32]] = []
     if len(task.valid_rows):
         durations = [data.clips[int(row)].duration_s for row in task.valid_rows]
         clipwise, framewise = predict_bags([trained.head], data.bags.take(task.valid_rows), durations, data.grid)

@@ -122,14 +122,17 @@ def predict_bags(
     heads: Sequence[Head], bags: Bags, duration_s: Sequence[float], grid: FrameGrid
 ) -> tuple[Floats, list[Floats]]:
     """Clipwise (N, C) and framewise, (T, C) a clip, the mean over heads. No bag is empty."""
-    logits = [head.stretch_logits(bags.vectors) for head in heads]
-    clipwise = np.mean([probability(head.clip_logits(bags)) for head in heads], axis=0, dtype=np.float64)
-    stretch = np.mean([probability(part) for part in logits], axis=0, dtype=np.float64).astype(np.float32)
+    clipwise = _mean([probability(head.clip_logits(bags)) for head in heads])
+    stretch = _mean([probability(head.stretch_logits(bags.vectors)) for head in heads])
     frames = []
     for k, length in enumerate(duration_s):
         inside = slice(int(bags.first[k]), int(bags.first[k + 1]))
         frames.append(frames_of(stretch[inside], bags.onset_s[inside], bags.offset_s[inside], length, grid))
-    return clipwise.astype(np.float32), frames
+    return clipwise, frames
+
+
+def _mean(parts: Sequence[Floats]) -> Floats:
+    return np.asarray(np.mean(np.stack(parts), axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def frames_of(

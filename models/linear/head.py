@@ -40,12 +40,11 @@ class Head:
 
     def stretch_logits(self, vectors: NDArray[Any]) -> Floats:
         """Logits (n, C) of stretches (n, D)."""
-        parts = [
-            ((vectors[k : k + BLOCK_STRETCHES].astype(np.float32) - self.centre) / np.float32(self.scale))
-            @ self.weights
-            for k in range(0, len(vectors), BLOCK_STRETCHES)
-        ]
-        return np.concatenate(parts or [np.zeros((0, len(self.bias)), np.float32)]) + self.bias
+        out = np.empty((len(vectors), len(self.bias)), np.float32)
+        for begin in range(0, len(vectors), BLOCK_STRETCHES):
+            part = vectors[begin : begin + BLOCK_STRETCHES].astype(np.float32)
+            out[begin : begin + len(part)] = (part - self.centre) / np.float32(self.scale) @ self.weights + self.bias
+        return out
 
     def clip_logits(self, bags: Bags) -> Floats:
         """Logits (N, C) of bags; NaN for an empty one."""
@@ -62,18 +61,19 @@ def pooled(logits: Floats, first: NDArray[np.int64], sharpness: float) -> tuple[
         return out, np.zeros_like(logits)
     if sharpness == 0:
         out[there] = np.add.reduceat(logits, starts, axis=0) / each[:, None]
-        share = np.repeat(1 / each, each).astype(np.float32)[:, None]
-        return out, np.broadcast_to(share, logits.shape)
+        equal = np.repeat(1 / each, each).astype(np.float32)[:, None]
+        return out, np.broadcast_to(equal, logits.shape)
     top = np.maximum.reduceat(logits, starts, axis=0)
     power = np.exp(np.float32(sharpness) * (logits - np.repeat(top, each, axis=0)))
     total = np.add.reduceat(power, starts, axis=0)
     out[there] = top + np.log(total / each[:, None]) / np.float32(sharpness)
-    return out, power / np.repeat(total, each, axis=0)
+    share: Floats = power / np.repeat(total, each, axis=0)
+    return out, share
 
 
 def probability(logits: NDArray[Any]) -> Floats:
     """1 / (1 + exp(-logit))."""
-    return (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))), dtype=np.float32)
 
 
 def log_loss(logits: NDArray[Any], targets: Floats, weight: Floats) -> NDArray[np.float64]:
@@ -173,7 +173,7 @@ def load_head(path: Path) -> Head:
 
     tensors, meta = load_tensors(path)
     try:
-        arrays = [tensors[name].numpy() for name in ("weights", "bias", "centre")]
-        return Head(*arrays, float(meta["scale"]), float(meta["sharpness"]))
+        weights, bias, centre = (tensors[name].numpy() for name in ("weights", "bias", "centre"))
+        return Head(weights, bias, centre, float(meta["scale"]), float(meta["sharpness"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} is no linear head ({error}); resume the run to write it anew") from error
