@@ -35,7 +35,7 @@ class LinearConfig:
     space: str = ""
     """The space whose vectors are read, by its name; empty = a network is trained. Where clips are missing in it, or it
     is named as a frozen model and is not there yet, they are embedded first."""
-    sharpness: Annotated[float, Bound(0, 100)] = 1.0
+    sharpness: Annotated[float, Bound(0, 100)] = 3.0
     """How a clip's stretches become its logit: 0 = their mean; the higher, the more the best stretch counts."""
     strength: Annotated[float, Bound(0, 1000)] = 0.0
     """How strongly the weights are pulled towards 0; 0 = chosen by inner folds."""

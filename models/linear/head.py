@@ -21,7 +21,7 @@ from labeling.errors import ArtefactError, Stopped
 from models.linear.bags import Bags, Lesson
 
 Floats = NDArray[np.float32]
-MOST_STEPS = 200
+MOST_STEPS = 100
 BLOCK_STRETCHES = 100_000
 PRIOR = 0.5
 """So many clips that list a class and as many that do not are added to what its intercept is fitted to, so that a class
@@ -143,7 +143,7 @@ def fit_head(
         return value, np.concatenate([of_weights.ravel(), of_bias])
 
     start = np.concatenate([begin.weights.ravel(), begin.bias]).astype(np.float64)
-    options = {"maxiter": MOST_STEPS, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 12}
+    options = {"maxiter": MOST_STEPS, "ftol": 1e-6, "gtol": 1e-5, "maxcor": 12}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x.astype(np.float32)
     return Head(found[: -size[1]].reshape(size), found[-size[1] :], begin.centre, begin.scale, sharpness)
 
