@@ -24,7 +24,7 @@ from labeling.collection import store
 from labeling.errors import ArtefactError, ConfigError, DataError
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof
-from labeling.records import Clip, Run
+from labeling.records import Run
 from labeling.runs import leaks
 from labeling.runs.landmarks import Copy
 from labeling.workspace import Workspace
@@ -63,6 +63,7 @@ def check_training(
             versions.get_version(connection, version)
     check_choices(workspace, loaded, version)
     check_recipe(loaded, device, rank, load_torch=load_torch)
+    _check_groups(workspace, loaded)
     return loaded
 
 
@@ -98,8 +99,7 @@ def check_recipe(recipe: Recipe, device: str, rank: int | None = None, *, load_t
 
 
 def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = None) -> None:
-    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips, or
-    where its clips form too few groups for the folds."""
+    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
     check_like(workspace.runs, recipe.folds)
     if recipe.linear.space:
         check_space(workspace, recipe.linear.space)
@@ -107,26 +107,29 @@ def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = No
     if recipe.targets.teacher or recipe.targets.reads_teacher:
         teacher = open_teacher(workspace, recipe.targets.teacher)
     chosen = {"data.clips": recipe.data.clips, "data.pretrain_clips": recipe.data.pretrain_clips}
+    if teacher is None and set(chosen.values()) == {"all"}:
+        return
     with workspace.read() as connection:
         of_id = {clip.id: clip for clip in store.usable_clips(connection)}
         labels = versions.labels_at(connection)
         if version is not None:
             labels = versions.labels_of_version(connection, version)
     rows = [row for row, clip_id in enumerate(labels.clip_ids.tolist()) if clip_id in of_id]
-    clips = [of_id[int(labels.clip_ids[row])] for row in rows]
-    _check_groups(workspace, clips, recipe)
     if teacher is not None:
         teacher_rows(teacher, labels, rows)
     if set(chosen.values()) != {"all"}:
         from models.folds.selection import selected
 
+        clips = [of_id[int(labels.clip_ids[row])] for row in rows]
         reviewed = np.asarray(labels.reviewed[rows].any(axis=1), dtype=bool)
         for setting, selection in chosen.items():
             selected(setting, selection, clips, reviewed)
 
 
-def _check_groups(workspace: Workspace, clips: Sequence[Clip], recipe: Recipe) -> None:
-    """Said here, not after the sound of all clips was read."""
+def _check_groups(workspace: Workspace, recipe: Recipe) -> None:
+    """Raise TooFewGroups: it is said here, not after the sound of all clips was read."""
+    with workspace.read() as connection:
+        clips = store.usable_clips(connection)
     if not clips:
         return  # said by the training
     place = {clip.id: at for at, clip in enumerate(clips)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labeling.embeddings.space import SpaceFacts
+from labeling.embeddings.space import MADE_ELSEWHERE, SpaceFacts
 from labeling.errors import ArtefactError, AudioError, ConfigError, Stopped
 from labeling.records import Clip, FrameGrid
 from labeling.sound.channels import MIX, channel_to_use
@@ -19,7 +19,6 @@ from labeling.workspace import Workspace
 from models.config import Recipe, recipe_of
 from models.frozen.catalogue import load_frozen
 from models.frozen.contract import FrozenModel, window_samples
-from models.frozen.jobs import MADE_ELSEWHERE
 from models.frozen.stretches import windows_of
 from models.linear.fold import frames_of
 from models.linear.head import Head, load_head, probability

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labeling.embeddings.space import FOLDER, Space, known_clips, list_spaces, open_space, sounds_now
+from labeling.embeddings.space import FOLDER, MADE_ELSEWHERE, Space, known_clips, list_spaces, open_space, sounds_now
 from labeling.errors import ConfigError, EarmarkError, UnknownName
 from labeling.records import Clip
 from labeling.registry import unknown_name
 from labeling.workspace import Workspace
 from models.frozen.catalogue import FROZEN
-from models.frozen.jobs import MADE_ELSEWHERE, EmbedRequest, resolved
+from models.frozen.jobs import EmbedRequest, resolved
 
 
 def check_space(workspace: Workspace, name: str) -> None:

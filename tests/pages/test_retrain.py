@@ -20,6 +20,8 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(worker, "ensure_worker", lambda workspace: False)
     workspace = open_workspace(tmp_path / "w", create=True)
     add_clips(workspace)
+    with workspace.write() as connection:
+        connection.execute(sa.update(tables.clips).values(group=""))  # a group each, so that four folds can be cut
     app = show(tmp_path / "w", "retrain", monkeypatch)
     app.selectbox(key="recipe").set_value("demo").run()
     for settings, message in REFUSED:
