@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labeling.embeddings.space import MADE_ELSEWHERE, SpaceFacts
+from labeling.embeddings.space import IMPORTED, SpaceFacts
 from labeling.errors import ArtefactError, AudioError, ConfigError, Stopped
 from labeling.records import Clip, FrameGrid
 from labeling.sound.channels import MIX, channel_to_use
@@ -95,7 +95,7 @@ def load_for(workspace: Workspace) -> Load:
             facts, classes, grid = SpaceFacts(**meta["space"]), tuple(meta["classes"]), FrameGrid(**meta["grid"])
         except (KeyError, TypeError) as error:
             raise ArtefactError(f"{paths[0]} does not say what it is ({error}); train again") from error
-        if facts.model.startswith(MADE_ELSEWHERE):
+        if facts.model.startswith(IMPORTED):
             raise ConfigError(
                 f"run {run_dir.name} reads the space {facts.name!r}, whose vectors were made elsewhere "
                 f"({facts.model}), so that new recordings cannot be heard here; predict with another run"

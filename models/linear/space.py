@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labeling.embeddings.space import FOLDER, MADE_ELSEWHERE, Space, known_clips, list_spaces, open_space, sounds_now
+from labeling.embeddings.space import FOLDER, IMPORTED, Space, known_clips, list_spaces, open_space, sounds_now
 from labeling.errors import ConfigError, EarmarkError, UnknownName
 from labeling.records import Clip
 from labeling.registry import unknown_name
@@ -52,7 +52,7 @@ def filled_space(
     with workspace.read() as connection:
         sounds = sounds_now(connection)
     missing = [clip for clip in clips if known.get(clip.id) != sounds.get(clip.id)]
-    if missing and facts is not None and facts.model.startswith(MADE_ELSEWHERE):
+    if missing and facts is not None and facts.model.startswith(IMPORTED):
         lacking = sum(clip.id not in known for clip in missing)
         if lacking:
             log(f"warning: space {name!r} was made elsewhere and lacks {lacking} of {len(clips)} clips")
