@@ -21,7 +21,7 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     workspace = open_workspace(tmp_path / "w", create=True)
     add_clips(workspace)
     with workspace.write() as connection:
-        connection.execute(sa.update(tables.clips).values(group=""))  # a group each, so that four folds can be cut
+        connection.execute(sa.update(tables.clips).values(group_name=""))  # a group each, so that four folds can be cut
     app = show(tmp_path / "w", "retrain", monkeypatch)
     app.selectbox(key="recipe").set_value("demo").run()
     for settings, message in REFUSED:
@@ -40,7 +40,7 @@ def test_too_few_groups_are_said_with_what_can_be_trained(tmp_path: Path, monkey
     workspace = open_workspace(tmp_path / "w", create=True)
     add_clips(workspace)
     with workspace.write() as connection:
-        connection.execute(sa.update(tables.clips).values(group="one recordist"))
+        connection.execute(sa.update(tables.clips).values(group_name="one recordist"))
     app = show(tmp_path / "w", "retrain", monkeypatch)
     app.selectbox(key="recipe").set_value("quick").run()
     app.button(key="retrain").click().run()
