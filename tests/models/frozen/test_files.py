@@ -98,8 +98,6 @@ def test_what_does_not_fit_is_said(workspace: Workspace, tmp_path: Path, toml: s
 
 @pytest.mark.parametrize("suffix", ["onnx", "tflite"])
 def test_a_damaged_file_is_said(workspace: Workspace, tmp_path: Path, suffix: str) -> None:
-    if suffix == "tflite":
-        pytest.importorskip("ai_edge_litert")
     (tmp_path / f"ears.{suffix}").write_bytes(b"no model at all")
     with pytest.raises(ConfigError, match=r"is no (ONNX|TFLite) model"):
         files.load(workspace, described(tmp_path, toml=TOML.replace("onnx", suffix)), "cpu")
