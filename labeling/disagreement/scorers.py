@@ -13,7 +13,7 @@ They are taken from the labels as they are now; what is scored is the label that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,10 @@ from labeling.disagreement.evidence import (
     scores_of_evidence,
 )
 from labeling.disagreement.noise_model import NoiseModel, fit_noise_model
+from labeling.disagreement.training_dynamics import MarginFit
 from labeling.registry import Registry
 
 DEFAULT_SCORER = "earmark"
-MARGIN_WEIGHT = 1.0  # log odds that one standard deviation of the margin is worth: about one of the logit itself
 _TINY = np.float32(1e-12)
 
 SCORERS = Registry[Scorer]("scorer")
@@ -158,30 +158,52 @@ def earmark(evidence: Evidence) -> Scores:
     and which classes occur together and here. How much each weighs, what is typical of a class, how common it is, and
     how often labels are missing or spurious are estimated from the collection itself
     (:mod:`labeling.disagreement.noise_model`), with what people decided as the truth. What training says of its label
-    (the margin, `training_dynamics.surprise`) is added with MARGIN_WEIGHT: it knows the label, so the labels cannot
-    tell its weight. Then P(wrong) = P(true label unlike the given one | evidence, given label), and quality is
-    1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look less present.
+    (the margin, `training_dynamics.surprise`) is added as far as it parts wrong labels from right ones here
+    (`training_dynamics.fit_margin`). Then P(wrong) = P(true label unlike the given one | evidence, given label), and
+    quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look
+    less present.
     """
+    return score_with(fit(evidence), evidence)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The default scorer as a collection taught it: the noise model, and what the margin of unlisted and of listed
+    cells is worth (none where no training was followed)."""
+
+    noise: NoiseModel
+    margins: tuple[MarginFit, MarginFit] | None
+
+
+def fit(evidence: Evidence) -> Fitted:
+    """Learn how much each piece of evidence is worth."""
     features, given, known = noise_model_input(evidence)
-    model = fit_noise_model(features, given, known, verdict=evidence.verdict)
-    return _scored(model, features, evidence)
+    noise = fit_noise_model(features, given, known, verdict=evidence.verdict)
+    if evidence.dynamics is None:
+        return Fitted(noise, None)
+    surprise = training_dynamics.surprise(evidence.dynamics.margin, given, known)
+    held_out, p_wrong = log_odds(noise.p_present(features)), noise.p_wrong(features, given)
+    if evidence.verdict is not None:
+        p_wrong = np.where(evidence.verdict >= 0, (evidence.verdict > 0) != given, p_wrong)
+    there = known & np.isfinite(evidence.dynamics.margin)
+    unlisted, listed = (
+        training_dynamics.fit_margin(surprise[cells], held_out[cells], p_wrong[cells], listed=side)
+        for side, cells in ((False, there & ~given), (True, there & given))
+    )
+    return Fitted(noise, (unlisted, listed))
 
 
-def score_with(model: NoiseModel, evidence: Evidence) -> Scores:
-    """Scores of a fitted noise model."""
-    return _scored(model, noise_model_input(evidence)[0], evidence)
-
-
-def _scored(model: NoiseModel, features: Sequence[Floats], evidence: Evidence) -> Scores:
+def score_with(fitted: Fitted, evidence: Evidence) -> Scores:
+    """Scores of evidence by what was learned, of it or of other evidence."""
+    features, given, known = noise_model_input(evidence)
     shift = None
-    if evidence.dynamics is not None:
-        surprise = training_dynamics.surprise(evidence.dynamics.margin, evidence.given, evidence.known)
-        shift = np.float32(MARGIN_WEIGHT) * surprise
-        # A normal shift of that spread multiplies small odds by exp(spread^2 / 2) on the average: taken off again, so
-        # that labels are as often wrong as the noise model says.
-        usual = np.where(np.isfinite(evidence.dynamics.margin), np.float32(MARGIN_WEIGHT**2 / 2), np.float32(0))
-        shift += np.where(evidence.given, usual, -usual)
-    p_wrong = model.p_wrong(features, evidence.given, shift)
+    if evidence.dynamics is not None and fitted.margins is not None:
+        surprise = training_dynamics.surprise(evidence.dynamics.margin, given, known)
+        held_out = log_odds(fitted.noise.p_present(features))
+        unlisted, listed = (margin.shift(surprise, held_out) for margin in fitted.margins)
+        there = np.isfinite(evidence.dynamics.margin)
+        shift = np.where(there, np.where(given, listed, unlisted), np.float32(0))
+    p_wrong = fitted.noise.p_wrong(features, given, shift)
     return Scores(1 - p_wrong, p_wrong)
 
 

@@ -14,7 +14,6 @@ from sklearn.metrics import average_precision_score
 from labeling.disagreement import scorers
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.evidence import Dynamics, Evidence, FrameSummary, class_confidence, summarise_frames
-from labeling.disagreement.noise_model import fit_noise_model
 from labeling.disagreement.scorers import NEEDS, SCORERS
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions.oof import Oof
@@ -228,7 +227,7 @@ def test_masked_cells_change_nothing_elsewhere(seed: int, name: str) -> None:
 def test_more_evidence_never_hides_a_missing_label(seed: int, part: str, raised: float) -> None:
     """With the statistics of the classes held fixed."""
     evidence = complete(random_evidence(seed), seed)
-    model = fit_noise_model(*scorers.noise_model_input(evidence))
+    model = scorers.fit(evidence)
     up = np.float32(raised)
     assert evidence.dynamics is not None
     after = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from labeling.disagreement.evidence import Dynamics, Evidence, FrameSummary, Scores
-from labeling.disagreement.training_dynamics import FARTHEST, epoch_spread, forgetting, margin, surprise
+from labeling.disagreement.training_dynamics import (
+    BORROWED_WRONG,
+    FARTHEST,
+    USUAL_STEEPNESS,
+    MarginFit,
+    epoch_spread,
+    fit_margin,
+    forgetting,
+    margin,
+    surprise,
+)
 
 NAN = float("nan")
 SCORERS = [margin, forgetting, epoch_spread]
@@ -98,3 +109,50 @@ def test_a_cell_whose_training_is_not_known_is_left_undecided(scorer: Callable[[
     np.testing.assert_array_equal(scores.label_quality[[0, 3], 0], [0.5, 0.5])
     assert np.all(np.isfinite(scores.label_quality))
     assert scores.label_quality.dtype == np.float32
+
+
+def cells(apart: float, listed: bool, seed: int = 0) -> tuple[Any, ...]:
+    """Surprises of cells that follow half of what is predicted; those of wrong labels lie ``apart`` further out."""
+    random = np.random.default_rng(seed)
+    p_wrong, held_out = random.choice([0.02, 0.3, 0.8], 20_000), random.normal(size=20_000)
+    wrong = random.random(20_000) < p_wrong
+    values = 0.2 * held_out + random.normal(size=20_000) + (-apart if listed else apart) * wrong
+    return values, held_out, p_wrong, wrong
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("apart", [0.5, 1.0, 2.0])
+def test_the_steepness_is_that_of_bayes_rule(apart: float, listed: bool) -> None:
+    """Two normals of variance 1 that lie d apart part by d log odds a unit, from half-way between them on."""
+    values, held_out, p_wrong, _ = cells(apart, listed)
+    fitted = fit_margin(values, held_out, p_wrong, listed=listed)
+    assert fitted.steepness == pytest.approx(apart, abs=0.08)
+    assert fitted.level == pytest.approx((-apart if listed else apart) / 2, abs=0.05)
+    assert fitted.follow == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_margin_that_parts_nothing_is_worth_nothing_and_few_cells_say_the_usual() -> None:
+    values, held_out, p_wrong, wrong = cells(0.0, True)
+    assert fit_margin(values, held_out, p_wrong, listed=True).steepness < 0.1
+    turned = -values - 1.5 * wrong  # wrong labels that are learned better than right ones tell nothing either
+    assert fit_margin(-turned, held_out, p_wrong, listed=True).steepness < 0.1
+    few = fit_margin(values[:3], held_out[:3], p_wrong[:3], listed=True)
+    assert few.steepness == pytest.approx(USUAL_STEEPNESS, rel=3 / BORROWED_WRONG)
+    none: Any = np.zeros(0, np.float32)
+    assert fit_margin(none, none, none, listed=False) == MarginFit(USUAL_STEEPNESS, 0.5, 0.0)
+
+
+def test_what_people_decided_counts_as_it_is() -> None:
+    values, held_out, _, wrong = cells(1.0, True, seed=1)
+    blind = fit_margin(values, held_out, np.full(20_000, 0.1), listed=True)
+    told = fit_margin(values, held_out, wrong.astype(float), listed=True)
+    assert told.steepness == pytest.approx(1.0, abs=0.05)
+    assert abs(blind.steepness - 1) > abs(told.steepness - 1)
+
+
+def test_more_that_is_heard_never_makes_a_class_less_likely() -> None:
+    """Where the margin follows the prediction closely and parts well, its shift may fall by one at most a log odds."""
+    values, held_out, p_wrong, _ = cells(4.0, False)
+    fitted = fit_margin(values + 0.8 * held_out, held_out, p_wrong, listed=False)
+    assert fitted.steepness > 2
+    assert fitted.steepness * fitted.follow <= 1 + 1e-9
