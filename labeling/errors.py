@@ -10,6 +10,7 @@
     ├── UnknownName            a name is not in its registry
     ├── WorkspaceError         the folder or its database cannot be used
     │   ├── WorkspaceLocked      another program holds the database
+    │   ├── WorkspaceUnreachable  the database's server does not answer, or broke off
     │   ├── WorkspaceReadOnly    no right to write
     │   ├── WorkspaceFull        no space left on the device
     │   ├── WorkspaceTooNew      written by a later version of Earmark
@@ -57,6 +58,10 @@ class WorkspaceError(EarmarkError):
 
 class WorkspaceLocked(WorkspaceError):
     """Another program holds the database."""
+
+
+class WorkspaceUnreachable(WorkspaceError):
+    """The database's server does not answer, or broke off: what was asked for last may be stored or not."""
 
 
 class WorkspaceReadOnly(WorkspaceError):

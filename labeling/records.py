@@ -21,6 +21,8 @@ RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 VERDICTS: tuple[Verdict, ...] = ("present", "absent", "unsure")
 KINDS: tuple[Kind, ...] = ("missing", "false", "swapped")
 
+MOST_ID = 2**31 - 1  # the largest number of a clip or an entry: the databases' columns are of 32 bits
+
 WORTH_HEARING = 0.3  # likelihood from which a cell counts as a suspect and is shown unless the filter says otherwise
 
 MACHINE = "auto:"

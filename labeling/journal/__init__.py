@@ -20,7 +20,7 @@ from labeling.journal.entries import (
     undone_by,
 )
 from labeling.journal.machine import machine_cells
-from labeling.journal.refusals import refuse_stale
+from labeling.journal.refusals import refuse_reused, refuse_stale
 
 __all__ = [
     "all_undone",
@@ -38,6 +38,7 @@ __all__ = [
     "machine_cells",
     "new_event_id",
     "position",
+    "refuse_reused",
     "refuse_stale",
     "resolve",
     "undo_all",

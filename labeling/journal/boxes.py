@@ -53,6 +53,7 @@ def change_box(
         db.lock_journal(connection)
         known = journal.by_event_ids(connection, [undo_id, event_id])
         if known:
+            _refuse_another(known, decision, replaces, reviewer)
             return _change(known, journal.cell_state(connection, known[0].clip_id, known[0].class_code))
         batch = []
         if replaces is not None:
@@ -74,6 +75,19 @@ def change_box(
             batch.append(replace(decision, event_id=event_id, reviewer=reviewer, seen_position=seen_position))
         stored = journal.append_within(connection, [replace(entry, batch_id=event_id) for entry in batch])
         return _change(stored, journal.cell_state(connection, stored[0].clip_id, stored[0].class_code))
+
+
+def _refuse_another(known: list[Decision], decision: Decision | None, replaces: int | None, reviewer: str) -> None:
+    """Raise DataError where what is stored under an event id is another change than the one asked for."""
+    drawn = next((entry for entry in known if entry.undoes is None), None)
+    taken = next((entry.undoes for entry in known if entry.undoes is not None), None)
+    if taken != replaces or (drawn is None) != (decision is None) or known[0].reviewer != reviewer.strip():
+        raise DataError(
+            f"this event is stored already as another change of {known[0].class_code} in clip {known[0].clip_id}; "
+            "give each change an event id of its own"
+        )
+    if drawn is not None and decision is not None:
+        journal.refuse_reused(drawn, replace(decision, reviewer=reviewer))
 
 
 def _change(entries: list[Decision], state: CellState) -> BoxChange:

@@ -19,7 +19,7 @@ from labeling.collection import store
 from labeling.errors import DataError
 from labeling.folding import fold_cell, undone
 from labeling.journal import copies
-from labeling.journal.refusals import check, refuse_stale
+from labeling.journal.refusals import check, refuse_reused, refuse_stale
 from labeling.records import CellState, Decision, Region, Shown, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -49,7 +49,10 @@ def append(workspace: Workspace, decisions: Sequence[Decision]) -> list[Decision
     StaleDecision
         A cell changed after ``seen_position``. Nothing of the call is stored then, nor in the next case.
     DataError
-        An unknown clip, class or verdict, no reviewer, or a region beyond the end of the clip.
+        An unknown clip, class or verdict, no reviewer, a region beyond the end of the clip, or an ``event_id`` that
+        stands for another decision already.
+    WorkspaceError
+        The database cannot take it now; where it broke off at the end, the same call again settles what is stored.
 
     Examples
     --------
@@ -89,8 +92,8 @@ def append_within(connection: Connection, decisions: Sequence[Decision], *, by_m
         }
         fresh: dict[str, Decision] = {}
         for decision in part:
-            if decision.event_id not in known:
-                fresh.setdefault(decision.event_id, decision)
+            earlier = known.get(decision.event_id) or fresh.setdefault(decision.event_id, decision)
+            refuse_reused(earlier, decision)
         stored = _store(connection, list(fresh.values()), end)
         known |= {decision.event_id: decision for decision in stored}
         if stored and not by_machine:

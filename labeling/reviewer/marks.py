@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.records import MOST_ID
 from labeling.registry import unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -24,7 +25,6 @@ from labeling.workspace import Workspace
 
 MOST_SIGNS = 2_000
 MANY_CLIPS = 1_000
-MOST_ID = 2**31 - 1  # of a column of integers
 
 #: name -> what it says on the screen
 KINDS = {"flag": "For an expert", "note": "Has a note", "later": "Put off by me", "skip": "Skipped by me"}
@@ -61,7 +61,7 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
     with workspace.write() as connection:
         db.lock_table(connection, tables.marks)
         if known := _by_event_id(connection, mark.event_id):
-            return known
+            return _same(known, mark)
         if not 0 < mark.clip_id <= MOST_ID or store.clip_by_id(connection, mark.clip_id) is None:
             raise DataError(f"no clip {mark.clip_id} in this workspace; it may be from another one")
         if mark.kind in OWN:
@@ -69,6 +69,16 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
             for stored in _standing(connection, here & (tables.marks.c.reviewer == mark.reviewer)):
                 return stored
         return _store(connection, mark)
+
+
+def _same(stored: Mark, said: Mark) -> Mark:
+    """``stored``; raises DataError where its event id now comes for something else, which would be lost."""
+    if replace(said, event_id=stored.event_id, id=stored.id, created_at=stored.created_at) != stored:
+        raise DataError(
+            f"event {stored.event_id} is stored already as a {stored.kind} on clip {stored.clip_id}; give each mark an "
+            "event id of its own"
+        )
+    return stored
 
 
 def remove(workspace: Workspace, mark_id: int, reviewer: str, event_id: str) -> Mark:
@@ -80,7 +90,7 @@ def remove(workspace: Workspace, mark_id: int, reviewer: str, event_id: str) -> 
     with workspace.write() as connection:
         db.lock_table(connection, tables.marks)
         if known := _by_event_id(connection, event_id):
-            return known
+            return _same(known, replace(known, reviewer=reviewer, removes=mark_id))
         is_mark = (tables.marks.c.id == mark_id) & tables.marks.c.removes.is_(None)
         stored = _fetch(connection, is_mark) if 0 < mark_id <= MOST_ID else []
         if not stored:

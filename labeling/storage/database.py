@@ -25,12 +25,14 @@ from sqlalchemy.engine import Connection, Engine
 
 from labeling.errors import (
     DataError,
+    EarmarkError,
     WorkspaceCorrupt,
     WorkspaceError,
     WorkspaceFull,
     WorkspaceLocked,
     WorkspaceReadOnly,
     WorkspaceTooNew,
+    WorkspaceUnreachable,
 )
 from labeling.storage.tables import decisions
 
@@ -51,12 +53,18 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite":
             arguments = {"timeout": busy_timeout_s, "check_same_thread": False}
-            engine = sa.create_engine(parsed, connect_args=arguments, json_serializer=_json)
+            engine = sa.create_engine(
+                parsed, connect_args=arguments, json_serializer=_json, json_deserializer=_from_json
+            )
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "before_cursor_execute", _refuse_nul)
+            event.listen(engine, "handle_error", _explain)
             return engine
         if parsed.get_backend_name() == "postgresql":
-            return sa.create_engine(parsed, pool_pre_ping=True, json_serializer=_json)
+            engine = sa.create_engine(parsed, pool_pre_ping=True, json_serializer=_json, json_deserializer=_from_json)
+            event.listen(engine, "handle_error", _explain)
+            return engine
     except (sa.exc.ArgumentError, ImportError, ValueError) as problem:
         raise WorkspaceError(f"database URL {shown!r} cannot be used: {problem}; change it") from problem
     raise WorkspaceError(f"database URL {shown!r} is neither sqlite nor postgresql+psycopg; change it")
@@ -65,6 +73,35 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
 def _json(value: Any) -> str:
     """JSON that every database takes: a loss that is NaN is stored as null."""
     return json.dumps(_finite(value), allow_nan=False, ensure_ascii=False)  # SQLite finds no key that is escaped
+
+
+def _from_json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise WorkspaceCorrupt(f"{_DAMAGED} (a value is no JSON: {text[:40]!r}); {_RESTORE}") from problem
+
+
+_DAMAGED, _RESTORE = "the database is damaged", "restore earmark.db from a copy"
+
+
+def _explain(context: sa.engine.ExceptionContext) -> None:
+    """What a driver raises that is no database's error: of text and numbers that it cannot turn into its own."""
+    problem = context.original_exception
+    if isinstance(problem, UnicodeEncodeError):
+        raise DataError(f"{problem.object!r} is not valid Unicode; rename it and try again") from problem
+    if isinstance(problem, UnicodeDecodeError):
+        raise WorkspaceCorrupt(f"{_DAMAGED} (a text in it is not UTF-8); {_RESTORE}") from problem
+    if isinstance(problem, OverflowError):
+        raise DataError("a number is larger than the database can hold; give a smaller one") from problem
+
+
+def _refuse_nul(_connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, many: bool) -> None:
+    """PostgreSQL stores no NUL, so that SQLite stores none either."""
+    for row in parameters if many else (parameters,):
+        for value in row.values() if isinstance(row, dict) else row:
+            if isinstance(value, str) and "\0" in value:
+                raise DataError(f"{value[:40]!r} holds a NUL at sign {value.index(chr(0)) + 1}; leave it out")
 
 
 def _finite(value: Any) -> Any:
@@ -109,8 +146,8 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         raise translate(problem) from problem
     except sa.exc.TimeoutError as problem:  # every connection of this program waits for the database
         raise WorkspaceLocked(f"the database is busy ({problem}); try again in a moment") from problem
-    except UnicodeEncodeError as problem:
-        raise DataError(f"{problem.object!r} is not valid Unicode; rename it and try again") from problem
+    except UnicodeDecodeError as problem:  # of the schema, read before any statement of ours
+        raise WorkspaceCorrupt(f"{_DAMAGED} (a text in it is not UTF-8); {_RESTORE}") from problem
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left on the device: {problem}; free some and try again") from problem
@@ -168,7 +205,12 @@ _SQLITE_ERRORS = {
     sqlite3.SQLITE_CORRUPT: WorkspaceCorrupt,
 }
 _POSTGRESQL_ERRORS = {
+    "08": WorkspaceUnreachable,  # connection exception
+    "57P": WorkspaceUnreachable,  # shut down, crashed, still starting
+    "53": WorkspaceUnreachable,  # too many connections, out of memory
     "55P03": WorkspaceLocked,  # lock not available
+    "40001": WorkspaceLocked,  # serialization failure
+    "57014": WorkspaceLocked,  # took longer than the server allows
     "40P01": WorkspaceLocked,  # deadlock
     "25006": WorkspaceReadOnly,  # read-only transaction
     "42501": WorkspaceReadOnly,  # no privilege
@@ -177,25 +219,37 @@ _POSTGRESQL_ERRORS = {
     "XX002": WorkspaceCorrupt,
 }
 _MEANING: dict[type[WorkspaceError], tuple[str, str]] = {
+    WorkspaceUnreachable: ("the database's server cannot be reached", "try again; nothing is stored twice"),
     WorkspaceLocked: ("the database is locked by another program", "close it and try again"),
     WorkspaceReadOnly: ("the database cannot be opened for writing", "check the folder's permissions"),
     WorkspaceFull: ("the disk is full or failing", "free some space and try again"),
-    WorkspaceCorrupt: ("the database is damaged", "restore earmark.db from a copy"),
+    WorkspaceCorrupt: (_DAMAGED, _RESTORE),
 }
 
 
-def translate(problem: sa.exc.DBAPIError) -> WorkspaceError:
+def translate(problem: sa.exc.DBAPIError) -> EarmarkError:
     """What a driver's error means for the user: by its code, as its text may quote a label or a file name."""
     text = str(problem.orig).strip()
     code = getattr(problem.orig, "sqlite_errorcode", None)
     if code is not None:
         kind = _SQLITE_ERRORS.get(code & 0xFF)
+    elif isinstance(problem, sa.exc.DataError):
+        return DataError(f"the database cannot hold this: {text}; nothing was stored")
     else:
-        kind = _POSTGRESQL_ERRORS.get(str(getattr(problem.orig, "sqlstate", "")))
+        kind = _postgresql_error(problem)
     if kind is None:
         return WorkspaceError(f"the database refused: {text}")
     what, remedy = _MEANING[kind]
     return kind(f"{what} ({text}); {remedy}")
+
+
+def _postgresql_error(problem: sa.exc.DBAPIError) -> type[WorkspaceError] | None:
+    state = getattr(problem.orig, "sqlstate", None) or ""
+    for length in (5, 3, 2):  # one code, a group of them, their class
+        if kind := _POSTGRESQL_ERRORS.get(state[:length]):
+            return kind
+    lost = problem.connection_invalidated or isinstance(problem, sa.exc.OperationalError | sa.exc.InterfaceError)
+    return WorkspaceUnreachable if lost and not state else None
 
 
 MIGRATIONS = Path(__file__).parent / "migrations"

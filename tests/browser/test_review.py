@@ -199,8 +199,9 @@ def test_a_press_whose_token_ran_out_or_that_gets_no_answer_is_stored_once(page:
     assert shown(page) == clip_id
     page.keyboard.press("1")  # not known whether the first is stored: nothing goes on
     assert len(rows(own_copy, "select * from decisions")) == 1
-    page.unroute("**/api/decisions")
     page.get_by_test_id("player-retry").click()
+    expect(page.get_by_test_id("player-no-answer")).to_be_visible()
+    page.unroute("**/api/decisions")  # once it can be reached the player sends it again by itself
     expect(page.get_by_test_id("player-no-answer")).to_be_hidden()
     expect(page.get_by_test_id("player-notice")).to_contain_text("saved")
     assert rows(own_copy, "select clip_id, verdict from decisions where position > 1") == [(int(clip_id), "absent")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling.errors import DataError
-from labeling.records import KINDS, VERDICTS, Region
+from labeling.records import KINDS, MOST_ID, VERDICTS, Region
 
 MODES = ("", "blind", "again", "audit")
 _LONGEST_TEXT = 500
@@ -83,11 +83,11 @@ def clip_id_of(raw: Mapping[str, Any]) -> int:
 
 
 def whole_of(raw: Mapping[str, Any], name: str) -> int | None:
-    """A whole number of 0 or more, or None."""
+    """A whole number that a clip or an entry can have, or None."""
     value = raw.get(name)
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_ID:
         raise DataError(f"event has {name} {str(value)[:40]!r}; a whole number is expected; reload the page")
     return value
 

@@ -60,7 +60,7 @@ class Player {
     this.api = new Api();
     this.flow = new Flow(this.api);
     this.preferences = new Preferences(this.api, (text, level) => this.tell(text, level));
-    this.messenger = new Messenger(this.api, (what) => this.messaged(what));
+    this.messenger = new Messenger(this.api, (what, refusal) => this.messaged(what, refusal));
     this.keys = new Keys();
     this.transport = new Transport(this.v, this);
     this.channelChoice = new ChannelChoice(this.v, this);
@@ -305,8 +305,8 @@ class Player {
     return this.sound.play({ onset_s, offset_s });
   }
 
-  /** @param {string} what */
-  messaged(what) {
+  /** @param {string} what @param {Refusal} [refusal] */
+  messaged(what, refusal) {
     const { v } = this;
     v.root.classList.remove("refused");
     if (what === "refused") {
@@ -316,6 +316,8 @@ class Player {
     }
     v.root.dataset.locked = String(what !== "open");
     v.silent.hidden = what !== "silent";
+    const reason = refusal?.status ? refusal.message : "No answer from the server";
+    if (what === "silent") v.silentText.textContent = `${reason}; your last decision may not be saved. It is kept here and sent again.`;
     if (what === "expired") this.renew();
     const after = what === "open" ? this.after : null;
     if (what === "open") this.after = null;

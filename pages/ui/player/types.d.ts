@@ -237,8 +237,9 @@ export interface AdderHost {
 export interface ChannelHost extends Tells {
   readonly data: Clip;
   readonly api: Pick<Api, "ask">;
-  readonly flow: Pick<Flow, "item" | "viewOf" | "forget" | "keep">;
+  readonly flow: Pick<Flow, "at" | "item" | "viewOf" | "forget" | "keep">;
   show(data: Clip): void;
+  open(at: number): void;
 }
 
 export interface DecisionsHost extends Tells {

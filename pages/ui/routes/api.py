@@ -20,7 +20,16 @@ from starlette.routing import Route
 
 from labeling import journal
 from labeling.collection import channels, classes
-from labeling.errors import DataError, EarmarkError, StaleDecision
+from labeling.errors import (
+    DataError,
+    EarmarkError,
+    StaleDecision,
+    WorkspaceCorrupt,
+    WorkspaceFull,
+    WorkspaceLocked,
+    WorkspaceReadOnly,
+    WorkspaceUnreachable,
+)
 from labeling.journal import boxes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Decision, Shown
@@ -85,6 +94,8 @@ def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) 
                 return problem(409, str(refused))
             except NotFound as refused:
                 return problem(404, str(refused))
+            except (WorkspaceLocked, WorkspaceUnreachable, WorkspaceReadOnly, WorkspaceFull, WorkspaceCorrupt) as away:
+                return problem(503, str(away))  # may be stored or not: who asked sends the same event again
             except EarmarkError as refused:
                 return problem(422, str(refused))
             except Exception:
@@ -164,6 +175,18 @@ def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> shapes.Cli
     return clip_json(shown_clip, left_here, asked.secret, asked.reviewer, mode=mode, class_code=class_code)
 
 
+def _clip_after(asked: Asked, clip_id: int, view: object) -> shapes.WithClip:
+    """The clip, once something is stored; nothing where it cannot be read now, and the player asks for it anew.
+
+    What is stored is acknowledged whatever fails here: a press called "not saved" would be made once more.
+    """
+    try:
+        return {"clip": read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})}
+    except Exception as failed:
+        _log.warning("clip %s after a change: %s", clip_id, failed, exc_info=not isinstance(failed, EarmarkError))
+        return {}
+
+
 # ------------------------------------------------------------------------------------------------ decisions
 
 
@@ -186,10 +209,12 @@ def _decide(asked: Asked) -> shapes.Decided:
         asked.workspace,
         [_decision(asked, event, batch, view, shown[event.clip_id, event.class_code]) for event in parsed],
     )
-    count = f"{first.class_code} {first.verdict}" if len(parsed) == 1 else f"{len(parsed)} decisions"
-    answer: shapes.Decided = {"notice": f"saved: {count}", "positions": [decision.position for decision in stored]}
-    if asked.body.get("answer") == "clip":
-        answer["clip"] = read_clip(asked, first.clip_id, view)
+    positions = [decision.position for decision in stored]
+    single = len(set(positions)) == 1  # also where a press came twice in one request
+    count = f"{first.class_code} {first.verdict}" if single else f"{len(set(positions))} decisions"
+    answer: shapes.Decided = {"notice": f"saved: {count}", "positions": positions}
+    if asked.body.get("answer") == "clip" and (clip := _clip_after(asked, first.clip_id, view).get("clip")):
+        answer["clip"] = clip
     return answer
 
 
@@ -208,7 +233,7 @@ def _change_box(asked: Asked, event: events.PlayerEvent, view: Mapping[str, Any]
         "notice": f"saved: {event.class_code}, {what}",
         "positions": [entry.position for entry in change.entries],
         "boxes_left": change.left,
-        "clip": read_clip(asked, event.clip_id, view),
+        **_clip_after(asked, event.clip_id, view),
     }
 
 
@@ -265,7 +290,6 @@ def _hidden_as(shown: Shown) -> str:
 def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:
     """Take back this reviewer's last press, or the batch that it was part of, or the entry at ``position``."""
     event_id, position = events.event_id_of(asked.body, "event_id"), events.whole_of(asked.body, "position")
-    view = asked.body.get("view")
     with asked.workspace.read() as connection:
         # a request that is sent again takes back nothing more
         last, mark = journal.undone_by(connection, event_id), marks.undone_by(connection, event_id)
@@ -289,8 +313,8 @@ def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:
         clip_id, code, mode = decision.clip_id, decision.class_code, _hidden_as(decision.shown)
     else:
         return {"notice": "nothing of yours to undo", "clip_id": None}
-    clip = read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})
-    return {"notice": f"undone: {what}", "clip_id": clip_id, "class": code, "mode": mode, "clip": clip}
+    clip = _clip_after(asked, clip_id, asked.body.get("view"))
+    return {"notice": f"undone: {what}", "clip_id": clip_id, "class": code, "mode": mode, **clip}
 
 
 def _add_class(asked: Asked) -> shapes.NewClass:
@@ -317,8 +341,12 @@ def _mark(asked: Asked) -> shapes.Marked:
         text = events.text_of(asked.body, "text", marks.MOST_SIGNS)
         marks.add(asked.workspace, marks.Mark(event_id, asked.reviewer, clip_id, kind, text))
         notice = f"saved: {kind}"
-    with asked.workspace.read() as connection:
-        standing = marks.of_clip(connection, clip_id, asked.reviewer)
+    try:
+        with asked.workspace.read() as connection:
+            standing = marks.of_clip(connection, clip_id, asked.reviewer)
+    except EarmarkError as failed:
+        _log.warning("marks of clip %s after a change: %s", clip_id, failed)
+        return {"notice": notice}
     return {"notice": notice, "marks": [mark_json(mark) for mark in standing]}
 
 
@@ -329,11 +357,10 @@ def _set_channel(asked: Asked) -> shapes.ChannelKept:
         raise DataError("channel is missing; give 0 for the mix, or the number of one")
     with asked.workspace.write() as connection:
         clip = channels.set_channel(connection, clip_id, channel)
-    view = asked.body.get("view")
     name = channel_name(channel, clip.channels)
     what = f"the {name} channel" if name in ("left", "right") else name if channel else "the mix"
     notice = f"everybody now hears and sees {what} of this clip"
-    return {"notice": notice, "clip": read_clip(asked, clip_id, view if isinstance(view, Mapping) else {})}
+    return {"notice": notice, **_clip_after(asked, clip_id, asked.body.get("view"))}
 
 
 def _prefer(asked: Asked) -> dict[str, Any]:

@@ -89,11 +89,15 @@ export interface Clip {
   metadata: Record<string, string>;
 }
 
+export interface WithClip {
+  clip?: Clip;
+}
+
 export interface Decided {
+  clip?: Clip;
   notice: string;
   positions: number[];
   boxes_left?: number;
-  clip?: Clip;
 }
 
 export interface NewClass {
@@ -107,7 +111,7 @@ export interface Undone {
   clip_id: number;
   class: string;
   mode: string;
-  clip: Clip;
+  clip?: Clip;
 }
 
 export interface NothingUndone {
@@ -117,12 +121,12 @@ export interface NothingUndone {
 
 export interface Marked {
   notice: string;
-  marks: Mark[];
+  marks?: Mark[];
 }
 
 export interface ChannelKept {
+  clip?: Clip;
   notice: string;
-  clip: Clip;
 }
 
 export interface Progress {

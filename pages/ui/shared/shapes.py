@@ -123,20 +123,25 @@ class Clip(TypedDict):
     metadata: dict[str, str]
 
 
-class Decided(TypedDict):
+class WithClip(TypedDict):
+    """The clip as it is now; left out where something was stored and the clip could not be read after it."""
+
+    clip: NotRequired[Clip]
+
+
+class Decided(WithClip):
     """What is answered to `POST /api/decisions`; ``boxes_left`` where a box was moved or taken away."""
 
     notice: str
     positions: list[int]
     boxes_left: NotRequired[int]
-    clip: NotRequired[Clip]
 
 
 NewClass = TypedDict("NewClass", {"notice": str, "class": str, "name": str})
 """What is answered to `POST /api/classes`."""
 
 Undone = TypedDict(
-    "Undone", {"notice": str, "clip_id": int, "class": str, "mode": str, "clip": Clip}
+    "Undone", {"notice": str, "clip_id": int, "class": str, "mode": str, "clip": NotRequired[Clip]}
 )  # fmt: skip
 """What is answered to `POST /api/undo` where something was taken back."""
 
@@ -149,17 +154,16 @@ class NothingUndone(TypedDict):
 
 
 class Marked(TypedDict):
-    """What is answered to `POST /api/marks`: the marks that stand now."""
+    """What is answered to `POST /api/marks`: the marks that stand now, where they could be read."""
 
     notice: str
-    marks: list[Mark]
+    marks: NotRequired[list[Mark]]
 
 
-class ChannelKept(TypedDict):
+class ChannelKept(WithClip):
     """What is answered to `POST /api/channel`."""
 
     notice: str
-    clip: Clip
 
 
 class Progress(TypedDict):

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from labeling import journal
-from labeling.errors import WorkspaceError, WorkspaceFull, WorkspaceLocked, WorkspaceReadOnly
+from labeling.errors import (
+    DataError,
+    EarmarkError,
+    WorkspaceCorrupt,
+    WorkspaceError,
+    WorkspaceFull,
+    WorkspaceLocked,
+    WorkspaceReadOnly,
+    WorkspaceUnreachable,
+)
 from labeling.records import Decision
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -87,6 +97,65 @@ def test_an_error_is_known_by_its_code_not_by_words_in_it(any_collection: Worksp
     with pytest.raises(WorkspaceError) as caught, any_collection.write() as connection:
         connection.execute(sa.insert(tables.clips).from_select(list(tables.clips.c.keys()), copied))
     assert type(caught.value) is WorkspaceError
+
+
+@pytest.mark.parametrize("value", ["a\0b", "half a pair: \ud800"])
+@pytest.mark.parametrize("many", [False, True])
+def test_text_that_one_database_refuses_both_refuse(any_collection: Workspace, value: str, many: bool) -> None:
+    rows: list[dict[str, object]] = [{"id": 98, "code": "x", "name": "x"}, {"id": 99, "code": value, "name": "y"}]
+    with pytest.raises(DataError, match=r"NUL|not valid Unicode"), any_collection.write() as connection:
+        connection.execute(sa.insert(tables.classes), rows if many else rows[1:])
+    with any_collection.read() as connection:
+        assert connection.scalar(sa.select(tables.classes.c.id).where(tables.classes.c.id > 90)) is None
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63, 2**70, -(2**40)])
+def test_numbers_that_no_column_holds_end_in_no_traceback(any_collection: Workspace, number: int) -> None:
+    calls = [
+        replace(decision(0), clip_id=number),
+        replace(decision(1), seen_position=number),
+        replace(decision(2), verdict="undo", undoes=number),
+    ]
+    for call in calls:
+        with pytest.raises(DataError):
+            journal.append(any_collection, [call])
+    with any_collection.read() as connection:
+        assert journal.decisions_where(connection) == []
+
+
+@pytest.mark.postgres
+def test_a_server_that_is_not_there_or_breaks_off_is_called_unreachable(postgres_workspace: Workspace) -> None:
+    away = db.connect("postgresql+psycopg://earmark@127.0.0.1:9/none")
+    with pytest.raises(WorkspaceUnreachable, match="cannot be reached"), db.transaction(away, writes=False):
+        pass
+    with pytest.raises(WorkspaceUnreachable, match="cannot be reached"), postgres_workspace.write() as connection:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert stored(postgres_workspace) == set()  # by a new connection
+
+
+@pytest.mark.parametrize("old", [b"sqlite_master", b"CREATE TABLE", b"created_at", b"decisions", b'"kind"'])
+def test_a_damaged_file_is_called_damaged(collection: Workspace, old: bytes) -> None:
+    journal.append(collection, [decision(0)])
+    with collection.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    collection.close()
+    file = collection.root / "earmark.db"
+    file.write_bytes(file.read_bytes().replace(old, b"\xff\xfe" + old[2:]))
+    try:
+        opened = open_workspace(collection.root)
+        stored(opened)
+        opened.close()
+    except EarmarkError as problem:
+        assert "restore" in str(problem) or "refused" in str(problem)  # noqa: PT017
+
+
+def test_a_value_that_is_no_json_is_called_damage(collection: Workspace) -> None:
+    journal.append(collection, [decision(0)])
+    raw = sqlite3.connect(collection.root / "earmark.db")
+    raw.executescript("DROP TRIGGER decisions_no_update; UPDATE decisions SET shown = '{\"kin'")
+    raw.close()
+    with pytest.raises(WorkspaceCorrupt, match=r"no JSON: .* restore"):
+        stored(collection)
 
 
 @pytest.mark.postgres

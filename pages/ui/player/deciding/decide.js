@@ -124,8 +124,8 @@ export class Decisions {
       if (!here) this.host.open(this.host.flow.at); // a link led elsewhere meanwhile
       else if (advance) this.host.open(this.host.flow.at + 1);
       else {
-        this.host.flow.keep(item, answer.clip);
-        this.host.show(answer.clip, answered);
+        if (answer.clip) this.host.flow.keep(item, answer.clip); // else it could not be read, and is asked for anew
+        this.host.open(this.host.flow.at, answered);
       }
       this.host.tell(answer.notice, "info");
       if (here && answered.focus && answered.boxed) this.host.boxes.removed(answered.focus, answer.boxes_left);
@@ -156,7 +156,7 @@ export class Decisions {
         const { flow } = this.host;
         flow.kept.clear(); // a batch may have reached into clips that were fetched ahead
         const at = flow.placeOf(answer.clip_id, answer.class, answer.mode);
-        if (!flow.items[at].mode) flow.keep(flow.items[at], answer.clip);
+        if (answer.clip && !flow.items[at].mode) flow.keep(flow.items[at], answer.clip);
         this.host.open(at, { focus: answer.class, region: true });
       }
       this.host.tell(answer.notice, answer.clip_id === null ? "warning" : "info");
@@ -179,7 +179,7 @@ export class Decisions {
       flow.forget(clip_id);
       if (kind === "note" && removes === null) drawer.written(clip_id);
       if (this.isAt(item)) {
-        if (!isHiding(this.data.mode)) this.data.marks = answer.marks;
+        if (answer.marks && !isHiding(this.data.mode)) this.data.marks = answer.marks;
         drawer.draw();
         if (kind === "skip" && removes === null) this.host.open(flow.at + 1);
         else if (kind === "later" && removes === null) {

@@ -9,6 +9,8 @@
 
 const KEPT_CLIPS = 24;
 const CLIPS_AHEAD = 3;
+const AGAIN_MS = 2000; // until what had no answer is sent again; twice as long after each try
+const RARELY_MS = 60_000;
 
 // Modes that ask of one class alone, with labels and scores hidden.
 /** @param {string} mode */
@@ -144,8 +146,8 @@ export class Flow {
 
 // Sends one thing at a time and stays locked until it is answered. A verdict pressed meanwhile is refused, and seen to
 // be: it was meant for what is on the screen now, and nobody knows yet what that will be. `changed` is called with
-// "locked", "open", "refused", "expired" (the token has run out), or "silent" (no answer). In the last two deliver()
-// sends the same event ids again, which stores once.
+// "locked", "open", "refused", "expired" (the token has run out), or "silent" (no answer, or no database behind it). In
+// the last two deliver() sends the same event ids again, which stores once; where it is silent it does so by itself too.
 export class Messenger {
   /** @param {Api} api @param {(what: string, refusal?: Refusal) => void} changed */
   constructor(api, changed) {
@@ -153,6 +155,8 @@ export class Messenger {
     this.changed = changed;
     /** @type {{ path: string, body: unknown, done: Done, sentAt: number } | null} */
     this.waiting = null;
+    this.tries = 0;
+    this.timer = 0;
   }
 
   get locked() {
@@ -171,6 +175,7 @@ export class Messenger {
       return false;
     }
     this.waiting = { path, body, done, sentAt: performance.now() };
+    this.tries = 0;
     this.changed("locked");
     this.deliver();
     return true;
@@ -178,7 +183,9 @@ export class Messenger {
 
   async deliver() {
     const waiting = this.waiting;
+    clearTimeout(this.timer);
     if (!waiting) return;
+    const mine = (this.tries += 1);
     let answer = null;
     /** @type {Refusal | null} */
     let refusal = null;
@@ -189,7 +196,11 @@ export class Messenger {
     }
     if (this.waiting !== waiting) return;
     // no answer, or a server that failed: whether it is stored is not known, so nothing goes on before it is
-    if (refusal && (refusal.status === 0 || refusal.status >= 500)) return void this.changed("silent", refusal);
+    if (refusal && (refusal.status === 0 || refusal.status >= 500)) {
+      if (mine !== this.tries) return; // it was sent again meanwhile
+      this.timer = setTimeout(() => this.deliver(), Math.min(AGAIN_MS * 2 ** (mine - 1), RARELY_MS));
+      return void this.changed("silent", refusal);
+    }
     if (refusal?.status === 403) return void this.changed("expired", refusal);
     this.waiting = null;
     this.changed("open");

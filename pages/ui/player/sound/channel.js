@@ -37,9 +37,10 @@ export class ChannelChoice {
       /** @type {ChannelKept} */
       const { notice, clip } = await host.api.ask("/api/channel", { clip_id, channel, view: host.flow.viewOf(item) });
       host.flow.forget(clip_id); // also as it was fetched for another question
-      host.flow.keep(item, clip);
+      if (clip) host.flow.keep(item, clip);
       if (host.data.clip_id !== clip_id) return;
-      host.show(clip);
+      if (clip) host.show(clip);
+      else host.open(host.flow.at); // it could not be read, and is asked for anew
       host.tell(notice, "info");
     } catch (problem) {
       if (host.data.clip_id !== clip_id) return;

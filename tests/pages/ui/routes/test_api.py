@@ -360,7 +360,7 @@ def test_what_fails_on_the_server_is_said(caller: Caller, monkeypatch: pytest.Mo
         raise WorkspaceFull("the disk is full; free some space and try again")
 
     monkeypatch.setattr(journal, "append", full)
-    assert "disk is full" in caller.decide("absent", expect=422)["error"]
+    assert "disk is full" in caller.decide("absent", expect=503)["error"]
 
     def broken(*_: Any) -> None:
         raise RuntimeError("no words for this")

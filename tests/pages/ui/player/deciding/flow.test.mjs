@@ -116,3 +116,28 @@ test("what the server refuses is answered with its reason", async () => {
   assert.equal(answers[0].message, "decided meanwhile");
   assert.deepEqual(states, ["locked", "open"]);
 });
+
+test("what had no answer is sent again by itself, ever more rarely, with the same ids", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { messenger, states, requests, answers, send } = messengerOf();
+  const settled = async () => { for (let turn = 0; turn < 5; turn += 1) await Promise.resolve(); };
+  send("one");
+  for (const waitMs of [2000, 4000, 8000]) {
+    requests.at(-1).refuse(new Refusal(503, "the database's server cannot be reached"));
+    await settled();
+    const sent = requests.length;
+    context.mock.timers.tick(waitMs - 1);
+    assert.equal(requests.length, sent);
+    context.mock.timers.tick(1);
+    assert.equal(requests.length, sent + 1);
+    assert.equal(requests.at(-1).body, "one");
+  }
+  messenger.deliver(); // pressed by hand while one is under way
+  requests.at(-1).answer("stored");
+  await settled();
+  assert.deepEqual([answers, states.at(-1), messenger.locked], [["stored"], "open", false]);
+  requests.at(-2).refuse(new Refusal(0, "too late"));
+  await settled();
+  context.mock.timers.tick(100_000);
+  assert.equal(requests.length, 5);
+});
