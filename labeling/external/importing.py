@@ -247,7 +247,8 @@ def _store(
     oof = _write_oof(scratch / "oof.zarr", contents, version)
     tell("measuring", 0.7)
     measured = score_against_labels(oof, labels)
-    (scratch / "framewise.npy").unlink(missing_ok=True)
+    for unpacked in scratch.glob("*.npy"):  # what a reader took out of an archive
+        unpacked.unlink()
     settings = [f"source={request.origin or request.path.name}", f"reader={contents.reader}", f"{KEY}={honesty.state}"]
     settings += [f"name={request.name}"] if request.name else []
     settings += [f"unit={request.unit}"] if request.unit != PROBABILITY else []

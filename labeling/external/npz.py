@@ -2,14 +2,15 @@
 
 ``framewise`` is (N, T, K), or (sum T, K) with ``offsets`` (N + 1); ``step_s``, the seconds from one frame to the next,
 is then needed, and clipwise may be left out: the highest frame takes its place. Nothing in it is ever unpickled, and
-``framewise`` is unpacked to the disk and read from there, clip by clip.
+all is unpacked to the disk and read from there: a few megabytes of zeros, packed, may be gigabytes.
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 import zipfile
-import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from labeling.external.wide import merged
 from labeling.records import FrameGrid
 
 KNOWN = ("filenames", "classes", "clipwise", "framewise", "offsets", "step_s", "start_s", "fold")
-MOST_BYTES = 4 << 30  # of the arrays that are held in memory: 100,000 clips of 1,000 classes fit ten times over
+MOST_NAMES = 1_000_000  # of clips, or of classes: they are held in memory
+LONGEST_NAME = 10_000  # signs
 BLOCK = 1 << 16
 
 
@@ -47,7 +49,7 @@ def read(request: ReadRequest) -> ImportedPredictions:
     matcher.require(str(path), int((columns >= 0).sum()), "classes")
     for what, texts in (("filenames", names), ("classes", classes)):
         if len(set(texts)) < len(texts):
-            double = next(text for text in texts if texts.count(text) > 1)
+            double = Counter(texts).most_common(1)[0][0]
             raise FormatError(f"{path}: {what} has {double!r} twice; keep one")
     use, chosen = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     if len(np.unique(rows[use])) < len(use):
@@ -93,44 +95,42 @@ def read(request: ReadRequest) -> ImportedPredictions:
 
 
 def _load(path: Path, scratch: Path) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
-    """All arrays but framewise, and framewise on the disk."""
+    """All arrays but framewise, and framewise; each unpacked to the disk and mapped, so that none fills the memory."""
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
-            held = sum(size for name, size in sizes.items() if name in KNOWN and name != "framewise")
-            if held > MOST_BYTES:
+            given = [name for name in sizes if name in KNOWN]
+            unpacked, free = sum(sizes[name] for name in given), shutil.disk_usage(scratch).free
+            if unpacked > free // 2:  # framewise is written once more as half floats
                 raise FormatError(
-                    f"{path}: its arrays take {held / 1e9:.1f} GB, more than {MOST_BYTES / 1e9:.1f}; split it"
+                    f"{path}: its arrays take {unpacked / 1e9:.1f} GB unpacked, and {scratch} has {free / 1e9:.1f} GB "
+                    "free; free some, or leave frames out"
                 )
-            framewise = None
-            if "framewise" in sizes:
-                free = shutil.disk_usage(scratch).free
-                if sizes["framewise"] > free // 2:  # unpacked, and written once more as half floats
-                    raise FormatError(
-                        f"{path}: framewise takes {sizes['framewise'] / 1e9:.1f} GB unpacked, and {scratch} has "
-                        f"{free / 1e9:.1f} GB free; free some, or leave frames out"
-                    )
-                target = scratch / "framewise.npy"
-                with archive.open("framewise.npy") as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink, BLOCK)
-                framewise = np.load(target, mmap_mode="r", allow_pickle=False)
-                if framewise.dtype.kind not in "fiu" or framewise.ndim not in (2, 3):
-                    raise FormatError(
-                        f"{path}: framewise is {framewise.dtype} of shape {framewise.shape}; give numbers (N, T, K), "
-                        "or (sum T, K) with offsets"
-                    )
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name in KNOWN and name != "framewise"}
+            arrays = {name: _mapped(archive, name, scratch) for name in given}
     except FormatError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as problem:
-        reason = str(problem).split("\n")[0]
-        if "allow_pickle" in reason:
+    except Exception as problem:  # a damaged file fails in many ways
+        reason = str(problem).split("\n")[0] or type(problem).__name__
+        if "Python objects" in reason or "allow_pickle" in reason:
             reason = "an array holds Python objects, which are never unpickled; save names as text (dtype str)"
         raise FormatError(
             f"{path} is not a whole .npz of plain arrays ({reason}); write it again with np.savez"
         ) from problem
+    framewise = arrays.pop("framewise", None)
+    if framewise is not None and (framewise.dtype.kind not in "fiu" or framewise.ndim not in (2, 3)):
+        raise FormatError(
+            f"{path}: framewise is {framewise.dtype} of shape {framewise.shape}; give numbers (N, T, K), or (sum T, K) "
+            "with offsets"
+        )
     return arrays, framewise
+
+
+def _mapped(archive: zipfile.ZipFile, name: str, scratch: Path) -> NDArray[Any]:
+    target = scratch / f"{name}.npy"
+    with archive.open(f"{name}.npy") as source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink, BLOCK)
+    array: NDArray[Any] = np.load(target, mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def _texts(arrays: dict[str, NDArray[Any]], name: str, path: Path) -> list[str]:
@@ -139,6 +139,15 @@ def _texts(arrays: dict[str, NDArray[Any]], name: str, path: Path) -> list[str]:
         raise FormatError(
             f"{path}: {name} has shape {array.shape}; it needs one value a {name.rstrip('s')}, in one row"
         )
+    if len(array) > MOST_NAMES or array.dtype.itemsize > LONGEST_NAME * 4:
+        raise FormatError(
+            f"{path}: {name} has {len(array):,} names of {array.dtype}; at most {MOST_NAMES:,} of {LONGEST_NAME:,} "
+            "signs can be read; split it, or check how it was written"
+        )
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        signs = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).view(np.uint32)
+        if signs.size and int(signs.max()) > sys.maxunicode:
+            raise FormatError(f"{path}: {name} holds a sign {int(signs.max()):#x}, which is none; write it anew")
     if array.dtype.kind == "S":
         return [item.decode("utf-8", "replace") for item in array.tolist()]
     return [str(item) for item in array.tolist()]

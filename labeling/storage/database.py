@@ -9,15 +9,17 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -25,16 +27,15 @@ from sqlalchemy.engine import Connection, Engine
 
 from labeling.errors import (
     DataError,
-    EarmarkError,
     WorkspaceCorrupt,
     WorkspaceError,
     WorkspaceFull,
     WorkspaceLocked,
-    WorkspaceReadOnly,
     WorkspaceTooNew,
     WorkspaceUnreachable,
 )
-from labeling.storage.tables import decisions
+from labeling.storage.driver_errors import damaged, explain, translate
+from labeling.storage.tables import decisions, metadata
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -52,18 +53,18 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite":
-            arguments = {"timeout": busy_timeout_s, "check_same_thread": False}
-            engine = sa.create_engine(
-                parsed, connect_args=arguments, json_serializer=_json, json_deserializer=_from_json
-            )
+            opened: dict[str, Any] = {}
+            if parsed.database:
+                opened["creator"] = partial(_open_file, parsed.database, busy_timeout_s)
+            engine = sa.create_engine(parsed, json_serializer=_json, json_deserializer=_from_json, **opened)
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             event.listen(engine, "before_cursor_execute", _refuse_nul)
-            event.listen(engine, "handle_error", _explain)
+            event.listen(engine, "handle_error", explain)
             return engine
         if parsed.get_backend_name() == "postgresql":
             engine = sa.create_engine(parsed, pool_pre_ping=True, json_serializer=_json, json_deserializer=_from_json)
-            event.listen(engine, "handle_error", _explain)
+            event.listen(engine, "handle_error", explain)
             return engine
     except (sa.exc.ArgumentError, ImportError, ValueError) as problem:
         raise WorkspaceError(f"database URL {shown!r} cannot be used: {problem}; change it") from problem
@@ -75,25 +76,19 @@ def _json(value: Any) -> str:
     return json.dumps(_finite(value), allow_nan=False, ensure_ascii=False)  # SQLite finds no key that is escaped
 
 
+def _open_file(file: str, busy_timeout_s: float) -> sqlite3.Connection:
+    """A connection to a file that is there: SQLite alone would leave an empty one where a workspace was moved away."""
+    if not os.path.exists(file):
+        raise WorkspaceUnreachable(f"there is no database at {file}; move it back, or open it where it lies")
+    uri = f"file:{quote(file)}?mode=rw"
+    return sqlite3.connect(uri, timeout=busy_timeout_s, check_same_thread=False, uri=True)
+
+
 def _from_json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as problem:
-        raise WorkspaceCorrupt(f"{_DAMAGED} (a value is no JSON: {text[:40]!r}); {_RESTORE}") from problem
-
-
-_DAMAGED, _RESTORE = "the database is damaged", "restore earmark.db from a copy"
-
-
-def _explain(context: sa.engine.ExceptionContext) -> None:
-    """What a driver raises that is no database's error: of text and numbers that it cannot turn into its own."""
-    problem = context.original_exception
-    if isinstance(problem, UnicodeEncodeError):
-        raise DataError(f"{problem.object!r} is not valid Unicode; rename it and try again") from problem
-    if isinstance(problem, UnicodeDecodeError):
-        raise WorkspaceCorrupt(f"{_DAMAGED} (a text in it is not UTF-8); {_RESTORE}") from problem
-    if isinstance(problem, OverflowError):
-        raise DataError("a number is larger than the database can hold; give a smaller one") from problem
+        raise damaged(f"a value is no JSON: {text[:40]!r}") from problem
 
 
 def _refuse_nul(_connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, many: bool) -> None:
@@ -147,7 +142,7 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     except sa.exc.TimeoutError as problem:  # every connection of this program waits for the database
         raise WorkspaceLocked(f"the database is busy ({problem}); try again in a moment") from problem
     except UnicodeDecodeError as problem:  # of the schema, read before any statement of ours
-        raise WorkspaceCorrupt(f"{_DAMAGED} (a text in it is not UTF-8); {_RESTORE}") from problem
+        raise damaged("a text in it is not UTF-8") from problem
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left on the device: {problem}; free some and try again") from problem
@@ -191,67 +186,6 @@ def lock_table(connection: Connection, table: sa.Table) -> None:
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN EXCLUSIVE MODE")
 
 
-# primary result codes, https://sqlite.org/rescode.html, and SQLSTATE, PostgreSQL's manual, appendix A
-_SQLITE_ERRORS = {
-    sqlite3.SQLITE_BUSY: WorkspaceLocked,
-    sqlite3.SQLITE_LOCKED: WorkspaceLocked,
-    sqlite3.SQLITE_READONLY: WorkspaceReadOnly,
-    sqlite3.SQLITE_CANTOPEN: WorkspaceReadOnly,
-    sqlite3.SQLITE_PERM: WorkspaceReadOnly,
-    sqlite3.SQLITE_AUTH: WorkspaceReadOnly,
-    sqlite3.SQLITE_FULL: WorkspaceFull,
-    sqlite3.SQLITE_IOERR: WorkspaceFull,
-    sqlite3.SQLITE_NOTADB: WorkspaceCorrupt,
-    sqlite3.SQLITE_CORRUPT: WorkspaceCorrupt,
-}
-_POSTGRESQL_ERRORS = {
-    "08": WorkspaceUnreachable,  # connection exception
-    "57P": WorkspaceUnreachable,  # shut down, crashed, still starting
-    "53": WorkspaceUnreachable,  # too many connections, out of memory
-    "55P03": WorkspaceLocked,  # lock not available
-    "40001": WorkspaceLocked,  # serialization failure
-    "57014": WorkspaceLocked,  # took longer than the server allows
-    "40P01": WorkspaceLocked,  # deadlock
-    "25006": WorkspaceReadOnly,  # read-only transaction
-    "42501": WorkspaceReadOnly,  # no privilege
-    "53100": WorkspaceFull,  # disk full
-    "XX001": WorkspaceCorrupt,
-    "XX002": WorkspaceCorrupt,
-}
-_MEANING: dict[type[WorkspaceError], tuple[str, str]] = {
-    WorkspaceUnreachable: ("the database's server cannot be reached", "try again; nothing is stored twice"),
-    WorkspaceLocked: ("the database is locked by another program", "close it and try again"),
-    WorkspaceReadOnly: ("the database cannot be opened for writing", "check the folder's permissions"),
-    WorkspaceFull: ("the disk is full or failing", "free some space and try again"),
-    WorkspaceCorrupt: (_DAMAGED, _RESTORE),
-}
-
-
-def translate(problem: sa.exc.DBAPIError) -> EarmarkError:
-    """What a driver's error means for the user: by its code, as its text may quote a label or a file name."""
-    text = str(problem.orig).strip()
-    code = getattr(problem.orig, "sqlite_errorcode", None)
-    if code is not None:
-        kind = _SQLITE_ERRORS.get(code & 0xFF)
-    elif isinstance(problem, sa.exc.DataError):
-        return DataError(f"the database cannot hold this: {text}; nothing was stored")
-    else:
-        kind = _postgresql_error(problem)
-    if kind is None:
-        return WorkspaceError(f"the database refused: {text}")
-    what, remedy = _MEANING[kind]
-    return kind(f"{what} ({text}); {remedy}")
-
-
-def _postgresql_error(problem: sa.exc.DBAPIError) -> type[WorkspaceError] | None:
-    state = getattr(problem.orig, "sqlstate", None) or ""
-    for length in (5, 3, 2):  # one code, a group of them, their class
-        if kind := _POSTGRESQL_ERRORS.get(state[:length]):
-            return kind
-    lost = problem.connection_invalidated or isinstance(problem, sa.exc.OperationalError | sa.exc.InterfaceError)
-    return WorkspaceUnreachable if lost and not state else None
-
-
 MIGRATIONS = Path(__file__).parent / "migrations"
 _migrating = threading.Lock()  # Alembic's context belongs to the process, not to a thread
 
@@ -263,8 +197,12 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
     ``create`` is false.
     """
     head, known = _versions()
+    if create and engine.dialect.name == "sqlite":
+        with suppress(OSError):  # of a folder that cannot be written; SQLite says which
+            Path(engine.url.database or "").touch()
     current = _revision(engine)
     if current == head:
+        _check_tables(engine)
         return
     if current is None and not create:
         raise WorkspaceCorrupt(
@@ -284,6 +222,20 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _check_tables(engine: Engine) -> None:
+    """Raise WorkspaceCorrupt where a SQLite file's tables are not those of this version: damage that SQLite bears."""
+    if engine.dialect.name != "sqlite":
+        return
+    with transaction(engine, writes=False) as connection:
+        for table in metadata.sorted_tables:
+            rows = connection.exec_driver_sql(f"PRAGMA table_info({table.name})")
+            there = {name: kind for _, name, kind, *_ in rows}
+            wanted = {column.name: column.type.compile(engine.dialect) for column in table.columns}
+            if there != wanted:
+                odd = sorted(there.items() ^ wanted.items())[0][0]
+                raise damaged(f"column {odd!r} of table {table.name!r} is not as Earmark makes it")
 
 
 @cache

@@ -214,6 +214,12 @@ class FoldTrainer:
                 f"{task.name}, epoch {state.epoch + 1}: the training loss is {train_loss}; "
                 f"lower train.{rate} (now {stage.learning_rate:g}) or set train.precision = 'float32'"
             )
+        if lost := self._lost_weights():  # by the last step: the loss is of the weights before it
+            rate = "pretrain_learning_rate" if stage.name == PRETRAIN else "learning_rate"
+            raise ConfigError(
+                f"{task.name}, epoch {state.epoch + 1}: {lost} is no longer finite, and all that it would predict is "
+                f"lost; lower train.{rate} (now {stage.learning_rate:g}) or set train.precision = 'float32'"
+            )
         state.epoch += 1
         if self.dynamics is not None:
             self.dynamics.end_epoch(late=2 * inside >= stage.epochs)
@@ -230,6 +236,13 @@ class FoldTrainer:
             self._save_snapshot(kept.index(state.epoch - stage.first), self.average.network.state_dict(), state.epoch)
         self._save()
         report(self._progress(**{key: row[key] for key in ("train_loss", "valid_loss", "valid_macro_ap")}))
+
+    def _lost_weights(self) -> str:
+        """The first weight that is not finite, "" where all are."""
+        both = [*self.network.state_dict().items(), *self.average.network.state_dict().items()]
+        floats = [(name, value) for name, value in both if value.is_floating_point()]
+        whole = torch.stack([torch.isfinite(value).all() for _, value in floats]).tolist()
+        return next((name for (name, _), is_whole in zip(floats, whole, strict=True) if not is_whole), "")
 
     def _load(self, item: tuple[Chunks, np.random.SeedSequence], mixing: bool) -> _Loaded:
         """All of a batch that needs no GPU; runs in the threads that read ahead."""

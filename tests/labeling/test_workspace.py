@@ -22,6 +22,7 @@ from labeling.errors import (
     WorkspaceError,
     WorkspaceReadOnly,
     WorkspaceTooNew,
+    WorkspaceUnreachable,
 )
 from labeling.records import Decision
 from labeling.storage import database as db
@@ -160,7 +161,7 @@ def test_two_that_hold_it_open_see_each_others_decisions(collection: Workspace) 
         (b'database_url = "mysql://ann:secret@host/db"', r"'host/db' is neither sqlite nor postgresql"),
         (b'database_url = "no url"', r"database URL 'no url' cannot be used"),
         (b'database_url = "postgresql+nosuch://ann:secret@host/db"', r"'host/db' cannot be used"),
-        (b'database_url = "postgresql://ann:secret@127.0.0.1:1/db?connect_timeout=2"', "the database refused"),
+        (b'database_url = "postgresql://ann:secret@127.0.0.1:1/db?connect_timeout=2"', "cannot be reached"),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, settings: bytes, message: str) -> None:
@@ -221,6 +222,24 @@ def test_a_database_cut_short_is_called_damaged(tmp_path: Path, kept: float) -> 
     (tmp_path / "earmark.db").write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(WorkspaceCorrupt, match="damaged"):
         open_workspace(tmp_path)
+
+
+def test_a_workspace_that_was_moved_leaves_no_empty_database_behind(collection: Workspace) -> None:
+    """A program that has it open goes on once it is back, and says so until then."""
+    journal.append(collection, [Decision("e1", "ann", 1, "amecro", "absent")])
+    collection.engine.dispose()  # as where all its connections are busy
+    away = collection.root.rename(collection.root.with_name("moved"))
+    collection.root.mkdir()
+    with pytest.raises(WorkspaceUnreachable, match=r"no database at .*earmark\.db; move it back, or open it where it"):
+        journal.append(collection, [Decision("e2", "ann", 2, "amecro", "absent")])
+    with pytest.raises(WorkspaceUnreachable), collection.read() as connection:
+        journal.position(connection)
+    assert list(collection.root.iterdir()) == []
+    collection.root.rmdir()
+    away.rename(collection.root)
+    journal.append(collection, [Decision("e2", "ann", 2, "amecro", "absent")])
+    with collection.read() as connection:
+        assert journal.position(connection) == 2
 
 
 def test_an_empty_file_does_not_pass_for_an_empty_workspace(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from labeling.errors import FormatError
 from labeling.storage.delimited import DELIMITERS, decoded, named_delimiter
 
+MOST_CELLS = 5_000_000  # of a Parquet file of any size
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 _QUOTED = '"[^"]*+(?:""[^"]*+)*+"'
@@ -230,11 +231,17 @@ class ParquetTable:
         self.data = data
         self.warnings: list[str] = []
         try:
+            facts = parquet.ParquetFile(io.BytesIO(data)).metadata
+            cells = facts.num_rows * facts.num_columns
+            if cells > MOST_CELLS + 4 * len(data):  # a few kilobytes may stand for a value a billion times
+                raise FormatError(f"{name}: {cells:,} cells in {len(data):,} bytes are no table of clips; check it")
             self._table = parquet.read_table(io.BytesIO(data))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise FormatError(f"{name}: not a whole Parquet file ({str(error).splitlines()[0]})") from error
-        self.columns = [str(column) for column in self._table.column_names]
-        texts = [[_text(value) for value in column.to_pylist()] for column in self._table.columns]
+            self.columns = [str(column) for column in self._table.column_names]
+            texts = [[_text(value) for value in column.to_pylist()] for column in self._table.columns]
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{name}: a text in it is not UTF-8 ({error.object[:40]!r}); write it anew") from error
+        except (pa.ArrowException, OSError, ValueError, ArithmeticError, KeyError) as error:
+            raise FormatError(f"{name}: not a whole Parquet file ({str(error).strip().splitlines()[:1]})") from error
         self.rows: dict[int, list[str]] = {i: list(cells) for i, cells in enumerate(zip(*texts, strict=True), start=2)}
 
     def refusal(self, column: int, text: str, *, number: bool = False) -> str:

@@ -256,6 +256,18 @@ def test_a_diverged_training_says_so(store, tmp_path):
     assert not made.resume_file.exists()
 
 
+def test_weights_lost_in_the_last_step_say_so(store, tmp_path):
+    """Its loss is of the weights before it: finite, while all that it would predict is not a number."""
+    made = trainer(store, tmp_path, "epochs=1", "train.batch_size=8")
+    made.optimizer.register_step_post_hook(
+        lambda optimizer, *_: optimizer.param_groups[0]["params"][0].data.fill_(float("inf"))
+    )
+    with pytest.raises(ConfigError, match=r"no longer finite.* lower train\.learning_rate"):
+        made.run()
+    assert made.state.step == 1
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
 def test_a_checkpoint_of_another_network_is_refused(store, tmp_path):
     trainer(store, tmp_path, "epochs=1").run()
     with pytest.raises(ArtefactError, match="delete it"):
