@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.errors import DataError
-from labeling.records import MOST_ID
+from labeling.records import MOST_ID, Decision
 from labeling.registry import unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -34,7 +34,11 @@ _UNDO = "undo:"  # begins the event_id of an entry that an undo made; no browser
 
 @dataclass(frozen=True)
 class Mark:
-    """One entry. ``removes`` is the id of the entry that it takes back; ``id`` and ``created_at`` come with storing."""
+    """One entry. ``removes`` is the id of the entry that it takes back.
+
+    ``id`` and ``created_at`` come with storing, as does ``after_position``: the journal's end at that time (None for
+    entries of older versions).
+    """
 
     event_id: str
     reviewer: str
@@ -44,6 +48,13 @@ class Mark:
     removes: int | None = None
     id: int = 0
     created_at: str = ""
+    after_position: int | None = None
+
+    def is_after(self, decision: Decision) -> bool:
+        """Whether it was left after a decision: by the journal's positions, as a clock may be set back."""
+        if self.after_position is None:
+            return self.created_at > decision.created_at
+        return self.after_position >= decision.position
 
 
 def add(workspace: Workspace, mark: Mark) -> Mark:
@@ -73,7 +84,8 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
 
 def _same(stored: Mark, said: Mark) -> Mark:
     """``stored``; raises DataError where its event id now comes for something else, which would be lost."""
-    if replace(said, event_id=stored.event_id, id=stored.id, created_at=stored.created_at) != stored:
+    set_by_storing = {name: getattr(stored, name) for name in ("event_id", "id", "created_at", "after_position")}
+    if replace(said, **set_by_storing) != stored:
         raise DataError(
             f"event {stored.event_id} is stored already as a {stored.kind} on clip {stored.clip_id}; give each mark an "
             "event id of its own"
@@ -187,6 +199,8 @@ def _by_event_id(connection: Connection, event_id: str) -> Mark | None:
 
 
 def _store(connection: Connection, mark: Mark) -> Mark:
-    stored = replace(mark, event_id=checked(mark.event_id, "the event_id", 200, least=1), created_at=db.now())
+    event_id = checked(mark.event_id, "the event_id", 200, least=1)
+    end = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(tables.decisions.c.position), 0)))
+    stored = replace(mark, event_id=event_id, created_at=db.now(), after_position=end)
     values = {name: value for name, value in asdict(stored).items() if name != "id"}
     return replace(stored, id=db.insert_one(connection, tables.marks, values))

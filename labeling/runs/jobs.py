@@ -203,6 +203,7 @@ def claim(workspace: Workspace, worker: str, run_id: str | None = None) -> Run |
     With ``run_id``, take that run and no other, also one that was stopped or failed (to resume it).
     """
     with workspace.write() as connection:
+        _heed_the_clock(connection)
         silent = (tables.runs.c.status == "running") & (tables.runs.c.heartbeat_at < _stale_time())
         if run_id is None:  # nobody is left to hear that it should stop
             connection.execute(sa.update(tables.runs).where(silent, tables.runs.c.stop_requested).values(_given_back()))
@@ -267,6 +268,7 @@ def request_stop(workspace: Workspace, run_id: str) -> None:
         if get_job(connection, run_id) is None:
             get_run(connection, run_id)  # says which there are
         here = tables.runs.c.id == run_id
+        _heed_the_clock(connection)
         silent = (tables.runs.c.status == "running") & (tables.runs.c.heartbeat_at < _stale_time())
         # conditions in the statement itself: a worker may claim the run at this moment
         asked = sa.update(tables.runs).where(here, tables.runs.c.status.in_(("queued", "running")))
@@ -303,9 +305,8 @@ def worker_gone(workspace: Workspace, name: str) -> None:
 
 def live_workers(connection: Connection) -> dict[str, str]:
     """Workers heard of lately, and the device of each."""
-    query = sa.select(tables.workers.c.name, tables.workers.c.device).where(
-        tables.workers.c.heartbeat_at >= _stale_time()
-    )
+    lately = tables.workers.c.heartbeat_at.between(_stale_time(), _stale_time(ahead=True))
+    query = sa.select(tables.workers.c.name, tables.workers.c.device).where(lately)
     return dict(db.fetch(connection, query))
 
 
@@ -315,8 +316,20 @@ def set_metrics(workspace: Workspace, run_id: str, metrics: Mapping[str, Any]) -
         connection.execute(sa.update(tables.runs).where(tables.runs.c.id == run_id).values(metrics=dict(metrics)))
 
 
-def _stale_time() -> str:
-    return (datetime.now(UTC) - timedelta(seconds=STALE_AFTER_S)).isoformat(timespec="microseconds")
+def _heed_the_clock(connection: Connection) -> None:
+    """Count the silence of a job from now on whose last word lies in the future.
+
+    The clock was set back, or its worker's runs ahead: who lives says so again within seconds, who does not is silent.
+    """
+    now = db.now()
+    for table in (tables.runs, tables.workers):
+        late = sa.update(table).where(table.c.heartbeat_at > now)
+        connection.execute(late.values(heartbeat_at=now))
+
+
+def _stale_time(ahead: bool = False) -> str:
+    silence = timedelta(seconds=STALE_AFTER_S)
+    return (datetime.now(UTC) + (silence if ahead else -silence)).isoformat(timespec="microseconds")
 
 
 def is_alive(run: Run) -> bool:
@@ -324,7 +337,7 @@ def is_alive(run: Run) -> bool:
     if run.status != "running" or not run.heartbeat_at:
         return False
     silence = datetime.now(UTC) - datetime.fromisoformat(run.heartbeat_at)
-    return silence < timedelta(seconds=STALE_AFTER_S)
+    return abs(silence) < timedelta(seconds=STALE_AFTER_S)  # a word from the future is of another clock
 
 
 def _run(row: Any) -> Run:

@@ -199,6 +199,7 @@ marks = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("removes", sa.ForeignKey("marks.id")),
+    sa.Column("after_position", sa.Integer),  # the journal's end when it was left; null for those of before
     sa.CheckConstraint("kind in ('note', 'flag', 'later', 'skip')", name="marks_kind"),
     sa.Index("marks_clip", "clip_id"),
     sa.Index("marks_removes", "removes"),

@@ -298,7 +298,7 @@ def _undo(asked: Asked) -> shapes.Undone | shapes.NothingUndone:
             mark = marks.last_undoable(connection, asked.reviewer) if position is None else None
             last = journal.last_undoable(connection, asked.reviewer) if position is None else []
             last = journal.batch_of(connection, position, asked.reviewer) if position is not None else last
-    if mark and (not last or mark.created_at > last[-1].created_at):
+    if mark and (not last or mark.is_after(last[-1])):
         if not again:
             marks.undo(asked.workspace, mark, event_id)
         what = mark.kind if mark.removes is None else f"{mark.kind} taken back"

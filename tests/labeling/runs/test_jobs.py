@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -126,6 +127,41 @@ def test_the_job_of_a_silent_worker_is_claimed_again(frozen: Workspace) -> None:
     assert runs.heartbeat(frozen, run.id, "w2", {"epoch": 1})
     runs.finish(frozen, run.id, "w1", "failed", error="late")  # nobody listens to it any more
     assert (get(frozen, run.id).status, get(frozen, run.id).progress) == ("running", {"epoch": 1})
+
+
+def test_a_dead_workers_job_is_claimed_though_the_clock_was_set_back(
+    frozen: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.enqueue(frozen, "demo", 1)
+    runs.claim(frozen, "w1")
+    runs.worker_seen(frozen, "w1", "cpu")
+    fall_silent(frozen, run.id, -3600)  # its last word, an hour from now
+    with frozen.write() as connection:
+        connection.execute(sa.update(tables.workers).values(heartbeat_at=get(frozen, run.id).heartbeat_at))
+    with frozen.read() as connection:
+        assert not runs.is_alive(get(frozen, run.id))
+        assert runs.live_workers(connection) == {}
+    assert runs.claim(frozen, "w2") is None  # from here on its silence counts
+    assert runs.heartbeat(frozen, run.id, "w1", {})  # had it lived, it would keep its job
+    monkeypatch.setattr("labeling.runs.jobs.STALE_AFTER_S", 0.05)
+    time.sleep(0.1)
+    taken = runs.claim(frozen, "w2")
+    assert taken is not None
+    assert taken.id == run.id
+
+
+def test_a_job_whose_worker_died_before_the_clock_was_set_back_can_be_stopped(
+    frozen: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.enqueue(frozen, "demo", 1)
+    runs.claim(frozen, "w1")
+    fall_silent(frozen, run.id, -3600)
+    runs.request_stop(frozen, run.id)
+    assert get(frozen, run.id).status == "running"
+    monkeypatch.setattr("labeling.runs.jobs.STALE_AFTER_S", 0.05)
+    time.sleep(0.1)
+    assert runs.claim(frozen, "w2") is None
+    assert get(frozen, run.id).status == "stopped"
 
 
 def test_a_heartbeat_says_when_to_stop(frozen: Workspace) -> None:

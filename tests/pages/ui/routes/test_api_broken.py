@@ -1,4 +1,4 @@
-"""pages/ui/routes/api.py: what a reviewer is told while the database breaks off, and what is stored then."""
+"""pages/ui/routes/api.py: what a reviewer is told while the database or the clock fails, and what is stored."""
 
 from __future__ import annotations
 
@@ -172,3 +172,22 @@ def test_a_mark_or_a_box_whose_event_id_comes_for_another_is_refused(any_collect
     assert status("/api/decisions", events=[moved | {"replaces": second}]) == 422
     assert status("/api/decisions", events=[event("move", verdict="", replaces=first)]) == 422
     assert len(stored(any_collection)) == 4
+
+
+@pytest.mark.parametrize("order", ["mark first", "decision first"])
+def test_undo_goes_by_the_journal_though_the_clock_was_set_back(
+    any_collection: Workspace, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    asker = client(any_collection)
+    bodies = [
+        ("/api/marks", {"event_id": "n", "clip_id": 1, "kind": "skip"}),
+        ("/api/decisions", {"events": [event("e", 2)]}),
+    ]
+    said = ["undone: skip", "undone: amecro absent"]
+    if order == "decision first":
+        bodies, said = bodies[::-1], said[::-1]
+    assert asker.post(bodies[0][0], json=bodies[0][1]).status_code == 200
+    monkeypatch.setattr("labeling.storage.database.now", lambda: "2001-01-01T00:00:00.000000+00:00")
+    assert asker.post(bodies[1][0], json=bodies[1][1]).status_code == 200
+    undone = [asker.post("/api/undo", json={"event_id": f"u{number}"}).json()["notice"] for number in range(2)]
+    assert undone == said[::-1]

@@ -1,4 +1,4 @@
-"""Arrays, tables and databases whose bytes are damaged: an error of Earmark's own, soon, and in little memory."""
+"""labeling/external/importing.py and what it reads: damage ends in an error of our own, soon, and in little memory."""
 
 from __future__ import annotations
 
