@@ -13,8 +13,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from labeling.errors import (
 )
 from labeling.storage.driver_errors import damaged, explain, translate
 from labeling.storage.tables import decisions, metadata
+from labeling.storage.turns import TurnTimeout, turn
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -56,7 +57,13 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
             opened: dict[str, Any] = {}
             if parsed.database:
                 opened["creator"] = partial(_open_file, parsed.database, busy_timeout_s)
-            engine = sa.create_engine(parsed, json_serializer=_json, json_deserializer=_from_json, **opened)
+            engine = sa.create_engine(
+                parsed,
+                json_serializer=_json,
+                json_deserializer=_from_json,
+                execution_options={"earmark_patience_s": busy_timeout_s},
+                **opened,
+            )
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             event.listen(engine, "before_cursor_execute", _refuse_nul)
@@ -133,12 +140,15 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     if engine.dialect.name == "postgresql" and not writes:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     try:
-        with engine.connect() as connection:
+        with _turn(engine, writes) as begun, engine.connect() as connection:
             connection = connection.execution_options(**options)
             with connection.begin():
+                begun()
                 yield connection
     except sa.exc.DBAPIError as problem:
         raise translate(problem) from problem
+    except TurnTimeout as problem:
+        raise WorkspaceLocked(f"the database is locked ({problem}); try again in a moment") from problem
     except sa.exc.TimeoutError as problem:  # every connection of this program waits for the database
         raise WorkspaceLocked(f"the database is busy ({problem}); try again in a moment") from problem
     except UnicodeDecodeError as problem:  # of the schema, read before any statement of ours
@@ -147,6 +157,13 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left on the device: {problem}; free some and try again") from problem
         raise
+
+
+def _turn(engine: Engine, writes: bool) -> AbstractContextManager[Callable[[], None]]:
+    """In SQLite writers come in the order in which they asked; PostgreSQL sees to that itself."""
+    if writes and engine.dialect.name == "sqlite" and engine.url.database:
+        return turn(engine.url.database, engine.get_execution_options().get("earmark_patience_s", BUSY_TIMEOUT_S))
+    return nullcontext(lambda: None)
 
 
 def fetch(connection: Connection, query: sa.Select[Any]) -> list[Any]:
