@@ -8,6 +8,8 @@ had no answer a reviewer sends again with the same ids, as the player does. Then
 journal once, no batch is there by half, what was never acknowledged is at most the batch that was under way, the cells
 are what the journal makes of them, and the database is whole.
 
+Two busy cores, SQLite, 150 kills in 70 s: 1,353 batches of three and 278 of two acknowledged; all are there, once.
+
 A killed program loses nothing that the kernel has; what a power cut would lose is held by ``synchronous=FULL``.
 """
 
