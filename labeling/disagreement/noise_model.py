@@ -11,8 +11,9 @@ Raykar et al., "Learning from crowds" (JMLR 2010), with one annotator, and of Bo
 "Label-noise robust logistic regression" (ECML 2012); the fit here is our own: the coefficients of a class are
 drawn towards those of all classes by a normal prior whose width is estimated from the data (empirical Bayes),
 so that a class with three clips borrows from the others and one with a thousand speaks for itself. Where a person
-has decided, z is known. People look where errors are, which depends on x and y alone, and with all cells in one
-likelihood that biases nothing (Rubin, "Inference and missing data", 1976).
+has decided, z is known, and teaches the coefficients. It does not teach the noise rates: people look where the model
+expects errors, and where it is wrong about its top that would become its rates for everywhere. Rates are counted over
+all cells alike, by what evidence and given label say of each.
 The cells are summed in an order of their own, so that results do not vary with the order of clips.
 """
 
@@ -275,17 +276,19 @@ def _leap(
         return fit, here
     ahead = replace(fit, rates=np.minimum(first + 2 * leap * move + leap**2 * bend, 0.0))
     there = _look(ahead, cells)
-    higher = there.likelihood - ahead.penalty() > here.likelihood - fit.penalty()
+    higher = there.labels - ahead.penalty() > here.labels - fit.penalty()
     return (ahead, there) if higher else (fit, here)
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """What one look at every cell gives: the log likelihood of the given labels, its curvature (C, K, K) and
-    gradient (C, K), and the expected number of cells that are present and listed, present and unlisted, absent
-    and listed, absent and unlisted."""
+    """What one look at every cell gives: the log likelihood of the verdicts and of the other cells' given labels, for
+    the coefficients, and of all given ``labels``, for the rates; the former's curvature (C, K, K) and gradient (C, K);
+    and the expected number of cells that are present and listed, present and unlisted, absent and listed, absent and
+    unlisted, by evidence and given label."""
 
     likelihood: float
+    labels: float
     moments: NDArray[np.float64]
     gradient: NDArray[np.float64]
     tally: NDArray[np.float64]
@@ -310,13 +313,13 @@ def _look(fit: _Fit, cells: _Cells) -> _Sums:
         target = _sigmoid(logit + np.where(y, listed, unlisted))
         fits = np.where(y, p * (1 - miss) + (1 - p) * spurious, p * miss + (1 - p) * (1 - spurious))
     decided = cells.truth >= 0
+    present = target * weight  # of decided cells too by evidence and label alone, as rates are counted by
+    labels = likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * weight, dtype=np.float64))
     if decided.any():
         true = cells.truth[decided] > 0
         target[decided] = true
         fits[decided] = np.where(true, p[decided], 1 - p[decided])
-        if rates is not None:
-            right = np.where(true, 1 - miss, 1 - spurious)
-            fits[decided] *= np.where(y[decided] == true, right, 1 - right)
+        likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * weight, dtype=np.float64))
     slope, residual = p * (1 - p) * weight, (target - p) * weight
     moments, gradient = np.empty((columns, size, size)), np.empty((columns, size))
     for i in range(size):
@@ -326,13 +329,11 @@ def _look(fit: _Fit, cells: _Cells) -> _Sums:
             moments[:, i, j] = moments[:, j, i] = cells.by_class(
                 left if j == 0 else left * cells.values[j - 1], columns
             )
-    present = target * weight
     both, all_present, all_listed, all_seen = (
         float(np.sum(part, dtype=np.float64)) for part in (present * y, present, y * weight, weight)
     )
     tally = np.array([both, all_present - both, all_listed - both, all_seen - all_present - all_listed + both])
-    likelihood = float(np.sum(np.log(np.maximum(fits, _TINY)) * weight, dtype=np.float64))
-    return _Sums(likelihood, moments, gradient, np.maximum(tally, 0.0))
+    return _Sums(likelihood, labels, moments, gradient, np.maximum(tally, 0.0))
 
 
 def _newton(

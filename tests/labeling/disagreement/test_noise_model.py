@@ -157,7 +157,8 @@ def test_the_size_of_a_chunk_changes_nothing(cells: int, monkeypatch: pytest.Mon
 
 
 def test_sums_with_verdicts_by_hand() -> None:
-    """Four cells with p = 0.5, miss 0.2, spurious 0.1: undecided ones by Bayes, decided ones as people said."""
+    """Four cells with p = 0.5, miss 0.2, spurious 0.1. Decided ones teach the coefficients as people said, and count
+    for the rates by Bayes as undecided ones do."""
     given = np.array([[True], [False], [True], [False]])
     verdict = np.array([[-1], [-1], [0], [1]], np.int8)
     evidence = [np.zeros((4, 1), np.float32)]
@@ -166,9 +167,10 @@ def test_sums_with_verdicts_by_hand() -> None:
     fit = noise_model._Fit(np.zeros(2), np.zeros((1, 2)), np.ones(2), rates, rates)
     sums = noise_model._look(fit, cells)
     listed, unlisted = 0.8 / (0.8 + 0.1), 0.2 / (0.2 + 0.9)  # P(present | the given label)
-    np.testing.assert_allclose(sums.tally, [listed, unlisted + 1, (1 - listed) + 1, 1 - unlisted], rtol=1e-5)
-    # seen: listed 0.45, unlisted 0.55; listed and absent 0.5 x 0.1, unlisted and present 0.5 x 0.2
-    assert sums.likelihood == pytest.approx(np.log(0.45 * 0.55 * 0.05 * 0.1), rel=1e-6)
+    np.testing.assert_allclose(sums.tally, [2 * listed, 2 * unlisted, 2 - 2 * listed, 2 - 2 * unlisted], rtol=1e-5)
+    # listed 0.45, unlisted 0.55; absent and present 0.5 each
+    assert sums.likelihood == pytest.approx(np.log(0.45 * 0.55 * 0.5 * 0.5), rel=1e-6)
+    assert sums.labels == pytest.approx(np.log(0.45**2 * 0.55**2), rel=1e-6)
     assert sums.gradient[0, 0] == pytest.approx(listed + unlisted + 0 + 1 - 4 * 0.5, abs=1e-5)
     assert sums.moments[0, 0, 0] == pytest.approx(4 * 0.25)
 
@@ -187,6 +189,26 @@ def test_people_who_look_where_errors_are_leave_the_rates_as_they_are() -> None:
     assert taught.spurious_rate == pytest.approx(0.03, abs=0.01)
     np.testing.assert_allclose(taught.coefficients[:, 0], [-2, -1, -1.5], atol=0.35)
     np.testing.assert_allclose(taught.coefficients[:, 1], 2.5, atol=0.4)
+
+
+@pytest.mark.parametrize(("alike", "miss"), [(0.03, 0.1), (0.1, 0.1), (0.1, 0.3)])
+def test_verdicts_on_an_oversure_top_do_not_become_the_rates_of_the_rest(alike: float, miss: float) -> None:
+    """A share of the absent cells sounds like the class, which the model cannot know: it is far too sure at its top."""
+    random = np.random.default_rng(7)
+    truth = random.random((600, 10)) < 0.2
+    given = (truth & (random.random(truth.shape) >= miss)) | (~truth & (random.random(truth.shape) < 0.01))
+    heard = (truth | (random.random(truth.shape) < alike)) & ~(truth & (random.random(truth.shape) < 0.1))
+    x = random.normal(np.where(heard, 3, -3), 2).astype(np.float32)
+    known, wrong = np.ones_like(given), given != truth
+    before = fit_noise_model([x], given, known).p_wrong([x], given)
+    top = np.argsort(-before, axis=None)[:100]
+    assert before.ravel()[top].sum() > 1.5 * wrong.ravel()[top].sum()
+    verdict = np.full(given.shape, -1, np.int8)
+    verdict.ravel()[top] = truth.ravel()[top]
+    after = fit_noise_model([x], given, known, verdict=verdict).p_wrong([x], given)
+    rest = verdict < 0
+    off = [abs(np.log(expected[rest].sum() / wrong[rest].sum())) for expected in (before, after)]
+    assert off[1] < min(off[0], np.log(1.5))
 
 
 def test_a_sample_of_the_cells_gives_about_the_same_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,30 +276,40 @@ def test_the_penalised_likelihood_never_falls(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_climb_ends_where_an_independent_search_does() -> None:
-    """scipy's L-BFGS on the likelihood written down anew: the same height, and nowhere to go from here."""
+    """scipy's L-BFGS on both likelihoods written down anew: coefficients by verdicts and the other cells' labels with
+    the rates as they are, rates by all labels with the coefficients as they are."""
     fit, _ = ended(300)
     assert fit.rates is not None
     assert fit.usual is not None
-    usual = fit.usual
+    rates, usual = fit.rates, fit.usual
     assert np.all(fit.shared[1:] > 0.05)  # no coefficient lies at its bound, so that every slope is 0
     assert np.all(fit.effective()[:, 1:] > 0.05)
     evidence, given, verdict = small_case()
     x = np.stack([np.ones_like(evidence[0]), *evidence], axis=2).astype(np.float64)
 
-    def height(place: NDArray[np.float64]) -> float:
-        shared, own, rates = place[:3], place[3:12].reshape(3, 3), place[12:]
-        p = sigmoid(np.einsum("ncf,cf->nc", x, shared + own))
+    def present_at(place: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(sigmoid(np.einsum("ncf,cf->nc", x, place[:3] + place[3:].reshape(3, 3))))
+
+    def of_label(p: NDArray[np.float64], rates: NDArray[np.float64]) -> NDArray[np.float64]:
         miss, spurious = sigmoid(rates)
-        present = p * np.where(given, 1 - miss, miss)
-        absent = (1 - p) * np.where(given, spurious, 1 - spurious)
-        seen = np.select([verdict > 0, verdict == 0], [present, absent], present + absent)
-        penalty = ((own / fit.width) ** 2).sum() + 1e-3 * (shared**2).sum() + ((rates - usual) ** 2).sum()
+        return p * np.where(given, 1 - miss, miss) + (1 - p) * np.where(given, spurious, 1 - spurious)
+
+    def height(place: NDArray[np.float64]) -> float:
+        p = present_at(place)
+        seen = np.select([verdict > 0, verdict == 0], [p, 1 - p], of_label(p, rates))
+        penalty = ((place[3:].reshape(3, 3) / fit.width) ** 2).sum() + 1e-3 * (place[:3] ** 2).sum()
         return float(np.log(seen).sum() - penalty / 2)
 
-    here = np.concatenate([fit.shared, fit.own.ravel(), fit.rates])
-    found = optimize.minimize(lambda place: -height(place), np.zeros(14) - 0.5, method="L-BFGS-B", tol=1e-12)
-    assert height(here) == pytest.approx(-found.fun, abs=0.02)
-    slope = optimize.approx_fprime(here, height, 1e-5)
-    scale = np.sqrt(given.size)  # of the slope of so many cells, were they not at rest
-    assert np.abs(slope).max() / scale < 0.05, slope
-    np.testing.assert_allclose(sigmoid(here[12:]), sigmoid(found.x[12:]), atol=0.01)
+    here = np.concatenate([fit.shared, fit.own.ravel()])
+
+    def height_of_rates(rates: NDArray[np.float64]) -> float:
+        return float(np.log(of_label(present_at(here), rates)).sum() - ((rates - usual) ** 2).sum() / 2)
+
+    for of, at in ((height, here), (height_of_rates, rates)):
+        start = np.zeros(len(at)) - 0.5
+        found = optimize.minimize(lambda place, of=of: -of(place), start, method="L-BFGS-B", tol=1e-12)
+        assert of(at) == pytest.approx(-found.fun, abs=0.02)
+        slope = optimize.approx_fprime(at, of, 1e-5)
+        scale = np.sqrt(given.size)  # of the slope of so many cells, were they not at rest
+        assert np.abs(slope).max() / scale < 0.05, slope
+    np.testing.assert_allclose(sigmoid(rates), sigmoid(found.x), atol=0.01)
