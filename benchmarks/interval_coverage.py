@@ -1,25 +1,40 @@
 """Do the 95 % intervals hold the truth? Simulated collections, a reviewer at a sorted queue, one look in ten at random.
 
     python -m benchmarks.interval_coverage [--seeds 200]
+    python -m benchmarks.interval_coverage --workspace W --truth DIR_OR_FILE... [--seeds 5] [--run RUN]
 
 Prints Markdown. For each world and number of verdicts: in how many of the collections the interval of the noise rates
 held the true rate (of both kinds; of the classes), and "at most k remain" the number that did (of both kinds and in
 all); how wide they were; and how far off the share of wrong ones among all that was reviewed is, taken for the rate.
 Then the same for how many of the next 20 are wrong, in the collections of simulated_reviews.py.
+
+With a workspace the collections are real: the out-of-fold predictions of its finished runs, the labels as imported and,
+for each seed, other errors planted over the truth (label_errors.py says what tells that). For each kind of errors and
+number of verdicts down the default scorer's queue, with one look in ten at random and with none: how many of the next
+20, and of all cells that are left, were expected to be wrong and are; in how many collections the 95 % range held that;
+and how wide it was. The networks learned from the labels as imported, so planted errors are a little easier than real
+ones; what a run recorded of its training and which classes occur together belong to those labels and are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.simulated_reviews import NEXT, SCORERS, next_20, ranking_of
+from benchmarks import label_errors
+from benchmarks.simulated_reviews import NEXT, SCORERS, Collection, learned, likeliest, looked_at, next_20, ranking_of
+from labeling.disagreement.evidence import Evidence
+from labeling.disagreement.scorers import earmark
+from labeling.errors import EarmarkError
 from labeling.quality import audit
+from labeling.quality.calibration import NextYield, next_yield
 from labeling.quality.noise_rates import Cells, rates_of, remaining_of
 
 VERDICTS = (0, 50, 200, 1_000)
@@ -28,6 +43,14 @@ LISTED = 0.2  # of the cells
 CLASSES = 20
 #: world -> how much the scorer knows (separation of right and wrong in standard deviations), how the errors lie
 WORLDS: Mapping[str, float] = {"good": 2.5, "useless": 0.0, "overconfident": 1.0, "classes unlike": 1.5, "unasked": 1.5}
+REAL_VERDICTS = (0, 10, 30, 100, 300)
+#: kind of errors -> share of true labels that are missing, wrong ones planted for each true one, labels swapped
+PLANTED: Mapping[str, tuple[float, float, float]] = {
+    "few": (0.04, 0.02, 0.02),
+    "mixed": (0.15, 0.1, 0.08),
+    "missing": (0.4, 0.01, 0.02),
+    "false": (0.05, 0.3, 0.1),
+}
 SIZES = ((3_000, 0.2), (20_000, 0.02), (200_000, 0.001))  # cells, share of them wrong
 
 
@@ -159,15 +182,111 @@ def table(seeds: int, worlds: Sequence[str] = tuple(WORLDS)) -> None:
                 print(f"| {' | '.join(parts)} |", flush=True)
 
 
+def planted(truth: NDArray[np.bool_], kind: str, seed: int) -> NDArray[np.bool_]:
+    """Labels (N, C) with errors of this kind over the truth (N, C)."""
+    random = np.random.default_rng([seed, list(PLANTED).index(kind)])
+    missing, spurious, swapped = PLANTED[kind]
+    rows, columns = np.nonzero(truth)
+    swaps = random.random(len(rows)) < swapped
+    given = truth & (random.random(truth.shape) >= missing)
+    given |= ~truth & (random.random(truth.shape) < spurious * truth.sum() / max(1, (~truth).sum()))
+    given[rows[swaps], columns[swaps]] = False
+    given[rows[swaps], random.integers(0, truth.shape[1], int(swaps.sum()))] = True
+    return np.asarray(given)
+
+
+def real_collections(case: label_errors.Case, seeds: int) -> Iterator[tuple[str, Collection]]:
+    """A run's cells as imported, and with errors of each kind planted by each seed; best suspect first."""
+    truth = case.aligned.given ^ case.wrong
+    yield "as imported", _collection(replace(case.evidence, verdict=None), case.wrong)
+    for kind in PLANTED:
+        for seed in range(seeds):
+            given = planted(truth, kind, seed)
+            evidence = replace(case.evidence, given=given, verdict=None, dynamics=None, priors=())
+            yield kind, _collection(evidence, given ^ truth)
+
+
+def _collection(evidence: Evidence, wrong: NDArray[np.bool_]) -> Collection:
+    row, column = np.nonzero(evidence.known)
+    p_wrong = earmark(evidence).p_wrong[row, column]
+    best = np.argsort(-p_wrong, kind="stable")
+    row, column = row[best], column[best]
+    return Collection(ranking_of(column + 1, evidence.given[row, column], p_wrong[best]), wrong[row, column])
+
+
+def ahead(made: Collection, seed: int, audit_share: float) -> list[tuple[NextYield, int, NextYield, int]]:
+    """At each of REAL_VERDICTS: what is said of the next 20 and how many are wrong, and of all that are left."""
+    found = []
+    for done in looked_at(made, seed, REAL_VERDICTS, audit_share):
+        known = learned(made, done)
+        left = likeliest(made, done, known)
+        soon, whole = (next_yield(known, made.ranking, places) for places in (left[:NEXT], left))
+        found.append((soon, int(made.wrong[left[:NEXT]].sum()), whole, int(made.wrong[left].sum())))
+    return found
+
+
+def real_table(cases: Sequence[label_errors.Case], seeds: int) -> None:
+    """Print one line for each kind of errors, share of random looks and number of verdicts."""
+    print(f"| errors | random looks | verdicts | of the next {NEXT} expected, wrong | held | mean width ", end="")
+    print("| of all left expected, wrong | held | mean width |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    by_kind: dict[str, list[Collection]] = {}
+    for case in cases:
+        for kind, made in real_collections(case, seeds):
+            by_kind.setdefault(kind, []).append(made)
+    for share in (0.0, AUDIT_SHARE):
+        every = []
+        for kind, collections in by_kind.items():
+            found = [ahead(made, seed, share) for seed, made in enumerate(collections)]
+            every += found
+            _print_lines(kind, share, found)
+        _print_lines("all", share, every)
+
+
+def _print_lines(kind: str, share: float, found: Sequence[list[tuple[NextYield, int, NextYield, int]]]) -> None:
+    for verdicts, column in zip(REAL_VERDICTS, zip(*found, strict=True), strict=True):
+        parts = [kind, f"{100 * share:g} %", f"{verdicts:,}"]
+        for said, truth in (([one[0] for one in column], [one[1] for one in column]),
+                            ([one[2] for one in column], [one[3] for one in column])):  # fmt: skip
+            parts += [
+                f"{np.mean([one.expected for one in said]):.1f}, {np.mean(truth):.1f}",
+                _percent([one.low <= true <= one.high for one, true in zip(said, truth, strict=True)]),
+                f"{np.mean([one.high - one.low for one in said]):.1f}",
+            ]
+        print(f"| {' | '.join(parts)} |", flush=True)
+
+
 def _percent(values: Sequence[float]) -> str:
     return f"{100 * np.mean(values):.1f} %"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=200)
-    seeds = parser.parse_args().seeds
+    parser.add_argument(
+        "--seeds", type=int, help="collections a line (200); of a workspace, for each kind of errors (5)"
+    )
+    parser.add_argument("--workspace")
+    parser.add_argument("--run", action="append", default=[])
+    parser.add_argument("--truth", nargs="+", type=Path)
+    args = parser.parse_args()
+    if bool(args.workspace) != bool(args.truth):
+        parser.error("--workspace and --truth go together: predictions, and what is true of their cells")
     begun = time.perf_counter()
+    if args.workspace:
+        try:
+            cases = label_errors.load(args.workspace, args.run, args.truth)
+        except (EarmarkError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 1
+        real_table(cases, args.seeds or 5)
+    else:
+        simulated(args.seeds or 200)
+    print(f"\n{time.perf_counter() - begun:.0f} s")
+    return 0
+
+
+def simulated(seeds: int) -> None:
+    """Print the tables of made-up collections."""
     print(f"{seeds} collections a line. Where an interval is of several kinds, the share of the one that held least.\n")
     table(seeds)
     print(f"\n| scorer | verdicts | next {NEXT} held | mean width |\n|---|---|---|---|")
@@ -177,8 +296,7 @@ def main() -> None:
         for verdicts, column in zip(numbers, zip(*found, strict=True), strict=True):
             held = _percent([one.low <= truth <= one.high for one, truth in column])
             print(f"| {scorer} | {verdicts} | {held} | {np.mean([one.high - one.low for one, _ in column]):.1f} |")
-    print(f"\n{time.perf_counter() - begun:.0f} s")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

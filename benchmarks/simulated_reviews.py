@@ -91,9 +91,11 @@ def ranking_of(class_id: NDArray[np.int64], given: NDArray[np.bool_], p_wrong: N
     )
 
 
-def looked_at(made: Collection, seed: int, checkpoints: Sequence[int]) -> Iterator[list[int]]:
+def looked_at(
+    made: Collection, seed: int, checkpoints: Sequence[int], audit_share: float = AUDIT_SHARE
+) -> Iterator[list[int]]:
     """The places decided at each of these numbers of verdicts, rising: of each ten looks nine go to the likeliest
-    that is left, as far as is known, and one to any."""
+    that is left, as far as is known, and one (``audit_share``) to any."""
     random = np.random.default_rng([seed, 1])
     done: list[int] = []
     left = np.ones(len(made.wrong), bool)
@@ -103,7 +105,7 @@ def looked_at(made: Collection, seed: int, checkpoints: Sequence[int]) -> Iterat
             yield list(done)
         if number and number % REFIT_EVERY == 0:
             order = iter(likeliest(made, done, learned(made, done)).tolist())
-        by_chance = random.random() < AUDIT_SHARE
+        by_chance = random.random() < audit_share
         place = int(random.choice(np.flatnonzero(left))) if by_chance else next(one for one in order if left[one])
         left[place] = False
         done.append(place)

@@ -15,14 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.quality.calibration_fit import OFFSET_WIDTH
-
 # What the stop rule bets on before the first look: labels are more often right than wrong. It costs sharpness where
 # it is off, never the 95 %.
 BET_WRONG, BET_RIGHT = 0.25, 1.0
-# How far off a guess of a share may be before any look: as the calibration takes its scorer to be, by a factor of 20
-GUESS_WIDTH = OFFSET_WIDTH  # either way (95 %); log odds, one standard deviation
-_GRID = np.linspace(-6, 6, 241)  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -61,25 +56,6 @@ def looks_of(open_cells: int, wrong: NDArray[np.bool_], drawn: NDArray[np.bool_]
         decided=len(wrong),
         found=int(wrong.sum()),
     )
-
-
-def estimate(looks: Looks, guess: float) -> float:
-    """How many wrong cells are still open: ``guess`` before any look, and what looks make of it.
-
-    The median of the posterior where the log odds of the share are normal around the guess's, GUESS_WIDTH wide. A few
-    looks that found nothing move it little where hardly any could have: they do not say that none is left.
-    """
-    if not len(looks) or not looks.open_cells:
-        return min(max(guess, 0.0), float(looks.open_cells))
-    share = min(max(guess, 0.5), looks.open_cells - 0.5) / looks.open_cells  # of half a cell at least, either way
-    odds = share / (1 - share) * np.exp(GUESS_WIDTH * _GRID)
-    number = looks.open_cells * odds / (1 + odds)
-    wrong = looks.pool_wrong[:, None] + number
-    chance = np.where(looks.wrong[:, None], wrong, looks.pool[:, None] - wrong) / looks.pool[:, None]
-    log_posterior = np.log(chance).sum(axis=0) - _GRID**2 / 2
-    weight = np.exp(log_posterior - log_posterior.max())
-    below = np.cumsum(weight) - weight / 2
-    return float(np.interp(weight.sum() / 2, below, number))
 
 
 def interval(looks: Looks, below: float = 0.025, above: float = 0.025) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 """How likely a label is wrong, learned from verdicts: a ranking's p_wrong made a probability that can be trusted.
 
 Listed labels (``false``) and unlisted ones (``missing``) are learned apart; a swap's cells count by what is doubted.
-Before any verdict the scorer's own number stands, and is called a guess; verdicts move it, class by class where a class
-has many. Verdicts come from the top of the queue: given p_wrong that is no bias, as the map is fitted given p_wrong.
+Before any verdict the scorer's own number stands, drawn in where it is very sure, and is called a guess. Verdicts move
+it where they are, and class by class where a class has many: those from the top of the queue tell of its top, cells
+that chance picked of the bulk. Away from any verdict the guess stands.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement.stored_ranking import Ranking
-from labeling.quality.calibration_fit import KindFit, fit_kind
+from labeling.quality.calibration_fit import BEND, KindFit, fit_kind
 from labeling.quality.intervals import Share
 from labeling.quality.verdicts import Judged
 
 KINDS = ("missing", "false")
 #: A verdict tells 0.25 of a squared unit of log odds at most, a tenth where nearly all go one way; the prior is worth
-#: 0.4 (calibration_fit.OFFSET_WIDTH). From about ten on people say more than the guess does.
+#: about one (calibration_fit). From about ten on people say more than the guess does.
 GUESS_BELOW = 10
 DRAWS, LEAST_DRAWS = 4_000, 400
 DRAWN_NUMBERS = 1 << 24  # so many are drawn for one interval, fewer draws of more places: 1 s
@@ -114,7 +115,7 @@ def fit(
     fits = {}
     for kind in KINDS:
         here = given == (kind == "false")
-        fits[kind] = fit_kind(p_wrong[here], class_id[here], wrong[here], past[here])
+        fits[kind] = fit_kind(p_wrong[here], class_id[here], wrong[here], past[here], BEND[kind])
     return Calibration(position, fits)
 
 

@@ -1,22 +1,26 @@
 """From a scorer's p_wrong to the probability that people find a label wrong: the fit, pure, of one kind of doubt.
 
-The calibration map is that of Kull, Silva Filho and Flach, "Beta calibration" (AISTATS 2017), with an offset a class::
+Verdicts come from the top of the queue, and a straight line through them says wild things of its end. So the map is the
+guess, with a curve beside it that verdicts bend where they are and that goes back to the guess away from them::
 
-    logit P(wrong) = a + b1 ln(p_wrong) - b2 ln(1 - p_wrong) + u_class + d [decided before the scoring]
+    logit P(wrong) = t + curve(t) + r(t) u_class + d [decided before the scoring]
 
-With a = 0, b1 = b2 = 1 it is p_wrong itself; with b1 = b2 it is Platt's scaling of the log odds. Low and high ends have
-a slope each, since verdicts come from the top of the queue and say little of its end. Both slopes are kept above 0 by
-fitting their logarithms, so that the order within a class never turns.
+t are the guess's log odds: the scorer's own, drawn in where they are far above even (`guessed_log_odds`). ``curve`` is
+a Gaussian process on KNOTS, straight between them, with slopes that keep the order within a class from ever turning
+(Riihimäki & Vehtari, "Gaussian processes with monotonicity information", AISTATS 2010). Cells that chance picked are
+verdicts like any other: they lie where most cells are, and bend the curve there. The reach r is 1 where suspects are
+and falls below, so that what the top of a class's queue shows is not believed of all its cells either.
 
-Normal priors draw the map towards p_wrong itself; the spread s of the class offsets u ~ N(0, s^2) comes from the data,
-each s weighed by its marginal likelihood (empirical Bayes with its uncertainty kept). The posterior at each s is
-Laplace's approximation, found by Fisher scoring: Gelman et al., "Bayesian Data Analysis" (3rd ed.), sections 4.1, 13.3.
+Its width, and the spread of the class offsets u ~ N(0, s^2), come from the data: each pair is weighed by its marginal
+likelihood (empirical Bayes with its uncertainty kept). The posterior at each is Laplace's approximation, found by
+Fisher scoring: Gelman et al., "Bayesian Data Analysis" (3rd ed.), sections 4.1, 13.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,32 +29,48 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SUREST = 1e-6  # rankings keep p_wrong as float32, which near 1 has steps of 6e-8: closer to 1 its odds are rounding
-# A noise model's own rates may be off by a factor of 20 either way (95 %): where a model is weak they stay at the
-# tenth that they began with, and collections have from half to a two-hundredth of their labels wrong.
-OFFSET_WIDTH = float(np.log(20) / 1.96)
-# Log odds may be three times as bold as they should be, or a third, and at 95 % nine times: evidence that is counted
-# several times over (the clip, its frames, three runs that agree) multiplies them, evidence that is noise takes away.
-SLOPE_WIDTH = float(np.log(3))
+# Log odds above even from which the guess grows ever more slowly. Scorers are over-sure at their top: evidence that is
+# counted several times over (the clip, its frames, three runs that agree) multiplies log odds. With errors planted in a
+# real collection that was so of missing labels (called 0.85: 0.69 to 0.83 were), and hardly of false ones.
+BEND = {"missing": 3.0, "false": 6.0}
+KNOTS = np.arange(-14.0, 9.0)  # log odds; all guesses lie within
+# How far off the guess may be, in log odds, one standard deviation: everywhere alike, here more than there, and above
+# even ever more, by this much for each of its log odds.
+LEVEL_WIDTH, CURVE_WIDTH, SURE_WIDTH = 0.3, 0.9, 0.35
+CURVE_LENGTH = 3.0  # log odds over which verdicts speak for their neighbours
+WIDTHS = (0.5, 1.0, 2.0)  # times these, tried
+WIDTH_WEIGHTS = (0.3, 0.5, 0.2)
+LEAST_SLOPE, SLOPE_WIDTH = 0.05, 0.1
 # Cells decided before a scoring were chosen by another; they may be wrong twice as often (95 %: four times) or half.
 PAST_WIDTH = float(np.log(2))
-SPREADS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of class offsets, tried; at 2.0 the odds of classes differ by 50
-SPREAD_WIDTH = 1.0  # half-normal prior of the spread: few collections have classes whose odds differ by more than 7
-PRIOR_WIDTH = np.array([OFFSET_WIDTH, SLOPE_WIDTH, SLOPE_WIDTH, PAST_WIDTH])
+SPREADS = (0.1, 0.4, 0.9, 2.0)  # of class offsets, tried; at 2.0 the odds of classes differ by 50
+SPREAD_WIDTH = 0.6  # half-normal prior of the spread: in most collections the odds of classes differ by less than 4
+
+REACH, REACH_LENGTH = -2.0, 3.0  # log odds: below the first an offset fades, by a factor of e for each of the second
 
 _ROUNDS = 60
 _ENOUGH = 1e-5  # a step that promises less log likelihood than this is the last
 _BLOCK = 1 << 22  # numbers in memory at once while drawing
+_STEPS = np.eye(len(KNOTS) + 1)[1:-1] - np.eye(len(KNOTS) + 1)[:-2]  # (knots - 1, knots + 1): from each to the next
+
+
+def guessed_log_odds(p_wrong: NDArray[Any], bend: float) -> NDArray[Any]:
+    """The guess before any verdict: the log odds of p_wrong, above even ``bend ln(1 + x / bend)`` of them."""
+    p = np.clip(p_wrong, SUREST, 1 - SUREST)
+    x = np.log(p / (1 - p))
+    return np.asarray(np.where(x > 0, bend * np.log1p(np.maximum(x, 0) / bend), x))
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What verdicts say of the map at one spread of the class offsets.
+    """What verdicts say of the map at one ``width`` of the curve and ``spread`` of the class offsets.
 
-    ``mode`` (4,) holds a, ln b1, ln b2, d and ``root`` (4, 4) a root of their covariance. The offsets of the K classes
-    with verdicts have mode ``own`` (K,); they move with the four by ``follow`` (K, 4) a unit and, given the four, have
-    variance ``apart`` (K,).
+    ``mode`` (G,) holds the curve at the knots, then d, and ``root`` (G, G) a root of their covariance. The offsets of
+    the K classes with verdicts have mode ``own`` (K,); they move with the G by ``follow`` (K, G) a unit and, given
+    those, have variance ``apart`` (K,).
     """
 
+    width: float
     spread: float
     weight: float
     mode: Floats
@@ -59,56 +79,32 @@ class Posterior:
     follow: Floats
     apart: Floats
 
-    def draw(self, random: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
-        """How far the four move from the mode (draws, 4), slopes in shares of themselves; and the four there.
-
-        What verdicts leave open together, an offset for a slope, lies on a line of a and b, not of a and ln b: slopes
-        are drawn first, a and d around where the verdicts put them for these slopes.
-        """
-        slopes, rest = [1, 2], [0, 3]
-        covariance = self.root @ self.root.T
-        own = covariance[np.ix_(slopes, slopes)]
-        given_slopes = np.linalg.solve(own, covariance[np.ix_(slopes, rest)])
-        left = covariance[np.ix_(rest, rest)] - covariance[np.ix_(rest, slopes)] @ given_slopes
-        log_slopes = random.standard_normal((draws, 2)) @ np.linalg.cholesky(own).T
-        moved = np.empty((draws, 4))
-        moved[:, slopes] = np.expm1(log_slopes)
-        moved[:, rest] = moved[:, slopes] @ given_slopes
-        moved[:, rest] += random.standard_normal((draws, 2)) @ np.linalg.cholesky(left).T
-        four = self.mode + moved
-        four[:, slopes] = self.mode[slopes] + log_slopes
-        return moved, four
-
 
 @dataclass(frozen=True)
 class KindFit:
     """The map of one kind of doubt, fitted to ``verdicts`` verdicts; ``class_id`` (K,), sorted: classes with any."""
 
     verdicts: int
+    bend: float
     class_id: NDArray[np.int64]
     posteriors: tuple[Posterior, ...]
 
     @property
     def parameters(self) -> Floats:
-        """a, ln b1, ln b2, d (4,): their posterior mean over the spreads."""
-        return np.asarray(sum(posterior.weight * posterior.mode for posterior in self.posteriors))
+        """The curve at the knots, then d (G,): their posterior mean over widths and spreads."""
+        return np.asarray(sum(one.weight * one.mode for one in self.posteriors))
 
     @property
     def offsets(self) -> Floats:
-        """u of each class of ``class_id`` (K,), likewise."""
-        return np.asarray(sum(posterior.weight * posterior.own for posterior in self.posteriors))
+        """Of the classes with verdicts (K,): their posterior mean."""
+        return np.asarray(sum(one.weight * one.own for one in self.posteriors))
 
     def probability(self, p_wrong: NDArray[Any], class_id: NDArray[np.int64]) -> NDArray[np.float32]:
-        """P(wrong) (M,) of cells with these p_wrong; p_wrong itself before any verdict."""
-        if not self.verdicts:
-            return np.asarray(p_wrong, np.float32)
-        a, log_low, log_high, _ = self.parameters.astype(np.float32)
-        logit, high = _features(np.asarray(p_wrong, np.float32))
-        logit *= np.exp(log_low)
-        high *= np.exp(log_high)
-        logit += high
-        logit += self._offset_by_id(class_id)[class_id]
-        logit += a
+        """P(wrong) (M,) of cells with these p_wrong; the guess before any verdict."""
+        logit = np.asarray(guessed_log_odds(np.asarray(p_wrong, np.float32), self.bend), np.float32)
+        if self.verdicts:
+            offset = _reach(logit) * self._offset_by_id(class_id)[class_id]
+            logit = np.interp(logit, KNOTS, _rising(KNOTS + self.parameters[:-1])).astype(np.float32) + offset
         return np.asarray(_sigmoid(logit), np.float32)
 
     def _offset_by_id(self, class_id: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -121,28 +117,28 @@ class KindFit:
         self, p_wrong: NDArray[Any], class_id: NDArray[np.int64], random: np.random.Generator, draws: int
     ) -> NDArray[np.int64]:
         """How many of these cells are wrong, drawn ``draws`` times from the posterior predictive distribution."""
-        low, high = (np.asarray(feature, np.float32) for feature in _features(np.asarray(p_wrong, np.float64)))
+        at = guessed_log_odds(np.asarray(p_wrong, np.float64), self.bend)
         classes, column = np.unique(class_id, return_inverse=True)
         which = random.choice(len(self.posteriors), draws, p=[posterior.weight for posterior in self.posteriors])
-        four, own = np.empty((draws, 4)), np.empty((draws, len(classes)))
+        curve, own = np.empty((draws, len(KNOTS))), np.empty((draws, len(classes)))
         for number, posterior in enumerate(self.posteriors):
             here = np.flatnonzero(which == number)
-            four[here], own[here] = self._draw(posterior, classes, random, len(here))
-        a, steep = four[:, :1].astype(np.float32), np.exp(four[:, 1:3]).astype(np.float32)
-        own = own.astype(np.float32)
+            curve[here], own[here] = self._draw(posterior, classes, random, len(here))
+        curve, own = _rising(KNOTS + curve).astype(np.float32), own.astype(np.float32)
         counts = np.zeros(draws, np.int64)
         size = max(1, _BLOCK // draws)
-        for first in range(0, len(low), size):
+        for first in range(0, len(at), size):
             part = slice(first, first + size)
-            logit = steep[:, :1] * low[part] + steep[:, 1:] * high[part] + own[:, column[part]] + a
+            logit = curve @ _shares(at[part]).astype(np.float32).T
+            logit += own[:, column[part]] * _reach(at[part]).astype(np.float32)
             counts += (random.random(logit.shape, np.float32) < _sigmoid(logit)).sum(axis=1)
         return counts
 
     def _draw(
         self, posterior: Posterior, classes: NDArray[np.int64], random: np.random.Generator, draws: int
     ) -> tuple[Floats, Floats]:
-        """Parameters (draws, 4), and offsets (draws, classes) of these classes, those without verdicts too."""
-        moved, four = posterior.draw(random, draws)
+        """The curve (draws, knots), and offsets (draws, classes) of these classes, those without verdicts too."""
+        moved = random.standard_normal((draws, len(posterior.mode))) @ posterior.root.T
         noise = random.standard_normal((draws, len(classes)))
         own = posterior.spread * noise
         place = np.searchsorted(self.class_id, classes)
@@ -152,7 +148,7 @@ class KindFit:
         own[:, known] = (
             posterior.own[at] + moved @ posterior.follow[at].T + np.sqrt(posterior.apart[at]) * noise[:, known]
         )
-        return four, own
+        return (posterior.mode + moved)[:, :-1], own
 
 
 def fit_kind(
@@ -160,6 +156,9 @@ def fit_kind(
     class_id: NDArray[np.int64],
     wrong: NDArray[np.bool_],
     past: NDArray[np.bool_],
+    bend: float = BEND["missing"],
+    *,
+    widths: Sequence[float] = WIDTHS,
     spreads: Sequence[float] = SPREADS,
 ) -> KindFit:
     """Fit the map from a scorer's p_wrong to the probability that a label is wrong, from verdicts of one kind of doubt.
@@ -173,8 +172,11 @@ def fit_kind(
         What people found.
     past : ndarray of bool, shape (n,)
         Whether they had decided before the scoring.
-    spreads : sequence of float
-        How far classes may differ, in log odds; each is tried, and weighed by how well it explains the verdicts.
+    bend : float
+        Of the guess (`guessed_log_odds`).
+    widths, spreads : sequence of float
+        How far the guess may be off, in shares of what is usual, and how far classes may differ, in log odds; each
+        pair is tried, and weighed by how well it explains the verdicts.
 
     Returns
     -------
@@ -190,62 +192,58 @@ def fit_kind(
     >>> fitted.probability(np.array([0.5]), np.array([1])).round(1).tolist()
     [0.10000000149011612]
     """
-    classes, column = np.unique(class_id, return_inverse=True)
-    data = _Data(*_features(np.asarray(p_wrong, np.float64)), column, np.asarray(wrong, float), np.asarray(past, float))
-    four, own = np.zeros(4), np.zeros(len(classes))
+    by_class = np.argsort(class_id, kind="stable")
+    classes, first, column = np.unique(class_id[by_class], return_index=True, return_inverse=True)
+    at = guessed_log_odds(np.asarray(p_wrong, np.float64)[by_class], bend)
+    design = np.column_stack([_shares(at), past[by_class]])
+    data = _Data(at, design, _reach(at), column, first, wrong[by_class].astype(float))
+    both, own = np.zeros(design.shape[1]), np.zeros(len(classes))
     posteriors, evidence = [], []
-    for spread in spreads:
-        four, own = _climb(data, four, own, spread)
-        posterior, log_evidence = _laplace(data, four, own, spread)
-        posteriors.append(posterior)
-        evidence.append(log_evidence - (spread / SPREAD_WIDTH) ** 2 / 2 + np.log(_share_of(spread, spreads)))
+    for width in widths:
+        precision = _precision(width)
+        for spread in spreads:
+            both, own = _climb(data, both, own, precision, spread)
+            posterior, marginal = _laplace(data, both, own, precision, width, spread)
+            posteriors.append(posterior)
+            prior = np.log(_share_of(spread, spreads)) - (spread / SPREAD_WIDTH) ** 2 / 2
+            prior += np.log(WIDTH_WEIGHTS[WIDTHS.index(width)]) if width in WIDTHS else 0.0
+            evidence.append(marginal + prior)
     weight = np.exp(np.array(evidence) - max(evidence))
     weight /= weight.sum()
-    weighed = tuple(
-        Posterior(
-            fitted.spread,
-            float(share),
-            fitted.mode,
-            fitted.root,
-            fitted.own,
-            fitted.follow,
-            fitted.apart,
-        )
-        for fitted, share in zip(posteriors, weight, strict=True)
-    )
-    return KindFit(len(class_id), classes.astype(np.int64), weighed)
+    weighed = tuple(replace(one, weight=float(share)) for one, share in zip(posteriors, weight, strict=True))
+    return KindFit(len(class_id), bend, classes.astype(np.int64), weighed)
 
 
 @dataclass(frozen=True)
 class _Data:
-    """Verdicts as arrays (n,): ln p and -ln(1 - p) of p_wrong, place of the class, wrong and past as 0 or 1."""
+    """Verdicts as arrays (n,), those of a class together: the guess's log odds, how much of the curve's knots and of d
+    they see (n, G) and of the class's offset, place of the class, wrong as 0 or 1; and where each class begins (K,)."""
 
-    low: Floats
-    high: Floats
+    at: Floats
+    design: Floats
+    reach: Floats
     column: NDArray[np.int64]
+    first: NDArray[np.int64]
     wrong: Floats
-    past: Floats
 
-    def logit(self, four: Floats, own: Floats) -> Floats:
-        a, log_low, log_high, d = four
-        return np.asarray(
-            a + np.exp(log_low) * self.low + np.exp(log_high) * self.high + own[self.column] + d * self.past
-        )
+    def logit(self, both: Floats, own: Floats) -> Floats:
+        return np.asarray(self.at + self.design @ both + self.reach * own[self.column])
 
-    def log_posterior(self, four: Floats, own: Floats, spread: float) -> float:
-        """Up to a constant that is the same for every spread."""
-        logit = self.logit(four, own)
+    def log_posterior(self, both: Floats, own: Floats, precision: Floats, spread: float) -> float:
+        """Up to a constant that is the same for every width and spread."""
+        logit = self.logit(both, own)
         likelihood = float(self.wrong @ logit - np.sum(np.maximum(logit, 0) + np.log1p(np.exp(-np.abs(logit)))))
-        prior = -0.5 * float(np.sum((four / PRIOR_WIDTH) ** 2)) - 0.5 * float(np.sum((own / spread) ** 2))
-        return likelihood + prior - len(own) * float(np.log(spread))
+        rising = -float(np.logaddexp(0, -_steepness(both)).sum())
+        prior = -0.5 * float(both @ precision @ both) - 0.5 * float(np.sum((own / spread) ** 2))
+        return likelihood + rising + prior - len(own) * float(np.log(spread))
 
 
 @dataclass(frozen=True)
 class _Curvature:
-    """Fisher information with the priors': of the four (4, 4), between them and classes (K, 4), of classes (K,); and
-    the slope of the log posterior, (4,) and (K,)."""
+    """Fisher information with the priors': of curve and d (G, G), between them and classes (K, G), of classes (K,); and
+    the slope of the log posterior, (G,) and (K,)."""
 
-    four: Floats
+    both: Floats
     between: Floats
     own: Floats
     pull: Floats
@@ -257,35 +255,32 @@ class _Curvature:
 
     @property
     def schur(self) -> Floats:
-        """Of the four with the classes integrated out: only their own block is not diagonal."""
-        return np.asarray(self.four + self.between.T @ self.follow)
+        """Of curve and d with the classes integrated out: only their own block is not diagonal."""
+        return np.asarray(self.both + self.between.T @ self.follow)
 
 
-def _curvature(data: _Data, four: Floats, own: Floats, spread: float) -> _Curvature:
-    low, high = np.exp(four[1]) * data.low, np.exp(four[2]) * data.high
-    logit = four[0] + low + high + own[data.column] + four[3] * data.past
-    p = _sigmoid(logit)
+def _curvature(data: _Data, both: Floats, own: Floats, precision: Floats, spread: float) -> _Curvature:
+    p = _sigmoid(data.logit(both, own))
     residual = data.wrong - p
-    slopes = np.stack([np.ones(len(low)), low, high, data.past])
-    weighed = slopes * (p * (1 - p))
-    size = len(own)
-    between = np.empty((size, 4))
-    for place, row in enumerate(weighed):
-        between[:, place] = np.bincount(data.column, row, minlength=size)
+    weight = p * (1 - p)
+    weighed = data.design * weight[:, None]
+    between = np.add.reduceat(weighed * data.reach[:, None], data.first) if len(own) else np.zeros((0, len(both)))
+    falls = _sigmoid(-_steepness(both))
+    rising = _STEPS.T @ (_STEPS * (falls * (1 - falls) / SLOPE_WIDTH**2)[:, None])
     return _Curvature(
-        slopes @ weighed.T + np.diag(1 / PRIOR_WIDTH**2),
+        data.design.T @ weighed + precision + rising,
         between,
-        between[:, 0] + 1 / spread**2,
-        slopes @ residual - four / PRIOR_WIDTH**2,
-        np.bincount(data.column, residual, minlength=size) - own / spread**2,
+        np.asarray(np.bincount(data.column, weight * data.reach**2, minlength=len(own)) + 1 / spread**2, float),
+        data.design.T @ residual - precision @ both + _STEPS.T @ falls / SLOPE_WIDTH,
+        np.bincount(data.column, residual * data.reach, minlength=len(own)) - own / spread**2,
     )
 
 
-def _climb(data: _Data, four: Floats, own: Floats, spread: float) -> tuple[Floats, Floats]:
+def _climb(data: _Data, both: Floats, own: Floats, precision: Floats, spread: float) -> tuple[Floats, Floats]:
     """The mode, from these values on: Fisher scoring with halved steps where a whole one would fall."""
-    now = data.log_posterior(four, own, spread)
+    now = data.log_posterior(both, own, precision, spread)
     for _ in range(_ROUNDS):
-        curvature = _curvature(data, four, own, spread)
+        curvature = _curvature(data, both, own, precision, spread)
         follow, pull, pull_own = curvature.follow, curvature.pull, curvature.pull_own
         step = np.linalg.solve(curvature.schur, pull + follow.T @ pull_own)
         step_own = pull_own / curvature.own + follow @ step
@@ -293,24 +288,68 @@ def _climb(data: _Data, four: Floats, own: Floats, spread: float) -> tuple[Float
             break
         share = 1.0
         while share > 1e-3:
-            reached = data.log_posterior(four + share * step, own + share * step_own, spread)
+            reached = data.log_posterior(both + share * step, own + share * step_own, precision, spread)
             if reached > now:
                 break
             share /= 2
         else:
             break
-        four, own, now = four + share * step, own + share * step_own, reached
-    return four, own
+        both, own, now = both + share * step, own + share * step_own, reached
+    return both, own
 
 
-def _laplace(data: _Data, four: Floats, own: Floats, spread: float) -> tuple[Posterior, float]:
+def _laplace(
+    data: _Data, both: Floats, own: Floats, precision: Floats, width: float, spread: float
+) -> tuple[Posterior, float]:
     """The normal approximation at a mode, and the log of the marginal likelihood by it (up to a constant)."""
-    curvature = _curvature(data, four, own, spread)
+    curvature = _curvature(data, both, own, precision, spread)
     lower = np.linalg.cholesky(curvature.schur)
-    root = np.linalg.inv(lower).T
     log_determinant = 2 * float(np.sum(np.log(np.diag(lower)))) + float(np.sum(np.log(curvature.own)))
-    evidence = data.log_posterior(four, own, spread) - log_determinant / 2
-    return Posterior(spread, 1.0, four, root, own, curvature.follow, 1 / curvature.own), evidence
+    log_determinant -= float(np.linalg.slogdet(precision)[1])
+    evidence = data.log_posterior(both, own, precision, spread) - log_determinant / 2
+    root = np.linalg.inv(lower).T
+    return Posterior(width, spread, 1.0, both, root, own, curvature.follow, 1 / curvature.own), evidence
+
+
+@cache
+def _precision(width: float) -> Floats:
+    """The inverse of the prior's covariance of the curve at the knots, and of d: Matérn's of smoothness 3/2."""
+    apart = np.sqrt(3) * np.abs(KNOTS[:, None] - KNOTS) / CURVE_LENGTH
+    sure = SURE_WIDTH * np.maximum(KNOTS, 0)
+    own = CURVE_WIDTH**2 * (1 + apart) * np.exp(-apart)
+    covariance = np.zeros((len(KNOTS) + 1,) * 2)
+    covariance[:-1, :-1] = width**2 * (LEVEL_WIDTH**2 + own + np.outer(sure, sure))
+    covariance[-1, -1] = PAST_WIDTH**2
+    return np.asarray(np.linalg.inv(covariance))
+
+
+def _steepness(both: Floats) -> Floats:
+    """How far above LEAST_SLOPE the map rises from knot to knot, in SLOPE_WIDTHs."""
+    return np.asarray((np.diff(KNOTS) + _STEPS @ both - LEAST_SLOPE) / SLOPE_WIDTH)
+
+
+def _rising(at_knots: Floats) -> Floats:
+    """Maps at the knots (..., knots) that fall nowhere: half way between the closest such map above and below."""
+    floor = LEAST_SLOPE * KNOTS
+    level = at_knots - floor
+    above = np.maximum.accumulate(level, axis=-1)
+    below = np.minimum.accumulate(level[..., ::-1], axis=-1)[..., ::-1]
+    return np.asarray((above + below) / 2 + floor)
+
+
+def _shares(at: Floats) -> Floats:
+    """How much of each knot's value a place between two of them has, (n, knots)."""
+    place = np.clip(at - KNOTS[0], 0, len(KNOTS) - 1)
+    left = np.minimum(place.astype(int), len(KNOTS) - 2)
+    shares, rows = np.zeros((len(at), len(KNOTS))), np.arange(len(at))
+    shares[rows, left] = 1 - (place - left)
+    shares[rows, left + 1] = place - left
+    return shares
+
+
+def _reach(at: NDArray[Any]) -> NDArray[Any]:
+    """How much of a class's offset a guess has: all of it where suspects are, ever less below."""
+    return np.exp(np.minimum(at - REACH, 0) / REACH_LENGTH)
 
 
 def _share_of(spread: float, spreads: Sequence[float]) -> float:
@@ -320,13 +359,6 @@ def _share_of(spread: float, spreads: Sequence[float]) -> float:
     at = spreads.index(spread)
     below, above = spreads[max(0, at - 1)], spreads[min(len(spreads) - 1, at + 1)]
     return (above - below) / 2
-
-
-def _features(p_wrong: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """ln p and -ln(1 - p)."""
-    p = np.clip(p_wrong, SUREST, 1 - SUREST)
-    high = 1 - p
-    return np.log(p, out=p), np.negative(np.log(high, out=high), out=high)
 
 
 def _sigmoid(logit: NDArray[Any]) -> NDArray[Any]:

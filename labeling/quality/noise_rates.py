@@ -1,8 +1,9 @@
 """What share of the labels is wrong, and how many wrong ones are still to be found. Pure functions over cells.
 
-Two sources are added up. Of the cells that people decided it is known whether the label was wrong. Of all others an
-estimate is made from the random looks (audit_bounds.py): the decisions on cells that chance had picked, which alone
-speak for the cells that nobody looked at. A decision ``unsure`` counts as a look that found no wrong label.
+Two sources are added up. Of the cells that people decided it is known whether the label was wrong. Of all others the
+calibrated probabilities are summed, so that totals, the next suspects and each cell's number say the same; verdicts on
+cells that chance had picked are in them like any others. How far off that may be is told by those random looks alone
+(audit_bounds.py), whatever the scorer. A decision ``unsure`` counts there as a look that found no wrong label.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class Rate:
     ``kind`` names the labels: ``false`` (the listed ones; wrong where the class is not heard), its two parts
     ``primary`` and ``secondary``, or ``missing`` (the unlisted cells; wrong where the class is heard). ``class_id`` is
     the one class that is meant, None for all. There are ``cells`` such labels, and ``audited`` of them were looked at
-    because chance picked them. With few looks ``value`` is drawn towards the rate of all classes, but ``low`` and
-    ``high`` are not: they lie far apart then.
+    because chance picked them. ``value`` is by the calibrated probabilities; ``low`` and ``high`` are by those looks
+    alone, and lie far apart where they are few.
     """
 
     kind: str
@@ -46,8 +47,7 @@ class Remaining:
 
     ``kind`` is ``false`` (listed labels), ``missing`` (unlisted cells), or ``all``. Of the ``among`` undecided cells at
     most ``at_most`` are wrong, with 95 % certainty, however often one looks at this number and whenever one stops
-    (audit_bounds.at_most). ``expected`` is the best estimate, from ``audited`` random looks; without any it is the sum
-    of the calibrated probabilities.
+    (audit_bounds.at_most), by ``audited`` random looks. ``expected`` is the sum of the calibrated probabilities.
     """
 
     kind: str
@@ -145,7 +145,7 @@ def rates_of(cells: Cells) -> list[Rate]:
     >>> guess = np.full(80, 0.1, np.float32)
     >>> false = rates_of(Cells(np.ones(100, int), listed, listed, guess, wrong, drawn))[0]
     >>> false.kind, round(false.value, 2), round(false.low, 2), round(false.high, 2), false.audited
-    ('false', 0.09, 0.03, 0.3, 20)
+    ('false', 0.1, 0.03, 0.3, 20)
     """
     rates: list[Rate] = []
     by_class: list[Rate] = []
@@ -162,26 +162,28 @@ def rates_of(cells: Cells) -> list[Rate]:
 
 def _rates_by_class(cells: Cells, kind: str, keep: NDArray[np.bool_], looks: Looks) -> list[Rate]:
     """Of each class of a kind; ``keep`` (U + D,) and ``looks`` are the whole kind's."""
-    usual = audit_bounds.estimate(looks, cells.guessed(kind)) / max(1, looks.open_cells)
     most = audit_bounds.interval(looks, above=0.0125)[1]  # half of the upper side's 2.5 %; the class's own is the other
     undecided = len(cells.guess)
     decided_class, decided = cells.class_id[undecided:], keep[undecided:]
     most_id = max(int(cells.class_id.max(initial=0)), len(cells.left_out) - 1)
-    open_cells = np.bincount(cells.class_id[:undecided][keep[:undecided]], minlength=most_id + 1)
+    open_class, guess = cells.class_id[:undecided][keep[:undecided]], cells.guess[keep[:undecided]]
+    open_cells = np.bincount(open_class, minlength=most_id + 1)
+    guessed = np.asarray(np.bincount(open_class, guess, minlength=most_id + 1), float)
     if cells.beside(kind):
         open_cells[: len(cells.left_out)] += cells.left_out
+        guessed[: len(cells.left_out)] += cells.left_out * cells.left_out_guess
     rates = []
     for class_id in np.flatnonzero(open_cells + np.bincount(decided_class[decided], minlength=most_id + 1)).tolist():
         here = decided & (decided_class == class_id)
         own = audit_bounds.looks_of(int(open_cells[class_id]), cells.wrong[here], cells.drawn[here])
-        rates.append(_rate(kind, class_id, own, usual * own.open_cells, most))
+        rates.append(_rate(kind, class_id, own, float(guessed[class_id]), most))
     return rates
 
 
 def _rate(kind: str, class_id: int | None, looks: Looks, guess: float, most: float = math.inf) -> Rate:
     low, high = audit_bounds.interval(looks, above=0.025 if most == math.inf else 0.0125)
     high = max(low, min(high, most))
-    value = min(max(audit_bounds.estimate(looks, guess), low), high)
+    value = min(max(guess, low), high)
     share = [(looks.found + number) / max(1, looks.cells) for number in (value, low, high)]
     return Rate(kind, class_id, share[0], share[1], share[2], len(looks), looks.cells)
 
@@ -207,12 +209,17 @@ def remaining_of(cells: Cells) -> list[Remaining]:
     >>> cells = Cells(np.ones(400, int), listed, listed, guess, wrong=none, drawn=~none)
     >>> false, missing, together = remaining_of(cells)
     >>> false.among, false.at_most, round(false.expected), false.known
-    (300, 14, 1, True)
+    (300, 14, 3, True)
     """
     looks = {kind: cells.looks(kind) for kind in ("false", "missing")}
-    guesses = {kind: audit_bounds.estimate(looks[kind], cells.guessed(kind)) for kind in looks}
+    guesses = {kind: _within_looks(cells.guessed(kind), looks[kind]) for kind in looks}
     by_kind = [_remaining(kind, [looks[kind]], guesses[kind]) for kind in looks]
     return [*by_kind, _remaining("all", list(looks.values()), sum(guesses.values()))]
+
+
+def _within_looks(guess: float, looks: Looks) -> float:
+    low, high = audit_bounds.interval(looks)
+    return min(max(guess, low), high)
 
 
 def _remaining(kind: str, groups: Sequence[Looks], expected: float) -> Remaining:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate, optimize, special, stats
+from scipy import stats
 
-from labeling.quality.audit_bounds import GUESS_WIDTH, Looks, at_most, estimate, interval, looks_of
+from labeling.quality.audit_bounds import Looks, at_most, interval, looks_of
 
 
 def looks(wrong: str, drawn: str = "", open_cells: int = 0) -> Looks:
@@ -75,42 +75,9 @@ def test_nothing_looked_at_is_nothing_known() -> None:
     nothing = looks("", open_cells=1_000)
     assert interval(nothing) == (0.0, 1_000.0)
     assert at_most([nothing]) == 1_000
-    assert estimate(nothing, 12.5) == 12.5
-    assert estimate(nothing, 2_000.0) == 1_000.0
     only_queue = looks("x" * 50, "q" * 50, open_cells=1_000)
     assert (interval(only_queue), at_most([only_queue])) == ((0.0, 1_000.0), 1_000)
     assert at_most([]) == 0
-
-
-def posterior_median(number: int, hits: int, guess: float) -> float:
-    """Of a share whose log odds are normal around the guess's, by scipy's quadrature."""
-    middle = special.logit(guess)
-
-    def density(odds: float) -> float:
-        return stats.norm.pdf(odds, middle, GUESS_WIDTH) * stats.binom.pmf(hits, number, special.expit(odds))
-
-    whole = integrate.quad(density, -20, 20, points=[middle], limit=200)[0]
-
-    def off(odds: float) -> float:
-        return integrate.quad(density, -20, odds, limit=200)[0] / whole - 0.5
-
-    return float(special.expit(optimize.brentq(off, -15, 15)))
-
-
-@pytest.mark.parametrize(("number", "hits", "guess"), [(20, 2, 0.05), (50, 0, 0.003), (50, 10, 0.001), (8, 8, 0.9)])
-def test_the_estimate_is_the_median_of_what_guess_and_looks_say(number: int, hits: int, guess: float) -> None:
-    cells = 10**9
-    found = estimate(random_looks(cells, hits, number), guess * cells) / cells
-    assert found == pytest.approx(posterior_median(number, hits, guess), rel=0.01)
-
-
-def test_looks_that_could_hardly_find_one_do_not_say_that_none_is_left() -> None:
-    """The queue found 300; of 9,000 open cells 30 are guessed to be wrong, and 40 looks found none: 0.1 of one was to
-    be expected."""
-    drawn = np.tile([True] + [False] * 9, 40)
-    made = looks_of(9_000, ~drawn & (np.arange(400) < 334), drawn)
-    assert 20 < estimate(made, 30.0) < 30
-    assert estimate(random_looks(1_000, 0, 20), 0.0) < 1
 
 
 def test_the_bound_of_looks_that_found_nothing_by_hand() -> None:

@@ -52,16 +52,39 @@ def test_false_labels_by_role_and_classes_by_kind() -> None:
     assert all(0 <= rate.low <= rate.value <= rate.high <= 1 for rate in rates)
 
 
-def test_a_class_with_few_looks_borrows_its_value_and_not_its_interval() -> None:
-    """200 looks at class 1 found 10; none at class 2, of 50 cells. Its value is the whole's, its interval wide."""
+def test_a_class_has_its_own_guess_and_the_interval_of_its_own_looks() -> None:
+    """200 looks at class 1 found 10; none at class 2, of 50 cells, each called 8 % likely wrong."""
     drawn = [(1, "", "wrong" if number % 20 == 0 else "right", True) for number in range(200)]
-    made = cells([(1, "", "")] * 2_000 + [(2, "", "")] * 50, drawn)
+    made = cells([(1, "", "")] * 2_000 + [(2, "", "")] * 50, drawn, guess=[0.04] * 2_000 + [0.08] * 50)
     whole, first, second = rates_of(made)
     assert (first.class_id, second.class_id, second.audited) == (1, 2, 0)
-    assert second.value == pytest.approx(0.05, abs=0.01)
+    assert second.value == pytest.approx(0.08)
     assert (second.low, second.high) == (0.0, 1.0)
+    assert first.value == pytest.approx((10 + 80) / 2_200)
+    assert whole.value == pytest.approx((10 + 80 + 4) / 2_250)
     assert whole.low < 0.05 < whole.high < 0.1
     assert first.high < 0.12
+
+
+def test_values_stay_within_what_looks_allow() -> None:
+    """200 looks found nothing; a guess of a half is cut to the end of the interval, in the rate and in what is left."""
+    drawn = [(1, "", "right", True)] * 200
+    made = cells([(1, "", "")] * 1_000, drawn, guess=0.5)
+    whole, _ = rates_of(made)
+    assert whole.value == whole.high < 0.02
+    assert remaining_of(made)[1].expected < 25
+
+
+def test_what_is_left_is_the_sum_of_what_each_cell_is_called() -> None:
+    rows = [(1, "primary", "")] * 100 + [(2, "", "")] * 300
+    made = cells(rows, [(1, "", "right", True)] * 10, guess=np.linspace(0, 0.4, 400).tolist())
+    false, missing, both = remaining_of(made)
+    assert false.expected == pytest.approx(made.guess[:100].sum())
+    assert missing.expected == pytest.approx(made.guess[100:].sum())
+    assert both.expected == pytest.approx(made.guess.sum())
+    of_kind = {(rate.kind, rate.class_id): rate for rate in rates_of(made)}
+    assert of_kind["false", None].value * 100 == pytest.approx(false.expected)
+    assert of_kind["missing", None].value * 310 == pytest.approx(missing.expected)
 
 
 def test_a_class_can_hold_no_more_wrong_ones_than_its_kind() -> None:
@@ -75,12 +98,13 @@ def test_a_class_can_hold_no_more_wrong_ones_than_its_kind() -> None:
 
 def test_remaining_by_kind_and_in_all() -> None:
     drawn = [(1, "", "right", True)] * 100 + [(1, "primary", "right", False)] * 20
-    false, missing, both = remaining_of(cells([(1, "primary", "")] * 300 + [(1, "", "")] * 1_000, drawn))
+    guess = [0.1] * 300 + [0.01] * 1_000
+    false, missing, both = remaining_of(cells([(1, "primary", "")] * 300 + [(1, "", "")] * 1_000, drawn, guess))
     assert (false.kind, false.at_most, false.among, false.audited) == ("false", 300, 300, 0)
     assert false.expected == pytest.approx(30, abs=0.1)
     assert (missing.kind, missing.among, missing.audited) == ("missing", 1_000, 100)
     assert 30 < missing.at_most < 60
-    assert 5 < missing.expected < 20  # guessed were 100; 100 looks found none
+    assert missing.expected == pytest.approx(10, abs=0.1)
     assert (both.kind, both.at_most) == ("all", missing.at_most + 300)
     assert (both.among, both.audited) == (1_300, 100)
 

@@ -59,18 +59,18 @@ def test_a_clip_of_no_group_is_a_group_of_its_own(queued: Workspace) -> None:
 def test_worth_as_worked_by_hand(queued: Workspace) -> None:
     """Each clip is 20 s long, each stretch 1.25 s, heard with 2 s around it; amecro and balori are listed by two clips,
     cangoo by one, daejun by none, so that with rarity 0.5 the first two weigh sqrt(1/2) of the others."""
-    half = 0.5**0.5
-    likely = {1: 0.95 + 0.10, 3: 0.90 + 0.85 + 0.60}  # of clip 3 and clip 1: labels wrong to be expected
-    expected = {
-        1: 0.95 * half / (3 + 3.25 * 0.95 / likely[1]),
-        2: 0.90 / (3 + 3.25 * 0.90 / likely[3]),
-        3: 0.85 * half / (3 + (3.25 + 0.85 * 16.75) * 0.85 / likely[3]),
-        4: 0.70 / (3 + 3.25),
-        5: 0.60 * half / (3 + (3.25 + 0.60 * 16.75) * 0.60 / likely[3]),
-        6: 0.30 * half / (3 + 3.25 + 0.30 * 16.75),
-        7: 0.10 * half / (3 + 3.25 * 0.10 / likely[1]),
-    }
     run, facts, wanted = read(queued), facts_of(queued), QueueFilter(order="worth")
+    half, p = 0.5**0.5, dict(enumerate(run.probability.tolist(), start=1))
+    likely = {1: p[1] + p[7], 3: p[2] + p[3] + p[5]}  # of clip 3 and clip 1: labels wrong to be expected
+    expected = {
+        1: p[1] * half / (3 + 3.25 * p[1] / likely[1]),
+        2: p[2] / (3 + 3.25 * p[2] / likely[3]),
+        3: p[3] * half / (3 + (3.25 + p[3] * 16.75) * p[3] / likely[3]),
+        4: p[4] / (3 + 3.25),
+        5: p[5] * half / (3 + (3.25 + p[5] * 16.75) * p[5] / likely[3]),
+        6: p[6] * half / (3 + 3.25 + p[6] * 16.75),
+        7: p[7] * half / (3 + 3.25 * p[7] / likely[1]),
+    }
     found = queue_order._values(run, facts, np.arange(7), wanted, worth.LOOK_S)
     by_hand = np.array([expected[rank] for rank in range(1, 8)])
     np.testing.assert_allclose(found / found.sum(), by_hand / by_hand.sum(), rtol=1e-3)

@@ -75,7 +75,7 @@ FILTERS: tuple[tuple[dict[str, Any], list[int]], ...] = (
     ({"classes": ("unheard of",)}, []),
     ({"folds": (2,)}, [1, 7]),
     ({"folds": (0, 1)}, [2, 3, 4, 5, 6]),
-    ({"min_p_wrong": 0.7}, [1, 2, 3, 4]),
+    ({"min_p_wrong": 0.65}, [1, 2, 3, 4]),
     ({"min_rating": 3.5}, [2, 3, 4, 5]),
     ({"metadata": (("country", "Peru"),)}, [1, 2, 3, 5, 7]),
     ({"metadata": (("country", "'; DROP TABLE clips; --"),)}, [4]),
@@ -100,8 +100,8 @@ def test_each_filter_leaves_what_it_says(queued: Workspace) -> None:
 
 SORTED = {
     "rank": [1, 2, 3, 4, 5, 6, 7],
-    "likely": [1, 2, 3, 4, 5, 6, 7],  # before any verdict the scorer's own number stands
-    "worth": [2, 1, 4, 5, 3, 7, 6],  # worked by hand in test_queue_order.py
+    "likely": [1, 2, 3, 4, 5, 6, 7],  # before any verdict the scorer's own order stands
+    "worth": [2, 4, 1, 5, 3, 7, 6],  # worked by hand in test_queue_order.py
     "uncertain": [6, 4, 5, 7, 3, 2, 1],
     "class": [1, 3, 6, 5, 7, 2, 4],
     "filename": [2, 3, 5, 4, 1, 7, 6],
