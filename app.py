@@ -28,5 +28,5 @@ if chosen := _workspace_from_arguments(sys.argv):
 
 session.warm_up()
 app = st.App(
-    "pages/navigation.py", routes=[*session.routes(media_routes), *api_routes(session.workspace, session.secret)]
+    "pages/navigation.py", routes=[*session.routes(media_routes), *api_routes(session.workspace, session.server_secret)]
 )

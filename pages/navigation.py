@@ -5,7 +5,7 @@ import streamlit as st
 from labeling.errors import EarmarkError
 from labeling.records import is_machine
 from labeling.storage.text import not_a_persons
-from pages.ui import session
+from pages.ui import session, signin
 
 st.set_page_config(page_title="Earmark", page_icon="👂", layout="wide")
 
@@ -25,10 +25,17 @@ PAGES = [
     st.Page("runs.py", title="Runs", icon=":material/compare_arrows:"),
     st.Page("versions.py", title="Versions", icon=":material/history:"),
 ]
+if signin.is_required() and not signin.at_the_page():
+    st.navigation(PAGES, position="hidden")  # the names of the pages are no secret, and links to them stay good
+    signin.show()
+    st.stop()
 page = st.navigation(PAGES)
 
 with st.sidebar:
-    if not getattr(st.user, "is_logged_in", False):
+    if signin.is_required():
+        st.caption(session.plain(session.reviewer()))
+        signin.sign_out()
+    else:
         st.text_input(
             "Reviewer",
             value=st.session_state.get("reviewer", session.default_reviewer()),

@@ -21,7 +21,7 @@ from labeling.storage.text import user_name
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import CACHE, DATABASE, Workspace, open_workspace
-from pages.ui.signing import media_secret
+from pages.ui import signin, signing
 
 WORKSPACE = "EARMARK_WORKSPACE"
 BUSY_TIMEOUT_S = 10.0
@@ -51,12 +51,17 @@ def workspace() -> Workspace:
 
 @lru_cache(maxsize=4)
 def _secret(root: Path) -> bytes:
-    return media_secret(root)
+    return signing.media_secret(root)
+
+
+def server_secret() -> bytes:
+    """The key from which all tokens of this workspace are made."""
+    return _secret(workspace().root)
 
 
 def secret() -> bytes:
-    """The key that signs media URLs."""
-    return _secret(workspace().root)
+    """The key that signs the URLs and tokens of who looks at this page."""
+    return signing.key_of(server_secret(), signin.at_the_page() if signin.is_required() else "")
 
 
 def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
@@ -65,7 +70,7 @@ def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
         cache = Path(workspace_path()) / CACHE
     except EarmarkError:
         return []
-    return list(make(cache, _clip_of, secret, classes=_class_rows))
+    return list(make(cache, _clip_of, server_secret, classes=_class_rows))
 
 
 def warm_up() -> None:
@@ -97,8 +102,8 @@ def _class_rows() -> list[tuple[str, str, bool]]:
 
 def reviewer() -> str:
     """Who is at the screen: the signed-in user where sign-in is set up, else the name given in the sidebar."""
-    if getattr(st.user, "is_logged_in", False):
-        return str(st.user.get("email") or st.user.get("name") or "")
+    if signin.is_required():
+        return signin.at_the_page()
     return str(st.session_state.get("reviewer", default_reviewer())).strip()
 
 

@@ -1,6 +1,7 @@
 """Signed URLs of clips' media, and the signed token by which the player's requests name their reviewer.
 
-Routes beside Streamlit's pages are not behind its sign-in; a token made with the workspace's secret is. Tokens hold
+Routes beside Streamlit's pages are not behind its sign-in; a token made with the workspace's secret is. Where people
+sign in it is made with a key of each one's own (`key_of`), so that a link is of no use to anybody else. Tokens hold
 for one to two hours and are the same for a whole hour, so that a browser's cache recognises a URL.
 """
 
@@ -54,6 +55,13 @@ def _read_secret(path: Path) -> bytes:
     if len(key) < 32:
         raise ValueError("too short")
     return key
+
+
+def key_of(secret: bytes, person: str) -> bytes:
+    """The key of one who has signed in (signin.person), with which all of their tokens are made; "" for no sign-in."""
+    if not person:
+        return secret
+    return hmac.new(secret, f"person {person}".encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
 def signed_url(secret: bytes, path: str, params: dict[str, Any] | None = None, now_s: float | None = None) -> str:

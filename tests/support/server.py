@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection, Listener
@@ -54,10 +54,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(workspace: Path, reviewer: str = "rita") -> Iterator[Server]:
-    """Start the app on a workspace, as a user would, and stop it at the end."""
+def serve(
+    workspace: Path, reviewer: str = "rita", streamlit: Sequence[str] = (), app: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Start the app on a workspace, as a user would, with more options of Streamlit's and ours; stop it at the end."""
     port = free_port()
-    options = ["--server.port", str(port), "--", "--workspace", str(workspace)]
+    options = ["--server.port", str(port), *streamlit, "--", "--workspace", str(workspace), *app]
     with tempfile.TemporaryDirectory(prefix="earmark-app-") as folder, open(Path(folder) / "log", "w+b") as log:
         address = os.path.join(folder, "switch")
         process = subprocess.Popen(

@@ -2,7 +2,8 @@
 
 A press must not wait for a page to be drawn anew, so the player talks to these routes and Streamlit is left out of it.
 Routes beside Streamlit's pages are not behind its sign-in: each request carries, in the header ``X-Earmark``, the
-token that the page gave to its reviewer (signing.api_token). A header of our own also keeps other sites' forms out.
+token that the page gave to its reviewer (signing.api_token), and where people sign in only its owner may use it
+(signin.of_request). A header of our own also keeps other sites' forms out.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from labeling.reviewer.pace import today
 from labeling.sound.channels import channel_name
 from labeling.suspects import queue
 from labeling.workspace import Workspace
-from pages.ui import signing
+from pages.ui import signin, signing
 from pages.ui.player import events
 from pages.ui.routes.clip_json import clip_json, mark_json
-from pages.ui.routes.media import problem
+from pages.ui.routes.media import SIGN_IN, problem
 from pages.ui.routes.snippets_json import snippets_json, verdicts_json
 from pages.ui.shared import shapes
 
@@ -54,7 +55,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: who asks, of which workspace, with what."""
+    """One request: who asks, of which workspace, with what; ``secret`` signs what this reviewer is given."""
 
     workspace: Workspace
     secret: bytes
@@ -82,10 +83,14 @@ def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) 
                 return problem(422, str(refused))
 
             def work() -> Response:
-                who = signing.reviewer_of(secret(), request.headers.get("x-earmark", ""))
-                if not who:
+                person = signin.of_request(request)
+                if person is None:
+                    return problem(403, SIGN_IN)
+                key = signing.key_of(secret(), person)
+                who = signing.reviewer_of(key, request.headers.get("x-earmark", ""))
+                if not who or (person and who != person):
                     return problem(403, "the page is too old to be trusted; reload it")
-                asked = Asked(workspace(), secret(), who, request.query_params, request.path_params, body)
+                asked = Asked(workspace(), key, who, request.query_params, request.path_params, body)
                 return JSONResponse(answer(asked), headers={"cache-control": "no-store"})
 
             try:

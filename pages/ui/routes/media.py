@@ -2,8 +2,8 @@
 
 ``/clips/{id}/audio`` gives what a browser can play, ``/clips/{id}/tile`` and ``/clips/{id}/peaks`` what it can draw
 (labeling/sound/tiles.py), ``/clips/vocabulary`` the classes to type from. Routes beside Streamlit's pages are not
-behind its sign-in; the token is. A URL names a clip by its id and never a path, so nothing but the workspace's clips
-can be had.
+behind its sign-in; the token is, and where people sign in only its owner may use it (signin.of_request). A URL names a
+clip by its id and never a path, so nothing but the workspace's clips can be had.
 """
 
 from __future__ import annotations
@@ -29,15 +29,17 @@ from labeling.sound import tiles
 from labeling.sound.decoding import read_window, write_decoded
 from labeling.sound.spectrogram import SpectrogramSettings
 from labeling.sound.tiles import Job, Source
+from pages.ui import signin
 from pages.ui.routes.diskcache import CACHE_BYTES, DiskCache
 from pages.ui.routes.playable import WavStream, playable_type, wav_response
-from pages.ui.signing import TOKEN_LIFE_S, token_holds
+from pages.ui.signing import TOKEN_LIFE_S, key_of, token_holds
 
 PICTURE_VERSION = 2  # raise it when the same settings give another picture
 CHECKED_S = 8.0  # what a stream may have been reading when it broke off
 PLACE_PARAMS = ("expires", "token", "level", "index", "channel")  # what a tile's URL says beside its settings
 HEAVY_WORK = 1 << 25  # Job.work: what takes longer than about half a second
 HEAVY_AT_ONCE, QUICK_AT_ONCE = 2, 4
+SIGN_IN = "sign in first; reload the page"
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -167,7 +169,11 @@ def _guarded(answer: Answer, secret: Callable[[], bytes]) -> Answer:
         params = request.query_params
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         try:
-            if not token_holds(secret(), path, params.get("expires", ""), params.get("token", "")):
+            person = signin.of_request(request)
+            if person is None:
+                return problem(403, SIGN_IN)
+            key = key_of(secret(), person)
+            if not token_holds(key, path, params.get("expires", ""), params.get("token", "")):
                 return problem(403, "the link has expired or was not made by this app; reload the page")
             response = await answer(request)
         except AudioError as error:
