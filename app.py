@@ -8,10 +8,13 @@ import os
 import sys
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from pages.ui import session
 from pages.ui.routes.api import api_routes
+from pages.ui.routes.gate import Gate
 from pages.ui.routes.media import media_routes
+from pages.ui.routes.patience import be_impatient, open_more_files
 
 
 def _workspace_from_arguments(arguments: list[str]) -> str | None:
@@ -27,6 +30,10 @@ if chosen := _workspace_from_arguments(sys.argv):
     os.environ[session.WORKSPACE] = chosen
 
 session.warm_up()
+be_impatient()
+open_more_files()
 app = st.App(
-    "pages/navigation.py", routes=[*session.routes(media_routes), *api_routes(session.workspace, session.server_secret)]
+    "pages/navigation.py",
+    routes=[*session.routes(media_routes), *api_routes(session.workspace, session.server_secret)],
+    middleware=[Middleware(Gate)],
 )
