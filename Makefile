@@ -26,8 +26,8 @@ demo: .venv/app ## build a demo collection, train on it, open the app
 	@$(BIN)/python -m models runs --workspace demo | grep -q ' done ' || $(BIN)/python -m models train linear --workspace demo
 	@$(MAKE) --no-print-directory run WORKSPACE=demo
 
-run: .venv/app ## open the app: make run WORKSPACE=my-birds
-	$(BIN)/streamlit run app.py --server.port $(PORT) -- --workspace $(WORKSPACE)
+run: .venv/app ## open the app: make run WORKSPACE=my-birds ALLOW="/data /mnt/disk"
+	$(BIN)/streamlit run app.py --server.port $(PORT) -- --workspace $(WORKSPACE) $(foreach folder,$(ALLOW),--allow $(folder))
 
 test: .venv/dev ## all checks and tests (installs what they need, the browser too)
 	@$(MAKE) --no-print-directory lint

@@ -1,7 +1,8 @@
 """The server: the pages, and beside them the routes that give sound and pictures by URL.
 
 Start it with ``streamlit run app.py -- --workspace W``, or with EARMARK_WORKSPACE set. It listens on 127.0.0.1 unless
-told otherwise (.streamlit/config.toml).
+told otherwise (.streamlit/config.toml). ``--allow FOLDER``, once or several times, or EARMARK_ALLOW, names folders
+beside the workspace and the collections from which pages may read and to which they may write.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 import streamlit as st
 from starlette.middleware import Middleware
 
+from labeling.collection import allowed
 from pages.ui import session
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.gate import Gate
@@ -17,17 +19,20 @@ from pages.ui.routes.media import media_routes
 from pages.ui.routes.patience import be_impatient, open_more_files
 
 
-def _workspace_from_arguments(arguments: list[str]) -> str | None:
+def _values(arguments: list[str], *flags: str) -> list[str]:
+    """What is given after a flag, each time it is given: ``--flag X`` or ``--flag=X``."""
+    found = []
     for index, word in enumerate(arguments):
-        if word in ("--workspace", "-w") and index + 1 < len(arguments):
-            return arguments[index + 1]
-        if word.startswith("--workspace="):
-            return word.partition("=")[2]
-    return None
+        if word in flags and index + 1 < len(arguments):
+            found.append(arguments[index + 1])
+        if word.startswith("--") and word.partition("=")[0] in flags and "=" in word:
+            found.append(word.partition("=")[2])
+    return found
 
 
-if chosen := _workspace_from_arguments(sys.argv):
+for chosen in _values(sys.argv, "--workspace", "-w")[:1]:
     os.environ[session.WORKSPACE] = chosen
+allowed.allow(_values(sys.argv, "--allow"))
 
 session.warm_up()
 be_impatient()

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from labeling.collection import store
+from labeling.collection import allowed, store
 from labeling.collection.importing import import_collection
 from labeling.collection.report import no_usable
 from labeling.errors import EarmarkError
@@ -46,9 +46,10 @@ def _import_form(*, again: bool) -> None:
     try:
         report = import_collection(
             session.workspace(),
-            path.strip(),
-            audio=audio.strip() or None,
+            session.typed(path),
+            audio=session.typed(audio) if audio.strip() else None,
             labels=labels,
+            below=allowed.folders(session.workspace()),
             progress=lambda done, total: _show(bar, done, total),
         )
     except EarmarkError as problem:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from labeling import file_names
 from labeling.collection import (
+    allowed,
     changed_labels,
     contested,
     copies,
@@ -75,6 +76,7 @@ def import_collection(
     name: str = "",
     collection: str = "",
     labels: str = KEEP,
+    below: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Read a collection into a workspace: what is new is added, and what is there is found again where it lies now.
@@ -102,6 +104,9 @@ def import_collection(
         What becomes of labels that the table says otherwise than before: they are told of and stay as they were, or
         the new ones are taken, with times that it adds (people's decisions win), or what differs is listed among the
         suspects. What the table says as people decided is no change.
+    below : sequence of str, optional
+        Real paths of the only folders whose files may be read. By default those of the collection, and what is named
+        by ``--allow`` (allowed.py); a link that leads elsewhere is reported.
     progress : callable, optional
         Called with (files looked at, files in all).
 
@@ -138,6 +143,7 @@ def import_collection(
     mapped = any((options or {}).get(key) for key in ("path_column", "label_column", "labels_column"))
     format_name = format or ("table" if mapped else detect_format(path))
     table = formats.get(format_name).read(find_table(path, format_name), audio, dict(options or {}))
+    table, refused = allowed.links_followed(table, str(path), below)
     with workspace.read() as connection:
         known = store.known_clips(connection)
         imports = store.all_imports(connection)
@@ -146,7 +152,7 @@ def import_collection(
             for record in imports
             if record.table_name == table.table_name and store.import_table(connection, record.id) == table.table_bytes
         ]
-    plan = _plan(table, known, imports, same_bytes, name, collection, progress)
+    plan = _plan(table, refused, known, imports, same_bytes, name, collection, progress)
     by_id = {clip.id: clip for clip in known}
     of_table = {clip.filename: clip for clip in plan.clips}
     pairs = [(of_table[called], by_id[clip_id]) for called, clip_id in plan.known_as.items()]
@@ -188,6 +194,7 @@ def _source(table: ImportedTable) -> str:
 
 def _plan(
     table: ImportedTable,
+    refused: Mapping[str, str],
     known: Sequence[KnownClip],
     imports: Sequence[store.ImportRecord],
     same_bytes: Sequence[int],
@@ -204,9 +211,15 @@ def _plan(
     found = identity.matched(table.clips, collection, collections)
     there = [(before, clip.path) for clip, before in zip(table.clips, found, strict=True) if before is not None]
     unchanged = renewing.as_before(there)
-    places = [place for place, before in enumerate(found) if before is None or before.id not in unchanged]
+    stray = {place: refused[clip.path] for place, clip in enumerate(table.clips) if clip.path in refused}
+    places = [
+        place
+        for place, before in enumerate(found)
+        if place not in stray and (before is None or before.id not in unchanged)
+    ]
     probed = probing.probe_all([table.clips[place].path for place in places], progress)
     state_of = dict(zip(places, probed, strict=True))
+    state_of |= {place: Probed(status="unreadable", reason=reason) for place, reason in stray.items()}
     marks = {place: state.fingerprint for place, state in state_of.items() if found[place] is None}
     taken = {clip.id for clip in found if clip is not None}
     for place, moved in identity.by_bytes(marks, collections, collection, taken).items():

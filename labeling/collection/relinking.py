@@ -15,7 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling.collection import probing, renewing, store, twins
+from labeling.collection import allowed, probing, renewing, store, twins
 from labeling.collection.formats import Problem
 from labeling.collection.formats.paths import Finder
 from labeling.collection.probing import Progress, fingerprint
@@ -124,8 +124,17 @@ def relink(
         if collection and collection not in collections:
             raise DataError(unknown_name("collection", collection, collections))
         lost = lost_clips(connection, collection)
+        own_folders = allowed.of_imports(connection)
     problems: list[Problem] = []
     places = _places(lost, root, known, problems)
+    links = allowed.links_out(places.values(), own_folders, (*([root] if root else []), *allowed.named_folders()))
+    problems += [
+        Problem(0, clip.filename, f"not relinked: {links.refused[places[clip.id]]}")
+        for clip in lost
+        if places.get(clip.id) in links.refused
+    ]
+    # real paths, as nothing remembers this folder, and each is to be opened later without asking where it leads
+    places = {id: links.followed.get(path, path) for id, path in places.items() if path not in links.refused}
     looked_at = [clip for clip in lost if clip.id in places]
     probed = probing.probe_all([places[clip.id] for clip in looked_at], progress)
     states = [(clip, places[clip.id], state) for clip, state in zip(looked_at, probed, strict=True)]

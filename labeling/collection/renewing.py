@@ -100,13 +100,9 @@ def renewals(
         elif path != clip.path and is_there(clip.path):
             problems.append(Problem(row, clip.filename, f"{probed.status} at {path}; it stays at {clip.path}"))
         else:
-            problems.append(
-                Problem(
-                    row,
-                    clip.filename,
-                    f"{probed.status}: it was at {clip.path} before; its labels and decisions are kept",
-                )
-            )
+            why = f" ({probed.reason})" if probed.status == "unreadable" else ""
+            kept = f"it was at {clip.path} before; its labels and decisions are kept"
+            problems.append(Problem(row, clip.filename, f"{probed.status}: {kept}{why}"))
     return result
 
 

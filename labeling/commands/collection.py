@@ -7,6 +7,8 @@ import json
 
 from labeling.commands.base import AddCommand, opened, progress_bar
 
+ALLOW_HELP = "a folder outside the collection into which its links may lead; may be given several times"
+
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
@@ -39,6 +41,8 @@ def add(command: AddCommand) -> None:
         "new ones, and times that it adds, where nobody decided, or list what differs among the suspects",
     )
 
+    parser.add_argument("--allow", metavar="DIR", action="append", default=[], help=ALLOW_HELP)
+
     parser = command("relink", _relink, "Find the files of clips that are gone from their place; decisions are kept.")
     parser.add_argument("--audio", metavar="DIR", default="", help="folder below which to look (their old places)")
     parser.add_argument("--collection", metavar="X", default="", help="only clips of this collection")
@@ -48,6 +52,7 @@ def add(command: AddCommand) -> None:
         help="read the files that are at their place again too: lengths and channels of clips that came in by an older "
         "Earmark may be wrong, and an import passes over files that are as they were",
     )
+    parser.add_argument("--allow", metavar="DIR", action="append", default=[], help=ALLOW_HELP)
 
     parser = command("demo", _demo, "Make a small synthesised collection with planted label errors, and import it.")
     parser.add_argument("--clips", type=int, default=160, metavar="N", help="how many clips (160)")
@@ -58,6 +63,7 @@ def add(command: AddCommand) -> None:
 
 
 def _import(args: argparse.Namespace) -> None:
+    from labeling.collection.allowed import allow
     from labeling.collection.importing import import_collection
     from labeling.collection.report import no_usable
     from labeling.errors import DataError
@@ -65,6 +71,7 @@ def _import(args: argparse.Namespace) -> None:
     columns = ("path", "label", "labels", "group", "fold", "onset", "offset", "low", "high")
     names = ["separator", *(f"{column}_column" for column in columns)]
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    allow(args.allow)
     workspace = opened(args, create=True)
     report = import_collection(
         workspace,
@@ -83,8 +90,10 @@ def _import(args: argparse.Namespace) -> None:
 
 
 def _relink(args: argparse.Namespace) -> None:
+    from labeling.collection.allowed import allow
     from labeling.collection.relinking import relink
 
+    allow(args.allow)
     bar = progress_bar("Reading")
     report = relink(opened(args), args.audio, collection=args.collection, again=args.again, progress=bar)
     print(report.text())

@@ -33,7 +33,7 @@ _believed: Kept[bool] = Kept(1 << 16)  # of each MP3, whether its header tells i
 _LONG_S = 600.0  # of an MP3, through which libsndfile walks anew for each window
 # The length in these headers is a promise that a cut file does not keep. Ogg lengths come from the last page that is
 # really there, and those of PCM are held against the bytes that are there.
-_GUESSED_BY_NAME = (".au", ".snd")
+_GUESSED_BY_NAME = (".au", ".snd", ".vox", ".gsm")
 _STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b".snd", b"dns.")
 _PROMISING_FORMATS = ("FLAC", "MP3", "CAF", "W64")
 

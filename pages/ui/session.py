@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from labeling.collection import store
+from labeling.collection import allowed, store
 from labeling.errors import EarmarkError, WorkspaceError
 from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
@@ -73,6 +73,11 @@ def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
     return list(make(cache, _clip_of, server_secret, classes=_class_rows))
 
 
+def typed(text: str) -> str:
+    """The path that was typed in a page; raises DataError where it is in no folder that the owner allows."""
+    return allowed.typed(workspace(), text)
+
+
 def warm_up() -> None:
     """Read one clip in the background, as the review page will, so that the first reviewer does not wait for it."""
 
@@ -91,7 +96,8 @@ def warm_up() -> None:
 
 def _clip_of(clip_id: int) -> Clip | None:
     with workspace().read() as connection:
-        return store.clip_by_id(connection, clip_id)
+        clip = store.clip_by_id(connection, clip_id)
+        return None if clip is None else allowed.file_of(connection, clip)
 
 
 def _class_rows() -> list[tuple[str, str, bool]]:

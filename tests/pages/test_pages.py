@@ -81,8 +81,36 @@ def test_files_that_were_not_there_are_found_from_the_page(tmp_path: Path, monke
     workspace.close()
 
 
+@pytest.mark.parametrize(
+    ("page", "fields", "button"),
+    [
+        ("overview", {"Folder or table": "/etc"}, "Import"),
+        ("overview", {"Folder or table": "{root}", "Audio folder": "/etc"}, "Import"),
+        ("overview", {"below which to look": "/etc"}, "Relink"),
+        ("versions", {"Folder on the server": "/etc/labels"}, "Export"),
+        ("runs", {"a file or folder on the server": "/etc/passwd"}, "Bring"),
+        ("runs", {"a file or folder on the server": "{root}/x.csv", "Names of classes": "/etc/passwd"}, "Bring"),
+        ("runs", {"a file or folder on the server": "{root}/x.csv", "Folds": "/etc/passwd"}, "Bring"),
+    ],
+)
+def test_no_path_that_is_typed_leads_out_of_the_folders_that_the_owner_allows(
+    own_copy: Path, page: str, fields: dict[str, str], button: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = show(own_copy, page, monkeypatch)
+    monkeypatch.delenv("EARMARK_ALLOW")
+    for words, path in fields.items():
+        next(box for box in app.text_input if words in box.label).set_value(path.format(root=own_copy))
+    next(one for one in app.button if one.label == button).click()
+    app.run()
+    said = errors(app).replace("\\", "")
+    assert f"{list(fields.values())[-1]} is not in a folder that the app may use: {own_copy}" in said
+    assert "Start the app with --allow FOLDER to name another" in said
+    assert "root:" not in said
+
+
 def test_the_form_imports(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(tmp_path / "new", "overview", monkeypatch)
+    monkeypatch.setenv("EARMARK_ALLOW", str(trained))
     next(box for box in app.text_input if box.label.startswith("Folder")).set_value(str(trained / "demo"))
     next(button for button in app.button if button.label == "Import").click()
     app.run()

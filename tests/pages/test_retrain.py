@@ -28,6 +28,11 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         app = change_recipe(app, "demo", settings)
         app.button(key="retrain").click().run()
         assert message in errors(app).replace("\\", "")
+    monkeypatch.delenv("EARMARK_ALLOW")
+    for setting in ("network.weights=/etc/passwd", "augment.background.folder=/etc", "targets.teacher=/etc/x.zarr"):
+        app = change_recipe(app, "demo", [setting])
+        assert f"{setting.partition('=')[2]} is not in a folder that the app may use" in errors(app).replace("\\", "")
+        assert app.button(key="retrain").disabled
     assert stored(workspace) == ([], [])
     app.selectbox(key="recipe").set_value("quick").run()
     app.button(key="retrain").click().run()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from labeling.collection import allowed
 from pages.ui import session
 from tests.support.server import ROOT
 
 
 def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A page of a workspace, whose owner allows the folder around it (and /none, which is not there)."""
     if workspace is None:
         monkeypatch.delenv(session.WORKSPACE, raising=False)
     else:
         monkeypatch.setenv(session.WORKSPACE, str(workspace))
+        monkeypatch.setenv(allowed.ALLOW, f"{workspace.parent}{os.pathsep}/none")
     monkeypatch.setenv("EARMARK_REVIEWER", "rita")
     monkeypatch.chdir(ROOT)
     app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)

@@ -57,9 +57,13 @@ def free_port() -> int:
 def serve(
     workspace: Path, reviewer: str = "rita", streamlit: Sequence[str] = (), app: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """Start the app on a workspace, as a user would, with more options of Streamlit's and ours; stop it at the end."""
+    """Start the app on a workspace, as a user would, and stop it at the end.
+
+    Pages may use the folder around the workspace. ``streamlit`` and ``app`` are more options of Streamlit's and ours.
+    """
     port = free_port()
-    options = ["--server.port", str(port), *streamlit, "--", "--workspace", str(workspace), *app]
+    ours = ["--workspace", str(workspace), "--allow", str(workspace.parent), *app]
+    options = ["--server.port", str(port), *streamlit, "--", *ours]
     with tempfile.TemporaryDirectory(prefix="earmark-app-") as folder, open(Path(folder) / "log", "w+b") as log:
         address = os.path.join(folder, "switch")
         process = subprocess.Popen(
@@ -96,12 +100,14 @@ def serve(
 
 def _follow(listener: Listener) -> None:
     """In the server's process: take the workspaces to show from whoever started it."""
+    from labeling.collection import allowed
     from pages.ui import session
 
     with listener.accept() as told:
         while True:
             try:
-                os.environ[session.WORKSPACE] = told.recv()
+                shown = told.recv()
+                os.environ[session.WORKSPACE], os.environ[allowed.ALLOW] = shown, os.path.dirname(shown)
             except EOFError:  # nobody is left to stop it
                 os.kill(os.getpid(), signal.SIGTERM)
                 return

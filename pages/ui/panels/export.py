@@ -33,8 +33,9 @@ def panel(known: Sequence[LabelVersion], formats: Sequence[str], words: Mapping[
         st.session_state.pop(EXPORTED, None)
         with session.messages():
             report = export_labels(
-                session.workspace(), Path(out), format=format, version=number, exported_by=session.reviewer()
-            )
+                session.workspace(), Path(session.typed(out)), format=format, version=number,
+                exported_by=session.reviewer(),
+            )  # fmt: skip
             st.session_state[EXPORTED] = report, zipped(report)
     if EXPORTED not in st.session_state:
         return

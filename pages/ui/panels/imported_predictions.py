@@ -72,22 +72,23 @@ def panel(*, expanded: bool = False) -> None:
         if go and files and path.strip():
             st.error("Give either files from this computer or a path on the server.", icon=":material/error:")
         elif go and (files or path.strip()):
-            chosen = ImportRequest(
-                Path(path.strip()),
-                reader=None if reader == BY_ITSELF else reader,
-                classes=_path(classes),
-                folds=_path(folds),
-                name=name,
-                unit=unit,
-                claim=seen,
-                wish=Wish(least=least) if adds else Wish(),
-            )
+            with session.messages():
+                chosen = ImportRequest(
+                    _path(path) or Path(),
+                    reader=None if reader == BY_ITSELF else reader,
+                    classes=_path(classes),
+                    folds=_path(folds),
+                    name=name,
+                    unit=unit,
+                    claim=seen,
+                    wish=Wish(least=least) if adds else Wish(),
+                )
             _bring(chosen, files or [])
         _report()
 
 
 def _path(text: str) -> Path | None:
-    return Path(text.strip()) if text.strip() else None
+    return Path(session.typed(text)) if text.strip() else None
 
 
 def _bring(request: ImportRequest, files: Sequence[UploadedFile]) -> None:

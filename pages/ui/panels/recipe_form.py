@@ -24,6 +24,8 @@ from models.frozen.catalogue import FROZEN, is_installed
 from pages.ui import session
 
 OWN = "recipes"  # the workspace's folder of its own recipes
+TEACHER = "targets.teacher"  # a run's id, or a path
+PATHS = ("network.weights", "augment.background.folder", TEACHER)
 CHOSEN, CHANGES = "recipe_chosen", "recipe_changes"
 
 
@@ -129,6 +131,9 @@ def _changed(name: str, recipe: Recipe) -> Choice:
             on_click=_reset, args=(name,),
         )  # fmt: skip
     try:
+        for key in PATHS:
+            if "/" in (path := values.get(key, "")) or (path and key != TEACHER):
+                session.typed(path)
         changed = load_recipe(name, changes)
     except EarmarkError as problem:
         st.error(session.plain(str(problem)), icon=":material/error:")

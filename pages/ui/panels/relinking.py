@@ -24,7 +24,8 @@ def show() -> None:
         return
     try:
         with st.spinner("Reading files"):
-            report = relink(session.workspace(), folder.strip(), again=again)
+            found = session.typed(folder) if folder.strip() else ""
+            report = relink(session.workspace(), found, again=again)
     except EarmarkError as problem:
         st.error(session.plain(str(problem)), icon=":material/error:")
         return

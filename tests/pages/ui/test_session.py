@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.errors import WorkspaceError
+from labeling.example import example_collection
 from labeling.workspace import open_workspace
-from pages.ui import session
+from pages.ui import session, signing
+from pages.ui.routes.media import media_routes
 
+MAKERS = (signing.tile_url, signing.peaks_url)
 SIGNS = "\\`*_{}[]<>()#+-.!|~$:"  # CommonMark's own, and Streamlit's :colour[…] and $formula$
 
 
@@ -35,6 +44,30 @@ def test_one_pool_for_all_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "w"))
     assert session.workspace() is session.workspace()
     assert len(session.secret()) >= 16
+
+
+def test_a_clip_whose_file_becomes_a_link_is_neither_heard_nor_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birds = shutil.copytree(example_collection(), tmp_path / "birds")
+    with closing(open_workspace(tmp_path / "w", create=True)) as workspace:
+        import_collection(workspace, birds)
+        with workspace.read() as connection:
+            clip = store.usable_clips(connection)[0]
+    monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "w"))
+    client = TestClient(Starlette(routes=session.routes(media_routes)))
+    key = session.server_secret()
+    urls = (signing.audio_url(key, clip.id), *(f"{make(key, clip.id)}&level=5&index=0" for make in MAKERS))
+    assert [client.get(url).status_code for url in urls] == [200] * 3
+    secret = tmp_path / "secret.wav"  # a sound of another, even
+    Path(clip.path).rename(secret)
+    Path(clip.path).symlink_to(secret)
+    for url in urls:
+        answer = client.get(url)
+        assert answer.status_code == 422
+        assert answer.json()["error"].startswith(f"{clip.filename}: its file is a link to {secret}, out of the")
+    monkeypatch.setenv("EARMARK_ALLOW", str(tmp_path))
+    assert [client.get(url).status_code for url in urls] == [200] * 3
 
 
 def test_the_reviewer_that_the_start_names(monkeypatch: pytest.MonkeyPatch) -> None:

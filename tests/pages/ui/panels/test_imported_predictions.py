@@ -69,7 +69,7 @@ def test_classes_that_are_not_here_are_added_where_that_is_asked_for(
 
 def test_what_cannot_be_read_is_said_in_the_panel(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(root, "runs", monkeypatch)
-    app.text_input(key="bring:path").set_value("/nowhere/p.csv")
+    app.text_input(key="bring:path").set_value("/none/p.csv")
     app.button(key="bring").click().run()
     assert "nothing at" in errors(app)
 

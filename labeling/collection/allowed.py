@@ -1,0 +1,159 @@
+"""Which folders Earmark may reach into for others: for who types a path in a page, and for a clip whose file is a link.
+
+These are the workspace, the collections that were imported, and what the owner names at the start (``--allow``, or
+EARMARK_ALLOW). What counts is where a path really leads: a link in a collection could else show any file to who looks
+at its clips.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling.collection.formats import ImportedTable
+from labeling.errors import AudioError, DataError
+from labeling.records import Clip
+from labeling.sound.files import is_url
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.workspace import Workspace
+
+ALLOW = "EARMARK_ALLOW"
+MOST_TOLD = 6
+
+
+def allow(folders: Iterable[str]) -> None:
+    """Name more folders (or URLs) for this process and those that it starts, beside those of EARMARK_ALLOW."""
+    if folders := list(folders):
+        os.environ[ALLOW] = os.pathsep.join(dict.fromkeys((*named_folders(), *map(real, folders))))
+
+
+def named_folders() -> tuple[str, ...]:
+    """What the owner named, as real paths. A ``:`` parts them, but not that of a URL."""
+    parts = re.split(rf"{re.escape(os.pathsep)}(?!//)", os.environ.get(ALLOW, ""))
+    return tuple(real(part) for part in parts if part.strip())
+
+
+def folders(workspace: Workspace) -> tuple[str, ...]:
+    """Below what a path that was typed in a page must lie: real paths, and URLs."""
+    with workspace.read() as connection:
+        own = [path for pair in _imports(connection) for path in pair]
+    return tuple(dict.fromkeys((real(str(workspace.root)), *named_folders(), *own)))
+
+
+def of_import(audio_root: str, source: str) -> tuple[str, str]:
+    """The folders in which an import's files may lie: that of its audio, and that in which its table was found."""
+    return real(audio_root), os.path.dirname(real(source)) if os.path.isfile(source) else real(source)
+
+
+def of_imports(connection: Connection) -> tuple[str, ...]:
+    """`of_import` of all imports of a workspace."""
+    return tuple(dict.fromkeys(folder for pair in _imports(connection) for folder in of_import(*pair)))
+
+
+def _imports(connection: Connection) -> list[tuple[str, str]]:
+    """Audio folder and source of each import, as real paths."""
+    rows = db.fetch(connection, sa.select(tables.imports.c.audio_root, tables.imports.c.source))
+    return [(real(audio_root), real(source)) for audio_root, source in rows]
+
+
+def real(path: str) -> str:
+    """Where a path really leads; a URL as it is. Raises DataError for what no path can be."""
+    if is_url(path):
+        return path.rstrip("/")
+    try:
+        return os.path.realpath(os.path.expanduser(path))
+    except ValueError:
+        raise DataError(f"{path[:80]!r} is no path; it holds a NUL") from None
+
+
+def is_below(path: str, folders: Iterable[str]) -> bool:
+    """Whether a real path or a URL is one of some folders, or lies in one."""
+    if is_url(path) and ".." in path.split("/"):
+        return False
+    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def typed(workspace: Workspace, text: str) -> str:
+    """Where a path leads that was typed in a page.
+
+    Raises:
+        DataError: it is not below a folder that may be used.
+    """
+    path, known = real(text.strip()), folders(workspace)
+    if not is_below(path, known):
+        more = f" and {len(known) - MOST_TOLD} more" if len(known) > MOST_TOLD else ""
+        raise DataError(
+            f"{text.strip()[:200]} is not in a folder that the app may use: {', '.join(known[:MOST_TOLD])}{more}. "
+            "Start the app with --allow FOLDER to name another"
+        )
+    return path
+
+
+def file_of(connection: Connection, clip: Clip) -> Clip:
+    """The clip with the real path of its file. Nothing is asked of a path without links, nor of a URL.
+
+    Raises:
+        AudioError: it is a link that leads out of the collections' folders, and to none that the owner named.
+    """
+    if is_url(clip.path):
+        return clip
+    path = real(clip.path)
+    if path != clip.path and not is_below(path, (*of_imports(connection), *named_folders())):
+        raise AudioError(f"{clip.filename}: {_leads_out(path)}")
+    return replace(clip, path=path)
+
+
+def _leads_out(path: str) -> str:
+    return f"its file is a link to {path}, out of the collection; if that is meant, name its folder with --allow FOLDER"
+
+
+@dataclass(frozen=True)
+class Links:
+    """Paths that lead out of a collection: ``followed`` to the real paths that are read, ``refused`` to the reasons."""
+
+    followed: Mapping[str, str]
+    refused: Mapping[str, str]
+
+
+def links_out(paths: Iterable[str], inside: Sequence[str], others: Sequence[str]) -> Links:
+    """Those of some paths that lead out of the folders ``inside``, of which those into ``others`` are followed."""
+    followed: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    real_folders: dict[str, str] = {}
+    for path in paths:
+        if is_url(path) or "\0" in path:
+            continue
+        folder, name = os.path.split(path)
+        if folder not in real_folders:
+            real_folders[folder] = real(folder)
+        leads_to = os.path.join(real_folders[folder], name)
+        if os.path.islink(leads_to):
+            leads_to = real(leads_to)
+        if is_below(leads_to, inside):
+            continue
+        if is_below(leads_to, others):
+            followed[path] = leads_to
+        else:
+            refused[path] = _leads_out(leads_to)
+    return Links(followed, refused)
+
+
+def links_followed(
+    table: ImportedTable, path: str, below: Sequence[str] | None
+) -> tuple[ImportedTable, Mapping[str, str]]:
+    """The table with the real paths of files outside the collection that may be read; path to why others may not."""
+    inside: Sequence[str] = of_import(table.audio_root, path)
+    if below is not None:
+        inside = [folder for folder in inside if is_below(folder, below)]
+    others = named_folders() if below is None else below
+    links = links_out((clip.path for clip in table.clips), inside, others)
+    if not links.followed:
+        return table, links.refused
+    clips = tuple(replace(clip, path=links.followed.get(clip.path, clip.path)) for clip in table.clips)
+    return replace(table, clips=clips), links.refused
