@@ -33,7 +33,7 @@ LOW_DB, HIGH_DB = -120.0, 0.0  # what 0 and 255 stand for; 0 dB is a full-scale 
 KNEE_DB = 15.0  # denoising leaves alone what is so far above the floor
 _PCEN_TOP = 8.0  # PCEN values above this are drawn in the brightest grey
 _PCEN_TIME_S = 0.4
-_BLOCK_SAMPLES = 1 << 19  # of all frames transformed at once; bounds memory whatever n_fft is
+_BLOCK_SAMPLES = 1 << 19  # of all frames transformed at once, and values of all rows; bounds memory whatever is drawn
 
 Reader = Callable[[int, int], NDArray[np.float32]]
 """Samples ``start`` to ``stop`` of a sound, mono; fewer where the sound ends."""
@@ -170,7 +170,7 @@ class Frames:
         assert self.settings.n_fft is not None
         coarse = replace(self, hop_length=max(self.hop_length, self.settings.n_fft // 4))
         stop = -(-first * self.hop_length // coarse.hop_length)
-        start = max(0, stop - math.ceil(15 * _PCEN_TIME_S * self.sample_rate / coarse.hop_length))
+        start = max(0, stop - settling_frames(self.settings, self.sample_rate, coarse.hop_length))
         state: NDArray[np.float32] | None = None
         for _, power in coarse._blocks(start, stop):
             _, state = pcen(coarse._rows(power), self.sample_rate, coarse.hop_length, state)
@@ -179,7 +179,7 @@ class Frames:
     def _blocks(self, first: int, stop: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The power of frames ``first`` to ``stop``, some at a time, each with the number of its first frame."""
         assert self.settings.n_fft is not None
-        per_block = max(1, _BLOCK_SAMPLES // self.settings.n_fft)
+        per_block = max(1, _BLOCK_SAMPLES // max(self.settings.n_fft, self.settings.height_px))
         for begin in range(first, stop, per_block):
             yield begin, self._power(begin, min(per_block, stop - begin))
 
@@ -209,6 +209,11 @@ class Frames:
         assert own.n_fft is not None
         bins = row_bins(own.axis, own.low_hz, own.high_hz, own.height_px, own.n_fft, self.sample_rate)
         return np.asarray(np.maximum.reduceat(power, np.stack(bins, axis=1).ravel(), axis=1)[:, ::2])
+
+
+def settling_frames(settings: SpectrogramSettings, sample_rate: int, hop_length: int) -> int:
+    """How many frames before the first that is shown PCEN needs; none for decibels."""
+    return math.ceil(15 * _PCEN_TIME_S * sample_rate / hop_length) if settings.scale == "pcen" else 0
 
 
 def taps(window: str, n_fft: int) -> NDArray[np.float32]:

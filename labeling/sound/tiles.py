@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
+from labeling.sound import work
 from labeling.sound.decoding import AudioInfo, probe, read_window
 from labeling.sound.frequency import Axis
 from labeling.sound.spectrogram import Frames, Reader, Scale, SpectrogramSettings, denoised, levels_of
@@ -187,13 +188,14 @@ Keep = Callable[[str, Callable[[], bytes]], bytes]
 class Source:
     """A sound file on this machine and a cache for what is made of it. ``tag`` changes when the file does.
 
-    ``channel`` is the one that is shown, 0 the mix of all.
+    ``channel`` is the one that is shown, 0 the mix of all. ``has``: whether a name is in the cache.
     """
 
     path: str
     tag: str
     keep: Keep
     channel: int = 0
+    has: Callable[[str], bool] = lambda name: False
 
     @property
     def drawn_tag(self) -> str:
@@ -212,10 +214,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """A tile to be made: its name in the cache, how (``make`` may raise AudioError), and a guess at the work.
-
-    ``work`` is the number of samples transformed or looked at: about 30 million a second.
-    """
+    """A tile to be made: its name in the cache, how (``make`` may raise AudioError), a guess at the work (work.py)."""
 
     name: str
     work: int
@@ -244,7 +243,7 @@ def tile(source: Source, settings: SpectrogramSettings, level: int, index: int) 
     AudioError
         The file cannot be read.
     ConfigError, DataError
-        The sound has no such tile, or the settings do not fit it.
+        The sound has no such tile, the settings do not fit it, or they make too much work (work.MOST_WORK).
 
     Examples
     --------
@@ -264,12 +263,15 @@ def tile(source: Source, settings: SpectrogramSettings, level: int, index: int) 
     """
     sound = source.sound
     chosen = settings.for_sample_rate(sound.sample_rate)
+    floor_kept = not chosen.denoise or source.has(_floor_name(source, chosen))
+    floor_work = 0 if floor_kept else work.of_floor(chosen, sound.frames, _FLOOR_STRETCHES * _FLOOR_FRAMES)
 
     def job(where: Place) -> Job:
         name = f"tile\n{source.drawn_tag}\n{chosen}\n{where.level}\n{where.index}"
-        samples = where.columns * where.step_s * sound.sample_rate
-        overlap = (chosen.n_fft or 0) / hop_at(chosen, sound.sample_rate, where.level)
-        return Job(name, round(samples * overlap), lambda: make(where))
+        hop = hop_at(chosen, sound.sample_rate, where.level)
+        guess = floor_work + work.of_drawing(chosen, sound.sample_rate, where.columns, where.step_s, hop)
+        work.check(guess, chosen, where.level)
+        return Job(name, guess, lambda: make(where))
 
     def make(where: Place) -> bytes:
         if where.level <= LAST_DRAWN:
@@ -319,7 +321,11 @@ def _floor(source: Source, sound: AudioInfo, settings: SpectrogramSettings) -> N
             values.append(Frames(read, sound.frames, sound.sample_rate, plain, hop).maxima(first, np.arange(length)))
         return np.median(np.concatenate(values), axis=0).astype("<f4").tobytes()
 
-    return np.frombuffer(source.keep(f"floor\n{source.drawn_tag}\n{plain}", make_floor), "<f4")
+    return np.frombuffer(source.keep(_floor_name(source, settings), make_floor), "<f4")
+
+
+def _floor_name(source: Source, settings: SpectrogramSettings) -> str:
+    return f"floor\n{source.drawn_tag}\n{replace(settings, denoise=False)}"
 
 
 def _tile_bytes(levels: NDArray[np.uint8], settings: SpectrogramSettings, where: Place) -> bytes:

@@ -119,6 +119,9 @@ class _Media:
     def keep(self, name: str, make: Callable[[], bytes]) -> bytes:
         return self.pictures.get(_key(name), make)
 
+    def has(self, name: str) -> bool:
+        return self.pictures.peek(_key(name)) is not None
+
     def source(self, request: Request) -> Source:
         """The clip's file on this machine, with a word that changes when the file does."""
         clip = self.clip_of(request.path_params["clip_id"])
@@ -130,7 +133,8 @@ class _Media:
         except OSError:
             raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
         channel = _whole("channel", request.query_params.get("channel", "0"))
-        source = Source(str(path), f"{path}\n{state.st_mtime_ns}\n{state.st_size}", self.keep, channel)
+        tag = f"{path}\n{state.st_mtime_ns}\n{state.st_size}"
+        source = Source(str(path), tag, self.keep, channel, self.has)
         if source.sound.seeks:
             return source
         name = f"{_key(source.tag)}.wav"

@@ -252,6 +252,15 @@ def test_heavy_tiles_wait_for_their_turn_and_light_ones_pass_them(long_client, m
     assert 1 <= most <= HEAVY_AT_ONCE
 
 
+def test_a_dear_tile_is_refused_before_it_is_drawn(long_client, monkeypatch):
+    """Rows and PCEN are work too, though few samples are transformed."""
+    monkeypatch.setattr(tiles, "Frames", None)
+    dear = "&scale=pcen&n_fft=64&hop_length=1&height_px=1000"
+    answer = long_client.get(f"{tile_url(SECRET, 1)}&level=9&index=0{dear}")
+    assert answer.status_code == 422
+    assert "is 1.3 times the most work for one; zoom in" in answer.json()["error"]
+
+
 def test_work_for_a_client_that_went_away_is_not_begun(long_client, tmp_path):
     """The request is given up while it waits: nothing is drawn for it."""
     routes = {route.path: route for route in long_client.app.routes}
