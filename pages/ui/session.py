@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from labeling.errors import EarmarkError, WorkspaceError
 from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Clip
+from labeling.sound.files import is_url
 from labeling.storage.text import user_name
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
@@ -76,6 +78,14 @@ def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
 def typed(text: str) -> str:
     """The path that was typed in a page; raises DataError where it is in no folder that the owner allows."""
     return allowed.typed(workspace(), text)
+
+
+def check_typed(value: str) -> None:
+    """Raise DataError for a text with a path that leads out of those folders: a path, a URL, or a frozen model that
+    names a file (``file:/models/x.toml``, ``timm:name@/models/x.pth``). A run's id, say, is no path."""
+    for part in (value, *re.split(r":(?!//)|@", value)):
+        if part and (is_url(part) or os.path.isabs(os.path.expanduser(part)) or os.path.exists(part)):
+            typed(part)
 
 
 def warm_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,16 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         app.button(key="retrain").click().run()
         assert message in errors(app).replace("\\", "")
     monkeypatch.delenv("EARMARK_ALLOW")
-    for setting in ("network.weights=/etc/passwd", "augment.background.folder=/etc", "targets.teacher=/etc/x.zarr"):
-        app = change_recipe(app, "demo", [setting])
-        assert f"{setting.partition('=')[2]} is not in a folder that the app may use" in errors(app).replace("\\", "")
+    for setting, path in (
+        ("network.weights", "/etc/passwd"), ("augment.background.folder", "/etc"),
+        ("augment.background.folder", "file:///etc"), ("targets.teacher", "/etc/x.zarr"), ("targets.teacher", "tests"),
+        ("linear.space", "file:/etc/x.toml"), ("linear.space", "timm:vit@/etc/x.pth"),
+    ):  # fmt: skip
+        recipe = "linear" if setting == "linear.space" else "demo"
+        app.selectbox(key="recipe").set_value(recipe).run()
+        app = change_recipe(app, recipe, [f"{setting}={path}"])
+        path = re.split("@|(?<=file):(?!//)", path)[-1]
+        assert f"{path} is not in a folder that the app may use" in errors(app).replace("\\", ""), path
         assert app.button(key="retrain").disabled
     assert stored(workspace) == ([], [])
     app.selectbox(key="recipe").set_value("quick").run()

@@ -64,6 +64,7 @@ def _form(every_run: Sequence[Run], spaces: Sequence[str]) -> None:
     accepted = _licence(model, spaces)
     if st.button("Embed", key="embed:start", icon=":material/play_arrow:", disabled=not (model and accepted)):
         with session.messages():
+            session.check_typed(str(model))
             jobs.enqueue_embedding(session.workspace(), EmbedRequest(str(model), accepted=accepted))
             worker.ensure_worker(session.workspace())
             st.rerun()

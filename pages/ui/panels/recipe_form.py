@@ -24,8 +24,7 @@ from models.frozen.catalogue import FROZEN, is_installed
 from pages.ui import session
 
 OWN = "recipes"  # the workspace's folder of its own recipes
-TEACHER = "targets.teacher"  # a run's id, or a path
-PATHS = ("network.weights", "augment.background.folder", TEACHER)
+PATHS = ("network.weights", "augment.background.folder", "targets.teacher", "linear.space")  # or hold one
 CHOSEN, CHANGES = "recipe_chosen", "recipe_changes"
 
 
@@ -132,8 +131,7 @@ def _changed(name: str, recipe: Recipe) -> Choice:
         )  # fmt: skip
     try:
         for key in PATHS:
-            if "/" in (path := values.get(key, "")) or (path and key != TEACHER):
-                session.typed(path)
+            session.check_typed(values.get(key, ""))
         changed = load_recipe(name, changes)
     except EarmarkError as problem:
         st.error(session.plain(str(problem)), icon=":material/error:")

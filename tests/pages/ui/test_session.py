@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from labeling.collection import store
 from labeling.collection.importing import import_collection
-from labeling.errors import WorkspaceError
+from labeling.errors import DataError, WorkspaceError
 from labeling.example import example_collection
 from labeling.workspace import open_workspace
 from pages.ui import session, signing
@@ -68,6 +68,18 @@ def test_a_clip_whose_file_becomes_a_link_is_neither_heard_nor_seen(
         assert answer.json()["error"].startswith(f"{clip.filename}: its file is a link to {secret}, out of the")
     monkeypatch.setenv("EARMARK_ALLOW", str(tmp_path))
     assert [client.get(url).status_code for url in urls] == [200] * 3
+
+
+def test_a_text_that_may_hold_a_path_is_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_workspace(tmp_path / "w", create=True).close()
+    monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "w"))
+    good = ("", "newest", "run:003-quick", "timm:vit", "timm:hf-hub:timm/vit", f"file:{tmp_path}/w/x.toml")
+    bad = ("/etc/x", "~/x", "file:/etc/x.toml", "panns:/etc/x.pth", "timm:vit@/etc/x.pth", "file:///etc/x", "s3://x/y")
+    for text in good:
+        session.check_typed(text)
+    for text in bad:
+        with pytest.raises(DataError, match="is not in a folder that the app may use"):
+            session.check_typed(text)
 
 
 def test_the_reviewer_that_the_start_names(monkeypatch: pytest.MonkeyPatch) -> None:

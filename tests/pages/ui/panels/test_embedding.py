@@ -11,6 +11,7 @@ from labeling.embeddings.space import SpaceFacts, append
 from labeling.workspace import open_workspace
 from models import worker
 from models.frozen import jobs
+from pages.ui import session
 from pages.ui.panels import embedding
 from tests.support.pages import errors, show
 from tests.support.workspaces import add_clips
@@ -31,8 +32,11 @@ def test_the_button_queues_an_embedding_and_shows_how_far_it_is(
     assert "CC BY-NC-SA 4.0: no commercial use" in app.checkbox(key="embed:accept").label
     assert app.button(key="embed:start").disabled
     app.checkbox(key="embed:accept").check().run()
+    asked: list[str] = []
+    monkeypatch.setattr(session, "check_typed", asked.append)  # what is chosen may be typed
     app.button(key="embed:start").click().run()
     assert errors(app) == ""
+    assert asked == ["birdnet"]
     (job,) = jobs.embedding_jobs(workspace)
     assert (job.id, job.status, jobs.request_of(job).accepted) == ("embed-birdnet", "queued", True)
     assert "**embed\\-birdnet**" in [one.value for one in app.markdown]
