@@ -13,7 +13,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,16 @@ def _birdnet_csv(path: Path) -> Elsewhere:
     return Elsewhere("birdnet", "CC BY-NC-SA 4.0", _csv_blocks(path))
 
 
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """A vector is one field, and longer than the csv module reads; its limit is that of the whole program."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
 def _csv_blocks(path: Path) -> Iterator[Stretches]:
     size = 0
     names: list[str] = []
@@ -156,8 +166,7 @@ def _csv_blocks(path: Path) -> Iterator[Stretches]:
         table = np.stack(numbers)
         return Stretches(list(names), table[:, 0], table[:, 1], table[:, 2:])
 
-    csv.field_size_limit(sys.maxsize)
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with _long_fields(), open(path, encoding="utf-8-sig", newline="") as file:
         try:
             for row in csv.DictReader(file, fieldnames=CSV_COLUMNS):
                 if not names and not numbers and row["start"].strip().lower() == "start":
