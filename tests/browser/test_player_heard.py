@@ -25,7 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         folder / "vbr.mp3", samples, RATE, subtype="MPEG_LAYER_III", bitrate_mode="VARIABLE", compression_level=0.3
     )
     with open(folder / "vbr.mp3", "rb") as file:  # the same without the header that tells its length
-        file.seek(frames_of("", file).offsets[0])
+        file.seek(frames_of(file.name, file).offsets[0])
         (folder / "bare.mp3").write_bytes(file.read())
     soundfile.write(folder / "vorbis.ogg", samples, RATE)
     soundfile.write(
