@@ -8,11 +8,11 @@ middle and one at the end, which must agree, and a tile of the picture; the prop
 (tests/support/sound_checks.py). Of a table that breaks it each file is tried alone, and each that does is shown at the
 end. Whatever takes longer than ``--slow`` seconds a file counts as a hang.
 
-Seeds 0 to 4, 2,000 files each: 2,000, 1,998, 1,999, 1,995 and 1,998 came through, 1,030 to 1,107 of them usable and
-1,107 to 1,210 with a reason. Of the ten that did not, five still do not: a FLAC followed by another, into which
-libsndfile seeks (four, two of them alike), and a window that lies wholly in a damaged part of a FLAC, which is refused
-with an error. One more, zeros and then a tag after the samples of a WAV, is taken for sound. Mended since: an Ogg that
-has lost its last page before another stream, and three of which too much was claimed.
+Seeds 0 to 4, 2,000 files each: 2,000, 1,999, 2,000, 1,995 and 2,000 came through (some 1,100 of them usable), none
+took longer than 0.6 s, a run 37 to 50 s on two cores. No traceback, and no file without a line in the report. The six
+that did not come through: a FLAC followed by another, into which libsndfile seeks, so that a window near the end gives
+other sound; a window that lies wholly in a damaged part of a FLAC, which is refused with an error; and zeros and then a
+tag after the samples of a WAV, which are taken for sound.
 """
 
 from __future__ import annotations
