@@ -11,6 +11,7 @@ from labeling.disagreement.evidence import (
     Dynamics,
     Evidence,
     Floats,
+    KnownMean,
     class_confidence,
     highest_frames,
     summarise_frames,
@@ -75,7 +76,7 @@ def assemble_evidence(
     label = given if verdict is None else np.where(verdict >= 0, verdict > 0, given)
     threshold = class_confidence(oof.clipwise, label, known) / 2
     shares: list[Floats] = []
-    dynamics = [_Mean() for _ in DYNAMICS]
+    dynamics = [KnownMean() for _ in DYNAMICS]
     for run_evidence, told in recorded:
         kept = aligned(run_evidence, oof.clip_ids, oof.classes)
         if kept.has_neighbours:
@@ -116,25 +117,3 @@ def values_like(oof: Oof, other: Oof, values: Floats) -> Floats:
     there, named = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     out[np.ix_(there, named)] = values[np.ix_(rows[there], columns[named])]
     return out
-
-
-class _Mean:
-    """Mean of arrays that may hold NaN, taken one at a time."""
-
-    def __init__(self) -> None:
-        self.total: Floats | None = None
-        self.count: NDArray[np.uint8] | None = None
-
-    def add(self, values: Floats, cells: NDArray[np.bool_] | None = None) -> None:
-        """Count in the finite ``values``, of ``cells`` alone where they are given."""
-        if self.total is None or self.count is None:
-            self.total, self.count = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.uint8)
-        there = np.isfinite(values) if cells is None else np.isfinite(values) & cells
-        np.add(self.total, values, out=self.total, where=there)
-        self.count += there
-
-    def value(self) -> Floats | None:
-        """The mean, NaN where nothing was counted in; None where nothing ever was added."""
-        if self.total is None or self.count is None:
-            return None
-        return np.where(self.count > 0, self.total / np.maximum(self.count, 1), np.float32(np.nan))

@@ -6,7 +6,7 @@ predictions may be missing; scorers do without it, or say what they need.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +124,37 @@ class Scores:
 
 
 Scorer = Callable[[Evidence], Scores]
+
+
+class KnownMean:
+    """Mean of arrays that may hold NaN, taken one at a time."""
+
+    def __init__(self) -> None:
+        self.total: Floats | None = None
+        self.count: NDArray[np.uint8] | None = None
+
+    def add(self, values: Floats, cells: NDArray[np.bool_] | None = None) -> None:
+        """Count in the finite ``values``, of ``cells`` alone where they are given."""
+        if self.total is None or self.count is None:
+            self.total, self.count = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.uint8)
+        there = np.isfinite(values) if cells is None else np.isfinite(values) & cells
+        np.add(self.total, values, out=self.total, where=there)
+        self.count += there
+
+    def value(self) -> Floats | None:
+        """The mean, NaN where nothing was counted in; None where nothing ever was added."""
+        if self.total is None or self.count is None:
+            return None
+        return np.where(self.count > 0, self.total / np.maximum(self.count, 1), np.float32(np.nan))
+
+
+def known_mean(arrays: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
+    """The mean of some arrays of this shape over those that know a cell; NaN where none does."""
+    mean = KnownMean()
+    for values in arrays:
+        mean.add(values)
+    known = mean.value()
+    return np.full(shape, np.nan, np.float32) if known is None else known
 
 
 def as_scores(quality: NDArray[np.floating[Any]]) -> Scores:

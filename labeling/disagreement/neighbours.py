@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement.evidence import Evidence, Floats, Scores, scores_of_evidence
+from labeling.disagreement.evidence import Evidence, Floats, Scores, known_mean, scores_of_evidence
 from labeling.predictions.training_evidence import RunEvidence
 
 _BLOCK_BYTES = 64 << 20
@@ -57,11 +57,7 @@ def neighbour_share(evidence: RunEvidence, label: NDArray[np.bool_], known: NDAr
 
 def mean_share(evidence: Evidence) -> Floats:
     """The mean (N, C) of what the models say that looked for neighbours; NaN where none knows any."""
-    total, count = np.zeros(evidence.given.shape, np.float32), np.zeros(evidence.given.shape, np.uint8)
-    for share in evidence.neighbours:
-        total += np.nan_to_num(share)
-        count += np.isfinite(share)
-    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+    return known_mean(evidence.neighbours, evidence.given.shape)
 
 
 def neighbours(evidence: Evidence) -> Scores:

@@ -163,7 +163,8 @@ def earmark(evidence: Evidence) -> Scores:
     quality is 1 - P(wrong): listed and unlisted cells share one scale. A higher probability never makes a class look
     less present.
     """
-    return score_with(fit(evidence), evidence)
+    weighed = _weighed(evidence)
+    return _scored(_fitted(weighed, evidence), weighed, evidence)
 
 
 @dataclass(frozen=True)
@@ -177,11 +178,35 @@ class Fitted:
 
 def fit(evidence: Evidence) -> Fitted:
     """Learn how much each piece of evidence is worth."""
+    return _fitted(_weighed(evidence), evidence)
+
+
+def score_with(fitted: Fitted, evidence: Evidence) -> Scores:
+    """Scores of evidence by what was learned, of it or of other evidence."""
+    return _scored(fitted, _weighed(evidence), evidence)
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """What fit and scores both look at: the noise model's features, and the surprise of the margin (N, C), None where
+    no training was followed."""
+
+    features: list[Floats]
+    surprise: Floats | None
+
+
+def _weighed(evidence: Evidence) -> _Weighed:
     features, given, known = noise_model_input(evidence)
+    dynamics = evidence.dynamics
+    surprise = None if dynamics is None else training_dynamics.surprise(dynamics.margin, given, known)
+    return _Weighed(features, surprise)
+
+
+def _fitted(weighed: _Weighed, evidence: Evidence) -> Fitted:
+    features, surprise, given, known = weighed.features, weighed.surprise, evidence.given, evidence.known
     noise = fit_noise_model(features, given, known, verdict=evidence.verdict)
-    if evidence.dynamics is None:
+    if evidence.dynamics is None or surprise is None:
         return Fitted(noise, None)
-    surprise = training_dynamics.surprise(evidence.dynamics.margin, given, known)
     held_out, p_wrong = log_odds(noise.p_present(features)), noise.p_wrong(features, given)
     if evidence.verdict is not None:
         p_wrong = np.where(evidence.verdict >= 0, (evidence.verdict > 0) != given, p_wrong)
@@ -193,17 +218,14 @@ def fit(evidence: Evidence) -> Fitted:
     return Fitted(noise, (unlisted, listed))
 
 
-def score_with(fitted: Fitted, evidence: Evidence) -> Scores:
-    """Scores of evidence by what was learned, of it or of other evidence."""
-    features, given, known = noise_model_input(evidence)
+def _scored(fitted: Fitted, weighed: _Weighed, evidence: Evidence) -> Scores:
     shift = None
-    if evidence.dynamics is not None and fitted.margins is not None:
-        surprise = training_dynamics.surprise(evidence.dynamics.margin, given, known)
-        held_out = log_odds(fitted.noise.p_present(features))
-        unlisted, listed = (margin.shift(surprise, held_out) for margin in fitted.margins)
+    if evidence.dynamics is not None and weighed.surprise is not None and fitted.margins is not None:
+        held_out = log_odds(fitted.noise.p_present(weighed.features))
+        unlisted, listed = (margin.shift(weighed.surprise, held_out) for margin in fitted.margins)
         there = np.isfinite(evidence.dynamics.margin)
-        shift = np.where(there, np.where(given, listed, unlisted), np.float32(0))
-    p_wrong = fitted.noise.p_wrong(features, given, shift)
+        shift = np.where(there, np.where(evidence.given, listed, unlisted), np.float32(0))
+    p_wrong = fitted.noise.p_wrong(weighed.features, evidence.given, shift)
     return Scores(1 - p_wrong, p_wrong)
 
 

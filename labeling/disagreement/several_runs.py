@@ -5,16 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement.evidence import Evidence, Floats, Scores, as_scores, log_odds, scores_of_evidence
+from labeling.disagreement.evidence import Evidence, Floats, Scores, as_scores, known_mean, log_odds, scores_of_evidence
 
 
 def mean_log_odds(evidence: Evidence) -> Floats:
     """Mean of the log odds of clipwise over the other runs that know the cell, (N, C); NaN where none does."""
-    total = np.zeros(evidence.given.shape, np.float32)
-    for other in evidence.others:
-        total += np.nan_to_num(log_odds(other))
-    count = _others_that_know(evidence)
-    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
+    return known_mean(map(log_odds, evidence.others), evidence.given.shape)
 
 
 def against(evidence: Evidence) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
