@@ -216,9 +216,9 @@ def test_as_many_labels_as_the_source_added_take_seconds(workspace: Workspace) -
         names=dict.fromkeys(codes, ""),
     )
     found = [MachineLabel(1 + n % 2084, codes[(n % 2084 + 7 + n // 2084) % 264], "present", 0.95) for n in range(2529)]
-    start = time.perf_counter()
+    start_s = time.process_time()  # of work, however busy the machine
     assert apply_machine_labels(workspace, found, what="stage1", run_id="001-demo").added == 2529
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start_s < 15
 
 
 # ---- any mix of entries

@@ -121,7 +121,7 @@ def test_an_au_of_absurd_channels_is_refused_at_once(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "a.au").read_bytes())
     data[20:24] = b"\xff" * 4
     (tmp_path / "a.au").write_bytes(data)
-    began = time.perf_counter()
+    began_s = time.process_time()
     with pytest.raises(AudioError, match="not readable as sound"):
         decoding.probe(str(tmp_path / "a.au"))
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began_s < 2

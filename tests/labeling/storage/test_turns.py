@@ -121,8 +121,8 @@ def test_a_program_that_forks_at_the_door_leaves_no_lock_to_its_child(tmp_path: 
             os._exit(0)
     try:
         began = time.monotonic()
-        with turn(file, 5):
-            assert time.monotonic() - began < 2
+        with turn(file, 20):
+            assert time.monotonic() - began < 15  # the child sleeps for 30
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
