@@ -62,7 +62,7 @@ class Variant:
 VARIANTS = (
     Variant("base", "", "the small CNN, BCE on clip and frame maximum, nothing else"),
     Variant("att_only", "Cornell", "no loss on the frames' maximum", ("loss.framewise_weight=0",)),
-    Variant("and_0.5", "Cornell", "stage 2: label AND frames, threshold 0.5",
+    Variant("and_0.5", "Cornell", "label AND frames, threshold 0.5",
             ("targets.rule=and", "targets.teacher=newest", "targets.thresholds=[0.5]"), teacher=True),
     Variant("two_way", "Cornell", "its successor: labels corrected both ways (0.3, 0.9)",
             ("targets.rule=two_way", "targets.teacher=newest"), teacher=True),

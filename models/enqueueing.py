@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -184,10 +184,12 @@ def enqueue_training(
     worker: str = "",
     rank: int | None = None,
     load_torch: bool = False,
+    request: Mapping[str, Any] | None = None,
 ) -> Run:
     """Queue a training on a label version; the labels as they are now are frozen, with ``note``, where none is given.
 
-    A recipe's file is kept by its whole path. ``worker`` claims the run at once. Raises as `check_training`, before
+    A recipe's file is kept by its whole path. ``worker`` claims the run at once. ``request`` says what the run is part
+    of. Raises as `check_training`, before
     anything is stored.
     """
     check_training(
@@ -197,8 +199,9 @@ def enqueue_training(
     if version is None:
         version = versions.freeze(workspace, reviewer, note).number
     return runs.enqueue(
-        workspace, kept_name(recipe), version, settings=settings, folds=folds, device=device, worker=worker
-    )
+        workspace, kept_name(recipe), version, settings=settings, folds=folds, device=device, worker=worker,
+        request=request,
+    )  # fmt: skip
 
 
 def enqueue_like(

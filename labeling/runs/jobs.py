@@ -38,6 +38,7 @@ def enqueue(
     folds: int | None = None,
     device: str = "auto",
     worker: str = "",
+    request: Mapping[str, Any] | None = None,
 ) -> Run:
     """Queue a training on a frozen label version.
 
@@ -55,6 +56,8 @@ def enqueue(
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     worker : str
         Where given, the run is claimed by this worker at once.
+    request : mapping, optional
+        What the training is part of, such as a stage of label correction; it changes nothing in it.
 
     Returns
     -------
@@ -94,6 +97,7 @@ def enqueue(
                 settings=tuple(settings),
                 folds=folds,
                 device=device,
+                request=request or {},
             ),
             worker,
         )

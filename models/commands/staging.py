@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,15 +36,14 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--undo", action="store_true", help="take back the newest stage 1 of this run instead")
     parser.add_argument("--json", action="store_true", help="for programs")
 
-    parser = command("stage2", _stage2, "Train with each label only where a run hears it.")
+    parser = command("stage2", _stage2, "Train on the labels with what stage 1 of a run added.")
     parser.epilog = NOTES["stage2"]
-    parser.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
-    parser.add_argument("--threshold", type=float, default=0.5, metavar="P", help="a frame must reach this (0.5)")
+    parser.add_argument("run", metavar="RUN", help="the run that stage 1 read")
     _add_run_flags(parser, "cornell_stage2")
 
-    parser = command("stage3", _stage3, "Train stage 2 at several thresholds, on all data, and average.")
+    parser = command("stage3", _stage3, "Train with each label only where stage 2's run hears it; average thresholds.")
     parser.epilog = NOTES["stage3"]
-    parser.add_argument("run", metavar="RUN", help="the teacher: whose out-of-fold frames to read")
+    parser.add_argument("run", metavar="RUN", help="the teacher, whose out-of-fold frames to read: stage 2's run")
     parser.add_argument(
         "--thresholds", type=float, nargs="+", metavar="P", help="a member takes one each (0.3 0.4 0.5 0.6 0.7)"
     )
@@ -112,9 +112,9 @@ def _stage1(args: argparse.Namespace) -> None:
 def _stage2(args: argparse.Namespace) -> None:
     from models.correcting import stages
 
-    chosen = stages.stage2_settings(args.run, args.set, threshold=args.threshold)
+    chosen = stages.stage2_settings(args.set)
     if args.dry_run:
-        _check_teacher(args)
+        stages.check_added(_done_in(args), args.run)
         _say(args.recipe, chosen, args)
         return
     workspace = _open(args)
@@ -123,7 +123,6 @@ def _stage2(args: argparse.Namespace) -> None:
         args.run,
         recipe=args.recipe,
         settings=args.set,
-        threshold=args.threshold,
         reviewer=user_name(),
         folds=args.folds,
         device=args.device,
@@ -140,7 +139,7 @@ def _stage3(args: argparse.Namespace) -> None:
         chosen = stages.stage3_settings(
             args.run, args.set, recipe=args.recipe, thresholds=thresholds, members=args.members
         )
-        _check_teacher(args)
+        _doubt(_done_in(args), args.run)
         _say(args.recipe, chosen, args)
         return
     workspace = _open(args)
@@ -156,6 +155,7 @@ def _stage3(args: argparse.Namespace) -> None:
         device=args.device,
         load_torch=True,
     )
+    _doubt(workspace, args.run)
     _train_or_leave(workspace, run, args)
 
 
@@ -217,13 +217,23 @@ def _print_rounds(workspace: Workspace, run_id: str) -> None:
         )
 
 
-def _check_teacher(args: argparse.Namespace) -> None:
-    """Raise DataError where there is no such run, or it has no predictions."""
+def _done_in(args: argparse.Namespace) -> Workspace:
+    """The workspace; raises DataError where the run is not in it, or has no predictions."""
     from labeling.workspace import open_workspace
     from models.combining.evaluation import done_run
 
-    with open_workspace(args.workspace).read() as connection:
+    workspace = open_workspace(args.workspace)
+    with workspace.read() as connection:
         done_run(connection, args.run)
+    return workspace
+
+
+def _doubt(workspace: Workspace, run_id: str) -> None:
+    """Warn where stage 3 reads the frames of another run than the source's."""
+    from models.correcting import stages
+
+    if doubt := stages.doubt_of_teacher(workspace, run_id):
+        print(printable(f"warning: {doubt}"), file=sys.stderr)
 
 
 def _say(recipe: str, settings: tuple[str, ...], args: argparse.Namespace) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 WHAT: Mapping[str, str] = {
     "stage1": "Adds a label where the run's out-of-fold probability of a class is above the threshold anywhere in a "
     "clip that has exactly one label.",
-    "stage2": "Trains with a label on a chunk only where the run's out-of-fold frames reach the threshold there.",
-    "stage3": "Stage 2 at several thresholds: each member of a fold takes the next, all are trained on all clips as "
-    "well, with averaged weights, and their predictions are averaged.",
+    "stage2": "Trains on the clips' labels with what stage 1 added, each label on every chunk of its clip. The frames "
+    "of the run are what stage 3 reads.",
+    "stage3": "Trains with a label on a chunk only where the out-of-fold frames of stage 2's run reach a threshold "
+    "there. Each member of a fold takes the next threshold, all are trained on all clips as well, with averaged "
+    "weights, and their predictions are averaged.",
     "iterate": "After each run its predictions correct the labels that nobody reviewed, and the next run trains on "
     "those, until few labels change.",
 }

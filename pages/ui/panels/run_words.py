@@ -29,7 +29,7 @@ def purpose(run: Run, every_run: Iterable[Run]) -> str:
     if run.recipe == runs.IMPORTED:
         return _imported(run)[0]
     given = _given(run)
-    words = _stage(given)[0]
+    words = _stage(run, given)[0]
     left, first = given.get(rounds.ROUNDS, ""), given.get(rounds.FIRST, "")
     total = (
         next((_given(candidate).get(rounds.ROUNDS, "") for candidate in every_run if candidate.id == first), "")
@@ -50,7 +50,7 @@ def settings(run: Run) -> str:
     if run.recipe == runs.IMPORTED:
         return _imported(run)[1]
     given = _given(run)
-    told = {*_stage(given)[1], rounds.ROUNDS, rounds.FIRST}
+    told = {*_stage(run, given)[1], rounds.ROUNDS, rounds.FIRST}
     return ", ".join(f"{_short(key)} {value}" for key, value in given.items() if key not in told)
 
 
@@ -66,15 +66,18 @@ def _given(run: Run) -> dict[str, str]:
     return given
 
 
-def _stage(given: Mapping[str, str]) -> tuple[str, Sequence[str]]:
-    """Which stage of label correction the settings are, and the keys that say so."""
+def _stage(run: Run, given: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+    """Which stage of label correction a run is, and the keys of its settings that say so."""
+    if run.request.get("stage") == 2:
+        return f"stage 2 after {run.request.get('after')}", OF_STAGES[:1]
     teacher = given.get("targets.teacher", "")
     if given.get("targets.rule") != "and" or not teacher:
         return "training", ()
-    stage = 3 if given.get("train.all_data") == "true" and given.get("train.members") else 2
+    whole = given.get("train.all_data") == "true" and given.get("train.members")
     heard = given.get("targets.thresholds", "").strip("[]")
-    words = f"stage {stage} on {teacher}" + (f", threshold{'s' * (',' in heard)} {heard}" if heard else "")
-    return words, OF_STAGES if stage == 3 else OF_STAGES[:3]
+    words = f"stage 3 on {teacher}" if whole else f"labels where {teacher} hears them"
+    words += f", threshold{'s' * (',' in heard)} {heard}" if heard else ""
+    return words, OF_STAGES if whole else OF_STAGES[:3]
 
 
 def _short(key: str) -> str:

@@ -20,8 +20,8 @@ from pages.ui.panels.recipe_form import Choice
 
 KINDS = {
     "stage1": "1 Add missing labels",
-    "stage2": "2 Train where heard",
-    "stage3": "3 Several thresholds",
+    "stage2": "2 Train on them",
+    "stage3": "3 Train where heard",
     "iterate": "Repeat in rounds",
 }
 MOST_CLASSES = 12
@@ -55,8 +55,10 @@ def panel(choice: Choice, every_run: Sequence[Run]) -> None:
             _add_missing(done)
         elif kind == "iterate":
             _rounds(choice)
+        elif kind == "stage2":
+            _train_on_added(choice)
         else:
-            _train_where_heard(kind, choice, done)
+            _train_where_heard(choice, done, every_run)
     _taken_back()
     _course(every_run)
 
@@ -107,21 +109,39 @@ def _count(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
-def _train_where_heard(kind: str, choice: Choice, done: Sequence[str]) -> None:
-    left, right = st.columns(2)
-    run_id = left.selectbox("Where is a class heard? By the predictions of", done, key="stage:run")
-    reviewer = session.reviewer() or "unknown"
-    if kind == "stage2":
-        threshold = right.slider("A label stays where a frame reaches", 0.1, 0.9, 0.5, 0.05, key="stage2:threshold")
-        _start(
-            "Train stage 2",
-            choice,
-            lambda: stages.stage2(
-                session.workspace(), run_id, recipe=choice.name, settings=choice.changes, threshold=threshold,
-                reviewer=reviewer,
-            ),
-        )  # fmt: skip
+def _train_on_added(choice: Choice) -> None:
+    batches = [batch for batch in _standing() if batch.what == stages.STAGE1]
+    added = list(dict.fromkeys(batch.run_id for batch in batches))
+    if not added:
+        st.info(
+            "No label that stage 1 added stands. Add some first; where it finds none, train as usual: stage 3 takes "
+            "the frames of that run.",
+            icon=":material/info:",
+        )
         return
+    run_id = st.selectbox("With the labels that stage 1 added by the predictions of", added, key="stage2:run")
+    reviewer = session.reviewer() or "unknown"
+    _start(
+        "Train stage 2",
+        choice,
+        lambda: stages.stage2(
+            session.workspace(), run_id, recipe=choice.name, settings=choice.changes, reviewer=reviewer
+        ),
+    )
+
+
+def _train_where_heard(choice: Choice, done: Sequence[str], every_run: Sequence[Run]) -> None:
+    left, right = st.columns(2)
+    trained = stages.stage2_runs(every_run)
+    run_id = left.selectbox(
+        "Where is a class heard? By the predictions of", list(dict.fromkeys([*trained, *done])), key="stage:run",
+        format_func=lambda one: f"{one} (stage 2)" if one in trained else one,
+    )  # fmt: skip
+    with session.messages():
+        doubt = stages.doubt_of_teacher(session.workspace(), run_id)
+    if doubt:
+        st.warning(session.plain(doubt[0].upper() + doubt[1:] + "."), icon=":material/warning:")
+    reviewer = session.reviewer() or "unknown"
     thresholds = right.multiselect(
         "A label stays where a frame reaches (one network a fold for each)",
         [round(0.1 * step, 1) for step in range(1, 10)],
@@ -191,12 +211,16 @@ def _batches(root: str, position: int) -> tuple[machine_labels.MachineBatch, ...
         return tuple(batch for batch in machine_labels.batches(connection) if batch.standing)
 
 
-def _taken_back() -> None:
-    """The batches of machine labels that stand, each with a way to take it back."""
+def _standing() -> tuple[machine_labels.MachineBatch, ...]:
     with session.messages():
         with session.workspace().read() as connection:
             position = journal.position(connection)
-        standing = _batches(str(session.workspace().root), position)
+        return _batches(str(session.workspace().root), position)
+
+
+def _taken_back() -> None:
+    """The batches of machine labels that stand, each with a way to take it back."""
+    standing = _standing()
     if not standing:
         return
     total = sum(batch.standing for batch in standing)

@@ -61,20 +61,25 @@ def test_stage_1_says_what_it_would_add_adds_it_and_takes_it_back(
 
 
 def test_stages_are_queued_or_shown(capsys: pytest.CaptureFixture[str], root: Path) -> None:
-    said = run(capsys, root, "stage2", "001-demo", "--recipe", "demo", "--set", "epochs=3", "--dry-run")
+    stage2 = ("stage2", "001-demo", "--recipe", "demo", "--set", "epochs=3")
+    assert "no label that stage 1 of run 001-demo added stands" in run(capsys, root, *stage2, "--dry-run", fails=True)
+    run(capsys, root, "stage1", "001-demo")
+    said = run(capsys, root, *stage2, "--dry-run")
     assert said.splitlines() == [
         "would queue demo (Demo (seconds a fold, CPU)), 3 folds, with",
         "  epochs=3",
-        "  targets.rule=and",
-        "  targets.teacher=001-demo",
-        "  targets.thresholds=[0.5]",
+        "  targets.rule=clip",
     ]
     assert len(all_runs(root)) == 1
-    said = run(capsys, root, "stage2", "001-demo", "--recipe", "demo", "--threshold", "0.4")
-    assert said == "run 002-demo on label version 1 is queued; `python -m models work` trains it\n"
-    run(capsys, root, "stage3", "001-demo", "--recipe", "demo", "--thresholds", "0.3", "0.6", "--folds", "2")
+    said = run(capsys, root, *stage2)
+    assert said == "run 002-demo on label version 2 is queued; `python -m models work` trains it\n"
+    words = ("stage3", "001-demo", "--recipe", "demo", "--thresholds", "0.3", "0.6", "--folds", "2")
+    assert main([*words, "--workspace", str(root)]) == 0
+    warning = "warning: run 001-demo is the one that stage 1 read"
+    assert capsys.readouterr().err.startswith(warning), "the source takes the frames of stage 2"
     recipes = [load_recipe(one.recipe, one.settings) for one in all_runs(root)[1:]]
-    assert [one.targets.thresholds for one in recipes] == [(0.4,), (0.3, 0.6)]
+    assert [one.targets.rule for one in recipes] == ["clip", "and"]
+    assert recipes[1].targets.thresholds == (0.3, 0.6)
     assert [one.train.members for one in recipes] == [1, 2]
     assert all_runs(root)[2].folds == 2
 
@@ -83,6 +88,7 @@ def test_the_recipes_of_the_source_are_the_stages_own(
     capsys: pytest.CaptureFixture[str], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sed, "require_weights", lambda name: None)  # as where they can be fetched
+    run(capsys, root, "stage1", "001-demo")
     for stage in ("stage2", "stage3"):
         assert f"would queue cornell_{stage}" in run(capsys, root, stage, "001-demo", "--dry-run")
         run(capsys, root, stage, "001-demo", "--folds", "3")  # the four clips form three groups
@@ -116,6 +122,7 @@ def test_what_cannot_be_trained_leaves_nothing_behind(
     capsys: pytest.CaptureFixture[str], root: Path, words: tuple[str, ...]
 ) -> None:
     rounds = ("--rounds", "2") if words == ("iterate",) else ()
+    run(capsys, root, "stage1", "001-demo")
     with closing(open_workspace(root)) as workspace:
         before = stored(workspace)
         for settings, message in REFUSED if rounds else REFUSED[1:]:

@@ -18,7 +18,7 @@ from models.config import load_recipe
 from models.correcting import stages
 from models.correcting.stage_notes import NOTES
 from tests.support.refused import REFUSED, stored
-from tests.support.synthetic_oof import finished_run
+from tests.support.synthetic_oof import finish, finished_run
 from tests.support.workspaces import add_clips
 
 HEARD = {(2, "balori"): 0.95, (2, "daejun"): 0.97, (4, "balori"): 0.92, (1, "daejun"): 0.99}
@@ -62,18 +62,34 @@ def test_what_a_person_decided_is_left_alone(heard: Workspace) -> None:
     assert stages.stage1(heard, "001-demo", reviewer="ann").by_class == {"balori": 1, "daejun": 1}
 
 
-def test_stage_2_is_queued_with_its_teacher(heard: Workspace) -> None:
-    run = stages.stage2(heard, "001-demo", recipe="demo", settings=["epochs=3"], threshold=0.4, reviewer="ann", folds=2)
+def test_stage_2_is_queued_on_the_labels_that_stage_1_added(heard: Workspace) -> None:
+    with pytest.raises(DataError, match=r"no label that stage 1 of run 001-demo added stands.* `stage1 001-demo`"):
+        stages.stage2(heard, "001-demo", recipe="demo")
+    added = stages.stage1(heard, "001-demo", reviewer="ann")
+    run = stages.stage2(heard, "001-demo", recipe="demo", settings=["epochs=3"], reviewer="ann", folds=2)
     assert run.status == "queued"
-    assert (run.recipe, run.folds, run.label_version) == ("demo", 2, 1)
-    assert run.settings == (
-        "epochs=3",
-        "targets.rule=and",
-        "targets.teacher=001-demo",
-        "targets.thresholds=[0.4]",
-    )
-    targets = load_recipe(run.recipe, run.settings).targets
-    assert (targets.rule, targets.teacher, targets.thresholds) == ("and", "001-demo", (0.4,))
+    assert (run.recipe, run.folds, run.label_version) == ("demo", 2, 2)
+    assert run.settings == ("epochs=3", "targets.rule=clip")
+    assert dict(run.request) == {"stage": 2, "after": "001-demo"}
+    with heard.read() as connection:
+        labels = versions.labels_of_version(connection, run.label_version)
+        assert stages.stage2_runs(runs.all_runs(connection)) == [], "it is not done"
+    assert labels.present[1].tolist() == [True, True, False, True], "what stage 1 added is among them"
+    birdclef = load_recipe("birdclef21", stages.stage2_settings())
+    assert not birdclef.targets.reads_teacher, "no rule of a teacher is kept"
+    machine_labels.undo_machine(heard, added.batch_id, "ann")
+    with pytest.raises(DataError, match="no label that stage 1"):
+        stages.stage2(heard, "001-demo", recipe="demo")
+
+
+def test_stage_3_doubts_the_run_that_stage_1_read(heard: Workspace) -> None:
+    assert stages.doubt_of_teacher(heard, "001-demo") == ""
+    stages.stage1(heard, "001-demo", reviewer="ann")
+    assert stages.doubt_of_teacher(heard, "001-demo").endswith("stage 2's run: train it with `stage2 001-demo`")
+    second = stages.stage2(heard, "001-demo", recipe="demo")
+    finish(heard, second.id, {})
+    assert stages.doubt_of_teacher(heard, "001-demo").endswith("stage 2's run: take 002-demo")
+    assert stages.doubt_of_teacher(heard, second.id) == ""
 
 
 def test_stage_3_is_one_run_of_a_member_a_threshold_on_all_data(heard: Workspace) -> None:
@@ -96,13 +112,15 @@ def test_averaged_weights_are_on_in_stage_3_unless_the_user_says_no(tmp_path: Pa
 
 
 def test_what_contradicts_a_stage_is_refused_before_anything_is_stored(heard: Workspace) -> None:
-    with pytest.raises(ConfigError, match=r"targets\.rule = mix is not stage 2's, which sets it to and; leave it out"):
+    with pytest.raises(ConfigError, match=r"targets\.rule = mix is not stage 2's, which sets it to clip; leave it out"):
         stages.stage2(heard, "001-demo", recipe="demo", settings=["rule=mix"])
-    assert "targets.thresholds=[0.5]" in stages.stage2_settings("001-demo", ["thresholds=[.5]", "rule='and'"])
+    stages.stage1(heard, "001-demo", reviewer="ann")
+    chosen = stages.stage3_settings("001-demo", ["rule='and'", "members=5"], recipe="demo")
+    assert chosen.count("targets.rule=and") == 1
     with pytest.raises(ConfigError, match="2 members leave out some of 5 thresholds"):
         stages.stage3(heard, "001-demo", recipe="demo", members=2)
     with pytest.raises(ConfigError, match=r"targets.thresholds entry = 1\.5 must lie between 0 and 1"):
-        stages.stage2(heard, "001-demo", recipe="demo", threshold=1.5)
+        stages.stage3(heard, "001-demo", recipe="demo", thresholds=[1.5])
     with pytest.raises(UnknownName, match="unknown recipe 'demmo'"):
         stages.stage2(heard, "001-demo", recipe="demmo")
     with pytest.raises(DataError, match="no run '009-x'; choose from 001-demo"):
@@ -120,10 +138,11 @@ def test_what_contradicts_a_stage_is_refused_before_anything_is_stored(heard: Wo
 def test_what_cannot_be_trained_leaves_nothing_behind(
     heard: Workspace, settings: tuple[str, ...], message: str
 ) -> None:
+    stages.stage1(heard, "001-demo", reviewer="ann")
     for queue in (stages.stage2, stages.stage3):
         with pytest.raises(ConfigError, match=message):
             queue(heard, "001-demo", recipe="demo", settings=settings)
-    assert stored(heard) == (["001-demo"], [1])
+    assert stored(heard) == (["001-demo"], [1, 2])
 
 
 def test_a_run_of_another_collection_is_refused(workspace: Workspace, own_copy: Path) -> None:

@@ -16,7 +16,7 @@ from models import worker
 from models.correcting import stages
 from tests.support.pages import errors, show
 from tests.support.refused import REFUSED, change_recipe, stored
-from tests.support.synthetic_oof import finished_run
+from tests.support.synthetic_oof import finish, finished_run
 from tests.support.workspaces import add_clips
 
 #: clips 2 and 4 have one label; clip 2 sounds of two more classes
@@ -51,6 +51,11 @@ def labels(root: Path) -> set[tuple[int, str]]:
 def newest(root: Path) -> Run:
     with open_workspace(root).read() as connection:
         return runs.all_runs(connection)[-1]
+
+
+def add_missing(root: Path) -> None:
+    """Stage 1 of run 001-demo."""
+    stages.stage1(open_workspace(root), "001-demo", reviewer="rita")
 
 
 def text(app: AppTest) -> str:
@@ -106,15 +111,24 @@ def test_nothing_to_add_is_said(retrain: AppTest) -> None:
 def test_stages_that_train_take_the_recipe_and_the_changes_of_the_page(retrain: AppTest, root: Path) -> None:
     retrain.number_input(key="demo:train.epochs:0").set_value(3).run()
     app = stage(retrain, "stage2")
+    assert "No label that stage 1 added stands" in " ".join(one.value for one in app.info)
+    add_missing(root)
+    app = stage(app, "stage2")
     assert "Recipe demo with 1 setting changed" in text(app)
     press(app, "Train stage 2")
     run = newest(root)
-    assert (run.recipe, run.settings[0]) == ("demo", "train.epochs=3")
-    assert {"targets.rule=and", "targets.teacher=001-demo", "targets.thresholds=[0.5]"} <= set(run.settings)
+    assert (run.recipe, run.settings) == ("demo", ("train.epochs=3", "targets.rule=clip"))
+    assert dict(run.request) == {"stage": 2, "after": "001-demo"}
     app = stage(app, "stage3")
+    assert "Run 001-demo is the one that stage 1 read" in app.warning[0].value.replace("\\", "")
+    finish(open_workspace(root), run.id, {})
+    app = stage(stage(app, "stage1"), "stage3")
+    assert app.selectbox(key="stage:run").value == "002-demo", "stage 2's run comes first"
+    assert not app.warning
     app.multiselect(key="stage3:thresholds").set_value([0.6, 0.2]).run()
     press(app, "Train stage 3")
-    assert {"targets.thresholds=[0.2, 0.6]", "train.members=2"} <= set(newest(root).settings)
+    wanted = {"targets.rule=and", "targets.teacher=002-demo", "targets.thresholds=[0.2, 0.6]", "train.members=2"}
+    assert wanted <= set(newest(root).settings)
     app.multiselect(key="stage3:thresholds").set_value([]).run()
     assert app.button(key="start:Train stage 3").disabled
 
@@ -124,6 +138,7 @@ def test_what_cannot_be_trained_is_said_and_leaves_nothing_behind(
     retrain: AppTest, root: Path, kind: str, label: str
 ) -> None:
     workspace = open_workspace(root)
+    add_missing(root)
     before = stored(workspace)
     for settings, message in REFUSED[1:] if kind == "stage2" else REFUSED:
         app = stage(change_recipe(retrain, "demo", settings), kind)
@@ -156,6 +171,7 @@ def test_without_a_finished_run_or_with_a_contradiction_no_stage_starts(
     bare.close()
     app = show(tmp_path / "bare", "retrain", monkeypatch)
     assert "train one first" in " ".join(one.value for one in app.info)
+    add_missing(root)
     app = show(root, "retrain", monkeypatch)
     app = stage(app.selectbox(key="recipe").set_value("quick").run(), "stage2")
     assert not app.button(key="start:Train stage 2").disabled
