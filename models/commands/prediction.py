@@ -12,8 +12,8 @@ from models.commands.base import AddCommand, progress_bar
 
 def add(command: AddCommand) -> None:
     """Add this group's commands."""
-    parser = command("predict", _predict, "Predict recordings of any length with a run's networks.")
-    parser.add_argument("run", metavar="RUN", help="the run whose networks predict")
+    parser = command("predict", _predict, "Predict recordings of any length with a run, also an ensemble or a stack.")
+    parser.add_argument("run", metavar="RUN", help="the run whose networks predict; a combination's members in turn")
     parser.add_argument("--audio", nargs="+", required=True, metavar="PATH", help="files, folders, patterns or URLs")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the tables")
     parser.add_argument("--segment", type=float, default=5.0, metavar="S", help="seconds a row of the CSV (5)")
@@ -32,59 +32,52 @@ def add(command: AddCommand) -> None:
         "--shortest", type=float, default=0.1, metavar="S", help="events shorter than this are none (0.1)"
     )
     parser.add_argument("--post", metavar="A,B", help="post-processors, such as cooccurrence, place_date")
+    parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="scales the post-processors (1)")
     parser.add_argument("--about", metavar="CSV", help="filename, latitude, longitude, date of recordings, for --post")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (auto)")
     parser.add_argument("--overwrite", action="store_true", help="predict recordings again that are done")
 
 
 def _predict(args: argparse.Namespace) -> None:
-    from labeling.errors import ConfigError, DataError
+    from labeling.errors import DataError
     from labeling.workspace import open_workspace
-    from models.prediction import batch as batches
-    from models.prediction.tta import coverage_text
+    from models.prediction.sources import BatchSettings, count_in_collection, sources_of
+    from models.prediction.tables import Summary, begin_folder, undone
 
-    for flag, value, low in (("--segment", args.segment, 0.01), ("--merge-gap", args.merge_gap, 0),
-                             ("--shortest", args.shortest, 0)):  # fmt: skip
-        if not low <= value < float("inf"):
-            raise ConfigError(f"{flag} {value:g} must be at least {low:g} seconds")
-    settings = batches.BatchSettings(
+    settings = BatchSettings(
         segment_s=args.segment,
         threshold=args.threshold,
         classes=None if args.classes is None else _names(args.classes),
         merge_gap_s=args.merge_gap,
         shortest_s=args.shortest,
         post=_names(args.post or ""),
+        strength=args.strength,
         about=Path(args.about) if args.about else None,
         device=args.device,
     )
-    sources = batches.sources_of(args.audio)
+    sources = sources_of(args.audio)
     workspace = open_workspace(args.workspace)
     from models.linear.recordings import load_for
+    from models.prediction.batch import load_batch, predict_batch
 
-    batch = batches.load_batch(workspace, args.run, settings, load_for(workspace))
-    print(f"threshold {args.threshold}: {batch.rule.text}")
-    if batch.recipe.predict.tta_views > 1:
-        print(coverage_text(batch.recipe.predict.tta_views))
-    count = len(batch.predictor.networks)
-    if batch.trained_on_all:
-        print(f"{count} networks trained on the whole collection are averaged")
-    else:
-        print(f"{count} networks, those of all folds, are averaged; train.all_data = true trains some on all clips")
-    if seen := batches.count_in_collection(workspace, sources):
+    batch = load_batch(workspace, args.run, settings, load_for(workspace))
+    for line in batch.lines():
+        print(printable(line))
+    if seen := count_in_collection(workspace, sources):
         _warn(
             f"{seen} of {len(sources)} recordings are clips of the collection, which these networks were trained on: "
             "their probabilities are too good; use the run's out-of-fold predictions for them"
         )
 
     out = Path(args.out)
-    batches.begin_folder(out, batch.facts(), args.overwrite)
-    summary = batches.Summary(out)
+    begin_folder(out, batch.facts(), args.overwrite)
+    summary = Summary(out)
     if summary.warning:
         _warn(summary.warning)
-    todo = batches.undone(sources, out, args.overwrite)
+    todo = undone(sources, out, args.overwrite)
     if len(todo) < len(sources):
         print(f"{len(sources) - len(todo)} recordings were done before; --overwrite predicts them again")
-    failed = batches.predict_batch(batch, todo, out, summary, progress_bar())
+    failed = predict_batch(batch, todo, out, summary, progress_bar())
     if failed:
         print(f"{failed} of {len(todo)} recordings could not be read; the reasons are in {summary.file}",
               file=sys.stderr)  # fmt: skip

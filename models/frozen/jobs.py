@@ -12,6 +12,7 @@ from labeling.embeddings.space import IMPORTED, list_spaces, space_path
 from labeling.errors import ConfigError, DataError, EarmarkError
 from labeling.records import Run
 from labeling.workspace import Workspace
+from models.combining.request import KINDS
 from models.frozen.catalogue import FROZEN, check_installed, full_reference, parse_reference
 
 PREFIX = "embed-"
@@ -85,6 +86,10 @@ def resolved(workspace: Workspace, request: EmbedRequest) -> EmbedRequest:
         with workspace.read() as connection:
             run = runs.get_run(connection, what)
         runs.check_trained(run)
+        if run.recipe in KINDS:
+            raise ConfigError(
+                f"run {run.id} combines other runs and has no features of its own; embed with one of those"
+            )
         if run.status != "done":
             raise ConfigError(f"run {run.id} is {run.status}; embed with one that is done")
     return dataclasses.replace(request, model=model, space=name, hop_s=hop_s)

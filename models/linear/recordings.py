@@ -16,15 +16,13 @@ from labeling.sound.channels import MIX, channel_to_use
 from labeling.sound.decoding import probe
 from labeling.sound.files import file_name
 from labeling.workspace import Workspace
-from models.config import Recipe, recipe_of
+from models.config import recipe_of
 from models.frozen.catalogue import load_frozen
 from models.frozen.contract import FrozenModel, window_samples
 from models.frozen.stretches import windows_of
 from models.linear.fold import frames_of
 from models.linear.head import Head, load_head, probability
-from models.prediction.batch import Load
-from models.prediction.soundscape import RecordingPredictor, Stretch, load_predictor
-from models.prediction.windows import Predictor
+from models.prediction.soundscape import Load, Loaded, RecordingPredictor, Stretch, load_predictor
 from models.runfolder.folder import checkpoints_of
 
 
@@ -84,9 +82,7 @@ class HeadPredictor(RecordingPredictor):
 def load_for(workspace: Workspace) -> Load:
     """What loads a run's networks, or its heads with the frozen model of their space."""
 
-    def load(
-        run_dir: Path, device: torch.device
-    ) -> tuple[Predictor | RecordingPredictor, Recipe, tuple[str, ...], bool]:
+    def load(run_dir: Path, device: torch.device) -> Loaded:
         recipe = recipe_of(run_dir)
         if not recipe.linear.space:
             return load_predictor(run_dir, device)
@@ -107,6 +103,6 @@ def load_for(workspace: Workspace) -> Load:
                 "installed now; install those again, or embed and train anew"
             )
         heads = [load_head(path) for path in paths]
-        return HeadPredictor(model, heads, grid), recipe, classes, paths[0].name.startswith("all")
+        return Loaded(HeadPredictor(model, heads, grid), classes, paths[0].name.startswith("all"))
 
     return load

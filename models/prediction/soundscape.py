@@ -28,6 +28,7 @@ from labeling.sound.files import file_name
 from models.config import FeatureConfig, Recipe
 from models.inputs.clips import Chunks
 from models.inputs.features import FrontEnd
+from models.prediction.events import Runs, events_of, runs_of
 from models.prediction.thresholds import DecisionRule
 from models.prediction.windows import Predicted, Predictor, Shown, fill_gaps, n_output_frames
 
@@ -53,9 +54,12 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Post:
-    """Post-processors to apply to each segment, by what the collection knows and what is known of the recording."""
+    """Post-processors to apply to each segment, by what the collection knows and what is known of the recording.
 
-    names: tuple[str, ...]
+    ``parts`` are their names and the strength of each; all look at the probabilities as they come in.
+    """
+
+    parts: tuple[tuple[str, float], ...]
     collection: Collection
     metadata: dict[str, str]
 
@@ -63,8 +67,11 @@ class Post:
         """Shifts of the log odds for segments (S, C)."""
         from labeling.disagreement.priors import context_for_sound, postprocess_shift
 
-        context = context_for_sound(self.collection, [self.metadata] * len(segments))
-        return postprocess_shift(self.names, segments, context)
+        total = np.zeros(segments.shape, dtype=np.float32)
+        for name, strength in self.parts:
+            context = context_for_sound(self.collection, [self.metadata] * len(segments), strength)
+            total += postprocess_shift((name,), segments, context)
+        return total
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,7 @@ class Heard(Protocol):
 
 
 class RecordingPredictor(ABC):
-    """What predicts a recording in a way of its own: ``networks`` are averaged, ``grid`` is that of its frames,
-    ``band_hz`` what it hears."""
+    """What predicts recordings: ``networks`` are averaged, ``grid`` is that of the frames, ``band_hz`` is heard."""
 
     networks: Sequence[object]
     grid: FrameGrid
@@ -169,9 +175,37 @@ class Block:
         return front_end.power(raw.to(front_end.mel.device, non_blocking=True))[..., :-1]
 
 
-def load_predictor(run_dir: Path, device: torch.device) -> tuple[Predictor, Recipe, tuple[str, ...], bool]:
-    """A run's networks on ``device``: with the recipe, the classes, and whether they were trained on all clips
-    (else they are every fold's, averaged). Raises ArtefactError."""
+class NetworkPredictor(RecordingPredictor):
+    """The networks of a recipe, which predict a recording window by window."""
+
+    def __init__(self, predictor: Predictor, recipe: Recipe) -> None:
+        self.predictor, self.recipe = predictor, recipe
+        self.networks, self.grid = predictor.networks, predictor.grid
+        self.band_hz = recipe.features.fmin_hz, recipe.features.fmax_hz
+
+    def open(self, path: str, should_stop: Callable[[], bool]) -> tuple[Recording, Iterator[Stretch]]:
+        """See RecordingPredictor."""
+        recording = Recording(path, self.recipe.features, self.recipe.data.pad)
+        return recording, stream(recording, self.predictor, self.recipe.data.workers, should_stop)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A run's networks, ready: over ``classes``, trained on all clips or (``of_all`` false) every fold's, averaged over
+    so many ``views``."""
+
+    predictor: RecordingPredictor
+    classes: tuple[str, ...]
+    of_all: bool
+    views: int = 1
+
+
+Load = Callable[[Path, torch.device], Loaded]
+"""Loads a run's networks from its folder onto a device."""
+
+
+def load_predictor(run_dir: Path, device: torch.device) -> Loaded:
+    """A run's networks on ``device``. Raises ArtefactError."""
     from models.networks.catalogue import load_network
     from models.runfolder.folder import networks_of
 
@@ -181,7 +215,8 @@ def load_predictor(run_dir: Path, device: torch.device) -> tuple[Predictor, Reci
     hop_s = recipe.features.hop_length / recipe.features.sample_rate
     seed = recipe.train.seed
     predictor = Predictor(networks, front_end, recipe.predict, grid, hop_s, recipe.train.precision, seed)
-    return predictor, recipe, classes, paths[0].name.startswith("all")
+    of_all = paths[0].name.startswith("all")
+    return Loaded(NetworkPredictor(predictor, recipe), classes, of_all, recipe.predict.tta_views)
 
 
 def stream(
@@ -292,64 +327,6 @@ class _Stitch:
 # ---------------------------------------------------------------------------------------- segments and events
 
 
-@dataclass(frozen=True)
-class Runs:
-    """Stretches above the threshold: class (R,), first frame, frame after the last, highest probability."""
-
-    column: NDArray[np.int64]
-    first: NDArray[np.int64]
-    end: NDArray[np.int64]
-    score: FloatArray
-
-
-def runs_of(decided: NDArray[np.bool_], frame: FloatArray, first: int) -> Runs:
-    """The stretches where ``decided`` (T, C) holds, in frames counted from ``first``, by class and then by time."""
-    n = len(decided)
-    edges = np.diff(np.pad(decided.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    column, start = np.nonzero(edges == 1)
-    _, end = np.nonzero(edges == -1)
-    flat = np.append(frame.T.ravel(), np.float32(0))
-    score = np.zeros(0, np.float32)
-    if len(start):
-        score = np.maximum.reduceat(flat, np.stack([column * n + start, column * n + end], axis=1).ravel())[::2]
-    return Runs(column, start + first, end + first, score)
-
-
-def events_of(
-    runs: Sequence[Runs],
-    grid: FrameGrid,
-    duration_s: float,
-    classes: Sequence[str],
-    merge_gap_s: float,
-    shortest_s: float,
-) -> tuple[TableEvent, ...]:
-    """Events by onset: runs less than ``merge_gap_s`` apart are one event, those under ``shortest_s`` none.
-
-    The score is the highest frame. Runs that meet, as at the border of two stretches, are always one event.
-    """
-    rows = sorted(
-        (int(c), int(a), int(b), float(p))
-        for stretch_runs in runs
-        for c, a, b, p in zip(
-            stretch_runs.column, stretch_runs.first, stretch_runs.end, stretch_runs.score, strict=True
-        )
-    )
-    merged: list[list[float]] = []
-    for c, a, b, p in rows:
-        last = merged[-1] if merged else None
-        if last and last[0] == c and (a <= last[2] or (a - last[2]) * grid.step_s < merge_gap_s - 1e-9):
-            last[2], last[3] = max(last[2], b), max(last[3], p)
-        else:
-            merged.append([c, a, b, p])
-    events = []
-    for column, start, stop, score in merged:
-        onset_s = min(max(0.0, grid.start_s + start * grid.step_s), duration_s)
-        offset_s = min(max(onset_s, grid.start_s + stop * grid.step_s), duration_s)
-        if offset_s - onset_s >= shortest_s - 1e-9:
-            events.append(TableEvent(onset_s, offset_s, classes[int(column)], score))
-    return tuple(sorted(events, key=lambda event: (event.onset_s, event.offset_s, event.label)))
-
-
 def segment_count(duration_s: float, segment_s: float, grid: FrameGrid) -> int:
     """Segments of a recording, at least 1; a rest shorter than a frame belongs to the last one."""
     if segment_s < grid.step_s:
@@ -361,8 +338,7 @@ def segment_count(duration_s: float, segment_s: float, grid: FrameGrid) -> int:
 
 def predict_recording(
     path: str,
-    predictor: Predictor | RecordingPredictor,
-    recipe: Recipe,
+    predictor: RecordingPredictor,
     classes: Sequence[str],
     rule: DecisionRule,
     *,
@@ -378,12 +354,7 @@ def predict_recording(
 
     A frame belongs to the segment that holds its middle. Raises AudioError, ConfigError, Stopped.
     """
-    recording: Heard
-    if isinstance(predictor, RecordingPredictor):
-        recording, parts = predictor.open(path, should_stop)
-    else:
-        recording = file = Recording(path, recipe.features, recipe.data.pad)
-        parts = stream(file, predictor, recipe.data.workers, should_stop)
+    recording, parts = predictor.open(path, should_stop)
     grid = predictor.grid
     use = list(range(len(classes))) if columns is None else list(columns)
     names = [classes[c] for c in use]

@@ -10,6 +10,7 @@ from labeling import runs
 from labeling.embeddings.space import IMPORTED, list_spaces
 from labeling.records import Run
 from models import worker
+from models.combining.request import KINDS
 from models.frozen import jobs
 from models.frozen.catalogue import FROZEN, is_installed, parse_reference
 from models.frozen.jobs import EmbedRequest
@@ -52,7 +53,8 @@ def panel(every_run: Sequence[Run]) -> None:
 
 def _form(every_run: Sequence[Run], spaces: Sequence[str]) -> None:
     plain = [name for name, found in FROZEN if not found.needs and is_installed(found)]
-    trained = [f"run:{run.id}" for run in reversed(every_run) if run.status == "done" and run.recipe != runs.IMPORTED]
+    others = (runs.IMPORTED, *KINDS)  # these have no network of their own
+    trained = [f"run:{run.id}" for run in reversed(every_run) if run.status == "done" and run.recipe not in others]
     choices = list(dict.fromkeys([*plain, *spaces, *trained]))
     if not choices:
         st.caption("No frozen model is installed; `make` installs aisfx, `make birdnet` adds BirdNET.")

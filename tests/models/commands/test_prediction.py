@@ -4,20 +4,15 @@ import json
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from labeling import runs
 from labeling.collection import store
 from labeling.journal import versions
-from labeling.predictions.oof import write_oof
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace
 from models.__main__ import main
-from models.config import recipe_to_toml
-from models.networks.catalogue import build_network
-from models.networks.checkpoints import save_tensors
-from models.networks.heads import frame_grid
 from tests.support.tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
+from tests.support.untrained import untrained_run
 
 
 @pytest.fixture(scope="module")
@@ -42,34 +37,15 @@ def world(tmp_path_factory):
             table_bytes=b"filename,label\n", clips=new, class_names={code: code for code in CLASSES},
         )  # fmt: skip
     number = versions.freeze(workspace, "rita", "for the test").number
-    with workspace.read() as connection:
-        frozen = versions.labels_of_version(connection, number)
-    recipe = tiny_recipe("window_s=1.0", "folds=2")
-    run = runs.enqueue(workspace, "demo", number, worker="me")
-    folder = workspace.run_dir(run.id)
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / "recipe.toml").write_text(recipe_to_toml(recipe))
-    torch.manual_seed(0)
-    for fold in range(2):
-        network = build_network(recipe, 3)
-        grid = frame_grid(network, recipe.features)
-        meta = {"classes": list(frozen.classes), "grid": {key: getattr(grid, key) for key in grid.__dataclass_fields__}}
-        save_tensors(folder / f"checkpoints/fold{fold}.m0.s0.safetensors", network.state_dict(), meta)
-    rng = np.random.default_rng(0)
-    write_oof(
-        folder / "oof.zarr", clip_ids=frozen.clip_ids, filenames=frozen.filenames, classes=frozen.classes,
-        clipwise=0.4 * frozen.present + 0.5 * rng.random(frozen.present.shape),
-        framewise=[rng.random((4, 3)) * 0.3 + 0.5 * row for row in frozen.present],
-        fold=np.arange(12) % 2, grid=grid, label_version=number, label_hash=frozen.content_hash,
-    )  # fmt: skip
-    runs.finish(workspace, run.id, "me", "done", metrics={})
+    run_id = untrained_run(workspace, tiny_recipe("window_s=1.0", "folds=2"), version=number)
     workspace.close()
+    rng = np.random.default_rng(1)
     outside = root / "field"
     (outside / "night").mkdir(parents=True)
     for name, seconds in (("a.wav", 7.3), ("a.flac", 2.0), ("night/=b\tc.wav", 3.0)):
         soundfile.write(outside / name, 0.1 * rng.standard_normal(round(seconds * RATE)), RATE)
     (outside / "broken.wav").write_bytes(b"RIFF nothing of a sound at all")
-    return root, run.id
+    return root, run_id
 
 
 def predict(world, out, *more, audio=()):
@@ -221,9 +197,9 @@ def test_runs_that_cannot_predict(world, tmp_path, capsys):
     other = runs.enqueue(workspace, "demo", 1)
     assert predict((root, other.id), tmp_path) == 1
     assert "is queued; wait until it is done" in capsys.readouterr().err
-    mixed = runs.enqueue(workspace, "ensemble", 1, worker="me")
-    runs.finish(workspace, mixed.id, "me", "done", metrics={})
-    assert predict((root, mixed.id), tmp_path) == 1
-    assert "has no networks of its own" in capsys.readouterr().err
+    brought = runs.enqueue(workspace, "brought", 1, worker="me")
+    runs.finish(workspace, brought.id, "me", "done", metrics={})
+    assert predict((root, brought.id), tmp_path) == 1
+    assert "no network here" in capsys.readouterr().err
     assert predict(world, tmp_path, audio=[root / "field/broken.wav"]) == 1
     assert "no recording could be read; the first: broken.wav" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from labeling.workspace import open_workspace
 from models.frozen import embedding, trained
 from models.frozen.contract import sha256_of, window_samples
 from models.frozen.jobs import EmbedRequest, resolved
-from models.prediction.soundscape import load_predictor
+from models.prediction.soundscape import NetworkPredictor, load_predictor
 from models.runfolder.folder import networks_of
 
 
@@ -29,8 +29,10 @@ def test_a_run_embeds_the_collection_with_its_first_network(own_copy: Path) -> N
     assert space.facts.licence == "your own"
 
     model = trained.load(workspace, "001-demo", "cpu")
-    predictor, recipe, classes, _ = load_predictor(workspace.run_dir("001-demo"), torch.device("cpu"))
-    assert (model.classes, model.window_s) == (classes, recipe.predict.window_s)
+    loaded = load_predictor(workspace.run_dir("001-demo"), torch.device("cpu"))
+    assert isinstance(loaded.predictor, NetworkPredictor)
+    predictor = loaded.predictor.predictor
+    assert (model.classes, model.window_s) == (loaded.classes, predictor.config.window_s)
     checkpoint = networks_of(workspace.run_dir("001-demo"))[3][0]
     assert model.weights_sha256 == sha256_of(checkpoint) == space.facts.weights_sha256
     waves = np.random.default_rng(0).normal(size=(2, window_samples(model))).astype(np.float32) * 0.1
@@ -41,7 +43,11 @@ def test_a_run_embeds_the_collection_with_its_first_network(own_copy: Path) -> N
     np.testing.assert_allclose(heard.probabilities, wanted, atol=1e-5)
 
     with workspace.write() as connection:
-        connection.execute(runs.update().values(status="failed"))
+        connection.execute(runs.update().values(recipe="ensemble"))
+    with pytest.raises(ConfigError, match="run 001-demo combines other runs and has no features of its own"):
+        resolved(workspace, EmbedRequest("run:001-demo", space="other"))
+    with workspace.write() as connection:
+        connection.execute(runs.update().values(recipe="demo", status="failed"))
     with pytest.raises(ConfigError, match="run 001-demo is failed; embed with one that is done"):
         resolved(workspace, EmbedRequest("run:001-demo", space="other"))
     workspace.close()

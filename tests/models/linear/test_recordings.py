@@ -17,7 +17,8 @@ from labeling.workspace import open_workspace
 from models import enqueueing, worker
 from models.linear.recordings import load_for
 from models.prediction import batch as batches
-from models.prediction.soundscape import RecordingPredictor
+from models.prediction.sources import BatchSettings, sources_of
+from models.prediction.tables import Summary
 from models.runfolder.folder import networks_of
 from tests.support.tiny_space import add_space
 from tests.support.tiny_training import tiny_workspace
@@ -45,10 +46,10 @@ def test_from_sound_to_a_run_and_to_a_new_recording(tmp_path: Path) -> None:
     sound.parent.mkdir()
     soundfile.write(sound, 0.2 * tone, rate)
     load = load_for(workspace)
-    batch = batches.load_batch(workspace, run.id, batches.BatchSettings(segment_s=3.0, threshold="0.5"), load)
-    sources, out = batches.sources_of([str(sound)]), tmp_path / "out"
+    batch = batches.load_batch(workspace, run.id, BatchSettings(segment_s=3.0, threshold="0.5"), load)
+    sources, out = sources_of([str(sound)]), tmp_path / "out"
     out.mkdir()
-    summary = batches.Summary(out)
+    summary = Summary(out)
     assert batches.predict_batch(batch, sources, out, summary) == 0
     rows = (out / "two_tones.segments.csv").read_text().splitlines()
     assert len(rows) == 3
@@ -56,13 +57,13 @@ def test_from_sound_to_a_run_and_to_a_new_recording(tmp_path: Path) -> None:
     assert float(first["low"]) > float(first["high"])
     assert float(second["high"]) > float(second["low"])
 
-    predictor, _, classes, of_all = load(folder, torch.device("cpu"))
-    assert isinstance(predictor, RecordingPredictor)
+    loaded = load(folder, torch.device("cpu"))
+    predictor = loaded.predictor
     recording, parts = predictor.open(str(sound), lambda: False)
     stretches = list(parts)
     assert sum(len(part.frame) for part in stretches) == int(np.ceil(6 / predictor.grid.step_s))
     assert recording.duration_s == pytest.approx(6.0, abs=0.01)
-    assert (len(classes), of_all) == (3, False)
+    assert (len(loaded.classes), loaded.of_all) == (3, False)
     with pytest.raises(DataError, match="linear heads on the space 'aisfx'"):
         networks_of(folder)
     shutil.rmtree(workspace.root / "embeddings")
