@@ -352,8 +352,8 @@ class Run:
 
     ``settings`` are the user's changes to the recipe (``KEY=VALUE``); ``progress`` is what the screen shows
     while it runs; ``metrics`` the numbers of metrics.json's ``overall``. ``kind``: ``training``, also of predictions
-    that were combined or imported, where ``request`` tells the stage of label correction that it is; or ``replay`` or
-    ``embedding``, whose ``request`` says of what. A job that needs no
+    that were combined or imported, where ``request`` tells the stage of label correction that it is; or ``replay``,
+    ``embedding`` or ``prediction``, whose ``request`` says of what. A job that needs no
     labels has the ``label_version`` 0.
     """
 

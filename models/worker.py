@@ -1,4 +1,4 @@
-"""Claim a queued job, a training, a replay or an embedding, and do it. Importing this loads no torch.
+"""Claim a queued job, a training, a replay, an embedding or a prediction, and do it. Importing this loads no torch.
 
 A worker says every few seconds that it lives. The job of one that fell silent, or whose process is gone from this
 machine, is free again, and resumes from what its run folder holds.
@@ -60,8 +60,8 @@ def run_job(
     when_interrupted: str = "queued",
     processes: ProcessGroup | None = None,
 ) -> Run:
-    """Do a claimed job: a replay, an embedding, or a training, whose suspects are scored and whose next round, if any,
-    is queued.
+    """Do a claimed job: a replay, an embedding, a prediction, or a training, whose suspects are scored and whose next
+    round, if any, is queued.
 
     ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
     the processes that train it. Raises EarmarkError where the job failed, after recording it.
@@ -77,6 +77,14 @@ def run_job(
         return run_embedding(
             workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
         )
+    if run.kind == runs.PREDICTION:
+        from models.linear.recordings import load_for
+        from models.prediction.jobs import run_prediction
+
+        return run_prediction(
+            workspace, run, worker, load_for(workspace), report=report, interrupted=interrupted,
+            when_interrupted=when_interrupted,
+        )  # fmt: skip
     if run.recipe == runs.IMPORTED:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
         runs.check_trained(run)

@@ -23,6 +23,7 @@ PAGES = [
     st.Page("quality.py", title="Label quality", icon=":material/verified:"),
     st.Page("retrain.py", title="Retrain", icon=":material/model_training:"),
     st.Page("runs.py", title="Runs", icon=":material/compare_arrows:"),
+    st.Page("predict.py", title="Predict", icon=":material/batch_prediction:"),
     st.Page("versions.py", title="Versions", icon=":material/history:"),
 ]
 if signin.is_required() and not signin.at_the_page():

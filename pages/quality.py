@@ -9,7 +9,7 @@ from labeling.errors import ArtefactError
 from labeling.quality.scored_run import read_scored_run
 from labeling.runs import leaks
 from pages.ui import session
-from pages.ui.panels import quality, replay
+from pages.ui.panels import noise, quality, replay
 
 st.title("Label quality")
 with session.messages():
@@ -43,6 +43,7 @@ st.caption(
 
 quality.next_ones(facts, hour)
 quality.how_many(facts, names)
+noise.panel(run.id, run.ended_at, scored_run.position)
 quality.may_i_stop(facts)
 quality.trusted(facts, report, quality.warning_of(run, every_run))
 quality.helped(root, every_run, scored_run.position)

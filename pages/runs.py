@@ -12,7 +12,7 @@ from labeling.records import Run
 from labeling.runs import run_folder
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels import combine, gain, imported_predictions, run_words
+from pages.ui.panels import combine, gain, imported_predictions, priors, run_words
 
 METRICS = {
     "macro_ap": "macro-AP",
@@ -58,6 +58,7 @@ wide = {
 st.dataframe(table, hide_index=True, height="content" if len(table) <= MOST_ROWS else 440, column_config=numbers | wide)
 
 combine.panel(every_run)
+priors.panel(every_run)
 imported_predictions.panel()
 
 done = [run for run in every_run if run.status == "done"]

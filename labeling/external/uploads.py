@@ -10,7 +10,7 @@ import errno
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -41,14 +41,23 @@ def lay_out(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> Uploaded:
     Raises DataError for a file that is nothing that predictions lie in, a damaged or too large zip, and where no
     predictions are among them; WorkspaceFull and WorkspaceReadOnly where the disk refuses.
     """
-    names: list[str] = []
     inside = folder / "files"
+    return _sorted(inside, write_files(files, inside, SUFFIXES, "table, .npz or .zip"))
+
+
+def write_files(files: Iterable[tuple[str, IO[bytes]]], inside: Path, suffixes: Sequence[str], what: str) -> list[str]:
+    """Write files, as (name, content), into a new folder, zips unpacked; returns their names.
+
+    Raises DataError for a file of another suffix (it is no ``what``), a damaged or too large zip; WorkspaceFull and
+    WorkspaceReadOnly where the disk refuses.
+    """
+    names: list[str] = []
     try:
         inside.mkdir(parents=True)
         for given, content in files:
             name = PurePosixPath(given.replace("\\", "/")).name
-            if PurePosixPath(name).suffix.lower() not in SUFFIXES:
-                raise DataError(f"{name!r} is no table, .npz or .zip; give one of {', '.join(SUFFIXES)}")
+            if PurePosixPath(name).suffix.lower() not in suffixes:
+                raise DataError(f"{name!r} is no {what}; give one of {', '.join(suffixes)}")
             size = content.seek(0, 2)
             if size > MOST_MB << 20:
                 raise DataError(
@@ -63,8 +72,8 @@ def lay_out(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> Uploaded:
                 _write(_free(inside / name, name), content)
     except OSError as problem:
         kind = WorkspaceFull if problem.errno in (errno.ENOSPC, errno.EDQUOT) else WorkspaceReadOnly
-        raise kind(f"the files cannot be kept in {folder}: {problem.strerror}; see to that and try again") from problem
-    return _sorted(inside, names)
+        raise kind(f"the files cannot be kept in {inside}: {problem.strerror}; see to that and try again") from problem
+    return names
 
 
 def _free(path: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from labeling.runs.jobs import (
     EMBEDDING,
     IMPORTED,
+    PREDICTION,
     REPLAY,
     STALE_AFTER_S,
     TRAINING,
@@ -13,6 +14,7 @@ from labeling.runs.jobs import (
     enqueue,
     enqueue_job,
     finish,
+    forget_job,
     get_job,
     get_run,
     heartbeat,
@@ -30,6 +32,7 @@ from labeling.runs.jobs import (
 __all__ = [
     "EMBEDDING",
     "IMPORTED",
+    "PREDICTION",
     "REPLAY",
     "STALE_AFTER_S",
     "TRAINING",
@@ -40,6 +43,7 @@ __all__ = [
     "enqueue",
     "enqueue_job",
     "finish",
+    "forget_job",
     "get_job",
     "get_run",
     "heartbeat",

@@ -1,7 +1,8 @@
 """The jobs of a workspace, trainings and others: queued, claimed by a worker, watched, stopped, finished.
 
 A row is the queue's entry and the job's record in one. A run is a training's; replays are read in labeling/replay,
-embeddings in models/frozen. The work itself is in models/worker.py.
+embeddings in models/frozen, predictions of new recordings in models/prediction. The work itself is in
+models/worker.py.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from labeling.storage import tables
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
-TRAINING, REPLAY, EMBEDDING = "training", "replay", "embedding"
+TRAINING, REPLAY, EMBEDDING, PREDICTION = "training", "replay", "embedding", "prediction"
 """The kinds of jobs."""
 IMPORTED = "brought"
 """The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""
@@ -127,6 +128,17 @@ def enqueue_job(
             raise DataError(f"{job_id} is queued or runs; wait for its end, stop it, or take another name")
         job = Run(job_id, "", label_version, "queued", db.now(), device=device, kind=kind, request=request)
         return _insert(connection, job, worker)
+
+
+def forget_job(workspace: Workspace, job_id: str) -> None:
+    """Take a job that ended, and is no training, out of the list. Raises DataError where it waits or runs."""
+    with workspace.write() as connection:
+        job = get_job(connection, job_id)
+        if job is None or job.kind == TRAINING:
+            return
+        if job.status in ("queued", "running"):
+            raise DataError(f"{job_id} is {job.status}; stop it first")
+        connection.execute(sa.delete(tables.runs).where(tables.runs.c.id == job_id))
 
 
 def _insert(connection: Connection, job: Run, worker: str) -> Run:

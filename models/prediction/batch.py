@@ -11,56 +11,33 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from labeling.collection import store
-from labeling.disagreement.priors import POSTPROCESSORS, Collection, collection_of
-from labeling.errors import AudioError, ConfigError, DataError, UnknownName
-from labeling.journal import versions
-from labeling.predictions.oof import read_oof
-from labeling.records import Labels
-from labeling.registry import unknown_name
-from labeling.storage.csvsafe import read_csv
+from labeling.errors import AudioError
 from labeling.storage.text import printable
 from labeling.workspace import Workspace
-from models.prediction.members import Member, blocks, member_of, post_of, ready
+from models.prediction.members import Member, blocks, member_of, ready
+from models.prediction.post import PostProcessing, post_processing
 from models.prediction.soundscape import (
     Load,
-    Post,
     RecordingPredictor,
     Result,
     load_predictor,
     predict_recording,
     segment_count,
 )
-from models.prediction.sources import BatchSettings, Source
+from models.prediction.sources import BatchSettings, Source, columns_of
 from models.prediction.tables import Summary, write_result
-from models.prediction.thresholds import DecisionRule, Threshold, oof_evidence, parse_threshold
+from models.prediction.thresholds import DecisionRule, fitted_rule, parse_threshold
 from models.prediction.tta import coverage_text
 from models.runfolder.provenance import pick_device
 
 HEARING_SHARE = 0.95
 """Share of a combination's work that hearing its members is; the rest is making tables of their sums."""
-
-
-@dataclass(frozen=True)
-class PostProcessing:
-    """What post-processors are given: the collection, and what is known of each recording by its file name.
-
-    ``parts`` are their names and strengths.
-    """
-
-    parts: tuple[tuple[str, float], ...]
-    collection: Collection
-    metadata: Mapping[str, dict[str, str]]
-
-    def of(self, source: Source) -> Post:
-        """Those of one recording."""
-        return Post(self.parts, self.collection, self.metadata.get(source.filename, {}))
 
 
 @dataclass(frozen=True)
@@ -122,62 +99,15 @@ def load_batch(workspace: Workspace, run_id: str, settings: BatchSettings, load:
 
     Raises DataError, ConfigError, UnknownName, ArtefactError for what does not fit.
     """
-    threshold = parse_threshold(settings.threshold)
+    parse_threshold(settings.threshold)
     device = pick_device(settings.device)
     member, loaded = member_of(workspace, run_id, load, device)
     segment_count(1.0, settings.segment_s, member.grid)
-    columns = _columns(settings.classes, member.classes)
-    with workspace.read() as connection:
-        labels = versions.labels_of_version(connection, member.run.label_version)
-    rule = _rule(workspace, member, labels, threshold).select(columns)
-    post = _post(workspace, member, labels, settings)
+    columns = columns_of(settings.classes, member.classes)
+    rule = fitted_rule(workspace, member.run, member.classes, settings.threshold)[0].select(columns)
+    post = post_processing(workspace, member.run, member.classes, settings, member.mixture)
     own = None if loaded is None else loaded.predictor
     return Batch(member, settings, own, load, device, columns, rule, post)
-
-
-def _columns(codes: Sequence[str] | None, classes: Sequence[str]) -> tuple[int, ...]:
-    if codes is None:
-        return tuple(range(len(classes)))
-    for code in codes:
-        if code not in classes:
-            raise UnknownName(unknown_name("class", code, list(classes)))
-    if not codes:
-        raise DataError(f"--classes names no class; choose from {', '.join(classes[:30])}")
-    return tuple(classes.index(code) for code in dict.fromkeys(codes))
-
-
-def _rule(workspace: Workspace, member: Member, labels: Labels, threshold: Threshold) -> DecisionRule:
-    """Of all classes, so that a class is decided alike whichever others are asked for."""
-    evidence = None
-    if threshold.needs_evidence:
-        oof = read_oof(workspace.run_dir(member.run.id) / "oof.zarr")
-        evidence = oof_evidence(oof, labels).select(member.classes)
-    return threshold.fit(len(member.classes), evidence)
-
-
-def _post(workspace: Workspace, member: Member, labels: Labels, settings: BatchSettings) -> PostProcessing | None:
-    """The post-processors that the user names, and before these a combination's own."""
-    names, own = tuple(dict.fromkeys(settings.post)), post_of(member)
-    if twice := sorted(set(names) & set(own)):
-        raise ConfigError(f"--post {twice[0]} is in run {member.run.id} already; leave it out")
-    for name in names:
-        POSTPROCESSORS.get(name)
-    if settings.about and not (names or own):
-        raise ConfigError("--about serves post-processors; add --post place_date, or leave it out")
-    if settings.strength != 1 and not names:
-        raise ConfigError(f"--strength {settings.strength:g} scales post-processors; add --post NAMES, or leave it out")
-    if "place_date" in names and not settings.about:
-        raise ConfigError("--post place_date needs --about CSV with filename and latitude, longitude or date")
-    if not names and not own:
-        return None
-    parts = [(name, settings.strength) for name in names]
-    if member.mixture:
-        parts = [(name, member.mixture.asked.strength) for name in own] + parts
-    with workspace.read() as connection:
-        clips = store.usable_clips(connection)
-    rows = read_csv(settings.about, ("filename",)) if settings.about else []
-    metadata = {PurePosixPath(row["filename"]).name: row for row in rows}
-    return PostProcessing(tuple(parts), collection_of(labels, clips, classes=member.classes), metadata)
 
 
 # ------------------------------------------------------------------------------------------------- the recordings

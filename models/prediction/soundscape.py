@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,11 +29,9 @@ from models.config import FeatureConfig, Recipe
 from models.inputs.clips import Chunks
 from models.inputs.features import FrontEnd
 from models.prediction.events import Runs, events_of, runs_of
+from models.prediction.post import Post
 from models.prediction.thresholds import DecisionRule
 from models.prediction.windows import Predicted, Predictor, Shown, fill_gaps, n_output_frames
-
-if TYPE_CHECKING:
-    from labeling.disagreement.priors import Collection
 
 FloatArray = NDArray[np.float32]
 BLOCK_S = 300.0
@@ -50,28 +48,6 @@ class Stretch:
     first: int
     frame: FloatArray
     clip: FloatArray
-
-
-@dataclass(frozen=True)
-class Post:
-    """Post-processors to apply to each segment, by what the collection knows and what is known of the recording.
-
-    ``parts`` are their names and the strength of each; all look at the probabilities as they come in.
-    """
-
-    parts: tuple[tuple[str, float], ...]
-    collection: Collection
-    metadata: dict[str, str]
-
-    def apply(self, segments: FloatArray) -> FloatArray:
-        """Shifts of the log odds for segments (S, C)."""
-        from labeling.disagreement.priors import context_for_sound, postprocess_shift
-
-        total = np.zeros(segments.shape, dtype=np.float32)
-        for name, strength in self.parts:
-            context = context_for_sound(self.collection, [self.metadata] * len(segments), strength)
-            total += postprocess_shift((name,), segments, context)
-        return total
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from labeling.collection import store
-from labeling.errors import ConfigError, DataError
+from labeling.collection.allowed import is_below, real
+from labeling.errors import ConfigError, DataError, UnknownName
 from labeling.file_names import AUDIO_SUFFIXES
+from labeling.registry import unknown_name
 from labeling.sound.files import is_url
 from labeling.workspace import Workspace
 
@@ -107,6 +109,25 @@ def sources_of(audio: Sequence[str]) -> list[Source]:
 
 def _stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).stem else name
+
+
+def columns_of(codes: Sequence[str] | None, classes: Sequence[str]) -> tuple[int, ...]:
+    """The columns of the classes to keep, all for None. Raises UnknownName, DataError where none is named."""
+    if codes is None:
+        return tuple(range(len(classes)))
+    for code in codes:
+        if code not in classes:
+            raise UnknownName(unknown_name("class", code, list(classes)))
+    if not codes:
+        raise DataError(f"--classes names no class; choose from {', '.join(classes[:30])}")
+    return tuple(classes.index(code) for code in dict.fromkeys(codes))
+
+
+def within(sources: Sequence[Source], folders: Sequence[str]) -> tuple[list[Source], list[Source]]:
+    """Those of some recordings that lie in folders (anywhere, where none is named), and the others: links lead out."""
+    inside = [source for source in sources if not folders or is_below(real(source.path), folders)]
+    kept = {source.path for source in inside}
+    return inside, [source for source in sources if source.path not in kept]
 
 
 def count_in_collection(workspace: Workspace, sources: Sequence[Source]) -> int:

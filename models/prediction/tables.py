@@ -5,11 +5,18 @@ A recording is done when its segments lie in the folder, so that a folder can be
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from labeling.collection.formats.events import audacity_bytes, raven_bytes
 from labeling.errors import DataError, FormatError
@@ -48,6 +55,95 @@ def write_result(
     write_atomically(source.file(out, PARTS[0]), raven_bytes(result.events, filename, band_hz))
     write_atomically(source.file(out, PARTS[1]), audacity_bytes(result.events))
     write_atomically(source.file(out, PARTS[2]), csv_bytes(columns, rows))
+
+
+@dataclass(frozen=True)
+class Found:
+    """An event of a recording, as its tables say."""
+
+    recording: str
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+
+
+def events_in(out: Path) -> Iterator[Found]:
+    """The events of all recordings that are done, recording by recording. Raises FormatError for a damaged table."""
+    for source in _done(out):
+        file = source.file(out, PARTS[0])
+        with _reading(file) as lines:
+            for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+                times = float(row["Begin Time (s)"]), float(row["End Time (s)"])
+                yield Found(source.name, *times, row["Annotation"], float(row["Score"]))
+
+
+def segments_in(out: Path) -> Iterator[list[str]]:
+    """The segments of all recordings that are done as rows of text, the first the header, each with its recording.
+
+    Raises FormatError for a damaged table.
+    """
+    for place, source in enumerate(_done(out)):
+        with _reading(source.file(out, PARTS[-1])) as lines:
+            header, *rows = csv.reader(lines)
+            if not place:
+                yield ["recording", *header[2:]]
+            yield from ([source.name, *row[2:]] for row in rows)
+
+
+def highest_in(out: Path) -> Iterator[list[str]]:
+    """A row a recording: the highest probability of each class in any of its segments; the first is the header."""
+    name, highest = "", np.zeros(0)
+    for place, row in enumerate(segments_in(out)):
+        if not place:
+            yield ["recording", *row[3:]]
+            continue
+        values = np.array(row[3:], np.float64)
+        if row[0] != name:
+            if name:
+                yield [name, *(f"{p:.5f}" for p in highest)]
+            name, highest = row[0], values
+        highest = np.maximum(highest, values)
+    if name:
+        yield [name, *(f"{p:.5f}" for p in highest)]
+
+
+def zipped(out: Path) -> bytes:
+    """All tables of a folder as a zip, and those of all recordings in one each: clips.csv, segments.csv, events.csv.
+
+    Raises FormatError for a damaged table.
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, rows in (("clips", highest_in(out)), ("segments", segments_in(out))):
+            header = next(rows, ["recording"])
+            archive.writestr(f"{name}.csv", csv_bytes(header, rows))
+        events = ((one.recording, one.start_s, one.end_s, one.label, one.score) for one in events_in(out))
+        archive.writestr("events.csv", csv_bytes(("recording", "start_s", "end_s", "class", "score"), events))
+        for path in (out / SETTINGS_FILE, out / SUMMARY_FILE):
+            if path.exists():
+                archive.write(path, path.name)
+        for source in _done(out):
+            for part in PARTS:
+                archive.write(source.file(out, part), f"recordings/{source.name}{part}")
+    return content.getvalue()
+
+
+def _done(out: Path) -> list[Source]:
+    """The recordings of a folder that are done, by name."""
+    rows = Summary(out).rows
+    found = [Source(str(row[1]), name) for name, row in sorted(rows.items()) if row[2] == "done"]
+    return [source for source in found if source.file(out, PARTS[-1]).exists()]
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Iterator[str]]:
+    """The lines of a table of ours; what is wrong in it is a FormatError."""
+    try:
+        with open(file, newline="", encoding="utf-8") as lines:
+            yield lines
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as problem:
+        raise FormatError(f"{file} cannot be read ({problem}); predict that recording again") from problem
 
 
 def begin_folder(out: Path, facts: Mapping[str, Any], overwrite: bool) -> None:

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError, DataError
+from labeling.journal import versions
 from labeling.predictions.metrics import best_f1
-from labeling.predictions.oof import Oof
-from labeling.records import Labels
+from labeling.predictions.oof import Oof, read_oof
+from labeling.records import Labels, Run
 from labeling.registry import Registry
+from labeling.workspace import Workspace
 
 FloatArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
@@ -185,6 +187,45 @@ def oof_evidence(oof: Oof, labels: Labels) -> Evidence:
             if len(frames):
                 frame[index] = frames.max(axis=0)
     return Evidence(frame, oof.clipwise, labels.present[cells], ~labels.unsure[cells], oof.classes)
+
+
+def fitted_rule(
+    workspace: Workspace, run: Run, classes: Sequence[str], text: str
+) -> tuple[DecisionRule, Evidence | None]:
+    """The rule ``text`` for all of a run's classes, and what it was fitted on, None for a rule of plain numbers.
+
+    It is fitted on all classes, so that a class is decided alike whichever others are asked for. Raises as
+    `parse_threshold` and `oof_evidence` do.
+    """
+    threshold = parse_threshold(text)
+    evidence = None
+    if threshold.needs_evidence:
+        evidence = evidence_of(workspace, run).select(classes)
+    return threshold.fit(len(classes), evidence), evidence
+
+
+def evidence_of(workspace: Workspace, run: Run) -> Evidence:
+    """A finished run's out-of-fold predictions beside the labels that it was trained on."""
+    with workspace.read() as connection:
+        labels = versions.labels_of_version(connection, run.label_version)
+    return oof_evidence(read_oof(workspace.run_dir(run.id) / "oof.zarr"), labels)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule decides of the collection's clips, by class (C,): ``decided`` clips are said to have it, ``listed``
+    list it, ``both`` do. Unknown cells count for nothing."""
+
+    decided: NDArray[np.int64]
+    listed: NDArray[np.int64]
+    both: NDArray[np.int64]
+
+
+def outcome(rule: DecisionRule, evidence: Evidence) -> Outcome:
+    """Count what a rule decides, each clip by its highest frame and its clipwise probability."""
+    decided = rule.decide(evidence.frame, evidence.clip) & evidence.known
+    listed = evidence.present & evidence.known
+    return Outcome(decided.sum(0), listed.sum(0), (decided & listed).sum(0))
 
 
 def best_threshold(scores: FloatArray, present: BoolArray) -> float | None:

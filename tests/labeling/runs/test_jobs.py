@@ -240,6 +240,20 @@ def test_a_named_run_is_resumed_also_when_it_was_stopped(frozen: Workspace) -> N
     assert get(frozen, older.id).status == "queued"
 
 
+def test_a_job_that_ended_is_forgotten_but_no_training(frozen: Workspace) -> None:
+    job = runs.enqueue_job(frozen, runs.PREDICTION, "predict-001", {"run": "001-demo"})
+    with pytest.raises(DataError, match="predict-001 is queued; stop it first"):
+        runs.forget_job(frozen, job.id)
+    runs.request_stop(frozen, job.id)
+    training = runs.enqueue(frozen, "demo", 1, request={"stage": 2, "after": "001-demo"})
+    runs.request_stop(frozen, training.id)
+    for job_id in (job.id, training.id, "predict-002"):
+        runs.forget_job(frozen, job_id)
+    with frozen.read() as connection:
+        assert [one.id for one in runs.all_jobs(connection)] == [training.id]
+    assert dict(get(frozen, training.id).request) == {"stage": 2, "after": "001-demo"}
+
+
 def test_the_newest_finished_run(frozen: Workspace) -> None:
     with frozen.read() as connection:
         assert runs.newest_done(connection) is None

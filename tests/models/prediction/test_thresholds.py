@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
+from labeling import runs
 from labeling.errors import ConfigError, DataError, UnknownName
+from labeling.journal import versions
 from labeling.predictions.oof import read_oof, write_oof
 from labeling.records import FrameGrid, Labels
+from labeling.workspace import open_workspace
 from models.prediction.thresholds import (
     DecisionRule,
     Evidence,
     best_threshold,
+    fitted_rule,
     oof_evidence,
+    outcome,
     parse_threshold,
     shrunk_thresholds,
 )
@@ -180,3 +185,30 @@ def test_a_rule_takes_any_leading_shape():
     rule = DecisionRule(np.array([0.2, 0.6]))
     assert rule.decide(np.full((4, 3, 2), 0.5), np.zeros((4, 3, 2))).tolist() == [[[True, False]] * 3] * 4
     assert math.isclose(rule.frame_threshold.sum(), 0.8)
+
+
+def test_the_outcome_of_a_rule_by_hand():
+    """Clip 3 has no known cell of the first class; the clip's own threshold takes clip 1's away."""
+    evidence = evidence_of(
+        [[0.9, 0.2], [0.8, 0.6], [0.1, 0.7], [0.9, 0.9]],
+        [[1, 0], [1, 1], [1, 1], [1, 0]],
+        [[1, 1], [1, 1], [1, 1], [0, 1]],
+        [[0.5, 0.5], [0.1, 0.5], [0.5, 0.5], [0.5, 0.5]],
+    )
+    found = outcome(DecisionRule(np.array([0.5, 0.5]), np.array([0.4, 0.4])), evidence)
+    assert found.decided.tolist() == [1, 3]
+    assert found.listed.tolist() == [3, 2]
+    assert found.both.tolist() == [1, 2]
+
+
+def test_the_rule_of_a_run_is_fitted_on_its_own_predictions_and_labels(trained):
+    workspace = open_workspace(trained)
+    with workspace.read() as connection:
+        run, labels = runs.get_run(connection, "001-demo"), versions.labels_of_version(connection, 1)
+    oof = read_oof(workspace.run_dir(run.id) / "oof.zarr")
+    rule, evidence = fitted_rule(workspace, run, oof.classes[::-1], "per_class:3")
+    wanted = parse_threshold("per_class:3").fit(len(oof.classes), oof_evidence(oof, labels))
+    assert evidence.classes == oof.classes[::-1]
+    np.testing.assert_allclose(rule.frame_threshold, wanted.frame_threshold[::-1])
+    assert fitted_rule(workspace, run, oof.classes, "0.25")[1] is None
+    workspace.close()

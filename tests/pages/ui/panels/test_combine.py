@@ -61,6 +61,29 @@ def test_a_vote_and_a_stack_are_asked_for_as_chosen(root: Path, monkeypatch: pyt
     assert newest(root).recipe == "stack"
 
 
+def test_weights_of_ones_own_and_priors_are_asked_for_as_chosen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = show(root, "runs", monkeypatch)
+    app.session_state["combine:way"] = "own"
+    app.run()
+    app.number_input(key="combine:weight:002-demo").set_value(3.0).run()
+    assert "002-demo 75%, 001-demo 25%" in " ".join(one.value for one in app.caption).replace("\\", "")
+    app.multiselect(key="combine:post").set_value(["cooccurrence"]).run()
+    app.number_input(key="combine:strength").set_value(0.5).run()
+    combine(app)
+    assert set(newest(root).settings) == {
+        "members=002-demo,001-demo", "weights=3,1", "post=cooccurrence", "strength=0.5",
+    }  # fmt: skip
+    for name in ("001-demo", "002-demo"):
+        app.number_input(key=f"combine:weight:{name}").set_value(0.0).run()
+    assert "Give one of them a weight above 0" in " ".join(one.value for one in app.caption)
+    app.button(key="combine").click().run()
+    assert "must be at least 0, and one above it" in errors(app).replace("\\", "")
+    app.multiselect(key="combine:runs").set_value(["001-demo"]).run()
+    app.session_state["combine:way"] = "equal"
+    combine(app.run())
+    assert set(newest(root).settings) == {"members=001-demo", "post=cooccurrence", "strength=0.5"}
+
+
 def test_one_run_is_not_enough(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(root, "runs", monkeypatch)
     app.multiselect(key="combine:runs").set_value(["001-demo"]).run()
@@ -70,4 +93,4 @@ def test_one_run_is_not_enough(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with workspace.write() as connection:
         connection.exec_driver_sql("UPDATE runs SET status = 'failed' WHERE id = '002-demo'")
     app = show(root, "runs", monkeypatch)
-    assert not [one for one in app.button if one.key == "combine"]
+    assert app.button(key="combine").disabled
