@@ -103,7 +103,7 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         page.get_by_text(re.compile("^002-demo done")).wait_for(timeout=600_000)
         context.close()
 
-        for name in ("overview", "queue", "runs", "versions"):
+        for name in ("overview", "queue", "runs", "predict", "versions"):
             picture(name, "/" if name == "overview" else f"/{name}")
         picture("quality", "/quality")
         picture("review", seen)

@@ -56,7 +56,8 @@ def form(done: Sequence[Run], every_run: Sequence[Run]) -> None:
             index=thresholds.RULES.names().index(thresholds.DEFAULT_RULE),
             format_func=lambda name: RULES.get(name, name), key="predict:rule",
         )  # fmt: skip
-        text = _threshold(rule)
+        with right:
+            text = _threshold(rule)
         files = st.file_uploader(
             "Recordings from this computer", [suffix.removeprefix(".") for suffix in (*AUDIO_SUFFIXES, ".zip")],
             accept_multiple_files=True, max_upload_size=uploads.MOST_MB,
@@ -88,7 +89,7 @@ def _threshold(name: str) -> str:
     low, high = kind.bounds
     numbers = []
     places = kind.numbers.split(",")
-    for column, what, default in zip(st.columns(max(3, len(places))), places, kind.defaults, strict=False):
+    for column, what, default in zip(st.columns(len(places)), places, kind.defaults, strict=True):
         label = NUMBERS.get(what, what.capitalize()) + (" (empty: the best F1 out of fold)" if default is None else "")
         step = 0.05 if high <= 1 else 1.0
         key = f"predict:{name}:{what}"
@@ -148,7 +149,10 @@ def _settings(run: Run, text: str) -> tuple[BatchSettings, UploadedFile | None]:
     about = None
     if "place_date" in post:
         about = st.file_uploader(
-            "Where and when: a CSV with filename, latitude, longitude, date", ["csv"], key="predict:about"
+            "Where and when: a CSV with filename, latitude, longitude, date",
+            ["csv"],
+            max_upload_size=20,
+            key="predict:about",
         )
     return BatchSettings(segment_s, text, tuple(kept) or None, gap_s, shortest_s, post, strength), about
 
