@@ -8,6 +8,9 @@ recordings at a time. Frames lie on the combination's grid: each takes the membe
 from __future__ import annotations
 
 import math
+import os
+import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,11 +32,14 @@ from models.combining.request import KINDS
 from models.prediction.soundscape import Load, Loaded, RecordingPredictor, Stretch
 from models.prediction.sources import Source
 from models.prediction.windows import n_output_frames
+from models.runfolder.processes import lives
 
 BLOCK_BYTES = 1 << 30
 BLOCK_S = 6 * 3600.0
 """So much of sums, and of sound, is worked on at once: what is killed is begun again from there."""
 TAKEN_FRAMES = 1 << 14
+SUMS = ".combining-"
+"""Begins the name of a folder of sums; then come the machine and the process that it is of."""
 
 Tell = Callable[[float, str], None]
 """``tell(share of the work, what is done)``."""
@@ -142,7 +148,9 @@ def ready(
     if member.mixture is None:
         yield load(member.folder, device).predictor
         return
-    with tempfile.TemporaryDirectory(prefix=".combining-", dir=folder, ignore_cleanup_errors=True) as inside:
+    _clear(folder)
+    prefix = f"{SUMS}{socket.gethostname()}-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True) as inside:
         sums = {source.path: _Sum(Path(inside) / f"{place}.npy") for place, source in enumerate(sources)}
         count = len(member.members)
         for k in range(count):
@@ -154,6 +162,14 @@ def ready(
             if device.type == "cuda":
                 torch.cuda.empty_cache()
         yield MixedPredictor(member, sums)
+
+
+def _clear(folder: Path) -> None:
+    """Take away the sums of processes of this machine that were killed; gigabytes would else stay unseen."""
+    for path in folder.glob(f"{SUMS}*"):
+        host, _, pid = path.name.removeprefix(SUMS).rpartition("-")[0].rpartition("-")
+        if host == socket.gethostname() and pid.isdigit() and not lives(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _hear(

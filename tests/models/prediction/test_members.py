@@ -7,9 +7,12 @@ predictions are worked out from theirs by hand.
 from __future__ import annotations
 
 import csv
-import gc
+import os
+import socket
+import subprocess
 import weakref
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +59,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("members")
     with closing(open_workspace(tiny_workspace(root / "w"))) as workspace:
         untrained_run(workspace, tiny_recipe(), seed=1)
-        untrained_run(workspace, tiny_recipe(*OTHER_RESOLUTION), seed=2)
+        untrained_run(workspace, tiny_recipe(*OTHER_RESOLUTION), seed=2, backwards=True)
         embed(workspace, resolved(workspace, EmbedRequest("run:001-demo", "own", 0.5, processes=1)), lambda _: None,
               lambda: False, root / "log")  # fmt: skip
         settings = ["linear.space=own", "folds=2", "tensorboard=false"]
@@ -84,7 +87,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def workspace(world: Path) -> Any:
     with closing(open_workspace(world / "w")) as opened:
         yield opened
@@ -103,9 +106,10 @@ def frames_of(workspace: Workspace, run_id: str, source: Source, classes: tuple[
     return (*both, loaded.predictor.grid)
 
 
-def on_the_finest(workspace: Workspace, run_id: str, source: Source) -> tuple[Any, Any]:
-    """The three runs' frames and clips, each (3, T, C), on the combination's grid: a loop over the frames' middles."""
-    oof = read_oof(workspace.run_dir(run_id) / "oof.zarr")
+@cache
+def on_the_finest(workspace: Workspace, source: Source) -> tuple[Any, Any]:
+    """The three runs' frames and clips, each (3, T, C), on the combinations' grid: a loop over the frames' middles."""
+    oof = read_oof(workspace.run_dir("004-ensemble") / "oof.zarr")
     every = [frames_of(workspace, name, source, oof.classes) for name in THREE]
     steps = {grid.step_s for _, _, grid in every}
     assert len(steps) == 3, "they are unlike"
@@ -154,7 +158,7 @@ def test_a_combination_predicts_what_its_members_predict_combined_by_hand(
 ) -> None:
     batch = load_batch(workspace, run_id, BatchSettings(segment_s=2.0), load_for(workspace))
     for source in sources(world):
-        frame, clip = by_hand(workspace, run_id, *on_the_finest(workspace, run_id, source))
+        frame, clip = by_hand(workspace, run_id, *on_the_finest(workspace, source))
         found = combined(batch, source, tmp_path)
         np.testing.assert_allclose(found[0], frame, atol=1e-6)
         np.testing.assert_allclose(found[1], clip, atol=1e-6)
@@ -168,7 +172,7 @@ def test_a_combination_predicts_what_its_members_predict_combined_by_hand(
     assert [row[2] for row in summary.rows.values()] == ["done", "failed", "done"]
     with open(tmp_path / "a.segments.csv", newline="", encoding="utf-8") as lines:
         rows = [[float(row[code]) for code in CLASSES] for row in csv.DictReader(lines)]
-    frame, _ = by_hand(workspace, run_id, *on_the_finest(workspace, run_id, every[0]))
+    frame, _ = by_hand(workspace, run_id, *on_the_finest(workspace, every[0]))
     order = [batch.member.classes.index(code) for code in CLASSES]
     grid = batch.member.grid
     middle_s = grid.start_s + (np.arange(len(frame)) + 0.5) * grid.step_s
@@ -184,7 +188,6 @@ def test_members_are_loaded_one_after_another_for_a_whole_block(
     load, alive, loads = load_for(workspace), [], []
 
     def counted(run_dir: Path, device: torch.device) -> Loaded:
-        gc.collect()
         assert not any(one() for one in alive), f"{run_dir.name} is loaded while {loads[-1]} is in memory"
         loaded = load(run_dir, device)
         alive.append(weakref.ref(loaded.predictor))
@@ -213,7 +216,7 @@ def test_a_combination_of_a_combination_and_its_own_post_processors(
     """009 averages 005 and 002, and shifts what comes out by what occurs together, at half the strength."""
     batch = load_batch(workspace, "009-ensemble", BatchSettings(segment_s=2.0), load_for(workspace))
     (source,) = sources(world, "a.wav")
-    frame, clip = on_the_finest(workspace, "004-ensemble", source)
+    frame, clip = on_the_finest(workspace, source)
     inner, _ = by_hand(workspace, "005-ensemble", frame, clip)
     found, _ = combined(batch, source, tmp_path)
     np.testing.assert_allclose(found, (inner + frame[1]) / 2, atol=1e-6)
@@ -262,3 +265,18 @@ def test_a_stop_is_heard_within_a_member(world: Path, workspace: Workspace, tmp_
         predict_batch(batch, sources(world), tmp_path, Summary(tmp_path), should_stop=lambda: True)
     assert not list(tmp_path.glob("*.segments.csv"))
     assert not list(tmp_path.glob(".combining*"))
+
+
+def test_the_sums_of_a_killed_process_are_cleared_away_and_nobody_elses(
+    world: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    names = [f".combining-{socket.gethostname()}-{pid}-x1" for pid in (dead.pid, os.getpid())]
+    names.append(f".combining-elsewhere-{dead.pid}-x1")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.npy").write_bytes(b"sums")
+    batch = load_batch(workspace, "004-ensemble", BatchSettings(), load_for(workspace))
+    predict_batch(batch, sources(world, "b.flac"), tmp_path, Summary(tmp_path))
+    assert {path.name for path in tmp_path.glob(".combining*")} == set(names[1:])
