@@ -1,4 +1,4 @@
-"""A copy of a workspace to try things on: its own database, the runs linked, the original only read.
+"""A copy of a workspace to try things on: its own database, runs and spaces linked, the original only read.
 
 It is SQLite whatever the original is, lies in a folder of its own, and never opens the database that the environment
 names.
@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from labeling.embeddings.space import list_spaces, part_names, space_path
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import CACHE, DATABASE, Workspace
@@ -24,7 +25,8 @@ ENVIRONMENT = "EARMARK_DATABASE_URL"
 
 
 def copy_workspace(workspace: Workspace, folder: Path) -> Workspace:
-    """Copy collection, journal, label versions and runs into an empty folder; what was queued or running is stopped.
+    """Copy collection, journal, label versions, runs and spaces into an empty folder; what was queued or running is
+    stopped.
 
     Raises WorkspaceError where either cannot be read or written.
     """
@@ -41,7 +43,18 @@ def copy_workspace(workspace: Workspace, folder: Path) -> Workspace:
                 target.execute(sa.insert(table), [_as_copied(table.name, row) for row in part])
     for run in sorted(workspace.runs.iterdir()) if workspace.runs.is_dir() else []:
         (folder / "runs" / run.name).symlink_to(run, target_is_directory=True)
+    for facts in list_spaces(workspace):
+        link_space(workspace, copy, facts.name)
     return copy
+
+
+def link_space(workspace: Workspace, copy: Workspace, name: str) -> None:
+    """A space in a copy, so that no sound is heard again: its parts are linked, and what is added lies in the copy."""
+    here, there = space_path(workspace, name), space_path(copy, name)
+    there.mkdir(parents=True)
+    shutil.copyfile(here / "zarr.json", there / "zarr.json")
+    for part in part_names(workspace, name):
+        (there / part).symlink_to(here / part, target_is_directory=True)
 
 
 def _as_copied(table: str, row: Mapping[str, Any] | sa.RowMapping) -> dict[str, Any]:

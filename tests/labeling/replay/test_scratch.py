@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from labeling import journal, runs
 from labeling.disagreement.stored_ranking import read_ranking
+from labeling.embeddings.space import join_parts, known_clips, open_space, part_names
 from labeling.journal import versions
 from labeling.replay import scratch
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import DATABASE, Workspace
 from tests.support.ranked import decide, make_queue
+from tests.support.tiny_space import add_space
 from tests.support.workspaces import add_clips
 
 
@@ -63,6 +65,20 @@ def test_what_is_done_to_a_copy_reaches_neither_the_original_nor_its_twin(
         one.close()
         shutil.rmtree(one.root)
     assert (kept / "data").read_bytes() == b"1"
+
+
+def test_a_copy_reads_the_spaces_and_what_it_embeds_stays_in_it(collection: Workspace, tmp_path: Path) -> None:
+    add_space(collection, skip=(1,))
+    before, parts = known_clips(collection, "toy"), part_names(collection, "toy")
+    copy = scratch.duplicate(scratch.copy_workspace(collection, tmp_path / "first"), tmp_path / "copy")
+    assert known_clips(copy, "toy") == before
+    assert open_space(copy, "toy").vectors.tolist() == open_space(collection, "toy").vectors.tolist()
+    add_space(copy)
+    join_parts(copy, "toy", most=1)
+    assert len(known_clips(copy, "toy")) == len(before) + 1
+    assert known_clips(collection, "toy") == before and part_names(collection, "toy") == parts
+    shutil.rmtree(copy.root)
+    assert len(open_space(collection, "toy").vectors)
 
 
 def test_a_database_that_the_environment_names_is_left_alone(
