@@ -45,10 +45,13 @@ VERDICTS = (100, 300)
 
 @dataclass(frozen=True)
 class Found:
-    """How well one ranking finds the errors among some cells."""
+    """How well one ranking finds the errors among some cells; decisions to 50, 80 and 90 % of them in units of their
+    number."""
 
     average_precision: float
     recall_at_n: float
+    decisions_50: float
+    decisions_80: float
     decisions_90: float
     errors: int
 
@@ -121,13 +124,17 @@ def found(badness: Badness, wrong: NDArray[np.bool_], cells: NDArray[np.bool_], 
     bad, hit = badness[cells], wrong[cells]
     errors = int(hit.sum())
     if not errors:
-        return Found(float("nan"), float("nan"), float("nan"), 0)
+        none = float("nan")
+        return Found(none, none, none, none, none, 0)
     order = np.lexsort((np.random.default_rng(seed).random(len(bad)), -bad))
     met = np.cumsum(hit[order])
+    half, most, nine_tenths = ((int(np.searchsorted(met, share * errors)) + 1) / errors for share in (0.5, 0.8, 0.9))
     return Found(
         average_precision=float(average_precision_score(hit, bad)),
         recall_at_n=float(met[errors - 1] / errors),
-        decisions_90=(int(np.searchsorted(met, 0.9 * errors)) + 1) / errors,
+        decisions_50=half,
+        decisions_80=most,
+        decisions_90=nine_tenths,
         errors=errors,
     )
 
