@@ -42,7 +42,7 @@ from labeling import runs
 from labeling.collection.formats.lists import ListStyle, parse_list
 from labeling.collection.truth import read_labels
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
-from labeling.embeddings.space import list_spaces
+from labeling.embeddings.space import list_spaces, remove_space
 from labeling.replay.scratch import link_space
 from labeling.runs.leaks import COPIES_FILE
 from labeling.workspace import CACHE, open_workspace
@@ -172,12 +172,12 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple[Path, Path]:
         call("labeling", "import", *where, "--workspace", str(workspace))
     first = open_workspace(str(args.workspace / "seed-0"))
     own = open_workspace(str(workspace))
-    held = {facts.name for facts in list_spaces(own)}
-    for facts in list_spaces(first):
-        if facts.name not in held:
-            link_space(first, own, facts.name)
+    for facts in list_spaces(first) if seed else ():
+        if facts in list_spaces(own):
+            remove_space(own, facts.name)  # of links: the space may have grown since
+        link_space(first, own, facts.name)
     compared, here = (sorted(first.runs.glob(f"*/{COPIES_FILE}")), own.root / CACHE / COPIES_FILE)
-    if compared and not here.exists():  # which clips are copies of which does not depend on labels either
+    if seed and compared and not here.exists():  # which clips are copies of which does not depend on labels either
         shutil.copyfile(compared[0], here)
     return workspace, (planted if seed else args.data) / "truth"
 

@@ -393,12 +393,13 @@ def _facts(path: Path) -> SpaceFacts:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The whole parts, oldest first."""
+    """The whole parts, oldest first. One in a copy of a workspace is a link, which leads nowhere once parts were joined
+    in the original: its clips are to be embedded again."""
     try:
-        found: Iterable[Path] = list(path.iterdir())
+        found: Iterable[Path] = [part for part in path.iterdir() if _PART.fullmatch(part.name) and part.is_dir()]
     except OSError:
         found = ()
-    return sorted((part for part in found if _PART.fullmatch(part.name)), key=lambda part: (len(part.name), part.name))
+    return sorted(found, key=lambda part: (len(part.name), part.name))
 
 
 def _remedy(path: Path, part: Path) -> str:
