@@ -157,12 +157,26 @@ def head_neighbours(
 ) -> Neighbours:
     """The training clips whose stretches are most like those of the fold's clips where a class is at its highest.
 
-    Stretches of one clip that are ``apart`` or fewer places apart overlap, and count as the same sound. Raises Stopped.
+    Alike is the mean of two cosines, that of the frozen vectors and that of the head's logits: the frozen model tells
+    apart much that no class here is about (rooms, recorders, hum), and the head only what its labels taught. Stretches
+    of one clip that are ``apart`` or fewer places apart overlap, and count as the same sound. Raises Stopped.
     """
     ids = np.array([clip.id for clip in data.clips], dtype=np.int64)
     held_out, training = (_stretches(head, data.bags.take(rows), apart) for rows in (task.valid_rows, task.rows))
+    if len(training.place):
+        usual = training.vectors.mean(0, dtype=np.float32), head.stretch_logits(training.vectors).mean(0)
+        held_out, training = (_as_told_apart(head, stretches, *usual) for stretches in (held_out, training))
     device = torch.device("cpu")
     return neighbours_among(held_out, training, ids[task.valid_rows], ids[task.rows], k, device, should_stop)
+
+
+def _as_told_apart(head: Head, stretches: Stretches, usual_vector: Floats, usual_logits: Floats) -> Stretches:
+    """Stretches with vectors (S, D + C), whose cosine is the mean of those of vectors and of logits, each less what is
+    usual."""
+    logits = head.stretch_logits(stretches.vectors)
+    parts = [stretches.vectors - usual_vector, logits - usual_logits]
+    units = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in parts]
+    return replace(stretches, vectors=(np.concatenate(units, axis=1) / np.sqrt(2)).astype(np.float16))
 
 
 def _stretches(head: Head, bags: Bags, apart: int) -> Stretches:
