@@ -15,8 +15,8 @@ embedded once: where a model asks for its licence, do so yourself before (``--se
 ``python -m models embed birdnet --accept-licence -w W/seed-0``). ``--recipe`` (repeatable; linear and linear_birdnet)
 names what is trained; together they are what the queue shows that lies on the last one. Seeds that are in the results
 already are not run again. Average precision (AP) of finding the errors, R@N, and decisions to 50, 80 and 90 % of them
-in units of N, their number, as in label_errors.py; cleanlab is its best variant, chosen for each seed and kind with
-knowledge of the truth. Minutes are those of one core's work.
+in units of N, their number, as in label_errors.py; cleanlab is its best variant on the same predictions (of several
+runs their mean), chosen for each kind with knowledge of the truth. Minutes are those of one core's work.
 """
 
 from __future__ import annotations
@@ -257,14 +257,16 @@ def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     for recipes, some in groups.items():
         for kind in KINDS:
             ours = [line["found"][DEFAULT_SCORER][kind] for line in some]
-            theirs = [[f[kind] for name, f in line["found"].items() if name != DEFAULT_SCORER] for line in some]
-            best = [max(one["average_precision"] for one in variants) for variants in theirs]
+            variants = [name for name in some[0]["found"] if name != DEFAULT_SCORER]
+            precision = {v: [line["found"][v][kind]["average_precision"] for line in some] for v in variants}
+            chosen = max(variants, key=lambda name: float(np.mean(precision[name])))
+            best, theirs = precision[chosen], [line["found"][chosen][kind] for line in some]
             ap = [one["average_precision"] for one in ours]
             cells = [label_errors.spread(ap), label_errors.spread(best)]
             cells.append(label_errors.spread([a / b for a, b in zip(ap, best, strict=True)]))
             for key in ("recall_at_n", "decisions_50", "decisions_80", "decisions_90"):
                 cells.append(f"{np.mean([one[key] for one in ours]):.2f}")
-            cells.append(f"{np.mean([min(one['decisions_90'] for one in variants) for variants in theirs]):.2f}")
+            cells.append(f"{np.mean([one['decisions_90'] for one in theirs]):.2f}")
             head = ["", "", ""]
             if kind == "all":
                 minutes = f"{np.nanmean([line['minutes'] for line in some]):.1f}"
