@@ -165,7 +165,7 @@ class FreesoundCnn(Network):
             frames, inside = windows[..., :n_frames], windows[..., LEAD : LEAD + whole]
             features = features[..., :n_frames]
         weight = inside.new_full((inside.shape[-1],), 1 / inside.shape[-1]).log()
-        return Output(mean_probability(inside, weight), frames.transpose(1, 2), features)
+        return Output(mean_probability(inside, weight), frames.transpose(1, 2), features, inside.mean(-1))
 
 
 def build(recipe: Recipe, n_classes: int) -> Network:

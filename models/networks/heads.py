@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -15,17 +14,22 @@ from labeling.errors import ConfigError
 from labeling.records import FrameGrid
 from models.config import FeatureConfig
 
+M = TypeVar("M", bound=nn.Module)
+
 
 class Output(NamedTuple):
     """Logits: ``clipwise`` (B, C), ``framewise`` (B, T, C) at the network's own frame rate.
 
     ``features`` (B, D, T) is what the classifying layers made the frames of: an embedding of the sound around each
     frame. A network that gives none is trained and predicts all the same; its clips have no neighbours.
+    ``pooled`` (B, C) is the frames' logits pooled as they are, where ``clipwise`` is the logit of pooled
+    probabilities; ``loss.pool = "logit"`` trains on it.
     """
 
     clipwise: Tensor
     framewise: Tensor
     features: Tensor | None = None
+    pooled: Tensor | None = None
 
 
 class Network(nn.Module):
@@ -126,8 +130,9 @@ class AttentionHead(nn.Module):
         elif self.squash == "clamp":
             attention = attention.clamp(-10, 10)
         frames = pair_logits(self.cla(features), self.logits_per_class)
-        clipwise = mean_probability(frames, F.log_softmax(attention, dim=-1))
-        return Output(clipwise, frames.transpose(1, 2), features)
+        log_weight = F.log_softmax(attention, dim=-1)
+        pooled = (log_weight.exp() * frames).sum(-1)
+        return Output(mean_probability(frames, log_weight), frames.transpose(1, 2), features, pooled)
 
 
 def mean_probability(frames: Tensor, log_weight: Tensor) -> Tensor:
@@ -152,7 +157,8 @@ class MaxHead(nn.Linear):
         """Features (B, in_features, T) -> Output with framewise (B, T, C)."""
         scores = F.linear(features.transpose(1, 2), self.weight, self.bias)
         frames = pair_logits(scores.transpose(1, 2), self.logits_per_class)
-        return Output(frames.amax(-1), frames.transpose(1, 2), features)
+        highest = frames.amax(-1)
+        return Output(highest, frames.transpose(1, 2), features, highest)
 
 
 def pad_short(planes: Tensor, shortest: int) -> Tensor:
@@ -204,6 +210,17 @@ class _ShapesOnly(TorchFunctionMode):
         return (torch.amax if func is torch.logsumexp else func)(*args, **(kwargs or {}))
 
 
+def without_values(module: M) -> M:
+    """A copy that holds shapes alone, on the meta device: whatever it is asked for, nothing is computed.
+
+    PyTorch's ``functional_call`` would do the same, but leaves a module that lies in two places without its weights.
+    """
+    memo: dict[int, Any] = {
+        id(tensor): torch.empty_like(tensor, device="meta") for tensor in (*module.parameters(), *module.buffers())
+    }
+    return copy.deepcopy(module, memo)
+
+
 SHORT, LONG = 1152, 2304
 """Lengths that networks are measured with; strides of powers of 2, 3, 9 and their products fit into them."""
 
@@ -213,21 +230,15 @@ def n_frames_of(network: Network, channels: int, n_mels: int, n_frames: int) -> 
 
     Raises ConfigError where the network cannot take planes of this size.
     """
-    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    shapes = {name: torch.empty_like(value, device="meta") for name, value in state.items()}
-    was_training = network.training
-    network.eval()
     try:
         with torch.no_grad(), _ShapesOnly():
             planes = torch.empty(1, channels, n_mels, n_frames, device="meta")
-            output: Output = functional_call(network, shapes, (planes,))
+            output: Output = without_values(network).eval()(planes)
     except Exception as error:  # networks of other hands fail in many ways
         raise ConfigError(
             f"the network cannot take {n_frames} frames of {n_mels} mel bands ({str(error).splitlines()[0][:200]}); "
             "try a longer data.chunk_s and predict.window_s, or more features.n_mels"
         ) from None
-    finally:
-        network.train(was_training)
     return output.framewise.shape[1]
 
 

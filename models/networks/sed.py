@@ -28,6 +28,7 @@ from models.networks.heads import (
     pad_short,
     time_stride,
 )
+from models.networks.tiles import Tiling, map_of_tiles, tiling_of
 
 NO_WEIGHTS = (
     "set network.pretrained=false to train from scratch, or network.weights=PATH to a file of the weights "
@@ -40,7 +41,7 @@ class SedNetwork(Network):
 
     The map is the backbone's output before its pooling and classifier, as published. ``pad`` is how many frames the
     backbone's unpadded layers lose; so many are put around the input (its edge frames repeated), so that every
-    ``stride`` input frames have their output frame.
+    ``stride`` input frames have their output frame. A backbone that takes pictures of one size is shown ``tiles``.
     """
 
     def __init__(
@@ -58,36 +59,65 @@ class SedNetwork(Network):
         self.head = AttentionHead(hidden or backbone.num_features, n_classes, squash, logits_per_class)
         self.pad = 0
         self.stride = 1
+        self.tiles: Tiling | None = None
 
     def forward(self, planes: Tensor) -> Output:
         """Planes (B, channels, n_mels, T) -> Output."""
         planes = pad_short(planes, self.stride)
         if self.pad:
             planes = F.pad(planes, (self.pad // 2, self.pad - self.pad // 2, 0, 0), mode="replicate")
-        output: Output = self.head(self.time(self.backbone.forward_features(planes)))
+        if self.tiles is not None:
+            features = map_of_tiles(self.backbone, planes, self.tiles)
+        else:
+            features = self.backbone.forward_features(planes)
+            if features.dim() != 4:
+                raise ValueError("its features are no map of rows and columns")
+        output: Output = self.head(self.time(features))
         return output
 
-    def fit_padding(self, channels: int, n_mels: int) -> None:
-        """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError.
+    def fit(self, channels: int, n_mels: int) -> None:
+        """Fit the backbone to planes of any length, by tiles where it takes pictures of one size alone.
 
-        Parts of the backbone that come after its last feature map are dropped.
+        Raises ConfigError where neither gives a map. Parts of it that come after its last map are dropped.
         """
+        any_length = ConfigError("its map has the channels last")
         called: set[str] = set()
         hooks = [
-            module.register_forward_hook(lambda *_, name=name: called.add(name))
+            module.register_forward_hook(lambda *_, name=name: called.add(name.partition(".")[0]))
             for name, module in self.backbone.named_modules()
         ]
-        self.stride = time_stride(self, channels, n_mels)
-        for hook in hooks:
-            hook.remove()
-        used = {name.partition(".")[0] for name in called}
+        try:
+            if getattr(self.backbone, "output_fmt", None) in (None, "NCHW"):
+                try:
+                    self._fit_padding(channels, n_mels)
+                except ConfigError as error:
+                    any_length = error
+            if self.stride == 1:
+                tiles = tiling_of(self.backbone, channels)
+                if tiles.columns % tiles.wide:  # its frames would last no whole number of input frames
+                    raise any_length
+                self.tiles, self.stride, self.pad = tiles, tiles.stride, 0
+        finally:
+            for hook in hooks:
+                hook.remove()
         for name, _ in list(self.backbone.named_children()):
-            if name not in used:
+            if name not in called:
                 setattr(self.backbone, name, nn.Identity())
-        wanted = SHORT // self.stride
+
+    def time_geometry(self, channels: int, n_mels: int) -> tuple[int, float]:
+        """Stride and centre of the output frames; a column of a tile's map stands for its own frames."""
+        if self.tiles is not None:
+            return self.stride, (self.stride - 1) / 2
+        return super().time_geometry(channels, n_mels)
+
+    def _fit_padding(self, channels: int, n_mels: int) -> None:
+        """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError."""
+        stride = time_stride(self, channels, n_mels)
+        wanted = SHORT // stride
         missing = wanted - n_frames_of(self, channels, n_mels, SHORT)
+        self.stride = stride
         if missing > 0:
-            candidates = range((missing + 1) * self.stride)
+            candidates = range((missing + 1) * stride)
             self.pad = bisect.bisect_left(
                 candidates, wanted, key=lambda pad: n_frames_of(self, channels, n_mels, SHORT + pad)
             )
@@ -110,11 +140,11 @@ def build(recipe: Recipe, n_classes: int) -> Network:
     backbone = create_backbone(config.backbone, channels, config.pretrained and not config.weights)
     network = SedNetwork(backbone, n_classes, config.hidden, config.dropout, config.attention, config.logits_per_class)
     try:
-        network.fit_padding(channels, recipe.features.n_mels)
+        network.fit(channels, recipe.features.n_mels)
     except ConfigError as error:
         raise ConfigError(
-            f"network.backbone = {config.backbone!r} gives no feature map of planes of any length: {error}; "
-            "or choose another backbone, such as resnest50d, tf_efficientnet_b0 or densenet121"
+            f"network.backbone = {config.backbone!r} gives no feature map of the planes: {error}; "
+            "or choose another backbone, such as resnest50d, tf_efficientnet_b0, convnext_atto or vit_small_patch16_224"
         ) from None
     if config.weights:
         load_backbone(network.backbone, load_foreign(config.weights), config.weights)
@@ -128,9 +158,11 @@ def create_backbone(name: str, channels: int, pretrained: bool) -> nn.Module:
     if pretrained:
         require_weights(name)
     try:
-        backbone: nn.Module = timm.create_model(
-            name, pretrained=pretrained, in_chans=channels, num_classes=0, global_pool=""
-        )
+        given: dict[str, Any] = {"pretrained": pretrained, "in_chans": channels, "num_classes": 0}
+        try:
+            backbone: nn.Module = timm.create_model(name, global_pool="", **given)
+        except (AssertionError, ValueError):  # its head wants to pool; only what comes before it is used
+            backbone = timm.create_model(name, **given)
     except Exception as error:  # no network, no such tag, a backbone of fixed channels: many kinds
         if pretrained:
             raise ConfigError(

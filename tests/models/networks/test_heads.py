@@ -30,6 +30,7 @@ def test_attention_is_a_weighted_mean_of_probabilities(squash):
     expected = (torch.softmax(raw, -1) * torch.sigmoid(head.cla(features))).sum(-1)
     output = head(features)
     torch.testing.assert_close(torch.sigmoid(output.clipwise), expected)
+    torch.testing.assert_close(output.pooled, (torch.softmax(raw, -1) * head.cla(features)).sum(-1))
     torch.testing.assert_close(output.framewise, head.cla(features).transpose(1, 2))
     assert output.framewise.shape == (2, 7, 3)
 
@@ -50,6 +51,7 @@ def test_max_head():
     expected = torch.einsum("bit,ci->btc", features, head.weight) + head.bias
     torch.testing.assert_close(output.framewise, expected)
     assert torch.equal(output.clipwise, output.framewise.max(1).values)
+    assert torch.equal(output.pooled, output.clipwise)
 
 
 def test_two_logits_a_class_are_softmax_cross_entropy():
