@@ -32,6 +32,8 @@ REFRESH_ENTRIES, REFRESH_S = 200, 60.0
 
 _LATITUDE, _LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng", "long")
 _DATE, _MONTH = ("date", "recording_date", "recorded_on", "eventdate"), ("month",)
+_ELEVATION = ("elevation", "elevation_m", "altitude", "altitude_m")
+_METRES = re.compile(r"\s*~?\s*(-?\d+(?:\.\d+)?)(?!.*(?:ft|feet))", re.IGNORECASE)
 _DATED = re.compile(r"\s*\d{4}(?:[-/.](\d{1,2})|(\d{2})(?:\d{2})?)(?!\d)")  # 2016-05-12, 2016/5/2, 20160512
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 MONTHS = (*_MONTHS, "November", "December")
@@ -225,6 +227,16 @@ def place_and_month(metadata: Mapping[str, str]) -> tuple[tuple[float, float], i
     numbers = [_month(metadata[name]) for name in months]
     numbers += [int(dated[1] or dated[2]) for name in dates if (dated := _DATED.match(metadata[name]))]
     return place, next((month for month in numbers if 1 <= month <= 12), 0)
+
+
+def elevation_of(metadata: Mapping[str, str]) -> float:
+    """Metres above the sea, NaN where unknown: the first number of what is written, as in ``~120 m``; no feet."""
+    for name, text in metadata.items():
+        if name.strip().lower() in _ELEVATION and (metres := _METRES.match(text)):
+            value = float(metres[1])
+            if -500 <= value <= 9000:
+                return value
+    return math.nan
 
 
 @lru_cache(maxsize=64)

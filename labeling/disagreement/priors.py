@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement.cooccurrence import EARTH_KM, place_and_month
+from labeling.disagreement.cooccurrence import EARTH_KM, elevation_of, place_and_month
 from labeling.errors import ConfigError, DataError
 from labeling.records import Clip, Labels
 from labeling.registry import Registry
@@ -38,34 +38,38 @@ FARTHEST_KM = 5 * PLACE_KM  # a clip beyond it would count for less than 1 / 250
 CELL_KM = PLACE_KM / 5  # clips in a cube of this edge count at their mean place, so that time grows with the clips
 FALLBACK_FOLDS = 5
 FREE = -2  # the part of a clip that lends to every row
+ELEVATION_M = 200.0  # standard deviation of the kernel over height above the sea
+ELEVATION_STEP_M = ELEVATION_M / 10  # clips count at the nearest of such levels, so that time grows with the clips
 SURE_ABOVE = 3.0  # standard errors: once in 700 by chance
 _BLOCK_ROWS = 1 << 10
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Where and when clips were recorded: ``direction`` (N, 3), the place as a unit vector, NaN where it is not
-    known, and ``month`` (N,) 1..12, 0 where it is not."""
+    """Where and when clips were recorded: ``direction`` (N, 3), the place as a unit vector, and ``elevation_m`` (N,)
+    above the sea, NaN where they are not known, and ``month`` (N,) 1..12, 0 where it is not."""
 
     direction: NDArray[np.float64]
     month: NDArray[np.int64]
+    elevation_m: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.month)
 
     def rows(self, chosen: NDArray[Any]) -> Scene:
         """The scene of some of the clips."""
-        return Scene(self.direction[chosen], self.month[chosen])
+        return Scene(self.direction[chosen], self.month[chosen], self.elevation_m[chosen])
 
 
 def scene(metadata: Sequence[Mapping[str, str]]) -> Scene:
-    """The scene of clips by their metadata: column to text, as ``cooccurrence.place_and_month`` reads them."""
+    """The scene of clips by their metadata: column to text, as ``cooccurrence`` reads places, months and elevations."""
     places_and_months = [place_and_month(of_clip) for of_clip in metadata]
     angles = np.radians(np.array([place for place, _ in places_and_months], np.float64).reshape(-1, 2))
     latitude, longitude = angles[:, 0], angles[:, 1]
     flat = np.cos(latitude)
     direction = np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1)
-    return Scene(direction, np.array([month for _, month in places_and_months], np.int64))
+    elevation_m = np.array([elevation_of(of_clip) for of_clip in metadata], np.float64)
+    return Scene(direction, np.array([month for _, month in places_and_months], np.int64), elevation_m)
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,8 @@ def context_for_clips(collection: Collection, clip_ids: Sequence[int], strength:
 def context_for_sound(
     collection: Collection, metadata: Sequence[Mapping[str, str]], strength: float = 1.0
 ) -> PostContext:
-    """The context of new sound, one mapping of metadata a row (``latitude``, ``longitude``, ``date`` where known)."""
+    """The context of new sound, one mapping of metadata a row (``latitude``, ``longitude``, ``date``,
+    ``elevation`` where known)."""
     return PostContext(collection, np.full(len(metadata), -1, np.int32), scene(metadata), strength)
 
 
@@ -178,7 +183,7 @@ def apply_postprocess(names: Sequence[str], probabilities: NDArray[Any], context
     Parameters
     ----------
     names : sequence of str
-        Of ``POSTPROCESSORS``: ``cooccurrence``, ``place_date``.
+        Of ``POSTPROCESSORS``: ``cooccurrence``, ``place_date``, ``elevation``.
     probabilities : ndarray, shape (M, C)
     context : PostContext
         Of the same M rows and C classes.
@@ -321,6 +326,32 @@ def place_date(probabilities: Floats, context: PostContext) -> Floats:
                 out[part] = _ratio((near @ listed_at).toarray(), weight * share)
         out[np.isnan(here.direction[:, 0]) & (here.month == 0)] = 0
         return out
+
+    return _per_part(context, work)
+
+
+@POSTPROCESSORS.register("elevation")
+def elevation(probabilities: Floats, context: PostContext) -> Floats:
+    """Classes listed about as high above the sea come up, those listed at other heights go down.
+
+    Other clips count by a normal kernel over the difference (``ELEVATION_M``), each at the nearest of levels
+    ``ELEVATION_STEP_M`` apart; else as ``place_date``. Without an elevation there is no shift.
+    """
+    source = context.collection
+
+    def work(lenders: NDArray[np.bool_], rows: NDArray[np.int64]) -> Floats:
+        known = source.known[lenders]
+        listed = source.present[lenders] & known
+        there = source.scene.elevation_m[lenders]
+        told = ~np.isnan(there)
+        levels, at = np.unique(np.rint(there[told] / ELEVATION_STEP_M), return_inverse=True)
+        listed_at, known_at = np.zeros((2, len(levels), known.shape[1]))
+        np.add.at(listed_at, at, listed[told])
+        np.add.at(known_at, at, known[told])
+        share = listed.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        here = context.scene.elevation_m[rows]
+        near = np.exp(-0.5 * ((np.nan_to_num(here)[:, None] - levels * ELEVATION_STEP_M) / ELEVATION_M) ** 2)
+        return np.where(np.isnan(here)[:, None], np.float32(0), _ratio(near @ listed_at, near @ known_at * share))
 
     return _per_part(context, work)
 

@@ -13,7 +13,10 @@ from models.commands.base import AddCommand, progress_bar, summary
 if TYPE_CHECKING:
     from models.combining.request import Combination
 
-POST_HELP = "post-processors, commas between them: cooccurrence (classes listed together), place_date (near by, then)"
+POST_HELP = (
+    "post-processors, commas between them: cooccurrence (classes listed together), place_date (near by, then), "
+    "elevation (as high)"
+)
 STACK_TEXT = (
     "A logistic model over the runs' out-of-fold predictions, cross-fitted over the folds; it becomes a run. The "
     "source of --noisy reports no gain: 0.8991 with the flag, 0.8997 without."

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.disagreement import priors
+from labeling.disagreement.cooccurrence import elevation_of
 from labeling.disagreement.priors import (
     FREE,
     Collection,
@@ -48,7 +49,12 @@ def random_collection(seed: int = 0, n: int = 60) -> Collection:
     present = rng.random((n, 4)) < [0.5, 0.3, 0.2, 0.1]
     present[:, 1] |= present[:, 0] & (rng.random(n) < 0.8)
     where = [
-        {"lat": str(40 + rng.normal()), "lon": str(-70 + rng.normal()), "date": f"2020-{rng.integers(1, 13):02d}-01"}
+        {
+            "lat": str(40 + rng.normal()),
+            "lon": str(-70 + rng.normal()),
+            "date": f"2020-{rng.integers(1, 13):02d}-01",
+            "elevation": f"{rng.integers(0, 1000)} m",
+        }
         for _ in range(n)
     ]
     return collection(present, np.arange(n) % 5, where)
@@ -174,7 +180,7 @@ def test_a_rare_class_is_not_spoken_against() -> None:
     assert apply_postprocess(BOTH, p, context_for_sound(rare, [{"lat": "40", "lon": "-70"}]))[0, 3] > 0.4
 
 
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", [*BOTH, "elevation"])
 def test_a_clips_own_labels_and_its_folds_do_not_reach_its_prior(name: str) -> None:
     source = random_collection()
     p = np.random.default_rng(5).random((60, 4))
@@ -261,3 +267,30 @@ def test_a_prior_is_weighed_only_where_it_tells_what_the_sound_does_not() -> Non
     assert not priors.tells_more(-telling, true, known, p), "what speaks against the labels gets no weight"
     assert not priors.tells_more(np.zeros_like(p), true, known, p)
     assert not priors.tells_more(telling, true, known & False, p)
+
+
+def test_elevation_by_hand() -> None:
+    present = np.zeros((20, 2))
+    present[:10, 0] = 1  # only in the valley
+    present[10:, 1] = 1
+    metadata = [{"elevation": "100 m"}] * 6 + [{"Altitude": "~300"}] * 4 + [{"elevation_m": "1500"}] * 9
+    metadata += [{"elevation": "Unknown"}]  # counts nowhere, but in what is usual
+    rows = [{"elevation": "200"}, {"elevation": ""}, {"elevation": "1500 m"}]
+    found = postprocess_shift(
+        ["elevation"], np.full((3, 2), 0.5), context_for_sound(collection(present, metadata=metadata), rows)
+    )
+    near, high = 10 * math.exp(-0.5 * (100 / 200) ** 2), 9 * math.exp(-0.5 * (1300 / 200) ** 2)
+    usual = 0.5 * (near + high)
+    assert found[0] == pytest.approx([math.log((near + 5) / (usual + 5)), math.log((high + 5) / (usual + 5))], abs=1e-4)
+    assert found[1].tolist() == [0, 0]
+    assert found[2, 0] < -0.2 < 0.2 < found[2, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "metres"),
+    [("1200", 1200), (" ~30 m", 30), ("10-50m", 10), ("-3", -3), ("12.5 m a.s.l.", 12.5), ("3000 ft", None), ("", None),
+     ("99999", None), ("?", None)],
+)  # fmt: skip
+def test_an_elevation_is_read_as_people_write_it(text: str, metres: float | None) -> None:
+    found = elevation_of({"Elevation": text})
+    assert math.isnan(found) if metres is None else found == metres
