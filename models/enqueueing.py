@@ -21,7 +21,7 @@ import numpy as np
 
 from labeling import runs
 from labeling.collection import store
-from labeling.errors import ArtefactError, ConfigError, DataError
+from labeling.errors import ArtefactError, ConfigError, DataError, EarmarkError
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.records import Run
@@ -98,8 +98,11 @@ def check_recipe(recipe: Recipe, device: str, rank: int | None = None, *, load_t
         _try_elsewhere(recipe, device)
 
 
-def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = None) -> None:
-    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips."""
+def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = None) -> list[str]:
+    """Raise EarmarkError where the workspace lacks the teacher, the run whose folds to keep, or a selection's clips.
+
+    Returns warnings of what can be trained, but hardly well.
+    """
     check_like(workspace.runs, recipe.folds)
     if recipe.linear.space:
         check_space(workspace, recipe.linear.space)
@@ -107,8 +110,9 @@ def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = No
     if recipe.targets.teacher or recipe.targets.reads_teacher:
         teacher = open_teacher(workspace, recipe.targets.teacher)
     chosen = {"data.clips": recipe.data.clips, "data.pretrain_clips": recipe.data.pretrain_clips}
+    warnings: list[str] = []
     if teacher is None and set(chosen.values()) == {"all"}:
-        return
+        return warnings
     with workspace.read() as connection:
         of_id = {clip.id: clip for clip in store.usable_clips(connection)}
         labels = versions.labels_at(connection)
@@ -118,12 +122,25 @@ def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = No
     if teacher is not None:
         teacher_rows(teacher, labels, rows)
     if set(chosen.values()) != {"all"}:
-        from models.folds.selection import selected
+        from models.folds.selection import few_clips, selected
 
         clips = [of_id[int(labels.clip_ids[row])] for row in rows]
         reviewed = np.asarray(labels.reviewed[rows].any(axis=1), dtype=bool)
         for setting, selection in chosen.items():
-            selected(setting, selection, clips, reviewed)
+            taken = int(selected(setting, selection, clips, reviewed).sum())
+            fewest = taken - -(-taken // recipe.folds.folds)
+            warnings.append(few_clips(setting, selection, taken, len(clips), fewest, len(labels.classes)))
+    return [warning for warning in warnings if warning]
+
+
+def warnings_of(workspace: Workspace, recipe: Recipe) -> list[str]:
+    """Warnings of `check_choices`; none for a recipe that it refuses, which is said when a training is asked for."""
+    if {recipe.data.clips, recipe.data.pretrain_clips} == {"all"}:
+        return []
+    try:
+        return check_choices(workspace, recipe)
+    except EarmarkError:
+        return []
 
 
 def _check_groups(workspace: Workspace, recipe: Recipe) -> None:

@@ -138,6 +138,8 @@ else:
     st.markdown("The button freezes the labels as they are now into the first version, and trains on it.")
 choice = recipe_form.choose()
 _offer_folds(choice)
+for line in enqueueing.warnings_of(session.workspace(), choice.changed) if choice.changed else ():
+    st.warning(session.plain(line), icon=":material/warning:")
 with st.container(horizontal=True, vertical_alignment="center"):
     if st.button(
         "Retrain", type="primary", icon=":material/model_training:", key="retrain", disabled=choice.changed is None

@@ -153,6 +153,8 @@ def _say_whether(workspace: Workspace, args: argparse.Namespace) -> None:
         workspace, args.recipe, settings=args.set, folds=args.folds, device=args.device, version=args.version,
         load_torch=True,
     )  # fmt: skip
+    for warning in enqueueing.warnings_of(workspace, recipe):
+        print(printable(f"warning: {warning}"), file=sys.stderr)
     print(f"would train {args.recipe} ({recipe.title}), {recipe.folds.folds} folds")
 
 

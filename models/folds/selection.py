@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,13 @@ from numpy.typing import NDArray
 from labeling.errors import ConfigError
 from labeling.records import Clip
 from models.config import DataConfig
-from models.folds.task import Task
+
+if TYPE_CHECKING:
+    from models.folds.task import Task
 
 SHOWN = 20
+FEW = 20
+"""A selection that leaves a fold fewer clips than this, or than there are classes, is warned of."""
 
 
 def selected(setting: str, selection: str, clips: Sequence[Clip], reviewed: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -34,6 +39,18 @@ def selected(setting: str, selection: str, clips: Sequence[Clip], reviewed: NDAr
         columns = {name for clip in clips for name in clip.metadata}
         raise ConfigError(f"{setting} = {selection!r}: the clips have no column {column!r}; known: {_some(columns)}")
     return matches
+
+
+def few_clips(setting: str, selection: str, taken: int, of: int, fewest: int, n_classes: int) -> str:
+    """A warning where a selection that takes ``taken`` of ``of`` clips leaves a fold only ``fewest`` to train on; ""
+    where these are enough, and where it takes all."""
+    if taken == of or fewest >= max(FEW, n_classes):
+        return ""
+    more = "review more" if selection == "reviewed" else "choose more clips"
+    return (
+        f"{setting} = {selection!r} takes {taken} of {of} clips, so that a fold trains on {fewest} of them, for "
+        f"{n_classes} classes: too few to learn from; {more}, or set {setting} = 'all'"
+    )
 
 
 def check_selection(data: DataConfig, task: Task, fold: int, pretrain_epochs: int) -> None:

@@ -12,6 +12,7 @@ from labeling.runs import leaks
 from labeling.runs.landmarks import Copy
 from models.folds.keeping import earlier_folds, keep_folds
 from models.folds.making import check_groups, linked_clips, make_folds
+from models.folds.selection import few_clips
 from models.runfolder.progress import READING_SHARE
 from models.runfolder.provenance import differences, surroundings
 from models.training.inputs import Context, RunInputs
@@ -57,9 +58,10 @@ def write_plan(
     plan = make_folds(clips, present, inputs.n_folds, seed, pairs, classes, by_recording=config.by == "recording")
     if config.like:
         plan = keep_folds(plan, clips, present, earlier_folds(folder.root.parent, config.like), inputs.n_folds, classes)
+    warnings = [*plan.warnings, *_few_clips(inputs, rows, plan.fold)]
     for reason, count in leaks.counts(together).items():
         folder.log(f"kept in one fold: {count} clips, {leaks.WORDS[reason]}")
-    for warning in plan.warnings:
+    for warning in warnings:
         folder.log(f"warning: {warning}")
         context.progress.say("reading audio", READING_SHARE, warning=warning)
     folder.write_folds(clips, plan.fold, plan.group)
@@ -67,5 +69,18 @@ def write_plan(
         ungrouped=plan.n_ungrouped,
         kept_together=leaks.counts(together),
         near_copies=leaks.pairs_to_tell(together, clips),
-        warnings=list(plan.warnings),
+        warnings=warnings,
     )
+
+
+def _few_clips(inputs: RunInputs, rows: NDArray[np.int64], fold: NDArray[np.int32]) -> list[str]:
+    """Warnings of selections that leave too little to train on in some fold (``fold`` is that of ``rows``)."""
+    data, n_classes, warnings = inputs.recipe.data, len(inputs.labels.classes), []
+    chosen = [("data.clips", data.clips, inputs.train_clips)]
+    if inputs.recipe.train.pretrain_epochs:
+        chosen.append(("data.pretrain_clips", data.pretrain_clips, inputs.pretrain_clips))
+    for setting, selection, clips in chosen:
+        taken = clips[inputs.usable[rows]]
+        fewest = min(int((taken & (fold != k)).sum()) for k in range(inputs.n_folds))
+        warnings.append(few_clips(setting, selection, int(taken.sum()), len(taken), fewest, n_classes))
+    return [warning for warning in warnings if warning]

@@ -64,3 +64,16 @@ def test_too_few_groups_are_said_with_what_can_be_trained(tmp_path: Path, monkey
     assert stored(workspace) == (["001-quick"], [1])
     with workspace.read() as connection:
         assert runs.all_runs(connection)[0].settings == ("folds.by=recording",)
+
+
+def test_a_selection_of_a_few_clips_is_warned_of_before_the_button_is_pressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = open_workspace(tmp_path / "w", create=True)
+    add_clips(workspace, metadata={"cangoo/XC4.ogg": {"set": "curated"}})
+    app = show(tmp_path / "w", "retrain", monkeypatch)
+    app.selectbox(key="recipe").set_value("demo").run()
+    assert not app.warning
+    app = change_recipe(app, "demo", ["data.clips=set=curated"])
+    assert "takes 1 of 4 clips, so that a fold trains on 0 of them" in app.warning[0].value.replace("\\", "")
+    assert errors(app) == ""

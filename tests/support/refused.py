@@ -35,7 +35,7 @@ def run_to_be_like(workspace: Workspace, settings: Sequence[str] = ()) -> str:
 
 def change_recipe(app: AppTest, recipe: str, settings: Sequence[str]) -> AppTest:
     """The Retrain page with a recipe's settings changed, as if the user had come back to it."""
-    app.session_state["recipe_changes"] = {recipe: dict(setting.split("=") for setting in settings)}
+    app.session_state["recipe_changes"] = {recipe: dict(setting.split("=", 1) for setting in settings)}
     number = app.session_state["recipe_form"] if "recipe_form" in app.session_state else 0  # noqa: SIM401  it has no get
     app.session_state["recipe_form"] = number + 1  # a new form begins with what is kept
     return app.run()

@@ -7,6 +7,7 @@ import pytest
 from labeling.workspace import Workspace
 from models.__main__ import main
 from tests.support.refused import REFUSED, run_to_be_like, stored
+from tests.support.workspaces import add_clips
 
 
 def said(capsys: pytest.CaptureFixture[str], workspace: Workspace, *words: str, fails: bool = True) -> str:
@@ -39,3 +40,15 @@ def test_a_dry_run_says_what_would_be_trained(capsys: pytest.CaptureFixture[str]
     ):
         assert message in said(capsys, collection, *words)
     assert stored(collection) == ([], [])
+
+
+def test_a_selection_of_a_few_clips_is_warned_of_before_it_starts(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace
+) -> None:
+    add_clips(workspace, metadata={"amecro/XC1.ogg": {"set": "curated"}, "cangoo/XC4.ogg": {"set": "curated"}})
+    words = ["train", "demo", "--folds", "2", "--dry-run", "--workspace", str(workspace.root)]
+    assert main([*words, "--set", "data.clips=set=curated"]) == 0
+    warned = capsys.readouterr().err
+    assert "warning: data.clips = 'set=curated' takes 2 of 4 clips, so that a fold trains on 1 of them" in warned
+    assert main(words) == 0
+    assert capsys.readouterr().err == ""

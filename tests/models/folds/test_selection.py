@@ -9,7 +9,7 @@ from labeling.errors import ConfigError
 from labeling.records import Clip
 from labeling.workspace import Workspace
 from models.config import DataConfig
-from models.folds.selection import check_selection, selected
+from models.folds.selection import check_selection, few_clips, selected
 from models.folds.task import Task
 
 CLIPS = [
@@ -62,3 +62,15 @@ def test_the_table_that_brought_a_clip_selects_it(workspace: Workspace, tmp_path
     with workspace.read() as connection:
         clips = store.skipped_clips(connection)
     assert selected("data.clips", "import=noisy", clips, np.zeros(2, bool)).tolist() == [False, True]
+
+
+def test_a_selection_that_leaves_little_to_learn_from_is_warned_of():
+    few = few_clips("data.clips", "reviewed", 3, 600, 1, 80)
+    assert few == (
+        "data.clips = 'reviewed' takes 3 of 600 clips, so that a fold trains on 1 of them, for 80 classes: too few to "
+        "learn from; review more, or set data.clips = 'all'"
+    )
+    assert "choose more clips" in few_clips("data.clips", "set=curated", 30, 600, 19, 3)
+    assert few_clips("data.clips", "set=curated", 30, 600, 20, 3) == ""
+    assert few_clips("data.clips", "set=curated", 90, 600, 70, 80) != ""
+    assert few_clips("data.clips", "all", 12, 12, 8, 80) == ""

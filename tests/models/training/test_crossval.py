@@ -270,7 +270,14 @@ def test_pretraining_and_training_never_see_the_held_out_clips(collection, tmp_p
     monkeypatch.setattr(crossval.FoldTrainer, "run", watched)
     clips = [replace(clip, metadata={"set": "noisy" if clip.id % 2 else "curated"}) for clip in collection[0]]
     settings = ("epochs=1", "pretrain_epochs=1", "data.pretrain_clips=set=noisy", "data.clips=set=curated")
-    run((clips, collection[1]), tmp_path, tiny_recipe(*settings, "all_data=true"))
+    told = []
+    run((clips, collection[1]), tmp_path, tiny_recipe(*settings, "all_data=true"), report=told.append)
+    few = json.loads((tmp_path / "run.json").read_text())["warnings"]
+    assert [line.partition(",")[0] for line in few if "takes" in line] == [
+        "data.clips = 'set=curated' takes 6 of 12 clips", "data.pretrain_clips = 'set=noisy' takes 6 of 12 clips"
+    ]  # fmt: skip
+    warned = [at for at, progress in enumerate(told) if progress.get("warning") in few]
+    assert warned[-1] < next(at for at, progress in enumerate(told) if progress["phase"] == "training")
     fold = read_oof(tmp_path / "oof.zarr").fold
     assert len(fold) == 12, "all clips are predicted"
     assert [task.name for task in seen] == ["fold0.m0", "fold1.m0", "all.m0"]
