@@ -39,7 +39,12 @@ class GaussianNoise(Augmentation):
     """Samples: white Gaussian noise."""
 
     snr_db: tuple[float, ...] = (5.0, 20.0)
-    """Lowest and highest ratio of the sound's power to that of what is added."""
+    """Lowest and highest ratio of the sound to what is added."""
+    by: Annotated[str, OneOf(("power", "peak", "deviation"))] = "power"
+    """Between what snr_db is: the mean powers, or the loudest samples (peak). deviation: as loud as that says, however
+    loud the sound is."""
+    deviation: Annotated[tuple[float, ...], Bound(0)] = (0.0, 0.04)
+    """by = deviation: smallest and largest standard deviation of the noise, where full scale is 1."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,9 @@ class PinkNoise(Augmentation):
     """Samples: noise whose power falls by 3 dB an octave."""
 
     snr_db: tuple[float, ...] = (5.0, 20.0)
-    """Lowest and highest ratio of the sound's power to that of what is added."""
+    """Lowest and highest ratio of the sound to what is added."""
+    by: Annotated[str, OneOf(("power", "peak"))] = "power"
+    """Between what snr_db is: the mean powers, or the loudest samples (peak)."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,8 @@ class Shelf(Augmentation):
     """Corner of the bass shelf."""
     treble_hz: Annotated[float, Above(0)] = 3000.0
     """Corner of the treble shelf."""
+    together: bool = False
+    """One gain for both, so that bass and treble rise and fall together."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +139,12 @@ class Noise(Augmentation):
 
 @dataclass(frozen=True)
 class TimePad(Augmentation):
-    """Power: the chunk shortened by this share, and the rest filled with silence or with another chunk."""
+    """Power: the chunk shortened by this share, and the rest filled with silence or another chunk."""
 
     share: Annotated[tuple[float, ...], Bound(0, 1)] = (0.1, 0.5)
     """Smallest and largest share of the chunk that is cut off."""
-    fill: Annotated[str, OneOf(("silence", "other"))] = "silence"
-    """silence; other (another chunk's sound, whose classes count as present too)."""
+    fill: Annotated[str, OneOf(("silence", "other", "either"))] = "silence"
+    """silence; other (another chunk's sound, whose classes count as present too); either (now one, now the other)."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +202,7 @@ class SpecAugment(Augmentation):
 
 @dataclass(frozen=True)
 class Cutout(Augmentation):
-    """Planes: rectangles hidden; one is cutout or random erasing, many small ones are coarse dropout."""
+    """Planes: rectangles hidden: cutout, or random erasing with fill = random."""
 
     holes: int = 1
     """Rectangles hidden in each chunk."""
@@ -202,6 +211,18 @@ class Cutout(Augmentation):
     aspect: Annotated[tuple[float, ...], Above(0)] = (0.3, 3.3)
     """Height over width, both as shares of the plane, drawn on a logarithmic scale."""
     fill: Annotated[str, OneOf(FILLS)] = "mean"
+    """What hides: the plane's mean, zero, or random (noise of the plane's mean and deviation)."""
+
+
+@dataclass(frozen=True)
+class CoarseDropout(Augmentation):
+    """Planes: many small rectangles hidden."""
+
+    holes: int = 8
+    """At most so many in each chunk; 1 to all are drawn."""
+    size: Annotated[tuple[float, ...], Bound(0, 1)] = (0.02, 0.08)
+    """Smallest and largest height and width of a rectangle, each as a share of its axis."""
+    fill: Annotated[str, OneOf(FILLS)] = "zero"
     """What hides: the plane's mean, zero, or random (noise of the plane's mean and deviation)."""
 
 
@@ -250,11 +271,15 @@ class AugmentConfig:
     gain: Gain = field(default_factory=Gain)
     spec_augment: SpecAugment = field(default_factory=SpecAugment)
     cutout: Cutout = field(default_factory=Cutout)
+    coarse_dropout: CoarseDropout = field(default_factory=CoarseDropout)
     resized_crop: ResizedCrop = field(default_factory=ResizedCrop)
     flip_time: FlipTime = field(default_factory=FlipTime)
     flip_frequency: FlipFrequency = field(default_factory=FlipFrequency)
     mixing_share: Annotated[float, Bound(0, 1)] = 1.0
     """Mixup, cutmix and SpecMix stop after this share of the epochs."""
+    planes_drawn: Annotated[int, Bound(0, 20)] = 0
+    """Of the changes to planes that are on (spec_augment and those after it) so many are drawn for each chunk, each
+    then done with its own probability (Cubuk et al. 2020, RandAugment); 0 = all are tried."""
 
     def __post_init__(self) -> None:
         check_fields("augment", self)
@@ -279,6 +304,7 @@ class AugmentConfig:
         self._refuse_idle("spec_augment", "time_masks", "frequency_masks")
         self._refuse_idle("spec_mix", "time_stripes", "frequency_stripes")
         self._refuse_idle("cutout", "holes")
+        self._refuse_idle("coarse_dropout", "holes")
         for name in MIXING:
             probability = getattr(self, name).probability
             if probability and not self.mixing_share:
@@ -304,7 +330,7 @@ class AugmentConfig:
     def needing_partners(self) -> list[str]:
         """The augmentations in use that bring in another chunk of the batch."""
         names = [name for name in MIXING if getattr(self, name).probability > 0]
-        return names + ["time_pad"] * (self.time_pad.probability > 0 and self.time_pad.fill == "other")
+        return names + ["time_pad"] * (self.time_pad.probability > 0 and self.time_pad.fill != "silence")
 
 
 def _check(name: str, augmentation: Augmentation) -> None:

@@ -23,6 +23,9 @@ class DataConfig:
     """Length of the stretch shown to the network."""
     chunks_per_clip: Annotated[int, Bound(1, 1000)] = 1
     """How often an epoch visits each clip."""
+    sampling: Annotated[str, OneOf(("each", "balanced"))] = "each"
+    """each: every clip chunks_per_clip times an epoch. balanced: as many chunks, each of a class drawn evenly and then
+    a clip that lists it; clips without labels count as a class."""
     crop: Annotated[str, OneOf(("random", "strength"))] = "random"
     """Where a chunk begins: random; strength (the more sound a stretch holds, the likelier it is shown)."""
     strength_rows: Annotated[float, Bound(0.01, 1)] = 0.65625

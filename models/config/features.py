@@ -33,6 +33,8 @@ class FeatureConfig:
     """Powers below this count as this, before the log."""
     top_db: Annotated[float | None, Bound(1)] = None
     """Nothing is more than this many dB below a chunk's loudest cell; none = no limit."""
+    normalize: Annotated[str, OneOf(("none", "peak"))] = "none"
+    """none; peak (each chunk and window is scaled so that its loudest sample is 1, after samples were augmented)."""
     pad_mode: Annotated[str, OneOf(("constant", "reflect"))] = "constant"
     """Edges of the STFT: constant (zeros, as librosa), or reflect (as PANNs' own front end)."""
     channels: tuple[str, ...] = ("log",)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from labeling.errors import ConfigError
 from labeling.registry import Registry
-from models.config.checks import Bound, check_fields
+from models.config.checks import Bound, OneOf, check_fields
 
 LOSSES: Registry[str] = Registry("loss")
 """Name -> ``module:function``; the function makes the loss of a LossConfig, see models/training/losses.py. Add your own
@@ -34,10 +34,16 @@ class LossConfig:
     """asl, bce, bi_tempered, focal, sce or weighted_bce; the formulas are in models/training/losses.py."""
     framewise_weight: Annotated[float, Bound(0)] = 0.5
     """Weight of the loss on the maximum of the frames, beside 1 for the loss on the clip."""
+    pool: Annotated[str, OneOf(("probability", "logit"))] = "probability"
+    """What the loss on the clip reads: probability (the clip's prediction, pooled from the frames' probabilities), or
+    logit (the frames' logits, pooled by the same attention)."""
     label_smoothing: Annotated[float, Bound(0, 0.5)] = 0.0
     """eps: targets 0 and 1 become eps / 2 and 1 - eps / 2."""
     positive_weight: Annotated[float, Bound(0, 10000)] = 1.0
-    """weighted_bce: a present cell counts this much; 0 = each class's own ratio of absent to present clips."""
+    """weighted_bce: a present cell counts this much; 0 = each class's own ratio of absent to present clips,
+    at most positive_weight_max."""
+    positive_weight_max: Annotated[float, Bound(0)] = 100.0
+    """weighted_bce with positive_weight = 0: no class's own ratio counts more than this; 0 = no limit."""
     focal_gamma: Annotated[float, Bound(0, 20)] = 2.0
     """focal: how much less a cell counts that the network already gets right; 0 = not at all."""
     focal_alpha: float = -1.0
@@ -72,6 +78,13 @@ class LossConfig:
                     f"loss.{item.name} = {value:g} is read by loss.name = {reader!r} alone, not by {self.name!r}; "
                     f"set loss.name = {reader!r} or loss.{item.name} = {item.default:g}"
                 )
+        default_max = type(self).positive_weight_max
+        if self.positive_weight and self.positive_weight_max not in (0, default_max):
+            raise ConfigError(
+                f"loss.positive_weight_max = {self.positive_weight_max:g} bounds the classes' own ratios, which "
+                f"loss.positive_weight = {self.positive_weight:g} replaces; set loss.positive_weight = 0 or "
+                f"loss.positive_weight_max = {default_max:g}"
+            )
         for key in ("focal_alpha", "focal_alpha_absent"):
             value = getattr(self, key)
             if value != -1 and not 0 <= value <= 1:

@@ -16,8 +16,8 @@ UNRELEASED = ("cnn", "freesound_cnn")
 class NetworkConfig:
     """Which network, and its head.
 
-    ``widths`` and ``time_pool`` are for ``cnn``; ``backbone`` for ``sed``; ``reinit_fc1`` for ``cnn14_*``; ``scse``
-    and ``pyramid`` for ``freesound_cnn``.
+    ``widths`` and ``time_pool`` are for ``cnn``; ``backbone`` for ``sed``; ``reinit_fc1`` and ``spec_augment`` for
+    ``cnn14_*``; ``scse`` and ``pyramid`` for ``freesound_cnn``.
     """
 
     name: str = "cnn"
@@ -32,6 +32,8 @@ class NetworkConfig:
     fold of the clips that it must not see: take one over other clips."""
     reinit_fc1: bool = False
     """Draw the layer before the last anew instead of loading it from the released weights."""
+    spec_augment: bool = False
+    """cnn14_*: in training hide two stripes of time (under 64 frames each) and two of bands (under 8), as PANNs do."""
     widths: tuple[int, ...] = (24, 48, 96, 192)
     """cnn: channels of each block."""
     time_pool: tuple[int, ...] = (2, 2, 2, 1)

@@ -8,7 +8,9 @@ from typing import Annotated
 from labeling.errors import ConfigError
 from models.config.checks import Bound, OneOf, check_fields, one_of
 
-TTA = ("shift", "gain", "spec_augment", "flip_time")
+TTA = ("shift", "gain", "spec_augment", "flip_time", "flip_frequency", "resized_crop")
+FLIPS = ("flip_time", "flip_frequency")
+"""Views that show nothing new a second time."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,16 @@ class PredictConfig:
     """Views of each window whose predictions are averaged: the plain one, then others as ``tta`` says."""
     tta: tuple[str, ...] = ("shift",)
     """What the other views change, taken in turn: shift (in time, what leaves at one end enters at the other), gain,
-    spec_augment (hide a stripe of time and one of frequency), flip_time (once: a second flip shows nothing new)."""
+    spec_augment (hide a stripe of time and one of frequency), flip_time, flip_frequency (each once: a second flip
+    shows nothing new), resized_crop (a random part, stretched to the whole)."""
     tta_gain_db: Annotated[float, Bound(0, 60)] = 6.0
     """A gain view is up to so much louder or softer."""
     tta_mask_share: Annotated[float, Bound(0, 0.9)] = 0.1
     """Each stripe of a spec_augment view is narrower than this share of its axis."""
+    clip_crops: Annotated[int, Bound(0, 256)] = 0
+    """Above 0: a clip's prediction is the mean over so many windows drawn where the sound is strong, as
+    data.crop = strength draws chunks, the k-th shown as the k-th view. Its frames come from the windows that cover
+    it, as ever."""
     clip_pool: Annotated[str, OneOf(("max", "mean"))] = "max"
     """How the windows' clipwise predictions become the clip's: max or mean."""
     neighbours: Annotated[int, Bound(0, 256)] = 16
@@ -68,10 +75,11 @@ class PredictConfig:
             raise ConfigError(f"predict.tta is empty but predict.tta_views = {self.tta_views}; name at least one view")
         for view in self.tta:
             one_of("predict.tta entry", view, TTA)
-        if self.tta_views > 2 and set(self.tta) == {"flip_time"}:
+        flips = len(set(self.tta))
+        if self.tta_views > 1 + flips and set(self.tta) <= set(FLIPS):
             raise ConfigError(
                 f"predict.tta_views = {self.tta_views} but a flip gives only one other view; "
-                "set predict.tta_views = 2 or add to predict.tta, such as shift"
+                f"set predict.tta_views = {1 + flips} or add to predict.tta, such as shift"
             )
         for view, key in (("gain", "tta_gain_db"), ("spec_augment", "tta_mask_share")):
             if self.tta_views > 1 and view in self.tta and not getattr(self, key):

@@ -56,6 +56,11 @@ class Recipe:
                 f"features.precompute = true keeps no samples but augment.{samples[0]} changes them; "
                 f"set features.precompute = false or augment.{samples[0]}.probability = 0"
             )
+        if self.features.precompute and self.features.normalize == "peak":
+            raise ConfigError(
+                "features.precompute = true keeps no samples but features.normalize = 'peak' measures them; "
+                "set features.precompute = false or features.normalize = 'none'"
+            )
         if self.train.batch_size == 1 and (mixing := self.augment.needing_partners()):
             raise ConfigError(
                 f"augment.{mixing[0]} needs a second chunk but train.batch_size = 1; "
@@ -77,6 +82,11 @@ class Recipe:
             raise ConfigError(
                 f"predict.tta has gain but features.standardize = {self.features.standardize!r} takes the level out "
                 "again, so that its views show nothing new; take gain out of predict.tta, such as for shift"
+            )
+        if self.predict.clip_crops and self.data.crop != "strength":
+            raise ConfigError(
+                f"predict.clip_crops = {self.predict.clip_crops} draws windows by the strength of sound, which is "
+                "measured with data.crop = 'strength' alone; set that, or predict.clip_crops = 0"
             )
         hop_s = self.features.hop_length / self.features.sample_rate
         for key, value in (("data.chunk_s", self.data.chunk_s), ("predict.window_s", self.predict.window_s)):

@@ -72,13 +72,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
             raise UnknownName(
                 unknown_name("recipe", name_or_path, recipe_names()) + "; or give the path of a .toml file"
             )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no recipe file {path}; known recipes: {', '.join(recipe_names())}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"recipe file {path} cannot be read as TOML: {error}") from None
-    table.setdefault("name", path.stem)
+    table = _read(path)
     for override in overrides:
         key, text = parse_override(override)
         *tables, name = key.split(".")
@@ -91,10 +85,28 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     return recipe_from_table(table)
 
 
-def recipe_of(folder: Path) -> Recipe:
-    """The recipe that a run was started with; raises ArtefactError where this Earmark cannot read it."""
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return load_recipe(str(folder / "recipe.toml"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no recipe file {path}; known recipes: {', '.join(recipe_names())}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"recipe file {path} cannot be read as TOML: {error}") from None
+    table.setdefault("name", path.stem)
+    return table
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """The recipe that a run was started with; raises ArtefactError where this Earmark cannot read it.
+
+    A setting that its file lacks was not there yet, and means what happened then.
+    """
+    try:
+        table = _read(folder / "recipe.toml")
+        loss = table.get("loss")
+        if isinstance(loss, dict) and loss.get("name") == "weighted_bce":
+            loss.setdefault("positive_weight_max", 0.0)
+        return recipe_from_table(table)
     except (ConfigError, UnknownName) as error:
         raise ArtefactError(
             f"{folder.name} was started with a recipe that this Earmark does not know ({error}); start a new run"

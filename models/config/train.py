@@ -21,6 +21,9 @@ class TrainConfig:
     """How often the training visits each clip."""
     batch_size: Annotated[int, Bound(1, 65536)] = 32
     """Chunks a step; halve it if memory runs out."""
+    accumulate: Annotated[int, Bound(1, 4096)] = 1
+    """Batches whose gradients are averaged before the weights move: a large batch in little memory. Batch norms still
+    see one batch at a time."""
     optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "adamw"
     """adamw, or adam."""
     learning_rate: Annotated[float, Bound(1e-9, 10)] = 1e-3

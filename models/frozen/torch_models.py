@@ -39,7 +39,7 @@ class MelModel:
     def hear(self, waves: FloatArray) -> Heard:
         """Windows (B, S) -> vectors (B, D), and probabilities where the network has classes."""
         with torch.inference_mode():
-            power = self.front_end.power(torch.from_numpy(np.ascontiguousarray(waves)).to(self.device))[..., :-1]
+            power = self.front_end.power_of_chunks(torch.from_numpy(np.ascontiguousarray(waves)).to(self.device))
             vectors, probabilities = self.listen(self.front_end.planes(power))
         return Heard(
             vectors.float().cpu().numpy(), None if probabilities is None else probabilities.float().cpu().numpy()

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from labeling.sound.frequency import row_edges
 from models.config import FeatureConfig
 
+SILENT = 1e-8
+"""A chunk whose loudest sample is below this is not made louder than this would be."""
+
 
 def mel_edges(config: FeatureConfig) -> NDArray[np.float64]:
     """Edges in Hz, (n_mels + 2,): band k rises from edge k to edge k + 1, its centre, and falls to edge k + 2."""
@@ -83,6 +86,13 @@ class FrontEnd(nn.Module):
                 return_complex=True,
             )
             return torch.matmul(self.mel, spectrum.real.square() + spectrum.imag.square())
+
+    def power_of_chunks(self, waveform: Tensor) -> Tensor:
+        """Samples (B, T * hop_length) of whole chunks -> power mel (B, n_mels, T), each at the level that
+        ``features.normalize`` gives it. Silence stays silence."""
+        if self.config.normalize == "peak":
+            waveform = waveform / waveform.abs().amax(-1, keepdim=True).clamp_min(SILENT)
+        return self.power(waveform)[..., :-1]
 
     def db(self, power: Tensor) -> Tensor:
         """``10 log10(max(power, amin) / ref)``, floored at ``top_db`` below each example's maximum."""

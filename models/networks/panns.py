@@ -26,6 +26,20 @@ SHORTEST = 32
 """Fewer frames or bands than this are gone after five poolings."""
 
 
+TIME_STRIPES, BAND_STRIPES = (2, 64), (2, 8)
+"""PANNs' SpecAugment: how many stripes, each of fewer frames or bands than this."""
+
+
+def drop_stripes(x: Tensor, axis: int, count: int, below: int) -> Tensor:
+    """(B, ...) with ``count`` stripes along ``axis`` set to 0, each 0 to ``below - 1`` wide; each example its own."""
+    size = x.shape[axis]
+    width = (torch.rand(len(x), count, 1, device=x.device) * min(below, size)).floor()
+    first = (torch.rand(len(x), count, 1, device=x.device) * (size - width)).floor()
+    place = torch.arange(size, device=x.device)
+    hidden = ((place >= first) & (place < first + width)).any(1)
+    return x.masked_fill(hidden.reshape([len(x)] + [size if at == axis else 1 for at in range(1, x.dim())]), 0.0)
+
+
 class ConvBlock(nn.Module):
     """Two 3x3 convolutions with batch norm and ReLU, then average pooling."""
 
@@ -64,6 +78,7 @@ class Cnn14(Network):
     def __init__(self, n_mels: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
+        self.spec_augment = False
         self.bn0 = nn.BatchNorm2d(n_mels)
         before = 1
         for number, width in enumerate(WIDTHS, start=1):
@@ -76,6 +91,8 @@ class Cnn14(Network):
         planes = pad_short(planes, SHORTEST)
         # contiguous: PyTorch's batch norm gives wrong gradients for some permuted inputs whose last axis is 1.
         x = self.bn0(planes.transpose(1, 2).contiguous()).transpose(1, 2)
+        if self.training and self.spec_augment:
+            x = drop_stripes(drop_stripes(x, 3, *TIME_STRIPES), 2, *BAND_STRIPES)
         x = x.transpose(2, 3).contiguous()  # the released weights have time before frequency
         for number in range(1, 7):
             x = getattr(self, f"conv_block{number}")(x, 2 if number < 6 else 1)
@@ -137,6 +154,7 @@ def build(recipe: Recipe, n_classes: int) -> Network:
     kind = {"cnn14_att": Cnn14DecisionLevelAtt, "cnn14_max": Cnn14DecisionLevelMax}[config.name]
     check_weights(recipe)
     network = kind(n_classes, features.n_mels, config.dropout, config.attention, config.logits_per_class)
+    network.spec_augment = config.spec_augment
     if config.weights:
         load_released(network, load_foreign(config.weights), features, config.weights, config.reinit_fc1)
     return network

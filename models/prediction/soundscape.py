@@ -148,7 +148,7 @@ class Block:
 
     def power(self, raw: Tensor, front_end: FrontEnd) -> Tensor:
         """Samples (B, T * hop) -> power mel (B, n_mels, T) on the device of ``front_end``."""
-        return front_end.power(raw.to(front_end.mel.device, non_blocking=True))[..., :-1]
+        return front_end.power_of_chunks(raw.to(front_end.mel.device, non_blocking=True))
 
 
 class NetworkPredictor(RecordingPredictor):

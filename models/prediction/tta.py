@@ -16,15 +16,19 @@ from torch import Tensor
 
 from labeling.errors import DataError
 from models.config import PredictConfig
+from models.config.augment import ResizedCrop
+from models.config.predict import FLIPS
+from models.inputs.augment.change import Batch
+from models.inputs.augment.planes import draw_resized_crop, resized_part
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class View:
-    """One view: ``kind`` is plain, shift, gain, spec_augment or flip_time.
+    """One view: ``kind`` is plain or one of ``config.TTA``.
 
-    ``amount`` is the shift as a share of the window, or the gain in dB; ``seed`` draws the stripes.
+    ``amount`` is the shift as a share of the window, or the gain in dB; ``seed`` draws the stripes or the part.
     """
 
     kind: str = "plain"
@@ -39,7 +43,7 @@ def draw_views(config: PredictConfig, seed: int) -> tuple[View, ...]:
     while len(views) < config.tta_views:
         kind = turns[0]
         # A second flip would show what the first showed.
-        turns = turns[1:] + ([] if kind == "flip_time" else [kind])
+        turns = turns[1:] + ([] if kind in FLIPS else [kind])
         rng = np.random.default_rng([seed, len(views)])
         amount = {"shift": rng.random(), "gain": rng.uniform(-config.tta_gain_db, config.tta_gain_db)}.get(kind, 0.0)
         views.append(View(kind, float(amount), (seed, len(views))))
@@ -62,6 +66,12 @@ def apply_view(planes: Tensor, view: View, starts: Sequence[int] | NDArray[np.in
         return planes.roll(shift_frames(view, planes.shape[-1]), -1)
     if view.kind == "flip_time":
         return planes.flip(-1)
+    if view.kind == "flip_frequency":
+        return planes.flip(-2)
+    if view.kind == "resized_crop":
+        return resized_part(
+            planes, part_shown(view, planes.shape[2], planes.shape[3])[None].repeat(len(planes), axis=0)
+        )
     if view.kind != "spec_augment":
         return planes
     stripes = np.array([_stripes(view, int(start), planes.shape[2:], mask_share) for start in starts])
@@ -72,6 +82,12 @@ def apply_view(planes: Tensor, view: View, starts: Sequence[int] | NDArray[np.in
         stripe = (place >= first) & (place < end)
         hidden |= stripe[:, :, None] if axis == 0 else stripe[:, None, :]
     return torch.where(hidden[:, None], planes.mean((-2, -1), keepdim=True), planes)
+
+
+def part_shown(view: View, n_mels: int, n_frames: int) -> NDArray[np.int64]:
+    """What a resized_crop view shows: first band, bands, first frame, frames; drawn as for training chunks."""
+    drawn = draw_resized_crop(np.random.default_rng(view.seed), ResizedCrop(), Batch(1, n_mels, n_frames, 0, 1, 1.0))
+    return np.asarray(drawn["part"][0])
 
 
 def _stripes(view: View, start: int, sizes: Sequence[int], share: float) -> list[list[int]]:
@@ -90,7 +106,8 @@ def frame_places(view: View, n_output: int, n_input: int, stride: int, centre: f
 
     ``centre`` is the middle of frame 0 in input frames (see ``heads.time_geometry``). Of a plain view, frame t lies
     at t. A shift by d puts frame t at ``(t * stride - d) mod n_input``; a flip at ``n_input - 1 - centre - t * stride``
-    less ``centre``. A frame in which the two ends of a shifted window meet lies at NaN.
+    less ``centre``. A frame in which the two ends of a shifted window meet lies at NaN. Those of a resized_crop are as
+    close as its part is short.
     """
     t = np.arange(n_output, dtype=np.float64)
     if view.kind == "shift":
@@ -98,7 +115,20 @@ def frame_places(view: View, n_output: int, n_input: int, stride: int, centre: f
         return np.where(place <= n_input / stride - 1, place, np.nan)
     if view.kind == "flip_time":
         return (n_input - 1 - 2 * centre) / stride - t
+    if view.kind == "resized_crop":
+        _, _, first, frames = part_shown(view, 1, n_input)
+        seen: FloatArray = (first - 0.5 + (t * stride + centre + 0.5) / n_input * frames - centre) / stride
+        return seen
     return t
+
+
+def frames_shown(view: View, place: FloatArray) -> NDArray[np.bool_]:
+    """Which frames of the grid (T,) a view tells of, whose own lie at ``place`` (T,): of a resized_crop only those
+    about which there is one."""
+    if view.kind != "resized_crop":
+        return np.ones(len(place), dtype=bool)
+    t = np.arange(len(place))
+    return np.asarray((t >= place.min() - 0.5) & (t <= place.max() + 0.5))
 
 
 def to_grid(frames: Tensor, place: FloatArray) -> Tensor:

@@ -20,10 +20,10 @@ from torch import Tensor
 from labeling.errors import Stopped
 from labeling.records import FrameGrid
 from models.config import PredictConfig
-from models.inputs.clips import AudioStore, Chunks, prefetch
+from models.inputs.clips import AudioStore, Chunks, draw_by_strength, prefetch
 from models.inputs.features import FrontEnd
 from models.networks.heads import Network
-from models.prediction.tta import apply_view, draw_views, frame_places, to_grid
+from models.prediction.tta import View, apply_view, draw_views, frame_places, frames_shown, to_grid
 
 FloatArray = NDArray[np.float32]
 
@@ -156,6 +156,7 @@ class Predictor:
         self.hop_s = hop_s
         self.stride = round(grid.step_s / hop_s)
         self.centre = (grid.start_s + grid.step_s / 2) / hop_s
+        self.seed = seed
         self.views = draw_views(config, seed)
 
     def windows(self, row: int, length: int) -> list[Shown]:
@@ -176,13 +177,17 @@ class Predictor:
             for network, training in zip(self.networks, before, strict=True):
                 network.train(training)
 
-    def probabilities(self, power: Tensor, starts: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-        """Clipwise (B, C) and framewise (B, T, C), averaged over views and networks, of power mel (B, n_mels, T)."""
+    def probabilities(
+        self, power: Tensor, starts: NDArray[np.int64], views: Sequence[View] = ()
+    ) -> tuple[FloatArray, FloatArray]:
+        """Clipwise (B, C) and framewise (B, T, C), averaged over networks and views (all, where none are given), of
+        power mel (B, n_mels, T)."""
         clipwise: list[Tensor] = []
         framewise: list[Tensor] = []
+        shown: list[NDArray[np.bool_]] = []
         with torch.no_grad():
             plain = self.front_end.planes(power)
-            for view in self.views:
+            for view in views or self.views:
                 planes = self.front_end.planes(power * 10 ** (view.amount / 10)) if view.kind == "gain" else plain
                 planes = apply_view(planes, view, starts, self.config.tta_mask_share)
                 for network in self.networks:
@@ -192,7 +197,8 @@ class Predictor:
                     place = frame_places(view, frames.shape[1], planes.shape[-1], self.stride, self.centre)
                     clipwise.append(torch.sigmoid(output.clipwise.float()))
                     framewise.append(to_grid(frames, place))
-            return _mean(clipwise).cpu().numpy(), _mean(framewise).cpu().numpy()
+                    shown.append(frames_shown(view, place))
+            return _mean(clipwise).cpu().numpy(), _mean(framewise, shown).cpu().numpy()
 
     def batches(
         self, sound: Sound, shown: Sequence[Shown], workers: int, should_stop: Callable[[], bool] = lambda: False
@@ -240,14 +246,49 @@ class Predictor:
             yield predictions, done + 1, total
 
 
-def _mean(parts: list[Tensor]) -> Tensor:
-    """The mean of equal shapes; framewise arrays of networks with fewer frames bound the length."""
+def _mean(parts: list[Tensor], shown: Sequence[NDArray[np.bool_]] = ()) -> Tensor:
+    """The mean of equal shapes; framewise arrays of networks with fewer frames bound the length, and each counts only
+    where it was ``shown`` (T,), or everywhere for a frame that none was."""
     if len(parts) == 1:
         return parts[0]
     if parts[0].dim() == 3:
         length = min(part.shape[1] for part in parts)
         parts = [part[:, :length] for part in parts]
+        seen = np.stack([one[:length] for one in shown])
+        if not seen.all():
+            weight = torch.from_numpy((seen | ~seen.any(0)).astype(np.float32)).to(parts[0].device)[:, None, :, None]
+            return (torch.stack(parts) * weight).sum(0) / weight.sum(0)
     return torch.stack(parts).mean(0)
+
+
+def predict_crops(
+    predictor: Predictor, store: AudioStore, rows: Sequence[int] | NDArray[np.int64], should_stop: Callable[[], bool]
+) -> FloatArray:
+    """Clipwise (n, C): the mean over ``predict.clip_crops`` windows of each clip, drawn where its sound is strong.
+
+    The crops' places are drawn once for all clips, so that a clip is predicted alike alone and among others; the k-th
+    crop is shown as the k-th view. NaN for a clip that cannot be read. Call it within ``evaluating``. Raises Stopped.
+    """
+    config, n_frames = predictor.config, round(predictor.config.window_s / predictor.hop_s)
+    position = np.random.default_rng(predictor.seed).random(config.clip_crops)
+    rows = np.asarray(rows, dtype=np.int64)
+    longer = store.n_frames[rows] > n_frames
+    strength = [store.strength(int(row), n_frames) if spare else None for row, spare in zip(rows, longer, strict=True)]
+    total: FloatArray | None = None
+    for k in range(config.clip_crops):
+        starts = [0 if one is None else draw_by_strength(one, float(position[k])) for one in strength]
+        view = predictor.views[k % len(predictor.views)]
+        parts = []
+        shown = [
+            Shown(Window(int(row), start, n_frames), start, n_frames) for row, start in zip(rows, starts, strict=True)
+        ]
+        for batch, readable, power, _ in predictor.batches(store, shown, store.data.workers, should_stop):
+            clipwise, _ = predictor.probabilities(power, np.array([one.start for one in batch]), [view])
+            parts.append(np.where(readable[:, None], clipwise, np.nan))
+        one = np.concatenate(parts)
+        total = one if total is None else total + one
+    assert total is not None, "asked for with predict.clip_crops above 0"
+    return np.asarray(total / config.clip_crops, dtype=np.float32)
 
 
 def fill_gaps(values: FloatArray, covered: NDArray[np.bool_]) -> FloatArray:
@@ -276,7 +317,7 @@ def predict_clips(
     """Predict whole clips by overlapping windows.
 
     The probabilities of several networks and views are averaged. Frames are averaged where windows overlap and cut to
-    the clip's duration; with context, clipwise speaks of all that was shown.
+    the clip's duration; with context, clipwise speaks of all that was shown, and with ``clip_crops`` of those.
 
     Parameters
     ----------
@@ -354,6 +395,7 @@ def predict_clips(
                 total[at][prediction.first : prediction.first + fits] += prediction.framewise[:fits]
                 count[at][prediction.first : prediction.first + fits] += 1
             report(done, of)
+        crops = predict_crops(predictor, store, rows, should_stop) if config.clip_crops and len(rows) else None
     clip_values = np.full((len(place), n_classes), np.nan, dtype=np.float32)
     frames: list[FloatArray] = []
     for k in range(len(place)):
@@ -361,7 +403,7 @@ def predict_clips(
             frames.append(np.zeros((0, n_classes), dtype=np.float32))
             continue
         pool = np.max if config.clip_pool == "max" else np.mean
-        clip_values[k] = pool(np.stack(clip_parts[k]), axis=0)
+        clip_values[k] = pool(np.stack(clip_parts[k]), axis=0) if crops is None else crops[k]
         covered = count[k][:, 0] > 0
         mean = np.asarray(total[k] / np.maximum(count[k], 1), dtype=np.float32)
         frames.append(np.clip(fill_gaps(mean, covered), 0, 1))

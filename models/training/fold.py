@@ -24,7 +24,7 @@ from models.evidence.dynamics import DynamicsRecorder
 from models.evidence.files import write_learned
 from models.folds.task import ALL_DATA, Task, TrainingData, resume_file
 from models.inputs import augment
-from models.inputs.clips import Chunks, prefetch, training_chunks
+from models.inputs.clips import Chunks, balanced_share, prefetch, training_chunks
 from models.inputs.features import FrontEnd
 from models.networks.averaging import MovingAverage
 from models.networks.checkpoints import load_tensors, save_tensors
@@ -32,7 +32,7 @@ from models.networks.heads import Network, Output
 from models.prediction.windows import precision_context, predict_clips
 from models.runfolder.provenance import fastest, seeded
 from models.targets.rules import make_rule
-from models.training.losses import class_balance, clip_and_frame_loss, make_loss, smooth
+from models.training.losses import class_balance, clip_and_frame_loss, clip_logits, held_weights, make_loss, smooth
 from models.training.resume import FoldState, cannot_resume, load_training, save_training
 from models.training.schedule import (
     PRETRAIN,
@@ -135,7 +135,11 @@ class FoldTrainer:
             rows = self._rows(stage)
             ratio = class_balance(self.data.present[rows], self.data.known[rows])
             balance = torch.from_numpy(ratio).to(self.device)
+            if held := held_weights(self.recipe.loss, ratio):
+                self.log(f"{self.task.name}: {held}")
         self.loss = make_loss(self.recipe.loss, balance)
+        balanced = self.recipe.data.sampling == "balanced"
+        self.share = balanced_share(self.data.present[self._rows(stage)]) if balanced else None
 
     # -------------------------------------------------------------------------------------------- training
 
@@ -189,7 +193,12 @@ class FoldTrainer:
         inside = state.epoch - stage.first
         seeds = task.seed(train.seed, state.epoch, task.member).spawn(3)
         chunks = training_chunks(
-            np.random.default_rng(seeds[0]), self.store, self._rows(stage), self.chunk_frames, train.batch_size
+            np.random.default_rng(seeds[0]),
+            self.store,
+            self._rows(stage),
+            self.chunk_frames,
+            train.batch_size,
+            self.share,
         )
         ahead = list(zip(chunks, seeds[1].spawn(len(chunks)), strict=True))
         load = partial(self._load, mixing=inside < self.recipe.augment.mixing_share * stage.epochs)
@@ -283,20 +292,24 @@ class FoldTrainer:
         output = self._outputs(planes)
         if self.dynamics is not None and self.stage is self.stages[-1]:
             self.dynamics.add(batch.rows, batch.plain, output.clipwise)
-        loss = clip_and_frame_loss(
-            output.clipwise.float(), output.framewise.float(), y, w, self.loss, recipe.loss.framewise_weight
-        )
+        clipwise, framewise = clip_logits(output, recipe.loss.pool).float(), output.framewise.float()
+        loss = clip_and_frame_loss(clipwise, framewise, y, w, self.loss, recipe.loss.framewise_weight)
         rate = learning_rate_at(
             self.state.step - self.first_step, self._steps_per_epoch(self.stage), self.stage, recipe.train
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.train.gradient_clip:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.train.gradient_clip)
-        self.optimizer.step()
-        self.average.update()
+        each, of_epoch = recipe.train.accumulate, self._steps_per_epoch(self.stage)
+        place = (self.state.step - self.first_step) % of_epoch
+        together = min(each, of_epoch - place // each * each)  # fewer at the end of an epoch
+        if place % each == 0:
+            self.optimizer.zero_grad(set_to_none=True)
+        (loss / together).backward()  # type: ignore[no-untyped-call]
+        if (place + 1) % each == 0 or place + 1 == of_epoch:
+            if recipe.train.gradient_clip:
+                torch.nn.utils.clip_grad_norm_(self.network.parameters(), recipe.train.gradient_clip)
+            self.optimizer.step()
+            self.average.update()
         self.state.step += 1
         # Still a tensor: asking for its value would make the GPU wait at every step.
         return loss.detach()
@@ -334,7 +347,7 @@ class FoldTrainer:
             self.front_end,
             self.store,
             rows,
-            replace(self.recipe.predict, tta_views=1),
+            replace(self.recipe.predict, tta_views=1, clip_crops=0),
             self.grid,
             self.recipe.train.precision,
             should_stop,

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from labeling.errors import ConfigError
 from models.config.loss import LOSSES, LossConfig
+from models.networks.heads import Output
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 LossMaker = Callable[[LossConfig, Tensor | None], Loss]
@@ -102,6 +103,27 @@ def class_balance(present: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArr
     n_absent = (~present & known).sum(axis=0)
     ratio = n_absent / np.maximum(n_present, 1)
     return np.where((n_present > 0) & (n_absent > 0), ratio, 1.0).astype(np.float32)
+
+
+def held_weights(config: LossConfig, ratio: NDArray[np.float32]) -> str:
+    """What the log should say of classes whose ratio (C,) ``positive_weight_max`` holds back; "" for none."""
+    most = config.positive_weight_max
+    held = int((ratio > most).sum()) if most else 0
+    if not held:
+        return ""
+    return (
+        f"{held} of {len(ratio)} classes would weigh more than loss.positive_weight_max = {most:g}, the rarest "
+        f"{ratio.max():,.0f}; they weigh {most:g}"
+    )
+
+
+def clip_logits(output: Output, pool: str) -> Tensor:
+    """What the loss on the clip reads (B, C), as ``loss.pool`` says; raises ConfigError where a network has no such."""
+    if pool == "probability":
+        return output.clipwise
+    if output.pooled is None:
+        raise ConfigError(f"loss.pool = {pool!r} but the network pools no logits; set loss.pool = 'probability'")
+    return output.pooled
 
 
 def clip_and_frame_loss(
@@ -257,7 +279,10 @@ def make_bce(config: LossConfig, positive_weight: Tensor | None) -> Loss:
 
 
 def make_weighted_bce(config: LossConfig, positive_weight: Tensor | None) -> Loss:
-    """:func:`weighted_bce`; raises ConfigError where class balance is asked for and not given."""
+    """:func:`weighted_bce`, with the classes' balance held at ``positive_weight_max``.
+
+    Raises ConfigError where the balance is asked for and not given.
+    """
     if config.positive_weight:
         return partial(weighted_bce, positive_weight=config.positive_weight)
     if positive_weight is None:
@@ -265,6 +290,8 @@ def make_weighted_bce(config: LossConfig, positive_weight: Tensor | None) -> Los
             "loss.positive_weight = 0 takes each class's balance from the labels and none was given; "
             "set loss.positive_weight to a number above 0"
         )
+    if config.positive_weight_max:
+        positive_weight = positive_weight.clamp_max(config.positive_weight_max)
     return partial(weighted_bce, positive_weight=positive_weight)
 
 

@@ -47,6 +47,7 @@ POWER: tuple[Change[Mel], ...] = (
 PLANES: tuple[Change[Tensor], ...] = (
     Change("spec_augment", planes.draw_spec_augment, rowwise(planes.spec_augment)),
     Change("cutout", planes.draw_cutout, rowwise(planes.cutout)),
+    Change("coarse_dropout", planes.draw_coarse_dropout, rowwise(planes.cutout)),
     Change("resized_crop", planes.draw_resized_crop, rowwise(planes.resized_crop)),
     Change("flip_time", planes.draw_nothing, rowwise(planes.flip_time)),
     Change("flip_frequency", planes.draw_nothing, rowwise(planes.flip_frequency)),
@@ -95,11 +96,12 @@ def draw(
     """
     values: dict[str, Arrays] = {}
     changes: list[Change[Tensor] | Change[Mel]] = [*SAMPLES, *POWER, *PLANES]
+    allowed = _allowed(rng, config, batch)
     for change in changes:
         setting = getattr(config, change.name)
         if not setting.probability or (change.mixes and (not mixing or batch.size < 2)):
             continue
-        rows = np.flatnonzero(rng.random(batch.size) < setting.probability)
+        rows = np.flatnonzero((rng.random(batch.size) < setting.probability) & allowed.get(change.name, True))
         drawn = change.draw(rng, setting, batch)
         if rows.size:
             values[change.name] = {"rows": rows, **{name: array[rows] for name, array in drawn.items()}}
@@ -107,6 +109,15 @@ def draw(
         chosen = values["background"]
         values["background"] = {**chosen, "sound": samples.read_stretches(backgrounds, chosen, batch.samples)}
     return Draw(batch, values)
+
+
+def _allowed(rng: np.random.Generator, config: AugmentConfig, batch: Batch) -> dict[str, NDArray[np.bool_]]:
+    """With ``planes_drawn``, which chunks (B,) each change to planes was drawn for; {} without."""
+    on = [change.name for change in PLANES if getattr(config, change.name).probability]
+    if not config.planes_drawn or not on:
+        return {}
+    place = rng.random((len(on), batch.size)).argsort(axis=0).argsort(axis=0)
+    return dict(zip(on, place < config.planes_drawn, strict=True))
 
 
 def with_partner(drawn: Draw, config: AugmentConfig) -> NDArray[np.bool_]:

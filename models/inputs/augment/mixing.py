@@ -69,7 +69,11 @@ def draw_time_pad(rng: np.random.Generator, setting: TimePad, batch: Batch) -> A
     """How many frames are kept, the first of them, and where it goes; and whose sound may fill the rest."""
     kept = batch.frames - np.rint(uniform(rng, setting.share, batch.size) * batch.frames).astype(np.int64)
     first, onset = np.floor(rng.random((2, batch.size)) * (batch.frames - kept + 1)).astype(np.int64)
-    return {"kept": kept, "first": first, "onset": onset, "partner": partners(rng, batch)}
+    drawn = {"kept": kept, "first": first, "onset": onset, "partner": partners(rng, batch)}
+    silent = (
+        rng.random(batch.size) < 0.5 if setting.fill == "either" else np.full(batch.size, setting.fill == "silence")
+    )
+    return {**drawn, "silent": silent}
 
 
 def time_pad(mel: Mel, values: Arrays, setting: TimePad, context: Context) -> Mel:
@@ -86,8 +90,9 @@ def time_pad(mel: Mel, values: Arrays, setting: TimePad, context: Context) -> Me
     moved = power.gather(2, on_device(source, power)[:, None, :].expand_as(power))
     if setting.fill == "silence":
         return mel._replace(power=mel.power.index_copy(0, rows, moved.masked_fill(filled, 0.0)))
-    mixed = torch.where(filled, _at_level_of(mel, rows, other), moved)
-    share = on_device(values["kept"] / power.shape[2], power)
+    heard = _at_level_of(mel, rows, other).masked_fill(on_device(values["silent"], power)[:, None, None], 0.0)
+    mixed = torch.where(filled, heard, moved)
+    share = on_device(np.where(values["silent"], 1.0, values["kept"] / power.shape[2]), power)
     return _put(mel, rows, mixed, join(mel, rows, other, share, "union"))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.config.augment import Cutout, FlipFrequency, FlipTime, ResizedCrop, SpecAugment
+from models.config.augment import CoarseDropout, Cutout, FlipFrequency, FlipTime, ResizedCrop, SpecAugment
 from models.inputs.augment.change import (
     Arrays,
     Batch,
@@ -40,19 +40,33 @@ def draw_cutout(rng: np.random.Generator, setting: Cutout, batch: Batch) -> Arra
     """The rectangles, (B, holes, 4): first band, bands, first frame, frames."""
     size = (batch.size, setting.holes)
     area, aspect = uniform(rng, setting.area, size), log_uniform(rng, setting.aspect, size)
-    place = rng.random((2, *size))
+    return {
+        "holes": _rectangles(rng, np.sqrt(area * aspect), np.sqrt(area / aspect), batch),
+        "seed": seeds(rng, batch),
+    }
+
+
+def draw_coarse_dropout(rng: np.random.Generator, setting: CoarseDropout, batch: Batch) -> Arrays:
+    """The rectangles, as those of ``draw_cutout``; those beyond a chunk's number have no extent."""
+    size = (batch.size, setting.holes)
+    count = rng.integers(1, setting.holes + 1, (batch.size, 1))
+    height, width = (uniform(rng, setting.size, size) * (np.arange(setting.holes) < count) for _ in range(2))
+    return {"holes": _rectangles(rng, height, width, batch), "seed": seeds(rng, batch)}
+
+
+def _rectangles(rng: np.random.Generator, height: np.ndarray, width: np.ndarray, batch: Batch) -> np.ndarray:
+    """(B, holes, 4): first band, bands, first frame, frames, of heights and widths (B, holes) in shares of the axes."""
+    place = rng.random((2, *height.shape))
     holes = []
-    for length, share, where in (
-        (batch.n_mels, np.sqrt(area * aspect), place[0]),
-        (batch.frames, np.sqrt(area / aspect), place[1]),
-    ):
+    for length, share, where in ((batch.n_mels, height, place[0]), (batch.frames, width, place[1])):
         extent = np.minimum(np.rint(share * length), length)
         holes += [np.floor(where * (length - extent + 1)), extent]
-    return {"holes": np.stack(holes, axis=-1).astype(np.int64), "seed": seeds(rng, batch)}
+    return np.stack(holes, axis=-1).astype(np.int64)
 
 
-def cutout(planes: Tensor, values: Arrays, setting: Cutout, context: Context) -> Tensor:
-    """Hide the drawn rectangles (cutout: DeVries and Taylor 2017; random erasing: Zhong et al. 2020)."""
+def cutout(planes: Tensor, values: Arrays, setting: Cutout | CoarseDropout, context: Context) -> Tensor:
+    """Hide the drawn rectangles (cutout and, with several, coarse dropout: DeVries and Taylor 2017; random
+    erasing: Zhong et al. 2020)."""
     holes = on_device(values["holes"], planes)[..., None]
 
     def inside(first: Tensor, extent: Tensor, length: int) -> Tensor:
@@ -90,8 +104,12 @@ def draw_resized_crop(rng: np.random.Generator, setting: ResizedCrop, batch: Bat
 
 
 def resized_crop(planes: Tensor, values: Arrays, setting: ResizedCrop, context: Context) -> Tensor:
-    """Stretch the drawn part to the whole, bilinearly (torchvision's RandomResizedCrop, in shares of the plane)."""
-    part = values["part"]
+    """Stretch the drawn part to the whole (torchvision's RandomResizedCrop, in shares of the plane)."""
+    return resized_part(planes, values["part"])
+
+
+def resized_part(planes: Tensor, part: np.ndarray) -> Tensor:
+    """Each of the planes' part (B, 4), as ``draw_resized_crop`` has it, stretched to the whole bilinearly."""
 
     def along(first: np.ndarray, extent: np.ndarray, length: int) -> Tensor:
         """Where each output pixel lies in the input, in grid_sample's units: -1 and 1 are the outer edges."""

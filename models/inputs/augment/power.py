@@ -53,10 +53,8 @@ def smooth_bands(points_db: FloatArray, n_mels: int) -> NDArray[np.float32]:
 
 def draw_shelf(rng: np.random.Generator, setting: Shelf, batch: Batch) -> Arrays:
     """The gains of bass and treble."""
-    return {
-        "bass_db": uniform(rng, setting.gain_db, batch.size),
-        "treble_db": uniform(rng, setting.gain_db, batch.size),
-    }
+    bass_db, treble_db = (uniform(rng, setting.gain_db, batch.size) for _ in range(2))
+    return {"bass_db": bass_db, "treble_db": bass_db if setting.together else treble_db}
 
 
 def shelf(power: Tensor, values: Arrays, setting: Shelf, context: Context) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,25 +17,30 @@ from models.inputs.augment.change import Arrays, Batch, Context, generator, on_d
 
 
 def draw_noise(rng: np.random.Generator, setting: GaussianNoise | PinkNoise, batch: Batch) -> Arrays:
-    """Each chunk's signal-to-noise ratio."""
-    return {"snr_db": uniform(rng, setting.snr_db, batch.size), "seed": seeds(rng, batch)}
+    """Each chunk's signal-to-noise ratio, or the noise's standard deviation."""
+    drawn: dict[str, NDArray[Any]] = {"snr_db": uniform(rng, setting.snr_db, batch.size), "seed": seeds(rng, batch)}
+    if isinstance(setting, GaussianNoise) and setting.by == "deviation":
+        drawn["deviation"] = uniform(rng, setting.deviation, batch.size)
+    return drawn
 
 
 def gaussian_noise(samples: Tensor, values: Arrays, setting: GaussianNoise, context: Context) -> Tensor:
-    """Add white Gaussian noise at the drawn ratio of powers, 10 log10(chunk / noise)."""
+    """Add white Gaussian noise at the drawn ratio, as :func:`add_at` has it, or of the drawn deviation."""
     noise = torch.randn(samples.shape, generator=generator(values, samples), device=samples.device)
-    return add_at(samples, noise, values["snr_db"])
+    if setting.by == "deviation":
+        return samples + on_device(values["deviation"], samples)[:, None] * noise
+    return add_at(samples, noise, values["snr_db"], peak=setting.by == "peak")
 
 
 def pink_noise(samples: Tensor, values: Arrays, setting: PinkNoise, context: Context) -> Tensor:
-    """Add noise whose power density goes as 1 / f, at the drawn ratio of powers."""
+    """Add noise whose power density goes as 1 / f, at the drawn ratio, as :func:`add_at` has it."""
     n = samples.shape[-1]
     source = generator(values, samples)
     white = torch.randn((samples.shape[0], n // 2 + 1, 2), generator=source, device=samples.device)
     frequency = torch.arange(n // 2 + 1, device=samples.device).clamp_min(1)
     spectrum = torch.view_as_complex(white) * frequency.rsqrt()
     spectrum[:, 0] = 0
-    return add_at(samples, torch.fft.irfft(spectrum, n=n), values["snr_db"])
+    return add_at(samples, torch.fft.irfft(spectrum, n=n), values["snr_db"], peak=setting.by == "peak")
 
 
 def draw_background(rng: np.random.Generator, setting: Background, batch: Batch) -> Arrays:
@@ -60,11 +66,12 @@ def read_stretches(backgrounds: Backgrounds, values: Arrays, n: int) -> NDArray[
     return np.stack([backgrounds.stretch(file, place, n) for file, place in pairs])
 
 
-def add_at(samples: Tensor, other: Tensor, snr_db: NDArray[np.float32]) -> Tensor:
-    """``samples`` (B, n) plus ``other`` scaled so that the ratio of their mean powers is ``snr_db`` (B,)."""
+def add_at(samples: Tensor, other: Tensor, snr_db: NDArray[np.float32], *, peak: bool = False) -> Tensor:
+    """``samples`` (B, n) plus ``other`` scaled so that the ratio of their mean powers is ``snr_db`` (B,); with ``peak``
+    that of the squares of their loudest samples."""
     ratio = on_device(10 ** (snr_db / 10), samples)
-    wanted = samples.square().mean(-1) / ratio
-    scale = (wanted / other.square().mean(-1).clamp_min(1e-20)).sqrt()
+    mine, theirs = (x.square().amax(-1) if peak else x.square().mean(-1) for x in (samples, other))
+    scale = (mine / ratio / theirs.clamp_min(1e-20)).sqrt()
     return samples + scale[:, None] * other
 
 

@@ -15,6 +15,7 @@ from models.config import (
     parse_override,
     recipe_from_table,
     recipe_names,
+    recipe_of,
     recipe_to_toml,
     setting_value,
 )
@@ -139,6 +140,11 @@ def test_a_value_of_another_type_says_which_it_must_have(setting, words):
         ("mixing_share=0", ConfigError, "leaves it out of every epoch"),
         ("positive_weight=3", ConfigError, "read by loss.name = 'weighted_bce' alone, not by 'bce'"),
         ("sce_beta=2", ConfigError, "set loss.name = 'sce' or loss.sce_beta = 1"),
+        ("positive_weight_max=3", ConfigError, "read by loss.name = 'weighted_bce' alone"),
+        ("loss.pool=logits", UnknownName, "Did you mean 'logit'"),
+        ("normalize=peak", ConfigError, "features.precompute = true keeps no samples"),
+        ("train.accumulate=0", ConfigError, "between 1 and"),
+        ("sampling=even", UnknownName, "choose from each, balanced"),
     ],
 )
 def test_what_does_not_belong_says_what_would(override, error, words):
@@ -152,6 +158,7 @@ def test_what_does_not_belong_says_what_would(override, error, words):
         (("targets.rule=and", "teacher=newest", "thresholds=[0.3, 0.5]"), "set train.members = 2"),
         (("schedule=constant", "learning_rate_min=1e-5"), "never falls"),
         (("select=best", "epochs=3"), "leaves one in train.epochs = 3"),
+        (("loss.name=weighted_bce", "positive_weight=3", "positive_weight_max=50"), "set loss.positive_weight = 0"),
         (("loss.name=sce", "sce_alpha=0", "sce_beta=0"), "leave no loss"),
         (("tta_views=2", 'tta=["gain"]', "standardize=none", "tta_gain_db=0"), "predict.tta_gain_db = 0"),
         (("tta_views=2", 'tta=["spec_augment"]', "tta_mask_share=0"), "predict.tta_mask_share = 0"),
@@ -207,3 +214,17 @@ def test_a_linear_head_takes_no_setting_of_a_network():
     assert changed.train.seed == 3
     with pytest.raises(ConfigError, match=r"linear.space is empty"):
         load_recipe("quick", ["linear.sharpness=2"])
+
+
+def test_what_a_runs_file_lacks_means_what_happened_then(tmp_path):
+    """A run of before the bound on the classes' weights had none, and goes on without."""
+    file = tmp_path / "recipe.toml"
+    weighted = load_recipe("birdclef22")
+    file.write_text(recipe_to_toml(weighted))
+    assert recipe_of(tmp_path) == weighted
+    assert weighted.loss.positive_weight_max == 100
+    file.write_text("".join(line for line in file.open() if "positive_weight_max" not in line))
+    assert recipe_of(tmp_path).loss.positive_weight_max == 0
+    assert load_recipe(str(file)).loss.positive_weight_max == 100  # a recipe of one's own, trained today
+    file.write_text(recipe_to_toml(load_recipe("demo")))
+    assert recipe_of(tmp_path) == load_recipe("demo")

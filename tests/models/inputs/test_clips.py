@@ -7,7 +7,7 @@ import torch
 
 import labeling.sound.decoding
 from labeling.errors import Stopped
-from models.inputs.clips import AudioStore, Chunks, draw_by_strength, prefetch, training_chunks
+from models.inputs.clips import AudioStore, Chunks, balanced_share, draw_by_strength, prefetch, training_chunks
 from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
 
 HOP = 128
@@ -388,3 +388,28 @@ def test_many_threads_cut_the_same_batches(collection):
     expected = [store.batch(one)[0] for one in chunks]
     got = [raw for _, (raw, _) in prefetch(store.batch, chunks, 8)]
     assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def test_a_chunk_is_brought_to_its_peak_however_loud_its_clip(tmp_path):
+    clips, _ = tiny_collection(tmp_path, 2)
+    wave, _ = soundfile.read(clips[0].path)
+    soundfile.write(clips[1].path, 0.05 * wave, RATE, subtype="FLOAT")
+    store = load((clips,), "precompute=false", "normalize=peak")
+    raw, _ = store.batch(chunk([0, 1], [5, 5], 40))
+    loud, soft = store.power(raw, store.front_end)
+    torch.testing.assert_close(loud, soft, rtol=2e-2, atol=1e-5)  # samples are kept in 16 bits
+    alone = store.front_end.power(raw[:1] / raw[:1].abs().max())[..., :-1]
+    torch.testing.assert_close(loud, alone[0], rtol=1e-4, atol=1e-7)
+
+
+def test_balanced_sampling_draws_classes_evenly_and_then_their_clips(collection):
+    present = np.zeros((12, 3), dtype=bool)
+    present[:8, 0] = present[8, 1] = present[9, 1] = present[9, 2] = True
+    share = balanced_share(present)
+    # four classes with the clips that list none: 8 clips, 2, 1, and 2
+    expected = [1 / 32] * 8 + [1 / 8, 1 / 8 + 1 / 4] + [1 / 8] * 2
+    np.testing.assert_allclose(share, expected)
+    store = load(collection, "precompute=false", "chunks_per_clip=500")
+    (one,) = training_chunks(np.random.default_rng(0), store, np.arange(12), 20, 9999, share)
+    assert len(one.rows) == 6000
+    np.testing.assert_allclose(np.bincount(one.rows, minlength=12) / 6000, expected, atol=0.02)

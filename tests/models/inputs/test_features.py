@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import librosa
 import numpy as np
@@ -205,3 +206,21 @@ def test_autocast_does_not_touch_the_features():
         inside = front_end.planes(front_end.power(wave))
     assert inside.dtype == torch.float32
     assert torch.equal(inside, plain)
+
+
+def test_each_chunk_is_brought_to_its_own_peak():
+    """PCEN depends on the level; at one peak a soft chunk looks like a loud one. Silence stays silence."""
+    config = FeatureConfig(n_mels=8, channels=("pcen",), normalize="peak")
+    front_end, as_it_is = FrontEnd(config), FrontEnd(replace(config, normalize="none"))
+    wave = torch.randn(1, 20 * config.hop_length, generator=torch.Generator().manual_seed(0))
+    wave = wave / wave.abs().max()
+    chunks = torch.cat([wave, 0.02 * wave, -0.5 * wave, 0 * wave])
+    power = front_end.power_of_chunks(chunks)
+    assert power.shape == (4, 8, 20)
+    expected = as_it_is.power(wave)[..., :-1]
+    torch.testing.assert_close(power[:3], expected.expand(3, -1, -1), rtol=1e-4, atol=1e-6)
+    assert (power[3] == 0).all()
+    torch.testing.assert_close(as_it_is.power_of_chunks(chunks)[1:2], 0.02**2 * expected, rtol=1e-4, atol=1e-8)
+    planes = front_end.planes(power)
+    torch.testing.assert_close(planes[1], planes[0], rtol=1e-3, atol=1e-4)
+    assert (front_end.planes(as_it_is.power_of_chunks(chunks))[1] - planes[0]).abs().max() > 0.1

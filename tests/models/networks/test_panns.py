@@ -180,3 +180,31 @@ def test_geometry_is_a_third_of_a_second_a_frame(narrow, monkeypatch):
     grid = frame_grid(narrow, features)
     assert grid.step_s == pytest.approx(0.32)
     assert grid.start_s == pytest.approx((15.5 - 16) * 0.01)
+
+
+def test_stripes_are_dropped_as_panns_drop_them():
+    """DropStripes of torchlibrosa: widths 0 to 63 frames, each example its own, what is dropped is 0."""
+    torch.manual_seed(0)
+    dropped = panns.drop_stripes(torch.ones(400, 1, 8, 300), 3, 1, 64)
+    hidden = (dropped == 0).all((1, 2))
+    assert torch.equal(hidden, (dropped == 0).any((1, 2)))
+    width = hidden.sum(1)
+    assert (width.min(), width.max()) == (0, 63)
+    assert width.float().mean() == pytest.approx(31.5, abs=3)
+    assert (hidden.int().diff(dim=1) == 1).sum(1).max() <= 1  # one stripe
+    assert hidden[:, 10:-10].any(0).all()  # anywhere
+    bands = (panns.drop_stripes(torch.ones(200, 1, 8, 9), 2, 2, 8) == 0).all((1, 3)).sum(1)
+    assert bands.max() == 7  # two of up to 7, neither of which reaches the last band
+
+
+def test_stripes_are_dropped_in_training_alone_and_where_asked(narrow, monkeypatch):
+    asked = []
+    monkeypatch.setattr(panns, "drop_stripes", lambda x, *words: asked.append(words) or x)
+    planes = torch.randn(2, 1, 32, 100)
+    narrow(planes)
+    assert not asked
+    built = build_network(load_recipe("demo", [*RELEASED, "n_mels=32", "network.spec_augment=true"]), 3)
+    built.eval()(planes)
+    assert not asked
+    built.train()(planes)
+    assert asked == [(3, 2, 64), (2, 2, 8)]

@@ -11,6 +11,8 @@ from models.prediction.tta import (
     coverage_text,
     draw_views,
     frame_places,
+    frames_shown,
+    part_shown,
     shift_frames,
     to_grid,
 )
@@ -46,11 +48,15 @@ def test_views_begin_plain_take_turns_and_depend_on_the_seed_only():
     assert len({view.amount for view in views if view.kind == "shift"}) == 3
     assert all(abs(view.amount) <= 4 for view in views if view.kind == "gain")
     assert draw_views(PredictConfig(), 5) == (View(),)
+    flips = PredictConfig(tta_views=3, tta=("flip_time", "flip_frequency"))
+    assert [view.kind for view in draw_views(flips, 5)] == ["plain", "flip_time", "flip_frequency"]
 
 
 def test_settings_that_say_nothing_are_refused():
     with pytest.raises(ConfigError, match="a flip gives only one other view"):
         tiny_recipe("tta_views=3", "tta=['flip_time']")
+    with pytest.raises(ConfigError, match=r"set predict.tta_views = 3 or add"):
+        tiny_recipe("tta_views=4", "tta=['flip_time', 'flip_frequency']")
     with pytest.raises(ConfigError, match="name at least one view"):
         tiny_recipe("tta_views=3", "tta=[]")
     with pytest.raises(UnknownName, match="Did you mean 'flip_time'"):
@@ -116,3 +122,31 @@ def test_stripes_hide_what_the_setting_allows_and_depend_on_the_place_only():
     # 0 to int(0.5 * size) - 1, as 59th place of SETI drew them
     assert {one for one, _ in widths} == set(range(10))
     assert max(one for _, one in widths) <= 14
+
+
+def test_high_and_low_are_exchanged_and_frames_stay():
+    planes = torch.randn(2, 3, 8, 12)
+    view = View("flip_frequency")
+    assert torch.equal(apply_view(planes, view, [0, 0], 0.1), planes.flip(2))
+    assert frame_places(view, 3, 12, 4, 1.5).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_frames_of_a_part_stretched_to_the_whole_land_where_the_part_is(seed):
+    """A frame is the mean of 4 input frames of a ramp: its value says where in time it lies."""
+    n, stride = 96, 4
+    planes = torch.arange(n, dtype=torch.float32).expand(1, 1, 8, n).contiguous()
+    view = View("resized_crop", 0.0, (3, seed))
+    _, _, first, frames = part_shown(view, 8, n)
+    seen = apply_view(planes, view, [0], 0.1)[0, 0, 0]
+    assert (float(seen.min()), float(seen.max())) == pytest.approx((first, first + frames - 1), abs=1e-3)
+    place = frame_places(view, n // stride, n, stride, (stride - 1) / 2)
+    back = to_grid(seen.view(1, n // stride, stride).mean(2)[:, :, None], place)[0, :, 0]
+    plain = planes[0, 0, 0].view(n // stride, stride).mean(1)
+    told = frames_shown(view, place)
+    inside = (plain.numpy() > first + stride) & (plain.numpy() < first + frames - stride)
+    assert told[inside].all()
+    assert not told[(plain.numpy() < first - stride) | (plain.numpy() > first + frames + stride)].any()
+    if inside.any():
+        assert (back - plain).abs()[torch.from_numpy(inside)].max() < 0.6
+    assert frames_shown(View("shift", 0.3), place).all()

@@ -7,19 +7,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.errors import Stopped
+from labeling.errors import ConfigError, Stopped
 from labeling.records import FrameGrid
-from models.inputs.clips import AudioStore
+from models.inputs.clips import AudioStore, Chunks, draw_by_strength
 from models.inputs.features import FrontEnd
 from models.networks.catalogue import build_network
 from models.networks.heads import Network, Output, frame_grid
+from models.prediction import windows
 from models.prediction.tta import draw_views
 from models.prediction.windows import (
+    Predictor,
     Shown,
     Window,
     n_output_frames,
     precision_context,
     predict_clips,
+    predict_crops,
     windows_of,
     with_context,
 )
@@ -255,3 +258,49 @@ def test_a_gain_view_is_louder_or_softer(setting):
     loud = level > (-70 / 20 + 2)
     assert loud.mean() > 0.1
     np.testing.assert_allclose(frames[0][: len(wanted)][loud], wanted[loud], atol=2e-4)
+
+
+def test_a_clip_is_the_mean_of_crops_where_the_sound_is_strong(tmp_path):
+    """By hand: the crops' places are drawn with the seed, each is heard alone, and the frames stay as they were."""
+    clips, _ = tiny_collection(tmp_path)
+    crop = ("standardize=none", "window_s=0.8", "precompute=false", "crop=strength")
+    recipe, plain = tiny_recipe(*crop, "clip_crops=5"), tiny_recipe(*crop)
+    store = AudioStore(clips, recipe.features, recipe.data)
+    store.load(lambda done, total: None, lambda: False)
+    front_end, grid, n = FrontEnd(recipe.features), FrameGrid(0.0, 4 * 0.016, 4 * 0.016), 50
+    clipwise, frames = predict_clips(Level(), front_end, store, [3, 9], recipe.predict, grid, "float32", seed=7)
+    _, whole = predict_clips(Level(), front_end, store, [3, 9], plain.predict, grid, "float32", seed=7)
+    for k, row in enumerate([3, 9]):
+        np.testing.assert_array_equal(frames[k], whole[k])
+        parts = []
+        for position in np.random.default_rng(7).random(5):
+            start = draw_by_strength(store.strength(row, n), float(position))
+            raw, _ = store.batch(Chunks(np.array([row]), np.array([start]), n))
+            parts.append(torch.sigmoid(Level()(front_end.planes(store.power(raw, front_end))).clipwise)[0].numpy())
+        np.testing.assert_allclose(clipwise[k], np.mean(parts, axis=0), atol=1e-5)
+    alone, _ = predict_clips(Level(), front_end, store, [9], recipe.predict, grid, "float32", seed=7)
+    np.testing.assert_allclose(alone[0], clipwise[1], atol=1e-6)
+
+
+def test_the_kth_crop_is_shown_as_the_kth_view(tmp_path, monkeypatch):
+    clips, _ = tiny_collection(tmp_path, 2)
+    recipe = tiny_recipe(
+        "window_s=0.8", "precompute=false", "crop=strength", "clip_crops=5", "tta_views=3", "tta=['resized_crop']"
+    )
+    store = AudioStore(clips, recipe.features, recipe.data)
+    store.load(lambda done, total: None, lambda: False)
+    front_end = FrontEnd(recipe.features)
+    predictor = Predictor(Level(), front_end, recipe.predict, FrameGrid(0.0, 0.064, 0.064), store.hop_s, "float32")
+    shown = []
+    monkeypatch.setattr(windows, "apply_view", lambda planes, view, *rest: shown.append(view) or planes)
+    predict_crops(predictor, store, [0, 1], lambda: False)
+    assert shown == [predictor.views[k % 3] for k in range(5)]
+    with pytest.raises(ConfigError, match=r"data\.crop = 'strength' alone"):
+        tiny_recipe("clip_crops=5")
+
+
+def test_frames_that_a_view_does_not_show_are_those_of_the_others():
+    one, other = torch.full((1, 4, 1), 0.2), torch.full((1, 4, 1), 0.6)
+    half = np.array([True, True, False, False])
+    found = windows._mean([one, other], [np.ones(4, bool), half])
+    np.testing.assert_allclose(found[0, :, 0], [0.4, 0.4, 0.2, 0.2], atol=1e-6)

@@ -318,3 +318,33 @@ def test_backgrounds_are_read_ahead(store, tmp_path):
     made.run()
     assert len(seen) == 8
     assert not any(seen)
+
+
+def test_gradients_of_several_batches_are_averaged_before_a_step(store, tmp_path):
+    """Eight clips in batches of three: of accumulate = 2 the second step has one batch alone."""
+    fixed = ("dropout=0", "mixup.probability=0", "tilt.probability=0", "gradient_clip=0", "train.batch_size=3")
+
+    def steps_of(*settings):
+        (tmp_path / str(len(settings))).mkdir()
+        made = trainer(store, tmp_path / str(len(settings)), *fixed, "epochs=1", *settings)
+        seen = []
+
+        def keep():
+            seen.append([value.grad.clone() for value in made.network.parameters()])
+
+        made.optimizer.step = keep  # the weights stay, so that the batches' gradients can be compared
+        made.run()
+        return seen
+
+    one, two, three = steps_of()
+    first, second = steps_of("accumulate=2")
+    for a, b, both in zip(one, two, first, strict=True):
+        torch.testing.assert_close(both, (a + b) / 2, rtol=1e-4, atol=1e-7)
+    for a, alone in zip(three, second, strict=True):
+        torch.testing.assert_close(alone, a, rtol=1e-4, atol=1e-7)
+
+
+def test_rare_classes_are_held_and_said(store, tmp_path):
+    lines = []
+    trainer(store, tmp_path, "loss.name=weighted_bce", "positive_weight=0", "positive_weight_max=0.5", log=lines.append)
+    assert any("weigh more than loss.positive_weight_max = 0.5" in line for line in lines)

@@ -10,10 +10,13 @@ from torch.nn import functional as F
 
 from labeling.errors import ConfigError, UnknownName
 from models.config.loss import LOSSES, LossConfig
+from models.networks.heads import Output
 from models.training.losses import (
     bce,
     class_balance,
     clip_and_frame_loss,
+    clip_logits,
+    held_weights,
     make_loss,
     smooth,
     tempered_log_probability,
@@ -291,3 +294,25 @@ def test_clip_and_frame_loss_by_hand():
 def test_settings_out_of_bounds_are_named(setting, value):
     with pytest.raises(ConfigError, match=f"loss.{setting} = "):
         LossConfig(**{setting: value})
+
+
+def test_no_class_weighs_more_than_the_bound():
+    ratio = torch.tensor([2.0, 14851.0, 100.0])
+    logits, one = torch.zeros(1, 3), torch.ones(1, 3)
+    held = LossConfig("weighted_bce", positive_weight=0)
+    got = make_loss(held, ratio)(logits, one, one)
+    torch.testing.assert_close(got, math.log(2) * torch.tensor([[2.0, 100.0, 100.0]]))
+    assert held_weights(held, ratio.numpy()) == (
+        "1 of 3 classes would weigh more than loss.positive_weight_max = 100, the rarest 14,851; they weigh 100"
+    )
+    free = LossConfig("weighted_bce", positive_weight=0, positive_weight_max=0)
+    torch.testing.assert_close(make_loss(free, ratio)(logits, one, one), math.log(2) * ratio[None])
+    assert held_weights(free, ratio.numpy()) == held_weights(held, np.ones(3, np.float32)) == ""
+
+
+def test_the_loss_reads_the_pooled_probabilities_or_the_pooled_logits():
+    output = Output(torch.tensor([[1.0]]), torch.zeros(1, 2, 1), pooled=torch.tensor([[3.0]]))
+    assert clip_logits(output, "probability").item() == 1
+    assert clip_logits(output, "logit").item() == 3
+    with pytest.raises(ConfigError, match=r"pools no logits; set loss\.pool = 'probability'"):
+        clip_logits(output._replace(pooled=None), "logit")

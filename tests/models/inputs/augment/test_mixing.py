@@ -179,3 +179,15 @@ def test_a_silent_chunk_stays_silent_and_a_silent_partner_is_not_made_loud():
     (mixed, _, _), _ = changed(power, torch.eye(2), torch.ones(2, 2), mixup=Mixup(1.0))
     assert mixed[0].max() < 1e-10
     torch.testing.assert_close(mixed[1], power[1])
+
+
+def test_a_padded_chunk_gets_silence_or_another_chunk_as_often(batch):
+    many = [part.repeat(100, *[1] * (part.dim() - 1)) for part in batch]
+    (power, targets, _), values = changed(*many, time_pad=TimePad(1.0, (0.3, 0.3), "either"))
+    silent = values["silent"]
+    assert silent.mean() == pytest.approx(0.5, abs=0.06)
+    assert ((power == 0).all(1).sum(1) == 15).numpy()[silent].all()
+    assert (power > 0).all(2).all(1).numpy()[~silent].all()
+    own, theirs = many[1], many[1][values["partner"]]
+    assert torch.equal(targets[silent], own[silent])
+    assert torch.equal(targets[~silent], torch.maximum(own, theirs)[~silent])

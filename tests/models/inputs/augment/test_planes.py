@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from models.config import AugmentConfig
-from models.config.augment import Cutout, FlipFrequency, FlipTime, ResizedCrop, SpecAugment
+from models.config.augment import CoarseDropout, Cutout, FlipFrequency, FlipTime, ResizedCrop, SpecAugment
 from models.inputs import augment
 from models.inputs.augment import Batch
 
@@ -118,3 +120,35 @@ def test_flips_turn_the_chosen_planes_round(planes):
         order = [*range(planes.shape[axis])][::-1]
         assert torch.equal(flipped[chosen], planes[chosen].index_select(axis, torch.tensor(order)))
         assert torch.equal(flipped[~chosen], planes[~chosen])
+
+
+def test_coarse_dropout_hides_one_to_all_of_its_small_holes(planes):
+    setting = CoarseDropout(1.0, holes=4, size=(0.125, 0.125))
+    masked, values = changed(planes, coarse_dropout=setting)
+    hidden = (masked == 0).all(1)
+    bands, frames = values["holes"][..., 1], values["holes"][..., 3]
+    count = (bands > 0).sum(1)
+    assert set(count) == {1, 2, 3, 4}
+    assert set(bands[bands > 0]) == {2}  # an eighth of 16 bands, and of 50 frames
+    assert set(frames[frames > 0]) == {6}
+    for row in range(B):
+        expected = torch.zeros(MELS, T, dtype=torch.bool)
+        for first, height, start, width in values["holes"][row]:
+            expected[first : first + height, start : start + width] = True
+        assert torch.equal(hidden[row], expected)
+
+
+def test_so_many_of_the_changes_to_planes_are_drawn_for_each_chunk():
+    on = {"cutout": Cutout(1.0), "flip_time": FlipTime(1.0), "flip_frequency": FlipFrequency(1.0)}
+    drawn = augment.draw(
+        np.random.default_rng(0), AugmentConfig(**on, planes_drawn=2), Batch(3000, MELS, T, 16000, 16000, 0.02)
+    )
+    count = sum(np.bincount(values["rows"], minlength=3000) for values in drawn.values.values())
+    assert (count == 2).all()
+    for name in on:  # each of the three as often
+        assert len(drawn.values[name]["rows"]) == pytest.approx(2000, abs=80)
+    half = {name: replace(setting, probability=0.5) for name, setting in on.items()}
+    drawn = augment.draw(
+        np.random.default_rng(0), AugmentConfig(**half, planes_drawn=2), Batch(3000, MELS, T, 16000, 16000, 0.02)
+    )
+    assert len(drawn.values["cutout"]["rows"]) == pytest.approx(1000, abs=80)

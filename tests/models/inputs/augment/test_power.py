@@ -136,3 +136,11 @@ def test_noise_varies_as_the_mean_of_two_bins_of_noise_does():
     added = after - 1
     ratio = added.std(2) / added.mean(2)
     assert float(ratio.mean()) == pytest.approx(2**-0.5, rel=0.02)
+
+
+def test_bass_and_treble_move_together_where_asked(power):
+    _, values = change_db(power, shelf=Shelf(1.0, together=True))
+    assert (values["bass_db"] == values["treble_db"]).all()
+    _, apart = change_db(power, shelf=Shelf(1.0))
+    assert (apart["bass_db"] != apart["treble_db"]).all()
+    assert (apart["bass_db"] == values["bass_db"]).all()

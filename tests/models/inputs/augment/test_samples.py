@@ -109,3 +109,18 @@ def test_a_fade_is_a_quarter_sine_at_each_end():
         assert gain[int(half_in * 2 / 3)] == pytest.approx(0.5, abs=2e-3)  # sin 30 degrees
         assert gain[int(2 * half_in) + 1 : int(N - 2 * half_out) - 1] == pytest.approx(1)
         assert max(gain[0], gain[-1]) < 2e-3
+
+
+@pytest.mark.parametrize(
+    "table", [{"gaussian_noise": GaussianNoise(1.0, by="peak")}, {"pink_noise": PinkNoise(1.0, by="peak")}]
+)
+def test_noise_lies_at_the_drawn_ratio_of_peaks(samples, table):
+    noisy, values = changed(samples, **table)
+    ratio = samples.abs().amax(-1) / (noisy - samples).abs().amax(-1)
+    np.testing.assert_allclose(20 * np.log10(ratio.numpy()), values["snr_db"], atol=0.02)
+
+
+def test_noise_of_a_deviation_does_not_ask_how_loud_the_sound_is(samples):
+    noisy, values = changed(samples, gaussian_noise=GaussianNoise(1.0, by="deviation", deviation=(0.01, 0.04)))
+    assert ((values["deviation"] >= 0.01) & (values["deviation"] <= 0.04)).all()
+    np.testing.assert_allclose((noisy - samples).std(1).numpy(), values["deviation"], rtol=0.02)
