@@ -20,6 +20,7 @@ from models.config import (
     setting_value,
 )
 from models.networks.catalogue import NETWORKS
+from tests.support import ROOT
 
 
 def test_the_catalogue_is_read_without_torch():
@@ -228,3 +229,11 @@ def test_what_a_runs_file_lacks_means_what_happened_then(tmp_path):
     assert load_recipe(str(file)).loss.positive_weight_max == 100  # a recipe of one's own, trained today
     file.write_text(recipe_to_toml(load_recipe("demo")))
     assert recipe_of(tmp_path) == load_recipe("demo")
+
+
+def test_every_recipe_that_follows_a_source_says_where_it_departs():
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    table = text.partition("## Where the recipes depart")[2].partition("\n## ")[0]
+    followers = [name for name in recipe_names() if load_recipe(name).source != "Earmark"]
+    assert [name for name in followers if f"`{name}`" not in table] == []
+    assert len(followers) == 10
