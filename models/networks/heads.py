@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -47,7 +48,8 @@ class Network(nn.Module):
 
     def time_geometry(self, channels: int, n_mels: int) -> tuple[int, float]:
         """Stride and centre of the output frames, as the function ``time_geometry`` says; measured by default."""
-        return _measured_geometry(self, channels, n_mels)
+        stride = time_stride(self, channels, n_mels)
+        return stride, measured_centre(self, channels, n_mels, stride)
 
     def class_tensors(self) -> list[str]:
         """Names of the state's tensors whose rows belong to classes, in the classes' order.
@@ -185,11 +187,18 @@ class TimeFeatures(nn.Module):
         return F.dropout(x, self.dropout, self.training)
 
 
-class _EvenPooling(TorchFunctionMode):
-    """Max pooling as average pooling: of equal values the maximum would hand its gradient to the first."""
+class _Even(TorchFunctionMode):
+    """Max pooling as average pooling: of equal values the maximum would hand its gradient to the first. Attention as
+    each token's to itself: what it sees of everywhere tells nothing of its place."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func is F.scaled_dot_product_attention and args[0].shape == args[2].shape:
+            return args[2]
+        if func in (F.softmax, torch.softmax, Tensor.softmax) and (*args[1:2], kwargs.get("dim"))[0] == -1:
+            size = args[0].shape
+            if len(size) > 2 and size[-1] == size[-2]:
+                return torch.eye(size[-1], dtype=args[0].dtype, device=args[0].device).expand(size)
         pooled = {F.max_pool1d: F.avg_pool1d, F.max_pool2d: F.avg_pool2d}
         average = pooled.get(func) or {torch.max_pool1d: F.avg_pool1d, torch.max_pool2d: F.avg_pool2d}.get(func)
         if average is None:
@@ -261,10 +270,14 @@ def time_geometry(network: Network, channels: int, n_mels: int) -> tuple[int, fl
     return network.time_geometry(channels, n_mels)
 
 
-def _measured_geometry(network: Network, channels: int, n_mels: int) -> tuple[int, float]:
-    """Measured on a copy: the stride from the number of outputs of two lengths, the centre from the gradient of one
-    output frame with every weight made positive, so that the gradient is a symmetric bump around what it sees."""
-    stride = time_stride(network, channels, n_mels)
+def measured_centre(network: Network, channels: int, n_mels: int, stride: int, length: int = SHORT) -> float:
+    """The centre of output frame 0, measured on a copy shown ``length`` input frames: from the gradient of one output
+    frame with every weight made positive, so that the gradient is a symmetric bump around what it sees.
+
+    Some networks cannot bear such weights (products of what they see grow without bound); of these the gradients of
+    several frames with the weights as they are say it, to within a few input frames. Raises ConfigError where these
+    tell of no place either.
+    """
     probe = copy.deepcopy(network).cpu().float().eval()
     by_class = set(probe.class_tensors())
     with torch.no_grad():
@@ -283,16 +296,40 @@ def _measured_geometry(network: Network, channels: int, n_mels: int) -> tuple[in
     for module in probe.modules():
         if isinstance(module, nn.LayerNorm | nn.GroupNorm):
             module.forward = lambda x: x  # type: ignore[method-assign,assignment]  # of equal values it leaves nothing
-    x = torch.ones(1, channels, n_mels, SHORT, requires_grad=True)
-    with torch.enable_grad(), _EvenPooling():
+    x = torch.ones(1, channels, n_mels, length, requires_grad=True)
+    with torch.enable_grad(), _Even():
         frames = probe(x).framewise
         middle = frames.shape[1] // 2
         (gradient,) = torch.autograd.grad(frames[:, middle].sum(), x)
-    seen = gradient.abs().sum((0, 1, 2)).double()
+    centre = _centre(gradient.abs().sum((0, 1, 2)).double()) - middle * stride
+    if not math.isfinite(centre):
+        centre = _centre_as_it_is(copy.deepcopy(network).cpu().float().eval(), x, stride)
+    if not math.isfinite(centre):
+        raise ConfigError("what the network's frames see lies nowhere in particular, so they cannot be placed in time")
+    placed: float = round(centre * 2) / 2
+    return placed
+
+
+def _centre(seen: Tensor) -> float:
+    """The middle of a bump over input frames (T,); NaN where there is none."""
     # What the frame sees of everywhere alike (squeeze-and-excitation) tells nothing of its place.
     seen = (seen - seen.median()).clamp_min(0)
-    centre = float((seen * torch.arange(SHORT)).sum() / seen.sum()) - middle * stride
-    return stride, round(centre * 2) / 2
+    return float((seen * torch.arange(len(seen))).sum() / seen.sum())
+
+
+def _centre_as_it_is(network: Network, like: Tensor, stride: int) -> float:
+    """The centre of output frame 0, from squares of gradients of the middle frames on noise."""
+    x = torch.randn(like.shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    seen = torch.zeros(4 * stride + 1, dtype=torch.float64)
+    with torch.enable_grad(), _Even():
+        frames = network(x).framewise
+        middle = frames.shape[1] // 2
+        for frame in range(max(2, middle - 4), min(frames.shape[1] - 2, middle + 5)):
+            (gradient,) = torch.autograd.grad(frames[:, frame].sum(), x, retain_graph=True)
+            of_frame = gradient.double().square().sum((0, 1, 2))
+            near = of_frame[(frame - 2) * stride : (frame + 2) * stride + 1]
+            seen += near / near.sum()
+    return _centre(seen) - 2 * stride
 
 
 def frame_grid(network: Network, features: FeatureConfig) -> FrameGrid:

@@ -24,6 +24,7 @@ from models.networks.heads import (
     Network,
     Output,
     TimeFeatures,
+    measured_centre,
     n_frames_of,
     pad_short,
     time_stride,
@@ -100,15 +101,23 @@ class SedNetwork(Network):
         finally:
             for hook in hooks:
                 hook.remove()
-        for name, _ in list(self.backbone.named_children()):
-            if name not in called:
-                setattr(self.backbone, name, nn.Identity())
+        for name, child in list(self.backbone.named_children()):
+            if name in called or not any(True for _ in child.parameters()):
+                continue
+            setattr(self.backbone, name, nn.Identity())
+            try:
+                n_frames_of(self, channels, n_mels, SHORT)
+            except ConfigError:  # it is used, but not called as a module is
+                setattr(self.backbone, name, child)
 
     def time_geometry(self, channels: int, n_mels: int) -> tuple[int, float]:
-        """Stride and centre of the output frames; a column of a tile's map stands for its own frames."""
-        if self.tiles is not None:
+        """Stride and centre of the output frames: of tiles measured within one, else as any network's."""
+        if self.tiles is None:
+            return super().time_geometry(channels, n_mels)
+        try:
+            return self.stride, measured_centre(self, channels, n_mels, self.stride, self.tiles.columns)
+        except ConfigError:  # each of its columns sees all of the tile alike, and stands for its own frames
             return self.stride, (self.stride - 1) / 2
-        return super().time_geometry(channels, n_mels)
 
     def _fit_padding(self, channels: int, n_mels: int) -> None:
         """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError."""

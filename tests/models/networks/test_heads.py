@@ -201,3 +201,37 @@ def test_gradients_of_the_small_cnn_are_right_in_either_memory_format():
         moved = network.to(memory_format=memory)
         inputs = x.clone().contiguous(memory_format=memory).requires_grad_()
         assert torch.autograd.gradcheck(lambda planes: moved(planes).framewise[:, 1:3], inputs, fast_mode=True)  # noqa: B023
+
+
+class Gated(Network):
+    """Frames of 8 input frames each, times a gate that overflows with positive weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(16, 4, 8, stride=8)
+        nn.init.normal_(self.conv.weight, std=1e-3)
+
+    def forward(self, planes):
+        y = self.conv(planes[:, 0])
+        frames = (y * torch.exp(300 * y)).transpose(1, 2)
+        return Output(frames.amax(1), frames)
+
+
+class Blind(Network):
+    """Frames that all see everything alike."""
+
+    def forward(self, planes):
+        frames = planes.mean((1, 2, 3))[:, None, None].expand(-1, planes.shape[3] // 8, 3)
+        return Output(frames.amax(1), frames)
+
+
+def test_a_network_that_bears_no_positive_weights_is_measured_as_it_is():
+    torch.manual_seed(0)
+    stride, centre = time_geometry(Gated(), 1, 16)
+    assert stride == 8
+    assert centre == pytest.approx(3.5, abs=1.5)
+
+
+def test_frames_that_lie_nowhere_are_refused():
+    with pytest.raises(ConfigError, match="lies nowhere in particular"):
+        time_geometry(Blind(), 1, 16)

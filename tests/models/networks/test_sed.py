@@ -40,6 +40,8 @@ def test_output_and_grid_of_a_timm_backbone():
         ("densenet121", 1024, 2 + 4 + 8),
         ("inception_v3", 2048, (75 - 1) / 2 - 21),
         ("convnext_atto", 320, 15.5),
+        # 3x3 with one column of padding on each side; its attention sees all of the planes
+        ("mobilevit_xxs", 320, 0),
     ],
 )
 def test_the_backbones_of_the_recipes_build_and_place_their_frames(backbone, features, centre):

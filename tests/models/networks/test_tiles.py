@@ -10,6 +10,7 @@ from labeling.errors import ConfigError
 from models.config import load_recipe
 from models.networks.catalogue import build_network
 from models.networks.heads import frame_grid, n_frames_of
+from models.networks.sed import SedNetwork
 from models.networks.tiles import Tiling, as_map, map_of_tiles, tiling_of
 
 SWIN = {"depths": (1, 1, 1, 1), "embed_dim": 24, "num_heads": (1, 1, 1, 1)}
@@ -124,3 +125,24 @@ def test_measuring_leaves_a_backbone_whose_parts_lie_in_two_places_as_it_was():
 def test_a_backbone_without_a_map_is_refused_with_its_reason(backbone, words):
     with pytest.raises(ConfigError, match=f"{backbone}' gives no feature map of the planes: {words}"):
         build_network(recipe(backbone), 3)
+
+
+def test_parts_that_are_used_without_being_called_stay():
+    """EVA's rotary embedding is asked for by a method."""
+    network = SedNetwork(made("eva02_tiny_patch14_224", {"depth": 1}), 3, 16, 0.0, "tanh")
+    network.fit(1, 32)
+    assert network(torch.zeros(1, 1, 32, 300)).framewise.shape == (1, 21, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "centre"),
+    [
+        ("vit_tiny_patch16_224", {"depth": 2}, 7.5),  # patches side by side
+        ("swin_tiny_patch4_window7_224", SWIN, 15.5),
+        ("mixer_s32_224", {}, 15.5),
+    ],
+)
+def test_a_frame_lies_in_the_middle_of_its_patch_whatever_else_it_sees(name, settings, centre):
+    network = SedNetwork(made(name, settings), 3, 16, 0.0, "tanh")
+    network.fit(1, 32)
+    assert network.time_geometry(1, 32) == (network.stride, centre)
