@@ -219,6 +219,11 @@ class _ShapesOnly(TorchFunctionMode):
         return (torch.amax if func is torch.logsumexp else func)(*args, **(kwargs or {}))
 
 
+def first_line(error: Exception) -> str:
+    """What an error of another library says, in a line; its name where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 def without_values(module: M) -> M:
     """A copy that holds shapes alone, on the meta device: whatever it is asked for, nothing is computed.
 
@@ -245,7 +250,7 @@ def n_frames_of(network: Network, channels: int, n_mels: int, n_frames: int) -> 
             output: Output = without_values(network).eval()(planes)
     except Exception as error:  # networks of other hands fail in many ways
         raise ConfigError(
-            f"the network cannot take {n_frames} frames of {n_mels} mel bands ({str(error).splitlines()[0][:200]}); "
+            f"the network cannot take {n_frames} frames of {n_mels} mel bands ({first_line(error)}); "
             "try a longer data.chunk_s and predict.window_s, or more features.n_mels"
         ) from None
     return output.framewise.shape[1]

@@ -61,10 +61,13 @@ class SedNetwork(Network):
         self.pad = 0
         self.stride = 1
         self.tiles: Tiling | None = None
+        self.whole = False
+        """Whether the backbone takes whole strides alone."""
 
     def forward(self, planes: Tensor) -> Output:
         """Planes (B, channels, n_mels, T) -> Output."""
-        planes = pad_short(planes, self.stride)
+        wanted = max(1, planes.shape[3] // self.stride)
+        planes = pad_short(planes, -(-planes.shape[3] // self.stride) * self.stride if self.whole else self.stride)
         if self.pad:
             planes = F.pad(planes, (self.pad // 2, self.pad - self.pad // 2, 0, 0), mode="replicate")
         if self.tiles is not None:
@@ -73,6 +76,8 @@ class SedNetwork(Network):
             features = self.backbone.forward_features(planes)
             if features.dim() != 4:
                 raise ValueError("its features are no map of rows and columns")
+            if self.whole:
+                features = features[..., :wanted]
         output: Output = self.head(self.time(features))
         return output
 
@@ -122,6 +127,11 @@ class SedNetwork(Network):
     def _fit_padding(self, channels: int, n_mels: int) -> None:
         """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError."""
         stride = time_stride(self, channels, n_mels)
+        try:
+            for more in (1, stride // 2 + 1):
+                n_frames_of(self, channels, n_mels, SHORT + more)
+        except ConfigError:
+            self.whole = True
         wanted = SHORT // stride
         missing = wanted - n_frames_of(self, channels, n_mels, SHORT)
         self.stride = stride

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labeling.errors import ConfigError
-from models.networks.heads import pad_short, without_values
+from models.networks.heads import first_line, pad_short, without_values
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,8 @@ def tiling_of(backbone: Any, channels: int) -> Tiling:
             picture = torch.empty(1, channels, rows, columns, device="meta")
             features = without_values(backbone).eval().forward_features(picture)
     except Exception as error:  # backbones fail in many ways
-        raise ConfigError(
-            f"it cannot take pictures of {rows} x {columns} ({str(error).splitlines()[0][:200]})"
-        ) from None
+        what = f"{channels} plane{'s' * (channels > 1)} of {rows} x {columns}"
+        raise ConfigError(f"it cannot take {what}, the size that it is made for ({first_line(error)})") from None
     if not isinstance(features, Tensor):
         raise ConfigError(f"it gives {len(features)} results for a picture, not one map")
     if features.dim() == 4:

@@ -1,5 +1,7 @@
 """models/networks/tiles.py; the backbones are timm's own, with fewer blocks."""
 
+from typing import ClassVar
+
 import pytest
 import timm
 import torch
@@ -146,3 +148,35 @@ def test_a_frame_lies_in_the_middle_of_its_patch_whatever_else_it_sees(name, set
     network = SedNetwork(made(name, settings), 3, 16, 0.0, "tanh")
     network.fit(1, 32)
     assert network.time_geometry(1, 32) == (network.stride, centre)
+
+
+class Whole(nn.Module):
+    """Columns of whole strides of 8 alone, as of a network that joins maps of two sizes."""
+
+    num_features = 1
+    default_cfg: ClassVar = {"input_size": (3, 32, 32)}
+
+    def forward_features(self, x):
+        return x[:, :, ::8, ::8] + x[:, :, ::4, ::4].unflatten(3, (-1, 2)).unflatten(2, (-1, 2))[:, :, :, 0, :, 0]
+
+
+def test_a_backbone_of_whole_strides_is_given_them():
+    network = SedNetwork(Whole(), 3, 4, 0.0, "tanh")
+    network.fit(1, 32)
+    assert (network.stride, network.tiles) == (8, None)
+    assert [network(torch.zeros(1, 1, 32, n)).framewise.shape[1] for n in (3, 8, 15, 16, 61)] == [1, 1, 1, 2, 7]
+
+
+class Silent(nn.Module):
+    """Fails without a word."""
+
+    num_features = 1
+    default_cfg: ClassVar = {"input_size": (3, 32, 32)}
+
+    def forward_features(self, x):
+        raise IndexError
+
+
+def test_an_error_without_words_is_told_by_its_name():
+    with pytest.raises(ConfigError, match=r"1 plane of 32 x 32, the size that it is made for \(IndexError\)"):
+        SedNetwork(Silent(), 3, 4, 0.0, "tanh").fit(1, 32)
