@@ -110,6 +110,8 @@ Postprocessor = Callable[[Floats, PostContext], Floats]
 probability of that cell itself, so that a higher one never comes out lower."""
 
 POSTPROCESSORS: Registry[Postprocessor] = Registry("post-processor")
+BY_SCENE = ("place_date", "elevation")
+"""Post-processors that shift nothing where a row's metadata do not tell its scene."""
 
 
 def collection_of(

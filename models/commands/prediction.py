@@ -31,7 +31,7 @@ def add(command: AddCommand) -> None:
     parser.add_argument(
         "--shortest", type=float, default=0.1, metavar="S", help="events shorter than this are none (0.1)"
     )
-    parser.add_argument("--post", metavar="A,B", help="post-processors, such as cooccurrence, place_date")
+    parser.add_argument("--post", metavar="A,B", help="post-processors, such as cooccurrence, place_date, elevation")
     parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="scales the post-processors (1)")
     parser.add_argument("--about", metavar="CSV", help="filename, latitude, longitude, date of recordings, for --post")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (auto)")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from labeling.disagreement.priors import BY_SCENE
 from labeling.errors import AudioError
 from labeling.storage.text import printable
 from labeling.workspace import Workspace
@@ -79,8 +80,9 @@ class Batch:
     def lines(self) -> list[str]:
         """What predicts, and by which threshold, for who asked for it."""
         lines = [f"threshold {self.settings.threshold}: {self.rule.text}", *_what(self.member)]
-        if self.post and "place_date" in [name for name, _ in self.post.parts] and not self.settings.about:
-            lines.append("place_date shifts nothing: no --about CSV says where and when the recordings were made")
+        for name, _ in self.post.parts if self.post and not self.settings.about else ():
+            if name in BY_SCENE:
+                lines.append(f"{name} shifts nothing: no --about CSV says where and when the recordings were made")
         return lines
 
 

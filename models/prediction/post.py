@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.collection import store
-from labeling.disagreement.priors import POSTPROCESSORS, Collection, collection_of, context_for_sound, postprocess_shift
+from labeling.disagreement.priors import (
+    BY_SCENE,
+    POSTPROCESSORS,
+    Collection,
+    collection_of,
+    context_for_sound,
+    postprocess_shift,
+)
 from labeling.errors import ConfigError
 from labeling.journal import versions
 from labeling.records import Run
@@ -74,8 +81,11 @@ def post_processing(
         raise ConfigError("--about serves post-processors; add --post place_date, or leave it out")
     if settings.strength != 1 and not names:
         raise ConfigError(f"--strength {settings.strength:g} scales post-processors; add --post NAMES, or leave it out")
-    if "place_date" in names and not settings.about:
-        raise ConfigError("--post place_date needs --about CSV with filename and latitude, longitude or date")
+    scenes = [name for name in BY_SCENE if name in names]
+    if scenes and not settings.about:
+        raise ConfigError(
+            f"--post {scenes[0]} needs --about CSV with filename and latitude, longitude, date or elevation"
+        )
     if not names and not own:
         return None
     parts = [(name, mixture.asked.strength) for name in own] if mixture else []

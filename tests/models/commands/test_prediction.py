@@ -164,6 +164,7 @@ def test_post_processors_move_the_probabilities(world, tmp_path, capsys):
     capsys.readouterr()
     for words, said in (
         (("--post", "place_date"), "needs --about"),
+        (("--post", "elevation"), "--post elevation needs --about"),
         (("--post", "nonsense"), "unknown post-processor"),
         (("--about", str(about)), "add --post"),
     ):
