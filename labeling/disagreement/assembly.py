@@ -17,10 +17,10 @@ from labeling.disagreement.evidence import (
     summarise_frames,
 )
 from labeling.disagreement.neighbours import neighbour_share
+from labeling.disagreement.priors import FALLBACK_FOLDS
 from labeling.predictions.oof import Oof
 from labeling.predictions.training_evidence import RunEvidence, aligned
 
-PARTS = 5
 DYNAMICS = ("margin", "forgotten", "epoch_spread")
 
 
@@ -33,6 +33,7 @@ def assemble_evidence(
     others: Iterable[Oof] = (),
     recorded: Iterable[tuple[RunEvidence, NDArray[np.bool_]]] = (),
     priors: Sequence[Floats] = (),
+    part: NDArray[np.int32] | None = None,
 ) -> Evidence:
     """Assemble the evidence of a run against labels in the same rows and columns; every frame is read once.
 
@@ -51,6 +52,9 @@ def assemble_evidence(
         elsewhere it says nothing of it. Both are taken one at a time, so that a generator keeps one in memory.
     priors : sequence of ndarray of float32, shape (N, C)
         Shifts of the log odds by which classes occur together, and by place and date.
+    part : ndarray of int, shape (N,), optional
+        The part of each clip, which confusions of classes in it are not learned from; by default its fold, or for one
+        that no fold held out, as in predictions made elsewhere, one of FALLBACK_FOLDS by its id.
 
     Returns
     -------
@@ -102,8 +106,7 @@ def assemble_evidence(
         dynamics=Dynamics(*told_of) if told_of else None,
         neighbours=tuple(shares),
         priors=tuple(priors),
-        # a clip that no fold held out, as in predictions made elsewhere, is of a part of its own kind
-        fold=np.where(oof.fold >= 0, oof.fold, -1 - oof.clip_ids % PARTS),
+        fold=np.where(oof.fold >= 0, oof.fold, -1 - oof.clip_ids % FALLBACK_FOLDS) if part is None else part,
     )
 
 

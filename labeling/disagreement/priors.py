@@ -157,6 +157,17 @@ def group_folds(clips: Sequence[Clip], clip_ids: Sequence[int], folds: int = FAL
     return np.array([zlib.crc32(name.get(clip_id, str(clip_id)).encode()) % folds for clip_id in clip_ids], np.int32)
 
 
+def parts_of(clips: Sequence[Clip], clip_ids: Sequence[int], fold: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The part of each of ``clip_ids`` (N,): the ``fold`` (N,) that held it out; of one that none did (-1) its group's
+    fold, or where nobody of its group was held out one of FALLBACK_FOLDS more, the same for its whole group."""
+    name = {clip.id: clip.group for clip in clips}
+    groups = [name.get(clip_id, "") for clip_id in clip_ids]
+    of_group = {group: part for group, part in zip(groups, fold.tolist(), strict=True) if group and part >= 0}
+    rest = fold.max(initial=-1) + 1 + group_folds(clips, clip_ids)
+    held = [of_group.get(group, part) for group, part in zip(groups, rest.tolist(), strict=True)]
+    return np.where(fold >= 0, fold, np.array(held, np.int32)).astype(np.int32)
+
+
 def context_for_clips(collection: Collection, clip_ids: Sequence[int], strength: float = 1.0) -> PostContext:
     """The context of clips of the collection itself: each learns from the other parts only.
 

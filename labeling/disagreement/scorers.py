@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement import neighbours, several_runs, training_dynamics
-from labeling.disagreement.confusions import explained
+from labeling.disagreement.confusions import Confusions
 from labeling.disagreement.evidence import (
     Evidence,
     Floats,
@@ -243,7 +243,8 @@ def noise_model_input(
         heard += [np.where(np.isfinite(value), log_odds(value), own) for value in theirs]
     heard += [neighbours.neighbour_log_odds(evidence, share) for share in evidence.neighbours]
     if evidence.fold is not None:
-        heard = [value - explained(value, evidence.label, evidence.known, evidence.fold) for value in heard]
+        confusions = Confusions(evidence.label, evidence.known, evidence.fold)
+        heard = [value - confusions.explained(value) for value in heard]
     return [*heard, contrast_log_odds(evidence.frames), *evidence.priors], evidence.given, evidence.known
 
 

@@ -164,6 +164,7 @@ def assembled_evidence(
             for prior in _priors(oof, labels, clips)
             if priors.tells_more(prior, given, aligned.known, oof.clipwise)
         ],
+        part=priors.parts_of(clips, oof.clip_ids.tolist(), oof.fold),
     )
 
 

@@ -134,9 +134,8 @@ def imported_labels(connection: Connection, version: LabelVersion) -> Labels:
 
 
 def parts_of(oof: Oof, clips: Sequence[Clip]) -> NDArray[np.int32]:
-    """The run's own folds, or parts by the clips' groups where it has none."""
-    ids = oof.clip_ids.tolist()
-    return oof.fold if len(ids) and oof.fold.min() >= 0 else priors.group_folds(clips, ids)
+    """The run's own folds, and parts by the clips' groups where it has none."""
+    return priors.parts_of(clips, oof.clip_ids.tolist(), oof.fold)
 
 
 def after_post(names: Sequence[str], oof: Oof, labels: Labels, clips: Sequence[Clip], strength: float = 1.0) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from labeling.disagreement.confusions import BORROWED, explained
+from labeling.disagreement.confusions import BORROWED, Confusions
 from labeling.disagreement.evidence import Evidence, FrameSummary
 from labeling.disagreement.scorers import SCORERS
 
@@ -19,7 +19,7 @@ def test_values_are_those_worked_out_by_hand() -> None:
     the clips that list class 0 alone, at -2 and -4 in those that list nothing: -1 on average."""
     log_odds = np.array([*[[0, 9]] * 4, [0, 2], [0, 0], [0, -2], [0, -4]], np.float32)
     label = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0], [1, 0], [0, 0], [0, 0]], bool)
-    seen = explained(log_odds, label, np.ones_like(label), np.repeat([0, 1], 4))
+    seen = Confusions(label, np.ones_like(label), np.repeat([0, 1], 4)).explained(log_odds)
     # (2 + 0) - 2 x (-1) = 4 over two clips and BORROWED more
     worth = 4 / (2 + BORROWED)
     np.testing.assert_allclose(seen[:4], [[0, worth], [0, 0], [0, worth], [0, 0]], rtol=1e-6)
@@ -31,27 +31,27 @@ def test_a_class_that_is_read_lower_explains_nothing_and_masked_cells_tell_nothi
     log_odds = np.array([[0, -5], [0, 0]] * 6, np.float32)
     label = np.array([[1, 0], [0, 0]] * 6, bool)
     part = np.arange(12) % 3
-    assert not explained(log_odds, label, np.ones_like(label), part).any()
-    higher = explained(-log_odds, label, np.ones_like(label), part)
+    assert not Confusions(label, np.ones_like(label), part).explained(log_odds).any()
+    higher = Confusions(label, np.ones_like(label), part).explained(-log_odds)
     assert higher[0, 1] > 0
     masked = np.ones_like(label)
     masked[::2, 1] = False  # where class 0 is listed, nobody knows of class 1
-    assert not explained(-log_odds, label, masked, part).any()
+    assert not Confusions(label, masked, part).explained(-log_odds).any()
 
 
 def test_a_clips_own_part_tells_nothing_and_their_order_is_none_of_it() -> None:
     random = np.random.default_rng(0)
     log_odds = random.normal(size=(60, 5)).astype(np.float32)
     label, part = random.random((60, 5)) < 0.3, np.arange(60) % 4
-    seen = explained(log_odds, label, np.ones_like(label), part)
+    seen = Confusions(label, np.ones_like(label), part).explained(log_odds)
     changed = log_odds.copy()
     changed[part == 2] += 7
-    again = explained(changed, label, np.ones_like(label), part)
+    again = Confusions(label, np.ones_like(label), part).explained(changed)
     np.testing.assert_array_equal(again[part == 2], seen[part == 2])
     assert not np.array_equal(again[part != 2], seen[part != 2])
     order = random.permutation(60)
     np.testing.assert_allclose(
-        explained(log_odds[order], label[order], np.ones_like(label), part[order]), seen[order], atol=1e-5
+        Confusions(label[order], np.ones_like(label), part[order]).explained(log_odds[order]), seen[order], atol=1e-5
     )
 
 

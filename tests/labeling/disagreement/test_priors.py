@@ -21,6 +21,7 @@ from labeling.disagreement.priors import (
     context_for_clips,
     context_for_sound,
     group_folds,
+    parts_of,
     postprocess_shift,
     scene,
     shifted,
@@ -241,6 +242,16 @@ def test_a_collection_is_parted_by_folds_and_groups() -> None:
     assert len(set(parts.tolist())) == 3
     with pytest.raises(DataError, match="1 clips are not in the label version"):
         context_for_clips(found, [0, 99])
+
+
+def test_clips_that_no_fold_held_out_stay_with_their_group() -> None:
+    groups = ["x", "x", "y", "y", "y", "", "", "z"]
+    clips = [Clip(i, f"{i}.ogg", "", 1.0, 1, 1, group=group) for i, group in enumerate(groups)]
+    parts = parts_of(clips, list(range(8)), np.array([2, -1, -1, -1, -1, -1, -1, 0])).tolist()
+    assert parts[:2] == [2, 2]  # the second is of the first one's group
+    assert len(set(parts[2:5])) == 1
+    assert min(parts[2:7]) > 2  # of no fold's part
+    assert parts[7] == 0
 
 
 def test_what_cannot_be_used_is_said() -> None:
