@@ -62,12 +62,18 @@ def make_collection(seed: int, scorer: str, suspects: int = 3_000, classes: int 
     return Collection(ranking_of(class_id[best], given[best], p_wrong[best]), wrong[best])
 
 
-def ranking_of(class_id: NDArray[np.int64], given: NDArray[np.bool_], p_wrong: NDArray[np.float32]) -> Ranking:
+def ranking_of(
+    class_id: NDArray[np.int64],
+    given: NDArray[np.bool_],
+    p_wrong: NDArray[np.float32],
+    covariates: NDArray[np.float16] | None = None,
+) -> Ranking:
     """A ranking of suspects, best first, each in a clip of its own; nothing is known of them but these (M,)."""
     size = len(class_id)
     zero, one, unknown = np.zeros(size, np.float32), np.ones(size, np.uint8), np.full(size, np.nan, np.float32)
     clip_id = np.arange(1, size + 1)
     none = np.zeros(0, np.int64)
+    beside = np.zeros((size, 0), np.float16) if covariates is None else covariates
     return Ranking(
         clip_id=clip_id,
         class_id=class_id.astype(np.int64),
@@ -85,7 +91,8 @@ def ranking_of(class_id: NDArray[np.int64], given: NDArray[np.bool_], p_wrong: N
         runs_agree=one,
         neighbours=unknown,
         typical=unknown,
-        past=Past(none, none, none.astype(bool), none.astype(np.float32), none.astype(bool)),
+        covariates=beside,
+        past=Past(none, none, none.astype(bool), none.astype(np.float32), none.astype(bool), beside[:0]),
         sorted_cells=(clip_id << 24) | class_id,
         sorted_index=np.arange(size, dtype=np.int32),
     )
@@ -114,7 +121,9 @@ def looked_at(
 def learned(made: Collection, done: list[int]) -> calibration.Calibration:
     """What the verdicts on these places teach."""
     ranking, at = made.ranking, np.array(done, np.int64)
-    return calibration.fit(ranking.given[at], ranking.class_id[at], ranking.p_wrong[at], made.wrong[at])
+    return calibration.fit(
+        ranking.given[at], ranking.class_id[at], ranking.p_wrong[at], made.wrong[at], covariates=ranking.covariates[at]
+    )
 
 
 def likeliest(made: Collection, done: list[int], known: calibration.Calibration) -> NDArray[np.int64]:

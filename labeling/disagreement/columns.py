@@ -45,6 +45,10 @@ def _own_doubt(columns: Columns) -> NDArray[np.uint8]:
     return np.asarray((columns["clipwise"] >= 0.5) != columns["given"], np.uint8)
 
 
+def _no_covariates(columns: Columns) -> NDArray[np.float16]:
+    return np.zeros((len(columns["kind"]), 0), np.float16)
+
+
 def _unknown(columns: Columns) -> NDArray[np.float32]:
     return np.full(len(columns["kind"]), np.nan, np.float32)
 
@@ -56,7 +60,7 @@ Seconds = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CellColumns:
-    """What is known of suspects, best first, a column an array (M,)."""
+    """What is known of suspects, best first, a column an array (M,); ``covariates`` are (M, F)."""
 
     clip_id: Annotated[NDArray[np.int64], Meaning("the clip")]
     label_quality: Annotated[Floats, Meaning("probability that the label is right, low = suspect", 6)]
@@ -74,6 +78,9 @@ class CellColumns:
     )]  # fmt: skip
     typical: Annotated[Floats, Meaning(
         "typical clipwise probability of clips that list the class, NaN where not known", default=_unknown
+    )]  # fmt: skip
+    covariates: Annotated[NDArray[np.float16], Meaning(
+        "evidence (M, F) that verdicts may weigh anew beside p_wrong", default=_no_covariates
     )]  # fmt: skip
 
 

@@ -117,10 +117,12 @@ class Scores:
     """``label_quality`` and ``p_wrong``, (N, C) float32 in 0..1.
 
     Quality orders the cells, low = suspect. ``p_wrong`` is the scorer's own guess that the label is wrong.
+    ``covariates``: evidence (N, C) each, on any scale, that verdicts may weigh anew beside it.
     """
 
     label_quality: Floats
     p_wrong: Floats
+    covariates: tuple[Floats, ...] = ()
 
 
 Scorer = Callable[[Evidence], Scores]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from labeling.disagreement import scorers, several_runs
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.columns import CellColumns
+from labeling.disagreement.covariates import standardised
 from labeling.disagreement.evidence import Evidence, Scores, class_confidence
 from labeling.disagreement.neighbours import mean_share
 from labeling.disagreement.scorers import DEFAULT_SCORER
@@ -25,13 +26,14 @@ MISSING_RULE_P = 0.9
 @dataclass(frozen=True)
 class PastCells:
     """Cells (P,) that people decided before, scored as if the label that they judged still stood: rows of the
-    predictions, places in the labels' classes, that label, p_wrong, and whether they said otherwise."""
+    predictions, places in the labels' classes, that label, p_wrong, whether they said otherwise, and covariates."""
 
     clip_index: NDArray[np.int64]
     class_index: NDArray[np.int64]
     given: NDArray[np.bool_]
     p_wrong: NDArray[np.float32]
     wrong: NDArray[np.bool_]
+    covariates: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,11 @@ def rank_suspects(
         left_out[aligned.class_index] = unlisted - np.bincount(columns[~given], minlength=len(unlisted))
     runs, against = several_runs.against(evidence)
     typical = class_confidence(oof.clipwise, evidence.label, evidence.known).astype(np.float32)
+    decided = np.zeros_like(evidence.given) if evidence.verdict is None else evidence.verdict >= 0
+    past_rows, past_columns = np.nonzero(decided)
+    covariates = _covariates(
+        evidence, scores, np.concatenate([rows, past_rows]), np.concatenate([columns, past_columns])
+    )
     return Suspects(
         classes=tuple(labels.classes),
         clip_index=rows,
@@ -163,17 +170,32 @@ def rank_suspects(
         runs_agree=against[rows, columns],
         neighbours=mean_share(evidence)[rows, columns],
         typical=typical[columns],
-        past=_past(evidence, scores, places),
+        covariates=covariates[: len(rows)],
+        past=_past(evidence, scores, past_rows, past_columns, places, covariates[len(rows) :]),
         left_out=left_out[:-1],
     )
 
 
-def _past(evidence: Evidence, scores: Scores, places: NDArray[np.int64]) -> PastCells:
-    verdict = np.full(evidence.given.shape, -1, np.int8) if evidence.verdict is None else evidence.verdict
-    rows, columns = np.nonzero(verdict >= 0)
+def _covariates(
+    evidence: Evidence, scores: Scores, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.float16]:
+    values = np.zeros((len(rows), len(scores.covariates)), np.float32)
+    for number, piece in enumerate(scores.covariates):
+        values[:, number] = piece[rows, columns]
+    return standardised(values, scores.p_wrong[rows, columns], evidence.given[rows, columns])
+
+
+def _past(
+    evidence: Evidence,
+    scores: Scores,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    places: NDArray[np.int64],
+    covariates: NDArray[np.float16],
+) -> PastCells:
     given = evidence.given[rows, columns]
-    wrong = (verdict[rows, columns] > 0) != given
-    return PastCells(rows, places[columns], given, scores.p_wrong[rows, columns], wrong)
+    wrong = (evidence.label[rows, columns]) != given
+    return PastCells(rows, places[columns], given, scores.p_wrong[rows, columns], wrong, covariates)
 
 
 def find_swaps(p_wrong: NDArray[np.float32], aligned: AlignedLabels) -> NDArray[np.int32]:

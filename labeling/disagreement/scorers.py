@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from labeling.disagreement import neighbours, several_runs, training_dynamics
 from labeling.disagreement.confusions import Confusions
+from labeling.disagreement.covariates import highest_other
 from labeling.disagreement.evidence import (
     Evidence,
     Floats,
@@ -226,7 +227,20 @@ def _scored(fitted: Fitted, weighed: _Weighed, evidence: Evidence) -> Scores:
         there = np.isfinite(evidence.dynamics.margin)
         shift = np.where(there, np.where(evidence.given, listed, unlisted), np.float32(0))
     p_wrong = fitted.noise.p_wrong(weighed.features, evidence.given, shift)
-    return Scores(1 - p_wrong, p_wrong)
+    return Scores(1 - p_wrong, p_wrong, _covariates(weighed, evidence, p_wrong))
+
+
+def _covariates(weighed: _Weighed, evidence: Evidence, p_wrong: Floats) -> tuple[Floats, ...]:
+    """What verdicts may weigh anew: all that was weighed, what another listed class explains of the clip's
+    probability, and how likely another class is missing in the clip, which has perhaps taken this one's place."""
+    explained = log_odds(evidence.clipwise) - weighed.features[0]
+    missing = np.where(evidence.known & ~evidence.given, p_wrong, np.float32(0))
+    if evidence.verdict is not None:
+        missing = np.where((evidence.verdict >= 0) & ~evidence.given, evidence.verdict > 0, missing)
+    beside = [explained, log_odds(highest_other(missing))]
+    if evidence.dynamics is not None and weighed.surprise is not None:
+        beside.append(np.where(np.isfinite(evidence.dynamics.margin), weighed.surprise, np.float32(0)))
+    return (*weighed.features, *beside)
 
 
 def noise_model_input(

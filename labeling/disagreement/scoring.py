@@ -107,6 +107,7 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
         "given": past.given,
         "p_wrong": past.p_wrong,
         "wrong": past.wrong,
+        "covariates": past.covariates,
     }
     left_out = np.zeros(int(ids.max()) + 1, np.int64)
     left_out[ids[:-1]] = ranked.left_out

@@ -31,7 +31,8 @@ class Past:
     """Cells (P,) that people had decided before the scoring: what the scorer says of the label that they judged.
 
     ``given``: that label said present. ``p_wrong``: how likely wrong the scorer finds it. ``wrong``: people found it
-    wrong. From these the calibration learns although the cells are no suspects any more.
+    wrong. From these the calibration learns although the cells are no suspects any more. ``covariates`` (P, F) are as
+    those of suspects.
     """
 
     clip_id: NDArray[np.int64]
@@ -39,6 +40,7 @@ class Past:
     given: NDArray[np.bool_]
     p_wrong: NDArray[np.float32]
     wrong: NDArray[np.bool_]
+    covariates: NDArray[np.float16]
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -137,7 +139,8 @@ def read_ranking(connection: Connection, run_id: str, scorer: str) -> Ranking:
 
 def _unpack(packed: bytes | None, run_id: str) -> Ranking:
     if packed is None:
-        stored: dict[str, NDArray[Any]] = dict.fromkeys((*COLUMNS, "sorted_index"), np.zeros(0, np.int32))
+        needed = [name for name, column in COLUMNS.items() if column.meaning.default is None]
+        stored: dict[str, NDArray[Any]] = dict.fromkeys((*needed, "sorted_index"), np.zeros(0, np.int32))
         columns = whole(stored)
     else:
         try:
@@ -152,9 +155,12 @@ def _unpack(packed: bytes | None, run_id: str) -> Ranking:
             ) from problem
     count, below = stored.get("left_out"), stored.get("left_out_below")
     sorted_index = stored["sorted_index"]
+    past = {name: np.asarray(stored.get(f"past_{name}", ()), dtype) for name, dtype in PAST.items()}
+    if past["covariates"].ndim < 2:
+        past["covariates"] = np.zeros((len(past["clip_id"]), columns["covariates"].shape[1]), np.float16)
     return Ranking(
         **columns,
-        past=Past(**{name: np.asarray(stored.get(f"past_{name}", ()), dtype) for name, dtype in PAST.items()}),
+        past=Past(**past),
         sorted_cells=cell_keys(columns["clip_id"], columns["class_id"])[sorted_index],
         sorted_index=sorted_index,
         left_out=None if count is None or below is None else LeftOut(count, int(below)),

@@ -3,7 +3,8 @@
 Listed labels (``false``) and unlisted ones (``missing``) are learned apart; a swap's cells count by what is doubted.
 Before any verdict the scorer's own number stands, drawn in where it is very sure, and is called a guess. Verdicts move
 it where they are, and class by class where a class has many: those from the top of the queue tell of its top, cells
-that chance picked of the bulk. Away from any verdict the guess stands.
+cells that chance picked of the bulk. Away from any verdict the guess stands. They also tell how much each piece of
+evidence is worth that the scorer weighed by labels alone, so that they reorder what is left.
 """
 
 from __future__ import annotations
@@ -49,13 +50,14 @@ class Calibration:
     def probability(self, ranking: Ranking, index: NDArray[Any] | None = None) -> NDArray[np.float32]:
         """P(wrong) of all suspects (M,), or of those at the places ``index`` (n,).
 
-        Of one class and kind it rises with p_wrong (beyond one in a million they are all alike).
+        Of one class and kind it rises with p_wrong (beyond one in a million they are all alike), as far as the
+        covariates are alike.
         """
-        given, class_id, p_wrong = _taken(ranking, index)
+        given, class_id, p_wrong, covariates = _taken(ranking, index)
         out = np.empty(len(given), np.float32)
         for kind in KINDS:
             here = np.flatnonzero(given == (kind == "false"))
-            out[here] = self.fits[kind].probability(p_wrong[here], class_id[here])
+            out[here] = self.fits[kind].probability(p_wrong[here], class_id[here], covariates[here])
         return out
 
 
@@ -79,6 +81,7 @@ def fit(
     p_wrong: NDArray[Any],
     wrong: NDArray[np.bool_],
     past: NDArray[np.bool_] | None = None,
+    covariates: NDArray[Any] | None = None,
     *,
     position: int = 0,
 ) -> Calibration:
@@ -95,6 +98,8 @@ def fit(
         Whether people found the label wrong.
     past : ndarray of bool, shape (n,), optional
         Whether they had decided before the scoring.
+    covariates : ndarray, shape (n, F), optional
+        What verdicts may weigh anew beside p_wrong.
     position : int
         Of the journal, kept with the result.
 
@@ -112,16 +117,19 @@ def fit(
     ({'missing': 0, 'false': 40}, False, True)
     """
     past = np.zeros(len(given), bool) if past is None else past
+    beside = np.zeros((len(given), 0)) if covariates is None else covariates
     fits = {}
     for kind in KINDS:
         here = given == (kind == "false")
-        fits[kind] = fit_kind(p_wrong[here], class_id[here], wrong[here], past[here], BEND[kind])
+        fits[kind] = fit_kind(
+            p_wrong[here], class_id[here], wrong[here], past[here], BEND[kind], covariates=beside[here]
+        )
     return Calibration(position, fits)
 
 
 def fit_judged(cells: Judged, position: int = 0) -> Calibration:
     """`fit` to verdicts as `verdicts.judged` gives them."""
-    return fit(cells.given, cells.class_id, cells.p_wrong, cells.wrong, cells.past, position=position)
+    return fit(cells.given, cells.class_id, cells.p_wrong, cells.wrong, cells.past, cells.covariates, position=position)
 
 
 def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) -> NextYield:
@@ -130,7 +138,7 @@ def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) 
     It counts how little the verdicts say of the map and, beyond that, that a label of 80 % may be right: from draws
     of the posterior predictive distribution, the same each time. The more places, the fewer draws.
     """
-    given, class_id, p_wrong = _taken(ranking, index)
+    given, class_id, p_wrong, covariates = _taken(ranking, index)
     expected = float(calibration.probability(ranking, index).sum(dtype=np.float64))
     draws = int(np.clip(DRAWN_NUMBERS // max(1, len(given)), LEAST_DRAWS, DRAWS))
     counts, guess = np.zeros(draws, np.int64), False
@@ -138,7 +146,8 @@ def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) 
     for kind in KINDS:
         here = np.flatnonzero(given == (kind == "false"))
         if len(here):
-            counts += calibration.fits[kind].draw_counts(p_wrong[here], class_id[here], random, draws)
+            fitted = calibration.fits[kind]
+            counts += fitted.draw_counts(p_wrong[here], class_id[here], random, draws, covariates[here])
             guess |= calibration.is_guess(kind)
     low, high = np.quantile(counts, [0.025, 0.975], method="inverted_cdf").tolist()
     return NextYield(expected, min(low, int(expected)), max(high, int(np.ceil(expected))), len(given), guess)
@@ -178,7 +187,8 @@ def prequential(cells: Judged) -> NDArray[np.float64]:
         for kind in KINDS:
             here = first + np.flatnonzero((cells.given == (kind == "false"))[first:end] & ~cells.past[first:end])
             if len(here) and not earlier.is_guess(kind):
-                predicted[here] = earlier.fits[kind].probability(cells.p_wrong[here], cells.class_id[here])
+                fitted = earlier.fits[kind]
+                predicted[here] = fitted.probability(cells.p_wrong[here], cells.class_id[here], cells.covariates[here])
         first = end
     return predicted
 
@@ -219,7 +229,7 @@ def sentence(every_bin: Sequence[Bin], kind: str = "") -> str:
 
 def _taken(
     ranking: Ranking, index: NDArray[Any] | None
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32]]:
-    columns = ranking.given, ranking.class_id, ranking.p_wrong
-    given, class_id, p_wrong = columns if index is None else (column[index] for column in columns)
-    return np.asarray(given, bool), class_id, p_wrong
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32], NDArray[np.float16]]:
+    columns = ranking.given, ranking.class_id, ranking.p_wrong, ranking.covariates
+    given, class_id, p_wrong, covariates = columns if index is None else (column[index] for column in columns)
+    return np.asarray(given, bool), class_id, p_wrong, covariates

@@ -3,13 +3,18 @@
 Verdicts come from the top of the queue, and a straight line through them says wild things of its end. So the map is the
 guess, with a curve beside it that verdicts bend where they are and that goes back to the guess away from them::
 
-    logit P(wrong) = t + curve(t) + r(t) u_class + d [decided before the scoring]
+    logit P(wrong) = t + curve(t) + r(t) (u_class + w . covariates) + d [decided before the scoring]
 
 t are the guess's log odds: the scorer's own, drawn in where they are far above even (`guessed_log_odds`). ``curve`` is
 a Gaussian process on KNOTS, straight between them, with slopes that keep the order within a class from ever turning
 (Riihimäki & Vehtari, "Gaussian processes with monotonicity information", AISTATS 2010). Cells that chance picked are
 verdicts like any other: they lie where most cells are, and bend the curve there. The reach r is 1 where suspects are
 and falls below, so that what the top of a class's queue shows is not believed of all its cells either.
+
+The covariates are what the scorer's evidence says beyond its p_wrong (disagreement/covariates.py). Which cells people
+see follows from p_wrong and covariates alone, so that given both it tells nothing of the labels, and verdicts from the
+top teach the weights w as fair samples would; the curve takes up what p_wrong itself gets wrong there. The weights'
+prior is narrow: few verdicts change little.
 
 Its width, and the spread of the class offsets u ~ N(0, s^2), come from the data: each pair is weighed by its marginal
 likelihood (empirical Bayes with its uncertainty kept). The posterior at each is Laplace's approximation, found by
@@ -46,12 +51,16 @@ PAST_WIDTH = float(np.log(2))
 SPREADS = (0.1, 0.4, 0.9, 2.0)  # of class offsets, tried; at 2.0 the odds of classes differ by 50
 SPREAD_WIDTH = 0.6  # half-normal prior of the spread: in most collections the odds of classes differ by less than 4
 
+# Of a covariate's weight, log odds a standard deviation: the scorer has weighed it already, and what is left seldom
+# moves the odds by more than a factor of two. A tenth to twice of it found the same errors on ten collections.
+WEIGHT_WIDTH = 0.3
+
 REACH, REACH_LENGTH = -2.0, 3.0  # log odds: below the first an offset fades, by a factor of e for each of the second
 
 _ROUNDS = 60
 _ENOUGH = 1e-5  # a step that promises less log likelihood than this is the last
 _BLOCK = 1 << 22  # numbers in memory at once while drawing
-_STEPS = np.eye(len(KNOTS) + 1)[1:-1] - np.eye(len(KNOTS) + 1)[:-2]  # (knots - 1, knots + 1): from each to the next
+_STEPS = np.diff(np.eye(len(KNOTS)), axis=0)  # (knots - 1, knots): from each to the next
 
 
 def guessed_log_odds(p_wrong: NDArray[Any], bend: float) -> NDArray[Any]:
@@ -65,9 +74,9 @@ def guessed_log_odds(p_wrong: NDArray[Any], bend: float) -> NDArray[Any]:
 class Posterior:
     """What verdicts say of the map at one ``width`` of the curve and ``spread`` of the class offsets.
 
-    ``mode`` (G,) holds the curve at the knots, then d, and ``root`` (G, G) a root of their covariance. The offsets of
-    the K classes with verdicts have mode ``own`` (K,); they move with the G by ``follow`` (K, G) a unit and, given
-    those, have variance ``apart`` (K,).
+    ``mode`` (G,) holds the curve at the knots, then d, then w, and ``root`` (G, G) a root of their covariance. The
+    offsets of the K classes with verdicts have mode ``own`` (K,); they move with the G by ``follow`` (K, G) a unit and,
+    given those, have variance ``apart`` (K,).
     """
 
     width: float
@@ -91,7 +100,7 @@ class KindFit:
 
     @property
     def parameters(self) -> Floats:
-        """The curve at the knots, then d (G,): their posterior mean over widths and spreads."""
+        """The curve at the knots, then d, then w (G,): their posterior mean over widths and spreads."""
         return np.asarray(sum(one.weight * one.mode for one in self.posteriors))
 
     @property
@@ -99,12 +108,23 @@ class KindFit:
         """Of the classes with verdicts (K,): their posterior mean."""
         return np.asarray(sum(one.weight * one.own for one in self.posteriors))
 
-    def probability(self, p_wrong: NDArray[Any], class_id: NDArray[np.int64]) -> NDArray[np.float32]:
-        """P(wrong) (M,) of cells with these p_wrong; the guess before any verdict."""
+    @property
+    def weights(self) -> Floats:
+        """Of the covariates (F,), in log odds a standard deviation: their posterior mean."""
+        return self.parameters[len(KNOTS) + 1 :]
+
+    def probability(
+        self, p_wrong: NDArray[Any], class_id: NDArray[np.int64], covariates: NDArray[Any] | None = None
+    ) -> NDArray[np.float32]:
+        """P(wrong) (M,) of cells with these p_wrong and covariates (M, F; default: 0), before any verdict the guess."""
         logit = np.asarray(guessed_log_odds(np.asarray(p_wrong, np.float32), self.bend), np.float32)
         if self.verdicts:
-            offset = _reach(logit) * self._offset_by_id(class_id)[class_id]
-            logit = np.interp(logit, KNOTS, _rising(KNOTS + self.parameters[:-1])).astype(np.float32) + offset
+            offset = self._offset_by_id(class_id)[class_id]
+            if covariates is not None:
+                offset = offset + covariates @ self.weights.astype(np.float32)
+            offset *= _reach(logit)
+            curve = self.parameters[: len(KNOTS)]
+            logit = np.interp(logit, KNOTS, _rising(KNOTS + curve)).astype(np.float32) + offset
         return np.asarray(_sigmoid(logit), np.float32)
 
     def _offset_by_id(self, class_id: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -114,30 +134,39 @@ class KindFit:
         return table
 
     def draw_counts(
-        self, p_wrong: NDArray[Any], class_id: NDArray[np.int64], random: np.random.Generator, draws: int
+        self,
+        p_wrong: NDArray[Any],
+        class_id: NDArray[np.int64],
+        random: np.random.Generator,
+        draws: int,
+        covariates: NDArray[Any] | None = None,
     ) -> NDArray[np.int64]:
         """How many of these cells are wrong, drawn ``draws`` times from the posterior predictive distribution."""
         at = guessed_log_odds(np.asarray(p_wrong, np.float64), self.bend)
         classes, column = np.unique(class_id, return_inverse=True)
         which = random.choice(len(self.posteriors), draws, p=[posterior.weight for posterior in self.posteriors])
-        curve, own = np.empty((draws, len(KNOTS))), np.empty((draws, len(classes)))
+        shared, own = np.empty((draws, len(self.parameters))), np.empty((draws, len(classes)))
         for number, posterior in enumerate(self.posteriors):
             here = np.flatnonzero(which == number)
-            curve[here], own[here] = self._draw(posterior, classes, random, len(here))
-        curve, own = _rising(KNOTS + curve).astype(np.float32), own.astype(np.float32)
+            shared[here], own[here] = self._draw(posterior, classes, random, len(here))
+        curve, own = _rising(KNOTS + shared[:, : len(KNOTS)]).astype(np.float32), own.astype(np.float32)
+        weights = shared[:, len(KNOTS) + 1 :].astype(np.float32)
         counts = np.zeros(draws, np.int64)
         size = max(1, _BLOCK // draws)
         for first in range(0, len(at), size):
             part = slice(first, first + size)
             logit = curve @ _shares(at[part]).astype(np.float32).T
-            logit += own[:, column[part]] * _reach(at[part]).astype(np.float32)
+            offset = own[:, column[part]]
+            if covariates is not None:
+                offset = offset + weights @ covariates[part].astype(np.float32).T
+            logit += offset * _reach(at[part]).astype(np.float32)
             counts += (random.random(logit.shape, np.float32) < _sigmoid(logit)).sum(axis=1)
         return counts
 
     def _draw(
         self, posterior: Posterior, classes: NDArray[np.int64], random: np.random.Generator, draws: int
     ) -> tuple[Floats, Floats]:
-        """The curve (draws, knots), and offsets (draws, classes) of these classes, those without verdicts too."""
+        """Curve, d and w (draws, G), and offsets (draws, classes) of these classes, those without verdicts too."""
         moved = random.standard_normal((draws, len(posterior.mode))) @ posterior.root.T
         noise = random.standard_normal((draws, len(classes)))
         own = posterior.spread * noise
@@ -148,7 +177,7 @@ class KindFit:
         own[:, known] = (
             posterior.own[at] + moved @ posterior.follow[at].T + np.sqrt(posterior.apart[at]) * noise[:, known]
         )
-        return (posterior.mode + moved)[:, :-1], own
+        return posterior.mode + moved, own
 
 
 def fit_kind(
@@ -158,6 +187,7 @@ def fit_kind(
     past: NDArray[np.bool_],
     bend: float = BEND["missing"],
     *,
+    covariates: NDArray[Any] | None = None,
     widths: Sequence[float] = WIDTHS,
     spreads: Sequence[float] = SPREADS,
 ) -> KindFit:
@@ -174,6 +204,8 @@ def fit_kind(
         Whether they had decided before the scoring.
     bend : float
         Of the guess (`guessed_log_odds`).
+    covariates : ndarray, shape (n, F), optional
+        What verdicts may weigh anew beside p_wrong (`disagreement.covariates`).
     widths, spreads : sequence of float
         How far the guess may be off, in shares of what is usual, and how far classes may differ, in log odds; each
         pair is tried, and weighed by how well it explains the verdicts.
@@ -195,12 +227,14 @@ def fit_kind(
     by_class = np.argsort(class_id, kind="stable")
     classes, first, column = np.unique(class_id[by_class], return_index=True, return_inverse=True)
     at = guessed_log_odds(np.asarray(p_wrong, np.float64)[by_class], bend)
-    design = np.column_stack([_shares(at), past[by_class]])
-    data = _Data(at, design, _reach(at), column, first, wrong[by_class].astype(float))
+    reach = _reach(at)
+    beside = np.zeros((len(at), 0)) if covariates is None else np.asarray(covariates, np.float64)[by_class]
+    design = np.column_stack([_shares(at), past[by_class], beside * reach[:, None]])
+    data = _Data(at, design, reach, column, first, wrong[by_class].astype(float))
     both, own = np.zeros(design.shape[1]), np.zeros(len(classes))
     posteriors, evidence = [], []
     for width in widths:
-        precision = _precision(width)
+        precision = _precision(width, beside.shape[1])
         for spread in spreads:
             both, own = _climb(data, both, own, precision, spread)
             posterior, marginal = _laplace(data, both, own, precision, width, spread)
@@ -216,8 +250,9 @@ def fit_kind(
 
 @dataclass(frozen=True)
 class _Data:
-    """Verdicts as arrays (n,), those of a class together: the guess's log odds, how much of the curve's knots and of d
-    they see (n, G) and of the class's offset, place of the class, wrong as 0 or 1; and where each class begins (K,)."""
+    """Verdicts as arrays (n,), those of a class together: the guess's log odds, how much of the curve's knots, of d and
+    of w they see (n, G) and of the class's offset, place of the class, wrong as 0 or 1; and where each class begins
+    (K,)."""
 
     at: Floats
     design: Floats
@@ -240,8 +275,8 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Curvature:
-    """Fisher information with the priors': of curve and d (G, G), between them and classes (K, G), of classes (K,); and
-    the slope of the log posterior, (G,) and (K,)."""
+    """Fisher information with the priors': of curve, d and w (G, G), between them and classes (K, G), of classes (K,);
+    and the slope of the log posterior, (G,) and (K,)."""
 
     both: Floats
     between: Floats
@@ -255,7 +290,7 @@ class _Curvature:
 
     @property
     def schur(self) -> Floats:
-        """Of curve and d with the classes integrated out: only their own block is not diagonal."""
+        """Of curve, d and w with the classes integrated out: only their own block is not diagonal."""
         return np.asarray(self.both + self.between.T @ self.follow)
 
 
@@ -266,12 +301,14 @@ def _curvature(data: _Data, both: Floats, own: Floats, precision: Floats, spread
     weighed = data.design * weight[:, None]
     between = np.add.reduceat(weighed * data.reach[:, None], data.first) if len(own) else np.zeros((0, len(both)))
     falls = _sigmoid(-_steepness(both))
-    rising = _STEPS.T @ (_STEPS * (falls * (1 - falls) / SLOPE_WIDTH**2)[:, None])
+    whole, pull = data.design.T @ weighed + precision, data.design.T @ residual - precision @ both
+    whole[: len(KNOTS), : len(KNOTS)] += _STEPS.T @ (_STEPS * (falls * (1 - falls) / SLOPE_WIDTH**2)[:, None])
+    pull[: len(KNOTS)] += _STEPS.T @ falls / SLOPE_WIDTH
     return _Curvature(
-        data.design.T @ weighed + precision + rising,
+        whole,
         between,
         np.asarray(np.bincount(data.column, weight * data.reach**2, minlength=len(own)) + 1 / spread**2, float),
-        data.design.T @ residual - precision @ both + _STEPS.T @ falls / SLOPE_WIDTH,
+        pull,
         np.bincount(data.column, residual * data.reach, minlength=len(own)) - own / spread**2,
     )
 
@@ -312,20 +349,20 @@ def _laplace(
 
 
 @cache
-def _precision(width: float) -> Floats:
-    """The inverse of the prior's covariance of the curve at the knots, and of d: Matérn's of smoothness 3/2."""
+def _precision(width: float, covariates: int) -> Floats:
+    """The inverse of the prior's covariance of the curve at the knots, Matérn's of smoothness 3/2, of d, and of w."""
     apart = np.sqrt(3) * np.abs(KNOTS[:, None] - KNOTS) / CURVE_LENGTH
     sure = SURE_WIDTH * np.maximum(KNOTS, 0)
     own = CURVE_WIDTH**2 * (1 + apart) * np.exp(-apart)
-    covariance = np.zeros((len(KNOTS) + 1,) * 2)
-    covariance[:-1, :-1] = width**2 * (LEVEL_WIDTH**2 + own + np.outer(sure, sure))
-    covariance[-1, -1] = PAST_WIDTH**2
+    covariance = WEIGHT_WIDTH**2 * np.eye(len(KNOTS) + 1 + covariates)
+    covariance[: len(KNOTS), : len(KNOTS)] = width**2 * (LEVEL_WIDTH**2 + own + np.outer(sure, sure))
+    covariance[len(KNOTS), len(KNOTS)] = PAST_WIDTH**2
     return np.asarray(np.linalg.inv(covariance))
 
 
 def _steepness(both: Floats) -> Floats:
     """How far above LEAST_SLOPE the map rises from knot to knot, in SLOPE_WIDTHs."""
-    return np.asarray((np.diff(KNOTS) + _STEPS @ both - LEAST_SLOPE) / SLOPE_WIDTH)
+    return np.asarray((np.diff(KNOTS) + np.diff(both[: len(KNOTS)]) - LEAST_SLOPE) / SLOPE_WIDTH)
 
 
 def _rising(at_knots: Floats) -> Floats:

@@ -37,7 +37,8 @@ class Verdicts:
 class Judged:
     """Cells of a ranking (n,), with those decided before it (``past``), and whether people found the label ``wrong``.
 
-    ``given``: the label says present, so that the doubt is a false label; else it is a missing one.
+    ``given``: the label says present, so that the doubt is a false label; else it is a missing one. ``covariates``
+    (n, F) are the ranking's.
     """
 
     given: NDArray[np.bool_]
@@ -45,13 +46,14 @@ class Judged:
     p_wrong: NDArray[np.float32]
     wrong: NDArray[np.bool_]
     past: NDArray[np.bool_]
+    covariates: NDArray[np.float16]
 
     def __len__(self) -> int:
         return len(self.given)
 
     def part(self, some: slice) -> Judged:
         """Some of them."""
-        return Judged(self.given[some], self.class_id[some], self.p_wrong[some], self.wrong[some], self.past[some])
+        return Judged(**{name: values[some] for name, values in vars(self).items()})
 
 
 def counted(connection: Connection, position: int | None = None) -> Verdicts:
@@ -85,9 +87,10 @@ def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
 
     def pick(name: str) -> NDArray[Any]:
         now = getattr(ranking, name)
-        out = np.zeros(len(wanted), now.dtype)
+        out = np.zeros((len(wanted), *now.shape[1:]), now.dtype)
         out[here], out[then] = now[place[here]], getattr(past, name)[place_then[then]]
         return out[ranked]
 
     given = np.asarray(pick("given"), bool)
-    return Judged(given, pick("class_id"), pick("p_wrong"), verdicts.present[ranked] != given, then[ranked])
+    wrong = verdicts.present[ranked] != given
+    return Judged(given, pick("class_id"), pick("p_wrong"), wrong, then[ranked], pick("covariates"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import expit
+from sklearn.metrics import average_precision_score
 
 from benchmarks import label_errors
 from benchmarks.interval_coverage import PLANTED, ahead, planted, real_collections
@@ -65,6 +68,65 @@ def test_probabilities_of_some_places_are_those_of_all() -> None:
 def test_up_to_nine_verdicts_are_called_a_guess_and_count_all_the_same() -> None:
     assert [with_verdicts([1] * n, []).is_guess("missing") for n in (0, 9, 10)] == [True, True, False]
     assert with_verdicts([0] * 9, []).probability(small_ranking())[0] < 0.9
+
+
+# ---- evidence beside p_wrong
+
+
+def with_beside(seed: int, worth: float) -> tuple[Ranking, np.ndarray]:
+    """3,000 suspects by a scorer that overlooked the second of two pieces of evidence, ``worth`` log odds a standard
+    deviation; whether each is wrong."""
+    random = np.random.default_rng(seed)
+    known, beside = random.normal(-2, 2, 3_000), random.normal(size=(3_000, 2))
+    wrong = random.random(3_000) < expit(known + worth * beside[:, 1])
+    best = np.argsort(-known)
+    p, given = expit(known[best]).astype(np.float32), np.arange(3_000) % 4 == 0
+    return ranking_of(1 + np.arange(3_000) % 5, given, p, beside[best].astype(np.float16)), wrong[best]
+
+
+def learned_from(ranking: Ranking, wrong: np.ndarray, done: int, *, beside: bool = True) -> calibration.Calibration:
+    """By verdicts on the first so many, with what lies beside p_wrong or without."""
+    return fit(
+        ranking.given[:done],
+        ranking.class_id[:done],
+        ranking.p_wrong[:done],
+        wrong[:done],
+        covariates=ranking.covariates[:done, : 2 if beside else 0],
+    )
+
+
+@pytest.mark.parametrize(("worth", "least"), [(1.0, 0.03), (0.0, -0.01)])
+def test_verdicts_down_the_queue_teach_the_order_of_what_is_left(worth: float, least: float) -> None:
+    """Those from the top alone, which are no fair sample; evidence that tells nothing does no harm."""
+    gains, weights = [], []
+    for seed in range(4):
+        ranking, wrong = with_beside(seed, worth)
+        bare = replace(ranking, covariates=ranking.covariates[:, :0])
+        left, known = np.arange(300, 3_000), learned_from(ranking, wrong, 300)
+        without = learned_from(ranking, wrong, 300, beside=False).probability(bare, left)
+        precision = [average_precision_score(wrong[left], said) for said in (known.probability(ranking, left), without)]
+        gains.append(precision[0] - precision[1])
+        weights.append(known.fits["missing"].weights)
+    assert np.mean(gains) > least, gains
+    assert np.mean(weights, axis=0)[1] == pytest.approx(worth, abs=0.35)
+    assert abs(np.mean(weights, axis=0)[0]) < 0.15
+
+
+def test_ranges_weigh_what_lies_beside_p_wrong() -> None:
+    ranking, wrong = with_beside(0, 1.0)
+    known = learned_from(ranking, wrong, 300)
+    likely = replace(ranking, covariates=np.tile(np.array([0, 3], np.float16), (3_000, 1)))
+    unlikely = replace(ranking, covariates=-likely.covariates)
+    many, few = (next_yield(known, one, np.arange(300, 400)) for one in (likely, unlikely))
+    assert few.expected < few.high < many.low < many.expected
+
+
+def test_few_verdicts_change_little() -> None:
+    ranking, wrong = with_beside(0, 1.0)
+    known = fit(
+        ranking.given[:5], ranking.class_id[:5], ranking.p_wrong[:5], wrong[:5], covariates=ranking.covariates[:5]
+    )
+    assert max(abs(known.fits[kind].weights).max() for kind in ("missing", "false")) < 0.1
 
 
 # ---- the next so many
@@ -176,6 +238,7 @@ def cells_of(p: list[float], wrong: list[int], past: list[bool] | None = None) -
         np.array(p, np.float32),
         np.array(wrong, bool),
         np.array(past or [False] * size, bool),
+        np.zeros((size, 0), np.float16),
     )
 
 

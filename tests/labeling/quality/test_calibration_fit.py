@@ -68,19 +68,20 @@ def test_before_any_verdict_it_is_the_scorers_own_number_and_modest_where_that_i
 
 def test_the_mode_is_that_of_the_posterior_as_it_is_written() -> None:
     p, class_id, wrong = some_verdicts(60, map=lambda x: 0.5 * x - 1)
-    past = np.arange(60) < 20
-    found = fit_kind(p, class_id, wrong, past, widths=[1.0], spreads=[0.7]).posteriors[0]
+    past, beside = np.arange(60) < 20, np.random.default_rng(2).normal(size=(60, 2))
+    wrong = wrong | (beside[:, 1] > 1)
+    found = fit_kind(p, class_id, wrong, past, covariates=beside, widths=[1.0], spreads=[0.7]).posteriors[0]
     at, precision = bent(p), np.linalg.inv(prior_covariance())
     design, reach = np.column_stack([seen_by(at), past]), np.exp(np.minimum(at + 2, 0) / 3)
 
     def minus_log_posterior(all_of: np.ndarray) -> float:
-        both, u = all_of[: len(KNOTS) + 1], all_of[len(KNOTS) + 1 :]
-        eta = at + design @ both + reach * u[class_id - 1]
+        both, w, u = np.split(all_of, [len(KNOTS) + 1, len(KNOTS) + 3])
+        eta = at + design @ both + reach * (u[class_id - 1] + beside @ w)
         rising = np.log(expit((1 + np.diff(both[:-1]) - 0.05) / 0.1)).sum()  # from each knot to the next
-        prior = -both @ precision @ both / 2 + norm.logpdf(u, 0, 0.7).sum() + rising
+        prior = -both @ precision @ both / 2 + norm.logpdf(u, 0, 0.7).sum() + norm.logpdf(w, 0, 0.3).sum() + rising
         return -float(np.where(wrong, np.log(expit(eta)), np.log(expit(-eta))).sum() + prior)
 
-    best = minimize(minus_log_posterior, np.zeros(len(KNOTS) + 5), method="BFGS", options={"gtol": 1e-4}).x
+    best = minimize(minus_log_posterior, np.zeros(len(KNOTS) + 7), method="BFGS", options={"gtol": 1e-4}).x
     assert np.concatenate([found.mode, found.own]) == pytest.approx(best, abs=5e-3)
 
 

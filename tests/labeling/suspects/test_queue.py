@@ -187,7 +187,7 @@ def test_a_run_without_a_ranking_has_an_empty_queue(queued: Workspace) -> None:
 
 def test_a_ranking_without_a_suspect_is_an_empty_queue(queued: Workspace) -> None:
     with queued.write() as connection:
-        empty = {name: np.zeros(0, np.int64) for name in COLUMNS}
+        empty = {name: np.zeros(0, np.int64) for name, column in COLUMNS.items() if column.meaning.default is None}
         stored_ranking.store_ranking(connection, "001-demo", "earmark", empty)
     for order in ORDERS:
         assert ranks(queued, QueueFilter(order=order, missing_rule=True, search="x")) == []
