@@ -29,9 +29,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import label_errors
-from benchmarks.simulated_reviews import NEXT, SCORERS, Collection, learned, likeliest, looked_at, next_20, ranking_of
+from benchmarks.simulated_reviews import (
+    NEXT,
+    SCORERS,
+    Collection,
+    as_collection,
+    learned,
+    likeliest,
+    looked_at,
+    next_20,
+    ranking_of,
+)
 from labeling.disagreement.evidence import Evidence
-from labeling.disagreement.scorers import earmark
 from labeling.errors import EarmarkError
 from labeling.quality import audit
 from labeling.quality.calibration import NextYield, next_yield
@@ -207,11 +216,7 @@ def real_collections(case: label_errors.Case, seeds: int) -> Iterator[tuple[str,
 
 
 def _collection(evidence: Evidence, wrong: NDArray[np.bool_]) -> Collection:
-    row, column = np.nonzero(evidence.known)
-    p_wrong = earmark(evidence).p_wrong[row, column]
-    best = np.argsort(-p_wrong, kind="stable")
-    row, column = row[best], column[best]
-    return Collection(ranking_of(column + 1, evidence.given[row, column], p_wrong[best]), wrong[row, column])
+    return as_collection(evidence, evidence.known, wrong)
 
 
 def ahead(made: Collection, seed: int, audit_share: float) -> list[tuple[NextYield, int, NextYield, int]]:

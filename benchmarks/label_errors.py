@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.simulated_reviews import as_collection, learned
 from labeling import runs
 from labeling.collection import store
 from labeling.disagreement import ranking, scoring
@@ -275,8 +276,9 @@ def ahead(measured: Measured) -> list[str]:
 def verdict_lines(cases: Sequence[Case]) -> list[str]:
     """What the first verdicts, given down the queue by somebody who is never wrong, bring for the cells after them."""
     lines = [
-        "| verdicts | cells after them: AP before | AP after | expected errors there before | after | true |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| verdicts | cells after them: AP before | by what verdicts teach of the likelihoods | scored anew "
+        "| expected errors there before | scored anew | true |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     score = SCORERS.get(DEFAULT_SCORER)
     for count in VERDICTS:
@@ -287,17 +289,23 @@ def verdict_lines(cases: Sequence[Case]) -> list[str]:
             verdict = np.full(before.shape, -1, np.int8)
             verdict.ravel()[order] = (case.aligned.given ^ case.wrong).ravel()[order]
             after = score(replace(case.evidence, verdict=verdict)).p_wrong
+            made = as_collection(case.evidence, case.aligned.open, case.wrong)
+            left = np.arange(count, len(made.wrong))
+            taught = learned(made, list(range(count))).probability(made.ranking, left)
             rest = case.aligned.open & (verdict < 0)
             if not (case.wrong & rest).any():
                 continue
             rows.append(
-                (found(before, case.wrong, rest).average_precision, found(after, case.wrong, rest).average_precision,
+                (found(before, case.wrong, rest).average_precision,
+                 found(taught, made.wrong[left], np.ones(len(left), bool)).average_precision,
+                 found(after, case.wrong, rest).average_precision,
                  float(before[rest].sum()), float(after[rest].sum()), float(case.wrong[rest].sum()))
             )  # fmt: skip
         if rows:
-            a, b, c, d, e = zip(*rows, strict=True)
+            *precision, c, d, e = zip(*rows, strict=True)
             lines.append(
-                f"| {count} | {spread(a)} | {spread(b)} | {np.mean(c):.0f} | {np.mean(d):.0f} | {np.mean(e):.0f} |"
+                f"| {count} | {' | '.join(map(spread, precision))} | {np.mean(c):.0f} | {np.mean(d):.0f} "
+                f"| {np.mean(e):.0f} |"
             )
     return lines
 

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.disagreement.covariates import standardised
+from labeling.disagreement.evidence import Evidence
+from labeling.disagreement.scorers import earmark
 from labeling.disagreement.stored_ranking import Past, Ranking
 from labeling.quality import calibration
 from labeling.quality.calibration import NextYield
@@ -60,6 +63,17 @@ def make_collection(seed: int, scorer: str, suspects: int = 3_000, classes: int 
     wrong = random.random(suspects) < 1 / (1 + np.exp(-true))
     best = np.argsort(-said)
     return Collection(ranking_of(class_id[best], given[best], p_wrong[best]), wrong[best])
+
+
+def as_collection(evidence: Evidence, open_cells: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> Collection:
+    """Real cells (N, C) by the default scorer, each as if in a clip of its own."""
+    scores = earmark(evidence)
+    row, column = np.nonzero(open_cells)
+    best = np.argsort(-scores.p_wrong[row, column], kind="stable")
+    at = row[best], column[best]
+    given, p_wrong = evidence.given[at], scores.p_wrong[at]
+    beside = standardised(np.stack([piece[at] for piece in scores.covariates], axis=1), p_wrong, given)
+    return Collection(ranking_of(at[1] + 1, given, p_wrong, beside), wrong[at])
 
 
 def ranking_of(
