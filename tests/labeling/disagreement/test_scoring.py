@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labeling import runs
+from labeling import journal, runs
 from labeling.disagreement import random_order, scoring
 from labeling.disagreement import ranking as ranking_module
 from labeling.disagreement.scoring import MOST_OTHERS, score_run
@@ -17,7 +17,8 @@ from labeling.disagreement.stored_ranking import Ranking, read_ranking
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof
 from labeling.predictions.training_evidence import RunEvidence, without_neighbours, write_run_evidence
-from labeling.records import KINDS
+from labeling.quality.verdicts import counted, judged
+from labeling.records import KINDS, Decision, Shown
 from labeling.runs import out_of_fold
 from labeling.workspace import Workspace
 from tests.support.ranked import decide
@@ -149,6 +150,23 @@ def test_other_runs_are_weighed_and_counted(collection: Workspace) -> None:
     odds = np.sqrt(0.9 / 0.1 * 0.6 / 0.4)
     assert mean[2, BALORI] == pytest.approx(odds / (1 + odds), rel=1e-4)
     assert second != run_id
+
+
+def test_what_verdicts_may_weigh_anew_is_kept_of_open_and_of_decided_cells(collection: Workspace) -> None:
+    run_id = finished_run(collection, {(2, "balori"): 0.9, (4, "cangoo"): 0.3})
+    before = ranking_of(collection, run_id, "earmark")
+    shown = Shown(kind="missing", asked=True)
+    journal.append(collection, [Decision(journal.new_event_id(), "ann", 2, "balori", "present", shown=shown)])
+    ranking = ranking_of(collection, run_id, "earmark")
+    with collection.read() as connection:
+        found = judged(ranking, counted(connection))
+    pieces = before.covariates.shape[1]
+    assert pieces >= 5  # clip, frames, contrast; what another class explains, and which is missing beside
+    assert before.covariates.shape == (len(before.clip_id), pieces)
+    assert ranking.covariates.shape == (len(before.clip_id) - 1, pieces)
+    assert ranking.past.covariates.shape == found.covariates.shape == (1, pieces)
+    np.testing.assert_array_equal(found.covariates, ranking.past.covariates)
+    assert np.abs(ranking.covariates).max() > 0
 
 
 def test_mixtures_and_what_is_not_out_of_fold_are_left_out(collection: Workspace) -> None:

@@ -48,6 +48,7 @@ def test_past_cells_come_back(queued: Workspace) -> None:
     store_ranking(queued, run_id, past=past)
     found = read(queued, run_id).past
     assert len(found) == 2
+    assert found.covariates.shape == (2, 0)  # they were stored without
     for name, values in past.items():
         np.testing.assert_array_equal(getattr(found, name), values)
 
