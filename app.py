@@ -17,6 +17,7 @@ from pages.ui.routes.api import api_routes
 from pages.ui.routes.gate import Gate
 from pages.ui.routes.media import media_routes
 from pages.ui.routes.patience import be_impatient, open_more_files
+from pages.ui.routes.promptness import be_prompt
 
 
 def _values(arguments: list[str], *flags: str) -> list[str]:
@@ -36,6 +37,7 @@ allowed.allow(_values(sys.argv, "--allow"))
 
 session.warm_up()
 be_impatient()
+be_prompt()
 open_more_files()
 app = st.App(
     "pages/navigation.py",
