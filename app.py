@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from labeling.collection import allowed
 from pages.ui import session
 from pages.ui.routes.api import api_routes
+from pages.ui.routes.assets import asset_routes
 from pages.ui.routes.gate import Gate
 from pages.ui.routes.media import media_routes
 from pages.ui.routes.patience import be_impatient, open_more_files
@@ -41,6 +42,6 @@ be_prompt()
 open_more_files()
 app = st.App(
     "pages/navigation.py",
-    routes=[*session.routes(media_routes), *api_routes(session.workspace, session.server_secret)],
+    routes=[*asset_routes(), *session.routes(media_routes), *api_routes(session.workspace, session.server_secret)],
     middleware=[Middleware(Gate)],
 )

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from labeling.errors import DataError
 from labeling.review.second_looks import Look
 from pages.ui.player import events
-from pages.ui.shared import shapes
+from pages.ui.shared import assets, shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
 Action = Literal["finished", "moved", "refresh"]
@@ -114,6 +114,11 @@ def read_script() -> str:
     return join_scripts(ENTRY)
 
 
+def script_asset() -> assets.Asset:
+    """The player's JavaScript as the browser fetches it."""
+    return assets.publish("player.js", read_script())
+
+
 def read_style() -> str:
     """The player's style sheets, joined."""
     return read_styles(STYLES)
@@ -129,6 +134,6 @@ def _component() -> Any:
         import streamlit as st
 
         _registered = st.components.v2.component(
-            "earmark_player", css=read_style(), js=read_script(), isolate_styles=True
+            "earmark_player", css=read_style(), js=assets.loader(script_asset()), isolate_styles=True
         )
     return _registered

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pages.ui.routes.snippets_json import WallQuery
-from pages.ui.shared import shapes
+from pages.ui.shared import assets, shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
 ENTRY = "wall/wall.js"
@@ -45,6 +45,11 @@ def read_script() -> str:
     return join_scripts(ENTRY)
 
 
+def script_asset() -> assets.Asset:
+    """The wall's JavaScript as the browser fetches it."""
+    return assets.publish("wall.js", read_script())
+
+
 _registered: Any = None
 
 
@@ -55,6 +60,6 @@ def _component() -> Any:
         import streamlit as st
 
         _registered = st.components.v2.component(
-            "earmark_wall", css=read_styles(STYLES), js=read_script(), isolate_styles=True
+            "earmark_wall", css=read_styles(STYLES), js=assets.loader(script_asset()), isolate_styles=True
         )
     return _registered
