@@ -13,6 +13,8 @@ from starlette.middleware import Middleware
 
 from labeling.collection import allowed
 from pages.ui import session
+from pages.ui.light.page import light_routes
+from pages.ui.light.places import places_json
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.assets import asset_routes
 from pages.ui.routes.gate import Gate
@@ -42,6 +44,11 @@ be_prompt()
 open_more_files()
 app = st.App(
     "pages/navigation.py",
-    routes=[*asset_routes(), *session.routes(media_routes), *api_routes(session.workspace, session.server_secret)],
+    routes=[
+        *asset_routes(),
+        *session.routes(media_routes),
+        *api_routes(session.workspace, session.server_secret, {"/api/list": places_json}),
+        *light_routes(session.workspace, session.server_secret),
+    ],
     middleware=[Middleware(Gate)],
 )

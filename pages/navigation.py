@@ -41,10 +41,12 @@ with st.sidebar:
             "Reviewer",
             value=st.session_state.get("reviewer", session.default_reviewer()),
             key="reviewer_box",
-            max_chars=80,
+            max_chars=session.MOST_SIGNS,
             help="Every decision is kept under this name.",
-            on_change=lambda: st.session_state.update(reviewer=st.session_state.reviewer_box.strip()),
+            on_change=lambda: st.session_state.update(reviewer=st.session_state.reviewer_box.strip(), named=True),
         )
+        if st.session_state.pop("named", False):
+            session.keep_name(session.reviewer())
     if is_machine(session.reviewer()):
         st.error(session.plain(not_a_persons(session.reviewer())), icon=":material/error:")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import streamlit as st
 
@@ -27,6 +29,9 @@ from pages.ui import signin, signing
 
 WORKSPACE = "EARMARK_WORKSPACE"
 BUSY_TIMEOUT_S = 10.0
+NAMED = "earmark_reviewer"
+"""The cookie that keeps the name given in this browser, percent-encoded; of no meaning where people sign in."""
+MOST_SIGNS = 80  # of a name
 CHECKING = "Checking whether this can be trained"
 
 
@@ -132,8 +137,12 @@ def reviewer_or_stop() -> str:
     return name
 
 
-def default_reviewer() -> str:
-    """A name to begin with: this machine's user, where only this machine can reach the server."""
+def default_reviewer(cookies: Mapping[str, str] | None = None) -> str:
+    """A name to begin with: the one that was given last in this browser, else this machine's user, where only this
+    machine can reach the server."""
+    kept = unquote((st.context.cookies if cookies is None else cookies).get(NAMED, ""), errors="replace").strip()
+    if kept:
+        return kept[:MOST_SIGNS]
     if named := os.environ.get("EARMARK_REVIEWER"):
         return named
     if st.get_option("server.address") not in ("127.0.0.1", "localhost", "::1"):
@@ -146,6 +155,12 @@ def scored() -> tuple[str, str] | None:
     wanted = st.session_state.get("scored", ("", ""))
     with workspace().read() as connection:
         return queue.current(connection, *wanted)
+
+
+def keep_name(name: str) -> None:
+    """Let this browser begin with a name from now on, here and on the light page."""
+    cookie = f"{NAMED}={quote(name, safe='')}; path=/; max-age=31536000; samesite=lax"
+    st.html(f"<script>document.cookie = {json.dumps(cookie)};</script>", unsafe_allow_javascript=True)
 
 
 @contextmanager

@@ -12,16 +12,26 @@ import soundfile
 from labeling.reviewer import preferences
 from labeling.workspace import open_workspace
 from tests.support.browser import expect
-from tests.support.reviewing import another_browser, answered, open_review, place, press, rows, shown, until
+from tests.support.reviewing import (
+    ON_BOTH_HOSTS,
+    another_browser,
+    answered,
+    open_review,
+    place,
+    press,
+    rows,
+    shown,
+    until,
+)
 from tests.support.server import Server
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(page: Any, app: Server) -> Any:
+def page(page: Any, app: Server, request: pytest.FixtureRequest) -> Any:
     """A tab with the first clip of the queue."""
-    open_review(page, app)
+    open_review(page, app, getattr(request, "param", "/review?p=0.01"))
     shown(page)
     return page
 
@@ -38,6 +48,7 @@ def open_doubts(page: Any) -> int:
     return sum(bool(lane.get_attribute("data-kind")) and not lane.get_attribute("data-verdict") for lane in lanes.all())
 
 
+@ON_BOTH_HOSTS
 def test_all_doubts_of_a_clip_in_one_visit(page: Any, own_copy: Path) -> None:
     """One is decided, the rest are confirmed by one key as one batch, and one undo takes that back, after a reload."""
     while open_doubts(page) < 3:
@@ -158,6 +169,7 @@ def test_notes_flags_later_and_skip(page: Any, own_copy: Path) -> None:
     assert kinds == [("note", 0), ("note", 0), ("flag", 0), ("flag", 1), ("later", 0), ("skip", 0), ("skip", 1)]
 
 
+@ON_BOTH_HOSTS
 def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
     """Moves are made one after another; verdicts fall on what was on the screen, each once."""
     at = place(page)
@@ -176,6 +188,7 @@ def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
     assert len(set(cells)) == len(cells)
 
 
+@ON_BOTH_HOSTS
 def test_a_press_whose_token_ran_out_or_that_gets_no_answer_is_stored_once(page: Any, own_copy: Path) -> None:
     refused = []
 
@@ -236,6 +249,7 @@ def reload_keeps_the_look(page: Any, mode: str) -> None:
     before, url = asked(), page.url
     page.reload()
     expect(page.get_by_test_id("player")).to_have_attribute("data-mode", mode)
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(" of ")
     assert asked() == before
     assert page.url == url
 
@@ -262,6 +276,7 @@ def test_a_look_drawn_at_random_shows_the_question_alone(half_random: None, page
     expect(page.get_by_test_id("player-lane")).to_have_attribute("data-class", str(code))
 
 
+@ON_BOTH_HOSTS
 def test_a_blind_look_shows_the_question_alone(half_blind: None, page: Any, own_copy: Path) -> None:
     player, notice = page.get_by_test_id("player"), page.get_by_test_id("player-notice")
     while player.get_attribute("data-mode") != "blind":

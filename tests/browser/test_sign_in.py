@@ -12,7 +12,7 @@ import pytest
 from pages.ui import signing
 from tests.support.browser import WAIT_MS, expect
 from tests.support.oidc import Provider, provider
-from tests.support.reviewing import open_review, rows, shown
+from tests.support.reviewing import open_review, press, rows, shown
 from tests.support.server import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -74,6 +74,9 @@ def test_nothing_is_shown_and_nothing_is_given_without_a_sign_in(
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
         expect(page.get_by_test_id("stSidebar")).to_have_count(0)
         assert "birds" not in page.locator("body").inner_text()
+    page.goto(f"{guarded.url}/clip/1?p=0.01")  # the light page sends them to the same sign-in
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert page.url == f"{guarded.url}/review?p=0.01&clip=1"
     assert asked_by_hand(guarded, own_copy, "rita") == [403] * 4
     assert (
         asked_by_hand(guarded, own_copy, "rita", {"_streamlit_user": "forged", "_streamlit_user_1": "too"}) == [403] * 4
@@ -97,9 +100,16 @@ def test_a_decision_bears_the_name_of_who_signed_in_and_links_are_theirs_alone(
         token = {"x-earmark": call.headers["x-earmark"]}
         assert page.request.get(media).status == page.request.get(call.url, headers=token).status == 200
         assert httpx.get(media).status_code == httpx.get(call.url, headers=token).status_code == 403
+        page.goto(f"{guarded.url}/clip/{call.url.split('/clips/')[1].split('?')[0]}?p=0.01")
+        shown(page)
+        expect(page.get_by_text("ann@example.org")).to_be_visible()
+        expect(page.get_by_role("textbox", name="Reviewer")).to_have_count(0)
+        press(page, "2", "saved")
+        assert rows(own_copy, "select reviewer from decisions") == [("ann@example.org",)] * 2
         with somebody(chrome, oidc, guarded, BOB) as other:  # whose provider says that nobody has checked his address
             expect(other.get_by_text("Bob (2)")).to_be_visible()
             assert other.request.get(media).status == other.request.get(call.url, headers=token).status == 403
+        page.goto(f"{guarded.url}/review")
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
         assert page.request.get(media).status == page.request.get(call.url, headers=token).status == 403

@@ -81,7 +81,7 @@ class PlayerPage:
         url = urlsplit(route.request.url)
         visit = {
             "visit": "v", "items": [self.data["clip_id"]], "at": 0, "token": "t", "view": {}, "link": {},
-            "preferences": self.preferences, "follow": False, "renewed": "",
+            "preferences": self.preferences, "follow": False, "renewed": "", "alone": False, "partial": False,
         }  # fmt: skip
         check(visit, shapes.Visit, "the visit")
         if url.path == "/":

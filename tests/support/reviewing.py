@@ -4,20 +4,40 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from labeling.quality.scored_run import read_scored_run
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
+from labeling.workspace import open_workspace
 from tests.support.browser import WAIT_MS, expect
 from tests.support.server import Server
+
+LIGHT = "/clip/{first}?p=0.01"
+"""The first clip of the list on the light page, for open_review."""
+ON_BOTH_HOSTS = pytest.mark.parametrize("page", ["/review?p=0.01", LIGHT], indirect=True, ids=["app", "light"])
 
 
 def open_review(page: Any, app: Server, path: str = "/review?p=0.01") -> None:
     """The first clip of a list, by its link or from the queue."""
-    page.goto(app.url + path)
+    page.goto(app.url + path.format(first=first_clip(app)) if "{" in path else app.url + path)
     if path.startswith("/queue"):
         page.get_by_role("button", name="Review these").click()
     expect(page.get_by_test_id("player-title")).to_be_visible()
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(" of ")  # the light page has its list a moment later
+
+
+def first_clip(app: Server) -> int:
+    """The id of the clip that a list of all suspects from 0.01 on begins with."""
+    with closing(open_workspace(app.shown)) as workspace, workspace.read() as connection:
+        scored = queue.current(connection)
+        assert scored
+        run = read_scored_run(connection, *scored)
+        return queue.worklist(connection, run, QueueFilter(min_p_wrong=0.01))[0]
 
 
 def shown(page: Any) -> str:

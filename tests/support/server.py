@@ -34,9 +34,11 @@ class Server:
     process: subprocess.Popen[bytes]
     url: str
     switch: Connection
+    shown: Path
 
     def show(self, workspace: Path) -> None:
         """From the next request on, be the app of another workspace."""
+        self.shown = workspace
         self.switch.send(str(workspace))
         self.switch.recv()
 
@@ -87,7 +89,7 @@ def serve(
                         raise RuntimeError(log.read().decode()) from None
                     time.sleep(0.1)
             with Client(address) as switch:
-                yield Server(process, url, switch)
+                yield Server(process, url, switch, workspace)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)

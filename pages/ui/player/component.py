@@ -9,7 +9,7 @@ clip is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -40,7 +40,9 @@ class Visit:
     ``id`` changes when the list is read anew; while it stays the player keeps its own place. ``token`` names the
     reviewer (signing.api_token). ``view`` goes with every request: ``run``, ``scorer``, ``p``, ``compare``. ``link``
     are the URL parameters that lead a colleague to the same list. ``follow`` asks for an event when another clip is
-    shown. ``renewed`` is another word whenever the player asked for a new token.
+    shown. ``renewed`` is another word whenever the player asked for a new token. ``alone`` is said where the page holds
+    nothing but the player (pages/ui/light/), ``partial`` where the list has no more than the clip that was linked to,
+    and the whole of it comes later under the same ``id``. ``clip`` is that clip.
     """
 
     id: str
@@ -52,14 +54,15 @@ class Visit:
     preferences: Mapping[str, Any] = field(default_factory=dict)
     follow: bool = False
     renewed: str = ""
+    alone: bool = False
+    partial: bool = False
+    clip: shapes.Clip | None = None
 
     def to_json(self) -> shapes.Visit:
         """Plain values for the browser."""
-        return {
+        visit: shapes.Visit = {
             "visit": self.id,
-            "items": [
-                [item.clip_id, item.mode, item.class_code] if item.mode else item.clip_id for item in self.items
-            ],
+            "items": items_json(self.items),
             "at": self.at,
             "token": self.token,
             "view": dict(self.view),
@@ -67,7 +70,17 @@ class Visit:
             "preferences": dict(self.preferences),
             "follow": self.follow,
             "renewed": self.renewed,
-        }  # fmt: skip
+            "alone": self.alone,
+            "partial": self.partial,
+        }
+        if self.clip is not None:
+            visit["clip"] = self.clip
+        return visit
+
+
+def items_json(items: Iterable[Look]) -> list[int | list[int | str]]:
+    """The places of a list in plain values."""
+    return [[item.clip_id, item.mode, item.class_code] if item.mode else item.clip_id for item in items]
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,8 @@ class Player {
     this.expired = false;
     if (anew) this.open(this.flow.at);
     else this.stage.drawAll();
+    if (!anew && this.data) this.drawHead(); // the list may have come
+    if (!anew) this.fetchAhead();
     if (this.data && data.follow && !follows) this.followed();
   }
 
@@ -130,7 +132,7 @@ class Player {
   /** @param {number} step */
   go(step) {
     if (this.messenger.locked) this.after = () => this.go(step); // harmless, so it only waits
-    else if (step < 0 && this.flow.at === 0) this.tell("this is the first clip", "warning");
+    else if (step < 0 && this.flow.at === 0) this.tell(this.flow.partial ? "the list is still to come" : "this is the first clip", "warning");
     else {
       this.tell("", "info"); // what was said was said of another clip
       this.open(this.flow.at + step);
@@ -180,10 +182,9 @@ class Player {
     this.drawHead();
     stage.takeFreeHeight();
     stage.drawAll();
-    if (moved) {
-      this.followed();
-      this.flow.ahead((next) => this.prefetch(next));
-    }
+    if (!moved) return;
+    this.followed();
+    this.fetchAhead();
   }
 
   arrive() {
@@ -198,24 +199,18 @@ class Player {
     this.transport.load(); // after the stage: it may tell at once that it can be played
   }
 
-  /** @param {Clip} next */
-  prefetch(next) {
-    this.stage.ahead(next);
-    this.transport.ahead(next);
-    vocabularyOf(next).catch(() => {});
+  fetchAhead() {
+    this.flow.ahead((next) => {
+      this.stage.ahead(next);
+      this.transport.ahead(next);
+      vocabularyOf(next).catch(() => {});
+    });
   }
 
   // The address leads here, and what stands beside the player follows, once the reviewer rests.
   followed() {
-    const { data, page, flow } = this;
-    const query = new URLSearchParams({ ...page.link, clip: String(data.clip_id) });
-    if (data.mode) {
-      const next = flow.items.slice(flow.at + 1).find((item) => !item.mode); // the list of a page loaded anew may lack this look
-      query.delete("clip");
-      query.set("look", data.look);
-      if (next) query.set("next", String(next.clip_id));
-    }
-    history.replaceState(history.state, "", `${location.pathname}?${query}`);
+    const { data, page } = this;
+    if (!this.flow.partial) history.replaceState(history.state, "", this.flow.address(page, data, location.pathname)); // else it leads here
     clearTimeout(this.following);
     // a second look is the player's own: the page hides what it draws of the clip
     if (page.follow) this.following = setTimeout(() => this.emit({ action: "moved", clip_id: data.clip_id, mode: data.mode, at: newEventId() }), FOLLOW_MS);
@@ -330,6 +325,14 @@ class Player {
     return this.transport.look;
   }
 
+  get link() {
+    return this.data.mode ? "" : this.flow.address({ ...this.page, alone: true }, this.data, "clip/");
+  }
+
+  get belowPx() {
+    return this.page?.alone ? 16 : 98;
+  }
+
   get sound() {
     return this.transport.sound;
   }
@@ -368,9 +371,9 @@ class Player {
   drawHead() {
     const { v, data, flow } = this;
     v.title.textContent = v.title.title = data.title;
-    v.subtitle.textContent = `${flow.at + 1} of ${flow.items.length}`;
+    v.subtitle.textContent = flow.partial ? "" : `${flow.at + 1} of ${flow.items.length}`;
     v.undo.disabled = !data.can_undo && !this.hasActed;
-    v.previous.disabled = flow.at === 0;
+    v.previous.disabled = flow.at === 0 && !flow.partial;
   }
 
   listen() {

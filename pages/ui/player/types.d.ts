@@ -172,6 +172,8 @@ export interface HelpHost extends Tells {
 }
 
 export interface DrawerHost extends Tells {
+  /** The address of the clip alone, below the app's root; "" where it is not told. */
+  readonly link: string;
   readonly v: Pick<View, "root" | "flag" | "drawerButton">;
   readonly data: Clip;
   readonly lane: Lane | null;
@@ -192,6 +194,8 @@ export interface StageHost extends Tells {
   readonly lane: Lane | null;
   readonly look: Look;
   readonly dark: boolean;
+  /** Pixels that the page has under the player. */
+  readonly belowPx: number;
   readonly sound: Pick<Sound, "playing" | "position" | "element">;
   readonly preferences: Pick<Preferences, "get" | "set">;
   seek(timeS: number): void;

@@ -80,7 +80,7 @@ def link_popover(params: Mapping[str, str], clip_id: int | None) -> None:
             st.caption("Tick one row for the address of its clip.")
         else:
             st.caption("The clip that is ticked:")
-            st.code(address("review", {**params, "clip": str(clip_id)}), language=None, wrap_lines=True)
+            st.code(address(f"clip/{clip_id}", params), language=None, wrap_lines=True)
 
 
 def address(page: str, params: Mapping[str, str]) -> str:

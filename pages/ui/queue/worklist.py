@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 import streamlit as st
+from sqlalchemy.engine import Connection
 
 from labeling.errors import DataError
 from labeling.quality import audit
+from labeling.quality.scored_run import ScoredRun
 from labeling.records import WORTH_HEARING
 from labeling.review import second_looks
 from labeling.review.second_looks import Look
@@ -115,25 +117,30 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
         with session.workspace().read() as connection:
             run, look_s = drawn.read(connection, scored)
             position = run.position
-            asks = wanted.status == "open" and bool(reviewer)  # decided ones are shown, not asked about
-            whole = not narrows(wanted)  # a draw from some clips or classes alone says nothing of the rest
-            if reviewer and is_audit(wanted):
-                at_random = audit.waiting(connection, run, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
-                looks = [Look(clip, "audit", code) for clip, code in at_random]
-            else:
-                clip_ids = queue.worklist(connection, run, replace(wanted, reviewer=reviewer), look_s=look_s)
-                shares = second_looks.Shares(0, 0, 0)
-                if asks:
-                    shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
-                looks = second_looks.woven(
-                    connection, run, clip_ids, shares if whole else replace(shares, audit=0),
-                    min_p_wrong=wanted.min_p_wrong or WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
-                )  # fmt: skip
+            looks = looks_of(connection, run, wanted, reviewer, look_s)
     todo = Worklist(scored, wanted, looks, position=position)
     if clip_id is not None:
         todo.go_to(clip_id)
     st.session_state[KEY] = todo
     return todo
+
+
+def looks_of(connection: Connection, run: ScoredRun, wanted: QueueFilter, reviewer: str, look_s: float) -> list[Look]:
+    """What a reviewer goes through: the clips that a filter leaves, in its order, with the second looks among them."""
+    asks = wanted.status == "open" and bool(reviewer)  # decided ones are shown, not asked about
+    if reviewer and is_audit(wanted):
+        at_random = audit.waiting(connection, run, reviewer, DRAWN_AT_ONCE, wanted.kinds, window=1)
+        return [Look(clip, "audit", code) for clip, code in at_random]
+    clip_ids = queue.worklist(connection, run, replace(wanted, reviewer=reviewer), look_s=look_s)
+    shares = second_looks.Shares(0, 0, 0)
+    if asks:
+        shares = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
+    if narrows(wanted):  # a draw from some clips or classes alone says nothing of the rest
+        shares = replace(shares, audit=0)
+    return second_looks.woven(
+        connection, run, clip_ids, shares,
+        min_p_wrong=wanted.min_p_wrong or WORTH_HEARING, reviewer=reviewer, kinds=wanted.kinds,
+    )  # fmt: skip
 
 
 def is_audit(wanted: QueueFilter) -> bool:
@@ -149,11 +156,16 @@ def narrows(wanted: QueueFilter) -> bool:
 
 def link_of(todo: Worklist) -> dict[str, str]:
     """URL parameters that lead a colleague to the same list; the run is named where it is not the newest."""
-    params = params_of(todo.wanted)
     with session.workspace().read() as connection:
         newest = queue.current(connection)
-    if todo.scored and todo.scored != newest:
-        params |= {"run": todo.scored[0], "scorer": todo.scored[1]}
+    return link_params(todo.wanted, todo.scored, newest)
+
+
+def link_params(wanted: QueueFilter, scored: tuple[str, str] | None, newest: tuple[str, str] | None) -> dict[str, str]:
+    """The URL parameters of a list of a scored run."""
+    params = params_of(wanted)
+    if scored and scored != newest:
+        params |= {"run": scored[0], "scorer": scored[1]}
     return params
 
 

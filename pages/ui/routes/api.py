@@ -72,8 +72,13 @@ class NotFound(DataError):
     """What was asked for is not there."""
 
 
-def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) -> list[Route]:
-    """The routes to mount in the app; ``workspace`` and ``secret`` are called for each request, from threads."""
+def api_routes(
+    workspace: Callable[[], Workspace], secret: Callable[[], bytes], more: Mapping[str, Answer] | None = None
+) -> list[Route]:
+    """The routes to mount in the app; ``workspace`` and ``secret`` are called for each request, from threads.
+
+    ``more`` are answers to GET that lie further up in the house, by path.
+    """
 
     def route(path: str, answer: Answer, method: str = "GET") -> Route:
         async def endpoint(request: Request) -> Response:
@@ -120,6 +125,7 @@ def api_routes(workspace: Callable[[], Workspace], secret: Callable[[], bytes]) 
         route("/api/channel", _set_channel, "POST"),
         route("/api/preferences", _prefer, "POST"),
         route("/api/progress", _progress),
+        *(route(path, answer) for path, answer in (more or {}).items()),
     ]
 
 

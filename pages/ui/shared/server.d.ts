@@ -172,6 +172,19 @@ export interface Visit {
   preferences: Record<string, any>;
   follow: boolean;
   renewed: string;
+  alone: boolean;
+  partial: boolean;
+  clip?: Clip;
+}
+
+export interface Places {
+  items: (number | (number | string)[])[];
+  at: number;
+}
+
+export interface Light {
+  visit: Visit;
+  list: string;
 }
 
 export interface Wall {

@@ -208,7 +208,10 @@ class Verdicts(TypedDict):
 
 
 class Visit(TypedDict):
-    """What the page tells the player (component.Visit). An item is a clip id, or [clip id, mode, class]."""
+    """What the page tells the player (component.Visit). An item is a clip id, or [clip id, mode, class].
+
+    ``clip`` is the one at that place, where the page has it already.
+    """
 
     visit: str
     items: list[int | list[int | str]]
@@ -219,6 +222,24 @@ class Visit(TypedDict):
     preferences: dict[str, Any]
     follow: bool
     renewed: str
+    alone: bool
+    partial: bool
+    clip: NotRequired[Clip]
+
+
+class Places(TypedDict):
+    """What is answered to `GET /api/list`: the whole list of a visit, and where in it the clip stands that was asked
+    for."""
+
+    items: list[int | list[int | str]]
+    at: int
+
+
+class Light(TypedDict):
+    """What the light page is given: the visit, and the address of its list below the app's root."""
+
+    visit: Visit
+    list: str
 
 
 class Wall(TypedDict):

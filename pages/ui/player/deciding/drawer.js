@@ -102,8 +102,10 @@ export class Drawer {
     this.onlyName.textContent = ` ${lane ? lane.name : "the class in focus"} only`;
     const rows = (data.history || []).filter((row) => !this.only.checked || row.class === lane?.class);
     this.history.replaceChildren(...this.historyOf(rows));
-    this.facts.replaceChildren(...Object.entries(data.metadata || {}).map(([name, value]) =>
-      el("div", {}, el("dt", { text: name }), el("dd", { text: value }))));
+    const { link } = this.host;
+    const facts = Object.entries(data.metadata || {}).map(([name, value]) => [name, el("dd", { text: value })]);
+    if (link) facts.push(["link", el("dd", {}, el("a", { href: link, test: "player-link", text: `clip/${data.clip_id}`, title: "this clip alone: opens at once" }))]);
+    this.facts.replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", { text: name }), value)));
   }
 
   /** @param {Mark} mark */

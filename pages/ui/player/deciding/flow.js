@@ -19,6 +19,14 @@ export const isHiding = (mode) => mode === "blind" || mode === "audit";
 /** @type {{ id: string, items: Item[], at: number }} */
 const lastVisit = { id: "", items: [], at: 0 }; // kept while the page is left and come back to
 
+/** @param {Visit} data @returns {Item[]} */
+function itemsOf(data) {
+  return data.items.map((item) => {
+    const [clip_id, mode, code] = Array.isArray(item) ? /** @type {[number, string, string]} */ (item) : [item, "", ""];
+    return { clip_id, mode, class: code };
+  });
+}
+
 // The list of one visit, the place in it, and the clips already fetched.
 export class Flow {
   /** @param {Api} api */
@@ -30,6 +38,7 @@ export class Flow {
     this.at = 0;
     /** @type {Record<string, string>} */
     this.view = {};
+    this.partial = false; // whether the list is still to come, but for the clip that was linked to
     /** @type {Map<string, Kept>} */
     this.kept = new Map();
   }
@@ -41,19 +50,29 @@ export class Flow {
     const seen = JSON.stringify(this.view) !== JSON.stringify(data.view);
     if (seen) this.kept.clear();
     this.view = data.view;
-    if (this.visit === data.visit) return seen;
+    if (this.visit === data.visit) return (this.partial && !data.partial && this.fill(data)) || seen;
     this.visit = data.visit;
-    if (lastVisit.id !== data.visit) {
-      const items = data.items.map((item) => {
-        const [clip_id, mode, code] = Array.isArray(item) ? /** @type {[number, string, string]} */ (item) : [item, "", ""];
-        return { clip_id, mode, class: code };
-      });
-      Object.assign(lastVisit, { id: data.visit, items, at: data.at });
-    }
+    this.partial = data.partial;
+    if (lastVisit.id !== data.visit) Object.assign(lastVisit, { id: data.visit, items: itemsOf(data), at: data.at });
     this.items = lastVisit.items;
     this.at = lastVisit.at < this.items.length ? lastVisit.at : data.at;
     this.kept.clear();
+    if (data.clip && this.item) this.keep(this.item, data.clip);
     return true;
+  }
+
+  // The whole list has come; the clip on the screen stays. Returns whether another one is waited for: the next.
+  /** @param {Visit} data */
+  fill(data) {
+    const { item, items: before } = this;
+    this.partial = false;
+    this.items = itemsOf(data);
+    const shown = item || before[before.length - 1];
+    let at = this.items.findIndex((one) => this.key(one) === this.key(shown));
+    if (at < 0) this.items.splice(at = Math.min(data.at, this.items.length), 0, shown);
+    lastVisit.items = this.items;
+    this.move(item ? at : at + 1);
+    return !item;
   }
 
   get item() {
@@ -81,6 +100,20 @@ export class Flow {
     const [item] = found >= 0 ? this.items.splice(found, 1) : [{ clip_id, mode: "", class: "" }];
     this.items.splice(this.at, 0, item);
     return this.at;
+  }
+
+  // What leads back to a clip: to a second look without its name. Where the page holds nothing but the player its path
+  // names the clip.
+  /** @param {Visit} page @param {Clip} data @param {string} path */
+  address(page, data, path) {
+    const query = new URLSearchParams(page.link);
+    if (data.mode) {
+      const next = this.items.slice(this.at + 1).find((item) => !item.mode); // the list of a page loaded anew may lack this look
+      query.set("look", data.look);
+      if (next) query.set("next", String(next.clip_id));
+    } else if (!page.alone) query.set("clip", String(data.clip_id));
+    const at = page.alone ? path.replace(/[^/]*$/, data.mode ? "look" : String(data.clip_id)) : path;
+    return query.size ? `${at}?${query}` : at;
   }
 
   putOff() {

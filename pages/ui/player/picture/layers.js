@@ -6,6 +6,7 @@ import {
   COLORMAPS, colourAt, colourTable, contrastOf, drawTiles, fitCanvas, levelText, suggestedContrast,
 } from "../../shared/picture.js";
 import { firstView } from "../span.js";
+import { AUTO_ROWS, pictureQuery, rowsFor, STANDARD_PICTURE } from "./options.js";
 import { tiles } from "./tiles.js";
 import { TileSet, zoomFor } from "./tileset.js";
 
@@ -16,38 +17,12 @@ import { TileSet, zoomFor } from "./tileset.js";
  * @import { Stage } from "./stage.js"
  */
 
-const AUTO_ROWS = 256; // at least, and the step between one height and the next
-const MOST_ROWS = 768;
 const WORTH_ASKING_AGAIN = 0.7; // a band narrower than this share of the whole gets tiles of its own
 const FALLBACK_ZOOMS = [1, 2, 3, 4, 5, 6];
 const CONTRASTS_KEPT = 24;
 const SETTLED_MS = 250;
 const ASK_EACH_MS = 100;
 const CLIPS_KEPT_AHEAD = 4;
-
-/** @type {Picture} */
-export const STANDARD_PICTURE = {
-  axis: "mel", scale: "db", n_fft: null, hop_length: null, window: null, low_hz: null, high_hz: null, rows: null, denoise: false,
-  brightness: 0,
-};
-
-// The settings as the server reads them; what is null is the server's choice.
-/** @param {Picture} picture @param {Band | null} [band] */
-export function pictureQuery(picture, band = null) {
-  const { axis, scale, n_fft, hop_length, window: taper, low_hz, high_hz, rows, denoise } = { ...picture, ...band };
-  const query = new URLSearchParams({ axis, scale, height_px: String(rows || AUTO_ROWS) });
-  for (const [name, value] of Object.entries({ n_fft, hop_length, window: taper, low_hz, high_hz })) {
-    if (value !== null && value !== undefined) query.set(name, String(value));
-  }
-  if (denoise) query.set("denoise", "1");
-  return query.toString();
-}
-
-// Rows of a picture of so many pixels: three for each four pixels of the highest that a window shows.
-/** @param {number} heightPx */
-function rowsFor(heightPx) {
-  return Math.min(MOST_ROWS, AUTO_ROWS * Math.max(1, Math.ceil((0.75 * heightPx) / AUTO_ROWS)));
-}
 
 // Whether a tile is here and has its colours.
 /** @param {Tile | null | undefined} tile @returns {tile is Tile & Drawable} */
@@ -115,9 +90,9 @@ export class Layers {
   }
 
   // The window has another height: its tiles are asked for, with other rows.
-  /** @param {number} heightPx */
-  fitRows(heightPx) {
-    const rows = rowsFor(heightPx);
+  /** @param {number} windowPx */
+  fitRows(windowPx) {
+    const rows = rowsFor(windowPx);
     if (rows === this.rows) return;
     this.rows = rows;
     if (this.base) this.make();

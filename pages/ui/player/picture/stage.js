@@ -20,12 +20,9 @@ import { zoomFor } from "./tileset.js";
 
 const GLIDE_MS = 130;
 const JUMP_S = 0.5; // between two frames: the sound was sent elsewhere
-// Pixels: between the player's parts; of the minimap, which comes with a zoom and must not move the rest; of what the
-// page has under the player; of all that stands around the picture of a clip with one class.
+// Pixels: between the player's parts; of the minimap, which comes with a zoom and must not move the rest.
 const GAP_PX = 8;
 const MINIMAP_PX = 29;
-const BELOW_PX = 98;
-const AROUND_PX = 440;
 
 export class Stage {
   /** @param {View} v @param {StageHost} host */
@@ -250,7 +247,7 @@ export class Stage {
     v.waveRow.hidden = this.host.look.waveform === false;
     /** @type {HTMLElement[]} */
     const passing = [v.silent, v.soundError, v.add, v.help];
-    let taken = BELOW_PX + MINIMAP_PX - GAP_PX - v.plot.offsetHeight - v.settings.offsetHeight - v.miniRow.offsetHeight;
+    let taken = this.host.belowPx + MINIMAP_PX - GAP_PX - v.plot.offsetHeight - v.settings.offsetHeight - v.miniRow.offsetHeight;
     for (const part of v.root.children) {
       if (part instanceof HTMLElement && part.offsetHeight && !passing.includes(part)) taken += part.offsetHeight + GAP_PX;
     }
@@ -261,7 +258,7 @@ export class Stage {
     const free = `${Math.floor(innerHeight - top - taken)}px`;
     if (free !== this.free) v.root.style.setProperty("--free", free);
     this.free = free;
-    this.layers.fitRows(innerHeight - AROUND_PX);
+    this.layers.fitRows(innerHeight);
   }
 
   // The picture has another size than it was drawn with.

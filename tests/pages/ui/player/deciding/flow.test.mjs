@@ -141,3 +141,51 @@ test("what had no answer is sent again by itself, ever more rarely, with the sam
   context.mock.timers.tick(100_000);
   assert.equal(requests.length, 5);
 });
+
+// What the light page gives: one clip, the list later.
+function linkedTo(clip_id) {
+  visits += 1;
+  const flow = new Flow(null);
+  const page = { visit: `v${visits}`, items: [clip_id], at: 0, view: {}, link: { p: "0.1" }, alone: true, partial: true, clip: { clip_id } };
+  assert.equal(flow.begin(page), true);
+  return { flow, come: (items, at) => flow.begin({ ...page, items, at, partial: false, clip: undefined }) };
+}
+
+test("a list that comes after its clip leaves the clip where it is", () => {
+  const { flow, come } = linkedTo(3);
+  assert.equal(flow.load(flow.item).data.clip_id, 3); // it came with the page
+  assert.equal(come([1, 2, 3, 4], 2), false);
+  assert.deepEqual([flow.at, flow.item.clip_id, flow.partial], [2, 3, false]);
+  assert.equal(come([9], 0), false); // and does not change again
+  assert.equal(flow.items.length, 4);
+});
+
+test("who went on before the list came is waiting for the next clip", () => {
+  const { flow, come } = linkedTo(3);
+  flow.move(1);
+  assert.equal(come([1, 3, 4], 1), true);
+  assert.equal(flow.item.clip_id, 4);
+  const last = linkedTo(4);
+  last.flow.move(1);
+  assert.equal(last.come([1, 4], 1), true);
+  assert.deepEqual([last.flow.at, last.flow.item], [2, null]);
+});
+
+test("a clip that the list does not hold stands where the server put it", () => {
+  const { flow, come } = linkedTo(7);
+  assert.equal(come([1, 2, 3], 1), false);
+  assert.deepEqual([flow.items.map(({ clip_id }) => clip_id), flow.at], [[1, 7, 2, 3], 1]);
+});
+
+test("an address names the clip, but not that of a second look", () => {
+  const { flow, come } = linkedTo(3);
+  come([3, [4, "blind", "reed"], 5], 0);
+  const page = { link: { p: "0.1" }, alone: true };
+  assert.equal(flow.address(page, { clip_id: 3, mode: "" }, "/clip/2"), "/clip/3?p=0.1");
+  assert.equal(flow.address({ link: {}, alone: true }, { clip_id: 3, mode: "" }, "clip/"), "clip/3");
+  assert.equal(flow.address({ ...page, alone: false }, { clip_id: 3, mode: "" }, "/review"), "/review?p=0.1&clip=3");
+  flow.move(1);
+  const look = { clip_id: 4, mode: "blind", look: "t" };
+  assert.equal(flow.address(page, look, "/clip/3"), "/clip/look?p=0.1&look=t&next=5");
+  assert.equal(flow.address({ ...page, alone: false }, look, "/review"), "/review?p=0.1&look=t&next=5");
+});

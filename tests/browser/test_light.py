@@ -1,0 +1,147 @@
+"""The light page in a real Chromium: a clip by its link, the list around it, and the ways to and from the app."""
+
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import expect
+from tests.support.reviewing import LIGHT, open_review, place, press, rows, shown, until
+from tests.support.server import Server
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '</script><img src=x onerror="window.hacked=1">\'&'
+OVERFLOWING = """(player) => [...player.querySelectorAll("button, select, .question, .head")].filter((node) =>
+  node.offsetParent && node.scrollWidth > node.clientWidth + 1).map((node) => node.textContent)"""
+
+
+@pytest.fixture
+def page(page: Any, app: Server) -> Any:
+    """A tab with the first clip of the list."""
+    open_review(page, app, LIGHT)
+    shown(page)
+    return page
+
+
+def test_from_the_light_page_into_the_app_and_back(page: Any, app: Server) -> None:
+    for _ in range(3):
+        page.keyboard.press("j")
+    clip_id, at = shown(page), place(page)
+    assert page.url == f"{app.url}/clip/{clip_id}?p=0.01"
+    page.get_by_role("link", name="Open in the app").click()
+    expect(page.get_by_role("link", name="Versions")).to_be_visible()
+    assert shown(page) == clip_id
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at} of")
+    page.keyboard.press("\\")
+    link = page.get_by_test_id("player-link")
+    expect(link).to_have_attribute("href", f"clip/{clip_id}?p=0.01")
+    link.click()
+    expect(page.get_by_role("link", name="Open in the app")).to_be_visible()
+    assert shown(page) == clip_id
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at} of")
+    page.get_by_role("link", name="Queue").click()
+    expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+    page.go_back()
+    assert shown(page) == clip_id
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1400, 1000), (2560, 1440)])
+def test_the_first_tiles_are_asked_for_ahead_of_the_player_and_for_nothing(page: Any, size: tuple[int, int]) -> None:
+    asked: list[str] = []
+    address = page.url
+    page.goto("about:blank")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    clip_id = shown(page)
+    pictures = [
+        url for url in asked if re.search(rf"/clips/{clip_id}/(tile|peaks)\?", url) and "height_px=32" not in url
+    ]
+    assert pictures
+    assert {pictures.count(url) for url in pictures} == {2}, "by the head, and by the player from the browser's cache"
+    scripts = [url for url in asked if url.split("?")[0].endswith(".js")]
+    assert [url.split("/")[-1] for url in scripts] == ["player.js", "light.js"]
+    first = min(asked.index(url) for url in pictures)
+    assert first <= asked.index(next(url for url in asked if "/audio?" in url))
+
+
+def test_the_name_is_given_here_and_kept_for_the_app(page: Any, app: Server, own_copy: Path) -> None:
+    name = page.get_by_role("textbox", name="Reviewer")
+    expect(name).to_have_value("rita")
+    name.fill("Jörg 🐦; a=b")
+    name.press("Enter")
+    expect(name).to_have_value("Jörg 🐦; a=b")
+    shown(page)
+    press(page, "2", "saved")
+    assert rows(own_copy, "select reviewer from decisions") == [("Jörg 🐦; a=b",)]
+    page.get_by_role("link", name="Open in the app").click()
+    box = page.get_by_role("textbox", name="Reviewer")
+    expect(box).to_have_value("Jörg 🐦; a=b")
+    box.fill("sam")
+    box.press("Enter")
+    until(page, lambda: any(one["value"] == "sam" for one in page.context.cookies()))
+    open_review(page, app, LIGHT)
+    expect(name).to_have_value("sam")
+
+
+def test_past_the_end_and_a_list_that_does_not_come(page: Any, app: Server) -> None:
+    page.route("**/api/list*", lambda route: route.fulfill(status=503, json={"error": "the database is away"}))
+    page.reload()
+    clip_id = shown(page)
+    page.keyboard.press("k")
+    expect(page.get_by_test_id("player-notice")).to_contain_text("the list is still to come")
+    page.keyboard.press("j")
+    expect(page.get_by_text("The list could not be read: the database is away")).to_be_visible()
+    page.unroute("**/api/list*")
+    page.get_by_role("link", name="Back to the last clip").click()
+    assert shown(page) == clip_id
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(" of ")
+    held: list[Any] = []
+    page.route("**/api/list*", lambda route: held.append(route))
+    page.reload()
+    shown(page)
+    page.keyboard.press("j")  # before the list is here: it is waited for
+    until(page, lambda: held)
+    held[0].continue_()
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text("2 of")
+    assert shown(page) != clip_id
+    page.unroute("**/api/list*")
+    page.route("**/api/list*", lambda route: route.fulfill(json={"items": [int(shown(page))], "at": 0}))
+    page.reload()
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text("1 of 1")
+    page.keyboard.press("j")
+    expect(page.get_by_text("That was the last clip of this list.")).to_be_visible()
+    expect(page.get_by_test_id("player")).to_have_count(0)
+    page.get_by_role("link", name="Look for what is left").click()
+    shown(page)
+
+
+def test_what_comes_from_a_collection_runs_nowhere(page: Any, own_copy: Path) -> None:
+    clip_id = shown(page)
+    with sqlite3.connect(own_copy / "earmark.db") as database:
+        database.execute("update clips set filename = ? where id = ?", (HOSTILE, int(clip_id)))
+        database.execute("update classes set name = ?", (HOSTILE,))
+    page.reload()
+    shown(page)
+    expect(page.get_by_test_id("player-title")).to_have_text(HOSTILE)
+    assert page.title() == f"{HOSTILE} · Earmark"
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), { text: 'window.hacked = 1' }))"
+    )
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("width", [390, 768, 1400, 2560])
+def test_it_fits_on_every_screen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844 if width < 1000 else 1000})
+    page.reload()
+    shown(page)
+    for name in ("present", "absent", "unsure"):
+        expect(page.get_by_test_id(f"player-{name}")).to_be_in_viewport(ratio=1)
+    assert page.get_by_test_id("player").evaluate(OVERFLOWING) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    if width >= 1400:  # nothing to scroll for
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
