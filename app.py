@@ -13,14 +13,17 @@ from starlette.middleware import Middleware
 
 from labeling.collection import allowed
 from pages.ui import session
+from pages.ui.light.html import light_asset
 from pages.ui.light.page import light_routes
 from pages.ui.light.places import places_json
+from pages.ui.player import component as player
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.assets import asset_routes
 from pages.ui.routes.gate import Gate
 from pages.ui.routes.media import media_routes
 from pages.ui.routes.patience import be_impatient, open_more_files
 from pages.ui.routes.promptness import be_prompt
+from pages.ui.wall import component as wall
 
 
 def _values(arguments: list[str], *flags: str) -> list[str]:
@@ -38,7 +41,7 @@ for chosen in _values(sys.argv, "--workspace", "-w")[:1]:
     os.environ[session.WORKSPACE] = chosen
 allowed.allow(_values(sys.argv, "--allow"))
 
-session.warm_up()
+session.warm_up(player.script_asset, wall.script_asset, light_asset)
 be_impatient()
 be_prompt()
 open_more_files()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -93,12 +95,28 @@ def check_typed(value: str) -> None:
             typed(part)
 
 
-def warm_up() -> None:
-    """Read one clip in the background, as the review page will, so that the first reviewer does not wait for it."""
+def modules_of_pages() -> list[str]:
+    """What the pages import, and what Streamlit loads when it first shows a table or a figure."""
+    names = {"pandas", "pyarrow", "plotly.graph_objects", "plotly.subplots"}
+    for page in Path(__file__).parents[1].glob("*.py"):
+        for node in ast.parse(page.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.module:  # of ``from a import b``, b may be one too
+                names |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    return sorted(names)
 
-    def read() -> None:
+
+def warm_up(*makes: Callable[[], object]) -> None:
+    """Do in the background what else the first visitor would wait for: load what the pages need, make what ``makes``
+    make, and read one clip as the review page will."""
+
+    def work() -> None:
         from labeling.review.clip_view import clip_view
 
+        for name in modules_of_pages():
+            with suppress(ImportError):  # a name in a module, or what the page will say is missing
+                import_module(name)
+        for make in makes:
+            make()
         with suppress(EarmarkError), workspace().read() as connection:
             scored = queue.current(connection)
             run = read_scored_run(connection, *scored) if scored else None
@@ -106,7 +124,7 @@ def warm_up() -> None:
             for row in first:
                 clip_view(workspace(), row.suspect.clip_id, scored, min_p_wrong=WORTH_HEARING, reviewer="")
 
-    threading.Thread(target=read, daemon=True).start()
+    threading.Thread(target=work, daemon=True).start()
 
 
 def _clip_of(clip_id: int) -> Clip | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -85,3 +86,29 @@ def test_a_text_that_may_hold_a_path_is_looked_through(tmp_path: Path, monkeypat
 def test_the_reviewer_that_the_start_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARMARK_REVIEWER", "rita")
     assert session.default_reviewer() == "rita"
+
+
+def test_the_name_given_in_this_browser_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARMARK_REVIEWER", "rita")
+    assert session.default_reviewer({session.NAMED: "J%C3%B6rg%20%20"}) == "Jörg"
+    for cookie in ("", "%20", "%"):
+        assert session.default_reviewer({session.NAMED: cookie}) == (cookie.replace("%20", "") or "rita")
+
+
+def test_what_the_first_visitor_would_wait_for_is_loaded_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = session.modules_of_pages()
+    assert {"pages.ui.queue.table", "pages.ui.player.component", "labeling.journal", "pandas", "pyarrow"} <= set(names)
+    loaded: list[str] = []
+    made: list[int] = []
+    monkeypatch.setattr(session, "import_module", loaded.append)
+    monkeypatch.setattr(session.threading, "Thread", lambda target, daemon: Now(target))
+    session.warm_up(lambda: made.append(1))
+    assert loaded == names
+    assert made == [1]
+
+
+class Now:
+    """A thread that does its work when it is started."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.start = work
