@@ -21,6 +21,7 @@ from pages.ui.routes.api import api_routes
 from pages.ui.routes.assets import asset_routes
 from pages.ui.routes.gate import Gate
 from pages.ui.routes.media import media_routes
+from pages.ui.routes.memory import keep_few_arenas
 from pages.ui.routes.patience import be_impatient, open_more_files
 from pages.ui.routes.promptness import be_prompt
 from pages.ui.wall import component as wall
@@ -41,6 +42,7 @@ for chosen in _values(sys.argv, "--workspace", "-w")[:1]:
     os.environ[session.WORKSPACE] = chosen
 allowed.allow(_values(sys.argv, "--allow"))
 
+keep_few_arenas()
 session.warm_up(player.script_asset, wall.script_asset, light_asset)
 be_impatient()
 be_prompt()

@@ -3,8 +3,8 @@
     python -m benchmarks.soak [--clips 2000] [--sessions 5] [--steps 1000] [--rest-s 0]
 
 Each session is a browser of its own that opens the review page, goes on with ``J`` and decides at each tenth step.
-After each of them the server's resident memory is printed, and its processor's time a step. Streamlit keeps what it knows of
-a session that has left for two minutes; ``--rest-s 150`` waits for that at the end.
+After each of them the server's resident memory is printed, and its processor's time a step. Streamlit keeps what it
+knows of a session that has left for two minutes; ``--rest-s 150`` waits for that at the end.
 """
 
 from __future__ import annotations
