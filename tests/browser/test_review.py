@@ -180,6 +180,8 @@ def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
     page.keyboard.press("1")
     page.keyboard.press("j")  # while the verdict is on its way
     until(page, lambda: len(rows(own_copy, "select 1 from decisions")) == 1)
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 5} of")
+    shown(page)  # answered and gone on: until then each of these would be refused
     with answered(page):
         for _ in range(20):
             page.keyboard.press("2")
