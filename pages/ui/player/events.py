@@ -102,6 +102,18 @@ def text_of(raw: Mapping[str, Any], name: str, longest: int) -> str:
     return value
 
 
+def share_of(raw: Mapping[str, Any], name: str) -> float:
+    """A number from 0 to 1, also as a text, 0 for none."""
+    value = raw.get(name)
+    try:
+        share = 0.0 if value in (None, "") else float(value)
+    except (TypeError, ValueError, OverflowError):
+        share = -1.0
+    if isinstance(value, bool) or not 0 <= share <= 1:
+        raise DataError(f"event has {name} {str(value)[:40]!r}; a number from 0 to 1 is expected")
+    return share
+
+
 def one_of(raw: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     """One of some words."""
     value = text_of(raw, name, _LONGEST_TEXT)

@@ -115,7 +115,7 @@ def api_routes(
         return Route(path, endpoint, methods=[method])
 
     return [
-        route("/api/clips/{clip_id:int}", _clip),
+        route("/api/clips/{clip_id:id}", _clip),
         route("/api/snippets", lambda asked: snippets_json(asked.workspace, asked.secret, asked.query)),
         route("/api/snippets/verdicts", lambda asked: verdicts_json(asked.workspace, asked.query)),
         route("/api/decisions", _decide, "POST"),
@@ -164,10 +164,7 @@ def _clip(asked: Asked) -> shapes.Clip:
 
 def read_clip(asked: Asked, clip_id: int, view: Mapping[str, Any]) -> shapes.Clip:
     """The clip as the player shows it. ``view`` says of which run, from what likelihood on, and how it is asked."""
-    try:
-        p = float(view.get("p") or WORTH_HEARING)
-    except (TypeError, ValueError):
-        raise DataError(f"p {view.get('p')!r} is not a number") from None
+    p = events.share_of(view, "p") or WORTH_HEARING
     mode, class_code = events.one_of(view, "mode", events.MODES), events.text_of(view, "class", 500)
     shown_clip = clip_view(
         asked.workspace,

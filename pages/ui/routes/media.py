@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from anyio import CapacityLimiter
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -42,6 +43,15 @@ HEAVY_AT_ONCE, QUICK_AT_ONCE = 2, 4
 SIGN_IN = "sign in first; reload the page"
 
 Answer = Callable[[Request], Awaitable[Response]]
+
+
+class IdConvertor(IntegerConvertor):
+    """A clip's number in a path; at one of thousands of digits, of which Python makes no int, Starlette's own fails."""
+
+    regex = "[0-9]{1,40}"
+
+
+register_url_convertor("id", IdConvertor())
 
 
 def settings_of(params: dict[str, str]) -> SpectrogramSettings:
@@ -94,9 +104,9 @@ def media_routes(
 
     answers = {
         "vocabulary": _threaded(vocabulary),
-        "{clip_id:int}/audio": _threaded(media.audio),
-        "{clip_id:int}/tile": _drawn(media, media.spectrogram_job, "x-earmark-tile"),
-        "{clip_id:int}/peaks": _drawn(media, media.waveform_job, "x-earmark-peaks"),
+        "{clip_id:id}/audio": _threaded(media.audio),
+        "{clip_id:id}/tile": _drawn(media, media.spectrogram_job, "x-earmark-tile"),
+        "{clip_id:id}/peaks": _drawn(media, media.waveform_job, "x-earmark-peaks"),
     }
     return [Route(f"/clips/{path}", _guarded(answer, secret)) for path, answer in answers.items()]
 

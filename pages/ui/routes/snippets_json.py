@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from labeling import journal
-from labeling.errors import DataError
 from labeling.quality.scored_run import read_scored_run
 from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
 from labeling.workspace import Workspace
@@ -35,10 +34,6 @@ class WallQuery:
 
 def query_of(params: Mapping[str, str]) -> WallQuery:
     """The inverse of WallQuery.to_json. Raises DataError for a text or number that is none."""
-    try:
-        min_p_wrong = float(params.get("min_p_wrong") or 0)
-    except ValueError:
-        raise DataError(f"min_p_wrong {params['min_p_wrong'][:40]!r} is not a number from 0 to 1") from None
     return WallQuery(
         run=events.text_of(params, "run", 200),
         scorer=events.text_of(params, "scorer", 200),
@@ -46,7 +41,7 @@ def query_of(params: Mapping[str, str]) -> WallQuery:
         which=events.text_of(params, "which", 40) or "all",
         status=events.text_of(params, "status", 40) or "all",
         order=events.text_of(params, "order", 40) or "rank",
-        min_p_wrong=min_p_wrong,
+        min_p_wrong=events.share_of(params, "min_p_wrong"),
     )
 
 
