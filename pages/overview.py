@@ -1,5 +1,9 @@
 """Where the collection stands, and what to do next."""
 
+import os
+import shlex
+import sys
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -31,6 +35,7 @@ def _import_form(*, again: bool) -> None:
     st.markdown(
         "Earmark reads BirdCLEF tables of every year, ESC-50, and any CSV or Parquet that names audio files and "
         "labels. The audio stays where it is, and no file of yours is changed."
+        + (f" It may lie anywhere in {session.plain(session.home())}." if session.home() else "")
     )
     with st.form("import", border=True):
         path = st.text_input("Folder or table on the server", placeholder="/data/birdclef-2025")
@@ -44,14 +49,21 @@ def _import_form(*, again: bool) -> None:
         return
     bar = st.progress(0.0, "Reading headers")
     try:
+        table, sound = session.to_import(path), session.to_import(audio) if audio.strip() else None
+        beside = os.path.dirname(table) if os.path.isfile(table) else table
         report = import_collection(
             session.workspace(),
-            session.typed(path),
-            audio=session.typed(audio) if audio.strip() else None,
+            table,
+            audio=sound,
             labels=labels,
-            below=allowed.folders(session.workspace()),
+            below=(*allowed.folders(session.workspace()), beside, *([sound] if sound else [])),
             progress=lambda done, total: _show(bar, done, total),
         )
+    except allowed.NotAllowed as problem:
+        bar.empty()
+        st.error(session.plain(str(problem)), icon=":material/folder_off:")
+        _how_to_allow(path.strip(), problem.folder)
+        return
     except EarmarkError as problem:
         bar.empty()
         st.error(session.plain(str(problem)), icon=":material/error:")
@@ -62,6 +74,18 @@ def _import_form(*, again: bool) -> None:
         st.error(session.plain(no_usable(path.strip(), report)), icon=":material/error:")
     if st.button("Go on"):
         st.rerun()
+
+
+def _how_to_allow(path: str, folder: str) -> None:
+    """The two commands that lead on, ready to be copied."""
+    root, python = str(session.workspace().root.resolve()), os.path.relpath(sys.executable)
+    st.markdown("Whoever runs the app can bring it in from a terminal, and the app goes on running:")
+    st.code(shlex.join([python, "-m", "labeling", "import", path, "--workspace", root]), language="bash")
+    st.markdown("Or stop the app, and start it so that this form may read there:")
+    st.code(
+        shlex.join([python, "-m", "streamlit", "run", "app.py", "--", "--workspace", root, "--allow", folder]),
+        language="bash",
+    )
 
 
 def _show(bar: DeltaGenerator, done: int, total: int) -> None:

@@ -24,6 +24,7 @@ from labeling.storage import tables
 from labeling.workspace import Workspace
 
 ALLOW = "EARMARK_ALLOW"
+TABLES = (".csv", ".tsv", ".parquet", ".txt")
 MOST_TOLD = 6
 
 
@@ -79,20 +80,37 @@ def is_below(path: str, folders: Iterable[str]) -> bool:
     return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
-def typed(workspace: Workspace, text: str) -> str:
+class NotAllowed(DataError):
+    """A path that was typed lies in no folder that may be used. ``folder`` is what to name with --allow for it."""
+
+    def __init__(self, message: str, folder: str) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+def typed(workspace: Workspace, text: str, home: str = "") -> str:
     """Where a path leads that was typed in a page.
 
+    ``home`` is a user's own folder, below which all may be used but what is hidden; "" for none.
+
     Raises:
-        DataError: it is not below a folder that may be used.
+        NotAllowed: it is not below a folder that may be used.
     """
     path, known = real(text.strip()), folders(workspace)
-    if not is_below(path, known):
+    if not is_below(path, known) and not _is_in_home(path, home):
+        known = (*known, home) if home else known
         more = f" and {len(known) - MOST_TOLD} more" if len(known) > MOST_TOLD else ""
-        raise DataError(
+        folder = os.path.dirname(path) if path.lower().endswith(TABLES) else path  # by its name: no disk is looked at
+        raise NotAllowed(
             f"{text.strip()[:200]} is not in a folder that the app may use: {', '.join(known[:MOST_TOLD])}{more}. "
-            "Start the app with --allow FOLDER to name another"
+            "Start the app with --allow FOLDER to name another",
+            folder,
         )
     return path
+
+
+def _is_in_home(path: str, home: str) -> bool:
+    return bool(home) and is_below(path, [home]) and "/." not in path[len(home) :]
 
 
 def file_of(connection: Connection, clip: Clip) -> Clip:

@@ -28,6 +28,7 @@ from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import CACHE, DATABASE, Workspace, open_workspace
 from pages.ui import signin, signing
+from pages.ui.hosts import LOOPBACK, serves_this_machine_only
 
 WORKSPACE = "EARMARK_WORKSPACE"
 BUSY_TIMEOUT_S = 10.0
@@ -85,6 +86,22 @@ def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
 def typed(text: str) -> str:
     """The path that was typed in a page; raises DataError where it is in no folder that the owner allows."""
     return allowed.typed(workspace(), text)
+
+
+def home() -> str:
+    """The user's own folder, from which a collection may be imported, where the app serves them alone; else "".
+
+    An owner who named folders at the start has said which, and behind a sign-in or a name of its own others come too.
+    """
+    if allowed.named_folders() or signin.is_required() or not serves_this_machine_only():
+        return ""
+    found = os.path.realpath(os.path.expanduser("~"))
+    return found if found != os.sep and os.path.isdir(found) else ""
+
+
+def to_import(text: str) -> str:
+    """`typed` for what is to be imported, which may lie in the user's home too."""
+    return allowed.typed(workspace(), text, home())
 
 
 def check_typed(value: str) -> None:
@@ -163,7 +180,7 @@ def default_reviewer(cookies: Mapping[str, str] | None = None) -> str:
         return kept[:MOST_SIGNS]
     if named := os.environ.get("EARMARK_REVIEWER"):
         return named
-    if st.get_option("server.address") not in ("127.0.0.1", "localhost", "::1"):
+    if st.get_option("server.address") not in LOOPBACK:
         return ""
     return user_name()
 

@@ -108,6 +108,19 @@ def test_no_path_that_is_typed_leads_out_of_the_folders_that_the_owner_allows(
     assert "root:" not in said
 
 
+def test_a_collection_that_may_not_be_read_comes_with_the_commands_that_lead_on(
+    own_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = show(own_copy, "overview", monkeypatch)
+    monkeypatch.delenv("EARMARK_ALLOW")
+    next(box for box in app.text_input if "Folder or table" in box.label).set_value("/data/my birds/train.csv")
+    next(one for one in app.button if one.label == "Import").click()
+    app.run()
+    command, start = (block.value for block in app.code)
+    assert command.endswith(f"-m labeling import '/data/my birds/train.csv' --workspace {own_copy}")
+    assert start.endswith(f"-m streamlit run app.py -- --workspace {own_copy} --allow '/data/my birds'")
+
+
 def test_the_form_imports(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = show(tmp_path / "new", "overview", monkeypatch)
     monkeypatch.setenv("EARMARK_ALLOW", str(trained))

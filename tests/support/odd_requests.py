@@ -33,7 +33,7 @@ TEXTS = (
     "nan", "inf", "-1", "true", "' or 1=1 --", "../../etc/passwd", "%00", "amecro", "present", "undo", "=cmd()", "<b>",
     "\r\nset-cookie: a=b", "😀", "auto:stage1", "a" * 80, "keys", "again", "blind",
 )  # fmt: skip
-NESTS = ([], {}, [[]], [None], {"": ""}, {"a\0": 1}, {"\ud800": "\ud800"}, {"region": {"region": {}}})
+NESTS: tuple[Any, ...] = ([], {}, [[]], [None], {"": ""}, {"a\0": 1}, {"\ud800": "\ud800"}, {"region": {"region": {}}})
 
 
 def _deep(levels: int) -> Any:

@@ -106,7 +106,7 @@ def share_of(raw: Mapping[str, Any], name: str) -> float:
     """A number from 0 to 1, also as a text, 0 for none."""
     value = raw.get(name)
     try:
-        share = 0.0 if value in (None, "") else float(value)
+        share = 0.0 if value is None or value == "" else float(value)
     except (TypeError, ValueError, OverflowError):
         share = -1.0
     if isinstance(value, bool) or not 0 <= share <= 1:

@@ -19,6 +19,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages.ui.hosts import named_hosts
+
 BODY_S = 20.0
 SLOWEST_BYTES_A_SECOND = 10_000
 _log = logging.getLogger(__name__)
@@ -59,17 +61,6 @@ def refusal(headers: Headers) -> str:
             "proxy, start it with --server.allowedHosts NAME"
         )
     return ""
-
-
-def named_hosts() -> list[str]:
-    """The names that the owner gave to this server: Streamlit's options, and where the sign-in leads back to."""
-    names = [str(name) for name in st.get_option("server.allowedHosts") or ()]
-    names += [str(st.get_option(option) or "") for option in ("server.address", "browser.serverAddress")]
-    try:
-        names.append(urlsplit(str(st.secrets["auth"]["redirect_uri"])).hostname or "")
-    except Exception:  # no secrets, or none that can be read
-        _log.debug("no sign-in names a host")
-    return [name for name in names if name]
 
 
 def _cors_origins() -> list[str]:

@@ -142,3 +142,17 @@ def test_a_page_imports_only_from_folders_that_may_be_used(workspace: Workspace,
     (collection / "audio").symlink_to(collection.parent / "disk" / "audio")
     assert import_collection(workspace, collection, below=[str(collection)]).unreadable == 5
     assert import_collection(workspace, collection, below=[str(collection.parent)]).unreadable == 0
+
+
+def test_of_a_home_nothing_that_is_hidden_may_be_used(workspace: Workspace, tmp_path: Path) -> None:
+    home = tmp_path / "ann"
+    (home / ".ssh").mkdir(parents=True)
+    (home / "keys").symlink_to(home / ".ssh")
+    for good in (home, home / "birds", home / "birds" / "train.v2.csv"):
+        assert allowed.typed(workspace, str(good), str(home)) == str(good)
+    for bad in (home / ".ssh" / "x.csv", home / "a" / ".b" / "c", home / "keys" / "id", f"{home}2", tmp_path, "/etc"):
+        with pytest.raises(allowed.NotAllowed, match=f"{home}. Start"):
+            allowed.typed(workspace, str(bad), str(home))
+    with pytest.raises(allowed.NotAllowed) as refused:
+        allowed.typed(workspace, "/data/birds/train.csv")
+    assert refused.value.folder == "/data/birds"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from streamlit import config
 
 from labeling.collection import store
 from labeling.collection.importing import import_collection
@@ -112,3 +113,23 @@ class Now:
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.start = work
+
+
+def test_ones_own_home_may_be_imported_from_where_nobody_else_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = {name: config.get_option(name) for name in ("server.address", "server.allowedHosts")}
+    try:
+        config.set_option("server.allowedHosts", [])
+        for address, home in (("127.0.0.1", str(tmp_path)), ("0.0.0.0", ""), ("", ""), ("localhost", str(tmp_path))):
+            config.set_option("server.address", address)
+            assert session.home() == home, address
+        monkeypatch.setenv("EARMARK_ALLOW", "/data")  # the owner said where
+        assert session.home() == ""
+        monkeypatch.delenv("EARMARK_ALLOW")
+        config.set_option("server.allowedHosts", ["birds.example.org"])  # a proxy stands before it
+        assert session.home() == ""
+    finally:
+        for name, value in before.items():
+            config.set_option(name, value)
