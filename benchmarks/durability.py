@@ -51,6 +51,10 @@ CODES = ("amecro", "balori", "cangoo")
 CLIPS = 600
 REVIEWERS = 4
 DIRECT, SERVED = 3, 2  # decisions of a batch
+PRELOADED = (  # once, before programs are begun
+    "pages.ui.routes.api", "tests.support.workspaces", "uvicorn", "alembic.script",
+    "sqlalchemy.dialects.postgresql.psycopg",
+)  # fmt: skip
 LONGEST_S = 0.3  # that a program which writes is left alone
 BEGINS_S = 120.0  # within which one of four that were begun must write
 
@@ -170,7 +174,7 @@ def main() -> int:
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
     context: Any = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pages.ui.routes.api", "tests.support.workspaces", "uvicorn", "alembic.script"])
+    context.set_forkserver_preload([*PRELOADED])
     with tempfile.TemporaryDirectory() as name:
         root = str(Path(name) / "w")
         os.mkdir(root)

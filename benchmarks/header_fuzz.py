@@ -1,12 +1,16 @@
 """Does a damaged sound file end in a traceback, a hang, a wrong length, or a clip that nothing is said of?
 
-    python -m benchmarks.header_fuzz --cases 2000
+    python -m benchmarks.header_fuzz --cases 2000 [--routes]
 
 Draws small files of 23 kinds (WAV, RF64, AIFF, CAF, AU, FLAC, Vorbis, Opus, MP3) with damaged headers and bodies
 (tests/support/odd_sounds.py), imports them by tables of forty, and hears what is usable: the whole, a window in the
 middle and one at the end, which must agree, and a tile of the picture; the property is that of the tests
 (tests/support/sound_checks.py). Of a table that breaks it each file is tried alone, and each that does is shown at the
 end. Whatever takes longer than ``--slow`` seconds a file counts as a hang.
+
+With ``--routes`` such files, and as many with bytes changed anywhere, are asked for as a browser does: sound, whole and
+in parts, tiles and peaks, nine requests a file (tests/support/sound_routes.py). None may end in a status of 500, take
+longer than 5 s, or more memory than four times the file and 200 MB.
 
 Seeds 0 to 4, 2,000 files each: 2,000, 1,999, 2,000, 1,995 and 2,000 came through (some 1,100 of them usable), none
 took longer than 0.6 s, a run 37 to 50 s on two cores. No traceback, and no file without a line in the report. The six
@@ -22,6 +26,7 @@ import faulthandler
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +35,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from labeling.workspace import open_workspace
 from tests.support.odd_sounds import OddSound, odd_sounds
 from tests.support.sound_checks import Heard, check_sounds
+from tests.support.sound_routes import changed, check_routes
 
 FILES = 40  # of a table
 HANG_S = 600.0
@@ -78,6 +84,25 @@ def run(cases: int, start: int, slow_s: float) -> list[str]:
     return wrong
 
 
+def run_routes(cases: int, start: int) -> list[str]:
+    """Ask the routes for as many drawn files and as many of changed bytes; tell the statuses, return what is wrong."""
+    began = time.perf_counter()
+    files = [(sound.suffix, sound.data, str(sound.story)) for sound in drawn(cases, start)]
+    files += [changed(start + k) for k in range(cases)]
+    statuses, wrong = Counter[int](), list[str]()
+    for k in range(0, len(files), FILES):
+        try:
+            statuses += check_routes(files[k : k + FILES])
+        except Exception:
+            for file in files[k : k + FILES]:
+                try:
+                    statuses += check_routes([file])
+                except Exception as error:
+                    wrong.append(f"{type(error).__name__}: {error} ({file[2]})")
+    print(f"{len(files):,} files, {dict(statuses)}, {len(wrong)} wrong; {time.perf_counter() - began:.0f} s")
+    return wrong
+
+
 def _checked(sounds: Sequence[OddSound], blank: Path, slow_s: float) -> Heard:
     faulthandler.dump_traceback_later(HANG_S, exit=True)  # what never comes back shows where it is
     heard = check_sounds(sounds, blank, slow_s)
@@ -91,8 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cases", type=int, default=2000, help="files (2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (0)")
     parser.add_argument("--slow", type=float, default=5.0, metavar="S", help="seconds a file that are a hang (5)")
+    parser.add_argument("--routes", action="store_true", help="ask the app's routes for them")
     args = parser.parse_args(arguments)
-    wrong = run(args.cases, args.seed, args.slow)
+    wrong = run_routes(args.cases // 2, args.seed) if args.routes else run(args.cases, args.seed, args.slow)
     if wrong:
         sys.exit("\n".join(wrong))
 

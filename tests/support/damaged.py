@@ -182,24 +182,26 @@ def read_database(content: bytes, _workspace: Workspace, folder: Path) -> None:
 
 def check(content: bytes, read: Callable[[bytes, Workspace, Path], None], workspace: Workspace, folder: Path) -> str:
     """Read a file: "" or the error of Earmark's tree. Raises what else comes, AssertionError where it costs much."""
-    begun, before = time.monotonic(), _reset_peak()
+    begun, before = time.monotonic(), reset_peak()
     said = ""
     try:
         read(content, workspace, folder)
     except EarmarkError as problem:
         said = str(problem)
         assert said.strip(), "an error without words"
-    took, grew = time.monotonic() - begun, _peak_bytes() - before
+    took, grew = time.monotonic() - begun, peak_bytes() - before
     assert took < MOST_SECONDS, f"{took:.1f} s"
     assert grew < 4 * len(content) + SPARE_BYTES, f"{grew / 1e6:.0f} MB for {len(content)} bytes"
     return said
 
 
-def _reset_peak() -> int:
+def reset_peak() -> int:
+    """Forget the most memory that this process ever took; returns `peak_bytes`."""
     Path("/proc/self/clear_refs").write_text("5")
-    return _peak_bytes()
+    return peak_bytes()
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """The most memory that it took since."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024

@@ -4,6 +4,9 @@ A website can have its name point to 127.0.0.1 (DNS rebinding); to the browser i
 So a request must name a host that is this app's: a number, localhost, or a name that was given at the start. And where
 it says which page made it (``Origin``), that must be a page of the same host. A body that does not come is not waited
 for. All of this holds for Streamlit's own routes and websockets too, which by themselves believe any name.
+
+Where people sign in, files that a page gives for download and the places of files that are brought are for them alone:
+Streamlit gives the one to whoever knows the link, and takes the other from whoever looks at the sign-in.
 """
 
 from __future__ import annotations
@@ -16,13 +19,17 @@ from urllib.parse import SplitResult, urlsplit
 
 import streamlit as st
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages.ui import signin
 from pages.ui.hosts import named_hosts
 
 BODY_S = 20.0
 SLOWEST_BYTES_A_SECOND = 10_000
+OF_PAGES = ("/media/", "/_stcore/upload_file")
+NOT_SIGNED_IN = "sign in first; reload the page"
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +47,10 @@ class Gate:
                 await PlainTextResponse(reason, 403, {"x-content-type-options": "nosniff"})(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        is_of_pages = scope["type"] == "http" and any(path in scope["path"] for path in OF_PAGES)
+        if is_of_pages and signin.of_request(HTTPConnection(scope)) is None:
+            await PlainTextResponse(NOT_SIGNED_IN, 403)(scope, receive, send)
             return
         await self.app(scope, impatient(receive) if scope["type"] == "http" else receive, send)
 

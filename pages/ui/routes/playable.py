@@ -135,7 +135,7 @@ class WavStream:
         wave = wave[margin_s * self.rate :][:wanted]
         if len(wave) < wanted:
             wave = np.pad(wave, ((0, wanted - len(wave)), (0, 0)))
-        return np.round(np.clip(wave, -1.0, 1.0) * 32767).astype("<i2")
+        return np.round(np.clip(np.nan_to_num(wave), -1.0, 1.0) * 32767).astype("<i2")
 
 
 def playable_rate(rate: int, frames: int, channels: int) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+import streamlit as st
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -17,6 +19,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import config
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from pages.ui.routes import gate
 
@@ -116,3 +119,33 @@ def test_a_body_must_come_at_a_bearable_pace(monkeypatch: pytest.MonkeyPatch) ->
     assert run() == ["http.disconnect"]
     assert run(part) == ["http.request", "http.disconnect"]
     assert run(part, {**part, "more_body": False}) == ["http.request"] * 2
+
+
+def test_where_people_sign_in_files_of_pages_are_for_them_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def given(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("labels.zip")
+
+    paths = ["/media/0ff1ce.zip", "/_stcore/upload_file/session/file", "/earmark/media/0ff1ce.zip"]
+    open_path = "/_stcore/health"
+    routes = [Route(path, given, methods=["GET", "PUT"]) for path in (*paths, open_path)]
+    app = TestClient(Starlette(routes=routes, middleware=[Middleware(gate.Gate)]), base_url="http://127.0.0.1")
+    secret = tmp_path / "secrets.toml"
+    before = config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(secret)])
+    st.secrets._reset()
+    try:
+        assert {app.get(path).status_code for path in paths} == {200}
+        secret.write_text('[auth]\nredirect_uri = "http://127.0.0.1/oauth2callback"\ncookie_secret = "of this app"\n')
+        st.secrets._reset()
+        for path in paths:
+            assert app.get(path).status_code == app.put(path).status_code == 403
+        assert app.get(open_path).status_code == 200
+        user = '{"origin": "http://127.0.0.1", "is_logged_in": true, "email": "ann@example.org"}'
+        for key, status in (("of another", 403), ("of this app", 200)):
+            app.cookies = {"_streamlit_user": create_signed_value(key, "_streamlit_user", user).decode()}
+            assert {app.get(path).status_code for path in paths} == {status}
+    finally:
+        config.set_option("secrets.files", before)
+        st.secrets._reset()

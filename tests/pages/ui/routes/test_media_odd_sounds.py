@@ -1,0 +1,25 @@
+"""pages/ui/routes/media.py: whatever a file's header says, its sound and picture come, or a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.odd_sounds import OddSound, odd_sounds
+from tests.support.sound_routes import changed, check_routes
+
+TABLES, FILES = 10, 10  # the same each time; python -m benchmarks.header_fuzz --routes tries others
+
+
+@settings(max_examples=TABLES, derandomize=True, deadline=None)
+@given(st.lists(odd_sounds(), min_size=FILES, max_size=FILES))
+def test_files_with_odd_headers_are_answered(sounds: Sequence[OddSound]) -> None:
+    check_routes([(sound.suffix, sound.data, str(sound.story)) for sound in sounds])
+
+
+def test_files_with_damaged_bytes_are_answered() -> None:
+    statuses = check_routes([changed(seed) for seed in range(TABLES * FILES)])
+    assert statuses[200] > 200
+    assert statuses[422] > 20
