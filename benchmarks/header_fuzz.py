@@ -10,7 +10,8 @@ end. Whatever takes longer than ``--slow`` seconds a file counts as a hang.
 
 With ``--routes`` such files, and as many with bytes changed anywhere, are asked for as a browser does: sound, whole and
 in parts, tiles and peaks, nine requests a file (tests/support/sound_routes.py). None may end in a status of 500, take
-longer than 5 s, or more memory than four times the file and 200 MB.
+longer than 5 s, or more memory than four times the file and 200 MB. 2,000 files, 18,000 requests: 11,108 gave sound or
+a picture, 6,886 a reason, none broke the promise (530 s on a machine that did much else).
 
 Seeds 0 to 4, 2,000 files each: 2,000, 1,999, 2,000, 1,995 and 2,000 came through (some 1,100 of them usable), none
 took longer than 0.6 s, a run 37 to 50 s on two cores. No traceback, and no file without a line in the report. The six

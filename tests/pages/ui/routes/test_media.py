@@ -280,7 +280,7 @@ def test_work_for_a_client_that_went_away_is_not_begun(long_client, tmp_path):
         "path_params": {"clip_id": 1},
     }  # fmt: skip
     with ThreadPoolExecutor(1) as pool:  # a browser of other tests may keep this thread's own loop running
-        pool.submit(asyncio.run, routes["/clips/{clip_id:int}/tile"].app(scope, receive, send)).result()
+        pool.submit(asyncio.run, routes["/clips/{clip_id:id}/tile"].app(scope, receive, send)).result()
     assert sent[0]["status"] == 499
     assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 1  # what the file holds
 
