@@ -19,7 +19,8 @@ from typing import Any, Protocol
 from labeling.errors import FormatError
 from labeling.storage.delimited import DELIMITERS, decoded, named_delimiter
 
-MOST_CELLS = 5_000_000  # of a Parquet file of any size
+# what a Parquet file of any size may hold beside a share of its bytes: a kilobyte can stand for a value a billion times
+MOST_CELLS, MOST_ROWS, MOST_BYTES = 5_000_000, 250_000, 64 << 20
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 _QUOTED = '"[^"]*+(?:""[^"]*+)*+"'
@@ -231,13 +232,13 @@ class ParquetTable:
         self.data = data
         self.warnings: list[str] = []
         try:
-            facts = parquet.ParquetFile(io.BytesIO(data)).metadata
-            cells = facts.num_rows * facts.num_columns
-            if cells > MOST_CELLS + 4 * len(data):  # a few kilobytes may stand for a value a billion times
-                raise FormatError(f"{name}: {cells:,} cells in {len(data):,} bytes are no table of clips; check it")
-            self._table = parquet.read_table(io.BytesIO(data))
-            self.columns = [str(column) for column in self._table.column_names]
-            texts = [[_text(value) for value in column.to_pylist()] for column in self._table.columns]
+            file = parquet.ParquetFile(io.BytesIO(data))
+            _check_size(file.metadata, len(data), name)
+            self._schema = file.schema_arrow
+            words = [field.name for field in self._schema if _is_text(field.type)]
+            self._coded = parquet.ParquetFile(io.BytesIO(data), read_dictionary=words).read()
+            self.columns = [str(column) for column in self._schema.names]
+            texts = [_texts(column) for column in self._coded.columns]
         except UnicodeDecodeError as error:
             raise FormatError(f"{name}: a text in it is not UTF-8 ({error.object[:40]!r}); write it anew") from error
         except (pa.ArrowException, OSError, ValueError, ArithmeticError, KeyError) as error:
@@ -248,7 +249,7 @@ class ParquetTable:
         """Why a column of this type cannot hold a text; "" where it can."""
         import pyarrow as pa
 
-        kind = self._table.schema.field(column)
+        kind = self._schema.field(column)
         try:
             value = _typed(text, kind.type)
             if not pa.types.is_dictionary(kind.type):
@@ -291,7 +292,7 @@ class ParquetTable:
     def _in_place(self, changes: Changes) -> Any:
         import pyarrow as pa
 
-        table = self._table
+        table = self._coded.cast(self._schema)
         for column in sorted({column for cells in changes.values() for column in cells}):
             kind = table.schema.field(column)
             values = table.column(column).to_pylist()
@@ -304,6 +305,44 @@ class ParquetTable:
             array = pa.array(values, kind.type) if array is None else array
             table = table.set_column(column, kind.with_type(array.type), array)
         return table
+
+
+def _check_size(facts: Any, size: int, name: str) -> None:
+    """Refuse, by what a Parquet file says of itself, one that unpacks to far more than its ``size`` in bytes."""
+    parts = [
+        facts.row_group(group).column(column)
+        for group in range(facts.num_row_groups)
+        for column in range(facts.num_columns)
+    ]
+    for count, most, what in (
+        (facts.num_rows, MOST_ROWS + size, "rows"),
+        (
+            max(facts.num_rows * facts.num_columns, sum(part.num_values for part in parts)),
+            MOST_CELLS + 4 * size,
+            "cells",
+        ),
+        (sum(part.total_uncompressed_size for part in parts), MOST_BYTES + 4 * size, "bytes unpacked"),
+    ):
+        if count > most:
+            raise FormatError(
+                f"{name}: {count:,} {what} in a file of {size:,} bytes, at most {most:,}: no table of clips; check it"
+            )
+
+
+def _texts(column: Any) -> list[str]:
+    """A column's cells as text; cells of one text share it."""
+    import pyarrow as pa
+
+    texts: list[str] = []
+    if pa.types.is_dictionary(column.type):
+        for chunk in column.chunks:
+            words = [*map(_text, chunk.dictionary.to_pylist()), ""]  # the last is for none
+            texts += [words[at] for at in chunk.indices.fill_null(len(words) - 1).to_pylist()]
+        return texts
+    known: dict[str, str] = {}
+    for chunk in column.chunks:
+        texts += [known.setdefault(text, text) for text in map(_text, chunk.to_pylist())]
+    return texts
 
 
 def _categories(column: Any, values: list[Any]) -> Any:
@@ -348,6 +387,12 @@ def _typed(text: str, kind: Any) -> Any:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return text.encode()
     return pa.array([text]).cast(kind)[0].as_py()
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_list(kind: Any) -> bool:

@@ -249,6 +249,36 @@ def test_a_column_of_any_type_takes_what_it_can_and_refuses_the_rest(
     assert parquet.read_table(tmp_path / "out" / "x.parquet")["label"].to_pylist()[0] is None
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (pa.table({"file": ["x" * (68 << 20)]}), "bytes unpacked"),
+        (pa.table({"file": ["x" * 100] * 300_000}), "300,000 rows"),
+        (pa.table({"file": [[1] * 5_100_000]}), "5,100,000 cells"),
+    ],
+)
+def test_a_file_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path, table: pa.Table, said: str) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(table, path, compression="zstd")
+    with pytest.raises(FormatError, match=said):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_text_that_stands_in_many_rows_is_kept_once(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "x.parquet"
+    labels = ["Owl", None, "Fox"] * 5
+    frame = {"file": [f"{n}.wav" for n in range(15)], "label": pa.array(labels, kind)}
+    parquet.write_table(pa.table(frame), path, row_group_size=4)
+    rows = read_table(path.read_bytes(), path.name).rows
+    assert [row[1] for row in rows.values()] == ["Owl", "", "Fox"] * 5
+    assert len({id(row[1]) for row in list(rows.values())[:4] if row[1]}) == 2  # those of one part of the file
+    exported(read(path), tmp_path / "out", Correction("0.wav", "Fox", ("Fox",)))
+    back = parquet.read_table(tmp_path / "out" / "x.parquet")
+    assert back.schema == parquet.read_schema(path)
+    assert back["label"].to_pylist() == ["Fox", *labels[1:]]
+
+
 def test_a_column_that_must_not_be_empty_and_lists_of_numbers(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     schema = pa.schema([pa.field("file", pa.string()), pa.field("label", pa.int8(), nullable=False)])
