@@ -175,7 +175,7 @@ def reviewer_or_stop() -> str:
 def default_reviewer(cookies: Mapping[str, str] | None = None) -> str:
     """A name to begin with: the one that was given last in this browser, else this machine's user, where only this
     machine can reach the server."""
-    kept = unquote((st.context.cookies if cookies is None else cookies).get(NAMED, ""), errors="replace").strip()
+    kept = unquote(dict(st.context.cookies if cookies is None else cookies).get(NAMED, ""), errors="replace").strip()
     if kept:
         return kept[:MOST_SIGNS]
     if named := os.environ.get("EARMARK_REVIEWER"):
