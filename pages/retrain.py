@@ -13,8 +13,8 @@ from models.folds.making import TooFewGroups
 from pages.ui import session
 from pages.ui.figures import basic
 from pages.ui.panels import embedding, gain, recipe_form, run_words, stages
+from pages.ui.panels.active_job import ACTIVE
 
-ACTIVE = ("queued", "running")
 TOO_FEW = "too_few_groups"
 ICONS = {
     "done": ":material/check_circle:",

@@ -15,8 +15,8 @@ from models.frozen import jobs
 from models.frozen.catalogue import FROZEN, is_installed, parse_reference
 from models.frozen.jobs import EmbedRequest
 from pages.ui import session
-
-ACTIVE = ("queued", "running")
+from pages.ui.panels import active_job
+from pages.ui.panels.active_job import ACTIVE
 
 
 def panel(every_run: Sequence[Run]) -> None:
@@ -26,11 +26,7 @@ def panel(every_run: Sequence[Run]) -> None:
         every_job = jobs.embedding_jobs(workspace)
         spaces = list_spaces(workspace)
     active = [job for job in every_job if job.status in ACTIVE]
-    if any(job.status == "queued" for job in active):
-        with session.messages():
-            worker.ensure_worker(workspace)  # one queued before a restart goes on
-    for job in active:
-        _watch(job.id)
+    active_job.show(active, _title, jobs.words, "The embedding ends in a moment; what is done is kept")
     with st.expander("Embeddings: hear all clips with a frozen model", icon=":material/hearing:", key="embed_form"):
         st.caption(
             "A model that was trained elsewhere gives every stretch of every clip a vector; stretches that sound alike "
@@ -86,18 +82,5 @@ def _licence(model: str | None, spaces: Sequence[str]) -> bool:
     return True
 
 
-@st.fragment(run_every="2s")
-def _watch(job_id: str) -> None:
-    workspace = session.workspace()
-    with session.messages(), workspace.read() as connection:
-        job = runs.get_job(connection, job_id)
-    if job is None or job.status not in ACTIVE:
-        st.rerun(scope="app")
-    with st.container(border=True):
-        head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-        head.markdown(f"**{session.plain(job.id)}**", width="content")
-        if head.button("Stop", key=f"stop:{job.id}", icon=":material/stop:", disabled=job.stop_requested):
-            with session.messages():
-                runs.request_stop(workspace, job.id)
-            st.toast("The embedding ends in a moment; what is done is kept")
-        st.progress(min(1.0, float(job.progress.get("fraction") or 0)), session.plain(jobs.words(job)))
+def _title(job: Run) -> str:
+    return f"**{session.plain(job.id)}**"

@@ -16,8 +16,9 @@ from labeling.records import Run
 from models import worker
 from models.prediction import jobs, tables
 from pages.ui import session
+from pages.ui.panels import active_job
+from pages.ui.panels.active_job import ACTIVE
 
-ACTIVE = ("queued", "running")
 SHOWN = 8
 MOST_ROWS = 1000
 ICONS = {"done": ":material/check_circle:", "stopped": ":material/stop_circle:"}
@@ -25,12 +26,7 @@ ICONS = {"done": ":material/check_circle:", "stopped": ":material/stop_circle:"}
 
 def running(every: Sequence[Run]) -> None:
     """What waits or runs, and how far it is."""
-    if any(job.status == "queued" for job in every):
-        with session.messages():
-            worker.ensure_worker(session.workspace())  # one queued before a restart goes on
-    for job in every:
-        if job.status in ACTIVE:
-            _watch(job.id)
+    active_job.show(every, _running_title, _words, "It ends in a moment; recordings that are done are kept")
 
 
 def ended(every: Sequence[Run]) -> None:
@@ -61,24 +57,14 @@ def _title(job: Run) -> str:
     return f"{words} ({session.plain(when)})"
 
 
-@st.fragment(run_every="2s")
-def _watch(job_id: str) -> None:
-    workspace = session.workspace()
-    with session.messages(), workspace.read() as connection:
-        job = runs.get_job(connection, job_id)
-    if job is None or job.status not in ACTIVE:
-        st.rerun(scope="app")
-    with st.container(border=True):
-        head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-        head.markdown(f"Prediction **{jobs.name_of(job)}** by {session.plain(_run_of(job))}", width="content")
-        if head.button("Stop", key=f"stop:{job.id}", icon=":material/stop:", disabled=job.stop_requested):
-            with session.messages():
-                runs.request_stop(workspace, job.id)
-            st.toast("It ends in a moment; recordings that are done are kept")
-        waiting = "Waiting for a worker" if job.status == "queued" else str(job.progress.get("phase", "starting"))
-        left = job.progress.get("eta_s")
-        words = f"{waiting}, about {max(1, round(left / 60))} min left" if left and left > 90 else waiting
-        st.progress(min(1.0, float(job.progress.get("fraction") or 0)), session.plain(words))
+def _running_title(job: Run) -> str:
+    return f"Prediction **{jobs.name_of(job)}** by {session.plain(_run_of(job))}"
+
+
+def _words(job: Run) -> str:
+    phase = "Waiting for a worker" if job.status == "queued" else str(job.progress.get("phase", "starting"))
+    left_s = job.progress.get("eta_s")
+    return f"{phase}, about {max(1, round(left_s / 60))} min left" if left_s and left_s > 90 else phase
 
 
 def _result(job: Run) -> None:
