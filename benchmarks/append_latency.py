@@ -26,7 +26,7 @@ import numpy as np
 from labeling import journal
 from labeling.records import Decision
 from labeling.workspace import open_workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 BUDGET_S = 2.0

@@ -3,7 +3,7 @@
     python -m benchmarks.damage_fuzz --cases 2000 [--start 1000]
 
 Arrays (.npz), tables (Parquet) and workspaces' databases with bytes, numbers and stretches changed, cut short, or
-claiming shapes and types that they do not have (tests/support/damaged.py). Each is read as a user's would be; what
+claiming shapes and types that they do not have (tests/support/odd/damaged.py). Each is read as a user's would be; what
 comes must be in Earmark's tree of errors, within 5 s, and within four times the file's size and 200 MB.
 
 Two busy cores, 2,000 cases of each kind, refused: 1,551 of arrays, 1,583 of tables, 1,250 of databases; none broke the
@@ -22,8 +22,8 @@ from collections import Counter
 from pathlib import Path
 
 from labeling.workspace import open_workspace
-from tests.support import damaged
-from tests.support.workspaces import add_clips
+from tests.support.odd import damaged
+from tests.support.workspaces.making import add_clips
 
 
 def main() -> int:

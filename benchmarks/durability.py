@@ -44,8 +44,8 @@ from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
 from pages.ui.routes.api import api_routes
-from tests.support.server import free_port
-from tests.support.workspaces import add_clips
+from tests.support.browser.server import free_port
+from tests.support.workspaces.making import add_clips
 
 SECRET = b"s" * 32
 CODES = ("amecro", "balori", "cangoo")
@@ -53,7 +53,7 @@ CLIPS = 600
 REVIEWERS = 4
 DIRECT, SERVED = 3, 2  # decisions of a batch
 PRELOADED = (  # once, before programs are begun
-    "pages.ui.routes.api", "tests.support.workspaces", "uvicorn", "alembic.script",
+    "pages.ui.routes.api", "tests.support.workspaces.making", "uvicorn", "alembic.script",
     "sqlalchemy.dialects.postgresql.psycopg",
 )  # fmt: skip
 LONGEST_S = 0.3  # that a program which writes is left alone

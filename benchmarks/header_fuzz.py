@@ -3,15 +3,15 @@
     python -m benchmarks.header_fuzz --cases 2000 [--routes]
 
 Draws small files of 23 kinds (WAV, RF64, AIFF, CAF, AU, FLAC, Vorbis, Opus, MP3) with damaged headers and bodies
-(tests/support/odd_sounds.py), imports them by tables of forty, and hears what is usable: the whole, a window in the
+(tests/support/odd/sounds.py), imports them by tables of forty, and hears what is usable: the whole, a window in the
 middle and one at the end, which must agree, and a tile of the picture; the property is that of the tests
-(tests/support/sound_checks.py). Of a table that breaks it each file is tried alone, and each that does is shown at the
-end. Whatever takes longer than ``--slow`` seconds a file counts as a hang.
+(tests/support/odd/sound_checks.py). Of a table that breaks it each file is tried alone, and each that does is shown at
+the end. Whatever takes longer than ``--slow`` seconds a file counts as a hang.
 
 With ``--routes`` such files, and as many with bytes changed anywhere, are asked for as a browser does: sound, whole and
-in parts, tiles and peaks, nine requests a file (tests/support/sound_routes.py). None may end in a status of 500, take
-longer than 5 s, or more memory than four times the file and 200 MB. 2,000 files, 18,000 requests: 11,108 gave sound or
-a picture, 6,886 a reason, none broke the promise (530 s on a machine that did much else).
+in parts, tiles and peaks, nine requests a file (tests/support/odd/sound_routes.py). None may end in a status of 500,
+take longer than 5 s, or more memory than four times the file and 200 MB. 2,000 files, 18,000 requests: 11,108
+gave sound or a picture, 6,886 a reason, none broke the promise (530 s on a machine that did much else).
 
 Seeds 0 to 4, 2,000 files each: 2,000, 1,999, 2,000, 1,995 and 2,000 came through (some 1,100 of them usable), none
 took longer than 0.6 s, a run 37 to 50 s on two cores. No traceback, and no file without a line in the report. The six
@@ -34,9 +34,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from labeling.workspace import open_workspace
-from tests.support.odd_sounds import OddSound, odd_sounds
-from tests.support.sound_checks import Heard, check_sounds
-from tests.support.sound_routes import changed, check_routes
+from tests.support.odd.sound_checks import Heard, check_sounds
+from tests.support.odd.sound_routes import changed, check_routes
+from tests.support.odd.sounds import OddSound, odd_sounds
 
 FILES = 40  # of a table
 HANG_S = 600.0

@@ -51,7 +51,14 @@ AUDIT_SHARE = 0.1
 LISTED = 0.2  # of the cells
 CLASSES = 20
 #: world -> how much the scorer knows (separation of right and wrong in standard deviations), how the errors lie
-WORLDS: Mapping[str, float] = {"good": 2.5, "useless": 0.0, "overconfident": 1.0, "classes unlike": 1.5, "unasked": 1.5}
+WORLDS: Mapping[str, float] = {
+    "good": 2.5,
+    "useless": 0.0,
+    "overconfident": 1.0,
+    "classes unlike": 1.5,
+    "unasked": 1.5,
+    "half unheard": 4.0,
+}
 REAL_VERDICTS = (0, 10, 30, 100, 300)
 #: kind of errors -> share of true labels that are missing, wrong ones planted for each true one, labels swapped
 PLANTED: Mapping[str, tuple[float, float, float]] = {
@@ -92,10 +99,13 @@ class Review:
         )
 
 
-def simulate(world: str, cells: int, errors: float, verdicts: int, seed: int) -> Review:
-    """A collection, and a reviewer who goes down its queue, ten looks in a hundred being drawn from all cells.
+def simulate(
+    world: str, cells: int, errors: float, verdicts: int, seed: int, audit_share: float = AUDIT_SHARE
+) -> Review:
+    """A collection, and a reviewer who goes down its queue, ``audit_share`` of the looks being drawn from all cells.
 
-    "unasked" is a reviewer who also finds wrong labels by themselves: each third decision is on one of those.
+    "unasked" is a reviewer who also finds wrong labels by themselves: each third decision is on one of those. In "half
+    unheard" every second wrong label is one of a sound that the scorer never hears, and lies among the least suspect.
     """
     random = np.random.default_rng([seed, cells, list(WORLDS).index(world)])
     given = random.random(cells) < LISTED
@@ -106,6 +116,8 @@ def simulate(world: str, cells: int, errors: float, verdicts: int, seed: int) ->
         share = share * np.linspace(0, 3, CLASSES)[random.permutation(CLASSES)][class_id - 1]
     wrong = random.random(cells) < np.minimum(share, 0.9)
     score = random.normal(WORLDS[world] * wrong, 1.0)
+    if world == "half unheard":
+        score -= 2 * WORLDS[world] * (wrong & (random.random(cells) < 0.5))
     p_wrong = 1 / (1 + np.exp(-(4 * score + 2 if world == "overconfident" else score - 2)))
     best = np.argsort(-p_wrong)
     class_id, given, p_wrong, wrong = class_id[best], given[best], p_wrong[best].astype(np.float32), wrong[best]
@@ -113,7 +125,7 @@ def simulate(world: str, cells: int, errors: float, verdicts: int, seed: int) ->
     sorted_queue, by_ear = iter(range(cells)), iter(random.permutation(np.flatnonzero(wrong)).tolist())
     left, done, drawn = np.ones(cells, bool), list[int](), list[bool]()
     for number in range(min(verdicts, cells)):
-        chance = random.random() < AUDIT_SHARE
+        chance = random.random() < audit_share
         queue = by_chance if chance else by_ear if world == "unasked" and number % 3 == 0 else sorted_queue
         place = next((one for one in queue if left[one]), None)
         place = next(one for one in sorted_queue if left[one]) if place is None else place

@@ -2,10 +2,11 @@
 
     python -m benchmarks.long_recording [--hours 1 12] [--pages 150]
 
-Makes a workspace of one 60 s clip and recordings of so many hours (FLAC, 32 kHz, made on the spot), opens each by its
-URL in a fresh tab, pans through so many screens, zooms
-by the wheel to the whole recording and back, and prints what it saw. Memory is the resident set of the tab's own
-process and of the server, at the first screen and at the end.
+Makes a workspace of one 60 s clip and recordings of so many hours (FLAC, 32 kHz, made on the spot) with two runs of
+random predictions of CLASSES classes, opens each by its URL in a fresh tab, pans through so many screens, zooms by the
+wheel to the whole recording and back, and prints what it saw. The clip's kilobytes and those of tiles of its lanes are
+as the server writes them, before they are packed. Memory is the resident set of the tab's own process and of the
+server, at the first screen and at the end.
 """
 
 from __future__ import annotations
@@ -22,12 +23,20 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from labeling import runs
+from labeling.collection import store
 from labeling.collection.importing import import_collection
-from labeling.workspace import open_workspace
-from tests.support.browser import chromium
-from tests.support.server import serve
+from labeling.disagreement.scoring import score_run
+from labeling.journal import versions
+from labeling.predictions.oof import write_oof
+from labeling.records import FrameGrid
+from labeling.workspace import Workspace, open_workspace
+from tests.support.browser.chromium import chromium
+from tests.support.browser.server import serve
 
 RATE = 32_000
+CLASSES = 12
+STEP_S = 0.32
 SHOWN = """() => {
   const player = (function find(root) {
     for (const node of root.querySelectorAll('*')) {
@@ -63,14 +72,41 @@ def build(root: Path, hours: list[float]) -> None:
     minute[RATE : RATE + len(t)] += (0.3 * np.sin(2 * np.pi * (3000 + 2000 * t) * t)).astype(np.float32)
     with open(audio / "labels.csv", "w", newline="") as table:
         writer = csv.writer(table)
-        writer.writerow(["filename", "label"])
+        writer.writerow(["filename", "labels"])
         for name, minutes in [("a_60s.flac", 1), *((f"b_{one:g}h.flac", round(60 * one)) for one in hours)]:
             with soundfile.SoundFile(audio / name, "w", RATE, 1, format="FLAC", subtype="PCM_16") as file:
                 for _ in range(minutes):
                     file.write(minute)
-            writer.writerow([name, "bird"])
+            writer.writerow([name, ";".join(f"bird{number:02d}" for number in range(CLASSES))])
     with closing(open_workspace(root, create=True)) as workspace:
         import_collection(workspace, str(audio / "labels.csv"))
+        for _ in range(2):
+            predict(workspace, random)
+
+
+def predict(workspace: Workspace, random: np.random.Generator) -> None:
+    """A finished run of random predictions, with its suspects."""
+    version = versions.freeze(workspace, "benchmark")
+    run = runs.enqueue(workspace, "demo", version.number, worker="benchmark")
+    with workspace.read() as connection:
+        labels = versions.labels_at(connection)
+        clips = [store.clip_by_id(connection, int(clip_id)) for clip_id in labels.clip_ids]
+    lengths = [round((clip.duration_s if clip else 0) / STEP_S) for clip in clips]
+    frames = [random.beta(0.4, 4, (steps, len(labels.classes))).astype(np.float16) for steps in lengths]
+    write_oof(
+        workspace.run_dir(run.id) / "oof.zarr",
+        clip_ids=labels.clip_ids,
+        filenames=labels.filenames,
+        classes=labels.classes,
+        clipwise=np.stack([one.max(axis=0) for one in frames]).astype(np.float32),
+        framewise=frames,
+        fold=np.arange(len(frames)) % 2,
+        grid=FrameGrid(0.0, STEP_S, STEP_S),
+        label_version=version.number,
+        label_hash=version.content_hash,
+    )
+    runs.finish(workspace, run.id, "benchmark", "done")
+    score_run(workspace, run.id)
 
 
 def resident_mb(pid: int) -> float:
@@ -96,6 +132,13 @@ def renderer_mb() -> float:
 
 def measure(page: Any, url: str, server_pid: int, pages: int) -> dict[str, float]:
     """One recording: milliseconds to its first screen, frame gaps while zooming, memory."""
+    sent = {"clip": 0.0, "lanes": 0.0}
+
+    def count(response: Any) -> None:
+        if "/api/clips/" in response.url and response.ok:
+            sent["lanes" if "/lanes?" in response.url else "clip"] += len(response.body()) / 1000
+
+    page.on("response", count)
     page.goto(url)
     page.wait_for_function(SHOWN)
     # of the whole visit the browser's own clock says how much came after the page was asked for
@@ -116,6 +159,8 @@ def measure(page: Any, url: str, server_pid: int, pages: int) -> dict[str, float
     page.wait_for_timeout(2000)
     return {
         "cold s": cold_s,
+        "clip kB": sent["clip"],
+        "lanes kB": sent["lanes"],
         "frame p50 ms": statistics.median(gaps),
         "frame p95 ms": statistics.quantiles(gaps, n=20)[-1],
         "tab MB": before[0],

@@ -39,7 +39,7 @@ import numpy as np
 
 from benchmarks import label_errors
 from labeling import runs
-from labeling.collection.formats.lists import ListStyle, parse_list
+from labeling.collection.tabular.lists import ListStyle, parse_list
 from labeling.collection.truth import read_labels
 from labeling.disagreement.scorers import DEFAULT_SCORER, SCORERS
 from labeling.embeddings.space import list_spaces, remove_space

@@ -2,9 +2,9 @@
 
     python -m benchmarks.queue_speed [--suspects N] [--clips N] [--url postgresql+psycopg://…]
 
-Each line is the median of a page of 100 together with the counts by kind and by class, as the queue's screen asks for
-them, in milliseconds; the budget is 300. The first page after a start also reads the ranking from the database, and is
-given beside.
+Each line is the median of the first 100 rows together with the counts by kind and by class, as the queue's screen asks
+for them, in milliseconds; the budget is 300. The first page after a start also reads the ranking from the database, and
+is given beside.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from labeling import journal, runs
-from labeling.collection import store
+from labeling.collection import adding
 from labeling.disagreement import stored_ranking
 from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
@@ -112,7 +112,7 @@ def build(workspace: Workspace, count: int, clips: int, classes: int, decided: i
     for number in range(clips):
         labels = random.choice(classes, 1 + number % 3, replace=False)
         found.append(
-            store.NewClip(
+            adding.NewClip(
                 filename=f"{codes[labels[0]]}/XC{number:06d}.ogg",
                 path=f"/audio/XC{number:06d}.ogg",
                 row=number,
@@ -123,7 +123,7 @@ def build(workspace: Workspace, count: int, clips: int, classes: int, decided: i
             )
         )
     with workspace.write() as connection:
-        store.add_collection(
+        adding.add_collection(
             connection,
             format="table",
             source="benchmark",

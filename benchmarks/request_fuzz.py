@@ -4,7 +4,7 @@
 
 Bodies, parameters, paths, headers and methods of every route with a part of them changed: numbers out of bounds, NaN,
 NUL, half of a surrogate pair, other types, lists in lists, keys that come twice, bytes that are no JSON
-(tests/support/odd_requests.py). Each must be answered within 5 s by a status below 500, and what is refused with a
+(tests/support/odd/requests.py). Each must be answered within 5 s by a status below 500, and what is refused with a
 reason. In the end the journal is read, and the labels that it makes.
 
 SQLite, 1,200 requests, and PostgreSQL, 2,000: none broke the promise; some 20 in a hundred were stored or read.
@@ -23,8 +23,8 @@ from pathlib import Path
 from labeling import journal
 from labeling.journal import versions
 from labeling.workspace import open_workspace
-from tests.support.odd_requests import Asker
-from tests.support.workspaces import add_clips
+from tests.support.odd.requests import Asker
+from tests.support.workspaces.making import add_clips
 
 
 def main() -> int:

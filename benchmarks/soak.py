@@ -10,32 +10,20 @@ knows of a session that has left for two minutes; ``--rest-s 150`` waits for tha
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.review_latency import build
-from tests.support.browser import chromium
-from tests.support.server import serve
+from benchmarks.support.collection import build
+from benchmarks.support.processes import busy_s, resident_mb
+from tests.support.browser.chromium import chromium
+from tests.support.browser.server import serve
 
 STEP = """async (key) => {
   document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, composed: true }));
   await new Promise((resolve) => setTimeout(resolve, 30));
 }"""
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS"))
-
-
-def busy_s(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:
@@ -58,16 +46,16 @@ def main() -> int:
                 page = context.new_page()
                 page.goto(f"{server.url}/review?p=0.01")
                 page.get_by_test_id("player-title").wait_for(timeout=120_000)
-                before = busy_s(pid)
+                before = busy_s([pid])
                 for step in range(args.steps):
                     page.evaluate(STEP, "2" if step % 10 == 9 else "j")
-                spent_ms = 1000 * (busy_s(pid) - before) / args.steps
+                spent_ms = 1000 * (busy_s([pid]) - before) / args.steps
                 context.close()
-                now = resident_mb(pid)
+                now = resident_mb([pid])
                 first = first or now
                 print(f"session {session + 1}: {now:.0f} MB, {spent_ms:.0f} ms of CPU a step", flush=True)
             time.sleep(args.rest_s)
-            last = resident_mb(pid)
+            last = resident_mb([pid])
             grown = f"{100 * (last / first - 1):+.0f} % on the first session"
             print(f"after {args.rest_s:g} s of rest: {last:.0f} MB, {grown}")
     return 0

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from labeling.sound.decoding import probe
 from labeling.sound.mpeg import frames_of, silent_frame
-from tests.support.browser import chromium
-from tests.support.heard import Heard, noise, play, served
-from tests.support.soundpage import RATE
+from tests.support.browser.chromium import chromium
+from tests.support.browser.heard import Heard, noise, play, served
+from tests.support.browser.sound_page import RATE
 
 UNIT_S = 300
 MP3 = {"cbr.mp3": ("CONSTANT", 0.5), "vbr.mp3": ("VARIABLE", 0.3), "abr.mp3": ("AVERAGE", 0.5)}

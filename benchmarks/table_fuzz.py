@@ -2,11 +2,11 @@
 
     python -m benchmarks.table_fuzz --cases 2000
 
-Draws tables as people's programs write them (tests/support/odd_tables.py): five layouts, lists printed in twenty ways,
+Draws tables as people's programs write them (tests/support/odd/tables.py): five layouts, lists printed in twenty ways,
 CSVs of four delimiters and four encodings, Parquet; files listed twice, names that lead nowhere, cells that nobody can
 read. Each is imported, and each is corrected at random and written; both properties are those of the tests
-(tests/support/table_checks.py). It ends at the first case that breaks one, made as small as hypothesis can. Whatever
-takes longer than ``--slow`` seconds counts as a hang.
+(tests/support/odd/table_checks.py). It ends at the first case that breaks one, made as small as hypothesis can.
+Whatever takes longer than ``--slow`` seconds counts as a hang.
 
 Two cores shared with others, 2,000 cases each way: of 7,487 labels that rows gave, 5,861 were stored and 1,626 told of
 (files listed twice, cells that are no list, rows with a part too many, names that lead nowhere); of 8,394 labels that
@@ -23,8 +23,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.support.odd_tables import OddTable, odd_tables
-from tests.support.table_checks import DECIDED, Counts, check_export, check_import, make_place
+from tests.support.odd.table_checks import DECIDED, Counts, check_export, check_import, make_place
+from tests.support.odd.tables import OddTable, odd_tables
 
 
 def run(cases: int, start: int, slow_s: float) -> None:

@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from labeling.collection import store
+from labeling.collection import adding
 from labeling.sound.tiles import STEPS_A_SECOND, TILE_COLUMNS
 from labeling.workspace import Workspace, open_workspace
 from pages.ui.signing import media_secret, peaks_url, tile_url
-from tests.support.server import serve
+from tests.support.browser.server import serve
 
 RATE = 32_000
 VIEW_S, PLOT_PX = 60, 1400
@@ -50,11 +50,11 @@ def workspace_of(folder: Path, files: dict[Path, int]) -> Workspace:
     """A workspace whose clips are the files, numbered from 1."""
     workspace = open_workspace(folder, create=True)
     clips = [
-        store.NewClip(path.name, str(path), row, (("sp1", "primary"),), duration_s=seconds, sample_rate=RATE)
+        adding.NewClip(path.name, str(path), row, (("sp1", "primary"),), duration_s=seconds, sample_rate=RATE)
         for row, (path, seconds) in enumerate(files.items())
     ]
     with workspace.write() as connection:
-        store.add_collection(
+        adding.add_collection(
             connection,
             format="table",
             source="benchmark",

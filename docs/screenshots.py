@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import ViewportSize
+from PIL import Image
+from playwright.sync_api import Page, ViewportSize
 
 from labeling import journal
 from labeling.collection import store
@@ -23,15 +25,18 @@ from labeling.quality.audit import waiting
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
 from labeling.reviewer import preferences
+from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.workspace import open_workspace
 from tests.support import ROOT
-from tests.support.browser import chromium
-from tests.support.server import serve
+from tests.support.browser.chromium import chromium
+from tests.support.browser.server import serve
 
 PICTURES = ROOT / "docs" / "pictures"
 SIZE: ViewportSize = {"width": 1360, "height": 860}
 Scheme = Literal["light", "dark"]
+COLOURS = 192
+"""Of each picture: a third of the bytes, and nothing that one would see."""
 
 
 def build(workspace: Path) -> None:
@@ -64,6 +69,44 @@ def audit(root: Path, looks: int, reviewer: str = "sam") -> None:
     workspace.close()
 
 
+def second_opinion(root: Path, looks: int, of: str = "sam", reviewer: str = "kim") -> None:
+    """What another colleague says of the same cells, blind; one in six is unlike."""
+    other = {"present": "absent", "absent": "present"}
+    with closing(open_workspace(root)) as workspace:
+        with workspace.read() as connection:
+            heard = journal.decisions_where(connection, tables.decisions.c.reviewer == of)[:looks]
+        journal.append(workspace, [
+            replace(
+                decision, event_id=journal.new_event_id(), reviewer=reviewer, shown=Shown(blind=True), position=0,
+                verdict=decision.verdict if number % 6 else other[decision.verdict],
+            )
+            for number, decision in enumerate(heard)
+        ])  # fmt: skip
+
+
+def save(page: Page, name: str) -> None:
+    """What the window shows, as a small PNG."""
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path)
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+def bring_in(page: Page, url: str, collection: Path) -> None:
+    """The import page of a new workspace, with a collection that was looked at and not stored."""
+    page.set_viewport_size({**SIZE, "height": 1300})
+    page.goto(url + "/importing")
+    page.get_by_role("textbox", name="folder or table").fill(str(collection))
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name=re.compile("^input Import|^Import .* clips")).wait_for()
+    page.locator("audio").nth(3).wait_for()
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(2500)
+    save(page, "import")
+    page.set_viewport_size(SIZE)
+
+
 def shoot(workspace: Path, reviewer: str = "rita") -> None:
     """Every screen, once the loop has gone round; no second look, which would hide what is to be seen."""
     PICTURES.mkdir(exist_ok=True)
@@ -78,11 +121,14 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
             page.get_by_test_id("stMainBlockContainer").wait_for()
             page.locator("[data-test-script-state=notRunning]").wait_for(timeout=60_000)
             page.wait_for_timeout(3500)
-            page.screenshot(path=PICTURES / f"{name}.png")
+            save(page, name)
             context.close()
 
         context = browser.new_context(viewport=SIZE, color_scheme="light")
         page = context.new_page()
+        server.show(workspace.parent / "new")
+        bring_in(page, server.url, workspace / "demo")
+        server.show(workspace)
         page.goto(server.url + "/queue")
         page.get_by_role("button", name="Review these").click()
         page.get_by_test_id("player-title").wait_for()
@@ -90,6 +136,7 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
             page.keyboard.press(key)
             page.wait_for_timeout(900)
         audit(workspace, 120)
+        second_opinion(workspace, 60)
         seen = re.sub(r"^.*\?", "/review?", page.url)
         page.goto(server.url + "/retrain")
         page.get_by_role("combobox", name=re.compile("Recipe")).click()
@@ -99,11 +146,11 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         page.get_by_text(re.compile("fold 2 of")).wait_for(timeout=600_000)
         page.mouse.move(5, 5)
         page.wait_for_timeout(500)
-        page.screenshot(path=PICTURES / "retrain.png")
+        save(page, "retrain")
         page.get_by_text(re.compile("^002-demo done")).wait_for(timeout=600_000)
         context.close()
 
-        for name in ("overview", "queue", "runs", "predict", "versions"):
+        for name in ("overview", "queue", "runs", "predict", "versions", "team", "agreement", "adjudicate"):
             picture(name, "/" if name == "overview" else f"/{name}")
         picture("quality", "/quality")
         picture("review", seen)

@@ -6,33 +6,61 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from labeling.commands import classes, collection, deciding, embeddings, gain, leaks, predictions, replay, scoring
+from labeling.commands import (
+    agreement,
+    backup,
+    classes,
+    collection,
+    deciding,
+    embeddings,
+    formats,
+    gain,
+    leaks,
+    predictions,
+    readiness,
+    replay,
+    scoring,
+    searching,
+    store,
+    team,
+    users,
+)
 from labeling.commands.ending import run_command
 
 #: one file a group, in the order that --help shows; each has ``add(command)`` and imports what it needs when it runs
 GROUPS = (
     collection,
+    formats,
     classes,
     predictions,
     embeddings,
     scoring,
+    searching,
     deciding,
+    readiness,
     replay,
     gain,
     leaks,
+    agreement,
+    team,
+    store,
+    backup,
+    users,
 )
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = "python -m labeling") -> argparse.ArgumentParser:
     """All commands and their flags."""
     top = argparse.ArgumentParser(
-        prog="python -m labeling", description="Import a collection, rank its suspect labels, decide, export."
+        prog=program, description="Import a collection, rank its suspect labels, decide, export."
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     groups = {"": commands}
 
-    def command(name: str, action: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, action: Callable[[argparse.Namespace], None], text: str, workspace: bool = True
+    ) -> argparse.ArgumentParser:
         group, _, last = name.rpartition(" ")  # "classes add": one of several that share a first word
         if group not in groups:
             parent = commands.add_parser(group, help=f"{group} --help lists what there is to do with them")
@@ -40,7 +68,8 @@ def parser() -> argparse.ArgumentParser:
         text = text.replace("%", "%%")
         command_parser = groups[group].add_parser(last, help=text, description=text)
         command_parser.set_defaults(action=action)
-        command_parser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
+        if workspace:
+            command_parser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
         return command_parser
 
     for group in GROUPS:

@@ -5,6 +5,7 @@
     EarmarkError
     ├── DataError              what the user gave cannot be used
     │   ├── FormatError          a table lacks a column, or no format fits it
+    │   │   └── SeveralTables      a folder holds several that could be the one
     │   ├── AudioError           a file cannot be read as sound
     │   └── ConfigError          a recipe or a setting contradicts itself
     ├── UnknownName            a name is not in its registry
@@ -16,12 +17,18 @@
     │   ├── WorkspaceTooNew      written by a later version of Earmark
     │   └── WorkspaceCorrupt     not a database, or a damaged one
     ├── ArtefactError          a run folder or its predictions are incomplete or do not fit
+    ├── RemoteError            a file on another server cannot be had
+    ├── NotAllowed             who asks has not the role that it needs
     └── StaleDecision          the cell changed since the reviewer saw it
 
 A message names the value, the bound and the remedy; pages and the command line show it as it is.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
 
 
 class EarmarkError(Exception):
@@ -34,6 +41,15 @@ class DataError(EarmarkError):
 
 class FormatError(DataError):
     """A table lacks a column, or no format fits it."""
+
+
+class SeveralTables(FormatError):
+    """A folder holds several tables that could be the one; ``tables`` are their paths."""
+
+    def __init__(self, folder: object, tables: Sequence[Path]) -> None:
+        shown = ", ".join(table.name for table in tables[:8])
+        super().__init__(f"{folder} holds {len(tables)} tables that could be the one ({shown}); give its full path")
+        self.tables = tuple(map(str, tables))
 
 
 class AudioError(DataError):
@@ -80,8 +96,24 @@ class WorkspaceCorrupt(WorkspaceError):
     """Not a database, or a damaged one."""
 
 
+PASSING = (WorkspaceLocked, WorkspaceUnreachable, WorkspaceReadOnly, WorkspaceFull, WorkspaceCorrupt)
+"""What somebody mends while the app waits. What was to be stored may be or not: the same ids are sent again."""
+
+
 class ArtefactError(EarmarkError):
     """A run folder or its predictions are incomplete, or do not fit this workspace."""
+
+
+class RemoteError(EarmarkError):
+    """A file on another server cannot be had. ``kind`` is why: missing, denied, changed or unreachable."""
+
+    def __init__(self, message: str, kind: Literal["missing", "denied", "changed", "unreachable"]) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class NotAllowed(EarmarkError):
+    """Who asks has not the role that it needs, or has not said who they are."""
 
 
 class StaleDecision(EarmarkError):

@@ -115,10 +115,13 @@ class Shown:
     ``rank``, ``p_wrong``, ``label_quality``, ``clipwise`` and ``framewise_max`` are the suspect's (`Suspect`) by
     ``scorer``, ``likely_wrong`` its calibrated probability. ``asked``: the screen asked of the cell, in whatever way
     (None: an entry of before that was kept). ``blind``: labels and scores were hidden; ``audit``: hidden too, and the
-    cell drawn at random; ``second_look``: the journal position of the same reviewer's first look. ``one_by_one``: part
-    of a batch of many clips, and yet heard by itself (the queue's list, filled in a spreadsheet). ``probability`` is
-    the model's, for which a machine changed the label. ``other`` holds what is stored and none of these: keys of other
-    versions of Earmark, values of another type.
+    cell drawn at random; ``second_look``: the journal position of the same reviewer's first look; ``doubted_look``: the
+    same where the look was asked for because the evidence spoke against the first one, which chance did not choose.
+    ``adjudication``: the verdict settles unlike ones, which were on the screen side by side.
+    ``one_by_one``: part of a batch of many clips, and yet heard by itself (the queue's list, filled in a spreadsheet).
+    ``independent``: the cell needs several looks, and what others said of it was hidden (labeling/journal/looks.py).
+    ``probability`` is the model's, for which a machine changed the label. ``other`` holds what is stored and none of
+    these: keys of other versions of Earmark, values of another type.
     """
 
     kind: str = ""
@@ -133,14 +136,17 @@ class Shown:
     blind: bool = False
     audit: bool = False
     second_look: int | None = None
+    doubted_look: int | None = None
     one_by_one: bool = False
+    independent: bool = False
+    adjudication: bool = False
     probability: float | None = None
     other: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def was_asked(self) -> bool:
         """Whether a screen asked of the cell; entries of before that was kept: whether the usual screen would have."""
-        if self.blind or self.audit or self.second_look:
+        if self.blind or self.audit or self.second_look or self.doubted_look:
             return True
         if self.asked is not None:
             return self.asked
@@ -260,7 +266,9 @@ class CellState:
 class LabelVersion:
     """The labels at one position of the journal, immutable, named by number and content hash.
 
-    ``import_id`` is the newest import at that time: clips that came later are not in the version.
+    ``import_id`` is the newest import at that time: clips that came later are not in the version. ``rule`` says what
+    counts in a cell that several people decided (`journal.rules`), with the ``weights`` of their votes by name where
+    it weighs them.
     """
 
     number: int
@@ -270,6 +278,8 @@ class LabelVersion:
     note: str
     created_by: str
     created_at: str
+    rule: str = "latest"
+    weights: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from models.commands import combining, embedding, prediction, staging, training
 WITHOUT_WORKSPACE = ("recipes",)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = "python -m models") -> argparse.ArgumentParser:
     """All commands and their flags."""
     top = argparse.ArgumentParser(
-        prog="python -m models", description="Train K folds on a label version, evaluate, work through the queue."
+        prog=program, description="Train K folds on a label version, evaluate, work through the queue."
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

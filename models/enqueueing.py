@@ -30,7 +30,7 @@ from labeling.runs.landmarks import Copy
 from labeling.workspace import Workspace
 from models.combining.request import KINDS
 from models.config import Recipe, load_recipe, parse_override, recipe_names, recipe_of, recipe_to_toml
-from models.folds.keeping import check_like, recipe_like
+from models.folds.keeping import bring_like, check_like, recipe_like
 from models.folds.making import check_groups
 from models.linear.space import check_space
 from models.networks.catalogue import NETWORKS, check_weights
@@ -103,6 +103,7 @@ def check_choices(workspace: Workspace, recipe: Recipe, version: int | None = No
 
     Returns warnings of what can be trained, but hardly well.
     """
+    bring_like(workspace, recipe.folds)
     check_like(workspace.runs, recipe.folds)
     if recipe.linear.space:
         check_space(workspace, recipe.linear.space)
@@ -288,6 +289,7 @@ def enqueue_repeat(
     )
     try:
         copy_inputs(folder, workspace.run_dir(run.id))
+        workspace.publish(f"runs/{run.id}")
     except Exception as problem:
         runs.finish(workspace, run.id, worker, "failed", error=str(problem))
         raise

@@ -6,6 +6,7 @@ machine, is free again, and resumes from what its run folder holds.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from labeling import runs
 from labeling.disagreement.scoring import score_run
 from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
+from labeling.log import lines
 from labeling.records import Run
 from labeling.runs.execution import Report, execute, unforeseen, worker_name
 from labeling.workspace import Workspace, open_workspace
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from models.runfolder.processes import ProcessGroup
 
 POLL_S = 2.0
+_log = logging.getLogger(__name__)
+NICE = 10
+"""By so much a worker that the app starts goes behind the app, and behind all else on the machine."""
 
 
 def device_text() -> str:
@@ -105,7 +111,7 @@ def run_job(
 
     ended = execute(
         workspace, run, worker, train, folder / "log.txt", report=report, interrupted=interrupted,
-        when_interrupted=when_interrupted,
+        when_interrupted=when_interrupted, tree=f"runs/{run.id}",
     )  # fmt: skip
     if ended.status == "done":
         _follow_up(workspace, run)
@@ -198,6 +204,7 @@ def work(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: interrupted.set())
     done, idle_since = 0, time.monotonic()
+    _log.info("%s waits for jobs, on %s", worker, device)
     try:
         _resume_rounds(workspace)
         while not interrupted.is_set():
@@ -210,13 +217,28 @@ def work(
                 interrupted.wait(POLL_S)
                 continue
             try:
-                run_job(workspace, run, worker, report=report, interrupted=interrupted)
+                with lines.in_hand(job=run.id):
+                    _log.info("begins")
+                    run_job(workspace, run, worker, report=report, interrupted=interrupted)
+                    _log.info("ended")
             except EarmarkError as problem:
-                print(f"error: {run.id}: {problem}", file=sys.stderr)
+                lines.say_error(f"{run.id}: {problem}")
             done, idle_since = done + 1, time.monotonic()
     finally:
         runs.worker_gone(workspace, worker)
     return done
+
+
+def give_way(nice: int) -> None:
+    """Let other programs have the processors first, by so much as nice(1) counts; where a system knows of no such
+    thing, nothing."""
+    if nice <= 0 or not hasattr(os, "nice"):
+        return
+    value = os.nice(nice)
+    # Linux may share the processors by session before it looks at single processes
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(value), encoding="ascii")
 
 
 def ensure_worker(workspace: Workspace) -> bool:
@@ -239,7 +261,7 @@ def ensure_worker(workspace: Workspace) -> bool:
         ) from problem
     with log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "models", "work", "--workspace", str(workspace.root), "--idle-exit", "30"],
+            [sys.executable, "-m", "models", "work", "-w", str(workspace.root), "--idle-exit", "30", f"--nice={NICE}"],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,

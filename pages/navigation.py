@@ -3,10 +3,13 @@
 import streamlit as st
 
 from labeling.errors import EarmarkError
+from labeling.log import lines
+from labeling.people import roles
 from labeling.records import is_machine
 from labeling.storage.text import not_a_persons
-from pages.ui import session, signin
+from pages.ui import entrance, session, signin
 
+lines.name_in_log(request_id=lines.new_reference())
 st.set_page_config(page_title="Earmark", page_icon="👂", layout="wide")
 
 # Streamlit leaves a hand's breadth of nothing above each page; a reviewer needs it for the picture
@@ -15,27 +18,54 @@ st.html(
     "@media(max-width:640px){.stMainBlockContainer{padding:4rem 1rem 3rem}}</style>"
 )
 
-PAGES = [
-    st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
-    st.Page("queue.py", title="Queue", icon=":material/format_list_numbered:"),
-    st.Page("review.py", title="Review", icon=":material/graphic_eq:"),
-    st.Page("sweep.py", title="Sweep", icon=":material/grid_view:"),
-    st.Page("quality.py", title="Label quality", icon=":material/verified:"),
-    st.Page("retrain.py", title="Retrain", icon=":material/model_training:"),
-    st.Page("runs.py", title="Runs", icon=":material/compare_arrows:"),
-    st.Page("predict.py", title="Predict", icon=":material/batch_prediction:"),
-    st.Page("versions.py", title="Versions", icon=":material/history:"),
-]
-if signin.is_required() and not signin.at_the_page():
-    st.navigation(PAGES, position="hidden")  # the names of the pages are no secret, and links to them stay good
-    signin.show()
+SECTIONS = {
+    "": {
+        "overview": ("Overview", ":material/dashboard:"),
+        "importing": ("Import", ":material/input:"),
+    },
+    "Review": {
+        "queue": ("Queue", ":material/format_list_numbered:"),
+        "review": ("Review", ":material/graphic_eq:"),
+        "sweep": ("Sweep", ":material/grid_view:"),
+        "quality": ("Label quality", ":material/verified:"),
+        "versions": ("Versions", ":material/history:"),
+    },
+    "Train": {
+        "retrain": ("Retrain", ":material/model_training:"),
+        "runs": ("Runs", ":material/compare_arrows:"),
+        "predict": ("Predict", ":material/batch_prediction:"),
+    },
+    "Team": {
+        "team": ("Team", ":material/groups:"),
+        "adjudicate": ("Adjudicate", ":material/balance:"),
+        "agreement": ("Agreement", ":material/handshake:"),
+    },
+}
+TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}
+try:
+    person, is_required = signin.at_the_page(), signin.is_required()
+except EarmarkError as unreadable:  # of the workspace: nothing is known, so nothing is shown but this
+    st.navigation([st.Page(f"{name}.py", title=title, icon=icon) for name, (title, icon) in TITLES.items()])
+    st.error(session.plain(str(unreadable)), icon=":material/error:")
     st.stop()
-page = st.navigation(PAGES)
+PAGES = {
+    name: st.Page(
+        f"{name}.py", title=title, icon=icon, default=name == "overview",
+        visibility="visible" if roles.may(person, f"page {name}") else "hidden",
+    )
+    for name, (title, icon) in TITLES.items()
+}  # fmt: skip
+if not roles.may(person, "page overview"):
+    st.navigation(list(PAGES.values()), position="hidden")  # their names are no secret, and links to them stay good
+    with session.messages():
+        entrance.show()
+    st.stop()
+page = st.navigation({title: [PAGES[name] for name in names] for title, names in SECTIONS.items()}, expanded=True)
 
 with st.sidebar:
-    if signin.is_required():
-        st.caption(session.plain(session.reviewer()))
-        signin.sign_out()
+    if is_required:
+        st.caption(session.plain(f"{person.name} ({person.role})"))
+        entrance.sign_out()
     else:
         st.text_input(
             "Reviewer",
@@ -56,4 +86,13 @@ with st.sidebar:
 
 with session.messages():
     session.workspace()
-page.run()
+    here = next(name for name, one in PAGES.items() if one.url_path == page.url_path)
+if reason := roles.refusal(person, f"page {here}"):
+    st.title(page.title)
+    st.info(session.plain(f"{reason[0].upper()}{reason[1:]}."), icon=":material/lock:")
+    st.stop()
+try:
+    page.run()
+except Exception:  # Streamlit says that it failed, and the log why; this is what leads from one to the other
+    st.caption(session.plain(f"Reference for who runs this server: {lines.reference()}"))
+    raise

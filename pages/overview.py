@@ -1,17 +1,9 @@
 """Where the collection stands, and what to do next."""
 
-import os
-import shlex
-import sys
-
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from labeling.collection import allowed, store
-from labeling.collection.importing import import_collection
-from labeling.collection.report import no_usable
-from labeling.errors import EarmarkError
+from labeling.collection import store
 from labeling.journal.new_classes import new_classes
 from labeling.quality.intervals import Share
 from labeling.quality.scored_run import read_scored_run
@@ -21,76 +13,8 @@ from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels import quality, relinking
-
-CHANGED_LABELS = {
-    "keep": "Keep the earlier ones, and list what changed",
-    "take": "Take the new ones, where nobody decided",
-    "suspects": "Ask: list what differs among the suspects",
-}
-
-
-def _import_form(*, again: bool) -> None:
-    st.markdown("#### Bring in a collection")
-    st.markdown(
-        "Earmark reads BirdCLEF tables of every year, ESC-50, and any CSV or Parquet that names audio files and "
-        "labels. The audio stays where it is, and no file of yours is changed."
-        + (f" It may lie anywhere in {session.plain(session.home())}." if session.home() else "")
-    )
-    with st.form("import", border=True):
-        path = st.text_input("Folder or table on the server", placeholder="/data/birdclef-2025")
-        audio = st.text_input("Audio folder, if it is not beside the table", placeholder="found by itself")
-        labels = "keep"
-        if again:
-            what = "Labels that the table says otherwise than an earlier import"
-            labels = st.selectbox(what, list(CHANGED_LABELS), format_func=lambda choice: CHANGED_LABELS[choice])
-        go = st.form_submit_button("Import", type="primary", icon=":material/input:")
-    if not go or not path.strip():
-        return
-    bar = st.progress(0.0, "Reading headers")
-    try:
-        table, sound = session.to_import(path), session.to_import(audio) if audio.strip() else None
-        beside = os.path.dirname(table) if os.path.isfile(table) else table
-        report = import_collection(
-            session.workspace(),
-            table,
-            audio=sound,
-            labels=labels,
-            below=(*allowed.folders(session.workspace()), beside, *([sound] if sound else [])),
-            progress=lambda done, total: _show(bar, done, total),
-        )
-    except allowed.NotAllowed as problem:
-        bar.empty()
-        st.error(session.plain(str(problem)), icon=":material/folder_off:")
-        _how_to_allow(path.strip(), problem.folder)
-        return
-    except EarmarkError as problem:
-        bar.empty()
-        st.error(session.plain(str(problem)), icon=":material/error:")
-        return
-    bar.empty()
-    st.code(report.text(), language=None)
-    if not report.usable:
-        st.error(session.plain(no_usable(path.strip(), report)), icon=":material/error:")
-    if st.button("Go on"):
-        st.rerun()
-
-
-def _how_to_allow(path: str, folder: str) -> None:
-    """The two commands that lead on, ready to be copied."""
-    root, python = str(session.workspace().root.resolve()), os.path.relpath(sys.executable)
-    st.markdown("Whoever runs the app can bring it in from a terminal, and the app goes on running:")
-    st.code(shlex.join([python, "-m", "labeling", "import", path, "--workspace", root]), language="bash")
-    st.markdown("Or stop the app, and start it so that this form may read there:")
-    st.code(
-        shlex.join([python, "-m", "streamlit", "run", "app.py", "--", "--workspace", root, "--allow", folder]),
-        language="bash",
-    )
-
-
-def _show(bar: DeltaGenerator, done: int, total: int) -> None:
-    if done % 50 == 0 or done == total:
-        bar.progress(done / max(1, total), f"{done:,} of {total:,} clips")
+from pages.ui.panels import digest, quality, relinking
+from pages.ui.queue import views
 
 
 def _next_step(facts: dict[str, object]) -> tuple[str, str, str, str]:
@@ -141,6 +65,11 @@ def _reviewer(facts: ReviewerFacts) -> None:
         low, high = map(_percent, looks.consistent.interval)
         sentence = f"Of cells that came a second time you gave the same verdict to {_percent(looks.consistent.value)}"
         figures.append(("Same verdict again", _of(looks.consistent), f"{sentence}; likely between {low} and {high}."))
+    if looks.changed.of:
+        what = "verdict that all evidence spoke against was" if looks.changed.of == 1 else "verdicts that all evidence"
+        what = what if looks.changed.of == 1 else f"{what} spoke against were"
+        sentence = f"{looks.changed.of:,} {what} asked again, blind; {looks.changed.count:,} became another."
+        figures.append(("Changed on a second look", _of(looks.changed), sentence))
     if looks.pull and looks.blind.of >= ENOUGH and looks.shown.of >= ENOUGH:
         least, most = 100 * looks.pull.low, 100 * looks.pull.high
         chance = " This may be chance." if least <= 0 <= most else ""
@@ -178,7 +107,8 @@ with session.messages():
             run = read_scored_run(connection, facts["scored_run"], facts["scorer"])
             by_class = queue.count_by_class(connection, run, QueueFilter(min_p_wrong=WORTH_HEARING))
 if not facts["clips"]:
-    _import_form(again=False)
+    st.markdown("Nothing is here yet. Bring in recordings, and a table or files that say what is in them.")
+    st.page_link("importing.py", label="Import a collection", icon=":material/input:")
     st.stop()
 
 sentence, target, label, icon = _next_step(facts)
@@ -188,6 +118,7 @@ with st.container(border=True):
         st.page_link(target, label=label, icon=icon)
         if target == "queue.py":
             st.page_link("sweep.py", label="Or sweep class by class", icon=":material/grid_view:")
+            views.light_link("Or on the light page", {})
 
 columns = st.columns(5)
 columns[0].metric("Clips", f"{facts['clips']:,}", help=f"{facts['hours']:.1f} hours in {facts['groups']:,} groups")
@@ -201,6 +132,7 @@ columns[2].metric(
 columns[3].metric("Decisions", f"{facts['decisions']:,}", help="Entries in the journal, undo entries included")
 columns[4].metric("Label version", facts["label_version"] or "none")
 
+digest.show()
 _reviewer(mine)
 left, right = st.columns([3, 2])
 with left:
@@ -264,7 +196,7 @@ with st.expander("Imports", icon=":material/input:"):
         ),
         hide_index=True,
     )
-    _import_form(again=True)
+    st.page_link("importing.py", label="Import another table or collection", icon=":material/input:")
     if not skipped:
         st.markdown("#### Find files that moved")
         relinking.show()

@@ -40,6 +40,7 @@ st.caption(
     session.plain(f"Run {run.id}, scored by {scored_run.scorer}; ")
     + f"{facts.decided:,} {'verdict' if facts.decided == 1 else 'verdicts'} on its suspects."
 )
+quality.speaking(scored_run)
 
 quality.next_ones(facts, hour)
 quality.how_many(facts, names)

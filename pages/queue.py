@@ -3,13 +3,23 @@
 import streamlit as st
 
 from labeling import journal, runs
-from labeling.reviewer import marks
-from labeling.suspects import bulk, queue
-from pages.ui import session
+from pages.ui import session, signing
 from pages.ui.panels import imported_predictions
-from pages.ui.queue import bulk_dialog, drawn, filters, table, views, worklist
+from pages.ui.queue import drawn, filters, last_batch, table, views, words, worklist
+from pages.ui.rows.component import RowsEvent, queue_rows
+from pages.ui.rows.rows_json import first_screen
 
-ROWS = 100
+OPENED, DONE = "queue_opened", "queue_done"  # a clip that was clicked; the last batch, whose ticks have done their work
+
+
+def _pressed(event: RowsEvent) -> None:
+    if event.action == "sort":
+        st.session_state["queue_order"] = event.order
+    elif event.action == "open":
+        st.session_state[OPENED] = event.clip_id
+    elif event.action == "decided":
+        st.session_state[DONE] = event.batch  # and for a new token the page need only be drawn
+
 
 with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
     st.title("Queue", width="content")
@@ -28,18 +38,21 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     order = st.container(horizontal=True, vertical_alignment="center", width="content")
 with above:
     wanted, params = filters.filters(here, order)
+    may_decide = session.may_here("decide")
+opened: int | None = st.session_state.pop(OPENED, None)
+if opened is not None:
+    table.open_clip(opened, wanted, params)
 reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
-    number = st.session_state.get("queue_page", 1)
-    page = queue.page(connection, here.run, wanted, number=number, size=ROWS, look_s=here.look_s)
-    marked = marks.kinds_of(connection, [row.suspect.clip_id for row in page.rows], reviewer)
-    seen_position = journal.position(connection)
+    page, told = first_screen(
+        connection, here.run, wanted, here.look_s, link=params, token=signing.api_token(session.secret(), reviewer),
+        may_decide=may_decide, view=f"{params} {here.run.run_id} {here.run.position} {st.session_state.get(DONE, '')}",
+    )  # fmt: skip
     last = journal.last_undoable(connection, reviewer) if reviewer else []
     every_run = runs.all_runs(connection)
 
 with above:
     imported_predictions.warn(here.run.run_id, every_run)
-    has_notice = bulk_dialog.just_done(last)
 with start:
     if st.button(
         "Review these", type="primary", icon=":material/play_arrow:", disabled=not page.total, key="review_these"
@@ -47,36 +60,27 @@ with start:
         with session.messages():
             worklist.start(wanted)
         st.switch_page("review.py", query_params=params)
-    st.markdown(table.summary(page), width="content")
+    st.markdown(words.summary(page), width="content")
 with st.container(horizontal=True, vertical_alignment="center"), session.workspace().read() as connection:
-    st.markdown(table.soon(page), width="content")
+    st.markdown(words.soon(page), width="content")
     drawn.update_button(connection, here.run)
-with st.expander(table.progress_label(page, wanted), icon=":material/donut_small:", key="queue_progress"):
-    table.progress(page, wanted)
-over_rows = st.container(horizontal=True, vertical_alignment="center")
-ticked = table.rows(page, marked, wanted, params)
-if page.rows:
-    with over_rows:  # as high with nothing ticked: the rows stay where they are while one ticks
-        table.ticked_words(ticked, wanted)
-        if st.button("Open", icon=":material/graphic_eq:", disabled=len(ticked) != 1, key="open_ticked"):
-            table.open_clip(ticked[0].suspect.clip_id, wanted, params)
-        if st.button("Decide…", icon=":material/done_all:", disabled=not (ticked and reviewer), key="decide_ticked"):
-            bulk_dialog.ask(bulk_dialog.BulkRequest(ticked, len(ticked), here.run.scorer, seen_position))
+by_class = st.expander(
+    words.progress_label(page, wanted), icon=":material/donut_small:", key="queue_progress", on_change="rerun"
+)
+if by_class.open:  # its table takes longer to load than all the rest
+    with by_class:
+        table.progress(page, wanted)
+if wanted.status == "disputed" and session.may("adjudicate"):
+    st.page_link("adjudicate.py", label="Settle all that people disagree on, side by side", icon=":material/balance:")
+if page.total:
+    queue_rows(told, _pressed)
+else:
+    st.info(words.nothing(wanted), icon=":material/filter_alt_off:")
 with beside_title:
+    views.light_link("Light page", params)
     views.views_popover(params)
-    views.link_popover(params, ticked[0].suspect.clip_id if len(ticked) == 1 else None)
+    views.link_popover(params)
 
-with st.container(horizontal=True, vertical_alignment="center"):
-    if page.pages > 1:
-        st.session_state["queue_page"] = page.number  # a filter may leave fewer pages than there were
-        st.number_input(f"Page of {page.pages:,}", 1, page.pages, key="queue_page", width=160)
-    many = min(page.total, bulk.MOST_CELLS)
-    label = f"Decide all {many:,}…" if many == page.total else f"Decide the first {many:,}…"
-    if many and st.button(label, type="tertiary", icon=":material/done_all:", disabled=not reviewer, key="decide_all"):
-        with session.messages(), session.workspace().read() as connection:
-            rows = queue.rows(connection, here.run, wanted, limit=bulk.MOST_CELLS, look_s=here.look_s)
-            seen_position = journal.position(connection)
-        bulk_dialog.ask(bulk_dialog.BulkRequest(rows, page.total, here.run.scorer, seen_position))
-    if not has_notice:
-        bulk_dialog.last_batch(last)
+if may_decide:
+    last_batch.undo_button(last)
 st.caption(f"Run {here.run.run_id}, scored by {here.run.scorer}.")

@@ -47,8 +47,10 @@ def _estimate(choice: recipe_form.Choice, hours: float, every_run: list[Run]) ->
 
 @st.fragment(run_every="2s")
 def _watch(run_id: str, every_run: list[Run]) -> None:
-    with session.messages(), session.workspace().read() as connection:
-        run = runs.get_run(connection, run_id)
+    with session.messages():
+        session.check("page retrain")
+        with session.workspace().read() as connection:
+            run = runs.get_run(connection, run_id)
     if run.status not in ACTIVE:
         st.rerun(scope="app")
     folder = session.workspace().run_dir(run.id)

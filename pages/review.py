@@ -5,6 +5,7 @@ import uuid
 import streamlit as st
 
 from labeling import runs
+from labeling.embeddings.space import has_spaces
 from labeling.records import WORTH_HEARING
 from labeling.review import second_looks
 from labeling.review.clip_view import clip_view
@@ -33,6 +34,10 @@ def _on_event(event: PageEvent) -> None:
         todo.at = len(todo.items)
     elif event.action == "refresh":
         st.session_state["renewed"] = uuid.uuid4().hex
+    elif event.action == "like":
+        given = {"like": event.like, "class": event.class_code}
+        st.session_state["search_from_review"] = {name: value for name, value in given.items() if value}
+        todo.go_to(event.clip_id)
     else:
         st.session_state["second_look"] = event.mode
         if not event.mode:  # a second look is no place of its clip: going there would show what it hides
@@ -58,13 +63,20 @@ def _visit(follow: bool) -> Visit:
         link=link,
         preferences=mine,
         follow=follow,
+        may_decide=session.may("decide"),
+        to_do_from=todo.to_do_from,
+        placed=todo.placed,
         renewed=st.session_state.get("renewed", ""),
+        searches=has_spaces(session.workspace()),
     )
 
 
 @st.fragment
 def review() -> None:
     """The player, and beside it what Plotly draws of the clip."""
+    if search := st.session_state.pop("search_from_review", None):
+        st.session_state["sweep"] = search
+        st.switch_page("sweep.py", query_params=search)
     if todo.clip_id is None:
         _finished()
         return
@@ -91,6 +103,7 @@ def _second_looks() -> None:
         now = second_looks.shares_of(preferences.get_all(connection, reviewer).get("second_looks"))
     st.markdown(
         "Some suspects come **blind**, with labels and scores hidden, and some decided ones come **again**. "
+        "So does, blind and once, a verdict that all evidence speaks against. "
         "The overview says how consistent you are, and how far what the model suggests pulls you. "
         "Cells drawn at **random** from all labels say how many wrong ones are left; they come in lists of all "
         "clips and classes."

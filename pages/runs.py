@@ -7,6 +7,7 @@ import streamlit as st
 
 from labeling import runs
 from labeling.journal import versions
+from labeling.journal.rules import rule_of
 from labeling.machine_labels import who
 from labeling.records import Run
 from labeling.runs import run_folder
@@ -118,8 +119,8 @@ if per_class[0] and per_class[1]:
 if old.label_version != new.label_version:
     st.markdown(f"#### Decisions between label version {old.label_version} and {new.label_version}")
     with session.messages(), session.workspace().read() as connection:
-        positions = [versions.get_version(connection, compared.label_version).position for compared in (old, new)]
-        changes = versions.diff(connection, *positions)
+        older, newer = (versions.get_version(connection, compared.label_version) for compared in (old, new))
+        changes = versions.diff(connection, older.position, newer.position, (rule_of(older), rule_of(newer)))
     if changes:
         kinds = pd.Series([f"{change.before} to {change.after}" for change in changes]).value_counts()
         st.caption(f"{len(changes):,} cells: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))

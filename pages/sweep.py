@@ -1,34 +1,42 @@
-"""One class at a time: a wall of snippets, decided many at once."""
+"""One class at a time, or what sounds like an example: a wall of snippets, decided many at once."""
 
 import streamlit as st
 
 from labeling.collection import store
+from labeling.embeddings.space import has_spaces
 from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
 from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import session, signing
+from pages.ui.panels import similar
+from pages.ui.routes import snippets_json
 from pages.ui.routes.snippets_json import WallQuery
 from pages.ui.wall.component import wall
 
-RENEW_S = 1800  # links hold for an hour at least
 DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unlikely": ""}
 
 st.html("<style>.stMainBlockContainer{max-width:none}</style>")  # a wall is as wide as the screen
 st.title("Sweep")
 reviewer = session.reviewer_or_stop()
+if "sweep" not in st.session_state or similar.is_linked():
+    st.session_state["sweep"] = st.query_params.to_dict()
+if similar.is_on():
+    similar.show(reviewer)
+    st.stop()
 with session.messages():
     scored = session.scored()
+    searches = has_spaces(session.workspace())
 if not scored:
     st.info(
         "Nothing is scored yet. Train a run: its out-of-fold predictions rank the suspects.", icon=":material/info:"
     )
     st.page_link("retrain.py", label="Train a run", icon=":material/model_training:")
+    if searches:
+        similar.begin_button()
     st.stop()
 
-if "sweep" not in st.session_state:
-    st.session_state["sweep"] = st.query_params.to_dict()
 saved = DEFAULTS | st.session_state["sweep"]
 unlikely = st.session_state.get("sweep_unlikely", saved["unlikely"] == "1")
 with session.messages(), session.workspace().read() as connection:
@@ -74,6 +82,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.toggle(
         "The unlikely too", key="sweep_unlikely", help=f"Also those less than {WORTH_HEARING:.1f} likely to be wrong."
     )
+    if searches:
+        similar.begin_button(code)
 chosen = {"class": code, "which": which, "status": status, "order": order, "unlikely": "1" if unlikely else ""}
 chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
 st.session_state["sweep"] = chosen
@@ -81,18 +91,27 @@ if st.query_params.to_dict() != chosen:
     st.query_params.from_dict(chosen)
 
 
-@st.fragment(run_every=RENEW_S)
+@st.fragment(run_every=signing.RENEW_S)
 def sweep(query: WallQuery) -> None:
     """The wall; drawn again now and then, so that its links do not run out."""
     if clip_id := st.session_state.pop("sweep_open", None):
         st.switch_page("review.py", query_params={"clip": str(clip_id)})
+    if like := st.session_state.pop("sweep_like", None):
+        similar.begin(like, code)
+        st.rerun(scope="app")
+    with session.messages():
+        session.workspace()  # who is not signed in any more gets no new links
     hint = "" if unlikely else " Turn on “The unlikely too” to see more."
     wall(
-        query,
+        snippets_json.PATH,
+        query.to_json(),
         title=names[code] if names[code] == code else f"{names[code]} ({code})",
         token=signing.api_token(session.secret(), reviewer),
+        may_decide=session.may("decide"),
+        searches=searches,
         empty=f"No suspect of this class fits.{hint}",
         on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
+        on_like=lambda like: st.session_state.update(sweep_like=like),
     )
 
 

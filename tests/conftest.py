@@ -15,22 +15,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from filelock import FileLock
-from hypothesis import HealthCheck, settings
 
 from labeling.storage.database import connect, migrate
 from labeling.storage.tables import metadata
-from labeling.workspace import Workspace, open_workspace
+from labeling.workspace import CACHE, Workspace, open_workspace
 from tests.support import ROOT
-from tests.support.browser import WAIT_MS, chromium
-from tests.support.server import Server, serve
-from tests.support.workspaces import QUICK_TRAINING, add_clips
+from tests.support.browser.chromium import WAIT_MS, chromium
+from tests.support.browser.server import Server, serve
+from tests.support.examples import register_profiles
+from tests.support.servers.faults import Faults, faults_before
+from tests.support.servers.s3 import KEY, s3_server
+from tests.support.workspaces.making import QUICK_TRAINING, add_clips, copy_workspace, without_waiting
 
-settings.register_profile(
-    "earmark",
-    deadline=None,  # the machine's noise is no finding
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-settings.load_profile("earmark")
+register_profiles()
 
 
 @pytest.fixture(scope="session")
@@ -42,21 +39,26 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(empty: Path, tmp_path: Path) -> Iterator[Workspace]:
     """An empty workspace on SQLite."""
-    made = open_workspace(shutil.copytree(empty / "workspace", tmp_path / "workspace"))
+    made = without_waiting(open_workspace(copy_workspace(empty / "workspace", tmp_path / "workspace")))
     yield made
     made.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files come first: where files are dealt out to processes, one that begins last decides the end.
+    """Long files come first: where files are dealt out to processes, one that begins last decides the end. Before them
+    comes one that has the trained workspace made, which takes a while, as most of what follows it does not ask for it.
 
     What drives a browser has a second try: on a busy machine a press may come before the page listens, once in some
     thousand. A fault of ours is there each time.
     """
 
+    with_browser = {item.path for item in items if item.get_closest_marker("browser")}
+
     def turn(item: pytest.Item) -> int:
+        if item.path in with_browser:
+            return 3
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        return {"models": 1, "browser": 2, "labeling": 3, "pages": 3}.get(folder, 0)
+        return {"test_commandline.py": 0, "models": 1, "labeling": 4, "pages": 4}.get(folder, 2)
 
     items.sort(key=turn)
     for item in items:
@@ -105,7 +107,9 @@ def postgres_server() -> Iterator[Any]:
         url = create("ready")
         ready = connect(url)
         migrate(ready)
-        tables = ", ".join(metadata.tables)
+        # a quarter of what TRUNCATE takes, which makes a new file for each table and index
+        emptied = "; ".join(f"DELETE FROM {table}" for table in metadata.tables)
+        restarted = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
         with ready.connect() as connection:
             head = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
 
@@ -119,7 +123,8 @@ def postgres_server() -> Iterator[Any]:
                 )
             with ready.begin() as connection:
                 connection.exec_driver_sql("SET session_replication_role = replica")  # past the triggers
-                connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+                connection.exec_driver_sql(emptied)
+                connection.exec_driver_sql(restarted)
                 connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{head}'")
             ready.dispose()
             return url
@@ -154,6 +159,34 @@ def any_workspace(request: pytest.FixtureRequest) -> Workspace:
     name = "workspace" if request.param == "sqlite" else "postgres_workspace"
     found: Workspace = request.getfixturevalue(name)
     return found
+
+
+@pytest.fixture(scope="session")
+def s3_servers() -> Iterator[tuple[Faults, dict[Any, Any]]]:
+    """A real S3 server, one for this test process, behind a proxy; and the clients that were made for it."""
+    with s3_server() as port, faults_before(port) as faults:
+        yield faults, {}
+
+
+@pytest.fixture
+def s3(s3_servers: tuple[Faults, dict[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """The S3 server behind a proxy that counts and makes faults; its bucket ``birds`` is empty. The environment names
+    it and holds a key, as for any program that speaks to S3."""
+    from labeling.storage import remote
+
+    faults, clients = s3_servers
+    faults.forget()
+    monkeypatch.setattr(remote, "_systems", clients)
+    monkeypatch.setattr(remote, "PAUSE_S", 0.01)
+    for name, value in (KEY | {"AWS_ENDPOINT_URL": faults.url}).items():
+        monkeypatch.setenv(name, value)
+    system, _ = remote.filesystem("s3://birds")
+    if not system.exists("birds"):
+        system.mkdir("birds")
+    elif left := system.find("birds"):
+        system.rm(left)
+    faults.forget()
+    return faults
 
 
 @pytest.fixture
@@ -206,13 +239,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "trained", make) / "birds"
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the trained workspace's clips are kept for all its copies: their sound files are the same."""
+    return tmp_path_factory.mktemp("drawn")
+
+
 @pytest.fixture
-def own_copy(trained: Path, tmp_path: Path) -> Path:
+def own_copy(trained: Path, drawn: Path, tmp_path: Path) -> Path:
     """A copy of the trained workspace for one test; rita's list holds no second looks but where a test wants them."""
     from labeling.reviewer import preferences
     from labeling.workspace import open_workspace
 
-    root = Path(shutil.copytree(trained, tmp_path / "birds"))
+    root = copy_workspace(trained, tmp_path / "birds")
+    (root / CACHE / "pictures").symlink_to(drawn)
     with closing(open_workspace(root)) as workspace:
         preferences.put(workspace, "rita", "second_looks", {"blind": 0, "again": 0, "audit": 0})
     return root

@@ -13,7 +13,9 @@ from tests.support import ROOT
 
 def with_examples() -> list[str]:
     """The modules whose docstrings hold examples."""
-    paths = sorted(path for package in ("labeling", "models", "pages") for path in (ROOT / package).rglob("*.py"))
+    paths = sorted(
+        path for package in ("labeling", "models", "pages", "earmark") for path in (ROOT / package).rglob("*.py")
+    )
     files = [path.relative_to(ROOT) for path in paths if "    >>> " in path.read_text(encoding="utf-8")]
     return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files]
 

@@ -107,7 +107,7 @@ def test_loop(own_copy: Path, tmp_path: Path) -> None:
         (("models", "evaluate", "--run", "../.."), "no run"),
         (("labeling", "score", "--scorer", "nope"), "unknown scorer 'nope'"),
         (("labeling", "suspects", "--run", "nope"), "is not scored"),
-        (("labeling", "export", "--format", "esc50", "--out", "/tmp/none"), "birdclef"),
+        (("labeling", "export", "--format", "recordings", "--out", "/tmp/none"), "birdclef"),
         (("labeling", "import", "/no/such/place"), "nothing at"),
     ],
 )

@@ -8,7 +8,6 @@ at its clips.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,12 +17,12 @@ from sqlalchemy.engine import Connection
 from labeling.collection.formats import ImportedTable
 from labeling.errors import AudioError, DataError
 from labeling.records import Clip
-from labeling.sound.files import is_url
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.remote import ALLOW as ALLOW
+from labeling.storage.remote import is_url, named, told
 from labeling.workspace import Workspace
 
-ALLOW = "EARMARK_ALLOW"
 TABLES = (".csv", ".tsv", ".parquet", ".txt")
 MOST_TOLD = 6
 
@@ -35,9 +34,8 @@ def allow(folders: Iterable[str]) -> None:
 
 
 def named_folders() -> tuple[str, ...]:
-    """What the owner named, as real paths. A ``:`` parts them, but not that of a URL."""
-    parts = re.split(rf"{re.escape(os.pathsep)}(?!//)", os.environ.get(ALLOW, ""))
-    return tuple(real(part) for part in parts if part.strip())
+    """What the owner named, as real paths, and URLs. A ``:`` parts them, but not that of a URL."""
+    return tuple(map(real, named()))
 
 
 def folders(workspace: Workspace) -> tuple[str, ...]:
@@ -114,12 +112,15 @@ def _is_in_home(path: str, home: str) -> bool:
 
 
 def file_of(connection: Connection, clip: Clip) -> Clip:
-    """The clip with the real path of its file. Nothing is asked of a path without links, nor of a URL.
+    """The clip with the real path of its file. Nothing is asked of a path without links.
 
     Raises:
-        AudioError: it is a link that leads out of the collections' folders, and to none that the owner named.
+        AudioError: it is a link that leads out of the collections' folders, and to none that the owner named; or a URL
+            that lies below none of them.
     """
     if is_url(clip.path):
+        if not is_below(clip.path, (*named_folders(), *of_imports(connection))):
+            raise AudioError(f"{clip.filename}: {_is_elsewhere(clip.path)}")
         return clip
     path = real(clip.path)
     if path != clip.path and not is_below(path, (*of_imports(connection), *named_folders())):
@@ -129,6 +130,11 @@ def file_of(connection: Connection, clip: Clip) -> Clip:
 
 def _leads_out(path: str) -> str:
     return f"its file is a link to {path}, out of the collection; if that is meant, name its folder with --allow FOLDER"
+
+
+def _is_elsewhere(url: str) -> str:
+    folder = told(url).partition("?")[0].rpartition("/")[0]
+    return f"it lies at {told(url)}, which is not below the collection's URL; if that is meant, give --allow {folder}"
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,11 @@ def links_out(paths: Iterable[str], inside: Sequence[str], others: Sequence[str]
     refused: dict[str, str] = {}
     real_folders: dict[str, str] = {}
     for path in paths:
-        if is_url(path) or "\0" in path:
+        if "\0" in path:
+            continue
+        if is_url(path):
+            if not is_below(path, (*inside, *others)):
+                refused[path] = _is_elsewhere(path)
             continue
         folder, name = os.path.split(path)
         if folder not in real_folders:

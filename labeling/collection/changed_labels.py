@@ -7,12 +7,13 @@ Imported labels stay as they came in. What is taken, labels and times of them, i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling.collection import table_entries
+from labeling.collection.annotation.base import Attribution
 from labeling.collection.formats import ImportedClip, Problem
 from labeling.collection.report import LabelChange
 from labeling.collection.store import KnownClip
@@ -67,6 +68,7 @@ class NewTimes:
     row: int
     regions: tuple[tuple[str, Region], ...]
     decided: tuple[tuple[str, Region], ...]
+    said_by: Mapping[tuple[str, Region | None], Attribution] = field(default_factory=dict)
 
     def told(self, choice: str) -> list[Problem]:
         """What is not taken of them, and why."""
@@ -152,7 +154,8 @@ def _new_times(clip: ImportedClip, known: KnownClip, own: Roles, entries: Mappin
         if state.verdict not in ("", "present") or any(not is_machine(box.reviewer) for box in state.boxes):
             decided.add(code)
     regions = tuple(pair for pair in new if pair[0] not in decided)
-    return NewTimes(known.id, known.filename, clip.row, regions, tuple(pair for pair in new if pair[0] in decided))
+    over = tuple(pair for pair in new if pair[0] in decided)
+    return NewTimes(known.id, known.filename, clip.row, regions, over, clip.said_by)
 
 
 def _ms(seconds: float) -> int:

@@ -19,6 +19,8 @@ TABLE, FILE, SOUND = "table", "file", "sound"
 WORDS = {FILE: "the same file", SOUND: "the same recording"}
 LIKELY_WRONG = 0.5
 """At least how likely the label of a contested cell is wrong: one of two is, and nobody knows which."""
+_COUNT_AND_NEWEST: list[Any] = [sa.func.count(), sa.func.max(tables.contested_cells.c.id)]
+_COUNTED = sa.select(*_COUNT_AND_NEWEST)
 
 
 def renew_copies(connection: Connection) -> None:
@@ -71,9 +73,7 @@ def _replace(connection: Connection, reason: str, groups: Iterable[Sequence[int]
 
 def version(connection: Connection) -> tuple[int, int]:
     """Changes whenever contested cells do."""
-    contested = tables.contested_cells
-    columns: list[Any] = [sa.func.count(), sa.func.max(contested.c.id)]
-    ((count, newest),) = db.fetch(connection, sa.select(*columns))
+    ((count, newest),) = db.fetch(connection, _COUNTED)
     return count, newest or 0
 
 

@@ -31,7 +31,7 @@ from labeling.collection.birdsong import (
     individual,
     through_gear,
 )
-from labeling.collection.formats.lists import ListStyle
+from labeling.collection.tabular.lists import ListStyle
 from labeling.errors import DataError
 from labeling.storage.files import write_atomically
 

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labeling.collection.adding import NewClip
+from labeling.collection.annotation.paths import plain_name
 from labeling.collection.formats import ImportedClip, ImportedTable
-from labeling.collection.formats.paths import plain_name
 from labeling.collection.probing import fingerprint, is_there
-from labeling.collection.store import ImportRecord, KnownClip, NewClip
+from labeling.collection.store import ImportRecord, KnownClip
 from labeling.errors import DataError
 from labeling.records import USABLE
 

@@ -19,7 +19,6 @@ from sqlalchemy.engine import Connection
 
 from labeling import file_names
 from labeling.collection import (
-    allowed,
     changed_labels,
     contested,
     copies,
@@ -30,12 +29,15 @@ from labeling.collection import (
     table_entries,
     twins,
 )
+from labeling.collection.adding import NewClip, add_collection
+from labeling.collection.annotation.whole import within_sound
 from labeling.collection.changed_labels import CHOICES, KEEP, TAKE, Changed, NewTimes
-from labeling.collection.formats import ImportedClip, ImportedTable, Problem, detect_format, find_table, formats
+from labeling.collection.formats import ImportedClip, ImportedTable, Problem
 from labeling.collection.probing import Probed, Progress
 from labeling.collection.renewing import Renewal
 from labeling.collection.report import ImportReport
-from labeling.collection.store import KnownClip, NewClip
+from labeling.collection.source import read_collection
+from labeling.collection.store import KnownClip
 from labeling.collection.vocabulary import odd_classes
 from labeling.errors import DataError
 from labeling.records import USABLE
@@ -140,10 +142,7 @@ def import_collection(
     began = time.monotonic()
     if labels not in CHOICES:
         raise DataError(unknown_name("choice for changed labels", labels, list(CHOICES)))
-    mapped = any((options or {}).get(key) for key in ("path_column", "label_column", "labels_column"))
-    format_name = format or ("table" if mapped else detect_format(path))
-    table = formats.get(format_name).read(find_table(path, format_name), audio, dict(options or {}))
-    table, refused = allowed.links_followed(table, str(path), below)
+    table, refused = read_collection(path, format=format, audio=audio, options=options, below=below)
     with workspace.read() as connection:
         known = store.known_clips(connection)
         imports = store.all_imports(connection)
@@ -240,13 +239,13 @@ def _plan(
                 looked_at.append((before, clip.path, state_of[place]))
     renewed = renewing.renewals(looked_at, rows, problems)
     named = identity.names_for([clip for clip, _ in fresh], collection, (clip.filename for clip in known))
-    length_of = {clip.filename: state.duration_s for clip, state in fresh}
-    length_of |= {
-        clip.filename: state_of[place].duration_s if place in state_of else before.duration_s
+    sound_of: dict[str, Probed | KnownClip] = {clip.filename: state for clip, state in fresh}
+    sound_of |= {
+        clip.filename: state_of.get(place, before)
         for place, (clip, before) in enumerate(zip(table.clips, found, strict=True))
         if before is not None
     }
-    clips = [_within(clip, length_of[clip.filename], problems) for clip in table.clips]
+    clips = [_within(clip, sound_of[clip.filename], table.events_only, problems) for clip in table.clips]
     timely = {clip.filename: clip for clip in clips}
     new = [
         _new_clip(timely[clip.filename], its_name, state) for (clip, state), its_name in zip(fresh, named, strict=True)
@@ -301,11 +300,22 @@ def _new_clip(clip: ImportedClip, name: str, info: Probed) -> NewClip:
         regions=clip.regions,
         relative=clip.filename,
         fingerprint=info.fingerprint,
+        said_by=clip.said_by,
+        partial=clip.partial,
+        absent=clip.absent,
+        verdicts=clip.verdicts,
     )
 
 
-def _within(clip: ImportedClip, duration_s: float, problems: list[Problem]) -> ImportedClip:
-    """A clip of a table without the times after its end, which are told in ``problems``."""
+def _within(clip: ImportedClip, sound: Probed | KnownClip, events_only: bool, problems: list[Problem]) -> ImportedClip:
+    """A clip of a table without the times after its end, which are told in ``problems``.
+
+    ``events_only``: events over all of it are labels without a time.
+    """
+    duration_s = sound.duration_s
+    if events_only:
+        clip, cut = within_sound(clip, duration_s, sound.sample_rate)
+        problems += [Problem(clip.row, clip.filename, what) for what in cut]
     end_s = duration_s + CLIP_END_TOLERANCE_S if duration_s else math.inf
     late = [(code, region) for code, region in clip.regions if region.offset_s > end_s]
     problems += [
@@ -331,7 +341,7 @@ def _store(
     report: ImportReport,
 ) -> None:
     taken = {code for change in changed for code in change.after} if labels != KEEP else set()
-    import_id = store.add_collection(
+    import_id = add_collection(
         connection,
         format=table.format,
         source=probing.storable(str(Path(path).resolve())),
@@ -361,7 +371,8 @@ def _store(
     agreeing = set(plan.known_as.values()) - {change.clip_id for change in changed}
     class_ids = store.class_ids(connection)
     changed_labels.settle(connection, changed, agreeing, labels, import_id, class_ids)
-    table_entries.add_regions(connection, import_id, [(new.clip_id, new.regions) for new in times], class_ids)
+    regions_of = [(new.clip_id, new.regions, new.said_by) for new in times]
+    table_entries.add_regions(connection, import_id, regions_of, class_ids)
 
 
 def _looked_at(connection: Connection, plan: _Plan, import_id: int) -> list[int]:
@@ -398,7 +409,7 @@ def _report(
         silent=plan.statuses["silent"],
         too_short=plan.statuses["too_short"],
         skipped=len({row for row, _ in named if row > 1 and row not in rows}),
-        joined=sum(len(clip.rows) - 1 for clip in table.clips),
+        joined=sum(max(len(clip.rows) - 1, 0) for clip in table.clips),
         regions=sum(len(clip.regions) for clip in plan.new) + sum(len(new.regions) for new in times),
         hours=sum(clip.duration_s for clip in plan.new) / 3600,
         seconds=seconds,

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from labeling.errors import AudioError
 from labeling.sound import decoding as sound
 from labeling.sound.channels import channel_to_use
-from labeling.sound.files import file_name, is_url
+from labeling.sound.files import file_name
+from labeling.storage.remote import is_url
 
 _BATCH = 20_000
 _PIECE = 16_384  # bytes at the start, in the middle and at the end that make a fingerprint

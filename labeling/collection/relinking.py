@@ -16,17 +16,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling.collection import allowed, probing, renewing, store, twins
+from labeling.collection.annotation.paths import Finder
 from labeling.collection.formats import Problem
-from labeling.collection.formats.paths import Finder
 from labeling.collection.probing import Progress, fingerprint
 from labeling.collection.renewing import Renewal
 from labeling.collection.store import KnownClip
 from labeling.errors import DataError
 from labeling.records import USABLE
 from labeling.registry import unknown_name
-from labeling.sound.files import is_url
 from labeling.storage import database as db
 from labeling.storage import tables
+from labeling.storage.remote import is_url
 from labeling.storage.text import printable
 from labeling.workspace import Workspace
 

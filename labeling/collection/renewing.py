@@ -19,8 +19,8 @@ from labeling.collection.formats import Problem
 from labeling.collection.probing import Probed, fingerprint, is_there
 from labeling.collection.store import KnownClip
 from labeling.records import USABLE
-from labeling.sound.files import is_url
 from labeling.storage import tables
+from labeling.storage.remote import is_url
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from labeling.collection.annotation.paths import folder_with_some
 from labeling.collection.formats import Problem
-from labeling.collection.formats.paths import folder_with_some
 from labeling.storage.text import printable
 
 MOST_SHOWN = 10
@@ -96,7 +96,7 @@ class ImportReport:
             lines.append(f"  ~ and {len(self.changed_labels) - MOST_SHOWN} more, kept with the import")
         for problem in self.problems[:MOST_SHOWN]:
             where = ", ".join(part for part in (f"row {problem.row}" if problem.row else "", problem.filename) if part)
-            lines.append(printable(f"  ! {where}: {problem.reason}"))
+            lines.append(printable(f"  ! {where + ': ' * bool(where)}{problem.reason}"))
         if len(self.problems) > MOST_SHOWN:
             lines.append(f"  ! and {len(self.problems) - MOST_SHOWN} more, kept with the import")
         return "\n".join(lines)
@@ -115,17 +115,17 @@ class ImportReport:
         }
 
 
-def no_usable(path: str, report: ImportReport) -> str:
-    """What is wrong with an import that found no sound, and what to do."""
+def no_usable(path: str, report: ImportReport, audio: str = "--audio") -> str:
+    """What is wrong with an import that found no sound, and what to do; ``audio`` is how its folder is named."""
     if not report.clips and not report.skipped:
         return f"{report.table} has a line of column names and no row below it; it needs a row a clip"
     if not report.clips:
         return f"no clip of {report.table} can be used; the report above says why"
     if report.missing == report.clips:
         near = folder_with_some(Path(path), [problem.filename for problem in report.problems])
-        where = f" --audio {shlex.quote(near)}" if near else " --audio DIR, DIR being the folder that holds them"
+        where = f"{audio} {shlex.quote(near)}" if near else f"{audio} DIR, DIR being the folder that holds them"
         return (
-            f"none of the {report.clips} files of {report.table} is in {report.audio_root}; import again with{where}: "
+            f"none of the {report.clips} files of {report.table} is in {report.audio_root}; import again with {where}: "
             "the clips are found again then"
         )
     return f"none of the {report.clips} files of {report.table} can be used; the report above says why"

@@ -6,49 +6,24 @@ The journal's queries are in labeling/journal, the queue's in labeling/suspects,
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling.collection import table_entries
 from labeling.errors import DataError
-from labeling.records import USABLE, Clip, LabelClass, Region
+from labeling.records import USABLE, Clip, LabelClass
 from labeling.registry import unknown_name
 from labeling.storage import database as db
 from labeling.storage import tables
 
 IMPORT = "import"
 """The metadata column that says which table brought a clip: ``train_curated``, ``2022``."""
-
-
-@dataclass(frozen=True)
-class NewClip:
-    """A clip as an import found it. ``labels`` are (code, role) in the row's order, primary first.
-
-    ``regions`` say where some are heard. ``relative`` is what its table calls it ("": as the workspace does).
-    """
-
-    filename: str
-    path: str
-    row: int
-    labels: tuple[tuple[str, str], ...] = ()
-    group: str = ""
-    fold: str = ""
-    duration_s: float = 0.0
-    sample_rate: int = 0
-    channels: int = 0
-    size_bytes: int = 0
-    content_hash: str = ""
-    status: str = "ok"
-    reason: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    regions: tuple[tuple[str, Region], ...] = ()
-    relative: str = ""
-    fingerprint: str = ""
-    channel: int = 0
+# asked in each press: to make a statement anew takes three times as long as to have it answered
+_CLASSES = sa.select(tables.classes.c.id, tables.classes.c.code, tables.classes.c.name).order_by(tables.classes.c.code)
+_CLIP = sa.select(tables.clips).where(tables.clips.c.id == sa.bindparam("clip_id"))
 
 
 @dataclass(frozen=True)
@@ -92,129 +67,9 @@ def known_filenames(connection: Connection) -> set[str]:
     return set(connection.scalars(sa.select(tables.clips.c.filename)))
 
 
-def add_collection(
-    connection: Connection,
-    *,
-    format: str,
-    source: str,
-    audio_root: str,
-    options: Mapping[str, Any],
-    table_name: str,
-    table_bytes: bytes,
-    clips: Sequence[NewClip],
-    class_names: Mapping[str, str],
-    report: Mapping[str, Any] | None = None,
-    name: str = "",
-    collection: str = "",
-    known_as: Mapping[str, int] | None = None,
-) -> int:
-    """Store an import and its new clips; clips whose filename is known are left as they are. Returns its id.
-
-    ``known_as``: of clips that were there, what this table calls them, to their ids.
-    """
-    db.lock_table(connection, tables.imports)  # an import that commits later has the higher id: versions rely on it
-    import_id = db.insert_one(
-        connection,
-        tables.imports,
-        {
-            "format": format,
-            "source": source,
-            "audio_root": audio_root,
-            "options": dict(options),
-            "table_name": table_name,
-            "table_bytes": zlib.compress(table_bytes, 6),
-            "report": dict(report or {}),
-            "created_at": db.now(),
-            "name": name,
-            "collection": collection,
-        },
-    )
-    known = known_filenames(connection)
-    by_name: dict[str, NewClip] = {}
-    for clip in clips:
-        if clip.filename not in known:
-            by_name.setdefault(clip.filename, clip)
-    fresh = list(by_name.values())
-    class_ids = _add_classes(connection, fresh, class_names)
-    next_id = (connection.scalar(sa.select(sa.func.max(tables.clips.c.id))) or 0) + 1
-    clip_rows, label_rows = [], []
-    for clip_id, clip in enumerate(fresh, start=next_id):
-        clip_rows.append(_clip_row(clip_id, import_id, clip) | {"collection": collection, "import_name": name})
-        roles: dict[str, str] = {}
-        for code, role in clip.labels:  # a primary repeated among the secondaries stays the primary
-            roles.setdefault(code, role)
-        for place, (code, role) in enumerate(roles.items()):
-            label_rows.append({"clip_id": clip_id, "class_id": class_ids[code], "role": role, "place": place})
-    _insert(connection, tables.clips, clip_rows)
-    _insert(connection, tables.imported_labels, label_rows)
-    called = {clip.relative or clip.filename: clip_id for clip_id, clip in enumerate(fresh, start=next_id)}
-    called = dict(known_as or {}) | called
-    _insert(
-        connection,
-        tables.import_clips,
-        [{"import_id": import_id, "name": its_name, "clip_id": clip_id} for its_name, clip_id in called.items()],
-    )
-    table_entries.add_regions(
-        connection, import_id, [(clip_id, clip.regions) for clip_id, clip in enumerate(fresh, start=next_id)], class_ids
-    )
-    return import_id
-
-
-def _clip_row(clip_id: int, import_id: int, clip: NewClip) -> dict[str, Any]:
-    return {
-        "id": clip_id,
-        "import_id": import_id,
-        "row": clip.row,
-        "filename": clip.filename,
-        "path": clip.path,
-        "group_name": clip.group,
-        "fold_name": clip.fold,
-        "duration_s": clip.duration_s,
-        "sample_rate": clip.sample_rate,
-        "channels": clip.channels,
-        "size_bytes": clip.size_bytes,
-        "content_hash": clip.content_hash,
-        "status": clip.status,
-        "reason": clip.reason,
-        "relative": clip.relative or clip.filename,
-        "fingerprint": clip.fingerprint,
-        "rating": _number(clip.metadata.get("rating", "")),
-        "metadata": dict(clip.metadata),
-        "channel": clip.channel,
-    }
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if value == value and abs(value) != float("inf") else None
-
-
-def _add_classes(connection: Connection, clips: Sequence[NewClip], names: Mapping[str, str]) -> dict[str, int]:
-    db.lock_table(connection, tables.classes)
-    known = {label_class.code: label_class.id for label_class in all_classes(connection)}
-    codes = {code for clip in clips for code, _ in clip.labels} | set(names)
-    first = max(known.values(), default=0) + 1
-    fresh = {code: number for number, code in enumerate(sorted(codes - set(known)), start=first)}
-    _insert(
-        connection,
-        tables.classes,
-        [{"id": i, "code": code, "name": names.get(code) or code} for code, i in fresh.items()],
-    )
-    return known | fresh
-
-
-def _insert(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(sa.insert(table), rows)
-
-
 def all_classes(connection: Connection) -> list[LabelClass]:
     """The vocabulary, by code."""
-    query = sa.select(tables.classes.c.id, tables.classes.c.code, tables.classes.c.name).order_by(tables.classes.c.code)
-    return [LabelClass(*row) for row in db.fetch(connection, query)]
+    return [LabelClass(*row) for row in db.fetch(connection, _CLASSES)]
 
 
 def known_clips(connection: Connection) -> list[KnownClip]:
@@ -228,6 +83,16 @@ def clips_of_import(connection: Connection, import_id: int) -> dict[str, int]:
     of = tables.import_clips.c
     kept = dict(db.fetch(connection, sa.select(of.name, of.clip_id).where(of.import_id == import_id)))
     return kept or clip_ids_by_filename(connection)
+
+
+def partial_clips(connection: Connection) -> dict[int, set[int]]:
+    """Clips of which only some classes were listened for, with those of them that are not there (class ids)."""
+    clips, absences = tables.clips.c, tables.stated_absences.c
+    ids: list[int] = list(connection.scalars(sa.select(clips.id).where(clips.partial)))
+    absent: dict[int, set[int]] = {clip_id: set() for clip_id in ids}
+    for clip_id, class_id in db.fetch(connection, sa.select(absences.clip_id, absences.class_id)) if absent else ():
+        absent[clip_id].add(class_id)
+    return absent
 
 
 def class_ids(connection: Connection) -> dict[str, int]:
@@ -305,13 +170,13 @@ def usable_clips(connection: Connection) -> list[Clip]:
     (1, 'amecro/1.wav', 2.0, 11)
     """
     query = sa.select(tables.clips).where(tables.clips.c.status.in_(USABLE)).order_by(tables.clips.c.id)
-    return [_clip(row) for row in connection.execute(query)]
+    return [clip_of(row) for row in connection.execute(query)]
 
 
 def clip_by_id(connection: Connection, clip_id: int) -> Clip | None:
     """One clip, or None."""
-    row = connection.execute(sa.select(tables.clips).where(tables.clips.c.id == clip_id)).first()
-    return _clip(row) if row else None
+    row = connection.execute(_CLIP, {"clip_id": clip_id}).first()
+    return clip_of(row) if row else None
 
 
 def clip_ids_by_filename(connection: Connection) -> dict[str, int]:
@@ -319,10 +184,17 @@ def clip_ids_by_filename(connection: Connection) -> dict[str, int]:
     return dict(db.fetch(connection, sa.select(tables.clips.c.filename, tables.clips.c.id)))
 
 
+def lengths_and_rates(connection: Connection) -> dict[int, tuple[float, int]]:
+    """Every clip's id to its duration in seconds and its sample rate, 0 where nothing could be read."""
+    clips = tables.clips.c
+    query = sa.select(clips.id, clips.duration_s, clips.sample_rate)
+    return {clip_id: (duration_s, rate) for clip_id, duration_s, rate in db.fetch(connection, query)}
+
+
 def skipped_clips(connection: Connection, limit: int = 1000) -> list[Clip]:
     """Clips that cannot be used, with their reasons."""
     query = sa.select(tables.clips).where(tables.clips.c.status.not_in(USABLE)).order_by(tables.clips.c.id).limit(limit)
-    return [_clip(row) for row in connection.execute(query)]
+    return [clip_of(row) for row in connection.execute(query)]
 
 
 def status_counts(connection: Connection) -> dict[str, int]:
@@ -404,7 +276,8 @@ def metadata_values(connection: Connection, column: str, limit: int = 200) -> li
     return [str(text) for text, _ in connection.execute(query) if text not in (None, "")]
 
 
-def _clip(row: Any) -> Clip:
+def clip_of(row: Any) -> Clip:
+    """The clip of a row of the table ``clips``."""
     return Clip(
         id=row.id,
         filename=row.filename,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.collection.formats.lists import parse_list
+from labeling.collection.tabular.lists import parse_list
 from labeling.errors import FormatError
 from labeling.storage.csvsafe import read_csv
 

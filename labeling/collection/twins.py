@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from labeling.collection.adding import NewClip
 from labeling.collection.probing import content_hashes, fingerprint
 from labeling.collection.renewing import Renewal
-from labeling.collection.store import KnownClip, NewClip
+from labeling.collection.store import KnownClip
 from labeling.records import USABLE
-from labeling.sound.files import is_url
+from labeling.storage.remote import is_url
 
 HEARD = ("ok", "silent")
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from labeling.collection.formats.base import ImportedClip, Problem
+from labeling.collection.annotation.base import ImportedClip, Problem
 from labeling.storage.text import printable
 
 SHORTEST_PART = 3  # signs of a code that may be glued to another without anything between

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from labeling.errors import DataError
 
 if TYPE_CHECKING:
     from labeling.workspace import Workspace
 
-AddCommand = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
-"""``command(name, action, text)`` adds a command with --workspace, and returns its parser for more flags."""
+
+class AddCommand(Protocol):
+    """``command(name, action, text)`` adds a command with --workspace, and returns its parser for more flags."""
+
+    def __call__(
+        self, name: str, action: Callable[[argparse.Namespace], None], text: str, workspace: bool = True
+    ) -> argparse.ArgumentParser: ...
 
 
 def opened(args: argparse.Namespace, *, create: bool = False) -> Workspace:
@@ -18,6 +25,17 @@ def opened(args: argparse.Namespace, *, create: bool = False) -> Workspace:
     from labeling.workspace import open_workspace
 
     return open_workspace(args.workspace, create=create)
+
+
+def settings(given: Sequence[str]) -> dict[str, str]:
+    """What --option says; raises DataError for what is no NAME=VALUE."""
+    options = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise DataError(f"--option {text!r} is no setting; write NAME=VALUE")
+        options[name.strip()] = value
+    return options
 
 
 def progress_bar(label: str) -> Callable[[int, int], None]:

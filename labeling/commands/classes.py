@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from labeling.commands.base import AddCommand, opened
-from labeling.commands.ending import checked_text
-from labeling.storage.text import printable, user_name
+from labeling.commands.ending import asked_by, checked_text
+from labeling.storage.text import printable
 
 
 def add(command: AddCommand) -> None:
@@ -36,7 +36,7 @@ def _add(args: argparse.Namespace) -> None:
 
     code, name = checked_text("CODE", args.code), checked_text("--name", args.name)
     with opened(args).write() as connection:
-        added = classes.add_class(connection, code, name, added_by=user_name())
+        added = classes.add_class(connection, code, name, added_by=asked_by(args))
         is_new = added.code in new_classes(connection)
     state = "is there, without a label yet; decide on clips to give it some" if is_new else "was there already"
     print(printable(f"class {added.code} ({added.name}) {state}"))

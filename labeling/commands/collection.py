@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from labeling.commands.base import AddCommand, opened, progress_bar
+from labeling.commands.base import AddCommand, opened, progress_bar, settings
 
 ALLOW_HELP = "a folder outside the collection into which its links may lead; may be given several times"
 
@@ -14,11 +14,13 @@ def add(command: AddCommand) -> None:
     """Add this group's commands."""
     parser = command("import", _import, "Bring in a collection: a table and the audio that it names.")
     parser.add_argument("path", metavar="PATH", help="the collection's folder, or its table")
-    parser.add_argument("--format", metavar="F", help="birdclef, esc50 or table; found out by itself when left out")
+    parser.add_argument("--format", metavar="F", help="one of `formats`; found out by itself when left out")
     parser.add_argument("--audio", metavar="DIR", help="folder or URL of the audio, where it is not beside the table")
+    parser.add_argument(
+        "--label-column", metavar="X", help="column with one label; of event files the column or the tier of the labels"
+    )
     for flag, text in (
         ("path-column", "column with the audio file's name"),
-        ("label-column", "column with one label"),
         ("labels-column", "column with several labels"),
         ("separator", "what parts the labels of a labels column"),
         ("group-column", "column that must not be split between folds: recordist, site"),
@@ -29,6 +31,13 @@ def add(command: AddCommand) -> None:
         ("high-column", "column with the upper bound of its band, in Hz"),
     ):
         parser.add_argument(f"--{flag}", metavar="X", help=f"table only: {text}")
+    parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting of the format, such as ratings=none of fsd50k, or level=2 of folders; several may be given",
+    )
     parser.add_argument("--name", metavar="X", default="", help="what the table is called in the column import")
     parser.add_argument(
         "--collection", metavar="X", default="", help="the collection that its clips belong to (found out by itself)"
@@ -71,6 +80,7 @@ def _import(args: argparse.Namespace) -> None:
     columns = ("path", "label", "labels", "group", "fold", "onset", "offset", "low", "high")
     names = ["separator", *(f"{column}_column" for column in columns)]
     options = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    options |= settings(args.option)
     allow(args.allow)
     workspace = opened(args, create=True)
     report = import_collection(

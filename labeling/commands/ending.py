@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labeling.errors import DataError, EarmarkError
-from labeling.storage.text import printable
+from labeling.log import lines
+from labeling.storage.text import printable, user_name
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Run ``args.action``; 0 = done, 1 = a clear message on stderr."""
+    """Run ``args.action``, where who asks may; 0 = done, 1 = a clear message on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a label still gets the rest
             stream.reconfigure(errors="backslashreplace")
     try:
+        args.signed_in = _checked_person(args)
         args.action(args)
         sys.stdout.flush()
     except EarmarkError as problem:
@@ -32,6 +34,21 @@ def run_command(args: argparse.Namespace) -> int:
     except OSError as problem:
         return _failed(" ".join(filter(None, (str(problem.filename or ""), problem.strerror or str(problem)))))
     return 0
+
+
+def _checked_person(args: argparse.Namespace) -> str:
+    """The user whose token the command was given, "" for none; raises NotAllowed for a command that they may not."""
+    root = getattr(args, "workspace", None)
+    if root is None:
+        return ""
+    from labeling.people.at_terminal import check_command
+
+    return check_command(root, " ".join(filter(None, (args.command, getattr(args, "action_name", "")))))
+
+
+def asked_by(args: argparse.Namespace) -> str:
+    """In whose name a command acts: that of its token's user, else of who is at this machine."""
+    return str(args.signed_in) or user_name()
 
 
 @contextmanager
@@ -50,6 +67,9 @@ def ended_tidily() -> Iterator[None]:
 
 
 def _failed(text: str, word: str = "error: ") -> int:
+    if lines.is_json():
+        lines.say_error(text)
+        return 1
     print(word + "\n".join(printable(line) for line in text.split("\n")), file=sys.stderr)
     return 1
 

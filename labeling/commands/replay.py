@@ -40,6 +40,8 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--false-alarm", type=float, metavar="P", help="of right labels, changed (as --reviewer-error)")
     parser.add_argument("--unsure", type=float, default=0.0, metavar="P", help="share of cells answered unsure (0)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another reviewer (0)")
+    parser.add_argument("--ask-again", action="store_true", help="verdicts that the evidence speaks against are asked "
+                        "once more, as on the review page; another slip is as likely as the first")  # fmt: skip
     parser.add_argument("--retrain", type=int, metavar="ROUNDS", help="train so often on the way, on a copy")
     parser.add_argument("--recipe", default="", metavar="NAME", help="what --retrain trains")
     parser.add_argument("--every", type=int, metavar="N", help="decisions from one --retrain round to the next")
@@ -116,6 +118,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         decisions=args.decisions,
         every=args.step,
         retraining=training,
+        ask_again=args.ask_again,
     )
 
 
@@ -146,12 +149,16 @@ def _print(replay: StoredReplay) -> None:
         more = ", ..." if len(unknown) > 5 else ""
         print(printable(f"{len(unknown)} labels of the truth are no class here: {', '.join(unknown[:5])}{more}"))
     first = f"first {facts['errors']}"
-    print(f"{'scorer':<18} {'order':<14} {'50 %':>7} {'90 %':>7} {'90 %, h':>8} {first:>12} {'area':>6} {'spoiled':>8}")
+    print(
+        f"{'scorer':<18} {'order':<14} {'50 %':>7} {'90 %':>7} {'90 %, h':>8} {first:>12} {'area':>6} {'spoiled':>8} "
+        f"{'missed':>7} {'again':>6}"
+    )
     for curve in replay.curves:
         summary = curve["summary"]
         half, most = (str(summary[key] or "-") for key in ("decisions_50", "decisions_90"))
         hours = "-" if summary["seconds_90"] is None else f"{summary['seconds_90'] / 3600:.2f}"
         print(
             f"{curve['scorer'] or '-':<18} {curve['order']:<14} {half:>7} {most:>7} {hours:>8} "
-            f"{summary['in_first_n']:>12.1f} {summary['area']:>6.3f} {summary['spoiled']:>8.0f}"
+            f"{summary['in_first_n']:>12.1f} {summary['area']:>6.3f} {summary['spoiled']:>8.0f} "
+            f"{summary.get('missed', 0):>7} {summary.get('again', 0):>6}"
         )

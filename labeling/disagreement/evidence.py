@@ -66,7 +66,8 @@ class Evidence:
     their highest frames. ``neighbours``: of each model that looked for similar stretches, the share of those most alike
     in other clips whose clip lists the class, NaN where it is not known. ``priors``: shifts of the log odds by which
     classes occur together and by place and date. ``fold`` (N,): the part of each clip, which confusions of classes in
-    it are not learned from; without it none are learned.
+    it are not learned from; without it none are learned. ``others_by`` and ``neighbours_by`` name the runs of
+    ``others`` and of ``neighbours``, where that is known; ``neighbours_in`` the spaces of the last of these.
     """
 
     given: NDArray[np.bool_]
@@ -80,6 +81,9 @@ class Evidence:
     neighbours: tuple[Floats, ...] = ()
     priors: tuple[Floats, ...] = ()
     fold: NDArray[np.integer] | None = None
+    others_by: tuple[str, ...] = ()
+    neighbours_by: tuple[str, ...] = ()
+    neighbours_in: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.given.shape
@@ -117,12 +121,16 @@ class Scores:
     """``label_quality`` and ``p_wrong``, (N, C) float32 in 0..1.
 
     Quality orders the cells, low = suspect. ``p_wrong`` is the scorer's own guess that the label is wrong.
-    ``covariates``: evidence (N, C) each, on any scale, that verdicts may weigh anew beside it.
+    ``covariates``: evidence (N, C) each, on any scale, that verdicts may weigh anew beside it. ``weights``: what a
+    standard deviation of each piece of evidence moves the log odds by, where the scorer learned that; ``margins``: the
+    same of the margin in training, of unlisted cells and of listed ones, where training was followed.
     """
 
     label_quality: Floats
     p_wrong: Floats
     covariates: tuple[Floats, ...] = ()
+    weights: tuple[float, ...] = ()
+    margins: tuple[float, ...] = ()
 
 
 Scorer = Callable[[Evidence], Scores]

@@ -15,6 +15,7 @@ from labeling.disagreement.covariates import standardised
 from labeling.disagreement.evidence import Evidence, Scores, class_confidence
 from labeling.disagreement.neighbours import mean_share
 from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.disagreement.voices import Voice, voices_of
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
 from labeling.records import Labels
@@ -42,7 +43,8 @@ class Suspects(CellColumns):
 
     ``clip_index`` is the row in the predictions; ``class_index`` and ``partner_index`` point into ``classes`` (-1: no
     partner). ``kind`` is ``missing``, ``false`` or ``swapped``. ``past`` are the cells that were decided before.
-    ``left_out`` counts, by class of ``classes``, the open unlisted cells that found no room.
+    ``left_out`` counts, by class of ``classes``, the open unlisted cells that found no room. ``voices``: what the
+    scorer listened to, and how far.
     """
 
     classes: tuple[str, ...]
@@ -52,6 +54,7 @@ class Suspects(CellColumns):
     kind: NDArray[np.str_]
     past: PastCells
     left_out: NDArray[np.int64]
+    voices: tuple[Voice, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -70,6 +73,7 @@ def rank_suspects(
     max_cells: int = MAX_CELLS,
     assemble: Assemble | None = None,
     at_random: NDArray[np.bool_] | None = None,
+    run_id: str = "",
 ) -> Suspects:
     """Score every cell of a run's predictions against labels, and rank those that nobody has decided on.
 
@@ -91,6 +95,8 @@ def rank_suspects(
         ``(oof, aligned labels) -> Evidence``; by default the predictions are all the evidence.
     at_random : ndarray of bool, shape (N, C), optional
         Unlisted cells that are kept whatever their quality.
+    run_id : str
+        The run's, for its voice.
 
     Returns
     -------
@@ -173,6 +179,7 @@ def rank_suspects(
         covariates=covariates[: len(rows)],
         past=_past(evidence, scores, past_rows, past_columns, places, covariates[len(rows) :]),
         left_out=left_out[:-1],
+        voices=voices_of(evidence, scores, run_id),
     )
 
 

@@ -227,7 +227,11 @@ def _scored(fitted: Fitted, weighed: _Weighed, evidence: Evidence) -> Scores:
         there = np.isfinite(evidence.dynamics.margin)
         shift = np.where(there, np.where(evidence.given, listed, unlisted), np.float32(0))
     p_wrong = fitted.noise.p_wrong(weighed.features, evidence.given, shift)
-    return Scores(1 - p_wrong, p_wrong, _covariates(weighed, evidence, p_wrong))
+    steepness = fitted.noise.coefficients[:, 1:].mean(axis=0).tolist()
+    spread = [float(values.std(where=evidence.known)) if evidence.known.any() else 0.0 for values in weighed.features]
+    weights = tuple(steep * apart for steep, apart in zip(steepness, spread, strict=True))
+    margins = () if shift is None else tuple(margin.steepness for margin in fitted.margins or ())
+    return Scores(1 - p_wrong, p_wrong, _covariates(weighed, evidence, p_wrong), weights, margins)
 
 
 def _covariates(weighed: _Weighed, evidence: Evidence, p_wrong: Floats) -> tuple[Floats, ...]:

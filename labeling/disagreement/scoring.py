@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,12 +21,16 @@ from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Evidence, Floats
 from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.disagreement.space_neighbours import space_neighbours
 from labeling.disagreement.stored_ranking import LeftOut, store_ranking
+from labeling.embeddings.space import Space, list_spaces, open_space
 from labeling.errors import ArtefactError, DataError
 from labeling.journal import versions
+from labeling.journal.rules import LATEST
 from labeling.predictions.aligned import AlignedLabels, align_labels
 from labeling.predictions.oof import Oof, read_oof
 from labeling.predictions.training_evidence import RunEvidence, read_run_evidence
+from labeling.predictions.training_evidence import aligned as in_rows
 from labeling.records import KINDS, Clip, Labels, Run
 from labeling.runs import out_of_fold
 from labeling.runs.leaks import known_copies
@@ -40,8 +46,9 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     """Score every cell of a run against the labels as they are now, and store the ranking.
 
     Cells that a reviewer decided on are not asked again; they are scored as the label stood before, so that the
-    probabilities on screen can be learned from them. The newest other runs, what the runs recorded in training, and
-    which classes occur together, here and at that time, are weighed too, where the scorer does.
+    probabilities on screen can be learned from them. The newest other runs, what the runs recorded in training,
+    neighbours in spaces that none of them was trained on, and which classes occur together, here and at that time, are
+    weighed too, where the scorer does.
 
     Parameters
     ----------
@@ -93,7 +100,9 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     most, kept = ranking.MAX_CELLS, None
     if oof.clipwise.size > most:  # the audit draws from all cells, whatever a scorer thinks of them
         kept = random_order.kept_at_random(oof.clip_ids, np.array([class_ids.get(code, 0) for code in oof.classes]))
-    ranked = ranking.rank_suspects(oof, labels, scorer=scorer, assemble=assemble, max_cells=most, at_random=kept)
+    ranked = ranking.rank_suspects(
+        oof, labels, scorer=scorer, assemble=assemble, max_cells=most, at_random=kept, run_id=run.id
+    )
     past = ranked.past
     ids = np.array([class_ids[code] for code in ranked.classes] + [0])  # the last one: no partner
     columns = {item.name: getattr(ranked, item.name) for item in fields(CellColumns)} | {
@@ -116,7 +125,7 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     with workspace.write() as connection:
         contested.renew_copies(connection)
         contested.renew_near_copies(connection, near)
-        store_ranking(connection, run.id, scorer, columns, decided, beside)
+        store_ranking(connection, run.id, scorer, columns, decided, beside, ranked.voices)
     return run.id, len(ranked.clip_id)
 
 
@@ -145,28 +154,66 @@ def assembled_evidence(
     decided = aligned.known & ~aligned.open
     given = np.where(decided, before, aligned.given)
 
+    neighbours_by, neighbours_in, others_by = list[str](), list[str](), list[str]()
+    part = priors.parts_of(clips, oof.clip_ids.tolist(), oof.fold)
+
     def recorded() -> Iterator[tuple[RunEvidence, NDArray[np.bool_]]]:
         for trained_run in (run, *others):
             kept = _readable(workspace.run_dir(trained_run.id), read_run_evidence, "evidence.zarr")
             if kept is not None:
+                kept = in_rows(kept, oof.clip_ids, oof.classes)
+                neighbours_by.extend([trained_run.id] if kept.has_neighbours else [])
                 then = align_labels(oof, trained[trained_run.label_version])
                 yield kept, then.open & (then.given == given)
+        for space in _spaces_without(workspace, (run, *others)):
+            near = space_neighbours(space, oof.clip_ids, part, tuple(oof.classes))
+            neighbours_in.extend([space.facts.name] if near.has_neighbours else [])
+            yield near, np.zeros_like(given)
 
-    predicted = (_readable(workspace.run_dir(other.id), read_oof, "oof.zarr") for other in others)
-    return assemble_evidence(
+    def predicted() -> Iterator[Oof]:
+        for other in others:
+            theirs = _readable(workspace.run_dir(other.id), read_oof, "oof.zarr")
+            if theirs and set(theirs.classes) & set(oof.classes) and np.isin(theirs.clip_ids, oof.clip_ids).any():
+                others_by.append(other.id)
+                yield theirs
+
+    evidence = assemble_evidence(
         oof,
         given,
         aligned.known,
         verdict=np.where(decided, aligned.given, -1).astype(np.int8) if decided.any() else None,
-        others=(other_oof for other_oof in predicted if other_oof is not None),
+        others=predicted(),
         recorded=recorded(),
         priors=[
             prior
             for prior in _priors(oof, labels, clips)
             if priors.tells_more(prior, given, aligned.known, oof.clipwise)
         ],
-        part=priors.parts_of(clips, oof.clip_ids.tolist(), oof.fold),
+        part=part,
     )
+    return replace(
+        evidence,
+        others_by=tuple(others_by),
+        neighbours_by=tuple(neighbours_by),
+        neighbours_in=tuple(neighbours_in),
+    )
+
+
+def _spaces_without(workspace: Workspace, some: Sequence[Run]) -> Iterator[Space]:
+    """The spaces that none of these runs was trained on, and so found no neighbours in; damaged ones are left out."""
+    trained_on = {_space_of(workspace.run_dir(run.id) / "recipe.toml") for run in some}
+    for facts in list_spaces(workspace):
+        if facts.name not in trained_on:
+            with suppress(ArtefactError):
+                yield open_space(workspace, facts.name)
+
+
+def _space_of(recipe: Path) -> str:
+    """The space of a recipe file (``linear.space``); "" where it has none or cannot be read."""
+    try:
+        return str(tomllib.loads(recipe.read_text(encoding="utf-8")).get("linear", {}).get("space", ""))
+    except (OSError, ValueError):
+        return ""
 
 
 def _readable(folder: Path, read: Callable[[Path], T | None], name: str) -> T | None:
@@ -184,10 +231,13 @@ def _trained_on(connection: Connection, some: Sequence[Run], at: dict[int, Label
     """
     labels_of = {}
     for number in {run.label_version for run in some}:
-        position = versions.get_version(connection, number).position
-        if position not in at:
-            at[position] = versions.labels_of_version(connection, number)
-        labels_of[number] = at[position]
+        version = versions.get_version(connection, number)
+        if version.rule != LATEST:  # what stands ``at`` a position is by the last verdicts
+            labels_of[number] = versions.labels_of_version(connection, number)
+            continue
+        if version.position not in at:
+            at[version.position] = versions.labels_of_version(connection, number)
+        labels_of[number] = at[version.position]
     return labels_of
 
 

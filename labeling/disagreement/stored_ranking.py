@@ -18,12 +18,16 @@ from sqlalchemy.engine import Connection
 
 from labeling.cells import cell_keys, find_cells
 from labeling.disagreement.columns import COLUMNS, RankingColumns, dtype_of, typed, whole
+from labeling.disagreement.voices import Voice
 from labeling.errors import ArtefactError
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.kept import Kept, engine_key
 
 _rankings: Kept[Ranking] = Kept(3)  # about 60 MB a million suspects
+_SCORED_AT = sa.select(tables.rankings.c.scored_at).where(
+    tables.rankings.c.run_id == sa.bindparam("run_id"), tables.rankings.c.scorer == sa.bindparam("scorer")
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Ranking(RankingColumns):
     sorted_cells: NDArray[np.int64]
     sorted_index: NDArray[np.int32]
     left_out: LeftOut | None = None
+    voices: tuple[Voice, ...] = ()
 
     def part(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Its columns at these places."""
@@ -91,11 +96,12 @@ def store_ranking(
     columns: Mapping[str, NDArray[Any]],
     past: Mapping[str, NDArray[Any]] | None = None,
     left_out: LeftOut | None = None,
+    voices: Sequence[Voice] = (),
 ) -> None:
     """Put a ranking, best first and a column an array, in the place of the one that this scorer gave before.
 
     Columns that have a default (columns.COLUMNS) may be left out; ``past`` holds those of `Past`, ``left_out`` what
-    found no room.
+    found no room, ``voices`` what the scorer listened to.
     """
     packed = io.BytesIO()
     order = np.argsort(cell_keys(columns["clip_id"], columns["class_id"]), kind="stable").astype(np.int32)
@@ -103,6 +109,9 @@ def store_ranking(
     kept |= {f"past_{name}": np.asarray(values) for name, values in (past or {}).items()}
     if left_out is not None:
         kept |= {"left_out": left_out.count, "left_out_below": np.array(left_out.below, np.uint64)}
+    if voices:
+        kept["voices"] = np.array([(voice.run_id, voice.what) for voice in voices])
+        kept["voice_weights"] = np.array([voice.weight for voice in voices])
     np.savez(packed, allow_pickle=False, sorted_index=order, **kept)
     here = (tables.rankings.c.run_id == run_id) & (tables.rankings.c.scorer == scorer)
     connection.execute(sa.delete(tables.rankings).where(here))
@@ -119,9 +128,7 @@ def store_ranking(
 
 def when_scored(connection: Connection, run_id: str, scorer: str) -> str:
     """The moment of the newest scoring of a run by this scorer, "" for none: another ranking has another one."""
-    table = tables.rankings
-    query = sa.select(table.c.scored_at).where((table.c.run_id == run_id) & (table.c.scorer == scorer))
-    return connection.scalar(query) or ""
+    return connection.scalar(_SCORED_AT, {"run_id": run_id, "scorer": scorer}) or ""
 
 
 def read_ranking(connection: Connection, run_id: str, scorer: str) -> Ranking:
@@ -155,6 +162,7 @@ def _unpack(packed: bytes | None, run_id: str) -> Ranking:
             ) from problem
     count, below = stored.get("left_out"), stored.get("left_out_below")
     sorted_index = stored["sorted_index"]
+    named, weights = stored.get("voices", np.zeros((0, 2))).tolist(), stored.get("voice_weights", np.zeros(0)).tolist()
     past = {name: np.asarray(stored.get(f"past_{name}", ()), dtype) for name, dtype in PAST.items()}
     if past["covariates"].ndim < 2:
         past["covariates"] = np.zeros((len(past["clip_id"]), columns["covariates"].shape[1]), np.float16)
@@ -164,4 +172,5 @@ def _unpack(packed: bytes | None, run_id: str) -> Ranking:
         sorted_cells=cell_keys(columns["clip_id"], columns["class_id"])[sorted_index],
         sorted_index=sorted_index,
         left_out=None if count is None or below is None else LeftOut(count, int(below)),
+        voices=tuple(Voice(by, what, weight) for (by, what), weight in zip(named, weights, strict=True)),
     )

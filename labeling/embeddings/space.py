@@ -114,19 +114,26 @@ class ClipVectors:
 # ------------------------------------------------------------------------------------------------- which there are
 
 
-def space_path(workspace: Workspace, name: str) -> Path:
-    """The folder of a space; raises DataError for a name that is not plain."""
+def tree_of(name: str) -> str:
+    """The folder of a space, as a part of the workspace; raises DataError for a name that is not plain."""
     if not _NAME.fullmatch(name):
         raise DataError(
             f"space {name[:100]!r} is not a plain name; use up to 80 letters, digits, '-', '_' and '.', "
             "a letter or digit first"
         )
-    return workspace.root / FOLDER / f"{name}{SUFFIX}"
+    return f"{FOLDER}/{name}{SUFFIX}"
+
+
+def space_path(workspace: Workspace, name: str) -> Path:
+    """The folder of a space on this machine; raises DataError for a name that is not plain."""
+    return workspace.tree(tree_of(name))
 
 
 def list_spaces(workspace: Workspace) -> tuple[SpaceFacts, ...]:
     """The facts of every space by name; a folder that is no space is passed over, and `open_space` says why."""
     found = []
+    if workspace.shared is not None:
+        workspace.shared.bring_each(FOLDER, _is_about_it)
     for path in sorted((workspace.root / FOLDER).glob(f"*{SUFFIX}")):
         if _NAME.fullmatch(path.name.removesuffix(SUFFIX)):
             try:
@@ -134,6 +141,16 @@ def list_spaces(workspace: Workspace) -> tuple[SpaceFacts, ...]:
             except ArtefactError:
                 continue
     return tuple(found)
+
+
+def _is_about_it(name: str) -> bool:
+    """Of a space's files the one that says what it is."""
+    return name == "zarr.json"
+
+
+def has_spaces(workspace: Workspace) -> bool:
+    """Whether there is any space, told by the names alone."""
+    return any((workspace.root / FOLDER).glob(f"*{SUFFIX}"))
 
 
 def space_facts(workspace: Workspace, name: str) -> SpaceFacts:
@@ -239,6 +256,8 @@ def join_parts(workspace: Workspace, name: str, most: int = PARTS) -> None:
 def remove_space(workspace: Workspace, name: str) -> None:
     """Remove a space and all its vectors. Raises UnknownName."""
     space_facts(workspace, name)
+    if workspace.shared is not None:
+        workspace.shared.remove(tree_of(name))
     shutil.rmtree(space_path(workspace, name), ignore_errors=True)
     for index in (workspace.root / FOLDER).glob(f"{name}.*.usearch"):
         index.unlink(missing_ok=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from labeling.errors import FormatError
-from labeling.external import birdnet, long, npz, wide
+from labeling.external import birdnet, labelstudio, long, npz, wide
 from labeling.external.base import LOGIT, PERCENT, PROBABILITY, ImportedPredictions, Reader, ReadRequest, Values
 from labeling.external.matching import Matcher
 from labeling.registry import Registry
 
 readers: Registry[Reader] = Registry("reader")
-for _reader in (birdnet.READER, long.READER, npz.READER, wide.READER):
+for _reader in (birdnet.READER, labelstudio.READER, long.READER, npz.READER, wide.READER):
     readers.add(_reader.name, _reader)
 
 __all__ = [

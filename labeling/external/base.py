@@ -99,19 +99,26 @@ class Values:
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What a reader is asked: the file or folder, whom its names mean, the unit, and a folder for what is too large."""
+    """What a reader is asked: the file or folder, whom its names mean, the unit, and a folder for what is too large.
+
+    ``analysed`` are places of clips that the model listened to, whether the file names them or not, and
+    ``analysed_classes`` of classes that it knows; of both only what a list of detections may be silent about.
+    """
 
     path: Path
     matcher: Matcher
     values: Values
     scratch: Path
+    analysed: Sequence[int] = ()
+    analysed_classes: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
 class Reader:
     """One way in which predictions lie on disk. ``fits`` looks at no more than a header; ``read`` raises FormatError.
 
-    ``rank`` decides which is asked first; ``needs`` says in words what it reads.
+    ``rank`` decides which is asked first; ``needs`` says in words what it reads. ``sparse``: its files may be silent of
+    clips and classes in which nothing was found.
     """
 
     name: str
@@ -119,3 +126,4 @@ class Reader:
     rank: int
     fits: Callable[[Path], bool]
     read: Callable[[ReadRequest], ImportedPredictions]
+    sparse: bool = False

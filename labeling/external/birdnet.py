@@ -93,6 +93,8 @@ def read(request: ReadRequest) -> ImportedPredictions:
     """Read a file or a folder of them; raises FormatError."""
     path, matcher = request.path, request.matcher
     windows = Windows()
+    windows.see(request.analysed)
+    windows.know(request.analysed_classes)
     clip_of: dict[str, int] = {}
     column_of: dict[tuple[str, ...], int] = {}
     read_files, other = 0, 0
@@ -131,8 +133,11 @@ def read(request: ReadRequest) -> ImportedPredictions:
     matcher.require(str(path), sum(column >= 0 for column in column_of.values()), "classes")
     predictions = windows.finish(matcher.clips, request.values, str(path))
     notes = list(predictions.notes)
-    if path.is_file():
-        notes.append("A combined table names no clip without a detection; give the folder of tables to have those too.")
+    if path.is_file() and not request.analysed:
+        notes.append(
+            "A combined table names no clip without a detection; give the folder of tables to have those too, or name "
+            "the recordings that were analysed."
+        )
     if other:
         notes.append(f"{other:,} files of the folder are no result tables and were passed over.")
     return replace(predictions, notes=tuple(notes))
@@ -236,4 +241,6 @@ def _is_number(text: str) -> bool:
     return True
 
 
-READER = Reader("birdnet", "BirdNET-Analyzer's result tables (table, csv, kaleidoscope, r, audacity)", 0, fits, read)
+READER = Reader(
+    "birdnet", "BirdNET-Analyzer's result tables (table, csv, kaleidoscope, r, audacity)", 0, fits, read, sparse=True
+)

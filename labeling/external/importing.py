@@ -26,9 +26,10 @@ from sqlalchemy.engine import Connection
 from labeling import runs
 from labeling.collection import store
 from labeling.disagreement.scoring import score_run
-from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
+from labeling.errors import DataError, EarmarkError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.external import PROBABILITY, ImportedPredictions, Matcher, ReadRequest, Values, detect_reader, readers
 from labeling.external.adding import AddingMatcher, Wish
+from labeling.external.analysed import analysed_here
 from labeling.external.frames import LaterFrames
 from labeling.journal import versions
 from labeling.predictions import metrics
@@ -126,13 +127,16 @@ class ImportRequest:
     ``reader`` is found out by itself when None; ``classes`` is a CSV (theirs, code), ``folds`` one (filename, fold).
     ``name`` is what to call the run. ``unit`` is probability, logit or percent. ``claim``: `ELSEWHERE`, the model never
     saw these labels; `CLAIMED`, the predictions are out-of-fold; `UNKNOWN`. ``wish`` says which of the classes that the
-    workspace lacks are added to it. ``origin`` is what its owner calls the file where ``path`` is a passing one.
+    workspace lacks are added to it. ``analysed`` names the recordings that the model listened to: in those, and of the
+    classes that ``classes`` names, nothing found is evidence of absence. ``origin`` is what its owner calls the file
+    where ``path`` is a passing one.
     """
 
     path: Path
     reader: str | None = None
     classes: Path | None = None
     folds: Path | None = None
+    analysed: Path | None = None
     name: str = ""
     unit: str = PROBABILITY
     claim: str = UNKNOWN
@@ -200,6 +204,7 @@ def import_predictions(
     stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     log = "".join(f"{stamp} {line}\n" for line in report.lines())
     write_atomically(workspace.run_dir(run.id) / "log.txt", log.encode("utf-8", "replace"))
+    workspace.publish(f"runs/{run.id}")
     tell("done", 1.0)
     return report
 
@@ -223,7 +228,9 @@ def _read(workspace: Workspace, request: ImportRequest, scratch: Path, tell: Tel
         raise DataError("the workspace holds no usable clips; import a collection first")
     _make(scratch)
     tell("reading", 0.0)
-    predictions = _in_order(reader.read(ReadRequest(request.path, matcher, Values(request.unit), scratch)))
+    heard = analysed_here(request.analysed, reader, matcher)
+    asked = ReadRequest(request.path, matcher, Values(request.unit), scratch, *heard)
+    predictions = _in_order(reader.read(asked))
     if isinstance(matcher, AddingMatcher):
         predictions = matcher.settle(predictions)
     fold = _folds_of(request.folds, matcher, predictions.clips) if request.folds else predictions.fold
@@ -368,6 +375,11 @@ def _add_run(
     except OSError as problem:
         runs.finish(workspace, run.id, worker, "failed", error=f"its folder could not be moved: {problem.strerror}")
         raise WorkspaceReadOnly(f"cannot move {folder} to {workspace.run_dir(run.id)}: {problem.strerror}") from problem
+    try:
+        workspace.publish(f"runs/{run.id}")
+    except EarmarkError as problem:
+        runs.finish(workspace, run.id, worker, "failed", error=str(problem))
+        raise
     runs.finish(workspace, run.id, worker, "done", metrics=overall)
     return replace(run, status="done", metrics=dict(overall))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labeling.collection.formats.table import FOLD_COLUMNS, LABEL_COLUMNS
-from labeling.collection.formats.tables import header
+from labeling.collection.tabular.mapped import FOLD_COLUMNS, LABEL_COLUMNS
+from labeling.collection.tabular.reading import header
 from labeling.errors import FormatError
 from labeling.external.base import ImportedPredictions, Reader, ReadRequest
 from labeling.external.tabular import batches, columns_of, is_table
@@ -41,6 +41,8 @@ def read(request: ReadRequest) -> ImportedPredictions:
     fold, onset, offset = (first_of(columns, names) for names in (FOLD_COLUMNS, ONSET_COLUMNS, OFFSET_COLUMNS))
     times = [time_column for time_column in (onset, offset) if time_column] if onset else []
     windows = Windows()
+    windows.see(request.analysed)
+    windows.know(request.analysed_classes)
     row_of: dict[str, int] = {}
     column_of: dict[str, int] = {}
     fold_of: dict[int, str] = {}
@@ -73,5 +75,10 @@ def read(request: ReadRequest) -> ImportedPredictions:
 
 
 READER = Reader(
-    "long", "a table with columns filename, class and probability, optionally onset_s, offset_s", 20, fits, read
+    "long",
+    "a table with columns filename, class and probability, optionally onset_s, offset_s",
+    20,
+    fits,
+    read,
+    sparse=True,
 )

@@ -119,6 +119,10 @@ class Matcher:
         """Where a class goes that is none of the workspace's: nowhere."""
         return NOBODY
 
+    def given_columns(self) -> list[int]:
+        """The columns that the given names mean, rising: classes of which a model says that it knows them."""
+        return sorted({self._codes[code] for code in self._given.values() if code in self._codes})
+
     def require(self, path: str, found: int, what: str) -> None:
         """Raise FormatError where nothing of the file was found, with names of both sides."""
         if found:

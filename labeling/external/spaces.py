@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.collection import store
-from labeling.embeddings.space import IMPORTED, ClipVectors, SpaceFacts, append, join_parts, sounds_now, space_path
+from labeling.embeddings.space import (
+    IMPORTED,
+    ClipVectors,
+    SpaceFacts,
+    append,
+    join_parts,
+    sounds_now,
+    space_path,
+    tree_of,
+)
 from labeling.errors import FormatError
 from labeling.external.matching import Matcher
 from labeling.external.vectors import Stretches, read
@@ -99,6 +108,7 @@ def import_space(workspace: Workspace, path: Path, name: str, *, model: str = ""
     for first in range(0, len(all_made), FLUSH_CLIPS):
         append(workspace, facts, all_made[first : first + FLUSH_CLIPS])
     join_parts(workspace, name)
+    workspace.publish(tree_of(name))
     return SpaceReport(
         facts, len(made), len(windows), len(clips) - len(made), matcher.unknown_clips, matcher.by_part,
         gathered.beyond, gathered.bad, gathered.double,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.collection.formats.tables import SUFFIXES, CsvTable, header
+from labeling.collection.tabular.delimited import CsvTable
+from labeling.collection.tabular.reading import SUFFIXES, header
 from labeling.errors import FormatError
 
 if TYPE_CHECKING:

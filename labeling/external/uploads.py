@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from labeling.collection.formats.tables import header
+from labeling.collection.tabular.reading import header
 from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz", ".zip")
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".npz", ".json", ".zip")
 MOST_MB = 500  # of one file: it is in the server's memory while it comes
 MOST_FILES = 50_000
 MOST_UNPACKED_BYTES = 8 << 30
@@ -42,7 +42,7 @@ def lay_out(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> Uploaded:
     predictions are among them; WorkspaceFull and WorkspaceReadOnly where the disk refuses.
     """
     inside = folder / "files"
-    return _sorted(inside, write_files(files, inside, SUFFIXES, "table, .npz or .zip"))
+    return _sorted(inside, write_files(files, inside, SUFFIXES, "table, .npz, .json or .zip"))
 
 
 def write_files(files: Iterable[tuple[str, IO[bytes]]], inside: Path, suffixes: Sequence[str], what: str) -> list[str]:

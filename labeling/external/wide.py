@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.collection.formats.table import FOLD_COLUMNS, PATH_COLUMNS
-from labeling.collection.formats.tables import header
+from labeling.collection.tabular.mapped import FOLD_COLUMNS, PATH_COLUMNS
+from labeling.collection.tabular.reading import header
 from labeling.errors import FormatError
 from labeling.external.base import ImportedPredictions, Reader, ReadRequest
 from labeling.external.frames import LaterFrames

@@ -2,7 +2,8 @@
 
 A table of detections lists only what a model was surer of than some threshold. A cell that it does not list is only
 known to lie below the lowest one listed, so it counts as half of that: the middle of what is possible. With 0 it would
-look as if the model were certain.
+look as if the model were certain. Its frames lie a hair lower, so that what speaks for the lowest detection is its own
+stretch, not the whole clip (`ranking.find_stretches` goes on to half of the highest frame).
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ Floats = NDArray[np.float32]
 class Windows:
     """Rows so far: clip's place, class's place, probability, onset and offset in seconds (NaN: none given).
 
-    `seen` clips are covered whether a row names them or not.
+    Clips that were seen and classes that are known are covered whether a row names them or not.
     """
 
     _rows: list[tuple[NDArray[Any], ...]] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set)
+    _known: set[int] = field(default_factory=set)
 
     def add(
         self, clip: NDArray[np.int64], column: NDArray[np.int64], p: Floats, onset_s: Floats, offset_s: Floats
@@ -51,6 +53,10 @@ class Windows:
         """Clips that were predicted, though nothing may have been found in them."""
         self._seen.update(clip for clip in clips if clip >= 0)
 
+    def know(self, columns: Sequence[int]) -> None:
+        """Classes that the model would have found, though nothing may have been found of them."""
+        self._known.update(columns)
+
     def finish(self, clips: Sequence[Clip], values: Values, name: str) -> ImportedPredictions:
         """Everything as predictions. Raises FormatError for values that are none, and times that cannot be right."""
         if not self._rows:
@@ -60,7 +66,7 @@ class Windows:
         p = values.take(p)
         values.check(name)
         rows = np.array(sorted(self._seen), np.int64)
-        columns = np.unique(column).astype(np.int64)
+        columns = np.union1d(column, sorted(self._known)).astype(np.int64)
         clip, column = np.searchsorted(rows, clip), np.searchsorted(columns, column)
         notes: list[str] = []
         timed = np.isfinite(onset)
@@ -101,7 +107,8 @@ class Windows:
         np.maximum.at(clipwise, cells, p)
         clipwise[~known] = floor
         timed_rows = tuple(array[timed] for array in (clip, column, p, onset, offset))
-        timed_frames = _Frames.of(timed_rows, duration, floor, len(columns))
+        under = np.nextafter(np.float16(floor), np.float16(0))
+        timed_frames = _Frames.of(timed_rows, duration, under, len(columns))
         frames, grid = (timed_frames.later(), timed_frames.grid) if timed_frames else (None, None)
         shaped = clipwise.reshape(len(rows), len(columns))
         return ImportedPredictions(rows, columns, shaped, frames, grid, notes=tuple(notes))
@@ -151,13 +158,13 @@ class _Frames:
     column: NDArray[np.int64]
     p: Floats
     counts: NDArray[np.int64]
-    floor: np.float32
+    floor: np.float16
     columns: int
     grid: FrameGrid
 
     @staticmethod
     def of(
-        rows: tuple[NDArray[Any], ...], duration: NDArray[np.float64], floor: np.float32, columns: int
+        rows: tuple[NDArray[Any], ...], duration: NDArray[np.float64], floor: np.float16, columns: int
     ) -> _Frames | None:
         clip, column, p, onset, offset = rows
         if not len(clip):

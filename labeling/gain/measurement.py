@@ -24,6 +24,7 @@ from labeling.errors import DataError
 from labeling.gain import paired
 from labeling.gain.paired import LEAST_CLUSTERS, Paired, PairedCells
 from labeling.journal import corrections, versions
+from labeling.journal.rules import rule_of
 from labeling.predictions.oof import Oof, read_oof
 from labeling.quality.decided_cells import decided_cells
 from labeling.records import Run
@@ -138,8 +139,9 @@ def measure(workspace: Workspace, before: str, after: str, *, scope: str = "", s
         first, second = (read_oof(folder / "oof.zarr") for folder in folders)
         measured_cells = _measured(connection, first, second, scope)
         position = journal.position(connection)
-        low, high = (versions.get_version(connection, run.label_version).position for run in (old, new))
-        changes = corrections.between(connection, low, high)
+        older, newer = (versions.get_version(connection, run.label_version) for run in (old, new))
+        low, high = older.position, newer.position
+        changes = corrections.between(connection, low, high, (rule_of(older), rule_of(newer)))
         hours = worked_between(connection, low, high) / 3600
     metrics = paired.compare(measured_cells.cells, seed=seed)
     warnings = [run_folder.facts(folder).get("out_of_fold", {}).get("warning", "") for folder in folders]

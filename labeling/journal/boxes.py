@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from labeling import journal
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal import looks
 from labeling.records import CellState, Decision
 from labeling.storage import database as db
 from labeling.storage import tables
@@ -63,7 +64,8 @@ def change_box(
                 raise DataError(f"no decision {replaces} in the journal; nothing was changed")
             state = journal.cell_state(connection, cell.clip_id, cell.class_code)
             clip = store.clip_by_id(connection, cell.clip_id)
-            journal.refuse_stale(state, seen_position, clip.filename if clip else f"clip {cell.clip_id}")
+            if not looks.is_open_to(connection, cell.clip_id, cell.class_code, reviewer):  # else it is no news for them
+                journal.refuse_stale(state, seen_position, clip.filename if clip else f"clip {cell.clip_id}")
             if replaces not in {box.position for box in state.boxes}:
                 raise DataError(
                     f"decision {replaces} is no box that stands on {cell.class_code} in clip {cell.clip_id}; look again"

@@ -18,6 +18,8 @@ from labeling.records import Decision, Shown
 from labeling.storage import database as db
 from labeling.storage import tables
 
+_ONE, _OTHER = tables.clips.alias("one"), tables.clips.alias("other")  # to make them takes as long as to ask
+
 
 def repeated(connection: Connection, pairs: Sequence[tuple[Decision, Decision]], undone: set[int]) -> list[Decision]:
     """The entries that repeat some for the copies of their clips.
@@ -42,7 +44,7 @@ def _repeat(asked: Decision, stored: Decision, clip_id: int) -> Decision:
         asked,
         event_id=_event_id(stored.event_id, clip_id),
         clip_id=clip_id,
-        shown=Shown(),
+        shown=Shown(adjudication=asked.shown.adjudication),
         seen_position=None,
         batch_id="",
         copy_of=stored.position,
@@ -55,12 +57,11 @@ def _event_id(event_id: str, clip_id: int) -> str:
 
 def _copies(connection: Connection, clip_ids: Iterable[int]) -> dict[int, list[int]]:
     """Clip id to the ids of its copies, of those that have some."""
-    one, other = tables.clips.alias("one"), tables.clips.alias("other")
     query = (
-        sa.select(one.c.id, other.c.id)
-        .join(other, (other.c.content_hash == one.c.content_hash) & (other.c.id != one.c.id))
-        .where(one.c.id.in_(set(clip_ids)), one.c.content_hash != "")
-        .order_by(one.c.id, other.c.id)
+        sa.select(_ONE.c.id, _OTHER.c.id)
+        .join(_OTHER, (_OTHER.c.content_hash == _ONE.c.content_hash) & (_OTHER.c.id != _ONE.c.id))
+        .where(_ONE.c.id.in_(set(clip_ids)), _ONE.c.content_hash != "")
+        .order_by(_ONE.c.id, _OTHER.c.id)
     )
     copies: dict[int, list[int]] = {}
     for clip_id, copy_id in db.fetch(connection, query):

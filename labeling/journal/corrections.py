@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.journal import versions
+from labeling.journal.rules import LabelRule
 from labeling.journal.versions import Change
 from labeling.records import is_machine
 from labeling.storage import tables
@@ -33,12 +34,18 @@ class CellCorrection:
     kind: str
 
 
-def between(connection: Connection, older: int, newer: int) -> list[CellCorrection]:
+def between(
+    connection: Connection,
+    older: int,
+    newer: int,
+    rules: tuple[LabelRule, LabelRule] = (versions.BY_LATEST, versions.BY_LATEST),
+) -> list[CellCorrection]:
     """The corrections from one position of the journal to another, machines' changes included; confirmed cells last.
 
-    From a newer one to an older one, a label that had been added counts as removed.
+    ``rules`` are those of the older and the newer version. From a newer one to an older one, a label that had been
+    added counts as removed.
     """
-    changes = versions.diff(connection, older, newer)
+    changes = versions.diff(connection, older, newer, rules)
     corrected = by_kind(changes)
     low, high = sorted((older, newer))
     table = tables.decisions

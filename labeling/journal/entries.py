@@ -1,4 +1,4 @@
-"""The journal: append decisions, take them back, fold them into the state of cells.
+"""The journal: append decisions, take them back, bring the state of cells up to them.
 
 Entries are only ever added. Labels at a position are the imported labels with the entries up to there folded in;
 an undo is an entry like any other, and can be undone.
@@ -7,7 +7,6 @@ an undo is an entry like any other, and can be undone.
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,15 +16,37 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.errors import DataError
-from labeling.folding import fold_cell, undone
-from labeling.journal import copies
-from labeling.journal.refusals import check, refuse_reused, refuse_stale
-from labeling.records import CellState, Decision, Region, Shown, is_machine
+from labeling.folding import fold_cell
+from labeling.journal import copies, looks
+from labeling.journal.reading import all_undone, by_event_ids, clip_states, decisions_where, of_cells, position
+from labeling.journal.refusals import check, is_stale, refuse_reused, refuse_stale
+from labeling.records import Decision, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
 
 READ_TOGETHER = 500  # entries
+_CLASS_IDS = sa.select(tables.classes.c.code, tables.classes.c.id).where(
+    tables.classes.c.code.in_(sa.bindparam("codes", expanding=True))
+)
+_CLIPS = sa.select(tables.clips.c.id, tables.clips.c.filename, tables.clips.c.duration_s).where(
+    tables.clips.c.id.in_(sa.bindparam("clip_ids", expanding=True))
+)
+_ROLES = (
+    sa.select(tables.imported_labels.c.clip_id, tables.classes.c.code, tables.imported_labels.c.role)
+    .join(tables.classes, tables.classes.c.id == tables.imported_labels.c.class_id)
+    .where(
+        tables.imported_labels.c.clip_id.in_(sa.bindparam("clip_ids", expanding=True)),
+        tables.classes.c.code.in_(sa.bindparam("codes", expanding=True)),
+    )
+)
+_UNLABELLED = sa.select(tables.clips.c.id, tables.clips.c.import_id).where(
+    tables.clips.c.id.in_(sa.bindparam("clip_ids", expanding=True)),
+    ~sa.exists().where(tables.imported_labels.c.clip_id == tables.clips.c.id),
+)
+_DROP_CELL = sa.delete(tables.cells).where(
+    tables.cells.c.clip_id == sa.bindparam("clip"), tables.cells.c.class_id == sa.bindparam("class")
+)
 CLIP_END_TOLERANCE_S = 0.05  # a drawn region may end a frame past the sound
 
 
@@ -129,34 +150,28 @@ class _About:
 
 def _read_about(connection: Connection, decisions: Sequence[Decision]) -> _About:
     """Raises DataError for an unknown clip or class."""
-    clip_ids, codes = {decision.clip_id for decision in decisions}, {decision.class_code for decision in decisions}
-    labels, classes = tables.imported_labels, tables.classes
-    ids = dict(db.fetch(connection, sa.select(classes.c.code, classes.c.id).where(classes.c.code.in_(codes))))
-    for code in sorted(codes - set(ids)):
+    clip_ids = list({decision.clip_id for decision in decisions})
+    codes = list({decision.class_code for decision in decisions})
+    ids = dict(db.fetch(connection, _CLASS_IDS, {"codes": codes}))
+    for code in sorted(set(codes) - set(ids)):
         store.class_id(connection, code)  # raises, and names the nearest
-    known = sa.select(tables.clips.c.id, tables.clips.c.filename, tables.clips.c.duration_s).where(
-        tables.clips.c.id.in_(clip_ids)
-    )
-    clips = {row.id: row for row in db.fetch(connection, known)}
-    for clip_id in sorted(clip_ids - set(clips)):
+    clips = {row.id: row for row in db.fetch(connection, _CLIPS, {"clip_ids": clip_ids})}
+    for clip_id in sorted(set(clip_ids) - set(clips)):
         raise DataError(f"no clip {clip_id} in this workspace; it may be from another one")
-    listed = sa.select(labels.c.clip_id, classes.c.code, labels.c.role).join(classes, classes.c.id == labels.c.class_id)
-    rows = db.fetch(connection, listed.where(labels.c.clip_id.in_(clip_ids), classes.c.code.in_(codes)))
+    rows = db.fetch(connection, _ROLES, {"clip_ids": clip_ids, "codes": codes})
     decisions_of: dict[tuple[int, str], list[Decision]] = {
         (decision.clip_id, decision.class_code): [] for decision in decisions
     }
-    here = tables.decisions.c.clip_id.in_(clip_ids) & tables.decisions.c.class_id.in_(ids.values())
-    for decision in decisions_where(connection, here):
+    for decision in of_cells(connection, clip_ids, list(ids.values())):
         decisions_of.setdefault((decision.clip_id, decision.class_code), []).append(decision)
     roles = {(clip_id, code): role for clip_id, code, role in rows}
     return _About(clips, ids, roles, decisions_of, _bare(connection, clip_ids))
 
 
-def _bare(connection: Connection, clip_ids: Collection[int]) -> frozenset[int]:
+def _bare(connection: Connection, clip_ids: Sequence[int]) -> frozenset[int]:
     """Those of some clips whose row lists no class, though the table that they came in names primaries."""
     labels, clips = tables.imported_labels, tables.clips
-    listed = sa.exists().where(labels.c.clip_id == clips.c.id)
-    rows = db.fetch(connection, sa.select(clips.c.id, clips.c.import_id).where(clips.c.id.in_(clip_ids), ~listed))
+    rows = db.fetch(connection, _UNLABELLED, {"clip_ids": clip_ids})
     bare: set[int] = set()
     for import_id in {row.import_id for row in rows}:
         named = sa.select(labels.c.clip_id).join(clips, clips.c.id == labels.c.clip_id)
@@ -187,8 +202,14 @@ def _append_one(connection: Connection, decision: Decision, about: _About, end: 
             _refuse_undo(connection, decision)
         if is_machine(decision.reviewer) and not is_machine(whose[decision.undoes]):
             raise DataError(f"decision {decision.undoes} is {whose[decision.undoes]}'s; a machine never takes one back")
-    before = fold_cell(*cell, about.roles.get(cell, ""), [entry for entry in cell_decisions if entry.position <= end])
-    refuse_stale(before, decision.seen_position, clip.filename)
+    imported_role, earlier = about.roles.get(cell, ""), [entry for entry in cell_decisions if entry.position <= end]
+    before = fold_cell(*cell, imported_role, earlier)
+    if is_stale(before, decision.seen_position):
+        if looks.is_open_cell(
+            earlier, is_listed=bool(imported_role), wanted=looks.needed(connection), reviewer=decision.reviewer
+        ):  # who judges by themselves is not told what others said
+            before = fold_cell(*cell, imported_role, looks.seen_by(earlier, decision.reviewer))
+        refuse_stale(before, decision.seen_position, clip.filename)
     decision = replace(decision, role=_role(connection, decision, about.bare))
     values: dict[str, Any] = {
         "event_id": decision.event_id,
@@ -233,7 +254,6 @@ def _project(connection: Connection, about: _About) -> None:
         (clip_id, about.class_ids[code]): fold_cell(clip_id, code, about.roles.get((clip_id, code), ""), cell_decisions)
         for (clip_id, code), cell_decisions in about.said.items()
     }
-    here = (tables.cells.c.clip_id == sa.bindparam("clip")) & (tables.cells.c.class_id == sa.bindparam("class"))
     keys = [{"clip": clip_id, "class": class_id} for clip_id, class_id in states]
     rows = [
         {"clip_id": clip_id, "class_id": class_id, "verdict": state.verdict, "position": state.position}
@@ -241,7 +261,7 @@ def _project(connection: Connection, about: _About) -> None:
         if state.verdict
     ]
     if keys:
-        connection.execute(sa.delete(tables.cells).where(here), keys)
+        connection.execute(_DROP_CELL, keys)
     if rows:
         connection.execute(sa.insert(tables.cells), rows)
 
@@ -330,99 +350,6 @@ def undone_by(connection: Connection, batch_id: str) -> list[Decision]:
     table = tables.decisions
     taken = sa.select(table.c.undoes).where(table.c.batch_id == batch_id, table.c.undoes.is_not(None))
     return decisions_where(connection, table.c.position.in_(taken))
-
-
-def has_decided(connection: Connection, reviewer: str) -> bool:
-    """Whether this reviewer has any entry, so that an undo button makes sense."""
-    mine = sa.select(tables.decisions.c.position).where(tables.decisions.c.reviewer == reviewer.strip()).limit(1)
-    return connection.scalar(mine) is not None
-
-
-def position(connection: Connection) -> int:
-    """The journal's end: the position of its newest entry, 0 for an empty one."""
-    return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(tables.decisions.c.position), 0))) or 0
-
-
-def all_undone(connection: Connection, since: int = 0) -> set[int]:
-    """Positions of all entries that do not count, of those from position ``since`` on."""
-    table = tables.decisions
-    undos = sa.select(table.c.position, table.c.undoes).where(table.c.undoes.is_not(None), table.c.position >= since)
-    return undone(connection.execute(undos))  # what takes an entry back comes after it
-
-
-def cell_state(connection: Connection, clip_id: int, class_code: str, position: int | None = None) -> CellState:
-    """One cell at a position of the journal (default: its end)."""
-    for state in clip_states(connection, clip_id, class_code, position):
-        return state
-    return fold_cell(clip_id, class_code, "", [])
-
-
-def clip_states(
-    connection: Connection, clip_id: int, class_code: str | None = None, position: int | None = None
-) -> list[CellState]:
-    """All cells of a clip that are listed or were decided: listed ones in the row's order, then the added."""
-    labels, classes = tables.imported_labels, tables.classes
-    query = (
-        sa.select(classes.c.code, labels.c.role)
-        .join(classes, classes.c.id == labels.c.class_id)
-        .where(labels.c.clip_id == clip_id)
-        .order_by(labels.c.place)
-    )
-    where = tables.decisions.c.clip_id == clip_id
-    if class_code is not None:
-        query = query.where(classes.c.code == class_code)
-        where &= classes.c.code == class_code
-    if position is not None:
-        where &= tables.decisions.c.position <= position
-    roles = dict(db.fetch(connection, query))
-    by_class: dict[str, list[Decision]] = defaultdict(list)
-    for decision in decisions_where(connection, where):
-        by_class[decision.class_code].append(decision)
-    codes = list(roles) + [code for code in by_class if code not in roles]
-    return [fold_cell(clip_id, code, roles.get(code, ""), by_class[code]) for code in codes]
-
-
-def clip_history(connection: Connection, clip_id: int) -> list[Decision]:
-    """All decisions on a clip, oldest first."""
-    return decisions_where(connection, tables.decisions.c.clip_id == clip_id)
-
-
-def decisions_where(connection: Connection, *where: Any, limit: int | None = None) -> list[Decision]:
-    """Decisions that meet the conditions, oldest first; with ``limit``, the newest so many."""
-    query = sa.select(tables.decisions, tables.classes.c.code).join(
-        tables.classes, tables.classes.c.id == tables.decisions.c.class_id
-    )
-    query = query.where(*where).order_by(tables.decisions.c.position.desc()).limit(limit)
-    return [_decision(row) for row in reversed(connection.execute(query).all())]
-
-
-def by_event_ids(connection: Connection, event_ids: Sequence[str]) -> list[Decision]:
-    """The entries that are stored under these event ids, oldest first."""
-    return decisions_where(connection, tables.decisions.c.event_id.in_(event_ids))
-
-
-def _decision(row: Any) -> Decision:
-    region = None
-    if row.onset_s is not None:
-        region = Region(row.onset_s, row.offset_s, row.low_hz, row.high_hz)
-    return Decision(
-        event_id=row.event_id,
-        reviewer=row.reviewer,
-        clip_id=row.clip_id,
-        class_code=row.code,
-        verdict=row.verdict,
-        role=row.role,
-        region=region,
-        note=row.note,
-        run_id=row.run_id,
-        shown=Shown.from_json(row.shown),
-        seen_position=row.seen_position,
-        batch_id=row.batch_id,
-        undoes=row.undoes,
-        copy_of=row.copy_of,
-        position=row.position,
-        created_at=row.created_at,
-    )
 
 
 def new_event_id() -> str:

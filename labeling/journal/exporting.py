@@ -1,4 +1,4 @@
-"""Corrected labels, written beside what came in: the same table, the changes, the strong labels."""
+"""Corrected labels, written as they came in or in any other format; beside them the changes and the strong labels."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from labeling import journal
 from labeling.collection import store
+from labeling.collection.annotation.base import Correction, Holds, Labelling, NotHeld, TableLabels, Written
+from labeling.collection.annotation.losses import losses
 from labeling.collection.formats import formats
-from labeling.collection.formats.base import Correction, NotHeld, TableLabels, Written
+from labeling.collection.tabular.beside import CHANGES, NOT_IN_TABLE, STRONG, VERSION
 from labeling.errors import DataError, FormatError, WorkspaceFull, WorkspaceReadOnly
 from labeling.journal import versions
+from labeling.journal.differences import all_of, corrections_of, sayable
+from labeling.journal.labelling import clip_ids_of, labelling_of
+from labeling.journal.rules import rule_of
+from labeling.journal.stated import stated_doubts
 from labeling.journal.strong import strong_labels
 from labeling.records import LabelVersion, is_machine
 from labeling.storage.csvsafe import csv_bytes
 from labeling.storage.files import write_atomically
+from labeling.storage.remote import is_url
 from labeling.workspace import Workspace
 
-CHANGES = ("filename", "class", "from", "to", "reviewer", "time", "run")
-STRONG = ("filename", "onset_s", "offset_s", "low_hz", "high_hz", "class", "reviewer")
-NOT_IN_TABLE = ("filename", "class", "label", "table", "why")
-"""The columns of not_in_table.csv: ``label`` is what it is now, primary, secondary or absent."""
 SHOWN_REASONS = 4
 
 
@@ -86,9 +89,15 @@ class ExportReport:
 
 
 def export_labels(
-    workspace: Workspace, out_dir: Path, *, format: str = "", version: int | None = None, exported_by: str = "export"
+    workspace: Workspace,
+    out_dir: Path,
+    *,
+    format: str | Sequence[str] = (),
+    version: int | None = None,
+    exported_by: str = "export",
+    options: Mapping[str, Any] | None = None,
 ) -> ExportReport:
-    """Write the imported tables as of a label version, in their own columns and order.
+    """Write the labels of a version: imported tables in their own columns and order, and any format anew.
 
     Beside the tables come ``changes.csv``, ``strong_labels.csv`` where regions were given, ``not_in_table.csv`` where a
     table cannot hold what was decided, and ``label_version.json``. Rows without a change keep every byte.
@@ -98,12 +107,15 @@ def export_labels(
     workspace : Workspace
     out_dir : Path
         Where to; made where it is missing.
-    format : str
-        Only the tables of this format; "" takes all.
+    format : str or sequence of str
+        The formats to write. Tables that came in as one of them are written as they came, and clips that no such table
+        has anew, in a folder of the format's name where more than that is written. By default all tables as they came.
     version : int, optional
         By default the labels are frozen as they are now.
     exported_by : str
         Who that version is by.
+    options : mapping, optional
+        Settings of formats that are written anew, such as ``files`` of formats that hold sound (copies or links).
 
     Returns
     -------
@@ -113,8 +125,8 @@ def export_labels(
     Raises
     ------
     DataError
-        Nothing was imported in that format, or the export would overwrite the imported table. No decision is ever a
-        reason.
+        Nothing was imported in that format and it cannot be written anew, or the export would overwrite what was
+        imported. No decision is ever a reason.
     WorkspaceFull, WorkspaceReadOnly
         The disk refuses.
 
@@ -134,8 +146,9 @@ def export_labels(
     >>> report.files[0].read_text().splitlines()[:4]
     ['filename,labels', 'amecro/1.wav,amecro', 'amecro/2.wav,amecro balori', 'amecro/3.wav,amecro cangoo']
     """
-    if format:
-        formats.get(format)
+    wanted = (format,) if isinstance(format, str) and format else tuple(dict.fromkeys(format))
+    for name in wanted:
+        formats.get(name)
     as_asked = version is not None
     if version is None:
         version = versions.freeze(workspace, exported_by, "export").number
@@ -143,23 +156,30 @@ def export_labels(
     with workspace.read() as connection:
         frozen = versions.get_version(connection, version)
         # of the labels as they are now, the tables as they are now: one may have changed without a label of a version
-        newest = frozen.import_id if as_asked else max(record.id for record in store.all_imports(connection))
-        tables = _tables(connection, format, newest)
-        changes = versions.diff(connection, 0, frozen.position)
-        strong = strong_labels(connection, frozen.position)
+        imports = store.all_imports(connection)
+        newest = frozen.import_id if as_asked else max(record.id for record in imports)
+        tables = _tables(connection, imports, wanted, newest)
+        changes = versions.diff(connection, 0, frozen.position, (versions.BY_LATEST, rule_of(frozen)))
+        strong = strong_labels(connection, frozen.position, rule_of(frozen))
         contents = {table.id: store.import_table(connection, table.id) for table in tables}
-        corrections, held_ids = {}, set[int]()
+        doubts_stated = stated_doubts(connection)
+        corrections, held_by = {}, dict[int, set[int]]()
         for table in tables:
             said = _said(table, contents[table.id])
             ids = store.clips_of_import(connection, table.id)
-            corrections[table.id] = _corrections(connection, frozen, ids, said)
-            held_ids |= {ids[name] for name in (ids if said is None else said) if name in ids}
+            doubts = doubts_stated if Holds.UNSURE in formats.get(table.format).states else ()
+            corrections[table.id] = corrections_of(connection, frozen, ids, said, stated=True, doubts=doubts)
+            held_by[table.id] = {ids[name] for name in (ids if said is None else said) if name in ids}
         clip_ids = store.clip_ids_by_filename(connection)
-        changed = _corrections(connection, frozen, clip_ids)
-    for table in tables:
-        source = Path(table.source).resolve()
-        if out_dir in (source, source.parent) or (out_dir / table.table_name) == source:
-            raise DataError(f"{out_dir} holds the imported table; choose another folder, it is never overwritten")
+        changed = corrections_of(connection, frozen, clip_ids)
+        left = {
+            name: lacked
+            for name in wanted
+            if formats.get(name).export is not None and (lacked := _left(connection, frozen, name, tables, held_by))
+        }
+        labelling = labelling_of(connection, frozen, workspace.root.name) if left else None
+        _keep_off(out_dir, imports)
+    held_ids = {clip_id for own in held_by.values() for clip_id in own}
     files: list[Path] = []
     not_held: list[tuple[NotHeld, str]] = []  # with the table's name
     notes: list[str] = []
@@ -167,12 +187,27 @@ def export_labels(
         out_dir.mkdir(parents=True, exist_ok=True)
         for table in tables:
             into = out_dir if len(tables) == 1 else out_dir / f"import-{table.id}"
-            written = _written(table, contents[table.id], corrections[table.id], into)
+            written = _written(table, contents[table.id], corrections[table.id], into, options or {})
             files += written.files
             not_held += [(held, str((into / table.table_name).relative_to(out_dir))) for held in written.not_held]
             notes += written.notes
+        for name, lacked in left.items():
+            assert labelling is not None
+            clips = tuple(clip for clip in labelling.clips if clip_ids[clip.filename] in lacked)
+            alone = len(wanted) == 1 and not any(table.format == name for table in tables)
+            came_in = [record.options for record in reversed(imports) if record.format == name]
+            written = write_anew(
+                replace(labelling, clips=clips),
+                name,
+                out_dir if alone else out_dir / name,
+                {**(options or {}), "came_in": came_in},
+            )
+            files += written.files
+            not_held += [(held, name) for held in written.not_held]
+            notes += written.notes
+            held_ids |= lacked
         elsewhere = [correction for name, correction in changed.items() if clip_ids[name] not in held_ids]
-        not_held += [(held, "") for correction in elsewhere for held in _all_of(correction, "no table written has it")]
+        not_held += [(held, "") for correction in elsewhere for held in all_of(correction, "no table written has it")]
         rows = [(c.filename, c.class_code, c.before, c.after, c.reviewer, c.created_at, c.run_id) for c in changes]
         files.append(write_atomically(out_dir / "changes.csv", csv_bytes(CHANGES, rows)))
         beside = [(held.filename, held.class_code, held.now, name, held.why) for held, name in not_held]
@@ -182,11 +217,14 @@ def export_labels(
         ):
             if lines or (out_dir / name).exists():  # one of an earlier export must not pass for this one's
                 files.append(write_atomically(out_dir / name, csv_bytes(columns, lines)))
-        files.append(write_atomically(out_dir / "label_version.json", json.dumps(frozen.__dict__, indent=1).encode()))
+        files.append(write_atomically(out_dir / VERSION, json.dumps(frozen.__dict__, indent=1).encode()))
     except OSError as problem:
         if problem.errno == errno.ENOSPC:
             raise WorkspaceFull(f"no space left for the export in {out_dir}; free some and try again") from problem
         raise WorkspaceReadOnly(f"cannot write to {out_dir}: {problem.strerror}; choose another folder") from problem
+    if workspace.shared is not None and out_dir.resolve().is_relative_to(workspace.exports):
+        for part in out_dir.resolve().relative_to(workspace.exports).parts[:1]:
+            workspace.publish(f"exports/{part}")
     return ExportReport(
         version=frozen,
         folder=out_dir,
@@ -201,6 +239,37 @@ def export_labels(
         not_in_table=tuple(held for held, _ in not_held),
         notes=tuple(notes),
     )
+
+
+def _left(
+    connection: Connection,
+    version: LabelVersion,
+    name: str,
+    tables: Sequence[store.ImportRecord],
+    held_by: Mapping[int, set[int]],
+) -> set[int]:
+    """The clips of a version that no table of a format has: they are written anew."""
+    own = [held_by[table.id] for table in tables if table.format == name]
+    return clip_ids_of(connection, version).difference(*own)
+
+
+def write_anew(labelling: Labelling, name: str, into: Path, options: Mapping[str, Any]) -> Written:
+    """Write labels in a format that has an export, with what it cannot hold. Raises FormatError where it has none."""
+    wanted = formats.get(name)
+    if wanted.export is None:
+        raise FormatError(f"the format {name} can be read but not written")
+    cells, sentences = losses(labelling, wanted)
+    written = wanted.export(labelling, into, options)
+    return Written(written.files, (*cells, *written.not_held), (*sentences, *written.notes))
+
+
+def _keep_off(out_dir: Path, imports: Sequence[store.ImportRecord]) -> None:
+    """Refuse a folder in which an export could overwrite what was imported. Raises DataError."""
+    for record in imports:
+        source = Path(record.source).resolve()
+        audio = set() if is_url(record.audio_root) else {Path(record.audio_root).resolve()}
+        if out_dir in {source, source.parent, *audio}:
+            raise DataError(f"{out_dir} holds what was imported; choose another folder, it is never overwritten")
 
 
 def zipped(report: ExportReport) -> bytes:
@@ -220,82 +289,51 @@ def _said(table: store.ImportRecord, data: bytes) -> dict[str, TableLabels] | No
         return None
 
 
-def _written(table: store.ImportRecord, data: bytes, corrections: Mapping[str, Correction], into: Path) -> Written:
-    """Write one table. What cannot be written at all is told of, and stops nothing."""
+def _written(
+    table: store.ImportRecord,
+    data: bytes,
+    corrections: Mapping[str, Correction],
+    into: Path,
+    options: Mapping[str, Any],
+) -> Written:
+    """Write one table; of ``options`` it takes how sound files are put.
+
+    What cannot be written at all is told of, and stops nothing.
+    """
     table_format = formats.get(table.format)
+    corrections, unstated = sayable(table_format, corrections)
     try:
         if table_format.write is None:
             raise FormatError(f"the format {table.format} can be read but not written")
-        return table_format.write(data, table.options, corrections, into)
+        how = {"files": options["files"]} if "files" in options else {}
+        written = table_format.write(data, {**table.options, **how}, corrections, into)
+        return replace(written, not_held=(*written.not_held, *unstated))
     except FormatError as problem:
-        held = [cell for correction in corrections.values() for cell in _all_of(correction, str(problem))]
-        return Written((), tuple(held), (f"{table.table_name} was not written: {problem}",))
+        held = [cell for correction in corrections.values() for cell in all_of(correction, str(problem))]
+        return Written((), (*held, *unstated), (f"{table.table_name} was not written: {problem}",))
 
 
-def _all_of(correction: Correction, why: str) -> list[NotHeld]:
-    """Every label that a clip has now, and those that were taken away."""
-    now = {code: "primary" if code == correction.primary else "secondary" for code in correction.labels}
-    now |= dict.fromkeys(correction.removed, "absent")
-    return [NotHeld(correction.filename, code, label, why) for code, label in now.items()]
-
-
-def _tables(connection: Connection, format: str, newest: int) -> list[store.ImportRecord]:
-    """The newest import of each table, of the wanted format, up to an import; a table that moved is one."""
-    known = [record for record in store.all_imports(connection) if record.id <= newest]
+def _tables(
+    connection: Connection, imports: Sequence[store.ImportRecord], wanted: Sequence[str], newest: int
+) -> list[store.ImportRecord]:
+    """The newest import of each table, of the wanted formats, up to an import; a table that moved is one."""
+    known = [record for record in imports if record.id <= newest]
     # the table itself: its folder may have been given one time, its file another
     fitting = {
-        stored.options.get("source") or stored.source: stored for stored in known if format in ("", stored.format)
+        stored.options.get("source") or stored.source: stored
+        for stored in known
+        if not wanted or stored.format in wanted
     }
-    if not fitting:
+    lacking = [name for name in wanted if formats.get(name).export is None and name not in {s.format for s in known}]
+    if lacking or not known:
         held = ", ".join(sorted({stored.format for stored in known})) or "nothing"
-        raise DataError(f"nothing was imported as {format!r}; this workspace holds {held}: export to that")
+        anew = ", ".join(name for name, other in formats if other.export is not None)
+        raise DataError(
+            f"nothing was imported as {' or '.join(map(repr, lacking or wanted))}; this workspace holds {held}: export "
+            f"to that, or anew to one of {anew}"
+        )
     once = {
         (record.collection or record.id, store.import_table(connection, record.id)): record
         for record in fitting.values()
     }
     return sorted(once.values(), key=lambda record: record.id)
-
-
-def _corrections(
-    connection: Connection, version: LabelVersion, ids: Mapping[str, int], said: Mapping[str, TableLabels] | None = None
-) -> dict[str, Correction]:
-    """Clips that decisions made differ from what a table ``said`` of them, by name; without it, from the import.
-
-    ``ids`` are the clips by the names that the table gives them. Two tables may say different things of one clip: each
-    is corrected where people decided, and keeps the rest.
-    """
-    names = {clip_id: filename for filename, clip_id in ids.items()}
-    roles = None
-    if said is not None:
-        roles = {
-            (ids[filename], code): "primary" if code == labels.primary else "secondary"
-            for filename, labels in said.items()
-            if filename in ids
-            for code in labels.labels
-        }
-        names = {ids[filename]: filename for filename in said if filename in ids}
-    corrections = {}
-    for clip_id, states in versions.corrected_clips(connection, version.position, roles):
-        if clip_id not in names:
-            continue
-        primary, labels = journal.resolve(states)
-        imported = [state.class_code for state in states if state.listed]
-        was_primary = next((state.class_code for state in states if state.imported_role == "primary"), "")
-        if set(labels) == set(imported) and primary == was_primary:
-            continue
-        added = [code for code in labels if code not in imported]
-        removed = [code for code in imported if code not in labels]
-        swapped = [state.class_code for state in states if state.swapped]
-        gone, instead = ([code for code in swapped if code in side] for side in (removed, added))
-        corrections[names[clip_id]] = Correction(
-            filename=names[clip_id],
-            primary=primary,
-            labels=labels,
-            removed=tuple(removed),
-            added=tuple(added),
-            regions=tuple(
-                (cell.class_code, region) for cell in states if cell.class_code in added for region in cell.events
-            ),
-            swapped=((gone[0], instead[0]),) if len(gone) == len(instead) == 1 else (),
-        )
-    return corrections

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling.journal.entries import all_undone
+from labeling.journal.reading import all_undone
 from labeling.records import MACHINE
 from labeling.storage import database as db
 from labeling.storage import tables

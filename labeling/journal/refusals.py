@@ -42,13 +42,18 @@ def _what(said: Decision) -> tuple[object, ...]:
     return said.reviewer.strip(), said.clip_id, said.class_code, said.verdict, said.region, said.note, said.undoes
 
 
-def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> None:
-    """Raise StaleDecision where a cell changed after the reviewer's screen was drawn (None: whatever it is now).
+def is_stale(state: CellState, seen_position: int | None) -> bool:
+    """Whether a cell changed after the reviewer's screen was drawn (None: whatever it is now).
 
     What a machine changed makes no screen stale: a person's verdict is of what they hear, and wins.
     """
     by_machine = not state.verdict and is_machine(state.reviewer)
-    if seen_position is not None and state.position > seen_position and not by_machine:
+    return seen_position is not None and state.position > seen_position and not by_machine
+
+
+def refuse_stale(state: CellState, seen_position: int | None, filename: str) -> None:
+    """Raise StaleDecision where `is_stale` says so."""
+    if is_stale(state, seen_position):
         raise StaleDecision(
             f"{state.class_code} in {filename} was set to {state.verdict or 'undecided'} by {state.reviewer} in the "
             "meantime; look again"

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.journal import versions
+from labeling.journal.rules import LabelRule
 from labeling.records import Box, Region
 
 SHARED = 0.5  # intersection over union, as events are usually matched
@@ -36,8 +37,8 @@ class StrongLabel:
         return (self.filename, *astuple(self.region), self.class_code, "; ".join(self.reviewers))
 
 
-def strong_labels(connection: Connection, position: int) -> list[StrongLabel]:
-    """All of the workspace, clip by clip."""
+def strong_labels(connection: Connection, position: int, rule: LabelRule = versions.BY_LATEST) -> list[StrongLabel]:
+    """All of the workspace, clip by clip; ``rule`` is the label version's."""
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
     return [
         StrongLabel(
@@ -47,7 +48,7 @@ def strong_labels(connection: Connection, position: int) -> list[StrongLabel]:
             tuple(dict.fromkeys(box.reviewer for box in boxes)),
             len(boxes),
         )
-        for clip_id, states in versions.corrected_clips(connection, position)
+        for clip_id, states in versions.corrected_clips(connection, position, rule=rule)
         for state in states
         for boxes in events_of([box for box in state.boxes if box.present])
     ]

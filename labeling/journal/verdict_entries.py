@@ -27,8 +27,11 @@ class Entry(NamedTuple):
 
     ``kind`` is the suspect's, "" for none. ``asked``: a screen asked of the cell, in whatever way (`Shown.was_asked`);
     ``blind``: it did with labels and scores hidden; ``drawn``: it did as chance had picked the cell (`Shown.audit`);
-    ``second_look``: the position of the same reviewer's first look; ``one_by_one``: heard by itself, though its batch
-    is of many clips.
+    ``second_look``: the position of the same reviewer's first look, which chance had chosen; ``doubted_look``: that of
+    one which the evidence spoke against; ``one_by_one``: heard by itself, though its batch is of many clips.
+    ``adjudication``: it settles unlike verdicts. ``independent``: others' were kept from its screen.
+    ``seen_position``: where the journal ended when its screen was drawn, None where no screen showed the cell.
+    ``copy_of``: the entry that it repeats for a copy of its clip.
     """
 
     position: int
@@ -46,7 +49,12 @@ class Entry(NamedTuple):
     blind: bool
     drawn: bool
     second_look: int | None
+    doubted_look: int | None
     one_by_one: bool
+    adjudication: bool
+    independent: bool
+    seen_position: int | None
+    copy_of: int | None
 
     @property
     def cell(self) -> Cell:
@@ -59,11 +67,18 @@ class Entry(NamedTuple):
         return not self.in_region or self.verdict == "present"
 
 
-def read_entries(connection: Connection, position: int | None = None) -> list[Entry]:
-    """The entries up to a position of the journal (default: its end) that were not taken back by then, oldest first."""
+def read_entries(connection: Connection, position: int | None = None, *, copies: bool = False) -> list[Entry]:
+    """The entries up to a position of the journal (default: its end) that were not taken back by then, oldest first.
+
+    What is repeated for copies of a clip (journal/copies.py) is no look of anybody, and left out but with ``copies``.
+    """
     entries = _up_to(connection, journal.position(connection) if position is None else position)
     undone_positions = journal.undone(entry for entry in entries if entry.undoes is not None)
-    return [entry for entry in entries if entry.undoes is None and entry.position not in undone_positions]
+    return [
+        entry
+        for entry in entries
+        if entry.undoes is None and entry.position not in undone_positions and (copies or entry.copy_of is None)
+    ]
 
 
 def deciding(entries: Iterable[Entry]) -> dict[Cell, Entry]:
@@ -108,19 +123,21 @@ def _read(connection: Connection, after: int, position: int) -> list[Entry]:
         sa.select(
             column.position, column.event_id, column.reviewer, column.clip_id, column.class_id, column.verdict,
             column.onset_s, column.run_id, column.batch_id, column.undoes, column.shown,
+            column.seen_position, column.copy_of,
         )
         .where(column.position > after, column.position <= position)
-        .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE, column.copy_of.is_(None))
+        .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE)
         .order_by(column.position)
     )  # fmt: skip
     entries = []
-    for at, event_id, reviewer, clip_id, class_id, verdict, onset_s, run_id, batch_id, undoes, stored in db.fetch(
-        connection, query
-    ):
+    for (
+        at, event_id, reviewer, clip_id, class_id, verdict, onset_s, run_id, batch_id, undoes, stored, seen, copy_of,
+    ) in db.fetch(connection, query):  # fmt: skip
         shown = Shown.from_json(stored)
         entries.append(Entry(
             at, event_id, intern(reviewer), clip_id, class_id, intern(verdict), onset_s is not None, intern(run_id),
             batch_id, undoes, intern(shown.kind), shown.was_asked, shown.blind, shown.audit, shown.second_look,
-            shown.one_by_one,
+            shown.doubted_look, shown.one_by_one, shown.adjudication, shown.independent, seen,
+            copy_of,
         ))  # fmt: skip
     return entries

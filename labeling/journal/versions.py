@@ -15,10 +15,13 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal.rules import LATEST, LabelRule, fold_by_rule, rule_of
 from labeling.records import USABLE, CellState, Decision, Event, Labels, LabelVersion, is_machine
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
+
+BY_LATEST = LabelRule()
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Change:
     run_id: str
 
 
-def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersion:
-    """Name the labels as they are now.
+def freeze(workspace: Workspace, created_by: str, note: str = "", rule: LabelRule = BY_LATEST) -> LabelVersion:
+    """Name the labels as they are now, and as a rule makes them where several people decided.
 
     A label that a person confirmed changes no label and not the hash, yet makes a version: neither a machine nor a
     teacher overrides it any more.
@@ -45,6 +48,8 @@ def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersio
     workspace : Workspace
     created_by : str
     note : str
+    rule : LabelRule
+        By default the last verdict counts. `agreement.weights.rule_named` makes one that weighs votes.
 
     Returns
     -------
@@ -75,11 +80,11 @@ def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersio
         position, import_id = journal.position(connection), _newest_import(connection)
         if import_id == 0:
             raise DataError("the workspace holds no clips; import some before freezing their labels")
-        labels = labels_at(connection, position, import_id)
+        labels = labels_at(connection, position, import_id, rule=rule)
         content_hash = labels.content_hash
         newest = all_versions(connection)[-1:]
         if newest and newest[0].content_hash == content_hash:
-            before = labels_at(connection, newest[0].position, newest[0].import_id)
+            before = labels_at(connection, newest[0].position, newest[0].import_id, rule=rule)
             if _reviewed_cells(before) == _reviewed_cells(labels):
                 return newest[0]
         version = LabelVersion(
@@ -90,6 +95,8 @@ def freeze(workspace: Workspace, created_by: str, note: str = "") -> LabelVersio
             note=note.strip(),
             created_by=created_by.strip() or "unknown",
             created_at=db.now(),
+            rule=rule.name,
+            weights={name: list(weights) for name, weights in sorted(rule.weights.items())},
         )
         connection.execute(sa.insert(tables.label_versions).values(**version.__dict__))
         return version
@@ -116,7 +123,12 @@ def get_version(connection: Connection, number: int) -> LabelVersion:
 
 
 def labels_at(
-    connection: Connection, position: int | None = None, import_id: int | None = None, *, without: str = ""
+    connection: Connection,
+    position: int | None = None,
+    import_id: int | None = None,
+    *,
+    without: str = "",
+    rule: LabelRule = BY_LATEST,
 ) -> Labels:
     """Read the labels of all usable clips at a position of the journal.
 
@@ -129,6 +141,8 @@ def labels_at(
         The last import whose clips count; by default the newest.
     without : str
         A reviewer whose entries are passed over: what a machine said must not bind what it says next.
+    rule : LabelRule
+        What counts in a cell that several people decided.
 
     Returns
     -------
@@ -164,19 +178,24 @@ def labels_at(
     primary = np.full(len(rows), -1, np.int32)
     events: list[Event] = []
     roles = {}
+    for clip_id, ids in store.partial_clips(connection).items():  # what nobody listened for is neither there nor not
+        if clip_id in row_of:
+            unsure[row_of[clip_id]] = [known_class.id not in ids for known_class in classes]
     for clip_id, code, role in _imported(connection):
         if clip_id in row_of:
+            unsure[row_of[clip_id], column[code]] = False
             present[row_of[clip_id], column[code]] = True
             roles[clip_id, code] = role
             if role == "primary" and primary[row_of[clip_id]] < 0:
                 primary[row_of[clip_id]] = column[code]
-    for clip_id, states in _decided(connection, position, roles, without=without):
+    for clip_id, states in _decided(connection, position, roles, without=without, rule=rule):
         if clip_id not in row_of:
             continue
         row = row_of[clip_id]
         for state in states:
             cell = row, column[state.class_code]
-            present[cell], unsure[cell] = state.present, state.unsure
+            present[cell] = state.present
+            unsure[cell] = state.unsure or (unsure[cell] and not (state.verdict or state.machine))
             reviewed[cell] = state.verdict != ""
             events += [Event(*cell, region, True) for region in state.events]
             events += [Event(*cell, region, False) for region in state.quiet]
@@ -193,17 +212,20 @@ def labels_at(
         events=tuple(events),
         position=position,
     )
-    return Labels(**{**labels.__dict__, "content_hash": _content_hash(labels)})
+    return Labels(**{**labels.__dict__, "content_hash": _content_hash(labels, rule)})
 
 
 def labels_of_version(connection: Connection, number: int) -> Labels:
     """The labels of a version; raises DataError for one that does not exist."""
     version = get_version(connection, number)
-    return labels_at(connection, version.position, version.import_id)
+    return labels_at(connection, version.position, version.import_id, rule=rule_of(version))
 
 
 def corrected_clips(
-    connection: Connection, position: int, roles: Mapping[tuple[int, str], str] | None = None
+    connection: Connection,
+    position: int,
+    roles: Mapping[tuple[int, str], str] | None = None,
+    rule: LabelRule = BY_LATEST,
 ) -> Iterator[tuple[int, list[CellState]]]:
     """Every clip with a decision up to ``position``: its id and the state of all its cells, in the row's order.
 
@@ -211,10 +233,12 @@ def corrected_clips(
     """
     if roles is None:
         roles = {(clip_id, code): role for clip_id, code, role in _imported(connection)}
-    yield from _decided(connection, position, roles)
+    yield from _decided(connection, position, roles, rule=rule)
 
 
-def diff(connection: Connection, older: int, newer: int) -> list[Change]:
+def diff(
+    connection: Connection, older: int, newer: int, rules: tuple[LabelRule, LabelRule] = (BY_LATEST, BY_LATEST)
+) -> list[Change]:
     """List the cells whose state differs between two positions of the journal.
 
     Parameters
@@ -222,6 +246,8 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
     connection : Connection
     older, newer : int
         Positions; of a version, its ``position``.
+    rules : (LabelRule, LabelRule)
+        Of the older and of the newer, where versions were made by rules (`rule_of`).
 
     Returns
     -------
@@ -243,6 +269,7 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
     [('amecro/3.wav', 'cangoo', 'absent', 'secondary', 'ann')]
     """
     low, high = sorted((older, newer))
+    low = low if rules[0] == rules[1] else 0  # two rules may differ on any cell
     last: dict[tuple[int, str], Decision] = {}
     last_of_people: dict[tuple[int, str], Decision] = {}
     last_of_clip: dict[int, Decision] = {}
@@ -254,8 +281,8 @@ def diff(connection: Connection, older: int, newer: int) -> list[Change]:
             last_of_people[decision.clip_id, decision.class_code] = decision
     names = {clip_id: filename for filename, clip_id in store.clip_ids_by_filename(connection).items()}
     roles = {(clip_id, code): role for clip_id, code, role in _imported(connection) if clip_id in last_of_clip}
-    before = dict(_decided(connection, older, roles, last_of_clip))
-    after = dict(_decided(connection, newer, roles, last_of_clip))
+    before = dict(_decided(connection, older, roles, last_of_clip, rule=rules[0]))
+    after = dict(_decided(connection, newer, roles, last_of_clip, rule=rules[1]))
     changes = []
     for clip_id, latest in last_of_clip.items():
         for code in dict.fromkeys(cell.class_code for cell in before[clip_id] + after[clip_id]):
@@ -346,6 +373,7 @@ def _decided(
     clips: Collection[int] | None = None,
     *,
     without: str = "",
+    rule: LabelRule = BY_LATEST,
 ) -> Iterator[tuple[int, list[CellState]]]:
     """Each clip with decisions up to ``position``, or each of ``clips``, with the state of all its cells."""
     by_clip: dict[int, dict[str, list[Decision]]] = {clip_id: {} for clip_id in clips or ()}
@@ -361,15 +389,21 @@ def _decided(
         yield (
             clip_id,
             [
-                journal.fold_cell(clip_id, code, roles.get((clip_id, code), ""), by_class.get(code, []))
+                fold_by_rule(clip_id, code, roles.get((clip_id, code), ""), by_class.get(code, []), rule)
                 for code in codes
             ],
         )
 
 
-def _content_hash(labels: Labels) -> str:
-    """Of what a training sees and nothing else: the same labels reached by another way hash the same."""
+def _content_hash(labels: Labels, rule: LabelRule = BY_LATEST) -> str:
+    """Of what a training sees, and of the rule that made it so: the same labels reached by other entries hash the same.
+
+    The rule ``latest`` adds nothing, so that versions of before there were others keep their hash.
+    """
     digest = hashlib.sha256()
+    if rule.name != LATEST:
+        weights = {name: list(weights) for name, weights in sorted(rule.weights.items())}
+        digest.update(json.dumps(["rule", rule.name, weights]).encode() + b"\n")
     regions = defaultdict(list)
     for event in labels.events:
         regions[event.clip_index].append((labels.classes[event.class_index], event.present, event.region))

@@ -28,6 +28,7 @@ from sqlalchemy.engine import Connection
 from labeling.cells import cell_keys, find_cells, mixed
 from labeling.disagreement import random_order
 from labeling.disagreement.stored_ranking import Ranking
+from labeling.journal.open_cells import open_to
 from labeling.quality.decided_cells import decided_cells
 from labeling.quality.noise_rates import Cells, Rate, Remaining, rates_of, remaining_of
 from labeling.quality.scored_run import ScoredRun
@@ -79,7 +80,8 @@ def waiting(
 
     Cells that are decided already are passed over, and so are clips that this reviewer skipped. Two reviewers who work
     at the same time should seldom get the same cell: so out of the first ``window * count`` cells of the audit's order
-    each gets those that a hash of their name picks.
+    each gets those that a hash of their name picks. Where random looks are asked of several people, cells that others
+    have answered come first.
 
     Parameters
     ----------
@@ -105,18 +107,22 @@ def waiting(
     asked = in_draw(ranking)
     if kinds and "swapped" not in kinds and len(set(kinds)) == 1:
         asked &= np.asarray(ranking.given, bool) == ("false" in kinds)
+    is_open = open_to(connection, reviewer)
     asked[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
+    begun = ranking.place([(key >> 24, key & 0xFFFFFF) for key in is_open.drawn.tolist()])
+    asked[begun] = True  # by others, and their looks are not enough
     skipped = sorted(marks.standing(connection, ["skip"], reviewer))
     if skipped:
         asked &= ~np.isin(ranking.clip_id, skipped)
     places = order(ranking)
     places = places[asked[places]][: window * count]
+    first = places[np.isin(places, begun)]
     if window > 1:
         name = hashlib.blake2b(reviewer.strip().encode("utf-8", "surrogatepass"), digest_size=8).digest()
         keys = cell_keys(ranking.clip_id[places], ranking.class_id[places])
         own = np.argsort(mixed(keys, int.from_bytes(name, "big")))
         places = places[_in_turn(np.asarray(ranking.given, bool)[places], own)]
-    places = places[:count]
+    places = np.concatenate([first, places[~np.isin(places, first)]])[:count]
     code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
     cells = zip(ranking.clip_id[places].tolist(), ranking.class_id[places].tolist(), strict=True)
     return [(clip_id, code_of[class_id]) for clip_id, class_id in cells]

@@ -136,7 +136,8 @@ def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) 
     """How many of the labels at these places (n,) are wrong, with a 95 % interval of that count.
 
     It counts how little the verdicts say of the map and, beyond that, that a label of 80 % may be right: from draws
-    of the posterior predictive distribution, the same each time. The more places, the fewer draws.
+    of the posterior predictive distribution, the same each time. The more places, the fewer draws. A guess may be off
+    to either side, the long one too, so that its interval leaves out as much below as above; else it is the shortest.
     """
     given, class_id, p_wrong, covariates = _taken(ranking, index)
     expected = float(calibration.probability(ranking, index).sum(dtype=np.float64))
@@ -149,8 +150,28 @@ def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) 
             fitted = calibration.fits[kind]
             counts += fitted.draw_counts(p_wrong[here], class_id[here], random, draws, covariates[here])
             guess |= calibration.is_guess(kind)
-    low, high = np.quantile(counts, [0.025, 0.975], method="inverted_cdf").tolist()
+    low, high = central(counts) if guess else shortest(counts)
     return NextYield(expected, min(low, int(expected)), max(high, int(np.ceil(expected))), len(given), guess)
+
+
+def central(counts: NDArray[np.int64], held: float = 0.95) -> tuple[int, int]:
+    """The range that holds such a share of counts (n,), n above 0, and leaves out as many below it as above."""
+    low, high = np.quantile(counts, [(1 - held) / 2, (1 + held) / 2], method="inverted_cdf")
+    return int(low), int(high)
+
+
+def shortest(counts: NDArray[np.int64], held: float = 0.95) -> tuple[int, int]:
+    """The shortest range, from the lowest to the highest, that holds such a share of counts (n,), n above 0.
+
+    Of a lopsided distribution it leaves out what is rarest, on whichever side that lies; and counts of a few labels are
+    so coarse that one cut on both sides holds far more than it promises.
+    """
+    ordered = np.sort(counts)
+    inside = int(np.ceil(held * len(ordered) - 1e-9))
+    wide = ordered[inside - 1 :] - ordered[: len(ordered) - inside + 1]
+    narrowest = np.flatnonzero(wide == wide.min())
+    first = int(narrowest[len(narrowest) // 2])
+    return int(ordered[first]), int(ordered[first + inside - 1])
 
 
 @dataclass(frozen=True)

@@ -39,12 +39,14 @@ SUREST = 1e-6  # rankings keep p_wrong as float32, which near 1 has steps of 6e-
 # real collection that was so of missing labels (called 0.85: 0.69 to 0.83 were), and hardly of false ones.
 BEND = {"missing": 3.0, "false": 6.0}
 KNOTS = np.arange(-14.0, 9.0)  # log odds; all guesses lie within
-# How far off the guess may be, in log odds, one standard deviation: everywhere alike, here more than there, and above
-# even ever more, by this much for each of its log odds.
-LEVEL_WIDTH, CURVE_WIDTH, SURE_WIDTH = 0.3, 0.9, 0.35
+# How far off the guess may be, in log odds, one standard deviation: everywhere alike, here more than there; and in
+# whatever collection ever more above even, and below it, by this much for each of its log odds. The two sides are
+# apart: where a scorer is over-sure of wrong labels tells nothing of those that it never hears.
+LEVEL_WIDTH, CURVE_WIDTH = 0.3, 0.9
+SURE_WIDTH, SURE_RIGHT_WIDTH = 0.6, 0.15
 CURVE_LENGTH = 3.0  # log odds over which verdicts speak for their neighbours
-WIDTHS = (0.5, 1.0, 2.0)  # times these, tried
-WIDTH_WEIGHTS = (0.3, 0.5, 0.2)
+WIDTHS = (0.25, 0.5, 1.0, 2.0)  # times the first two, tried: most guesses are better than feared, some far worse
+WIDTH_WEIGHTS = (0.25, 0.35, 0.3, 0.1)
 LEAST_SLOPE, SLOPE_WIDTH = 0.05, 0.1
 # Cells decided before a scoring were chosen by another; they may be wrong twice as often (95 %: four times) or half.
 PAST_WIDTH = float(np.log(2))
@@ -226,10 +228,8 @@ def fit_kind(
     """
     by_class = np.argsort(class_id, kind="stable")
     classes, first, column = np.unique(class_id[by_class], return_index=True, return_inverse=True)
-    at = guessed_log_odds(np.asarray(p_wrong, np.float64)[by_class], bend)
-    reach = _reach(at)
-    beside = np.zeros((len(at), 0)) if covariates is None else np.asarray(covariates, np.float64)[by_class]
-    design = np.column_stack([_shares(at), past[by_class], beside * reach[:, None]])
+    beside = np.zeros((len(class_id), 0)) if covariates is None else covariates
+    at, design, reach = seen(np.asarray(p_wrong)[by_class], past[by_class], beside[by_class], bend)
     data = _Data(at, design, reach, column, first, wrong[by_class].astype(float))
     both, own = np.zeros(design.shape[1]), np.zeros(len(classes))
     posteriors, evidence = [], []
@@ -294,6 +294,16 @@ class _Curvature:
         return np.asarray(self.both + self.between.T @ self.follow)
 
 
+def seen(
+    p_wrong: NDArray[Any], past: NDArray[np.bool_], covariates: NDArray[Any] | None, bend: float
+) -> tuple[Floats, Floats, Floats]:
+    """Of verdicts the guess's log odds (n,), and how much they see of curve, d and w (n, G) and of a class's offset."""
+    at = guessed_log_odds(np.asarray(p_wrong, np.float64), bend)
+    reach = _reach(at)
+    beside = np.zeros((len(at), 0)) if covariates is None else np.asarray(covariates, np.float64)
+    return at, np.column_stack([_shares(at), past, beside * reach[:, None]]), reach
+
+
 def _curvature(data: _Data, both: Floats, own: Floats, precision: Floats, spread: float) -> _Curvature:
     p = _sigmoid(data.logit(both, own))
     residual = data.wrong - p
@@ -352,10 +362,11 @@ def _laplace(
 def _precision(width: float, covariates: int) -> Floats:
     """The inverse of the prior's covariance of the curve at the knots, Matérn's of smoothness 3/2, of d, and of w."""
     apart = np.sqrt(3) * np.abs(KNOTS[:, None] - KNOTS) / CURVE_LENGTH
-    sure = SURE_WIDTH * np.maximum(KNOTS, 0)
+    sure, sure_right = SURE_WIDTH * np.maximum(KNOTS, 0), SURE_RIGHT_WIDTH * np.maximum(-KNOTS, 0)
+    always = np.outer(sure, sure) + np.outer(sure_right, sure_right)
     own = CURVE_WIDTH**2 * (1 + apart) * np.exp(-apart)
     covariance = WEIGHT_WIDTH**2 * np.eye(len(KNOTS) + 1 + covariates)
-    covariance[: len(KNOTS), : len(KNOTS)] = width**2 * (LEVEL_WIDTH**2 + own + np.outer(sure, sure))
+    covariance[: len(KNOTS), : len(KNOTS)] = width**2 * (LEVEL_WIDTH**2 + own) + always
     covariance[len(KNOTS), len(KNOTS)] = PAST_WIDTH**2
     return np.asarray(np.linalg.inv(covariance))
 

@@ -41,6 +41,7 @@ class Judged:
     (n, F) are the ranking's.
     """
 
+    clip_id: NDArray[np.int64]
     given: NDArray[np.bool_]
     class_id: NDArray[np.int64]
     p_wrong: NDArray[np.float32]
@@ -93,4 +94,4 @@ def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
 
     given = np.asarray(pick("given"), bool)
     wrong = verdicts.present[ranked] != given
-    return Judged(given, pick("class_id"), pick("p_wrong"), wrong, then[ranked], pick("covariates"))
+    return Judged(pick("clip_id"), given, pick("class_id"), pick("p_wrong"), wrong, then[ranked], pick("covariates"))

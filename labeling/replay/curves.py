@@ -19,9 +19,10 @@ COLUMNS = ("scorer", "order", "decisions", "seconds", "found", "spoiled", "error
 class Curve:
     """What came of working through one order; arrays (K,), a place a decision, counted from the first.
 
-    ``seconds``: estimated listening. ``corrections``: wrong labels put right; ``spoiled``: right ones made wrong.
-    ``scorer`` is "" for the references RANDOM and BEST. ``retrained``: (decisions made by then, run that scores from
-    there on).
+    ``seconds``: estimated listening. ``corrections``: wrong labels put right; ``spoiled``: right ones made wrong; both
+    fall where a second look says otherwise. At the end ``missed`` wrong labels stand that were heard, and ``again``
+    decisions were second looks at verdicts that the evidence spoke against. ``scorer`` is "" for the references RANDOM
+    and BEST. ``retrained``: (decisions made by then, run that scores from there on).
     """
 
     scorer: str
@@ -30,6 +31,8 @@ class Curve:
     corrections: NDArray[np.float64]
     spoiled: NDArray[np.float64]
     retrained: tuple[tuple[int, str], ...] = ()
+    missed: int = 0
+    again: int = 0
 
     def __len__(self) -> int:
         return len(self.corrections)
@@ -40,6 +43,7 @@ class Summary:
     """A curve in numbers; None: not reached. ``in_first_n``: found in as many decisions as there are errors.
 
     ``area``: mean share of the errors that was found over all ``horizon`` decisions; 1 would be all of them at once.
+    ``missed`` and ``again`` are the curve's.
     """
 
     decisions: int
@@ -52,6 +56,8 @@ class Summary:
     seconds_90: float | None
     in_first_n: float
     area: float
+    missed: int = 0
+    again: int = 0
 
 
 def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
@@ -84,7 +90,7 @@ def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
     length = len(errors_found)
 
     def reached(share: float) -> tuple[int | None, float | None]:
-        at = int(np.searchsorted(errors_found, share * errors - 1e-9))  # errors_found never falls
+        at = int(np.searchsorted(np.maximum.accumulate(errors_found), share * errors - 1e-9))
         return (at + 1, float(curve.seconds[at])) if at < length else (None, None)
 
     last = float(errors_found[-1]) if length else 0.0
@@ -100,6 +106,8 @@ def summarise(curve: Curve, errors: int, horizon: int) -> Summary:
         seconds_90=most[1],
         in_first_n=float(errors_found[min(errors, length) - 1]) if length else 0.0,
         area=(float(errors_found.sum()) + last * (horizon - length)) / (errors * horizon) if horizon else 0.0,
+        missed=curve.missed,
+        again=curve.again,
     )
 
 

@@ -37,9 +37,12 @@ class SimulatedReviewer:
                 words = name.replace("_", " ")
                 raise DataError(f"{words} {value:g} is outside 0 to {MOST_ERROR:g}; give a share of the answers")
 
-    def finds_wrong(self, clip_id: NDArray[np.int64], class_id: NDArray[np.int64], wrong: Bools) -> Bools:
-        """Whether they would call the label of each cell (n,) wrong, if they are sure."""
-        mistaken = _uniform(clip_id, class_id, self.seed, 1) < np.where(wrong, self.miss, self.false_alarm)
+    def finds_wrong(
+        self, clip_id: NDArray[np.int64], class_id: NDArray[np.int64], wrong: Bools, *, again: bool = False
+    ) -> Bools:
+        """Whether they would call the label of each cell (n,) wrong, if they are sure; ``again`` they slip anew."""
+        drawn = _uniform(clip_id, class_id, self.seed, 3 if again else 1)
+        mistaken = drawn < np.where(wrong, self.miss, self.false_alarm)
         return np.asarray(wrong ^ mistaken)
 
     def is_unsure(self, clip_id: NDArray[np.int64], class_id: NDArray[np.int64]) -> Bools:

@@ -34,6 +34,7 @@ def copy_workspace(workspace: Workspace, folder: Path) -> Workspace:
     for name in ("runs", "exports", CACHE):
         (folder / name).mkdir(parents=True, exist_ok=True)
     db.migrate(copy.engine)
+    done: list[str] = []
     with workspace.read() as source, copy.write() as target:
         for table in tables.metadata.sorted_tables:
             if table.name in LEFT_OUT:
@@ -41,6 +42,9 @@ def copy_workspace(workspace: Workspace, folder: Path) -> Workspace:
             rows = source.execution_options(yield_per=ROWS).execute(sa.select(table))
             for part in rows.mappings().partitions():
                 target.execute(sa.insert(table), [_as_copied(table.name, row) for row in part])
+        done += list(source.scalars(sa.select(tables.runs.c.id).where(tables.runs.c.status == "done")))
+    for run_id in done if workspace.shared else ():
+        workspace.run_dir(run_id)
     for run in sorted(workspace.runs.iterdir()) if workspace.runs.is_dir() else []:
         (folder / "runs" / run.name).symlink_to(run, target_is_directory=True)
     for facts in list_spaces(workspace):

@@ -32,6 +32,8 @@ from labeling.replay import scratch
 from labeling.replay.curves import Curve, best_reference, random_reference
 from labeling.replay.reviewer import SimulatedReviewer, listened_s
 from labeling.replay.training import Retraining, check_retraining, retrain
+from labeling.review import second_looks
+from labeling.review.second_looks import Shares, doubted_verdicts
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects import queue
@@ -42,6 +44,7 @@ REVIEWER = "replay"
 USUAL_ORDERS = ("likely", "worth", "uncertain", "audit")
 MOST_DECISIONS = 20_000  # some weeks of listening
 STEPS, LEAST_STEP = 200, 20  # the list is read anew so often; never before a screen of rows is done
+NO_SHARES = Shares(0, 0, 0)  # this reviewer is asked nothing for the sake of statistics
 Tell = Callable[[int, int, str], None]
 """``tell(done, total, text)``: decisions of all orders so far, how many there will be at most, and what goes on."""
 Bools = NDArray[np.bool_]
@@ -50,7 +53,8 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Plan:
     """What to replay. ``decisions`` and ``every`` (decisions from one reading of the list to the next) None: as many
-    as there are cells, up to MOST_DECISIONS, in STEPS steps. No ``scorers``: those that the run was scored by."""
+    as there are cells, up to MOST_DECISIONS, in STEPS steps. No ``scorers``: those that the run was scored by.
+    ``ask_again``: verdicts that the evidence speaks against are asked once more, as the review page does."""
 
     truth: Path
     run_id: str = ""
@@ -60,6 +64,7 @@ class Plan:
     decisions: int | None = None
     every: int | None = None
     retraining: Retraining | None = None
+    ask_again: bool = False
 
     def __post_init__(self) -> None:
         for order in self.orders:
@@ -84,6 +89,7 @@ class Plan:
             "decisions": self.decisions,
             "every": self.every,
             "retraining": training,
+            "ask_again": self.ask_again,
         }
 
 
@@ -99,6 +105,7 @@ def plan_of(request: Mapping[str, Any]) -> Plan:
         decisions=request["decisions"],
         every=request["every"],
         retraining=Retraining(**training | {"settings": tuple(training["settings"])}) if training else None,
+        ask_again=request.get("ask_again", False),
     )
 
 
@@ -305,7 +312,8 @@ def _work_through(
     tell: Callable[[int, str], None],
 ) -> Curve:
     """Decide, in steps of ``every``, what the queue shows next in a copy of the workspace."""
-    parts: list[tuple[NDArray[np.float64], Bools, Bools]] = []
+    parts: list[NDArray[np.float64]] = []
+    again = 0
     done, retrained, training = 0, list[tuple[int, str]](), plan.retraining
     wanted = QueueFilter(order=order)
     while done < horizon:
@@ -315,11 +323,16 @@ def _work_through(
         if training is not None and due:
             step = min(step, training.every * (len(retrained) + 1) - done)
         with copy.read() as connection:
-            rows = queue.rows(connection, read_scored_run(connection, *scored), wanted, limit=step)
-        if not rows:
+            run = read_scored_run(connection, *scored)
+            cells = doubted_verdicts(connection, run, REVIEWER, NO_SHARES) if plan.ask_again else []
+            doubted = queue.of_cells(connection, run, cells)[:step]
+            rows = queue.rows(connection, run, wanted, limit=step - len(doubted))
+        if not rows and not doubted:
             break
-        parts.append(_decide(copy, world, plan.reviewer, scored, rows))
-        done += len(rows)
+        for some, second in ((doubted, True), (rows, False)):
+            if some:
+                parts.append(_decide(copy, world, plan.reviewer, scored, some, again=second))
+        done, again = done + len(rows) + len(doubted), again + len(doubted)
         if training is not None and due and done >= training.every * (len(retrained) + 1) and done < horizon:
             alive = partial(tell, done, f"training round {len(retrained) + 1} of {training.rounds}")
             run_id = retrain(copy, training, REVIEWER, alive)
@@ -327,11 +340,9 @@ def _work_through(
             score_run(copy, *scored)
             _keep_covered(copy, *scored, world)
             retrained.append((done, run_id))
-    seconds, errors_found, spoiled = (
-        np.cumsum(np.concatenate([np.zeros(0), *column]), dtype=np.float64)
-        for column in (zip(*parts, strict=True) if parts else ((), (), ()))
-    )
-    return Curve(scored[1], order, seconds, errors_found, spoiled, tuple(retrained))
+    seconds, errors_found, spoiled, missed = np.cumsum(np.concatenate([np.zeros((4, 0)), *parts], axis=1), axis=1)
+    still = int(missed[-1]) if len(missed) else 0
+    return Curve(scored[1], order, seconds, errors_found, spoiled, tuple(retrained), still, again)
 
 
 def _decide(
@@ -340,16 +351,26 @@ def _decide(
     reviewer: SimulatedReviewer,
     scored: tuple[str, str],
     rows: Sequence[queue.QueueRow],
-) -> tuple[NDArray[np.float64], Bools, Bools]:
-    """Answer these suspects; seconds, whether an error was put right, and whether a right label was spoiled, (n,)."""
+    *,
+    again: bool,
+) -> NDArray[np.float64]:
+    """Answer these suspects, or look at verdicts on them ``again``: (4, n) seconds, and by how much it changed how many
+    errors are put right, right labels spoiled, and wrong ones left standing."""
     with copy.read() as connection:
         ids = store.class_ids(connection)
+        first = [
+            second_looks.first_look(connection, REVIEWER, row.suspect.clip_id, row.suspect.class_code)
+            if again
+            else None
+            for row in rows
+        ]
     clip_id = np.array([row.suspect.clip_id for row in rows], np.int64)
     class_id = np.array([ids[row.suspect.class_code] for row in rows], np.int64)
     stretch_s = np.array([row.suspect.offset_s - row.suspect.onset_s for row in rows])
     at = world.row_of[clip_id], world.column_of[class_id]
     given, wrong = world.given[at], world.given[at] != world.truth[at]
-    calls_wrong, unsure = reviewer.finds_wrong(clip_id, class_id, wrong), reviewer.is_unsure(clip_id, class_id)
+    before, unsure = reviewer.finds_wrong(clip_id, class_id, wrong), reviewer.is_unsure(clip_id, class_id)
+    calls_wrong = reviewer.finds_wrong(clip_id, class_id, wrong, again=True) if again else before
     says = np.where(unsure, "unsure", np.where(given ^ calls_wrong, "present", "absent")).tolist()
     journal.append(
         copy,
@@ -361,10 +382,13 @@ def _decide(
                 row.suspect.class_code,
                 verdict,
                 run_id=scored[0],
-                shown=replace(queue.as_shown(row, scored[1]), asked=True),
+                shown=replace(queue.as_shown(row, scored[1]), asked=True, blind=again, doubted_look=look),
             )
-            for row, verdict in zip(rows, says, strict=True)
+            for row, verdict, look in zip(rows, says, first, strict=True)
         ],
     )
     seconds = listened_s(given, calls_wrong | unsure, stretch_s, world.duration_s[at[0]])
-    return seconds, wrong & calls_wrong & ~unsure, ~wrong & calls_wrong & ~unsure
+    now = np.stack([wrong & calls_wrong, ~wrong & calls_wrong, wrong & ~calls_wrong]) & ~unsure
+    if again:
+        now = now.astype(float) - np.stack([wrong & before, ~wrong & before, wrong & ~before])
+    return np.vstack([seconds, now])

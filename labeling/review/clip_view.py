@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.disagreement import cooccurrence
+from labeling.journal import looks
 from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import CellState, Clip, Decision, FrameGrid, Shown, Suspect
@@ -20,7 +22,7 @@ from labeling.review import curves
 from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.storage.kept import Kept, engine_key
-from labeling.suspects import queue
+from labeling.suspects import listing, queue
 from labeling.suspects.why import support
 from labeling.workspace import Workspace
 
@@ -70,7 +72,8 @@ class ClipView:
     ``cells`` are suspects, best first, then the other listed or decided classes. ``offers`` are what to offer first
     when the reviewer adds a class: (code, clipwise or None, why), by companions.offers. ``clipwise`` are the likeliest
     classes of all, best first. ``grid`` is None without predictions, ``compare_grid`` without a second run that
-    predicted the clip; ``compare_run`` is "" then.
+    predicted the clip; ``compare_run`` is "" then. ``independent``: what others said and left here is not in it, as
+    the reviewer is to judge by themselves (labeling/journal/looks.py). ``version``: of all then (listing.version_of).
     """
 
     clip: Clip
@@ -87,6 +90,8 @@ class ClipView:
     can_undo: bool
     n_classes: int
     n_new: int = 0
+    independent: bool = False
+    version: str = ""
 
 
 _names: Kept[dict[str, str]] = Kept(4)
@@ -124,13 +129,19 @@ def clip_view(
         clip = store.clip_by_id(connection, clip_id)
         if clip is None:
             return None
-        position = journal.position(connection)
+        position, version = journal.position(connection), listing.version_of(connection)
+        run = read_scored_run(connection, *scored, calibrated_at) if scored else None
+        rows = queue.of_clip(connection, run, clip_id, reviewer) if run else []
+        history = journal.clip_history(connection, clip_id)
         states = {state.class_code: state for state in journal.clip_states(connection, clip_id)}
+        asked = [row.suspect.class_code for row in rows if row.probability >= min_p_wrong]
+        listed = [code for code, state in states.items() if state.listed]
+        hidden = looks.hidden_from(history, listed, looks.needed(connection), reviewer, asked)
+        states = _as_seen(states, history, hidden.codes, reviewer)
+        if hidden.beside:
+            history = looks.seen_by(history, reviewer)
         if unseen in states:
             states[unseen] = journal.fold_cell(clip_id, unseen, states[unseen].imported_role, [])
-        run = read_scored_run(connection, *scored, calibrated_at) if scored else None
-        rows = queue.of_clip(connection, run, clip_id) if run else []
-        history = journal.clip_history(connection, clip_id)
         names, new = class_names(connection), new_classes(connection)
         can_undo = journal.has_decided(connection, reviewer) or marks.last_undoable(connection, reviewer) is not None
         doubted = [row for row in rows if row.probability >= min_p_wrong][:MOST_SUSPECTS]
@@ -181,7 +192,24 @@ def clip_view(
         can_undo=can_undo,
         n_classes=len(names),
         n_new=len(new),
+        independent=hidden.beside,
+        version=version,
     )
+
+
+def _as_seen(
+    states: Mapping[str, CellState], history: Sequence[Decision], hidden: Collection[str], reviewer: str
+) -> dict[str, CellState]:
+    """The cells of a clip as one sees them who may not know what others said of the classes ``hidden``."""
+    seen = dict(states)
+    for code in hidden:
+        entries = looks.seen_by([entry for entry in history if entry.class_code == code], reviewer)
+        state = journal.fold_cell(states[code].clip_id, code, states[code].imported_role, entries)
+        if state.listed or state.verdict or state.machine:
+            seen[code] = state
+        else:
+            del seen[code]
+    return seen
 
 
 def history_rows(view: ClipView) -> list[dict[str, Any]]:
@@ -229,6 +257,8 @@ def _screen(shown: Shown) -> str:
         phrases.append("asked blind" if shown.blind else "drawn at random")
     if shown.second_look:
         phrases.append(f"second look at {shown.second_look}")
+    if shown.doubted_look:
+        phrases.append(f"again, as the evidence spoke against {shown.doubted_look}")
     if shown.kind and not shown.hidden:
         phrases.append(f"suspect: {shown.kind}")
     older = shown.likely_wrong is None  # older entries keep the scorer's estimate alone

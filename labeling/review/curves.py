@@ -21,6 +21,7 @@ from labeling.disagreement.evidence import class_confidence
 from labeling.errors import ArtefactError
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import FrameGrid
+from labeling.review.pooling import whole_numbers
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.storage.kept import Kept, engine_key
@@ -84,15 +85,34 @@ def _opened(workspace: Workspace, run_id: str) -> tuple[tuple[str, int], _Opened
     return state, _runs.get(state, lambda: _open(path))
 
 
-def _opened_for_frames(workspace: Workspace, run_id: str) -> _Opened:
-    """Without the clipwise matrix, which for a large collection is most of what a run takes in memory."""
+def _opened_for_frames(workspace: Workspace, run_id: str) -> tuple[tuple[str, int], _Opened]:
+    """The same without the clipwise matrix, which for a large collection is most of what a run takes in memory."""
     path = workspace.run_dir(run_id) / "oof.zarr"
+    state = str(path), path.stat().st_mtime_ns
 
     def without_clipwise() -> _Opened:
         opened = _open(path)
         return replace(opened, oof=replace(opened.oof, clipwise=opened.oof.clipwise[:0].copy()))
 
-    return _runs_for_frames.get((str(path), path.stat().st_mtime_ns), without_clipwise)
+    return state, _runs_for_frames.get(state, without_clipwise)
+
+
+#: of the newest clips, 16 MB: a decision shows its clip anew, with the same frames
+_frames: Kept[NDArray[np.float32]] = Kept(64, lambda frames: frames.size, total=4_000_000)
+
+
+def _frames_of(opened: _Opened, state: tuple[str, int], row: int) -> NDArray[np.float32]:
+    """The frames of a clip, not to be written to; those of a long recording are read each time."""
+    oof = opened.oof
+    if int(oof.offsets[row + 1] - oof.offsets[row]) * len(oof.classes) > _frames.total:
+        return oof.frames(row)
+
+    def read() -> NDArray[np.float32]:
+        frames = oof.frames(row)
+        frames.setflags(write=False)
+        return frames
+
+    return _frames.get((state, row), read)
 
 
 def prediction(workspace: Workspace, run_id: str, clip_id: int) -> ClipPrediction | None:
@@ -102,11 +122,11 @@ def prediction(workspace: Workspace, run_id: str, clip_id: int) -> ClipPredictio
 
 def _prediction(workspace: Workspace, run_id: str, clip_id: int, *, frames_only: bool) -> ClipPrediction | None:
     try:
-        opened = _opened_for_frames(workspace, run_id) if frames_only else _opened(workspace, run_id)[1]
+        state, opened = (_opened_for_frames if frames_only else _opened)(workspace, run_id)
         row = opened.row_of.get(clip_id)
         if row is None:
             return None
-        frames = opened.oof.frames(row)
+        frames = _frames_of(opened, state, row)
     except (ArtefactError, OSError):
         return None
     clipwise = np.zeros(0, np.float32) if frames_only else opened.oof.clipwise[row]
@@ -193,6 +213,45 @@ def resampled(values: NDArray[np.float32], given: FrameGrid, wanted: FrameGrid, 
     step_values[into[inside]] = -np.inf
     np.maximum.at(step_values, into[inside], values[inside])
     return step_values
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is drawn of a clip's K classes over time, (S, K) uint16 each (pooling.whole_numbers): the run's own values,
+    and the ``low`` and ``high`` of all runs, None where there is no other."""
+
+    values: NDArray[np.uint16]
+    low: NDArray[np.uint16] | None
+    high: NDArray[np.uint16] | None
+
+    @property
+    def size(self) -> int:
+        """Numbers in all."""
+        return self.values.size * (1 if self.low is None else 3)
+
+
+_stacks: Kept[Stack | None] = Kept(16, lambda stack: stack.size if stack else 0, total=32_000_000)  # 64 MB
+
+
+def stack(
+    workspace: Workspace, connection: Connection, run_id: str, clip_id: int, codes: Sequence[str], *, spread_too: bool
+) -> Stack | None:
+    """The curves of these classes of a clip, kept for the next tile; None where the run predicts nothing of it."""
+    try:
+        state = _opened(workspace, run_id)[0]
+    except (ArtefactError, OSError):
+        return None
+    newest = connection.scalar(sa.select(sa.func.max(tables.runs.c.ended_at))) if spread_too else ""
+
+    def read() -> Stack | None:
+        shown = _prediction(workspace, run_id, clip_id, frames_only=True)
+        if shown is None or not len(shown.framewise):
+            return None
+        between = spread(workspace, connection, shown, clip_id, codes) if spread_too else None
+        low, high = (whole_numbers(one) for one in between) if between else (None, None)
+        return Stack(whole_numbers(native_frames(shown.frames_of(codes), shown.grid)), low, high)
+
+    return _stacks.get((state, newest, clip_id, tuple(codes), spread_too), read)
 
 
 _thresholds: Kept[dict[str, float]] = Kept(2 * MOST_RUNS)

@@ -4,6 +4,10 @@ A blind question hides labels and scores. Compared with what the reviewer says w
 the screen pulls them. A cell that is asked again tells how far they agree with themselves. Random looks tell what is
 wrong among all labels (labeling/quality/audit.py).
 
+A verdict that all evidence speaks against is asked again too, once, later and blind, and what is said then holds: a
+tired reviewer spoils few right labels. Chance did not choose those cells, so they say nothing of how far a reviewer
+agrees with themselves, and cells that chance did choose are left to it.
+
 A hash of reviewer, clip, class and run says which cells are chosen, so that a list that is read again asks the same.
 The answer is a decision like any other; what it was shown says that it was blind, random, or the second look at which
 earlier decision.
@@ -25,16 +29,23 @@ from sqlalchemy.engine import Connection
 from labeling import journal
 from labeling.collection import store
 from labeling.journal import verdict_entries
+from labeling.journal.looks import is_open_to, standing_looks
+from labeling.journal.open_cells import open_to
 from labeling.journal.verdict_entries import Entry
 from labeling.quality import audit
+from labeling.quality.contradicted import contradicted
 from labeling.quality.intervals import Difference, Share, difference
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import VERDICTS, doubts_present
 from labeling.storage import database as db
 from labeling.storage import tables
 
+CHECK_EVERY = (
+    10  # clips of a list, from one verdict that is asked again, as the evidence speaks against it, to the next
+)
 LEAST_BETWEEN = 20  # decisions, or clips of a list, from the first look to the second
 USUAL_SHARE, MOST_SHARE = 0.05, 0.5
+ADJUDICATE = "adjudicate"
 USUAL_AUDIT = 0.1  # of looks: after a thousand decisions some fifty of each kind, which bound it within a few percent
 MOST_READ, MOST_DUE = 20_000, 5_000  # of a reviewer's decisions, the newest: for the findings, for what is due
 
@@ -52,7 +63,8 @@ class Shares:
 class Look:
     """One place in a list of clips to review.
 
-    ``mode`` is "" for the clip with all its suspects, or ``blind``, ``again`` or ``audit`` for a question about
+    ``mode`` is "" for the clip with all its suspects, or ``blind``, ``again``, ``doubted`` (again, as the evidence
+    speaks against the first verdict), ``audit``, or ADJUDICATE (people said unlike things) for a question about
     ``class_code`` alone.
     """
 
@@ -68,6 +80,7 @@ class Findings:
     ``consistent``: of the second looks, those that gave the first one's verdict; ``by_verdict`` the same by what the
     first verdict was. ``shown`` and ``blind``: of the suspects, those on which the reviewer said what the model
     suggests, where labels and scores were shown and where they were hidden. ``pull`` is ``shown`` less ``blind``.
+    ``changed``: of the verdicts asked again as the evidence spoke against them, those that became another.
     """
 
     consistent: Share
@@ -75,6 +88,7 @@ class Findings:
     shown: Share
     blind: Share
     pull: Difference | None
+    changed: Share
 
 
 def shares_of(preference: object) -> Shares:
@@ -106,6 +120,7 @@ def plan(
     reviewer: str,
     run_id: str,
     drawn: Sequence[tuple[int, str]] = (),
+    doubted: Sequence[tuple[int, str]] = (),
 ) -> list[Look]:
     """Weave second looks into a list of clips.
 
@@ -113,6 +128,7 @@ def plan(
       the clip is not shown beside it.
     - A suspect of this list that is to be asked again, in a repeat look, comes LEAST_BETWEEN clips after its clip.
     - Cells that are ``due`` from earlier days come one at a time, evenly spread, as often as ``shares.repeat`` says.
+    - Verdicts that are ``doubted`` come one at a time, CHECK_EVERY clips apart.
     - Cells that were ``drawn`` at random come as often as ``shares.audit`` says, except those that this list has
       already asked about.
 
@@ -129,6 +145,8 @@ def plan(
         Both decide, with the cell, which ones are chosen.
     drawn : sequence of (int, str)
         Cells that chance picked (`audit.waiting`).
+    doubted : sequence of (int, str)
+        Cells whose verdict the evidence speaks against (`doubted_verdicts`).
 
     Returns
     -------
@@ -145,6 +163,7 @@ def plan(
     looks: list[Look] = []
     later: deque[tuple[int, Look]] = deque()
     waiting = deque(Look(clip_id, "again", code) for clip_id, code in due)
+    checks = deque(Look(clip_id, "doubted", code) for clip_id, code in doubted)
     every = max(1, round(1 / shares.repeat)) if shares.repeat > 0 else 0
     random = iter([Look(clip_id, "audit", code) for clip_id, code in drawn])
     asked: set[tuple[int, str]] = set()
@@ -162,6 +181,8 @@ def plan(
             looks.append(later.popleft()[1])
         if waiting and every and number % every == 0:
             looks.append(waiting.popleft())
+        if checks and number % CHECK_EVERY == 0:
+            looks.append(checks.popleft())
         asked |= {(clip_id, code) for code in codes}
         owed += shares.audit / (1 - shares.audit)
         while owed >= 1 - 1e-9:
@@ -183,20 +204,25 @@ def woven(
     """`plan` for a queue of one scored run, of some ``kinds`` (empty: any); ``min_p_wrong`` is the filter's."""
     if shares == Shares(0, 0, 0):
         return [Look(clip_id) for clip_id in clip_ids]
-    cells = suspects_to_do(connection, run, clip_ids, min_p_wrong)
+    cells = suspects_to_do(connection, run, clip_ids, min_p_wrong, reviewer)
     due = due_repeats(connection, reviewer, shares)
+    doubted = doubted_verdicts(connection, run, reviewer, shares) if shares.repeat else []
     count = math.ceil(len(clip_ids) * shares.audit / (1 - shares.audit))
     drawn = audit.waiting(connection, run, reviewer, count, kinds)
-    return plan(clip_ids, cells, due, shares, reviewer=reviewer.strip(), run_id=run.run_id, drawn=drawn)
+    return plan(
+        clip_ids, cells, due, shares, reviewer=reviewer.strip(), run_id=run.run_id, drawn=drawn, doubted=doubted
+    )
 
 
 def suspects_to_do(
-    connection: Connection, run: ScoredRun, clip_ids: Sequence[int], min_p_wrong: float
+    connection: Connection, run: ScoredRun, clip_ids: Sequence[int], min_p_wrong: float, reviewer: str = ""
 ) -> dict[int, list[str]]:
-    """The undecided suspects of these clips, best first: clip id to class codes."""
+    """The suspects of these clips that a reviewer is to decide on, best first: clip id to class codes."""
     ranking = run.ranking
     keep = np.isin(ranking.clip_id, np.fromiter(clip_ids, np.int64)) & (run.probability >= min_p_wrong)
-    keep[ranking.place(db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id)))] = False
+    is_open = open_to(connection, reviewer)
+    decided = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id))
+    keep[ranking.place([cell for cell in decided if not is_open.holds(*cell)])] = False
     code_of = dict(db.fetch(connection, sa.select(tables.classes.c.id, tables.classes.c.code)))
     suspects: dict[int, list[str]] = {}
     for clip_id, class_id in zip(ranking.clip_id[keep].tolist(), ranking.class_id[keep].tolist(), strict=True):
@@ -210,25 +236,54 @@ def due_repeats(connection: Connection, reviewer: str, shares: Shares) -> list[t
     Chosen from the cells that they decided exactly once, for the whole clip, neither blind nor drawn at random nor in a
     batch of many clips; at least LEAST_BETWEEN and at most MOST_DUE decisions ago; and that nobody has decided since.
     """
-    entries = _of_whole_clips(connection, reviewer, MOST_DUE)
-    unheard = verdict_entries.unheard(entries)
-    times = Counter(entry.cell for entry in entries)
+    code_of = {label_class.id: label_class.code for label_class in store.all_classes(connection)}
+    heard = _heard_once(connection, reviewer)
+    return _untouched(connection, [entry for entry in heard if _repeats(entry, code_of, shares)], code_of)
+
+
+def doubted_verdicts(connection: Connection, run: ScoredRun, reviewer: str, shares: Shares) -> list[tuple[int, str]]:
+    """Cells (clip id, class code) whose verdict by this reviewer the evidence speaks against, most strongly first.
+
+    Of those that `due_repeats` looks at, and of blind and random looks, that a screen asked of and nobody filled into a
+    spreadsheet; what chance has chosen to come again is left to it. ``run`` tells what the evidence says
+    (`quality.contradicted`).
+    """
+    against = contradicted(run)
+    if not against:
+        return []
     code_of = {label_class.id: label_class.code for label_class in store.all_classes(connection)}
     chosen = [
         entry
-        for entry in entries[: max(0, len(entries) - LEAST_BETWEEN)]
-        if times[entry.cell] == 1
-        and not (entry.blind or entry.drawn)
-        and entry.position not in unheard
-        and is_chosen(shares.repeat, "again", entry.reviewer, entry.clip_id, code_of[entry.class_id], entry.run_id)
+        for entry in _heard_once(connection, reviewer)
+        if entry.cell in against and entry.asked and not (entry.one_by_one or _repeats(entry, code_of, shares))
     ]
+    return _untouched(connection, sorted(chosen, key=lambda entry: -against[entry.cell]), code_of)
+
+
+def _heard_once(connection: Connection, reviewer: str) -> list[Entry]:
+    """Cells that a reviewer decided exactly once, listening, and LEAST_BETWEEN to MOST_DUE decisions ago."""
+    entries = _of_whole_clips(connection, reviewer, MOST_DUE)
+    unheard, times = verdict_entries.unheard(entries), Counter(entry.cell for entry in entries)
+    before = entries[: max(0, len(entries) - LEAST_BETWEEN)]
+    return [entry for entry in before if times[entry.cell] == 1 and entry.position not in unheard]
+
+
+def _repeats(entry: Entry, code_of: Mapping[int, str], shares: Shares) -> bool:
+    """Whether chance has chosen this decision to be asked again."""
+    cell = entry.clip_id, code_of[entry.class_id]
+    by_chance = not (entry.blind or entry.drawn or entry.adjudication)
+    return by_chance and is_chosen(shares.repeat, "again", entry.reviewer, *cell, entry.run_id)
+
+
+def _untouched(connection: Connection, entries: Sequence[Entry], code_of: Mapping[int, str]) -> list[tuple[int, str]]:
+    """The cells of those entries that are the last word on theirs."""
     last = tables.cells.c.position
-    untouched: set[int] = set(connection.scalars(sa.select(last).where(last.in_([entry.position for entry in chosen]))))
-    return [(entry.clip_id, code_of[entry.class_id]) for entry in chosen if entry.position in untouched]
+    standing: set[int] = set(connection.scalars(sa.select(last).where(last.in_([entry.position for entry in entries]))))
+    return [(entry.clip_id, code_of[entry.class_id]) for entry in entries if entry.position in standing]
 
 
 def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: str) -> int | None:
-    """The position of this reviewer's one decision on a cell, for `Shown.second_look`.
+    """The position of this reviewer's one decision on a cell, for `Shown.second_look` and `Shown.doubted_look`.
 
     None where a decision now would be no second look: they decided on the cell never, more than once, or less than
     LEAST_BETWEEN decisions ago.
@@ -254,10 +309,18 @@ def first_look(connection: Connection, reviewer: str, clip_id: int, class_code: 
 
 
 def is_open(connection: Connection, reviewer: str, look: Look) -> bool:
-    """Whether a second look is still to be asked: an answer to one that was given elsewhere meanwhile counts twice."""
-    if look.mode == "again":
+    """Whether a second look is still to be asked: an answer to one that was given elsewhere meanwhile counts twice. Of
+    one that is to settle unlike verdicts: whether nobody settled it meanwhile."""
+    if look.mode == ADJUDICATE:
+        said = [
+            entry for entry in journal.clip_history(connection, look.clip_id) if entry.class_code == look.class_code
+        ]
+        standing = standing_looks(said)
+        return not (standing and standing[-1].shown.adjudication)
+    if look.mode in ("again", "doubted"):
         return first_look(connection, reviewer, look.clip_id, look.class_code) is not None
-    return not journal.cell_state(connection, look.clip_id, look.class_code).verdict
+    is_decided = bool(journal.cell_state(connection, look.clip_id, look.class_code).verdict)
+    return not is_decided or is_open_to(connection, look.clip_id, look.class_code, reviewer)
 
 
 def findings(connection: Connection, reviewer: str) -> Findings:
@@ -271,7 +334,12 @@ def findings(connection: Connection, reviewer: str) -> Findings:
     by_position = {entry.position: entry for entry in entries}
     agreed: Counter[str] = Counter()
     asked: Counter[str] = Counter()
+    changed = [0, 0]
     for entry in entries:
+        doubted = by_position.get(entry.doubted_look or 0)
+        if doubted is not None:
+            changed[0] += entry.verdict != doubted.verdict
+            changed[1] += 1
         first = by_position.get(entry.second_look or 0)
         if first is not None:
             asked[first.verdict] += 1
@@ -293,6 +361,7 @@ def findings(connection: Connection, reviewer: str) -> Findings:
         shown=shown,
         blind=blind,
         pull=difference(shown, blind),
+        changed=Share(*changed),
     )
 
 

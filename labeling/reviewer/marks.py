@@ -1,14 +1,16 @@
 """Marks: what a reviewer leaves on a clip beside decisions.
 
-A *note* is a text, a *flag* asks for an expert; both are seen by everybody, and anybody may take them back. *later*
+A *note* is a text, a *flag* asks for an expert; both are seen by everybody, and anybody may take them back. The notes
+on a clip are a thread: one may answer another, and a name after an @ calls somebody (mentions.py). *later*
 puts a clip off (it stays to do) and *skip* takes it out of the to-do list; both are each reviewer's own. Entries are
 only ever added: one that takes a mark back names it, and one that puts it back names that one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +36,7 @@ _UNDO = "undo:"  # begins the event_id of an entry that an undo made; no browser
 
 @dataclass(frozen=True)
 class Mark:
-    """One entry. ``removes`` is the id of the entry that it takes back.
+    """One entry. ``removes`` is the id of the entry that it takes back, ``reply_to`` that of the note that it answers.
 
     ``id`` and ``created_at`` come with storing, as does ``after_position``: the journal's end at that time (None for
     entries of older versions).
@@ -49,6 +51,7 @@ class Mark:
     id: int = 0
     created_at: str = ""
     after_position: int | None = None
+    reply_to: int | None = None
 
     def is_after(self, decision: Decision) -> bool:
         """Whether it was left after a decision: by the journal's positions, as a clock may be set back."""
@@ -61,7 +64,8 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
     """Store a mark and return it as stored; on the disk when this returns.
 
     An ``event_id`` that is stored already gives its entry, as does a later or skip that stands already. Raises
-    DataError for an unknown clip or kind, an empty note, or a text of more than MOST_SIGNS.
+    DataError for an unknown clip or kind, an empty note, a text of more than MOST_SIGNS, or a note that answers what is
+    no note on this clip.
     """
     if mark.kind not in KINDS:
         raise DataError(unknown_name("kind of mark", mark.kind, list(KINDS)))
@@ -75,11 +79,22 @@ def add(workspace: Workspace, mark: Mark) -> Mark:
             return _same(known, mark)
         if not 0 < mark.clip_id <= MOST_ID or store.clip_by_id(connection, mark.clip_id) is None:
             raise DataError(f"no clip {mark.clip_id} in this workspace; it may be from another one")
+        if mark.reply_to is not None:
+            _check_answer(connection, mark)
         if mark.kind in OWN:
             here = (tables.marks.c.clip_id == mark.clip_id) & (tables.marks.c.kind == mark.kind)
             for stored in _standing(connection, here & (tables.marks.c.reviewer == mark.reviewer)):
                 return stored
         return _store(connection, mark)
+
+
+def _check_answer(connection: Connection, mark: Mark) -> None:
+    is_note = (tables.marks.c.id == mark.reply_to) & (tables.marks.c.kind == "note") & tables.marks.c.removes.is_(None)
+    answered = _fetch(connection, is_note) if 0 < (mark.reply_to or 0) <= MOST_ID else []
+    if mark.kind != "note" or not answered or answered[0].clip_id != mark.clip_id:
+        raise DataError(
+            f"mark {mark.reply_to} is no note on clip {mark.clip_id} that a {mark.kind} could answer; look again"
+        )
 
 
 def _same(stored: Mark, said: Mark) -> Mark:
@@ -112,12 +127,15 @@ def remove(workspace: Workspace, mark_id: int, reviewer: str, event_id: str) -> 
             raise DataError(f"mark {mark_id} ({mark.kind}) belongs to {mark.reviewer!r}; only they can take it back")
         for removal in _fetch(connection, (tables.marks.c.removes == mark_id) & _counts()):
             return removal
-        return _store(connection, replace(mark, event_id=event_id, reviewer=reviewer, text="", removes=mark_id))
+        return _store(
+            connection, replace(mark, event_id=event_id, reviewer=reviewer, text="", removes=mark_id, reply_to=None)
+        )
 
 
-def of_clip(connection: Connection, clip_id: int, reviewer: str) -> list[Mark]:
-    """The marks that stand on a clip, as this reviewer sees them, oldest first."""
-    return _standing(connection, (tables.marks.c.clip_id == clip_id) & _seen_by(reviewer))
+def of_clip(connection: Connection, clip_id: int, reviewer: str, *, only_own: bool = False) -> list[Mark]:
+    """The marks that stand on a clip, as this reviewer sees them, oldest first; with ``only_own`` theirs alone."""
+    where = (tables.marks.c.clip_id == clip_id) & _seen_by(reviewer)
+    return _standing(connection, where & (tables.marks.c.reviewer == reviewer.strip()) if only_own else where)
 
 
 def last_undoable(connection: Connection, reviewer: str) -> Mark | None:
@@ -141,7 +159,7 @@ def undo(workspace: Workspace, entry: Mark, event_id: str) -> Mark:
             return known
         if not _fetch(connection, (tables.marks.c.id == entry.id) & _counts()):
             raise DataError(f"the {entry.kind} was taken back already; nothing was undone")
-        return _store(connection, replace(entry, event_id=_UNDO + event_id, text="", removes=entry.id))
+        return _store(connection, replace(entry, event_id=_UNDO + event_id, text="", removes=entry.id, reply_to=None))
 
 
 def undone_by(connection: Connection, event_id: str) -> Mark | None:
@@ -150,12 +168,37 @@ def undone_by(connection: Connection, event_id: str) -> Mark | None:
     return next(iter(_fetch(connection, tables.marks.c.id.in_(taken))), None)
 
 
-def kinds_of(connection: Connection, clip_ids: Sequence[int], reviewer: str) -> dict[int, tuple[str, ...]]:
-    """The kinds of the marks that stand on each of these clips, in the order of KINDS; clips without are left out."""
+def notes_since(connection: Connection, mark_id: int) -> list[tuple[Mark, str]]:
+    """The notes that stand and were left after a mark, oldest first, each with its clip's file name."""
+    clips = tables.clips
+    query = sa.select(tables.marks, clips.c.filename).join(clips, clips.c.id == tables.marks.c.clip_id)
+    wanted = (tables.marks.c.kind == "note") & (tables.marks.c.id > mark_id) & _stands()
+    found = []
+    for row in connection.execute(query.where(wanted).order_by(tables.marks.c.id)):
+        values = dict(row._mapping)
+        filename = values.pop("filename")
+        found.append((Mark(**values), filename))
+    return found
+
+
+def ids_of(connection: Connection, reviewer: str) -> set[int]:
+    """The ids of all marks that a reviewer left."""
+    return set(connection.scalars(sa.select(tables.marks.c.id).where(tables.marks.c.reviewer == reviewer.strip())))
+
+
+def kinds_of(
+    connection: Connection, clip_ids: Sequence[int], reviewer: str, hidden: Collection[int] = ()
+) -> dict[int, tuple[str, ...]]:
+    """The kinds of the marks that stand on each of these clips, in the order of KINDS; clips without are left out.
+
+    On ``hidden`` clips the reviewer's own marks alone count.
+    """
     where = _seen_by(reviewer)
     if len(clip_ids) <= MANY_CLIPS:
         where &= tables.marks.c.clip_id.in_(clip_ids)
-    pairs = set(db.fetch(connection, sa.select(tables.marks.c.clip_id, tables.marks.c.kind).where(where, _stands())))
+    marks, kept = tables.marks.c, set(hidden)
+    rows = db.fetch(connection, sa.select(marks.clip_id, marks.kind, marks.reviewer).where(where, _stands()))
+    pairs = {row[:2] for row in rows if row.clip_id not in kept or row.reviewer == reviewer.strip()}
     wanted = set(clip_ids)
     kinds: dict[int, tuple[str, ...]] = {}
     for kind in KINDS:
@@ -164,16 +207,23 @@ def kinds_of(connection: Connection, clip_ids: Sequence[int], reviewer: str) -> 
     return kinds
 
 
-def standing(connection: Connection, kinds: Iterable[str], reviewer: str) -> list[int]:
-    """Ids of the clips that carry a mark of any of these kinds; later and skip count where they are the reviewer's."""
-    query = sa.select(tables.marks.c.clip_id).where(tables.marks.c.kind.in_(list(kinds)), _seen_by(reviewer), _stands())
-    return list(connection.scalars(query.distinct()))
+def standing(connection: Connection, kinds: Iterable[str], reviewer: str, hidden: Collection[int] = ()) -> list[int]:
+    """Ids of the clips that carry a mark of any of these kinds; later and skip count where they are the reviewer's.
+
+    On ``hidden`` clips the reviewer's own marks alone count (labeling/journal/looks.py).
+    """
+    marks = tables.marks.c
+    query = sa.select(marks.clip_id, marks.reviewer).where(marks.kind.in_(list(kinds)), _seen_by(reviewer), _stands())
+    kept = set(hidden)
+    rows = db.fetch(connection, query.distinct())
+    return sorted({row.clip_id for row in rows if row.clip_id not in kept or row.reviewer == reviewer.strip()})
 
 
 def _seen_by(reviewer: str) -> Any:
     return tables.marks.c.kind.not_in(OWN) | (tables.marks.c.reviewer == reviewer.strip())
 
 
+@cache  # to make its two tables takes longer than to ask
 def _counts() -> Any:
     """Whether an entry was not taken back, or was and that was undone."""
     removal, undoing = tables.marks.alias(), tables.marks.alias()

@@ -24,6 +24,8 @@ NAMES: dict[str, tuple[type, str]] = {
     "picture": (dict, "how the spectrogram is computed"),
     "presets": (list, "pictures under a name"),
     "keys": (dict, "action to keys"),
+    "queue_columns": (list, "columns of the queue that are hidden"),
+    "last_here": (dict, "up to where the overview's digest was read"),
     "second_looks": (dict, "which shares come again, blind or at random"),
 }
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from labeling.collection.formats.base import MISSING_WORDS
+from labeling.collection.annotation.base import MISSING_WORDS
 from labeling.records import Clip
 
 DAY, PLACE = "same day", "same place"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from labeling.errors import AudioError
 from labeling.sound.files import SAMPLE_RATES, Opened, file_name, opened, why
+from labeling.sound.ranges import NotFetched
 
 T = TypeVar("T")
 
@@ -253,7 +254,7 @@ def _tried(work: Callable[[bool], T]) -> T:
     try:
         return work(True)
     except AudioError as error:
-        if error.status == "missing":
+        if error.status == "missing" or isinstance(error, NotFetched):
             raise
         return work(False)
 
@@ -281,7 +282,7 @@ def _read(
         parts += _after_damage(path, position + sum(map(len, parts)), end, rate)
     if problem is not None and not parts:
         raise problem
-    blocks = [part if channel is None else _mix(part, channel) for part in parts]
+    blocks = [part if channel is None else mixed(part, channel) for part in parts]
     return blocks or [np.zeros((0, channels) if channel is None else (0,), np.float32)], rate
 
 
@@ -391,7 +392,8 @@ def _blocks(
         size = longest
 
 
-def _mix(block: NDArray[np.float32], channel: int) -> NDArray[np.float32]:
+def mixed(block: NDArray[np.float32], channel: int) -> NDArray[np.float32]:
+    """One channel of samples (n, channels), from 1 on; their mean (n,) where it is 0, or not there."""
     if 1 <= channel <= block.shape[1] or block.shape[1] == 1:
         return block[:, max(0, min(channel, block.shape[1]) - 1)]
     if not np.isfinite(block).all():  # else one bad channel silences the good ones

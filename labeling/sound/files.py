@@ -22,7 +22,9 @@ from labeling.sound.chains import ChainedSound, last_position_s, link_bounds
 from labeling.sound.headers import View, rebuilt
 from labeling.sound.mpeg import MpegSound, audio_start, frames_of
 from labeling.sound.ogg import pages_of
+from labeling.sound.ranges import RangeFile, copied, opened_by_range
 from labeling.storage.kept import Kept, file_key
+from labeling.storage.remote import is_url
 
 SAMPLE_RATES = (50, 10_000_000)
 _UNKNOWN_FRAMES = 1 << 60  # libsndfile gives more than this where a header tells nothing
@@ -50,6 +52,10 @@ class Opened:
     to_count: bool = False
 
 
+NEEDS_ALL = Opened(None, None)
+"""Stands for a sound of which a part does not do."""
+
+
 @contextmanager
 def opened(path: str, until_s: float | None = None) -> Iterator[Opened]:
     """Open a sound file; raises AudioError where nothing can decode it.
@@ -58,14 +64,39 @@ def opened(path: str, until_s: float | None = None) -> Iterator[Opened]:
     only beyond that, and is looked at only then.
     """
     with ExitStack() as stack:
-        handle: BinaryIO = stack.enter_context(_remote(path) if is_url(path) else _local(path))
-        found = _decoder(path, handle, until_s, stack)
+        found = _remote(path, until_s, stack) if is_url(path) else _whole(path, until_s, stack)
         if not SAMPLE_RATES[0] <= found.sound.samplerate <= SAMPLE_RATES[1]:
             raise AudioError(
                 f"{file_name(path)}: sample rate {found.sound.samplerate} Hz in the header; "
                 f"{SAMPLE_RATES[0]} to {SAMPLE_RATES[1]} Hz can be read"
             )
         yield found
+
+
+def _whole(path: str, until_s: float | None, stack: ExitStack) -> Opened:
+    return _decoder(path, stack.enter_context(_local(path)), until_s, stack)
+
+
+def _remote(url: str, until_s: float | None, stack: ExitStack) -> Opened:
+    """A file behind an fsspec URL: by the bytes that are needed where its format allows that, else by a copy."""
+    file = opened_by_range(url)
+    if file is not None:
+        stack.callback(_tell, file)  # after all that decodes it
+        # what is kept of a file is kept by its path, and this is another one once the file is
+        found = _decoder(f"{url}?{file.at.tag}", io.BufferedReader(file, 1 << 13), until_s, stack)
+        if found is not NEEDS_ALL:
+            return found
+    copy = copied(url)
+    try:
+        return _whole(str(copy), until_s, stack)
+    except AudioError as error:
+        raise AudioError(str(error).replace(copy.name, file_name(url)), error.status) from error.__cause__
+
+
+def _tell(file: RangeFile) -> None:
+    """Raise what kept a file's bytes from coming; the decoder took it for the end."""
+    if file.problem is not None:
+        raise file.problem
 
 
 def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStack) -> Opened:
@@ -97,6 +128,8 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
         if sound.format == "OGG":
             with _kept_place(handle):
                 end_s = last_position_s(handle, 48_000 if sound.subtype == "OPUS" else sound.samplerate)
+            if _is_long_and_remote(handle) and _ends_elsewhere(sound, end_s):
+                return NEEDS_ALL  # all of it is looked through for more streams
             if chain := _chain(handle, end_s, sound, stack):
                 return chain
         if sound.frames >= _UNKNOWN_FRAMES:
@@ -105,7 +138,7 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
             view = rebuilt(handle)
         claimed = int(sound.frames) if sound.format == "OGG" else None
         if view is None:
-            if end_s is not None and abs(end_s * sound.samplerate - sound.frames) > _OGG_TOLERATED_S * sound.samplerate:
+            if end_s is not None and _ends_elsewhere(sound, end_s):
                 return Opened(sound, round(end_s * sound.samplerate))  # cut out of a longer stream
             if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
                 return Opened(sound, sound.frames)
@@ -129,7 +162,7 @@ def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, bool]:
     handle.seek(start)
     head = handle.read(4)
     start = start if head in _STARTS else 0  # MPEG is known behind its tags
-    if head == b"OggS":
+    if head == b"OggS" and not _is_long_and_remote(handle):
         pages = pages_of(path, handle)
         end, torn = pages.end or end, pages.torn
     whole = start == 0 and end == handle.seek(0, os.SEEK_END)
@@ -139,7 +172,7 @@ def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, bool]:
 
 def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) -> Opened | None:
     """The streams of an Ogg file as one sound, where there are several."""
-    if end_s is None or abs(end_s * sound.samplerate - sound.frames) <= _OGG_TOLERATED_S * sound.samplerate:
+    if not _ends_elsewhere(sound, end_s):
         return None
     with _kept_place(handle):
         links = link_bounds(handle)
@@ -147,6 +180,16 @@ def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) 
         return None
     chain = ChainedSound(handle, links, stack)
     return Opened(chain, chain.first_frames)
+
+
+def _ends_elsewhere(sound: Any, end_s: float | None) -> bool:
+    return end_s is not None and abs(end_s * sound.samplerate - sound.frames) > _OGG_TOLERATED_S * sound.samplerate
+
+
+def _is_long_and_remote(handle: BinaryIO) -> bool:
+    """Whether to look through all of a file is to fetch all of it."""
+    raw = getattr(handle, "raw", None)
+    return isinstance(raw, RangeFile) and not raw.is_small
 
 
 def _torn(handle: BinaryIO, sound: Any, stack: ExitStack) -> Opened:
@@ -240,23 +283,6 @@ def _local(path: str) -> Iterator[BinaryIO]:
         yield handle
 
 
-@contextmanager
-def _remote(url: str) -> Iterator[Any]:
-    """A seekable file behind an fsspec URL."""
-    import fsspec
-
-    try:
-        with fsspec.open(url, "rb") as handle:
-            # A server without range requests gives a stream; libsndfile must seek.
-            yield handle if handle.seekable() else io.BytesIO(handle.read())
-    except AudioError:
-        raise
-    except FileNotFoundError:
-        raise AudioError(f"{file_name(url)}: no such file ({url})", "missing") from None
-    except Exception as error:  # each fsspec backend has its own exceptions
-        raise AudioError(f"{file_name(url)}: cannot be fetched ({why(error)}); check the URL and its access") from error
-
-
 # ---------------------------------------------------------------------------------------------- audioread
 
 
@@ -315,13 +341,9 @@ class ForeignSound:
 # ---------------------------------------------------------------------------------------------- words
 
 
-def is_url(path: str) -> bool:
-    """Whether a path is an fsspec URL (``s3://...``) and not a local file."""
-    return "://" in path
-
-
 def file_name(path: str) -> str:
     """The last part of a path or URL, with which every message of a file begins."""
+    path = str(path).partition("?")[0] if is_url(str(path)) else path
     return str(path).rstrip("/").rsplit("/", 1)[-1] or str(path)
 
 

@@ -89,6 +89,11 @@ def _page_bytes(data: bytes, at: int) -> int:
     page = data[at : at + size]
     if len(head) < _HEAD_BYTES or len(sizes) < head[-1] or len(page) < size:
         return 0
+    return size if checksum(page) == page[22:26] else 0
+
+
+def checksum(page: bytes) -> bytes:
+    """What a page's bytes 22 to 26 should be."""
     # zlib's checksum is that of Ogg with the bits of each byte, and those of the sum, the other way round
     mirrored = zlib.crc32((page[:22] + bytes(4) + page[26:]).translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return size if mirrored.to_bytes(4, "big").translate(_REVERSED) == page[22:26] else 0
+    return mirrored.to_bytes(4, "big").translate(_REVERSED)

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
 from labeling.sound import work
-from labeling.sound.decoding import AudioInfo, probe, read_window
+from labeling.sound.decoding import AudioInfo, probe
 from labeling.sound.frequency import Axis
 from labeling.sound.spectrogram import Frames, Reader, Scale, SpectrogramSettings, denoised, levels_of
+from labeling.sound.whole import window
 
 TILE_COLUMNS = 1024
 LEVELS = 12
@@ -144,7 +145,7 @@ def _columns(sound: AudioInfo, level: int) -> int:
 
 
 def reader_of(source: Source, sound: AudioInfo, end: int) -> Reader:
-    """Samples of a file by number, for reads that go forward up to ``end``: decoded a few seconds at a time."""
+    """Samples of a file by number, for reads that go forward up to ``end``: of a long one a few seconds at a time."""
     rate = sound.sample_rate
     kept: tuple[int, NDArray[np.float32]] = (0, np.zeros(0, np.float32))
 
@@ -153,10 +154,8 @@ def reader_of(source: Source, sound: AudioInfo, end: int) -> Reader:
         begin, wave = kept
         if start < begin or stop > begin + wave.shape[0]:
             ahead = max(stop, min(end, start + _BLOCK_SAMPLES))
-            begin, wave = kept = (
-                start,
-                read_window(source.path, start / rate, ahead / rate, channel=source.channel)[0],
-            )
+            wave = window(source.path, sound, start / rate, ahead / rate, channel=source.channel)
+            begin, wave = kept = start, wave
         return wave[start - begin : stop - begin]
 
     return read

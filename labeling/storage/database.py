@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -23,7 +23,9 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.util import LRUCache
 
 from labeling.errors import (
     DataError,
@@ -57,13 +59,13 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
             opened: dict[str, Any] = {}
             if parsed.database:
                 opened["creator"] = partial(_open_file, parsed.database, busy_timeout_s)
+            dialect, compiled = _sqlite()
             engine = sa.create_engine(
                 parsed,
-                json_serializer=_json,
-                json_deserializer=_from_json,
-                execution_options={"earmark_patience_s": busy_timeout_s},
+                execution_options={"earmark_patience_s": busy_timeout_s, "compiled_cache": compiled},
                 **opened,
             )
+            engine.dialect = dialect
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             event.listen(engine, "before_cursor_execute", _refuse_nul)
@@ -76,6 +78,17 @@ def connect(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     except (sa.exc.ArgumentError, ImportError, ValueError) as problem:
         raise WorkspaceError(f"database URL {shown!r} cannot be used: {problem}; change it") from problem
     raise WorkspaceError(f"database URL {shown!r} is neither sqlite nor postgresql+psycopg; change it")
+
+
+@cache
+def _sqlite() -> tuple[sa.Dialect, LRUCache[Any, Any]]:
+    """What all SQLite engines of this process share: a dialect, and the statements compiled for it.
+
+    To compile a statement anew for each workspace takes longer than to run it.
+    """
+    engine = sa.create_engine("sqlite://", json_serializer=_json, json_deserializer=_from_json)
+    engine.connect().close()  # asks SQLite's version of it
+    return engine.dialect, LRUCache(500)
 
 
 def _json(value: Any) -> str:
@@ -166,9 +179,9 @@ def _turn(engine: Engine, writes: bool) -> AbstractContextManager[Callable[[], N
     return nullcontext(lambda: None)
 
 
-def fetch(connection: Connection, query: sa.Select[Any]) -> list[Any]:
-    """All rows of a query, as named tuples."""
-    return list(connection.execute(query))
+def fetch(connection: Connection, query: sa.Select[Any], given: Mapping[str, Any] | None = None) -> list[Any]:
+    """All rows of a query, as named tuples; ``given`` for what it leaves open (`sa.bindparam`)."""
+    return list(connection.execute(query, given))
 
 
 def insert_one(connection: Connection, table: sa.Table, values: dict[str, Any]) -> int:
@@ -245,14 +258,25 @@ def _check_tables(engine: Engine) -> None:
     """Raise WorkspaceCorrupt where a SQLite file's tables are not those of this version: damage that SQLite bears."""
     if engine.dialect.name != "sqlite":
         return
+    columns = (
+        "SELECT t.name, c.name, c.type FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+    )
     with transaction(engine, writes=False) as connection:
-        for table in metadata.sorted_tables:
-            rows = connection.exec_driver_sql(f"PRAGMA table_info({table.name})")
-            there = {name: kind for _, name, kind, *_ in rows}
-            wanted = {column.name: column.type.compile(engine.dialect) for column in table.columns}
-            if there != wanted:
-                odd = sorted(there.items() ^ wanted.items())[0][0]
-                raise damaged(f"column {odd!r} of table {table.name!r} is not as Earmark makes it")
+        there = {tuple(row) for row in connection.exec_driver_sql(columns)}
+    names = metadata.tables.keys()
+    if odd := sorted(_sqlite_columns() ^ {column for column in there if column[0] in names}, key=repr):
+        raise damaged(f"column {odd[0][1]!r} of table {odd[0][0]!r} is not as Earmark makes it")
+
+
+@cache
+def _sqlite_columns() -> frozenset[tuple[str, str, str]]:
+    """Table, name and type of each column that a SQLite file of this version has."""
+    dialect = sqlite.dialect()
+    return frozenset(
+        (table.name, column.name, column.type.compile(dialect))
+        for table in metadata.sorted_tables
+        for column in table.columns
+    )
 
 
 @cache
@@ -281,6 +305,16 @@ def _use_wal(engine: Engine) -> None:
             time.sleep(0.05)
 
 
+def is_made(engine: Engine) -> bool:
+    """Whether the database holds a workspace's tables, of whichever version."""
+    return _revision(engine) is not None
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database is of this version of Earmark, neither earlier nor later."""
+    return _revision(engine) == _versions()[0]
+
+
 def _revision(engine: Engine) -> str | None:
     with transaction(engine, writes=False) as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
@@ -305,4 +339,26 @@ def refuse_changes(connection: Connection, table: str) -> None:
         connection.exec_driver_sql(
             f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_insert_only()"
+        )
+
+
+def refuse_everything(connection: Connection, tables: Sequence[str], why: str) -> None:
+    """Make ``tables`` refuse every change from now on, with ``why``: what they hold has moved to another place."""
+    said = why.replace("'", "''")
+    if connection.dialect.name == "sqlite":
+        for table in tables:
+            for verb in ("INSERT", "UPDATE", "DELETE"):
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER {table}_moved_{verb.lower()} BEFORE {verb} ON {table} "
+                    f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
+                )
+        return
+    connection.exec_driver_sql(
+        "CREATE FUNCTION has_moved() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION USING MESSAGE = '{said}'; END $$"
+    )
+    for table in tables:
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {table}_moved BEFORE INSERT OR UPDATE OR DELETE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION has_moved()"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from labeling.errors import WorkspaceFull, WorkspaceReadOnly
@@ -70,3 +71,29 @@ def write_atomically(path: Path, content: bytes) -> Path:
         if beside:
             Path(beside).unlink(missing_ok=True)
     return path
+
+
+def write_all(folder: Path, contents: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:
+    """Write many files by their paths below a folder, each whole or not at all, and all on the disk when it returns.
+
+    Raises WorkspaceFull and WorkspaceReadOnly as `write_atomically` does; files that were written by then stay.
+    """
+    written: list[Path] = []
+    made: set[Path] = set()
+    path = folder
+    try:
+        for name, content in contents:
+            path = folder / name
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.add(path.parent)
+            beside = path.with_name(f".{path.name[:60]}.part")
+            beside.write_bytes(content)
+            beside.replace(path)
+            written.append(path)
+        os.sync()  # once for thousands of files, not once each
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkspaceFull(f"no space left to write {path}; free some and try again") from problem
+        raise WorkspaceReadOnly(f"cannot write {path}: {problem.strerror}; choose another folder") from problem
+    return tuple(written)

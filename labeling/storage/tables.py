@@ -56,6 +56,8 @@ clips = sa.Table(
     sa.Column("fingerprint", sa.Text, nullable=False, server_default=""),
     sa.Column("import_name", sa.Text, nullable=False, server_default=""),  # of the table that brought it
     sa.Column("channel", sa.Integer, nullable=False, server_default="0"),  # that is seen and heard; 0 is the mix
+    # whether only some classes were listened for: those that it is labelled with, and its stated absences
+    sa.Column("partial", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("clips_content_hash", "content_hash"),
 )
 
@@ -75,6 +77,16 @@ imported_labels = sa.Table(
     sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("place", sa.Integer, nullable=False),  # order in which the row lists them
+    sa.Column("who", sa.Text, nullable=False, server_default=""),  # says so, where the collection names somebody
+    sa.Column("confidence", sa.Float),
+)
+
+# classes that the table of a partial clip says are not there
+stated_absences = sa.Table(
+    "stated_absences",
+    metadata,
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
+    sa.Column("class_id", sa.ForeignKey("classes.id"), primary_key=True),
 )
 
 decisions = sa.Table(
@@ -143,6 +155,8 @@ label_versions = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("created_by", sa.Text, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False, server_default="latest"),
+    sa.Column("weights", sa.JSON, nullable=False, server_default="{}"),
 )
 
 runs = sa.Table(
@@ -200,6 +214,7 @@ marks = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("removes", sa.ForeignKey("marks.id")),
     sa.Column("after_position", sa.Integer),  # the journal's end when it was left; null for those of before
+    sa.Column("reply_to", sa.ForeignKey("marks.id")),  # the note that a note answers
     sa.CheckConstraint("kind in ('note', 'flag', 'later', 'skip')", name="marks_kind"),
     sa.Index("marks_clip", "clip_id"),
     sa.Index("marks_removes", "removes"),
@@ -227,4 +242,86 @@ saved_views = sa.Table(
     sa.Column("shared", sa.Boolean, nullable=False),
     sa.Column("changed_at", sa.Text, nullable=False),
     sa.Index("saved_views_shared", "shared"),
+)
+
+# who may come in, and as what; "*" is everybody else whom a provider or a proxy lets in
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password", sa.Text, nullable=False),  # Argon2's text of it; "" for one who signs in elsewhere
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.CheckConstraint("role in ('nobody', 'viewer', 'reviewer', 'adjudicator', 'owner')", name="users_role"),
+)
+
+# sign-ins with a password, and those elsewhere that have ended; by a hash of what the browser keeps
+sign_ins = sa.Table(
+    "sign_ins",
+    metadata,
+    sa.Column("fingerprint", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Text, nullable=False),
+    sa.Column("ended", sa.Boolean, nullable=False),
+    sa.Index("sign_ins_user_name", "user_name"),
+)
+
+# tokens by which scripts come in as a user, by a hash of each
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("fingerprint", sa.Text, nullable=False, unique=True),
+    sa.Column("user_name", sa.ForeignKey("users.name"), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# wrong passwords of the last minutes
+wrong_passwords = sa.Table(
+    "wrong_passwords",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Index("wrong_passwords_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+# how many independent looks a cell of a kind needs; a kind without a row needs one
+needed_looks = sa.Table(
+    "needed_looks",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("looks", sa.Integer, nullable=False),
+    sa.CheckConstraint("kind in ('missing', 'false', 'audit')", name="needed_looks_kind"),
+    sa.CheckConstraint("looks between 1 and 5", name="needed_looks_looks"),
+)
+
+# who is at which clip, until when; ``holder`` is the one window of theirs that shows it
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("clip_id", sa.ForeignKey("clips.id"), primary_key=True),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Text, nullable=False),
+    sa.Index("leases_holder", "holder"),
+)
+
+# whose work is which part of the collection; ``part`` as the kind writes it: a code, "0-25", a number, a folder
+assignments = sa.Table(
+    "assignments",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("part", sa.Text, nullable=False),
+    sa.Column("assigned_by", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.CheckConstraint("kind in ('class', 'share', 'import', 'folder')", name="assignments_kind"),
+    sa.UniqueConstraint("reviewer", "kind", "part", name="assignments_once"),
+    sqlite_autoincrement=True,
 )

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from labeling.agreement import disagreements
 from labeling.collection import store
 from labeling.errors import DataError
+from labeling.journal.open_cells import open_to
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import KINDS
 from labeling.registry import unknown_name
@@ -20,6 +22,7 @@ from labeling.reviewer import marks
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.worth import RARITY
+from labeling.team import assignments
 
 RULE_P = 0.9
 
@@ -37,7 +40,7 @@ ORDERS: Mapping[str, str] = {
     "rating": "Best rated first",
 }
 VARIED = ("likely", "worth", "uncertain")
-STATUSES: Mapping[str, str] = {"open": "To do", "decided": "Decided", "all": "All"}
+STATUSES: Mapping[str, str] = {"open": "To do", "decided": "Decided", "disputed": "Disagreed", "all": "All"}
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,15 @@ class QueueFilter:
     secondary labels, an unlisted class, a frame above 0.9. ``metadata`` pairs are (column, value).
     ``marks`` keeps clips that carry one of these kinds of mark. ``reviewer`` is who looks: their own marks count,
     and what they skipped is not to do. ``min_p_wrong`` is asked of the calibrated probability, but of nothing in the
-    order ``audit``: a draw from the likely ones alone would say nothing of the rest.
+    order ``audit``: a draw from the likely ones alone would say nothing of the rest. Nor is it of the status
+    ``disputed``: cells on which people disagree until somebody adjudicates (`agreement.disagreements`).
 
     ``rarity``, 0..1, is how far rare classes count more in the order ``worth``; ``variety`` deals the orders of VARIED
     so that no recordist fills the screen; ``batches`` deals any order but ``audit`` in batches of one class.
+
+    Where a cell needs several looks it is to do for each ``reviewer`` who has given none, until it has them
+    (labeling/journal/looks.py). ``mine`` keeps what is assigned to the reviewer. With ``skips`` off, what they skipped
+    is to do all the same.
     """
 
     kinds: tuple[str, ...] = ()
@@ -69,6 +77,8 @@ class QueueFilter:
     rarity: float = RARITY
     variety: bool = True
     batches: bool = False
+    mine: bool = False
+    skips: bool = True
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -112,6 +122,7 @@ class Selection:
     decided: NDArray[np.bool_]
     since: NDArray[np.bool_]
     skipped: NDArray[np.bool_]
+    disputed: NDArray[np.bool_]
     status: str
 
     def index(self) -> NDArray[np.int64]:
@@ -132,6 +143,8 @@ class Selection:
             keep &= ~done
         elif self.status == "decided":
             keep &= self.decided
+        elif self.status == "disputed":
+            keep &= self.disputed
         return keep
 
 
@@ -139,18 +152,22 @@ def select(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> Selec
     """What the filter leaves of a scored run now, in an order drawn at the run's position."""
     ranking, size = run.ranking, len(run)
     asked, in_class = np.ones(size, bool), np.ones(size, bool)
-    decided, since, skipped = np.zeros(size, bool), np.zeros(size, bool), np.zeros(size, bool)
+    decided, since, skipped, disputed = (np.zeros(size, bool) for _ in range(4))
     if wanted.kinds:
         asked &= np.isin(ranking.kind, [KINDS.index(kind) for kind in wanted.kinds])
     if wanted.folds:
         asked &= np.isin(ranking.fold, wanted.folds)
-    if wanted.min_p_wrong > 0 and wanted.order != "audit":
+    if wanted.min_p_wrong > 0 and wanted.order != "audit" and wanted.status != "disputed":
         asked &= run.probability >= wanted.min_p_wrong
     clips = clip_conditions(connection, wanted)
     if clips:
         asked &= _lookup(connection.scalars(sa.select(tables.clips.c.id).where(*clips)), ranking.clip_id)
+    is_open = open_to(connection, wanted.reviewer)
     if wanted.marks:
-        asked &= _lookup(marks.standing(connection, wanted.marks, wanted.reviewer), ranking.clip_id)
+        marked = marks.standing(connection, wanted.marks, wanted.reviewer, hidden=is_open.clips.tolist())
+        asked &= _lookup(marked, ranking.clip_id)
+    if wanted.mine:
+        asked &= assignments.mine(connection, wanted.reviewer, ranking.clip_id, ranking.class_id)
     if wanted.missing_rule:
         labels = tables.imported_labels
         asked &= ranking.framewise_max > RULE_P
@@ -160,11 +177,15 @@ def select(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> Selec
         ids = store.class_ids(connection)
         in_class = np.isin(ranking.class_id, [ids[code] for code in wanted.classes if code in ids])
     cells = db.fetch(connection, sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.position))
+    if len(is_open.keys):
+        cells = [cell for cell in cells if not is_open.holds(cell.clip_id, cell.class_id)]
     decided[ranking.place([(clip_id, class_id) for clip_id, class_id, _ in cells])] = True
     since[ranking.place([(clip_id, class_id) for clip_id, class_id, at in cells if at > run.position])] = True
-    if wanted.reviewer and "skip" not in wanted.marks:
+    if wanted.reviewer and wanted.skips and "skip" not in wanted.marks:
         skipped = _lookup(marks.standing(connection, ["skip"], wanted.reviewer), ranking.clip_id)
-    return Selection(asked, in_class, decided, since, skipped, wanted.status)
+    if wanted.status == "disputed":
+        disputed[ranking.place([(one.clip_id, one.class_id) for one in disagreements.waiting(connection)])] = True
+    return Selection(asked, in_class, decided, since, skipped, disputed, wanted.status)
 
 
 def _lookup(ids: Iterable[int], clip_id: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from labeling.collection import contested, store
 from labeling.disagreement.columns import COLUMNS
 from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.disagreement.stored_ranking import Ranking
+from labeling.journal.open_cells import open_to
 from labeling.quality.calibration import NextYield
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import KINDS, Shown, Suspect
@@ -36,6 +37,10 @@ from labeling.suspects.worth import LOOK_S
 WORKLIST_ROWS = 6_000
 MANY_CLIPS = 1_000
 SOON = 20  # suspects ahead of which is said how many are wrong: what a screen shows
+_CLIPS = sa.select(tables.clips.c.id, tables.clips.c.filename, tables.clips.c.rating, tables.clips.c.duration_s)
+_CELLS = sa.select(tables.cells.c.clip_id, tables.cells.c.class_id, tables.cells.c.verdict)
+_THESE_CLIPS = _CLIPS.where(tables.clips.c.id.in_(sa.bindparam("clip_ids", expanding=True)))
+_THESE_CELLS = _CELLS.where(tables.cells.c.clip_id.in_(sa.bindparam("clip_ids", expanding=True)))
 _OF_SUSPECT = [item.name for item in fields(Suspect) if item.name in COLUMNS and item.name != "kind"]
 _OF_REASON = [(item.name, item.default is None) for item in fields(Reason) if item.name in COLUMNS]
 
@@ -74,7 +79,7 @@ class ClassProgress:
 
 @dataclass(frozen=True)
 class QueuePage:
-    """One screen of the queue: the rows of one page, and how many suspects the filter leaves, in how many clips.
+    """The first screen of the queue: its rows, and how many suspects the filter leaves, in how many clips.
 
     ``skipped`` are those that it leaves out of the to-do list, as the reviewer skipped their clips. ``by_class`` is as
     `progress_by_class` gives it. ``soon`` says how many of the first SOON rows are wrong; None where there are none to
@@ -82,8 +87,6 @@ class QueuePage:
     """
 
     rows: Sequence[QueueRow]
-    number: int
-    pages: int
     total: int
     clips: int
     skipped: int
@@ -149,7 +152,7 @@ def rows(
     false balori/2.wav cangoo: at most 0.05 in 0.5 s to 1.2 s, listed; typical of listed clips: 0.71
     """
     end = None if limit is None else offset + limit
-    return _rows(connection, run, places(connection, run, wanted, end, look_s=look_s)[offset:])
+    return rows_at(connection, run, places(connection, run, wanted, end, look_s=look_s)[offset:], wanted.reviewer)
 
 
 def page(
@@ -157,21 +160,16 @@ def page(
     run: ScoredRun,
     wanted: QueueFilter,
     *,
-    number: int = 1,
     size: int = 100,
     look_s: float = LOOK_S,
 ) -> QueuePage:
-    """One screen of the queue, page ``number`` from 1 (the last one where there are fewer)."""
+    """The first screen of the queue; listing.read_listing gives what comes after it."""
     ranking, selection = run.ranking, select(connection, run, wanted)
     index = selection.index()
-    pages = max(1, -(-len(index) // size))
-    number = min(max(1, number), pages)
-    shown = _first(connection, run, selection, wanted, number * size, look_s)[(number - 1) * size :]
+    shown = _first(connection, run, selection, wanted, max(size, SOON), look_s)
     to_do = wanted.status == "open"
     return QueuePage(
-        rows=_rows(connection, run, shown),
-        number=number,
-        pages=pages,
+        rows=rows_at(connection, run, shown[:size], wanted.reviewer),
         total=len(index),
         clips=int(np.count_nonzero(np.bincount(ranking.clip_id[index]))),
         skipped=selection.skipped_to_do() if to_do else 0,
@@ -243,6 +241,12 @@ def _progress(connection: Connection, ranking: Ranking, selection: Selection) ->
     return sorted(rows, key=lambda row: -row.to_do)
 
 
+def is_rated(connection: Connection) -> bool:
+    """Whether any clip has a rating."""
+    rated = sa.select(tables.clips.c.id).where(tables.clips.c.rating.is_not(None)).limit(1)
+    return connection.scalar(rated) is not None
+
+
 def folds(run: ScoredRun) -> list[int]:
     """The folds that a ranking's clips were predicted by."""
     return np.unique(run.ranking.fold).tolist()  # type: ignore[no-any-return]
@@ -254,18 +258,20 @@ def worklist(connection: Connection, run: ScoredRun, wanted: QueueFilter, *, loo
     return list(dict.fromkeys(run.ranking.clip_id[index].tolist()))
 
 
-def of_clip(connection: Connection, run: ScoredRun, clip_id: int) -> list[QueueRow]:
-    """All suspects of one clip, decided ones too, best first."""
+def of_clip(connection: Connection, run: ScoredRun, clip_id: int, reviewer: str = "") -> list[QueueRow]:
+    """All suspects of one clip, decided ones too, best first; with the verdicts that this reviewer may know."""
     ranking = run.ranking
     first, end = np.searchsorted(ranking.sorted_cells, cell_keys(*np.array([[clip_id, clip_id + 1], [0, 0]])))
-    return _rows(connection, run, np.sort(ranking.sorted_index[first:end]))
+    return rows_at(connection, run, np.sort(ranking.sorted_index[first:end]), reviewer)
 
 
-def of_cells(connection: Connection, run: ScoredRun, cells: Iterable[tuple[int, str]]) -> list[QueueRow]:
-    """The suspects among these (clip id, class code) cells, best first."""
+def of_cells(
+    connection: Connection, run: ScoredRun, cells: Iterable[tuple[int, str]], reviewer: str = ""
+) -> list[QueueRow]:
+    """The suspects among these (clip id, class code) cells, best first; with the verdicts that a reviewer may know."""
     ids = store.class_ids(connection)
     places = run.ranking.place([(clip_id, ids[code]) for clip_id, code in cells if code in ids])
-    return _rows(connection, run, np.sort(places))
+    return rows_at(connection, run, np.sort(places), reviewer)
 
 
 def as_shown(row: QueueRow, scorer: str) -> Shown:
@@ -283,17 +289,22 @@ def as_shown(row: QueueRow, scorer: str) -> Shown:
     )
 
 
-def _rows(connection: Connection, run: ScoredRun, index: NDArray[np.int64]) -> list[QueueRow]:
-    """The suspects at these places, with what the database knows of their clips and cells."""
+def rows_at(connection: Connection, run: ScoredRun, index: NDArray[Any], reviewer: str = "") -> list[QueueRow]:
+    """The suspects at these places, with what the database knows of their clips and cells.
+
+    Of a cell that is open to the reviewer no verdict is told (labeling/journal/looks.py).
+    """
     ranking = run.ranking
-    clips, cells = tables.clips, tables.cells
     wanted = sorted(set(ranking.clip_id[index].tolist()))
-    about = sa.select(clips.c.id, clips.c.filename, clips.c.rating, clips.c.duration_s)
-    decided = sa.select(cells.c.clip_id, cells.c.class_id, cells.c.verdict)
-    if len(wanted) <= MANY_CLIPS:  # else all of them are quicker than a long list of ids
-        about, decided = about.where(clips.c.id.in_(wanted)), decided.where(cells.c.clip_id.in_(wanted))
-    clip_of = {row.id: row for row in db.fetch(connection, about)}
-    verdict_of = {(clip_id, class_id): verdict for clip_id, class_id, verdict in db.fetch(connection, decided)}
+    if len(wanted) <= MANY_CLIPS:
+        about, decided = (db.fetch(connection, query, {"clip_ids": wanted}) for query in (_THESE_CLIPS, _THESE_CELLS))
+    else:  # all of them are quicker than a long list of ids
+        about, decided = db.fetch(connection, _CLIPS), db.fetch(connection, _CELLS)
+    clip_of = {row.id: row for row in about}
+    is_open = open_to(connection, reviewer, wanted)
+    verdict_of = {
+        (clip_id, class_id): verdict for clip_id, class_id, verdict in decided if not is_open.holds(clip_id, class_id)
+    }
     disputed = contested.of_clips(connection, wanted) if contested.version(connection)[0] else {}
     class_of = {label_class.id: label_class for label_class in store.all_classes(connection)}
     rows = []

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import channels, store
 from labeling.errors import ArtefactError, DataError
+from labeling.journal.open_cells import open_to
 from labeling.predictions.oof import Oof, read_oof
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import Suspect, doubts_present
@@ -68,11 +69,13 @@ def snippets(
     order: str = "rank",
     min_p_wrong: float = 0.0,
     limit: int = MOST_SNIPPETS,
+    reviewer: str = "",
 ) -> list[Snippet]:
     """The first ``limit`` snippets of a class, those to do before those decided, each part in ``order``.
 
     ``which`` keeps the cells that were listed as they were scored (``false``) or not (``missing``); a swap has one of
-    each. Raises DataError for a class, order, status or ``which`` that is not there.
+    each. ``reviewer`` is who looks: what lacks their look is to do. Raises DataError for a class, order, status or
+    ``which`` that is not there.
     """
     store.class_id(connection, class_code)
     for name, value, known in (
@@ -86,8 +89,9 @@ def snippets(
     rows: list[QueueRow] = []
     for part in ("open", "decided") if status == "all" else (status,):
         wanted = QueueFilter(
-            kinds=_KINDS[which], classes=(class_code,), status=part, min_p_wrong=min_p_wrong, order=order
-        )
+            kinds=_KINDS[which], classes=(class_code,), status=part, min_p_wrong=min_p_wrong, order=order,
+            reviewer=reviewer, skips=False,
+        )  # fmt: skip
         for page in count():
             if len(rows) >= limit:
                 break
@@ -121,13 +125,12 @@ def window(middle_s: float, duration_s: float) -> tuple[float, float]:
     return from_s, min(from_s + SNIPPET_S, duration_s) if duration_s > 0 else from_s + SNIPPET_S
 
 
-def verdicts(connection: Connection, class_code: str) -> dict[int, str]:
-    """What stands decided of a class, by clip id. Raises DataError for an unknown class."""
-    cells = tables.cells
-    query = sa.select(cells.c.clip_id, cells.c.verdict).where(
-        cells.c.class_id == store.class_id(connection, class_code)
-    )
-    return dict(db.fetch(connection, query))
+def verdicts(connection: Connection, class_code: str, reviewer: str = "") -> dict[int, str]:
+    """What stands decided of a class, by clip id, as a reviewer may know it. Raises DataError for an unknown class."""
+    cells, class_id = tables.cells, store.class_id(connection, class_code)
+    query = sa.select(cells.c.clip_id, cells.c.verdict).where(cells.c.class_id == class_id)
+    is_open = open_to(connection, reviewer)
+    return {clip_id: said for clip_id, said in db.fetch(connection, query) if not is_open.holds(clip_id, class_id)}
 
 
 def _doubts_present(row: QueueRow, roles: Mapping[int, str]) -> bool:

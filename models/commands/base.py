@@ -28,6 +28,22 @@ def summary(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def progress_lines() -> Callable[[Mapping[str, Any]], None]:
+    """A line of the log for each phase and fold, in the place of a bar; ``facts`` as its screen would show them."""
+    import logging
+
+    log, said = logging.getLogger("models.worker"), list[object]()
+
+    def show(progress: Mapping[str, Any]) -> None:
+        key = (progress.get("phase"), progress.get("fold"))
+        if said[-1:] != [key]:
+            said[:] = [key]
+            told = {name: progress[name] for name in ("phase", "fold", "folds") if progress.get(name) is not None}
+            log.info("%s", progress.get("phase", "progress"), extra={"facts": told})
+
+    return show
+
+
 def progress_bar() -> Callable[[Mapping[str, Any]], None]:
     """A bar on a terminal; elsewhere one line as each fold begins."""
     from tqdm import tqdm

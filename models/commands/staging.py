@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.storage.text import printable, user_name
+from labeling.commands.ending import asked_by
+from labeling.storage.text import printable
 from models.commands.base import AddCommand
 from models.commands.training import check_folds, finish, stop_on_signal
 
@@ -86,14 +87,14 @@ def _stage1(args: argparse.Namespace) -> None:
         batch = next((batch for batch in stored if batch.run_id == args.run and batch.standing), None)
         if batch is None:
             raise DataError(f"no stage 1 of run {args.run!r} stands; nothing was undone")
-        undone = machine_labels.undo_machine(workspace, batch.batch_id, user_name())
+        undone = machine_labels.undo_machine(workspace, batch.batch_id, asked_by(args))
         print(json.dumps({"taken_back": len(undone)}) if args.json else f"{len(undone)} machine labels taken back")
         return
     report = stages.stage1(
         workspace,
         args.run,
         threshold=args.threshold,
-        reviewer=user_name(),
+        reviewer=asked_by(args),
         dry_run=args.dry_run,
         single_label_only=not args.any_clip,
     )
@@ -123,7 +124,7 @@ def _stage2(args: argparse.Namespace) -> None:
         args.run,
         recipe=args.recipe,
         settings=args.set,
-        reviewer=user_name(),
+        reviewer=asked_by(args),
         folds=args.folds,
         device=args.device,
         load_torch=True,
@@ -150,7 +151,7 @@ def _stage3(args: argparse.Namespace) -> None:
         settings=args.set,
         thresholds=thresholds,
         members=args.members,
-        reviewer=user_name(),
+        reviewer=asked_by(args),
         folds=args.folds,
         device=args.device,
         load_torch=True,
@@ -171,7 +172,7 @@ def _iterate(args: argparse.Namespace) -> None:
         args.recipe,
         args.rounds,
         settings=args.set,
-        reviewer=user_name(),
+        reviewer=asked_by(args),
         folds=args.folds,
         device=args.device,
         load_torch=True,

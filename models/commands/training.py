@@ -10,8 +10,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labeling.storage.text import printable, user_name
-from models.commands.base import AddCommand, progress_bar, summary
+from labeling.commands.ending import asked_by
+from labeling.storage.text import printable
+from models.commands.base import AddCommand, progress_bar, progress_lines, summary
 from models.commands.combining import add_evaluate_flags, check_strength, words
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def add(command: AddCommand) -> None:
     parser = command("work", _work, "Run queued trainings as they come.")
     parser.add_argument("--once", action="store_true", help="end when the queue is empty")
     parser.add_argument("--idle-exit", type=float, metavar="S", help="end after so many seconds without a job")
+    parser.add_argument("--nice", type=int, default=0, metavar="N", help="go behind other programs, as nice(1) does")
 
 
 def _recipes(args: argparse.Namespace) -> None:
@@ -115,11 +117,11 @@ def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) ->
     if args.like:
         device = "" if args.device == "auto" else args.device
         return enqueueing.enqueue_like(
-            workspace, args.like, user_name(), device=device, version=args.version, worker=worker_name(), rank=rank,
+            workspace, args.like, asked_by(args), device=device, version=args.version, worker=worker_name(), rank=rank,
             load_torch=True,
         )  # fmt: skip
     return enqueueing.enqueue_training(
-        workspace, args.recipe, reviewer=user_name(), note=f"training {args.recipe}", settings=args.set,
+        workspace, args.recipe, reviewer=asked_by(args), note=f"training {args.recipe}", settings=args.set,
         folds=args.folds, device=args.device, version=args.version, worker=worker_name(), rank=rank, load_torch=True,
     )  # fmt: skip
 
@@ -262,10 +264,12 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-
+    from labeling.log import lines
     from models import worker
 
-    count = worker.work(
-        worker.open_for_work(args.workspace), once=args.once, idle_exit_s=args.idle_exit, report=progress_bar()
-    )
-    print(f"{count} {'job' if count == 1 else 'jobs'} done")
+    report = progress_lines() if lines.set_up() == "json" else progress_bar()
+    worker.give_way(args.nice)
+    workspace = worker.open_for_work(args.workspace)
+    count = worker.work(workspace, once=args.once, idle_exit_s=args.idle_exit, report=report)
+    if not lines.is_json():
+        print(f"{count} {'job' if count == 1 else 'jobs'} done")

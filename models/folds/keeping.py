@@ -54,6 +54,12 @@ def earlier_folds(runs_folder: Path, run_id: str) -> dict[int, int]:
         raise ArtefactError(f"{file} cannot be read ({error}); name another run for {LIKE}") from error
 
 
+def bring_like(workspace: Workspace, folds: FoldConfig) -> None:
+    """See to it that the run whose folds a recipe wants to keep lies here, where machines share a store."""
+    if re.fullmatch(r"[A-Za-z0-9_-]+", folds.like):
+        workspace.run_dir(folds.like)
+
+
 def check_like(runs_folder: Path, folds: FoldConfig) -> None:
     """Raise ConfigError or ArtefactError where the folds that a recipe wants to keep are not there, or too many."""
     if folds.like:

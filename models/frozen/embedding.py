@@ -32,6 +32,7 @@ from labeling.embeddings.space import (
     join_parts,
     known_clips,
     sounds_now,
+    tree_of,
 )
 from labeling.errors import ArtefactError, AudioError, Stopped
 from labeling.records import Clip, Run
@@ -78,8 +79,9 @@ def run_embedding(
         return embed(workspace, request, tell, should_stop, log)
 
     return execute(
-        workspace, job, worker, work, log, report=report, interrupted=interrupted, when_interrupted=when_interrupted
-    )
+        workspace, job, worker, work, log, report=report, interrupted=interrupted, when_interrupted=when_interrupted,
+        tree=tree_of(request.space),
+    )  # fmt: skip
 
 
 def embed(
@@ -116,6 +118,7 @@ def embed(
     finally:  # also where it was stopped, or a later clip failed in a way that nobody foresaw
         append(workspace, facts, waiting)
     join_parts(workspace, facts.name)
+    workspace.publish(tree_of(facts.name))
     make_index(
         workspace, facts.name, lambda share: tell(tally.progress() | {"phase": "index", "fraction": share}), should_stop
     )

@@ -30,7 +30,7 @@ def load(workspace: Workspace, what: str, device: str) -> MelModel:
     runs.check_trained(run)
     if run.status != "done":
         raise ConfigError(f"run {run.id} is {run.status}; embed with one that is done")
-    recipe, classes, _, paths = networks_of(workspace.run_dir(run.id))
+    recipe, classes, _, paths = networks_of(workspace.run_dir(run.id, whole=True))
     place = pick_device(device)
     network = load_network(paths[0], recipe, classes).to(place)
     return MelModel(

@@ -22,7 +22,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.sound.files import is_url
+from labeling.errors import AudioError
+from labeling.sound import ranges
+from labeling.storage.remote import is_url
 
 HEADER = struct.Struct("<8sIIQd")
 """Magic, sample rate, CRC-32 of the samples, number of samples, scale: 32 bytes."""
@@ -66,14 +68,12 @@ class AudioCache:
         """
         try:
             if is_url(path):
-                import fsspec
-
-                system, inner = fsspec.core.url_to_fs(path)
-                state = str(system.ukey(inner))
+                at = ranges.state(path)
+                state = f"{at.size} {at.tag}"
             else:
                 file_stat = os.stat(path)
                 state = f"{file_stat.st_size} {file_stat.st_mtime_ns}"
-        except Exception:  # each fsspec backend has its own exceptions
+        except (OSError, ValueError, AudioError):
             return None
         which = f"\n{channel}" if channel else ""
         name = hashlib.sha256(

@@ -225,13 +225,15 @@ def first_line(error: Exception) -> str:
 
 
 def without_values(module: M) -> M:
-    """A copy that holds shapes alone, on the meta device: whatever it is asked for, nothing is computed.
+    """A copy that holds shapes alone, on the meta device: whatever it is asked for, nothing is computed. Of such a copy
+    it is the copy itself, for a large network takes longer to be copied than to be followed.
 
     PyTorch's ``functional_call`` would do the same, but leaves a module that lies in two places without its weights.
     """
-    memo: dict[int, Any] = {
-        id(tensor): torch.empty_like(tensor, device="meta") for tensor in (*module.parameters(), *module.buffers())
-    }
+    tensors = (*module.parameters(), *module.buffers())
+    if tensors and all(tensor.is_meta for tensor in tensors):
+        return module
+    memo: dict[int, Any] = {id(tensor): torch.empty_like(tensor, device="meta") for tensor in tensors}
     return copy.deepcopy(module, memo)
 
 
@@ -258,7 +260,8 @@ def n_frames_of(network: Network, channels: int, n_mels: int, n_frames: int) -> 
 
 def time_stride(network: Network, channels: int, n_mels: int) -> int:
     """Input frames per output frame; raises ConfigError for a network without a fixed stride."""
-    n_short, n_long = (n_frames_of(network, channels, n_mels, length) for length in (SHORT, LONG))
+    shapes = without_values(network)
+    n_short, n_long = (n_frames_of(shapes, channels, n_mels, length) for length in (SHORT, LONG))
     if n_long <= n_short or (LONG - SHORT) % (n_long - n_short):
         raise ConfigError(
             f"the network gives {n_short} frames for {SHORT} input frames and {n_long} for {LONG}: "

@@ -28,6 +28,7 @@ from models.networks.heads import (
     n_frames_of,
     pad_short,
     time_stride,
+    without_values,
 )
 from models.networks.tiles import Tiling, map_of_tiles, tiling_of
 
@@ -126,19 +127,20 @@ class SedNetwork(Network):
 
     def _fit_padding(self, channels: int, n_mels: int) -> None:
         """Set ``stride`` and the least ``pad`` that gives a frame for each stride of input; raises ConfigError."""
-        stride = time_stride(self, channels, n_mels)
+        shapes = without_values(self)
+        stride = time_stride(shapes, channels, n_mels)
         try:
             for more in (1, stride // 2 + 1):
-                n_frames_of(self, channels, n_mels, SHORT + more)
+                n_frames_of(shapes, channels, n_mels, SHORT + more)
         except ConfigError:
-            self.whole = True
+            self.whole = shapes.whole = True
         wanted = SHORT // stride
-        missing = wanted - n_frames_of(self, channels, n_mels, SHORT)
-        self.stride = stride
+        missing = wanted - n_frames_of(shapes, channels, n_mels, SHORT)
+        self.stride = shapes.stride = stride
         if missing > 0:
             candidates = range((missing + 1) * stride)
             self.pad = bisect.bisect_left(
-                candidates, wanted, key=lambda pad: n_frames_of(self, channels, n_mels, SHORT + pad)
+                candidates, wanted, key=lambda pad: n_frames_of(shapes, channels, n_mels, SHORT + pad)
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.collection.formats.events import TableEvent
+from labeling.collection.formats.events.base import TableEvent
 from labeling.records import FrameGrid
 
 FloatArray = NDArray[np.float32]

@@ -68,7 +68,7 @@ def folder_of(workspace: Workspace, name: str) -> Path:
     """The folder of a prediction. Raises DataError for a name that is none."""
     if not name.isdecimal():
         raise DataError(f"prediction {name!r} is no number; choose one of those on the Predict page")
-    return workspace.root / FOLDER / name
+    return workspace.tree(f"{FOLDER}/{name}")
 
 
 def name_of(job: Run) -> str:
@@ -177,7 +177,7 @@ def run_prediction(
 
     return execute(
         workspace, job, worker, work, folder / "log.txt", report=report, interrupted=interrupted,
-        when_interrupted=when_interrupted,
+        when_interrupted=when_interrupted, tree=f"{FOLDER}/{name_of(job)}",
     )  # fmt: skip
 
 
@@ -194,4 +194,6 @@ def remove(workspace: Workspace, name: str) -> None:
     """
     folder = folder_of(workspace, name)
     runs.forget_job(workspace, _PREFIX + name)
+    if workspace.shared is not None:
+        workspace.shared.remove(f"{FOLDER}/{name}")
     shutil.rmtree(folder, ignore_errors=True)

@@ -82,7 +82,7 @@ def member_of(workspace: Workspace, run_id: str, load: Load, device: torch.devic
     with workspace.read() as connection:
         run = done_run(connection, run_id)
     runs.check_trained(run)
-    folder = workspace.run_dir(run.id)
+    folder = workspace.run_dir(run.id, whole=True)
     if run.recipe not in KINDS:
         loaded = load(folder, device)
         own = loaded.predictor

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labeling.collection.formats.events import TableEvent
+from labeling.collection.formats.events.base import TableEvent
 from labeling.errors import AudioError, ConfigError
 from labeling.records import FrameGrid
 from labeling.sound.channels import MIX, channel_to_use

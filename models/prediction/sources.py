@@ -16,7 +16,7 @@ from labeling.collection.allowed import is_below, real
 from labeling.errors import ConfigError, DataError, UnknownName
 from labeling.file_names import AUDIO_SUFFIXES
 from labeling.registry import unknown_name
-from labeling.sound.files import is_url
+from labeling.storage.remote import is_url
 from labeling.workspace import Workspace
 
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labeling.collection.formats.events import audacity_bytes, raven_bytes
+from labeling.collection.formats.events.audacity import audacity_bytes
+from labeling.collection.formats.events.raven import raven_bytes
 from labeling.errors import DataError, FormatError
 from labeling.storage.csvsafe import csv_bytes, guard, read_csv
 from labeling.storage.files import write_atomically

@@ -18,6 +18,7 @@ from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Clip, Labels, Run
 from labeling.workspace import CACHE, Workspace
 from models.config import Recipe, load_recipe, recipe_of
+from models.folds.keeping import bring_like
 from models.networks.checkpoints import write_json
 from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs
 from models.runfolder.processes import Part, ProcessGroup
@@ -53,6 +54,7 @@ def inputs_of(workspace: Workspace, run: Run) -> Inputs:
         clips = usable
     else:
         clips, labels = _where_they_are_now(kept[0], usable), kept[1]
+    bring_like(workspace, recipe.folds)
     teacher = kept_teacher(folder)
     if teacher is None and recipe.targets.reads_teacher:
         teacher = open_teacher(workspace, recipe.targets.teacher, run.id)
@@ -238,4 +240,5 @@ def compare_runs(workspace: Workspace, first: str, second: str) -> Comparison:
         repeated_exactly=comparison.same,
         largest_difference=max(comparison.clipwise, comparison.framewise),
     )
+    workspace.publish(f"runs/{second}")
     return comparison

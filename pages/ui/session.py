@@ -18,45 +18,34 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from labeling.collection import allowed, store
-from labeling.errors import EarmarkError, WorkspaceError
+from labeling.errors import EarmarkError
 from labeling.journal.new_classes import new_classes
+from labeling.people import roles
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Clip
-from labeling.sound.files import is_url
+from labeling.storage.remote import is_url
 from labeling.storage.text import user_name
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
-from labeling.workspace import CACHE, DATABASE, Workspace, open_workspace
-from pages.ui import signin, signing
-from pages.ui.hosts import LOOPBACK, serves_this_machine_only
+from labeling.workspace import CACHE, Workspace
+from pages.ui import served, signin, signing
+from pages.ui.hosts import listens_here_only, serves_this_machine_only
 
-WORKSPACE = "EARMARK_WORKSPACE"
-BUSY_TIMEOUT_S = 10.0
+WORKSPACE = served.WORKSPACE
+workspace_path = served.workspace_path
 NAMED = "earmark_reviewer"
 """The cookie that keeps the name given in this browser, percent-encoded; of no meaning where people sign in."""
 MOST_SIGNS = 80  # of a name
 CHECKING = "Checking whether this can be trained"
 
 
-@lru_cache(maxsize=4)
-def _opened(path: str) -> Workspace:
-    new = not (Path(path) / DATABASE).exists()  # a database that is there is opened, never begun anew
-    return open_workspace(path, create=new, busy_timeout_s=BUSY_TIMEOUT_S)
-
-
-def workspace_path() -> str:
-    """The folder that the server was started on; raises WorkspaceError where it was given none."""
-    path = os.environ.get(WORKSPACE, "")
-    if not path:
-        raise WorkspaceError(
-            f"no workspace given; start with `streamlit run app.py -- --workspace W`, or set {WORKSPACE}"
-        )
-    return path
-
-
 def workspace() -> Workspace:
-    """The workspace of this server; every thread shares its pool of connections."""
-    return _opened(workspace_path())
+    """The workspace of this server, for a page and who may see one.
+
+    A page that is open may run in part, without what let them in at its top.
+    """
+    check("page overview")
+    return served.workspace()
 
 
 @lru_cache(maxsize=4)
@@ -66,12 +55,12 @@ def _secret(root: Path) -> bytes:
 
 def server_secret() -> bytes:
     """The key from which all tokens of this workspace are made."""
-    return _secret(workspace().root)
+    return _secret(served.workspace().root)
 
 
 def secret() -> bytes:
     """The key that signs the URLs and tokens of who looks at this page."""
-    return signing.key_of(server_secret(), signin.at_the_page() if signin.is_required() else "")
+    return signing.key_of(server_secret(), signin.at_the_page().name)
 
 
 def routes(make: Callable[..., Sequence[Any]]) -> list[Any]:
@@ -134,24 +123,24 @@ def warm_up(*makes: Callable[[], object]) -> None:
                 import_module(name)
         for make in makes:
             make()
-        with suppress(EarmarkError), workspace().read() as connection:
+        with suppress(EarmarkError), served.workspace().read() as connection:
             scored = queue.current(connection)
             run = read_scored_run(connection, *scored) if scored else None
             first = queue.rows(connection, run, QueueFilter(), limit=1) if run else []
             for row in first:
-                clip_view(workspace(), row.suspect.clip_id, scored, min_p_wrong=WORTH_HEARING, reviewer="")
+                clip_view(served.workspace(), row.suspect.clip_id, scored, min_p_wrong=WORTH_HEARING, reviewer="")
 
     threading.Thread(target=work, daemon=True).start()
 
 
 def _clip_of(clip_id: int) -> Clip | None:
-    with workspace().read() as connection:
+    with served.workspace().read() as connection:
         clip = store.clip_by_id(connection, clip_id)
         return None if clip is None else allowed.file_of(connection, clip)
 
 
 def _class_rows() -> list[tuple[str, str, bool]]:
-    with workspace().read() as connection:
+    with served.workspace().read() as connection:
         new = new_classes(connection)
         return [(known.code, known.name, known.code in new) for known in store.all_classes(connection)]
 
@@ -159,7 +148,7 @@ def _class_rows() -> list[tuple[str, str, bool]]:
 def reviewer() -> str:
     """Who is at the screen: the signed-in user where sign-in is set up, else the name given in the sidebar."""
     if signin.is_required():
-        return signin.at_the_page()
+        return signin.at_the_page().name
     return str(st.session_state.get("reviewer", default_reviewer())).strip()
 
 
@@ -180,9 +169,30 @@ def default_reviewer(cookies: Mapping[str, str] | None = None) -> str:
         return kept[:MOST_SIGNS]
     if named := os.environ.get("EARMARK_REVIEWER"):
         return named
-    if st.get_option("server.address") not in LOOPBACK:
+    if not listens_here_only():
         return ""
     return user_name()
+
+
+def may(what: str) -> bool:
+    """Whether who is at the screen may do something of labeling/people/roles.py."""
+    return roles.may(signin.at_the_page(), what)
+
+
+def check(what: str) -> None:
+    """Raise NotAllowed where who is at the screen may not; who is not signed in any more is shown the way in."""
+    person = signin.at_the_page()
+    if person == signin.STRANGER:
+        st.rerun()  # from the top of the page, which says so
+    roles.check(person, what)
+
+
+def may_here(what: str) -> bool:
+    """`may`, and where not, say in the page who may. What is not drawn cannot be pressed."""
+    reason = roles.refusal(signin.at_the_page(), what)
+    if reason:
+        st.caption(f":material/lock: {what[0].upper()}{what[1:]}: {plain(reason)}.")
+    return not reason
 
 
 def scored() -> tuple[str, str] | None:

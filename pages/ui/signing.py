@@ -23,6 +23,8 @@ from urllib.parse import urlencode
 
 SECRET_FILE = "media.key"
 TOKEN_LIFE_S = 3600
+RENEW_S = TOKEN_LIFE_S // 2
+"""How often a page that stays open is given new links: each holds for an hour at least."""
 
 
 def media_secret(folder: Path) -> bytes:
@@ -58,20 +60,20 @@ def _read_secret(path: Path) -> bytes:
 
 
 def key_of(secret: bytes, person: str) -> bytes:
-    """The key of one who has signed in (signin.person), with which all of their tokens are made; "" for no sign-in."""
+    """The key of one who has signed in (signin.name_of), with which all of their tokens are made; "" for no sign-in."""
     if not person:
         return secret
     return hmac.new(secret, f"person {person}".encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
 def signed_url(secret: bytes, path: str, params: dict[str, Any] | None = None, now_s: float | None = None) -> str:
-    """``path`` with its parameters and a token that holds for one to two hours.
+    """``path`` with its parameters and a token that holds for one to two hours; relative to the app's root.
 
     The token is the same for a whole hour, so that a browser's cache recognises the URL.
     """
     expires = _expiry(now_s)
     query = {**(params or {}), "expires": str(expires), "token": _token(secret, path, expires)}
-    return f"{path}?{urlencode(query)}"
+    return f"{path.removeprefix('/')}?{urlencode(query)}"
 
 
 def audio_url(secret: bytes, clip_id: int, channel: int = 0) -> str:

@@ -11,8 +11,8 @@ from labeling import journal, runs
 from labeling.journal import versions
 from labeling.records import Decision
 from labeling.workspace import open_workspace
-from tests.support.browser import expect
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 

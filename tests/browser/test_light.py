@@ -1,4 +1,4 @@
-"""The light page in a real Chromium: a clip by its link, the list around it, and the ways to and from the app."""
+"""The light pages in a real Chromium: a clip by its link, the queue, and the ways between them and to the app."""
 
 import re
 import sqlite3
@@ -7,15 +7,25 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import expect
-from tests.support.reviewing import LIGHT, open_review, place, press, rows, shown, until
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import LIGHT, open_review, place, press, rows, shown, until
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">\'&'
 OVERFLOWING = """(player) => [...player.querySelectorAll("button, select, .question, .head")].filter((node) =>
   node.offsetParent && node.scrollWidth > node.clientWidth + 1).map((node) => node.textContent)"""
+
+
+PAINTED = """() => {
+  window.painted = 0;
+  const send = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (told, ...more) {
+    if (told?.do === "paint") window.painted += told.tiles.length;
+    return send.call(this, told, ...more);
+  };
+}"""
 
 
 @pytest.fixture
@@ -48,24 +58,98 @@ def test_from_the_light_page_into_the_app_and_back(page: Any, app: Server) -> No
     assert shown(page) == clip_id
 
 
-@pytest.mark.parametrize("size", [(390, 844), (1400, 1000), (2560, 1440)])
-def test_the_first_tiles_are_asked_for_ahead_of_the_player_and_for_nothing(page: Any, size: tuple[int, int]) -> None:
+def test_the_queue_is_filtered_and_gone_through_clip_by_clip(page: Any, app: Server) -> None:
+    page.goto(f"{app.url}/suspects?p=0.01&status=open")
+    listed = page.get_by_test_id("row").and_(page.locator("[data-here=true]:not([hidden])"))
+    expect(page).to_have_url(f"{app.url}/suspects?p=0.01")
+    page.get_by_label("Kind").select_option("missing")
+    expect(page).to_have_url(f"{app.url}/suspects?kind=missing&p=0.01")
+    page.get_by_role("columnheader", name="class").get_by_role("button").click()
+    expect(page).to_have_url(f"{app.url}/suspects?kind=missing&p=0.01&order=class")
+    expect(page.get_by_label("Order")).to_have_value("order=class")
+    expect(page.get_by_role("columnheader", name="class")).to_have_attribute("aria-sort", "ascending")
+    assert page.evaluate("performance.getEntriesByType('resource').filter((one) => /api/.test(one.name))") == []
+    clips = list(dict.fromkeys(listed.evaluate_all("(rows) => rows.map((row) => row.dataset.clip)")))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{app.url}/clip/{clips[0]}?kind=missing&p=0.01&order=class")
+    assert shown(page) == clips[0]
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text("1 of")
+    page.keyboard.press("j")
+    expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", clips[1])
+    page.get_by_role("link", name="Queue").click()
+    expect(page).to_have_url(f"{app.url}/suspects?kind=missing&p=0.01&order=class")
+    page.get_by_role("link", name="Open in the app").click()
+    expect(page).to_have_url(f"{app.url}/queue?kind=missing&p=0.01&order=class")
+    page.get_by_role("link", name="Light page").click()
+    expect(page).to_have_url(f"{app.url}/suspects?kind=missing&p=0.01&order=class")
+    page.get_by_role("link", name="Earmark").click()
+    page.get_by_role("link", name="light page").click()
+    expect(page).to_have_url(f"{app.url}/suspects")
+    page.get_by_role("link", name="Review these").click()
+    shown(page)
+
+
+def test_several_rows_are_decided_and_undone_on_the_queues_page(page: Any, app: Server, own_copy: Path) -> None:
+    page.goto(f"{app.url}/suspects?p=0")
+    grid, said = page.get_by_test_id("rows"), page.get_by_test_id("rows-said")
+    count = int(grid.get_attribute("aria-rowcount"))
+    expect(page.get_by_role("button", name=f"Decide all {count - 1}…")).to_be_enabled()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(said).to_contain_text("2 cells in")
+    page.keyboard.press("d")
+    dialog = page.get_by_role("dialog")
+    page.get_by_text("Absent", exact=True).click()
+    expect(dialog).to_contain_text("will be decided: 2 absent.")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.keyboard.press("d")
+    expect(dialog).to_contain_text("will be decided: ")  # from the first choice on
+    page.keyboard.press("Enter")
+    expect(said).to_contain_text("decided: ")
+    expect(page.get_by_text(f"{count - 3} cells in")).to_be_visible()
+    expect(grid).to_have_attribute("aria-rowcount", str(count - 2))
+    assert rows(own_copy, "select count(*), count(distinct batch_id) from decisions") == [(2, 1)]
+    page.get_by_test_id("rows-undo").click()
+    expect(said).to_contain_text("undone: 2 decisions")
+    expect(grid).to_have_attribute("aria-rowcount", str(count))
+    page.get_by_label("Kind").select_option("false")
+    expect(page).to_have_url(re.compile("kind=false"))
+
+
+def test_the_queue_fits_on_every_screen(page: Any, app: Server) -> None:
+    for width, height in ((390, 844), (768, 844), (1400, 1000), (2560, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(f"{app.url}/suspects?p=0")
+        expect(page.get_by_test_id("row").first).to_have_attribute("data-here", "true")
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        if width >= 1400:  # nothing to scroll for but the rows
+            assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_the_first_tiles_are_asked_for_ahead_of_the_player_and_for_nothing(page: Any) -> None:
     asked: list[str] = []
     address = page.url
-    page.goto("about:blank")
-    page.set_viewport_size({"width": size[0], "height": size[1]})
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    clip_id = shown(page)
-    pictures = [
-        url for url in asked if re.search(rf"/clips/{clip_id}/(tile|peaks)\?", url) and "height_px=32" not in url
-    ]
-    assert pictures
-    assert {pictures.count(url) for url in pictures} == {2}, "by the head, and by the player from the browser's cache"
-    scripts = [url for url in asked if url.split("?")[0].endswith(".js")]
-    assert [url.split("/")[-1] for url in scripts] == ["player.js", "light.js"]
-    first = min(asked.index(url) for url in pictures)
-    assert first <= asked.index(next(url for url in asked if "/audio?" in url))
+    page.add_init_script(f"({PAINTED})()")
+    for width, height in ((390, 844), (1400, 1000), (2560, 1440)):
+        page.goto("about:blank")
+        page.set_viewport_size({"width": width, "height": height})
+        asked.clear()
+        page.goto(address)
+        clip_id = shown(page)
+        assert page.evaluate("window.painted") == 0, "a tile was coloured after it had come"
+        pictures = [
+            url for url in asked if re.search(rf"/clips/{clip_id}/(tile|peaks)\?", url) and "height_px=32" not in url
+        ]
+        assert pictures
+        assert {pictures.count(url) for url in pictures} == {2}, "by the head, and by the player from the cache"
+        scripts = [url for url in asked if url.split("?")[0].endswith(".js")]
+        assert [url.split("/")[-1] for url in scripts] == ["player.js", "clip.js"]
+        first = min(asked.index(url) for url in pictures)
+        assert first <= asked.index(next(url for url in asked if "/audio?" in url))
 
 
 def test_the_name_is_given_here_and_kept_for_the_app(page: Any, app: Server, own_copy: Path) -> None:
@@ -134,14 +218,14 @@ def test_what_comes_from_a_collection_runs_nowhere(page: Any, own_copy: Path) ->
     assert page.evaluate("window.hacked") is None
 
 
-@pytest.mark.parametrize("width", [390, 768, 1400, 2560])
-def test_it_fits_on_every_screen(page: Any, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844 if width < 1000 else 1000})
-    page.reload()
-    shown(page)
-    for name in ("present", "absent", "unsure"):
-        expect(page.get_by_test_id(f"player-{name}")).to_be_in_viewport(ratio=1)
-    assert page.get_by_test_id("player").evaluate(OVERFLOWING) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    if width >= 1400:  # nothing to scroll for
-        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+def test_it_fits_on_every_screen(page: Any) -> None:
+    for width, height in ((390, 844), (768, 844), (1400, 1000), (2560, 1000)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.reload()
+        shown(page)
+        for name in ("present", "absent", "unsure"):
+            expect(page.get_by_test_id(f"player-{name}")).to_be_in_viewport(ratio=1)
+        assert page.get_by_test_id("player").evaluate(OVERFLOWING) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        if width >= 1400:  # nothing to scroll for
+            assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")

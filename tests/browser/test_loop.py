@@ -15,9 +15,9 @@ import soundfile
 from labeling.collection.birdsong import SPECIES
 from labeling.journal import versions
 from labeling.workspace import open_workspace
-from tests.support.browser import expect
-from tests.support.reviewing import answered, open_review, press, shown
-from tests.support.server import Server, serve
+from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, press, shown
+from tests.support.browser.server import Server, serve
 
 pytestmark = pytest.mark.browser
 
@@ -131,10 +131,7 @@ def test_fast_presses_lose_and_double_nothing(app: Server, page: Any, own_copy: 
     assert len(cells) >= 3, "nothing was taken"
     assert len(set(cells)) == len(cells), "a cell was decided twice"
     # no clip was passed over: what was decided is a beginning of the queue, clip after clip
-    with sqlite3.connect(own_copy / "earmark.db") as connection:
-        open_review(page, app)
-        shown = page.get_by_test_id("player-title").inner_text()
-        (clip_id,) = connection.execute("select id from clips where filename = ?", (shown,)).fetchone()
+    clip_id = first_clip(app)
     assert clip_id not in {clip for clip, _ in cells[:-1]} or cells[-1][0] == clip_id
 
 
@@ -145,9 +142,9 @@ def test_a_kill_loses_no_acknowledged_decision_and_no_training(
     with serve(own_copy) as killed:
         context = chrome.new_context()
         reviewing, retraining = context.new_page(), context.new_page()
-        open_review(reviewing, killed)
+        open_review(reviewing, killed, LIGHT)
         player, acknowledged = reviewing.get_by_test_id("player"), 0
-        while acknowledged < 8:
+        while acknowledged < 5:
             revision = player.get_attribute("data-revision")
             reviewing.keyboard.press("1")
             expect(player).not_to_have_attribute("data-revision", revision)  # the screen has moved on
@@ -180,7 +177,7 @@ def test_a_kill_loses_no_acknowledged_decision_and_no_training(
 
 
 def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: Path) -> None:
-    open_review(page, app, "/queue")
+    open_review(page, app, LIGHT)
     address = page.url
     other = page.context.new_page()
     other.goto(address)
@@ -197,7 +194,7 @@ def test_a_clip_whose_file_is_gone_says_so(app: Server, page: Any, own_copy: Pat
     audio.mkdir()
     with sqlite3.connect(own_copy / "earmark.db") as connection:
         connection.execute("update clips set path = ?", (str(audio / "nothing.ogg"),))
-    open_review(page, app, "/queue")
+    open_review(page, app, LIGHT)
     expect(page.get_by_test_id("player-error").or_(page.get_by_test_id("player-sound-error")).first).to_be_visible()
     before = page.get_by_test_id("player-title").inner_text()
     page.keyboard.press("j")

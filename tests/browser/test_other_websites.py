@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.browser import FLAGS, executable, expect
-from tests.support.server import Server, serve
+from tests.support.browser.chromium import FLAGS, executable, expect
+from tests.support.browser.server import Server, serve
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from labeling.sound.mpeg import frames_of
-from tests.support.heard import noise, play, served
-from tests.support.soundpage import RATE
+from tests.support.browser.heard import noise, play, served
+from tests.support.browser.sound_page import RATE
 
 # judged by the clock of the sound, to milliseconds: on a busy machine one try may come late, a fault does each time
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=2)]

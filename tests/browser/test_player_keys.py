@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import expect
-from tests.support.playerpage import PlayerPage, clip, lane
+from tests.support.browser.chromium import expect
+from tests.support.browser.player_page import PlayerPage, clip, lane
 
 pytestmark = pytest.mark.browser
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import expect
-from tests.support.playerpage import DARK, LIGHT, PlayerPage, clip, lane
+from tests.support.browser.chromium import expect
+from tests.support.browser.player_page import DARK, LIGHT, PlayerPage, clip, lane
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def test_lanes_show_focus_threshold_second_run_and_spread(page: Any, colours: tu
     spread = {"low": [0.05] * 20, "high": [0.3] * 20}
     lanes = [lane("reed", VALUES, compare=[0.25] * 10, spread=spread), lane("wren", VALUES[::-1])]
     lanes += [lane(f"other-{index}", VALUES) for index in range(14)]
-    data = clip(lanes, compare_steps={"start_s": 0.0, "step_s": 1.0}, compare_run="002-other")
+    data = clip(lanes, compare_steps={"start_s": 0.0, "step_s": 1.0, "count": 10, "level": 0}, compare_run="002-other")
     PlayerPage(page, data, {"look": {"compare": True}}, colours).open()
     rows = page.get_by_test_id("player-lane")
     picture = page.get_by_test_id("player-plot").bounding_box()

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.support.browser import expect
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
@@ -76,9 +76,9 @@ def page(tab: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def load(page: Any, app: Server, clip: int) -> None:
-    """Show a clip in a page of its own."""
+    """Show a clip on the light page, which costs half of a page of the app."""
     page.clip = clip
-    page.goto(f"{app.url}/review?clip={clip}")
+    page.goto(f"{app.url}/clip/{clip}")
     shown(page, clip)
 
 

@@ -1,7 +1,8 @@
-"""The player's boxes, in a real Chromium: with given data, and in the app with its journal."""
+"""The player's boxes, in a real Chromium: with given data, and on the light page with its journal."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import sqlite3
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.browser import expect
-from tests.support.playerpage import PlayerPage, clip, lane
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.player_page import PlayerPage, clip, lane, unpacked
+from tests.support.browser.reviewing import LIGHT, USUAL, first_clip, open_review
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +28,12 @@ class Plot:
 
     def __init__(self, page: Any) -> None:
         self.page = page
-        self.box = page.get_by_test_id("player-plot").bounding_box()
+
+    @property
+    def box(self) -> dict[str, float]:
+        """Where it stands now: it takes the height that what is below it leaves."""
+        found: dict[str, float] = self.page.get_by_test_id("player-plot").bounding_box()
+        return found
 
     @property
     def second(self) -> float:
@@ -152,7 +159,7 @@ def test_boxes_are_told_apart_picked_snapped_and_put_back(page: Any) -> None:
     assert player.posts[1]["region"] == {"onset_s": 4.35, "offset_s": 6.7, "low_hz": None, "high_hz": None}
 
 
-# ------------------------------------------------------------------------------------------------ in the app
+# ------------------------------------------------------------------------------------------------ with a journal
 
 
 def journal(workspace: Path) -> list[dict[str, Any]]:
@@ -176,23 +183,14 @@ def settled(workspace: Path, count: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_boxes_are_decisions_in_the_app(app: Server, page: Any, own_copy: Path) -> None:
-    clips: dict[int, dict[str, Any]] = {}
-
-    def seen(response: Any) -> None:
-        if "/api/clips/" in response.url:
-            data = response.json()
-            clips[data["clip_id"]] = data
-
-    page.on("response", seen)
-    page.goto(app.url + "/queue")
-    page.get_by_role("button", name="Review these").click()
+def test_boxes_are_decisions(app: Server, page: Any, own_copy: Path) -> None:
+    open_review(page, app, USUAL)
     player = page.get_by_test_id("player")
     boxes = page.get_by_test_id("player-box")
     question = page.get_by_test_id("player-question")
     expect(player).to_have_attribute("data-shown", re.compile(r"\d"))
-    clip_id = int(player.get_attribute("data-clip-id"))
-    data = clips[clip_id]
+    light = page.request.get(app.url + LIGHT.format(first=first_clip(app))).text()  # holds what either page is given
+    data = json.loads(re.search(r'<script[^>]* id="given"[^>]*>(.*?)</script>', light, re.DOTALL)[1])["visit"]["clip"]
     code = player.get_attribute("data-focus")
     asked = question.inner_text()
     plot = Plot(page)
@@ -253,7 +251,6 @@ def test_boxes_are_decisions_in_the_app(app: Server, page: Any, own_copy: Path) 
     placed()
     page.reload()
     expect(boxes).to_have_attribute("data-onset", str(resized["onset_s"]))
-    plot.box = page.get_by_test_id("player-plot").bounding_box()
     placed()
 
     # taking the last one away asks for the label; as before is an answer
@@ -268,7 +265,8 @@ def test_boxes_are_decisions_in_the_app(app: Server, page: Any, own_copy: Path) 
 
     # the model's stretch: the frames above the threshold
     for lane_data in data["lanes"]:
-        above = np.array(lane_data["values"]) >= lane_data["threshold"]
+        values = unpacked(lane_data["values"])
+        above = values >= lane_data["threshold"]
         if not 0 < above.sum() < len(above):
             continue
         page.get_by_test_id("player-lane").locator(".name", has_text=lane_data["name"]).click()
@@ -276,7 +274,7 @@ def test_boxes_are_decisions_in_the_app(app: Server, page: Any, own_copy: Path) 
         count = len(journal(own_copy))
         page.keyboard.press("g")
         taken = settled(own_copy, count + 1)[-1]
-        from_step = to_step = int(np.argmax(lane_data["values"]))
+        from_step = to_step = int(np.argmax(values))
         while from_step and above[from_step - 1]:
             from_step -= 1
         while to_step < len(above) and above[to_step]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.soundpage import CLIP_S, RATE, SoundServer, sound_page, sound_server, tone
+from tests.support.browser.sound_page import CLIP_S, RATE, SoundServer, sound_page, sound_server, tone
 
 # judged by the clock of the sound, to milliseconds: on a busy machine one try may come late, a fault does each time
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=2)]
@@ -209,14 +209,15 @@ def test_dropped_sounds_give_their_bytes_back_and_long_ones_are_streamed(page: A
     minutes = np.zeros(17 * 2**20, np.int16)  # 34 MiB
     server.sounds["/long"] = minutes, RATE
     result = page.evaluate("""async () => {
-      for (const name of ["a", "b", "c"]) await store.ahead(`/ramp?${name}`);
+      const ahead = (url) => { store.ahead(url); return until(() => !store.under && !store.wanted.length); };
+      for (const name of ["a", "b", "c"]) await ahead(`/ramp?${name}`);
       const blobs = [...store.entries.values()].map((entry) => entry.blob);
       const sound = await newSound("/ramp?a"); // in use: stays, though it is the oldest
       sound.element.currentTime = 0;
-      for (const name of ["d", "e", "f"]) await store.ahead(`/ramp?${name}`);
+      for (const name of ["d", "e", "f"]) await ahead(`/ramp?${name}`);
       const alive = await Promise.all(blobs.map((blob) => fetch(blob).then(() => true, () => false)));
       const held = [...store.entries.keys()];
-      await store.ahead("/long");
+      await ahead("/long");
       await wait(300);
       const long = store.entries.get("/long");
       sound.load("/gone");

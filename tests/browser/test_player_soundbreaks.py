@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from pages.ui.shared.scripts import join_scripts
-from tests.support.browser import expect
-from tests.support.heard import served
+from tests.support.browser.chromium import expect
+from tests.support.browser.heard import served
 
 # judged by the clock of the sound, to milliseconds: on a busy machine one try may come late, a fault does each time
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=2)]

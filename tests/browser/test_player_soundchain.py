@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.soundpage import RATE, SoundServer, sound_page, sound_server, tone
+from tests.support.browser.sound_page import RATE, SoundServer, sound_page, sound_server, tone
 
 # judged by the clock of the sound, to milliseconds: on a busy machine one try may come late, a fault does each time
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=2)]

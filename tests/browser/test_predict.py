@@ -13,8 +13,8 @@ import soundfile
 from labeling import runs
 from labeling.workspace import open_workspace
 from models.prediction import jobs
-from tests.support.browser import expect
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ import pytest
 
 from labeling import runs
 from labeling.workspace import open_workspace
-from tests.support.browser import expect, resting_box
-from tests.support.server import Server
+from tests.support.browser.chromium import expect, resting_box
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 

@@ -11,9 +11,11 @@ import soundfile
 
 from labeling.reviewer import preferences
 from labeling.workspace import open_workspace
-from tests.support.browser import expect
-from tests.support.reviewing import (
+from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import (
+    IN_THE_APP,
     ON_BOTH_HOSTS,
+    USUAL,
     another_browser,
     answered,
     open_review,
@@ -23,15 +25,15 @@ from tests.support.reviewing import (
     shown,
     until,
 )
-from tests.support.server import Server
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def page(page: Any, app: Server, request: pytest.FixtureRequest) -> Any:
-    """A tab with the first clip of the queue."""
-    open_review(page, app, getattr(request, "param", "/review?p=0.01"))
+    """A tab with the first clip of the list: on the light page, half as dear, where a test asks for no other."""
+    open_review(page, app, getattr(request, "param", USUAL))
     shown(page)
     return page
 
@@ -48,7 +50,6 @@ def open_doubts(page: Any) -> int:
     return sum(bool(lane.get_attribute("data-kind")) and not lane.get_attribute("data-verdict") for lane in lanes.all())
 
 
-@ON_BOTH_HOSTS
 def test_all_doubts_of_a_clip_in_one_visit(page: Any, own_copy: Path) -> None:
     """One is decided, the rest are confirmed by one key as one batch, and one undo takes that back, after a reload."""
     while open_doubts(page) < 3:
@@ -124,7 +125,7 @@ def test_keys_are_remapped_and_kept_for_the_reviewer(page: Any, app: Server) -> 
     page.keyboard.press("9")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 2} of")  # the key given away does nothing
     another_browser(page)
-    open_review(page, app)
+    open_review(page, app, USUAL)
     at = place(page)
     page.keyboard.press("9")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 1} of")
@@ -169,7 +170,6 @@ def test_notes_flags_later_and_skip(page: Any, own_copy: Path) -> None:
     assert kinds == [("note", 0), ("note", 0), ("flag", 0), ("flag", 1), ("later", 0), ("skip", 0), ("skip", 1)]
 
 
-@ON_BOTH_HOSTS
 def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
     """Moves are made one after another; verdicts fall on what was on the screen, each once."""
     at = place(page)
@@ -222,6 +222,7 @@ def test_a_press_whose_token_ran_out_or_that_gets_no_answer_is_stored_once(page:
     assert rows(own_copy, "select clip_id, verdict from decisions where position > 1") == [(int(clip_id), "absent")]
 
 
+@IN_THE_APP
 def test_the_place_is_kept_and_the_address_is_a_link(page: Any) -> None:
     for _ in range(4):
         page.keyboard.press("j")

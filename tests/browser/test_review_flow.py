@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import expect
-from tests.support.reviewing import fetched_ahead, open_review, press, rows, shown
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import IN_THE_APP, USUAL, fetched_ahead, open_review, press, rows, shown
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(page: Any, app: Server) -> Any:
-    """A tab with the first clip of the queue."""
-    open_review(page, app)
+def page(page: Any, app: Server, request: pytest.FixtureRequest) -> Any:
+    """A tab with the first clip of the list: on the light page, half as dear, where a test asks for no other."""
+    open_review(page, app, getattr(request, "param", USUAL))
     shown(page)
     return page
 
@@ -50,6 +50,7 @@ def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_
     assert rows(own_copy, "select clip_id from marks") == [(int(fifth),)]
 
 
+@IN_THE_APP
 def test_an_answer_that_comes_after_the_page_was_left_moves_nothing(page: Any, own_copy: Path) -> None:
     held: list[Any] = []
     first = shown(page)
@@ -67,15 +68,15 @@ def test_an_answer_that_comes_after_the_page_was_left_moves_nothing(page: Any, o
     assert shown(page) == first
 
 
+@IN_THE_APP
 def test_the_order_of_the_list_is_kept_and_a_clip_put_off_comes_back(page: Any) -> None:
     first = shown(page)
     count = page.get_by_test_id("player-subtitle").inner_text().split()[-1]
     press(page, "t", "saved: later")
     second = shown(page)
     assert second != first
-    for _ in range(2):
-        leave_and_come_back(page)
-        assert shown(page) == second
+    leave_and_come_back(page)
+    assert shown(page) == second
     press(page, "z", "undone: later")
     expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", first)
     expect(page.get_by_test_id("player-subtitle")).to_have_text(f"1 of {count}")
@@ -84,6 +85,7 @@ def test_the_order_of_the_list_is_kept_and_a_clip_put_off_comes_back(page: Any) 
     assert len(page.workers) == 1
 
 
+@IN_THE_APP
 def test_probabilities_are_those_of_the_clip_on_the_screen(page: Any) -> None:
     for _ in range(3):
         page.keyboard.press("j")

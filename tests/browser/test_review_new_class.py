@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import expect
-from tests.support.reviewing import open_review, press, rows, shown
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import USUAL, open_review, press, rows, shown
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_new_class_is_made_while_typing(page: Any, app: Server, own_copy: Path) -> None:
-    open_review(page, app)
+    open_review(page, app, USUAL)
     clip_id = shown(page)
     typed, offer = page.get_by_test_id("player-add-input"), page.get_by_test_id("player-add-new")
     code, name = page.get_by_test_id("player-new-code"), page.get_by_test_id("player-new-name")

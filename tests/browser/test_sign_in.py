@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from pages.ui import signing
-from tests.support.browser import WAIT_MS, expect
-from tests.support.oidc import Provider, provider
-from tests.support.reviewing import open_review, press, rows, shown
-from tests.support.server import Server, serve
+from tests.support.browser.chromium import WAIT_MS, expect
+from tests.support.browser.oidc import Provider, provider
+from tests.support.browser.reviewing import open_review, press, rows, shown
+from tests.support.browser.server import Server, serve
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +63,7 @@ def asked_by_hand(app: Server, root: Path, reviewer: str, cookies: dict[str, str
     urls = ["/api/progress?left=1", *(make(key, 1) for make in (signing.audio_url, signing.peaks_url))]
     urls[-1] += "&level=9&index=0"
     urls.append(signing.vocabulary_url(key, "1"))
-    return [httpx.get(app.url + url, headers=heads, cookies=cookies).status_code for url in urls]
+    return [httpx.get(f"{app.url}/{url.removeprefix('/')}", headers=heads, cookies=cookies).status_code for url in urls]
 
 
 def test_nothing_is_shown_and_nothing_is_given_without_a_sign_in(
@@ -89,7 +89,7 @@ def test_a_decision_bears_the_name_of_who_signed_in_and_links_are_theirs_alone(
     asked: list[Any] = []
     with somebody(chrome, oidc, guarded, ANN) as page:
         page.on("request", lambda request: asked.append(request))
-        expect(page.get_by_text("ann@example.org")).to_be_visible()
+        expect(page.get_by_test_id("stSidebar").get_by_text("ann@example.org")).to_be_visible()
         open_review(page, guarded)
         shown(page)
         page.keyboard.press("2")
@@ -107,7 +107,7 @@ def test_a_decision_bears_the_name_of_who_signed_in_and_links_are_theirs_alone(
         press(page, "2", "saved")
         assert rows(own_copy, "select reviewer from decisions") == [("ann@example.org",)] * 2
         with somebody(chrome, oidc, guarded, BOB) as other:  # whose provider says that nobody has checked his address
-            expect(other.get_by_text("Bob (2)")).to_be_visible()
+            expect(other.get_by_text("Bob (2) (reviewer)")).to_be_visible()
             assert other.request.get(media).status == other.request.get(call.url, headers=token).status == 403
         page.goto(f"{guarded.url}/review")
         page.get_by_role("button", name="Sign out").click()

@@ -11,8 +11,8 @@ import pytest
 from labeling.collection import store
 from labeling.disagreement.stored_ranking import store_ranking
 from labeling.workspace import open_workspace
-from tests.support.browser import expect
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 LINK = "/sweep?class=ambfin1&unlikely=1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling import journal, machine_labels
@@ -19,8 +19,9 @@ from labeling.predictions.oof import read_oof
 from labeling.records import CellState, Decision, Labels, Region
 from labeling.storage import text
 from labeling.workspace import Workspace
-from tests.support.synthetic_oof import make_oof
-from tests.support.workspaces import CLIPS, add_clips, copy_of
+from tests.support.examples import examples
+from tests.support.workspaces.making import CLIPS, add_clips, copy_of
+from tests.support.workspaces.synthetic_oof import make_oof
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 
@@ -246,7 +247,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=30)
+@examples(10)
 @given(steps=STEPS)
 def test_after_any_mix_reviewed_is_what_a_person_decided_and_people_win(blank: Path, steps: list[tuple]) -> None:
     with copy_of(blank) as workspace:

@@ -25,9 +25,9 @@ from labeling.reviewer import pace
 from labeling.suspects import bulk, queue, snippets
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, demo, make_queue, ranks
-from tests.support.synthetic_oof import finished_run
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.ranked import ALL, demo, make_queue, ranks
+from tests.support.workspaces.synthetic_oof import finished_run
 
 #: of RANKING's suspects: rank 1 is missing in clip 3, rank 5 false in clip 1
 FOUND = [MachineLabel(3, "amecro", "present", 0.97), MachineLabel(1, "balori", "absent", 0.02)]

@@ -87,6 +87,7 @@ SUSPECT = {
         {},
         SUSPECT | {"asked": True},
         SUSPECT | {"asked": True, "second_look": 12},
+        SUSPECT | {"asked": True, "blind": True, "doubted_look": 12},
         {"asked": False},
         {"asked": True, "blind": True},
         {"asked": True, "audit": True},

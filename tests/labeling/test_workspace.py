@@ -28,7 +28,7 @@ from labeling.records import Decision
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 NOBODY = 65534
 
@@ -336,3 +336,28 @@ def test_a_new_workspace_where_nothing_may_be_written() -> None:
         error = as_nobody(Path(folder) / "w", lambda root: open_workspace(root, create=True))
         assert error.startswith(f"WorkspaceReadOnly: cannot write to {folder}"), error
         assert issubclass(WorkspaceReadOnly, WorkspaceError)
+
+
+def test_the_databases_password_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from labeling.workspace import _database_url
+
+    (tmp_path / "password").write_text("p@ss/word\n")
+    monkeypatch.setenv("EARMARK_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    for url, expected in (
+        (
+            "postgresql+psycopg://u@h:5432/d?sslmode=require",
+            "postgresql+psycopg://u:p%40ss%2Fword@h:5432/d?sslmode=require",
+        ),
+        ("postgresql+psycopg://u:own@h/d", "postgresql+psycopg://u:own@h/d"),
+        (f"sqlite:///{tmp_path}/x.db", f"sqlite:///{tmp_path}/x.db"),
+        ("no url", "no url"),
+    ):
+        monkeypatch.setenv("EARMARK_DATABASE_URL", url)
+        assert _database_url(tmp_path) == expected
+    monkeypatch.delenv("EARMARK_DATABASE_URL")
+    assert _database_url(tmp_path) is None, "a password alone names no database"
+    (tmp_path / "earmark.toml").write_text('database_url = "postgresql://u@h/d"\n')
+    assert _database_url(tmp_path) == "postgresql://u:p%40ss%2Fword@h/d"
+    monkeypatch.setenv("EARMARK_DATABASE_PASSWORD_FILE", str(tmp_path / "none"))
+    with pytest.raises(WorkspaceError, match=r"EARMARK_DATABASE_PASSWORD_FILE: .*none cannot be read"):
+        _database_url(tmp_path)

@@ -23,9 +23,9 @@ from models.enqueueing import (
     enqueue_training,
 )
 from models.networks import sed
-from tests.support.gain_case import write_recipe
-from tests.support.refused import REFUSED, TRACKER, WEIGHTS, run_to_be_like, stored
-from tests.support.synthetic_oof import finished_run
+from tests.support.training.refused import REFUSED, TRACKER, WEIGHTS, run_to_be_like, stored
+from tests.support.workspaces.gain_case import write_recipe
+from tests.support.workspaces.synthetic_oof import finished_run
 
 
 def ask(workspace: Workspace, *settings: str, recipe: str = "demo") -> None:

@@ -15,7 +15,7 @@ from labeling.records import Run
 from labeling.workspace import open_workspace
 from models import worker
 from models.prediction import jobs
-from tests.support.pages import errors, show
+from tests.support.app.pages import errors, show
 
 
 @pytest.fixture

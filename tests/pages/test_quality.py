@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from pathlib import Path
 
 import pytest
 
 from labeling import journal
 from labeling.collection import store
+from labeling.disagreement.scoring import score_run
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.quality import audit
 from labeling.quality.scored_run import read_scored_run
@@ -16,8 +17,8 @@ from labeling.records import Decision, Shown
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
-from tests.support.pages import errors, show
-from tests.support.workspaces import add_clips
+from tests.support.app.pages import errors, show
+from tests.support.workspaces.making import add_clips, copy_workspace
 
 
 def words(app) -> str:
@@ -55,7 +56,7 @@ def decide(workspace: Workspace, suspect_rows: int, random_looks: int) -> None:
 
 @pytest.fixture
 def scored(tmp_path: Path, trained: Path) -> Path:
-    shutil.copytree(trained, tmp_path / "w")
+    copy_workspace(trained, tmp_path / "w")
     return tmp_path / "w"
 
 
@@ -106,6 +107,18 @@ def test_after_verdicts_the_figures_are_those_of_the_audit(scored, monkeypatch):
     assert len(app.get("plotly_chart")) >= 1
     overview = show(scored, "overview", monkeypatch)
     assert f"At most {left['all'].at_most:,} wrong labels are left" in words(overview)
+
+
+def test_it_says_which_runs_speak(scored, monkeypatch):
+    workspace = open_workspace(scored)
+    run_id, _ = score_run(workspace)
+    workspace.close()
+    app = show(scored, "quality", monkeypatch)
+    assert errors(app) == ""
+    said = words(app).replace("\\", "")
+    assert re.search(rf"changes the odds: .*what run {run_id} hears ×\d+\.\d", said)
+    assert f"the neighbours that run {run_id} found ×" in said
+    assert "how training took to a listed class ×" in said
 
 
 def test_names_of_classes_are_data(scored, monkeypatch):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from labeling import journal
 from labeling.collection import classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Decision, Shown
-from labeling.reviewer import marks, saved_views
+from labeling.reviewer import marks, preferences, saved_views
 from labeling.reviewer.marks import Mark
 from labeling.reviewer.saved_views import SavedView
 from labeling.suspects import queue
@@ -25,8 +27,8 @@ from labeling.suspects.why import without_name
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
 from tests.support import ROOT
-from tests.support.browser import expect, resting_box
-from tests.support.server import Server
+from tests.support.browser.chromium import expect
+from tests.support.browser.server import Server
 
 ODD = "<b>owls</b> *x* $y$ 🦉'; DROP"
 
@@ -53,12 +55,12 @@ def clips(workspace: Workspace) -> list[int]:
         return queue.worklist(connection, read_scored_run(connection, *found), QueueFilter(min_p_wrong=WORTH_HEARING))
 
 
-def left(workspace: Workspace, **wanted: Any) -> queue.QueuePage:
+def left(workspace: Workspace, size: int = 100, **wanted: Any) -> queue.QueuePage:
     with workspace.read() as connection:
         found = queue.current(connection)
         assert found
         wanted = {"min_p_wrong": WORTH_HEARING, "reviewer": "rita"} | wanted
-        return queue.page(connection, read_scored_run(connection, *found), QueueFilter(**wanted))
+        return queue.page(connection, read_scored_run(connection, *found), QueueFilter(**wanted), size=size)
 
 
 def show(**params: str) -> AppTest:
@@ -81,6 +83,17 @@ def said(app: AppTest) -> str:
     return " ".join(str(one.value) for one in [*app.markdown, *app.caption, *app.info])
 
 
+def data(app: AppTest) -> Any:
+    """What the component of the rows is told."""
+    (mounted,) = app.get("bidi_component")
+    return json.loads(mounted.proto.json)
+
+
+def rows(app: AppTest) -> list[Any]:
+    """The rows that come with the page."""
+    return data(app)["rows"]["rows"]  # type: ignore[no-any-return]
+
+
 def url(app: AppTest) -> dict[str, str]:
     return {name: given if isinstance(given, str) else given[0] for name, given in app.query_params.items()}
 
@@ -99,7 +112,7 @@ def test_the_url_is_the_view(birds: Workspace) -> None:
     app = show(mark="flag", p="0.1", **{"class": "nowhere"})
     assert url(app) == {"mark": "flag", "p": "0.1"}  # a class that is not there is passed over
     assert f"**{flagged.total} cell" in said(app)
-    assert len(app.dataframe[1].value) == flagged.total  # the first one is the progress by class
+    assert len(rows(app)) == flagged.total
     app.segmented_control(key="queue_status").set_value("decided")
     run(app)
     assert url(app) == {"mark": "flag", "p": "0.1", "status": "decided"}
@@ -112,7 +125,7 @@ def test_what_one_skipped_is_left_out_and_said(birds: Workspace) -> None:
     app = show()
     assert f"**{page.total} cells in {page.clips} clips**" in said(app)
     assert f"{page.skipped} more in clips that you skipped" in said(app)
-    assert len(app.dataframe[1].value) == page.total
+    assert data(app)["rows"]["total"] == page.total
 
 
 def test_views_are_kept_overwritten_deleted_and_taken_on_from_a_colleague(birds: Workspace) -> None:
@@ -137,16 +150,18 @@ def test_views_are_kept_overwritten_deleted_and_taken_on_from_a_colleague(birds:
     press(key="view_0")
     assert url(app) == {"kind": "false", "p": "0.35"}
     assert app.pills(key="queue_kinds").value == ["false"]
-    assert len(app.dataframe[1].value) == left(birds, kinds=("false",), min_p_wrong=0.35).total
+    assert len(rows(app)) == left(birds, kinds=("false",), min_p_wrong=0.35).total
 
 
 def test_the_order_and_how_it_is_dealt_are_in_the_url(birds: Workspace) -> None:
     app = show(order="worth", rare="1", batches="1")
     assert url(app) == {"order": "worth", "rare": "1", "batches": "1"}
     wanted = left(birds, order="worth", rarity=1.0, batches=True)
-    assert app.dataframe[1].value["rank"].tolist() == [row.suspect.rank for row in wanted.rows]
-    assert app.dataframe[1].value["wrong"].tolist() == [row.probability for row in wanted.rows]
-    assert app.dataframe[1].value["why"].tolist() == [without_name(row.reason) for row in wanted.rows]
+    first = wanted.rows[: len(rows(app))]
+    assert [row["rank"] for row in rows(app)] == [row.suspect.rank for row in first]
+    assert [row["wrong"] for row in rows(app)] == [round(row.probability, 4) for row in first]
+    assert [row["why"] for row in rows(app)] == [without_name(row.reason) for row in first]
+    assert (data(app)["sorted"], data(app)["dealt"]) == ("", True)
     app.selectbox(key="queue_order").set_value("likely")
     run(app)
     assert url(app) == {"rare": "1", "batches": "1"}
@@ -173,11 +188,12 @@ def leave(app: AppTest) -> None:
 
 def test_a_random_audit_hides_what_the_model_thinks(birds: Workspace) -> None:
     app = show(order="audit", p="0")
-    assert "“Review these” asks one by one" in said(app)
-    assert app.dataframe[1].value.columns.tolist()[0] == "class"
-    assert not {"rank", "kind", "wrong", "why", "clipwise", "frame"} & set(app.dataframe[1].value.columns)
+    assert "“Review these” asks one by one" in data(app)["hint"]
+    assert data(app)["columns"][0] == "class"
+    opinions = {"rank", "kind", "wrong", "why", "clipwise", "frame"}
+    assert not opinions & {*data(app)["columns"], *rows(app)[0]}
     app.pills(key="queue_kinds").set_value(["missing"])  # a draw of one kind is one still
-    assert "wrong" not in run(app).dataframe[1].value.columns
+    assert not opinions & {*data(run(app))["columns"], *rows(app)[0]}
     app.segmented_control(key="queue_status").set_value("decided")
     assert "asks one by one" not in said(run(app))
 
@@ -188,7 +204,7 @@ def test_what_is_learned_moves_no_row_until_one_asks(birds: Workspace) -> None:
     assert first.soon
     assert f"Of the next {first.soon.of} about **{round(first.soon.expected)}** are wrong" in said(app)
     assert "a guess, before enough verdicts of this kind" in said(app)
-    before = app.dataframe[1].value.set_index("rank")["wrong"]
+    before = {row["rank"]: row["wrong"] for row in rows(app)}
     done = [row.suspect for row in first.rows[:12]]
     for one in done:  # all of them were right
         shown = Shown(kind=one.kind, p_wrong=one.p_wrong, scorer="earmark", asked=True)
@@ -196,37 +212,31 @@ def test_what_is_learned_moves_no_row_until_one_asks(birds: Workspace) -> None:
         event = Decision(journal.new_event_id(), "rita", one.clip_id, one.class_code, verdict, shown=shown)
         journal.append(birds, [replace(event, run_id=one.run_id)])
     run(app)
-    after = app.dataframe[1].value.set_index("rank")["wrong"]
+    after = {row["rank"]: row["wrong"] for row in rows(app)}
     gone = [one.rank for one in done]
-    stay = [rank for rank in before.index if rank not in gone]
-    assert after.index.tolist()[: len(stay)] == stay
-    assert (after[stay] == before[stay]).all()
+    stay = [rank for rank in before if rank not in gone]
+    assert list(after)[: len(stay)] == stay
+    assert all(after[rank] == before[rank] for rank in stay)
     button = app.button(key="queue_update")
     assert button.label == "Update the order: 12 new decisions"
     button.click()
     run(app)
-    renewed = app.dataframe[1].value.set_index("rank")["wrong"]
+    renewed = {row["rank"]: row["wrong"] for row in rows(app)}
     missing = [row.suspect.rank for row in first.rows[12:] if row.suspect.kind == "missing"]
-    both = renewed.index.intersection(missing)
-    assert len(both)
-    assert (renewed[both] < before[both]).all(), "labels that were found to be right make the rest likelier right"
+    both = set(missing) & set(renewed) & set(before)
+    assert both
+    assert all(renewed[rank] < before[rank] for rank in both), "labels found to be right make the rest likelier right"
     assert "queue_update" not in [button.key for button in app.button]
-
-
-def test_a_page_beyond_the_last_is_the_last(birds: Workspace) -> None:
-    app = show(p="0", status="all")
-    assert app.number_input(key="queue_page").value == 1
-    app.number_input(key="queue_page").set_value(3)
-    run(app)
-    assert len(app.dataframe[1].value) > 0
-    app.pills(key="queue_kinds").set_value(["missing"])
-    run(app)
-    assert app.number_input(key="queue_page").value == app.number_input(key="queue_page").max
 
 
 def decisions(workspace: Workspace) -> list[tuple[str, str]]:
     with sqlite3.connect(workspace.root / "earmark.db") as connection:
         return connection.execute("select batch_id, verdict from decisions order by position").fetchall()
+
+
+def row(page: Any, number: int) -> Any:
+    """The row of the list in its place, counted from 1."""
+    return page.locator(f"[data-testid=row][aria-rowindex='{number + 1}']:not([hidden])")
 
 
 @pytest.mark.browser
@@ -236,23 +246,29 @@ def test_several_rows_are_decided_in_one_batch_and_undone_after_a_reload(
     count = left(birds).total
     server.show(birds.root)
     page.goto(server.url + "/queue")
-    rows = page.get_by_test_id("stDataFrame").locator("canvas").first
-    expect(rows).to_be_visible()
-    box = resting_box(rows)
-    row_px = box["height"] / (min(count, 18) + 1)  # beyond that the table scrolls
-    for number in (1, 2, 3):
-        page.mouse.click(box["x"] + 15, box["y"] + row_px * (number + 0.5))
-        ticked = page.locator("p", has_text="ticked").filter(has_text=f"{number} cell")
-        expect(ticked).to_be_visible()
-    page.get_by_role("button", name="Decide…").click()
+    said = page.get_by_test_id("rows-said")
+    row(page, 1).locator(".tick").click()
+    expect(said).to_contain_text("1 cell ticked")
+    expect(row(page, 1)).to_have_attribute("aria-selected", "true")
+    row(page, 3).click(modifiers=["Shift"])
+    expect(said).to_contain_text(re.compile(r"3 cells in \d clips? ticked"))
+    page.keyboard.press("d")
     page.get_by_text("Unsure", exact=True).click()
     expect(page.get_by_role("dialog")).to_contain_text(re.compile(r"3 cells in \d clips? will be decided: 3 unsure"))
-    page.get_by_role("button", name="Decide 3 cells").dblclick()
-    expect(page.get_by_text(re.compile(r"3 cells in \d clips? decided: 3 unsure"))).to_be_visible()
+    with closing(sqlite3.connect(birds.root / "earmark.db", isolation_level=None)) as other:
+        other.execute("begin immediate")  # another program holds the database
+        page.get_by_role("button", name="Decide 3 cells").dblclick()
+        expect(page.get_by_role("dialog")).to_contain_text("Not known to be saved")
+        other.execute("rollback")
+    expect(
+        page.get_by_text(re.compile(r"3 cells in \d clips? decided: 3 unsure"))
+    ).to_be_visible()  # sent again by itself
     stored = decisions(birds)
     assert [verdict for _, verdict in stored] == ["unsure"] * 3
     assert len({batch for batch, _ in stored}) == 1
     assert left(birds).total == count - 3
+    expect(page.get_by_test_id("rows")).to_have_attribute("aria-rowcount", str(count - 3 + 1))
+    expect(said).not_to_contain_text("ticked")
 
     page.reload()
     page.get_by_role("button", name=re.compile(r"Undo my last batch \(3 cells")).dblclick()
@@ -273,9 +289,40 @@ def test_several_rows_are_decided_in_one_batch_and_undone_after_a_reload(
     expect(page.get_by_test_id("stCode").first).to_have_text(f"{server.url}/queue?mark=flag")
 
     page.goto(f"{server.url}/queue?mark=flag")  # as a colleague opens the link
-    expect(page.get_by_text(f"{len(left(birds, marks=('flag',)).rows)} cell").first).to_be_visible()
-    box = resting_box(rows)
-    page.mouse.click(box["x"] + 150, box["y"] + row_px * 1.5)
-    expect(page).to_have_url(
-        re.compile(rf"/review\?mark=flag&clip={left(birds, marks=('flag',)).rows[0].suspect.clip_id}$")
-    )
+    flagged = left(birds, marks=("flag",)).rows
+    expect(page.get_by_test_id("rows")).to_have_attribute("aria-rowcount", str(len(flagged) + 1))
+    clip_id = flagged[0].suspect.clip_id
+    assert row(page, 1).get_by_role("link").get_attribute("href") == f"clip/{clip_id}?mark=flag"
+    row(page, 1).click()
+    expect(page).to_have_url(re.compile(rf"/review\?mark=flag&clip={clip_id}$"))
+
+
+@pytest.mark.browser
+def test_rows_are_scrolled_to_sorted_and_gone_through_by_keyboard(birds: Workspace, server: Server, page: Any) -> None:
+    whole = left(birds, status="all", min_p_wrong=0.0, order="filename", size=10**6).rows
+    server.show(birds.root)
+    page.goto(f"{server.url}/queue?p=0&status=all")
+    grid, said = page.get_by_test_id("rows"), page.get_by_test_id("rows-said")
+    page.get_by_role("columnheader", name="file").get_by_role("button").click()
+    expect(page).to_have_url(re.compile("order=filename"))
+    expect(page.get_by_role("columnheader", name="file")).to_have_attribute("aria-sort", "ascending")
+    expect(grid).to_have_attribute("aria-rowcount", str(len(whole) + 1))
+    page.keyboard.press("End")  # these rows came with no page
+    last = row(page, len(whole))
+    expect(last).to_contain_text(whole[-1].suspect.filename)
+    expect(last).to_be_in_viewport()
+    expect(grid).to_have_attribute("aria-activedescendant", str(last.get_attribute("id")))
+    assert page.get_by_test_id("row").count() < 60
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+Home")
+    expect(said).to_contain_text(f"{len(whole):,} cells in")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("rows-columns").click()
+    page.get_by_role("checkbox", name="fold").uncheck()
+    expect(page.get_by_role("columnheader", name="fold")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"&clip={whole[1].suspect.clip_id}$"))
+    with birds.read() as connection:
+        assert preferences.get_all(connection, "rita")["queue_columns"] == ["fold"]

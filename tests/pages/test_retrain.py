@@ -12,9 +12,9 @@ from labeling import runs
 from labeling.storage import tables
 from labeling.workspace import open_workspace
 from models import worker
-from tests.support.pages import errors, show
-from tests.support.refused import REFUSED, change_recipe, stored
-from tests.support.workspaces import add_clips
+from tests.support.app.pages import errors, show
+from tests.support.training.refused import REFUSED, change_recipe, stored
+from tests.support.workspaces.making import add_clips
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from labeling.collection import classes
 from labeling.workspace import open_workspace
 from pages.ui import session
 from tests.support import ROOT
+from tests.support.workspaces.making import copy_workspace
 
 
 @pytest.fixture
 def at(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv(session.WORKSPACE, str(shutil.copytree(trained, tmp_path / "birds")))
+    monkeypatch.setenv(session.WORKSPACE, str(copy_workspace(trained, tmp_path / "birds")))
     monkeypatch.setenv("EARMARK_REVIEWER", "rita")
     monkeypatch.chdir(ROOT)
     return AppTest.from_file(str(ROOT / "pages" / "sweep.py"), default_timeout=60)

@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Songs of birds in the sound of a place, and what a lossy file gives back of them."""
 
 import io
 

@@ -5,19 +5,60 @@ To add one: make a module with a ``FORMAT`` (see base.Format) and add it below.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 
-from labeling.collection.formats import birdclef, esc50, table
-from labeling.collection.formats.base import Correction, Format, ImportedClip, ImportedTable, Problem
-from labeling.collection.formats.tables import SUFFIXES, header
+from labeling.collection.annotation.base import Correction, Format, ImportedClip, ImportedTable, Problem
+from labeling.collection.formats import birdclef, dcase_strong, huggingface, onehot, presets, row_id, soundscapes, table
+from labeling.collection.formats.events import aplose, audacity, avianz, dcase_soft, kaleidoscope, raven, textgrid
+from labeling.collection.formats.folders import classes, recordings, segments
+from labeling.collection.formats.freesound import audioset, fsd50k, fsdkaggle2019
+from labeling.collection.formats.platforms import aoef, hoplite, inaturalist, labelstudio, xenocanto
+from labeling.collection.formats.trainers import lhotse, masks, webdataset
+from labeling.collection.tabular.beside import is_beside
+from labeling.collection.tabular.mapped import PATH_COLUMNS
+from labeling.collection.tabular.reading import SUFFIXES, header
 from labeling.errors import FormatError
 from labeling.registry import Registry, some_of
 from labeling.storage.delimited import no_text
 
+MOST_TABLES = 50
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 
 formats: Registry[Format] = Registry("format")
-for _format in (birdclef.FORMAT, esc50.FORMAT, table.FORMAT):
+for _format in (
+    aoef.FORMAT,
+    aplose.FORMAT,
+    audacity.FORMAT,
+    audioset.FORMAT,
+    avianz.FORMAT,
+    birdclef.FORMAT,
+    classes.FORMAT,
+    dcase_soft.FORMAT,
+    dcase_strong.FORMAT,
+    fsd50k.FORMAT,
+    fsdkaggle2019.FORMAT,
+    hoplite.FORMAT,
+    huggingface.over(table.FORMAT),
+    huggingface.PACKED,
+    inaturalist.FORMAT,
+    kaleidoscope.FORMAT,
+    labelstudio.FORMAT,
+    lhotse.FORMAT,
+    masks.FORMAT,
+    onehot.FORMAT,
+    *(preset.format() for preset in presets.PRESETS),
+    raven.FORMAT,
+    recordings.FORMAT,
+    row_id.FORMAT,
+    segments.FORMAT,
+    soundscapes.FORMAT,
+    table.FORMAT,
+    textgrid.FORMAT,
+    webdataset.FORMAT,
+    xenocanto.FORMAT,
+):
     formats.add(_format.name, _format)
 
 __all__ = [
@@ -29,6 +70,7 @@ __all__ = [
     "detect_format",
     "find_table",
     "formats",
+    "taking",
 ]
 
 
@@ -66,8 +108,25 @@ def detect_format(path: str | Path) -> str:
     needs = "\n".join(
         f"  {name}: {collection_format.needs}"
         for name, collection_format in sorted(formats, key=lambda pair: pair[1].rank)
+        if collection_format.reads
     )
     raise FormatError(f"no format fits {place}: {_what_is_there(place)}. Formats, and what each needs:\n{needs}")
+
+
+def taking(path: str | Path, options: Collection[str]) -> str:
+    """The format of a collection of which columns were named: one that knows them and finds itself there, or table.
+
+    A folder with a table that names files is one for ``table``, as ever.
+    """
+    place = existing(path)
+    here = sorted(place.iterdir()) if place.is_dir() else ()
+    tables = (one for one in here if one.suffix in SUFFIXES[:2] and not is_beside(one))
+    if any({name.lower() for name in header(one)} & set(PATH_COLUMNS) for one in islice(tables, MOST_TABLES)):
+        return "table"
+    for name, other in sorted(formats, key=lambda pair: pair[1].rank):
+        if set(options) <= other.asks.keys() and other.find(place) is not None:
+            return name
+    return "table"
 
 
 def find_table(path: str | Path, name: str) -> Path:
@@ -103,7 +162,7 @@ def find_table(path: str | Path, name: str) -> Path:
     collection_format = formats.get(name)
     place = existing(path)
     table_path = collection_format.find(place)
-    if table_path is None and place.is_dir() and name != "table":
+    if table_path is None and place.is_dir() and not collection_format.any_folder:
         raise FormatError(
             f"no {name} collection at {place}: {_what_is_there(place)}. It needs {collection_format.needs}"
         )

@@ -14,23 +14,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labeling.collection.formats.base import (
+from labeling.collection.annotation.base import (
     MISSING_WORDS,
     Correction,
     Format,
     ImportedClip,
     ImportedTable,
+    Labelling,
     Problem,
     TableLabels,
     Written,
     label,
 )
-from labeling.collection.formats.derived import RowLabels
-from labeling.collection.formats.joining import by_file, joined_table, time_columns, united
-from labeling.collection.formats.lists import ListStyle, parse_list, style_of
-from labeling.collection.formats.paths import Finder, choose_root
-from labeling.collection.formats.tables import Table, column, header, load, read_table
-from labeling.collection.formats.writing import LabelCells, has_joined, write_corrected
+from labeling.collection.annotation.paths import Finder, choose_root
+from labeling.collection.tabular.anew import NewTable, write_new
+from labeling.collection.tabular.base import Table, column
+from labeling.collection.tabular.derived import RowLabels
+from labeling.collection.tabular.joining import by_file, joined_table, time_columns, united
+from labeling.collection.tabular.lists import ListStyle, parse_list, style_of
+from labeling.collection.tabular.reading import header, load, read_table
+from labeling.collection.tabular.writing import LabelCells, has_joined, write_corrected
 from labeling.errors import FormatError
 from labeling.registry import some_of
 
@@ -348,11 +351,13 @@ def _class_names(table: Table, rows: list[_Row], folder: Path) -> dict[str, str]
     for key, counts in name_counts.items():
         result.setdefault(key.split("\0")[0], counts.most_common(1)[0][0])
     used = {row.primary for row in rows} | {text for row in rows for text in row.listed or []}
-    result.update({code: name for code, name in _taxonomy(folder / "taxonomy.csv").items() if code in used})
+    result.update({code: name for code, name in taxonomy(folder).items() if code in used})
     return result
 
 
-def _taxonomy(path: Path) -> dict[str, str]:
+def taxonomy(folder: Path) -> dict[str, str]:
+    """The names of a folder's taxonomy.csv by their codes; {} where it has none."""
+    path = folder / "taxonomy.csv"
     if not path.is_file():
         return {}
     try:
@@ -370,4 +375,32 @@ def _word(cell: str) -> str:
     return "" if text in MISSING_WORDS else text
 
 
-FORMAT = Format("birdclef", NEEDS, find, read, labels, write, rank=10)
+def export(labelling: Labelling, out_dir: Path, options: Mapping[str, Any]) -> Written:
+    """Write train_metadata.csv of any labels. The first label of a clip without a primary is its primary there."""
+    return write_new(labelling, NEW, "train_metadata.csv", out_dir)
+
+
+NEW = NewTable(
+    columns=("primary_label", "secondary_labels", "filename", "group", "fold"),
+    path="filename",
+    label="primary_label",
+    labels="secondary_labels",
+    separator="list",
+    group="group",
+    fold="fold",
+    apart=True,
+    more=True,
+    optional=("group", "fold"),
+)
+FORMAT = Format(
+    "birdclef",
+    NEEDS,
+    find,
+    read,
+    labels,
+    write,
+    rank=10,
+    export=export,
+    holds=NEW.holds,
+    about="BirdCLEF, 2020 to 2026: a primary label and a list of secondary labels a recording.",
+)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from labeling.errors import AudioError, ConfigError
 from labeling.file_names import AUDIO_SUFFIXES
 from labeling.sound.decoding import AudioInfo, probe, read_window
-from labeling.sound.files import is_url
 from labeling.storage.kept import Kept
+from labeling.storage.remote import filesystem, is_url
 
 
 class Backgrounds:
@@ -85,9 +85,7 @@ def sound_files(folder: str) -> list[str]:
     files: list[str] = []
     try:
         if is_url(folder):
-            import fsspec
-
-            system, root = fsspec.core.url_to_fs(folder)
+            system, root = filesystem(folder)
             files = [system.unstrip_protocol(path) for path in system.find(root)]
         elif Path(folder).is_dir():
             files = [str(path) for path in Path(folder).rglob("*") if path.is_file()]

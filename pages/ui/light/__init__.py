@@ -1,1 +1,1 @@
-"""The light page: a clip by its link, with the player and nothing of Streamlit, there in a third of the time."""
+"""The light pages: the queue, and a clip by its link, with nothing of Streamlit, there in a third of the time."""

@@ -12,7 +12,7 @@ from labeling.suspects import order, queue
 from pages.ui import signing
 from pages.ui.player.component import items_json
 from pages.ui.queue import worklist
-from pages.ui.routes.api import Asked
+from pages.ui.routes.asked import Asked
 from pages.ui.shared import shapes
 
 POSITION = "position"

@@ -30,7 +30,9 @@ def show(every: Sequence[Run], title: Callable[[Run], str], words: Callable[[Run
 @st.fragment(run_every="2s")
 def _watch(job_id: str, title: Callable[[Run], str], words: Callable[[Run], str], stopped: str) -> None:
     """A job, anew every two seconds, and the whole page once it ended."""
-    workspace = session.workspace()
+    with session.messages():
+        session.check("page predict")  # all of these are an owner's
+        workspace = session.workspace()
     with session.messages(), workspace.read() as connection:
         job = runs.get_job(connection, job_id)
     if job is None or job.status not in ACTIVE:

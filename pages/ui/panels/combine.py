@@ -24,7 +24,7 @@ WAYS = {
 def panel(every_run: Sequence[Run]) -> None:
     """Two or more finished runs, and how; the result is a run like any other."""
     done = [run.id for run in reversed(every_run) if run.status == "done"]
-    if not done:
+    if not done or not session.may_here("combine runs"):
         return
     with st.expander("Combine runs", icon=":material/merge:", key="combine_panel"):
         members = st.multiselect("Runs", done, default=done[:2], key="combine:runs")

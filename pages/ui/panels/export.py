@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from labeling.journal.exporting import export_labels, zipped
+from labeling.collection.formats import formats
+from labeling.journal.exporting import ExportReport, export_labels, zipped
 from labeling.records import LabelVersion
 from pages.ui import session
 
 EXPORTED = "export:done"
+MOST_SHOWN = 20
 
 
-def panel(known: Sequence[LabelVersion], formats: Sequence[str], words: Mapping[int, str]) -> None:
+def panel(known: Sequence[LabelVersion], came_in: Sequence[str], words: Mapping[int, str]) -> None:
     """The form, and what was exported last in this session; ``words`` name the versions."""
+    if not session.may_here("export"):
+        return
+    anew = [name for name, each in formats if each.export is not None and name not in came_in]
     with st.form("export", border=True):
         left, right = st.columns(2)
-        format = left.selectbox(
-            "Format", formats, help="The columns that came in; rows without a change keep every byte."
+        chosen = left.multiselect(
+            "Formats",
+            [*came_in, *anew],
+            default=list(came_in),
+            key="export:formats",
+            placeholder="as it came in",
+            format_func=lambda name: f"{name}, as it came in" if name in came_in else name,
+            help="What came in keeps every byte but those of corrected labels. What another format cannot hold is "
+            "listed beside it.",
         )
         number = right.selectbox(
             "Labels of", [version.number for version in reversed(known)], format_func=lambda n: words[n]
@@ -33,7 +46,7 @@ def panel(known: Sequence[LabelVersion], formats: Sequence[str], words: Mapping[
         st.session_state.pop(EXPORTED, None)
         with session.messages():
             report = export_labels(
-                session.workspace(), Path(session.typed(out)), format=format, version=number,
+                session.workspace(), Path(session.typed(out)), format=chosen, version=number,
                 exported_by=session.reviewer(),
             )  # fmt: skip
             st.session_state[EXPORTED] = report, zipped(report)
@@ -49,7 +62,17 @@ def panel(known: Sequence[LabelVersion], formats: Sequence[str], words: Mapping[
         f"Download ({_size(len(packed))})", packed, name, "application/zip",
         key="export:zip", type="primary", icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-    st.code("\n".join(str(file) for file in report.files), language=None)
+    st.code("\n".join([str(report.folder), *_inside(report)]), language=None, wrap_lines=True)
+
+
+def _inside(report: ExportReport) -> list[str]:
+    """What lies in the folder of an export: its files, and how many are in each folder below it."""
+    first = [file.relative_to(report.folder).parts for file in report.files]
+    files = [parts[0] for parts in first if len(parts) == 1]
+    folders = Counter(parts[0] for parts in first if len(parts) > 1)
+    more = [f"and {len(files) - MOST_SHOWN:,} more"] if len(files) > MOST_SHOWN else []
+    told = (f"{name}/  {count:,} {'file' if count == 1 else 'files'}" for name, count in folders.items())
+    return [f"  {line}" for line in (*files[:MOST_SHOWN], *more, *told)]
 
 
 def _size(count: int) -> str:

@@ -32,11 +32,13 @@ REPORT = "bring:report"
 
 def panel(*, expanded: bool = False) -> None:
     """The form, and the report of what was brought last in this session."""
+    if not session.may_here("bring predictions"):
+        return
     with st.expander("Bring your own predictions", icon=":material/upload:", key="bring_panel", expanded=expanded):
         st.markdown(
             "A table with one row per clip and one column per class (CSV, Parquet), a long table (`filename`, `class`, "
-            "`probability`, and times where it has them), an `.npz`, or the result tables of BirdNET-Analyzer. They "
-            "become a run like any other."
+            "`probability`, and times where it has them), an `.npz`, the result tables of BirdNET-Analyzer, or the "
+            "predictions in a JSON export of Label Studio. They become a run like any other."
         )
         with st.form("bring", border=False):
             files = st.file_uploader(
@@ -62,6 +64,12 @@ def panel(*, expanded: bool = False) -> None:
             )
             reader = left.selectbox("Format", [BY_ITSELF, *readers.names()], key="bring:reader")
             name = right.text_input("Name", max_chars=LONGEST_NAME, placeholder="BirdNET 2.4", key="bring:name")
+            analysed = st.text_input(
+                "Recordings that were analysed, if the results list detections alone",
+                placeholder="A list with a name a line, a table, or their folder on the server", key="bring:analysed",
+                help="Where nothing was found in one of them, that is evidence of absence; so it is of classes that "
+                "the table of names lists.",
+            )  # fmt: skip
             left, right = st.columns(2, vertical_alignment="bottom")
             adds = left.toggle(
                 "Add classes that are not here yet", key="bring:add",
@@ -78,6 +86,7 @@ def panel(*, expanded: bool = False) -> None:
                     reader=None if reader == BY_ITSELF else reader,
                     classes=_path(classes),
                     folds=_path(folds),
+                    analysed=_path(analysed),
                     name=name,
                     unit=unit,
                     claim=seen,

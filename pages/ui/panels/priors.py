@@ -39,7 +39,7 @@ def choose(place: str) -> tuple[tuple[str, ...], float]:
 def panel(every_run: Sequence[Run]) -> None:
     """What priors would change in a finished run: measured against its labels."""
     done = [run for run in reversed(every_run) if run.status == "done"]
-    if not done:
+    if not done or not session.may_here("measure priors"):
         return
     with st.expander("Would priors help?", icon=":material/travel_explore:", key="priors_panel"):
         by_id = {run.id: run for run in done}

@@ -5,6 +5,7 @@ What takes long is kept by the position of the journal, so that a page drawn aga
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from labeling.collection import store
+from labeling.disagreement.voices import MARGIN_FALSE, MARGIN_MISSING, NEIGHBOURS, PREDICTIONS, PRIORS, SPACE
 from labeling.gain import measurement
 from labeling.gain import words as gain_words
 from labeling.quality import audit, calibration
@@ -99,6 +101,24 @@ def said(name: str, figure: str, sentence: str, link: tuple[str, str, dict[str, 
     if link:
         page, label, params = link
         right.page_link(page, label=label, icon=":material/arrow_forward:", query_params=params)
+
+
+SPOKEN = {PREDICTIONS: "what run {} hears", NEIGHBOURS: "the neighbours that run {} found",
+          SPACE: "the neighbours in space {}", PRIORS: "which classes occur together, where and when",
+          MARGIN_MISSING: "how training took to a class that is not listed",
+          MARGIN_FALSE: "how training took to a listed class"}  # fmt: skip
+
+
+def speaking(run: ScoredRun) -> None:
+    """Which runs and neighbours the order of the suspects goes by, and how far."""
+    if not run.ranking.voices:
+        return
+    parts = [f"{SPOKEN[voice.what].format(voice.run_id)} ×{math.exp(voice.weight):.1f}" for voice in run.ranking.voices]
+    st.caption(session.plain(
+        f"What speaks for or against a label, and how many times a usual difference in it changes the odds: "
+        f"{'; '.join(parts)}. What is heard, and the neighbours, are of clips that a network was not trained on: one "
+        "that hears little says little."
+    ))  # fmt: skip
 
 
 BY_THEMSELVES = "They also come by themselves while you review: “Second looks” on the Review page says how often."

@@ -9,6 +9,8 @@ from pages.ui import session
 
 def show() -> None:
     """A form: the folder below which to look, and what was found there."""
+    if not session.may_here("relink files"):
+        return
     st.markdown(
         "Files that were moved, or were not there at the import, are found again by their names and their bytes. "
         "Labels and decisions stay as they are."

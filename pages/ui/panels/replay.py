@@ -27,7 +27,8 @@ from pages.ui.figures.replay import curve_name, replay_curves
 
 def panel() -> None:
     """The replays of this workspace, and a form for another where a truth file lies with it."""
-    workspace = session.workspace()
+    with session.messages():
+        workspace = session.workspace()
     with session.messages(), workspace.read() as connection:
         done_runs = [run for run in reversed(runs.all_runs(connection)) if run.status == "done"]
         scored = queue.scored(connection)
@@ -47,7 +48,7 @@ def panel() -> None:
         _watch(stored.name)
     if truths and not done_runs:
         st.caption("A replay needs a finished run whose suspects it can go through.")
-    elif truths and not running:
+    elif truths and not running and session.may_here("replay reviews"):
         with st.expander("Try the orders on a known truth", icon=":material/replay:", key="replay_form"):
             _form(truths, done_runs, scored)
     ended = next((stored for stored in every if not stored.lives), None)
@@ -102,13 +103,14 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
 
 @st.fragment(run_every="2s")
 def _watch(name: str) -> None:
-    stored = jobs.get(session.workspace(), name)
+    with session.messages():
+        stored = jobs.get(session.workspace(), name)
     if stored is None or not stored.lives:
         st.rerun(scope="app")
     with st.container(border=True):
         head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
         head.markdown(f"**Replay {session.plain(name)}**", width="content")
-        if head.button("Stop", key=f"replay:stop:{name}", icon=":material/stop:"):
+        if session.may("replay reviews") and head.button("Stop", key=f"replay:stop:{name}", icon=":material/stop:"):
             with session.messages():
                 jobs.stop(session.workspace(), name)
             st.toast("The replay ends in a moment")

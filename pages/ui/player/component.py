@@ -3,14 +3,15 @@
 Streamlit draws the page once and hands over the list. From then on the scripts beside this file ask and
 tell the routes of pages/ui/routes/api.py by themselves: clips are fetched ahead, a decision is one small request, and
 the next clip is on the screen without a rerun of the page. Only what the page itself must know comes back as an event:
-that the list has ended, that the token has run out, or (where something beside the player follows it) that another
-clip is shown.
+that the list has ended, that the token has run out, that more like a stretch is looked for, or (where something beside
+the player follows it) that another clip is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, cast
 
 from labeling.errors import DataError
@@ -19,8 +20,8 @@ from pages.ui.player import events
 from pages.ui.shared import assets, shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
-Action = Literal["finished", "moved", "refresh"]
-ACTIONS: tuple[Action, ...] = ("finished", "moved", "refresh")
+Action = Literal["finished", "moved", "refresh", "like"]
+ACTIONS: tuple[Action, ...] = ("finished", "moved", "refresh", "like")
 
 ENTRY = "player/player.js"
 STYLES = (
@@ -40,9 +41,12 @@ class Visit:
     ``id`` changes when the list is read anew; while it stays the player keeps its own place. ``token`` names the
     reviewer (signing.api_token). ``view`` goes with every request: ``run``, ``scorer``, ``p``, ``compare``. ``link``
     are the URL parameters that lead a colleague to the same list. ``follow`` asks for an event when another clip is
-    shown. ``renewed`` is another word whenever the player asked for a new token. ``alone`` is said where the page holds
-    nothing but the player (pages/ui/light/), ``partial`` where the list has no more than the clip that was linked to,
-    and the whole of it comes later under the same ``id``. ``clip`` is that clip.
+    shown. ``may_decide`` is false for one who only looks and listens. ``renewed`` is another word whenever the player
+    asked for a new token. ``alone`` is said where the page holds nothing but the player (pages/ui/light/), ``partial``
+    where the list has no more than the clip that was linked to, and the whole of it comes later under the same ``id``.
+    ``clip`` is that clip. ``to_do_from``: the list is of suspects to do from this likelihood on, so that what
+    others settle falls out of it; None: it is of others. ``placed``: a link or a row led to the place; else the first
+    one is shown at which nobody is. ``searches``: there is a space in which more like a stretch can be looked for.
     """
 
     id: str
@@ -54,9 +58,13 @@ class Visit:
     preferences: Mapping[str, Any] = field(default_factory=dict)
     follow: bool = False
     renewed: str = ""
+    may_decide: bool = True
     alone: bool = False
     partial: bool = False
+    to_do_from: float | None = None
+    placed: bool = False
     clip: shapes.Clip | None = None
+    searches: bool = False
 
     def to_json(self) -> shapes.Visit:
         """Plain values for the browser."""
@@ -70,8 +78,12 @@ class Visit:
             "preferences": dict(self.preferences),
             "follow": self.follow,
             "renewed": self.renewed,
+            "may_decide": self.may_decide,
             "alone": self.alone,
             "partial": self.partial,
+            "to_do_from": self.to_do_from,
+            "placed": self.placed,
+            "searches": self.searches,
         }
         if self.clip is not None:
             visit["clip"] = self.clip
@@ -85,7 +97,8 @@ def items_json(items: Iterable[Look]) -> list[int | list[int | str]]:
 
 @dataclass(frozen=True)
 class PageEvent:
-    """What the page must know: ``finished`` (past the last clip), ``moved`` (to ``clip_id``), ``refresh`` (token).
+    """What the page must know: ``finished`` (past the last clip), ``moved`` (to ``clip_id``), ``refresh`` (token),
+    ``like`` (more like a stretch, as `query.written` writes it, of the class in focus, if any).
 
     ``mode`` says how the clip is asked about (events.MODES).
     """
@@ -93,6 +106,8 @@ class PageEvent:
     action: Action
     clip_id: int
     mode: str = ""
+    like: str = ""
+    class_code: str = ""
 
 
 def parse_page_event(raw: object) -> PageEvent | None:
@@ -102,7 +117,9 @@ def parse_page_event(raw: object) -> PageEvent | None:
     if not isinstance(raw, Mapping):
         raise DataError(f"player event is {type(raw).__name__}, not a mapping; reload the page")
     action = cast(Action, events.one_of(raw, "action", ACTIONS))
-    return PageEvent(action, events.clip_id_of(raw), events.one_of(raw, "mode", events.MODES))
+    mode = events.one_of(raw, "mode", events.MODES)
+    like, class_code = events.text_of(raw, "like", 200), events.text_of(raw, "class", 500)
+    return PageEvent(action, events.clip_id_of(raw), mode, like, class_code)
 
 
 def clip_player(visit: Visit, on_event: Callable[[PageEvent], None], key: str = "player") -> None:
@@ -127,6 +144,7 @@ def read_script() -> str:
     return join_scripts(ENTRY)
 
 
+@cache
 def script_asset() -> assets.Asset:
     """The player's JavaScript as the browser fetches it."""
     return assets.publish("player.js", read_script())

@@ -8,8 +8,9 @@ from typing import Any
 
 from labeling.errors import DataError
 from labeling.records import KINDS, MOST_ID, VERDICTS, Region
+from labeling.review.second_looks import ADJUDICATE
 
-MODES = ("", "blind", "again", "audit")
+MODES = ("", "blind", "again", "doubted", "audit", ADJUDICATE)
 _LONGEST_TEXT = 500
 _LONGEST_NOTE = 2000
 
@@ -20,8 +21,9 @@ class PlayerEvent:
 
     ``verdict`` is "" only where a box is taken away (``replaces`` without ``region``). ``role`` and ``kind`` are what
     the lane showed. ``replaces`` is the journal position of the box that ``region`` stands for from now on.
-    ``mode`` says how the cell was asked about: as usual, ``blind`` (labels and scores hidden), ``again``, or ``audit``
-    (drawn at random, and as hidden).
+    ``mode`` says how the cell was asked about: as usual, ``blind`` (labels and scores hidden), ``again``, ``doubted``
+    (again, as the evidence speaks against the first verdict, and as hidden), ``audit`` (drawn at random, and as
+    hidden), or ``adjudicate`` (people disagree; all that they say is shown).
     """
 
     event_id: str
@@ -100,6 +102,14 @@ def text_of(raw: Mapping[str, Any], name: str, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise DataError(f"event has {name} {str(value)[:40]!r}; a text of at most {longest} signs is expected")
     return value
+
+
+def number_in(query: Mapping[str, str], name: str, most: int) -> int:
+    """A whole number from 0 to ``most`` in a URL's text; 0 for none."""
+    text = query.get(name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 15 and int(text) <= most):
+        raise DataError(f"{name} {text[:40]!r} is no whole number from 0 to {most}; reload the page")
+    return int(text)
 
 
 def share_of(raw: Mapping[str, Any], name: str) -> float:

@@ -7,15 +7,18 @@ import { Adder, vocabularyOf } from "./deciding/add.js";
 import { ChannelChoice } from "./sound/channel.js";
 import { Decisions } from "./deciding/decide.js";
 import { Drawer } from "./deciding/drawer.js";
-import { Flow, Messenger, Preferences } from "./deciding/flow.js";
+import { Flow, Messenger, Preferences, unreadable } from "./deciding/flow.js";
 import { Help } from "./keys/help.js";
 import { buttonActions, Keys } from "./keys/keys.js";
 import { Lanes } from "./lanes/lanes.js";
 import { Progress } from "./deciding/progress.js";
+import { focusAfter } from "./deciding/focus.js";
 import { questionOf } from "./deciding/question.js";
 import { Boxes, boxIsPicked } from "./boxes/regions.js";
 import { stretchOf } from "./span.js";
+import { Sides } from "./deciding/sides.js";
 import { Stage } from "./picture/stage.js";
+import { Team } from "./deciding/team.js";
 import { Transport } from "./sound/transport.js";
 import { buildView } from "./view.js";
 
@@ -72,9 +75,12 @@ class Player {
       take: (code, name) => this.decisions.add(code, name), make: (code, name) => this.decisions.makeClass(code, name),
       problem: (text) => this.tell(text, "warning"),
     });
+    this.placed = false; // whether what comes on the screen is where a link or an undo leads
     this.drawer = new Drawer(this.v, this);
+    this.sides = new Sides(this.v, this);
     this.help = new Help(this.v, this);
     this.progress = new Progress(this.v, this);
+    this.team = new Team(this.v, this);
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.keyed(event);
     this.onLeave = () => this.preferences.flush();
     this.listen();
@@ -92,8 +98,10 @@ class Player {
     this.api.token = data.token;
     this.dark = isDark(this.pageHost);
     this.v.root.dataset.theme = this.dark ? "dark" : "light";
+    this.v.root.dataset.may = data.may_decide ? "decide" : "look";
+    this.v.like.hidden = !data.searches;
     if (first) this.prefer(data.preferences);
-    if (first) this.progress.later();
+    this.placed ||= this.flow.visit !== data.visit && data.placed;
     const anew = this.flow.begin(data) || (this.expired && this.coming);
     if (this.expired) this.messenger.deliver(); // the page brought a new token
     this.expired = false;
@@ -135,6 +143,7 @@ class Player {
     else if (step < 0 && this.flow.at === 0) this.tell(this.flow.partial ? "the list is still to come" : "this is the first clip", "warning");
     else {
       this.tell("", "info"); // what was said was said of another clip
+      this.placed = step < 0; // back is where one wishes to be
       this.open(this.flow.at + step);
     }
   }
@@ -143,11 +152,7 @@ class Player {
   /** @param {Item} item @param {Refusal} problem */
   failed(item, problem) {
     if (problem.status === 403) return this.renew();
-    return this.show({
-      clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, channel: 0, channels: [], error: problem.message,
-      audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1 }, compare_run: "", compare_steps: null, candidates: [], marks: [],
-      history: [], metadata: {}, seen_position: null, run_id: "", can_undo: true, classes_url: "", look: "",
-    });
+    return this.show(unreadable(item, problem.message));
   }
 
   // The token has run out: the page makes a new one.
@@ -161,8 +166,7 @@ class Player {
 
   /** @param {Clip} data @param {Answered | null} [answered] */
   show(data, answered = null) {
-    const { v, stage } = this;
-    const before = this.data;
+    const { v, stage, data: before } = this;
     const moved = !before || before.clip_id !== data.clip_id || before.mode !== data.mode;
     this.data = data;
     this.coming = false;
@@ -176,6 +180,7 @@ class Player {
       stage.minimap.arrive();
     } else if (!moved && this.transport.failed && before.audio_url !== data.audio_url) this.transport.load(); // its link had run out
     this.channelChoice.draw();
+    this.sides.draw();
     this.lanes.build();
     this.boxes.build();
     this.chooseFocus(moved, answered);
@@ -185,6 +190,8 @@ class Player {
     if (!moved) return;
     this.followed();
     this.fetchAhead();
+    this.team.arrived(this.placed || this.flow.partial || this.flow.isBack);
+    this.placed = false;
   }
 
   arrive() {
@@ -200,6 +207,7 @@ class Player {
   }
 
   fetchAhead() {
+    this.transport.passed();
     this.flow.ahead((next) => {
       this.stage.ahead(next);
       this.transport.ahead(next);
@@ -218,21 +226,9 @@ class Player {
 
   // ---------------------------------------------------------------- focus
 
-  // On a new clip the first open suspect; after a verdict the next open one; after an undo what was undone.
   /** @param {boolean} moved @param {Answered | null} answered */
   chooseFocus(moved, answered) {
-    const { lanes } = this.data;
-    const place = (/** @type {string} */ code) => lanes.findIndex((/** @type {Lane} */ lane) => lane.class === code);
-    const open = lanes.filter((lane) => lane.kind && !lane.verdict);
-    let focus = this.focus;
-    if (answered?.focus && place(answered.focus) >= 0) focus = answered.focus;
-    else if (moved || place(focus) < 0) focus = (open[0] || lanes[0])?.class || "";
-    else if (answered?.decided && place(answered.decided) >= 0) {
-      const at = place(answered.decided);
-      const after = lanes[at].verdict && (open.find((lane) => lanes.indexOf(lane) > at) || open[0]);
-      focus = after ? after.class : answered.decided;
-    }
-    this.setFocus(focus);
+    this.setFocus(focusAfter(this.data, this.focus, moved, answered), false); // all is drawn next
     if (moved && this.playOnArrival) {
       this.playOnArrival = false;
       this.playStretch(); // begins where the clip is suspect
@@ -243,8 +239,8 @@ class Player {
     return this.data?.lanes.find((lane) => lane.class === this.focus) || null;
   }
 
-  /** @param {string} code */
-  setFocus(code) {
+  /** @param {string} code @param {boolean} [draws] */
+  setFocus(code, draws = true) {
     this.focus = code;
     const { v, lane } = this;
     v.root.dataset.focus = code;
@@ -256,7 +252,7 @@ class Player {
       v[name].disabled = !lane;
       v[name].setAttribute("aria-pressed", String(lane?.verdict === name));
     }
-    this.lanes.drawFocus(code);
+    this.lanes.drawFocus(code, draws);
     this.boxes.drawFocus();
     this.stage.drawMarks();
     this.drawer.draw();
@@ -314,9 +310,8 @@ class Player {
     const reason = refusal?.status ? refusal.message : "No answer from the server";
     if (what === "silent") v.silentText.textContent = `${reason}; your last decision may not be saved. It is kept here and sent again.`;
     if (what === "expired") this.renew();
-    const after = what === "open" ? this.after : null;
+    if (what === "open" && this.after) queueMicrotask(this.after);
     if (what === "open") this.after = null;
-    if (after) queueMicrotask(after);
   }
 
   // ---------------------------------------------------------------- as the parts call it
@@ -389,7 +384,7 @@ class Player {
 
   /** @param {KeyboardEvent} event */
   keyed(event) {
-    if (!this.data || this.help.takes(event)) return;
+    if (!this.data || this.help.takes(event) || this.sides.takes(event)) return;
     const action = this.keys.actionFor(event, this.pageHost);
     if (!action || (action === "clear" && !this.clearable)) return;
     if (action.startsWith("pan_") && !this.stage.zoomed && !this.stage.gliding) return; // nothing to move: the page scrolls
@@ -407,9 +402,7 @@ class Player {
     removeEventListener("pagehide", this.onLeave);
     this.preferences.flush();
     clearTimeout(this.following);
-    this.progress.close();
-    this.stage.close();
-    this.transport.close();
+    for (const part of [this.progress, this.team, this.lanes, this.stage, this.transport]) part.close();
     this.v.root.remove();
   }
 }

@@ -1,8 +1,8 @@
 // What the player's parts speak of, and what each of them needs of the player: no part knows more of it than that.
 
 import type { Api, Refusal } from "../shared/api";
-import type { Box, Clip, Lane, Mark, NewClass, PeakFacts, PlayerEvent, Region, TileFacts } from "../shared/server";
-import type { Axis, Band, BandedStretch, Contrast, Drawable, Level, Scale, Span, Stretch } from "../shared/types";
+import type { Box, Clip, Lane, Mark, NewClass, PageEvent, PeakFacts, PlayerEvent, Region, TileFacts, Visit } from "../shared/server";
+import type { Axis, Band, BandedStretch, Colouring, Contrast, Drawable, Level, Scale, Span, Stretch } from "../shared/types";
 import type { Adder } from "./deciding/add";
 import type { Decisions } from "./deciding/decide";
 import type { Drawer } from "./deciding/drawer";
@@ -14,6 +14,7 @@ import type { Boxes } from "./boxes/regions";
 import type { Sound } from "./sound/sound";
 import type { buildSoundChain } from "./sound/chain";
 import type { Stage } from "./picture/stage";
+import type { Team } from "./deciding/team";
 import type { Transport } from "./sound/transport";
 import type { buildView } from "./view";
 
@@ -31,6 +32,7 @@ export interface Item {
 export interface Kept {
   promise: Promise<Clip>;
   data: Clip | null;
+  ahead: AbortController | null; // stops what nobody waits for yet
 }
 
 /** What was said of a clip, for what is shown next. */
@@ -125,23 +127,30 @@ export interface Tile extends Stretch {
   bytes: number;
 }
 
+/** By what the first tiles of a palette are coloured, `count` of them together: those that come within a time. */
+export interface First {
+  palette: string;
+  count: number;
+  patienceMs: number;
+  colouring: Colouring;
+}
+
 /** What the worker is told. */
 export type ToWorker =
-  | { do: "load"; job: number; url: string; kind: string; across: number; down: number; table: Uint32Array | undefined }
+  | { do: "load"; job: number; url: string; kind: string; across: number; down: number; table: Uint32Array | undefined; first: First | undefined; ahead: boolean }
   | { do: "paint"; batch: true; tiles: { levels: Uint8Array; columns: number; rows: number; table: Uint32Array }[] }
   | { do: "cancel"; job: number };
 
 /** What the worker answers: a tile, why there is none, or bitmaps. */
 export type Arrived =
   | { job: number; error: string; status: number }
-  | { job: number; facts: TileFacts; levels: Uint8Array; columns: number; rows: number; bitmap: ImageBitmap | undefined };
+  | { job: number; facts: TileFacts; levels: Uint8Array; columns: number; rows: number; bitmap: ImageBitmap | undefined; stamp: string | undefined };
 export interface Painted {
   batch: true;
   bitmaps: ImageBitmap[];
 }
 
 export type SoundChain = ReturnType<typeof buildSoundChain>;
-export type Steps = { start_s: number; step_s: number };
 /** [left, right, value] in whole pixels. */
 export type Block = [number, number, number];
 /** Some band that is heard; a bound that is null is open. */
@@ -166,14 +175,39 @@ export interface ProgressHost {
   readonly api: Pick<Api, "ask">;
 }
 
+export interface TeamHost extends Tells {
+  readonly page: Pick<Visit, "visit" | "may_decide" | "to_do_from">;
+  readonly api: Pick<Api, "ask">;
+  readonly data: Clip;
+  readonly coming: boolean;
+  readonly flow: Flow;
+  readonly messenger: Pick<Messenger, "locked">;
+  readonly boxes: Pick<Boxes, "resting">;
+  open(at: number): void;
+  show(data: Clip): void;
+}
+
 export interface HelpHost extends Tells {
+  readonly data: Clip;
   keys: Keys;
   readonly preferences: Pick<Preferences, "set">;
+}
+
+export interface SidesHost {
+  readonly data: Clip;
+  readonly pageHost: Element;
+  readonly keys: Pick<Keys, "hears">;
+  readonly help: Pick<Help, "draw">;
+  readonly flow: Pick<Flow, "item">;
+  readonly stage: Pick<Stage, "select">;
+  readonly decisions: Pick<Decisions, "eventFor" | "post">;
+  playStretch(): void;
 }
 
 export interface DrawerHost extends Tells {
   /** The address of the clip alone, below the app's root; "" where it is not told. */
   readonly link: string;
+  readonly api: Pick<Api, "ask">;
   readonly v: Pick<View, "root" | "flag" | "drawerButton">;
   readonly data: Clip;
   readonly lane: Lane | null;
@@ -182,6 +216,7 @@ export interface DrawerHost extends Tells {
 }
 
 export interface LanesHost {
+  readonly api: Pick<Api, "bytes">;
   readonly data: Clip;
   readonly lane: Lane | null;
   readonly look: Look;
@@ -239,6 +274,7 @@ export interface AdderHost {
 }
 
 export interface ChannelHost extends Tells {
+  readonly page: Pick<Visit, "may_decide">;
   readonly data: Clip;
   readonly api: Pick<Api, "ask">;
   readonly flow: Pick<Flow, "at" | "item" | "viewOf" | "forget" | "keep">;
@@ -247,6 +283,7 @@ export interface ChannelHost extends Tells {
 }
 
 export interface DecisionsHost extends Tells {
+  readonly page: Pick<Visit, "may_decide">;
   readonly api: Pick<Api, "ask">;
   readonly v: Pick<View, "root">;
   readonly data: Clip;
@@ -259,6 +296,9 @@ export interface DecisionsHost extends Tells {
   readonly adder: Pick<Adder, "open">;
   readonly drawer: Pick<Drawer, "draw" | "written">;
   readonly progress: Pick<Progress, "later">;
+  readonly team: Pick<Team, "wish" | "after">;
+  /** Whether what comes on the screen is where a link or an undo leads. */
+  placed: boolean;
   setFocus(code: string): void;
   show(data: Clip, answered?: Answered | null): void;
   open(at: number, answered?: Answered | null): void;
@@ -266,13 +306,20 @@ export interface DecisionsHost extends Tells {
   acted(): void;
 }
 
-export interface ActionsHost extends Tells {
+export interface LikeHost extends Tells {
   readonly data: Clip;
+  readonly page: Visit;
   readonly lane: Lane | null;
+  readonly stage: Pick<Stage, "selection">;
+  readonly boxes: Pick<Boxes, "picked">;
+  emit(event: PageEvent & { at: string }): void;
+}
+
+export interface ActionsHost extends LikeHost {
   readonly look: Look;
   readonly sound: Pick<Sound, "playing" | "position" | "pause" | "resume">;
   readonly stage: Stage;
-  readonly boxes: Pick<Boxes, "fromSelection" | "takeStretch" | "next" | "remove" | "nudge">;
+  readonly boxes: Pick<Boxes, "picked" | "fromSelection" | "takeStretch" | "next" | "remove" | "nudge">;
   readonly decisions: Decisions;
   readonly transport: Pick<Transport, "changeSpeed" | "toggleBand">;
   readonly drawer: Pick<Drawer, "write" | "toggle">;
@@ -283,4 +330,11 @@ export interface ActionsHost extends Tells {
   moveFocus(step: number): void;
   go(step: number): void;
   clear(): void;
+}
+
+declare global {
+  interface Window {
+    /** The thread for tiles, where it was started ahead of the player (picture/worker.js). */
+    earmarkTileWorker?: Worker;
+  }
 }

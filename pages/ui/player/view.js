@@ -9,13 +9,14 @@ export function buildView() {
   const v = {};
   v.title = el("div", { class: "title", test: "player-title" });
   v.subtitle = el("div", { class: "subtitle", test: "player-subtitle" });
+  v.here = el("div", { class: "here", test: "player-here", role: "status", hidden: true });
   v.notice = el("div", { class: "notice", test: "player-notice", role: "status", "aria-live": "polite" });
   v.saving = el("div", { class: "saving", test: "player-saving", text: "saving…", "aria-hidden": "true" });
   v.undo = button("player-undo", "Undo", "Z", "undo", "take back the last decision");
   v.previous = button("player-previous", "Previous", "K", "", "previous clip");
   v.next = button("player-next", "Next", "J", "", "next clip");
   v.progress = el("span", { class: "progress", test: "player-progress" });
-  const head = el("header", { class: "head" }, el("div", { class: "names" }, v.title, v.subtitle, v.progress), v.notice,
+  const head = el("header", { class: "head" }, el("div", { class: "names" }, v.title, v.subtitle, v.progress), v.here, v.notice,
     el("div", { class: "group more" }, v.undo, v.previous, v.next), v.saving);
 
   v.play = button("player-play", "Play", "Space", "play", "play or pause");
@@ -43,8 +44,13 @@ export function buildView() {
   for (const [name, node] of Object.entries({ present: v.present, absent: v.absent, unsure: v.unsure })) node.classList.add("verdict", name);
   v.rest = button("player-rest", "Rest is right", "4", "", "all other doubts here: the labels are right as they are");
   v.addButton = button("player-add", "Add class", "A", "plus", "add a class that is not listed");
-  const asked = el("div", { class: "asked" }, v.question, el("div", { class: "group verdicts" }, v.present, v.absent, v.unsure));
+  v.like = button("player-like", "More like this", "8", "", "look in Sweep for what sounds like the selection or the stretch");
+  v.like.hidden = true;
+  const onlyLook = el("span", { class: "only-look why", test: "player-only-look", text: "You look and listen here. To decide, ask an owner for the role reviewer." });
+  const asked = el("div", { class: "asked" }, v.question, onlyLook, el("div", { class: "group verdicts" }, v.present, v.absent, v.unsure));
   const decide = el("div", { class: "decide" }, asked, el("div", { class: "group others" }, v.rest, v.addButton));
+
+  v.sides = el("div", { class: "sides", test: "player-sides", role: "group", "aria-label": "what each says", hidden: true });
 
   v.addInput = el("input", { type: "text", test: "player-add-input", role: "combobox", "aria-expanded": "true",
     "aria-controls": "em-options", "aria-label": "class to add", autocomplete: "off", spellcheck: "false",
@@ -73,12 +79,13 @@ export function buildView() {
   v.drawerButton.setAttribute("aria-expanded", "false");
   v.helpButton = button("player-help-button", "Keys", "?", "", "all keys, and how to change them");
   v.helpButton.setAttribute("aria-expanded", "false");
+  for (const node of [v.undo, v.flag, v.noteButton, v.later, v.skip]) node.classList.add("for-reviewers");
   const aside = el("div", { class: "aside group", role: "toolbar", "aria-label": "this clip" },
-    v.flag, v.noteButton, v.later, v.skip, v.drawerButton, v.helpButton);
+    v.flag, v.noteButton, v.later, v.skip, v.like, v.drawerButton, v.helpButton);
   v.drawer = el("div", { class: "drawer", test: "player-drawer", hidden: true });
   v.help = el("div", { class: "help", test: "player-help", role: "region", "aria-label": "all keys", hidden: true });
 
   v.root = el("section", { class: "player", test: "player", tabindex: "-1", "aria-label": "clip player" },
-    head, v.silent, transport, stage, v.soundError, decide, v.add, aside, v.drawer, v.help);
+    head, v.silent, transport, stage, v.soundError, v.sides, decide, v.add, aside, v.drawer, v.help);
   return { ...staged, ...v };
 }

@@ -11,10 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 from labeling.collection import store
 from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import ScoredRun
-from labeling.records import WORTH_HEARING
 from labeling.reviewer import marks
 from labeling.suspects import queue
 from labeling.suspects.filter import STATUSES, QueueFilter
+from labeling.team import assignments
 from pages.ui import session
 from pages.ui.queue import drawn, sorting, worklist
 
@@ -30,7 +30,8 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What there is to choose from; the scored run on show, as this visit's orders were drawn with it (drawn.read)."""
+    """What there is to choose from; the scored run on show, as this visit's orders were drawn with it (drawn.read).
+    ``assigned``: something is, to who looks."""
 
     run: ScoredRun
     look_s: float
@@ -39,6 +40,7 @@ class Choices:
     new: frozenset[str]
     columns: tuple[str, ...]
     folds: tuple[int, ...]
+    assigned: bool = False
 
     @property
     def scored(self) -> tuple[str, str]:
@@ -67,6 +69,7 @@ def choices() -> Choices | None:
             new_classes(connection),
             tuple(store.metadata_columns(connection)),
             tuple(queue.folds(run)),
+            bool(assignments.of_reviewer(connection, session.reviewer())),
         )
 
 
@@ -94,6 +97,7 @@ def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[st
     session.begin_with({
         "queue_kinds": list(saved.kinds), "queue_status": saved.status,
         "queue_classes": [code for code in saved.classes if code in here.names],
+        "queue_mine": "Mine" if saved.mine else None,
     })  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
         status = st.segmented_control(
@@ -107,9 +111,13 @@ def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[st
             format_func=lambda code: named(code, here.names[code]) + (" · new" if code in here.new else ""),
             placeholder="Any class",
         )
+        mine = saved.mine
+        if here.assigned or mine:
+            mine = st.pills("Whose", ["Mine"], key="queue_mine", help="What is assigned to you.") is not None
         wanted = QueueFilter(
-            kinds=tuple(kinds), classes=tuple(classes), status=status or saved.status, reviewer=session.reviewer()
-        )
+            kinds=tuple(kinds), classes=tuple(classes), status=status or saved.status, reviewer=session.reviewer(),
+            mine=mine,
+        )  # fmt: skip
         with beside:
             wanted = sorting.order(saved, wanted)
         wanted = _more(here, saved, wanted)
@@ -130,10 +138,7 @@ def named(code: str, name: str) -> str:
 def _more(here: Choices, saved: QueueFilter, wanted: QueueFilter) -> QueueFilter:
     """The filters that are rarely needed, in a popover that says how many are set. They are drawn while it is open:
     what a closed one holds is not on the page yet, and would show another value than it has."""
-    used = sum([
-        bool(saved.marks), saved.min_p_wrong != WORTH_HEARING, bool(saved.search), bool(saved.metadata),
-        saved.min_rating is not None, saved.missing_rule, bool(saved.folds),
-    ])  # fmt: skip
+    used = worklist.seldom_set(saved)
     label = f"More filters ({used})" if used else "More filters"
     popover = st.popover(label, icon=":material/tune:", key="queue_more", on_change="rerun")
     if not popover.open:

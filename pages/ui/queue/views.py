@@ -1,8 +1,9 @@
-"""Saved views of the queue and the link to a view, as popovers."""
+"""Saved views of the queue and the link to a view, as popovers; the way to the light page of a view."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -29,7 +30,7 @@ def views_popover(params: Mapping[str, str]) -> None:
             return
         with st.form("save_view", clear_on_submit=True, border=bool(views)):
             name = st.text_input("Keep this view as", max_chars=saved_views.MOST_SIGNS, placeholder="A name")
-            shared = st.checkbox("Everybody sees it")
+            shared = session.may("share views") and st.checkbox("Everybody sees it")
             if st.form_submit_button("Keep", icon=":material/bookmark_add:") and name.strip():
                 try:
                     saved_views.save(session.workspace(), SavedView(reviewer, name, params, shared))
@@ -71,16 +72,22 @@ def _delete(reviewer: str, name: str) -> None:
         st.toast(session.plain(str(problem)), icon=":material/error:")
 
 
-def link_popover(params: Mapping[str, str], clip_id: int | None) -> None:
-    """The addresses of this view and, where one row is ticked, of its clip."""
+def link_popover(params: Mapping[str, str]) -> None:
+    """The address of this view."""
     with st.popover("Link", icon=":material/link:", key="link_popover"):
         st.caption("This address is this view; whoever opens it sees the same filter.")
         st.code(address("queue", params), language=None, wrap_lines=True)
-        if clip_id is None:
-            st.caption("Tick one row for the address of its clip.")
-        else:
-            st.caption("The clip that is ticked:")
-            st.code(address(f"clip/{clip_id}", params), language=None, wrap_lines=True)
+        st.caption("Each row is a link to its clip: copy that, or open it in a new tab.")
+
+
+def light_link(label: str, params: Mapping[str, str]) -> None:
+    """A link to this view on the light page (pages/ui/light/suspects.py), in the same tab."""
+    style = "color:inherit;line-height:2.5rem;white-space:nowrap"
+    st.html(
+        f'<a href="{escape(address("suspects", params))}" target="_self" style="{style}" '
+        f'title="The same list on a page that opens at once">{escape(label)}</a>',
+        width="content",
+    )
 
 
 def address(page: str, params: Mapping[str, str]) -> str:

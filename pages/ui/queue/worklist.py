@@ -37,7 +37,8 @@ DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
 class Worklist:
     """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew.
 
-    ``position`` of the journal is where its order was drawn: likelihoods stay as they were then.
+    ``position`` of the journal is where its order was drawn: likelihoods stay as they were then. ``placed``: the
+    reviewer was led to the place by a link or a row.
     """
 
     scored: tuple[str, str] | None
@@ -45,7 +46,13 @@ class Worklist:
     items: list[Look]
     at: int = 0
     position: int | None = None
+    placed: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def to_do_from(self) -> float | None:
+        """The likelihood from which on suspects are to do in it; None for a list of others (component.Visit)."""
+        return to_do_from(self.wanted) if self.scored else None
 
     @property
     def clip_id(self) -> int | None:
@@ -54,6 +61,7 @@ class Worklist:
 
     def go_to(self, clip_id: int) -> None:
         """Go to a clip; one that the list does not hold is put in at this place."""
+        self.placed = True
         if clip_id == self.clip_id:
             return
         places = [place for place, item in enumerate(self.items) if (item.clip_id, item.mode) == (clip_id, "")]
@@ -66,6 +74,7 @@ class Worklist:
 
     def go_back_to(self, look: Look, following: int | None) -> None:
         """Go to a second look; one that the list, read anew, does not hold is put in before a clip (None: here)."""
+        self.placed = True
         places = [place for place, item in enumerate(self.items) if item.clip_id == following and not item.mode]
         if look in self.items:
             self.at = self.items.index(look)
@@ -143,6 +152,13 @@ def looks_of(connection: Connection, run: ScoredRun, wanted: QueueFilter, review
     )  # fmt: skip
 
 
+def to_do_from(wanted: QueueFilter) -> float | None:
+    """The likelihood from which on a filter's suspects are to do; None where it is not of what is to do."""
+    if wanted.status != "open":
+        return None
+    return 0.0 if wanted.order == "audit" else wanted.min_p_wrong
+
+
 def is_audit(wanted: QueueFilter) -> bool:
     """Whether a filter asks for looks drawn at random, each without what the model thinks."""
     return wanted.order == "audit" and wanted.status == "open" and not narrows(wanted)
@@ -151,7 +167,15 @@ def is_audit(wanted: QueueFilter) -> bool:
 def narrows(wanted: QueueFilter) -> bool:
     """Whether a filter leaves out clips or classes, whatever their likelihood."""
     some = (wanted.classes, wanted.folds, wanted.metadata, wanted.search, wanted.missing_rule, wanted.marks)
-    return any(some) or wanted.min_rating is not None
+    return any(some) or wanted.mine or wanted.min_rating is not None
+
+
+def seldom_set(wanted: QueueFilter) -> int:
+    """How many of the filters are set that are rarely needed: all but status, kind, class and order."""
+    return sum([
+        bool(wanted.marks), wanted.min_p_wrong != WORTH_HEARING, bool(wanted.search), bool(wanted.metadata),
+        wanted.min_rating is not None, wanted.missing_rule, bool(wanted.folds),
+    ])  # fmt: skip
 
 
 def link_of(todo: Worklist) -> dict[str, str]:
@@ -201,6 +225,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             rarity=RARITY if rarity is None else rarity,
             variety=params.get("variety") != "0",
             batches=params.get("batches") == "1",
+            mine=params.get("mine") == "1",
         )
     except DataError:
         return QueueFilter(min_p_wrong=WORTH_HEARING)
@@ -223,6 +248,7 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "rare": "" if wanted.rarity == RARITY else f"{wanted.rarity:g}",
         "variety": "" if wanted.variety else "0",
         "batches": "1" if wanted.batches else "",
+        "mine": "1" if wanted.mine else "",
     }
     return {key: value for key, value in params.items() if value}
 

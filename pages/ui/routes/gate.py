@@ -6,7 +6,11 @@ it says which page made it (``Origin``), that must be a page of the same host. A
 for. All of this holds for Streamlit's own routes and websockets too, which by themselves believe any name.
 
 Where people sign in, files that a page gives for download and the places of files that are brought are for them alone:
-Streamlit gives the one to whoever knows the link, and takes the other from whoever looks at the sign-in.
+Streamlit gives the one to whoever knows the link, and takes the other from whoever looks at the sign-in. Who opens a
+page without having signed in with a password is sent to where that is done. A header in which a proxy names the user
+counts only from that proxy, and is taken away from all others.
+
+Where the app lies below a path (``server.baseUrlPath``), what is ours is found there, too.
 """
 
 from __future__ import annotations
@@ -15,21 +19,25 @@ import asyncio
 import ipaddress
 import logging
 import time
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.ui import signin
-from pages.ui.hosts import named_hosts
+from labeling.errors import EarmarkError, NotAllowed
+from pages.ui import proxies, signin
+from pages.ui.hosts import base_path, named_hosts
 
 BODY_S = 20.0
 SLOWEST_BYTES_A_SECOND = 10_000
 OF_PAGES = ("/media/", "/_stcore/upload_file")
-NOT_SIGNED_IN = "sign in first; reload the page"
+OF_MACHINES = ("/healthz", "/readyz", "/metrics")
+OURS = ("/api/", "/assets/", "/clip/", "/clips/", "/signin", "/signout", "/suspects", *OF_MACHINES)
+NO_PAGES = ("/api/", "/assets/", "/clips/", "/signin", "/signout", "/_stcore/", "/static/", "/media/", *OF_MACHINES)
 _log = logging.getLogger(__name__)
 
 
@@ -48,11 +56,61 @@ class Gate:
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
-        is_of_pages = scope["type"] == "http" and any(path in scope["path"] for path in OF_PAGES)
-        if is_of_pages and signin.of_request(HTTPConnection(scope)) is None:
-            await PlainTextResponse(NOT_SIGNED_IN, 403)(scope, receive, send)
-            return
-        await self.app(scope, impatient(receive) if scope["type"] == "http" else receive, send)
+        if scope["type"] in ("http", "websocket"):
+            scope = proxies.without_forged(scope)
+        if scope["type"] == "http":
+            is_asked = _is_of_pages(scope) or _opens_a_page(scope)
+            if is_asked and (answer := await run_in_threadpool(_turned_away, scope)):
+                await answer(scope, receive, send)
+                return
+            scope, receive = at_its_route(scope), impatient(receive)
+        await self.app(scope, receive, send)
+
+
+def _turned_away(scope: Scope) -> Response | None:
+    """What one who has not signed in is answered by this app beside its own routes; None for a request that is let in.
+
+    The pages themselves say why there is nothing to see, where a provider or a proxy signs people in.
+    """
+    request = HTTPConnection(scope)
+    try:
+        if _is_of_pages(scope):
+            signin.admitted(request, "page overview")
+        elif _opens_a_page(scope) and signin.way() == "accounts" and signin.of_request(request) is None:
+            query = scope["query_string"].decode("latin-1")
+            wanted = quote(scope["path"]) + (f"?{query}" if query else "")
+            return RedirectResponse(
+                f"{base_path()}/signin?{urlencode({'next': wanted})}", 303, {"cache-control": "no-store"}
+            )
+    except NotAllowed as refused:
+        return PlainTextResponse(str(refused), 403)
+    except EarmarkError as problem:  # of the workspace; a page says so itself
+        return None if _opens_a_page(scope) else PlainTextResponse(str(problem), 503)
+    return None
+
+
+def _is_of_pages(scope: Scope) -> bool:
+    """Whether a file is asked for that a page gives, or brought to one."""
+    return any(path in scope["path"] for path in OF_PAGES)
+
+
+def _opens_a_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page to show, and not for a part of one."""
+    ours = scope["path"].removeprefix(base_path())
+    is_read = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+    return is_read and not ours.startswith(NO_PAGES)
+
+
+def at_its_route(scope: Scope) -> Scope:
+    """A request for one of our own routes as these know it: without the path below which the app lies, if any.
+
+    Streamlit's own routes know that path themselves.
+    """
+    base = base_path()
+    path = scope["path"].removeprefix(base)
+    if not base or path == scope["path"] or not path.startswith(OURS):
+        return scope
+    return {**scope, "path": path, "raw_path": scope.get("raw_path", b"").removeprefix(base.encode())}
 
 
 def refusal(headers: Headers) -> str:

@@ -2,19 +2,19 @@
 
 ``/clips/{id}/audio`` gives what a browser can play, ``/clips/{id}/tile`` and ``/clips/{id}/peaks`` what it can draw
 (labeling/sound/tiles.py), ``/clips/vocabulary`` the classes to type from. Routes beside Streamlit's pages are not
-behind its sign-in; the token is, and where people sign in only its owner may use it (signin.of_request). A URL names a
+behind its sign-in; the token is, and where people sign in only its owner may use it (signin.admitted). A URL names a
 clip by its id and never a path, so nothing but the workspace's clips can be had.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
+import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from anyio import CapacityLimiter
@@ -24,14 +24,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from labeling.errors import AudioError, ConfigError, EarmarkError
+from labeling.errors import AudioError, ConfigError, EarmarkError, NotAllowed
 from labeling.records import Clip
-from labeling.sound import tiles
+from labeling.sound import ranges, tiles
 from labeling.sound.decoding import read_window, write_decoded
 from labeling.sound.spectrogram import SpectrogramSettings
 from labeling.sound.tiles import Job, Source
+from labeling.storage.diskcache import CACHE_BYTES, DiskCache
+from labeling.storage.remote import is_url, told
 from pages.ui import signin
-from pages.ui.routes.diskcache import CACHE_BYTES, DiskCache
 from pages.ui.routes.playable import WavStream, playable_type, wav_response
 from pages.ui.signing import TOKEN_LIFE_S, key_of, token_holds
 
@@ -40,7 +41,6 @@ CHECKED_S = 8.0  # what a stream may have been reading when it broke off
 PLACE_PARAMS = ("expires", "token", "level", "index", "channel")  # what a tile's URL says beside its settings
 HEAVY_WORK = 1 << 25  # Job.work: what takes longer than about half a second
 HEAVY_AT_ONCE, QUICK_AT_ONCE = 2, 4
-SIGN_IN = "sign in first; reload the page"
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -96,8 +96,9 @@ def media_routes(
         cache_bytes: bound of the folder's size.
     """
     threading.Thread(target=_warm_up, daemon=True).start()
-    pictures, remote, decoded = (DiskCache(cache_dir / name, cache_bytes) for name in ("pictures", "remote", "decoded"))
-    media = _Media(clip_of, pictures, remote, decoded)
+    pictures, decoded = (DiskCache(cache_dir / name, cache_bytes) for name in ("pictures", "decoded"))
+    ranges.keep_copies_in(cache_dir / "remote", cache_bytes)
+    media = _Media(clip_of, pictures, decoded)
 
     def vocabulary(_: Request) -> Response:
         return JSONResponse([list(row) for row in (classes() if classes else ())])
@@ -108,20 +109,18 @@ def media_routes(
         "{clip_id:id}/tile": _drawn(media, media.spectrogram_job, "x-earmark-tile"),
         "{clip_id:id}/peaks": _drawn(media, media.waveform_job, "x-earmark-peaks"),
     }
-    return [Route(f"/clips/{path}", _guarded(answer, secret)) for path, answer in answers.items()]
+    return [Route(f"/clips/{path}", _guarded(answer, secret, f"/clips/{path}")) for path, answer in answers.items()]
 
 
 @dataclass(frozen=True)
 class _Media:
-    """Clips, what was drawn of them, and copies: of those that lie elsewhere, and decoded of those whose decoder cannot
-    seek.
+    """Clips, what was drawn of them, and decoded copies of those whose decoder cannot seek.
 
     Few pictures are made at once, ``heavy`` ones apart, so that sound and decisions do not wait.
     """
 
     clip_of: Callable[[int], Clip | None]
     pictures: DiskCache
-    remote: DiskCache
     decoded: DiskCache
     quick: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(QUICK_AT_ONCE))
     heavy: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HEAVY_AT_ONCE))
@@ -133,18 +132,13 @@ class _Media:
         return self.pictures.peek(_key(name)) is not None
 
     def source(self, request: Request) -> Source:
-        """The clip's file on this machine, with a word that changes when the file does."""
+        """The clip's file, or a copy of it, with a word that changes when the file does."""
         clip = self.clip_of(request.path_params["clip_id"])
         if clip is None:
             raise AudioError(f"no clip {request.path_params['clip_id']} in this workspace", "missing")
-        path = _on_this_machine(clip, self.remote)
-        try:
-            state = path.stat()
-        except OSError:
-            raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
+        path = ranges.place(clip.path) if is_url(clip.path) else clip.path
         channel = _whole("channel", request.query_params.get("channel", "0"))
-        tag = f"{path}\n{state.st_mtime_ns}\n{state.st_size}"
-        source = Source(str(path), tag, self.keep, channel, self.has)
+        source = Source(path, _state(path, clip), self.keep, channel, self.has)
         if source.sound.seeks:
             return source
         name = f"{_key(source.tag)}.wav"
@@ -158,14 +152,13 @@ class _Media:
         source, expand = self.source(request), request.query_params.get("expand")
         if (at := request.query_params.get("at_s")) is not None:
             return _check(source, at)
-        path = Path(source.path)
         if expand is None:
-            media_type = playable_type(source.sound) if not source.channel else ""
+            media_type = playable_type(source.sound) if not source.channel and not is_url(source.path) else ""
             if media_type:
-                return FileResponse(path, media_type=media_type)
-            wav = WavStream.of(path, source.sound, source.channel)
+                return FileResponse(source.path, media_type=media_type)
+            wav = WavStream.of(source.path, source.sound, source.channel)
         else:
-            wav = WavStream.expanded(path, source.sound, _whole("expand", expand), source.channel)
+            wav = WavStream.expanded(source.path, source.sound, _whole("expand", expand), source.channel)
         return wav_response(wav, request.headers.get("range"), f"{source.drawn_tag}\n{wav.header_rate}")
 
     def spectrogram_job(self, request: Request) -> Job:
@@ -176,20 +169,20 @@ class _Media:
         return tiles.peaks(self.source(request), *_level_and_index(request))
 
 
-def _guarded(answer: Answer, secret: Callable[[], bytes]) -> Answer:
+def _guarded(answer: Answer, secret: Callable[[], bytes], place: str) -> Answer:
     """Only for who holds a token that this app signed; errors are answered with their reason."""
 
     async def endpoint(request: Request) -> Response:
         params = request.query_params
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         try:
-            person = signin.of_request(request)
-            if person is None:
-                return problem(403, SIGN_IN)
-            key = key_of(secret(), person)
+            person = await run_in_threadpool(signin.admitted, request, f"GET {place}")
+            key = key_of(secret(), person.name)
             if not token_holds(key, path, params.get("expires", ""), params.get("token", "")):
                 return problem(403, "the link has expired or was not made by this app; reload the page")
             response = await answer(request)
+        except NotAllowed as error:
+            return problem(403, str(error))
         except AudioError as error:
             return problem(404 if error.status == "missing" else 422, str(error))
         except EarmarkError as error:
@@ -277,26 +270,13 @@ def problem(status: int, reason: str) -> JSONResponse:
     return JSONResponse({"error": reason}, status_code=status, headers={"cache-control": "no-store"})
 
 
-def _on_this_machine(clip: Clip, cache: DiskCache) -> Path:
-    """The clip's own file, or for a URL a copy in the cache."""
-    from labeling.sound.files import is_url
-
-    if not is_url(clip.path):
-        return Path(clip.path)
-
-    def fetch(file: BinaryIO) -> None:
-        import fsspec
-
-        try:
-            with fsspec.open(clip.path, "rb") as handle:
-                shutil.copyfileobj(handle, file, 1 << 20)
-        except FileNotFoundError:
-            raise AudioError(f"{clip.filename}: no such file ({clip.path})", "missing") from None
-        except Exception as error:  # each fsspec backend has its own exceptions
-            raise AudioError(f"{clip.filename}: cannot be fetched ({error}); check the URL and its access") from error
-
-    name = hashlib.sha256(clip.path.encode()).hexdigest() + Path(clip.filename).suffix[:8]
+def _state(path: str, clip: Clip) -> str:
+    """Another word once the file is another; raises AudioError where it is not there."""
+    if is_url(path):
+        at = ranges.state(path)
+        return f"{path}\n{at.tag}\n{at.size}"
     try:
-        return cache.file(name, fetch)
-    except OSError as error:
-        raise AudioError(f"{clip.filename}: the copy in {cache.folder} cannot be written ({error.strerror})") from error
+        state = os.stat(path)
+    except OSError:
+        raise AudioError(f"{clip.filename}: no such file ({told(clip.path)})", "missing") from None
+    return f"{path}\n{state.st_mtime_ns}\n{state.st_size}"

@@ -7,7 +7,6 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from labeling.errors import ConfigError, DataError
 from labeling.sound.decoding import AudioInfo
+from labeling.sound.files import file_name
 
 # What browsers play as it is and seek in to the sample, by format and coding. In MP3, AAC and Ogg Vorbis they land
 # elsewhere (benchmarks/sound_seek.py): the sound heard would not be the sound shown, so those are not among these.
@@ -48,8 +48,8 @@ class WavStream:
     the header's is ``expand`` times lower, so that they last longer.
     """
 
-    path: Path
-    native_rate: int
+    path: str
+    sound: AudioInfo
     rate: int
     channels: int
     frames: int
@@ -57,15 +57,15 @@ class WavStream:
     channel: int = 0
 
     @classmethod
-    def of(cls, path: Path, sound: AudioInfo, channel: int = 0) -> WavStream:
+    def of(cls, path: str, sound: AudioInfo, channel: int = 0) -> WavStream:
         """The sound, or one channel of it, at a rate that browsers play."""
         channels = sound.channels if sound.channels <= 2 and not channel else 1
         rate = playable_rate(sound.sample_rate, sound.frames, channels)
         frames = math.ceil(sound.frames * rate / sound.sample_rate)
-        return cls(path, sound.sample_rate, rate, channels, frames, channel=channel)
+        return cls(path, sound, rate, channels, frames, channel=channel)
 
     @classmethod
-    def expanded(cls, path: Path, sound: AudioInfo, expand: int, channel: int = 0) -> WavStream:
+    def expanded(cls, path: str, sound: AudioInfo, expand: int, channel: int = 0) -> WavStream:
         """The sound slowed down ``expand`` times with nothing filtered away, so that bats can be heard.
 
         Raises:
@@ -79,10 +79,10 @@ class WavStream:
         if frames * channels * 2 > _WAV_MOST_BYTES:
             longest_s = _WAV_MOST_BYTES / (2 * channels * rate)
             raise ConfigError(
-                f"{path.name}: {sound.duration_s:.0f} s; only {longest_s:.0f} s of such a file can be expanded, "
+                f"{file_name(path)}: {sound.duration_s:.0f} s; only {longest_s:.0f} s of such a file can be expanded, "
                 "play it at a lower speed instead"
             )
-        return cls(path, sound.sample_rate, rate, channels, frames, expand, channel)
+        return cls(path, sound, rate, channels, frames, expand, channel)
 
     @property
     def header_rate(self) -> int:
@@ -114,28 +114,34 @@ class WavStream:
             # the same blocks whatever the range, so that two ranges never differ by a rounding
             onset_s = position // step // self.rate // _BLOCK_S * _BLOCK_S
             offset = position - onset_s * self.rate * step
-            data = self._samples(onset_s, onset_s + _BLOCK_S).tobytes()[offset : offset + end - position]
+            data = self._samples(onset_s, onset_s + _BLOCK_S, (last - first) / step / self.rate).tobytes()[
+                offset : offset + end - position
+            ]
             if not data:
                 return
             yield data
             position += len(data)
 
-    def _samples(self, onset_s: int, offset_s: int) -> NDArray[np.int16]:
-        """16-bit samples (n, channels) of whole seconds; silence where the file ends before its header says."""
-        from labeling.sound.decoding import read_window, resample
+    def _samples(self, onset_s: int, offset_s: int, of_s: float) -> NDArray[np.int16]:
+        """16-bit samples (n, channels) of whole seconds; silence where the file ends before its header says. ``of_s``:
+        how many are asked for altogether."""
+        from labeling.sound.decoding import resample
+        from labeling.sound.whole import window
 
-        margin_s = 0 if self.rate == self.native_rate or onset_s == 0 else 1  # lets the filter settle
-        samples, _ = read_window(
-            str(self.path), onset_s - margin_s, offset_s + (self.rate != self.native_rate), mono=self.channels == 1,
-            channel=self.channel,
+        native_rate = self.sound.sample_rate
+        changes = self.rate != native_rate
+        margin_s = 1 if changes and onset_s else 0  # lets the filter settle
+        samples = window(
+            self.path, self.sound, onset_s - margin_s, offset_s + changes, mono=self.channels == 1,
+            channel=self.channel, of_s=of_s,
         )  # fmt: skip
         wave = samples[:, None] if samples.ndim == 1 else samples.T
-        wave = resample(wave, self.native_rate, self.rate)
+        wave = np.nan_to_num(resample(wave, native_rate, self.rate)) if changes else wave
         wanted = min(offset_s * self.rate, self.frames) - onset_s * self.rate
         wave = wave[margin_s * self.rate :][:wanted]
         if len(wave) < wanted:
             wave = np.pad(wave, ((0, wanted - len(wave)), (0, 0)))
-        return np.round(np.clip(np.nan_to_num(wave), -1.0, 1.0) * 32767).astype("<i2")
+        return np.rint(np.clip(wave, -1.0, 1.0) * 32767).astype("<i2")
 
 
 def playable_rate(rate: int, frames: int, channels: int) -> int:

@@ -13,6 +13,8 @@ from pages.ui import signing
 from pages.ui.player import events
 from pages.ui.shared import shapes
 
+PATH = "/api/snippets"
+
 
 @dataclass(frozen=True)
 class WallQuery:
@@ -45,10 +47,13 @@ def query_of(params: Mapping[str, str]) -> WallQuery:
     )
 
 
-def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]) -> shapes.Snippets:
+def snippets_json(
+    workspace: Workspace, secret: bytes, params: Mapping[str, str], reviewer: str = ""
+) -> shapes.Snippets:
     """What `GET /api/snippets` answers: the snippets of a WallQuery, with signed URLs of sound and picture.
 
-    ``position`` is the journal's end when they were read; ``more`` says that there are others after these.
+    ``reviewer`` is who looks. ``position`` is the journal's end when they were read; ``more`` says that there are
+    others after these.
     """
     wanted = query_of(params)
     with workspace.read() as connection:
@@ -56,7 +61,7 @@ def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
         shown = snippets(
             connection, workspace, read_scored_run(connection, wanted.run, wanted.scorer), wanted.class_code,
             which=wanted.which, status=wanted.status, order=wanted.order, min_p_wrong=wanted.min_p_wrong,
-            limit=MOST_SNIPPETS + 1,
+            limit=MOST_SNIPPETS + 1, reviewer=reviewer,
         )  # fmt: skip
     return {
         "position": position,
@@ -65,17 +70,18 @@ def snippets_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
     }
 
 
-def verdicts_json(workspace: Workspace, params: Mapping[str, str]) -> shapes.Verdicts:
+def verdicts_json(workspace: Workspace, params: Mapping[str, str], reviewer: str = "") -> shapes.Verdicts:
     """What `GET /api/snippets/verdicts?class=` answers: the standing verdicts of a class by clip id."""
     with workspace.read() as connection:
         position = journal.position(connection)
-        standing = verdicts(connection, events.text_of(params, "class", 500))
+        standing = verdicts(connection, events.text_of(params, "class", 500), reviewer)
     return {"position": position, "verdicts": {str(clip_id): verdict for clip_id, verdict in standing.items()}}
 
 
 def _plain(snippet: Snippet, secret: bytes) -> shapes.Snippet:
     suspect = snippet.suspect
     return {
+        "id": str(suspect.clip_id),
         "clip_id": suspect.clip_id,
         "title": suspect.filename,
         "kind": suspect.kind,

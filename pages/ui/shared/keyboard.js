@@ -21,9 +21,13 @@ function printedAt(code, shift) {
   return SIGNS[code]?.[shift ? 1 : 0] ?? "";
 }
 
+// Asked before any class of Unicode: those take milliseconds of a press to make ready.
+/** @param {string} typed */
+const isAscii = (typed) => [...typed].every((sign) => sign < "\x80");
+
 /** @param {string} typed */
 function isForeignSign(typed) {
-  return /[^\0-\x7f]/.test(typed) && /[\p{L}\p{M}\p{N}]/u.test(typed) && !/\p{Script=Latin}/u.test(typed);
+  return !isAscii(typed) && /[\p{L}\p{M}\p{N}]/u.test(typed) && !/\p{Script=Latin}/u.test(typed);
 }
 
 // All keys that a press may mean, the likeliest first.
@@ -35,7 +39,7 @@ export function keysOf(event) {
   const typed = unread || key === "Dead" ? "" : key.toLowerCase();
   const printed = printedAt(code, Boolean(shiftKey));
   if (!printed || isThirdLevel(event)) return typed ? [typed] : [key];
-  const isLatin = /\p{Script=Latin}/u.test(typed);
+  const isLatin = isAscii(typed) ? /[a-z]/.test(typed) : /\p{Script=Latin}/u.test(typed);
   if (isLatin) layout.isForeign = false;
   else if (isForeignSign(typed)) layout.isForeign = true;
   // French, Czech and other keyboards type digits with Shift; brackets in that row are a programmer's, and meant

@@ -4,7 +4,7 @@ import { AXES } from "./axes.js";
 
 /**
  * @import { TileFacts } from "./server"
- * @import { Axis, Scale, Band, Span, Contrast, Drawable } from "./types"
+ * @import { Axis, Scale, Band, Span, Colouring, Contrast, Drawable } from "./types"
  */
 
 /** @type {Record<string, string[]>} */
@@ -60,6 +60,14 @@ export function contrastOf({ floor_db, ceiling_db, low_db, high_db }, look) {
   const ceiling = Math.max(floor + unit, ceiling_db + look.ceiling * unit - gain);
   const level = (/** @type {number} */ value) => ((value - low_db) / (high_db - low_db)) * 255;
   return { floor, ceiling, floorLevel: level(floor), ceilingLevel: level(ceiling) };
+}
+
+// The colours of a contrast, and a stamp that differs when they do.
+/** @param {Contrast} contrast @param {Colouring} colouring */
+export function coloursOf(contrast, { colormap, ...look }) {
+  const now = contrastOf(contrast, look);
+  const stamp = `${colormap} ${now.floorLevel.toFixed(2)} ${now.ceilingLevel.toFixed(2)}`;
+  return { now, stamp, table: () => colourTable(colormap, now.floorLevel, now.ceilingLevel) };
 }
 
 // A level as it is read: decibels below a full-scale sine, or plain PCEN.

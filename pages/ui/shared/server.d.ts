@@ -3,6 +3,8 @@
 export interface Steps {
   start_s: number;
   step_s: number;
+  count: number;
+  level: number;
 }
 
 export interface Box {
@@ -15,8 +17,8 @@ export interface Box {
 }
 
 export interface Spread {
-  low: number[];
-  high: number[];
+  low: string;
+  high: string;
 }
 
 export interface Lane {
@@ -28,7 +30,7 @@ export interface Lane {
   machine: string;
   reviewer: string;
   clipwise: number | null;
-  values: number[];
+  values: string;
   onset_s: number | null;
   offset_s: number | null;
   p_wrong: number | null;
@@ -38,7 +40,7 @@ export interface Lane {
   threshold: number | null;
   events: Box[];
   quiet: Box[];
-  compare: number[] | null;
+  compare: string | null;
   spread: Spread | null;
 }
 
@@ -54,12 +56,24 @@ export interface Entry {
   can_undo: boolean;
 }
 
+export interface Side {
+  reviewer: string;
+  verdict: string;
+  created_at: string;
+  notes: string[];
+  boxes: Box[];
+  had_seen: boolean;
+  is_adjudication: boolean;
+}
+
 export interface Mark {
   id: number;
   kind: string;
   text: string;
   reviewer: string;
   created_at: string;
+  reply_to: number | null;
+  calls: [number, number][];
 }
 
 export interface Clip {
@@ -77,6 +91,8 @@ export interface Clip {
   classes_url: string;
   look: string;
   seen_position: number | null;
+  version: string;
+  independent: boolean;
   run_id: string;
   can_undo: boolean;
   steps: Steps;
@@ -87,6 +103,7 @@ export interface Clip {
   history: Entry[];
   marks: Mark[];
   metadata: Record<string, string>;
+  sides?: Side[];
 }
 
 export interface WithClip {
@@ -98,6 +115,7 @@ export interface Decided {
   notice: string;
   positions: number[];
   boxes_left?: number;
+  next?: number[];
 }
 
 export interface NewClass {
@@ -129,12 +147,29 @@ export interface ChannelKept {
   notice: string;
 }
 
+export interface People {
+  names: string[];
+}
+
 export interface Progress {
   text: string;
   title: string;
 }
 
+export interface Leased {
+  places: number[];
+  held_by: string;
+}
+
+export interface Changes {
+  version: string;
+  cells: [number, string, string][];
+  clips: number[];
+  more: boolean;
+}
+
 export interface Snippet {
+  id: string;
   clip_id: number;
   title: string;
   kind: string;
@@ -149,12 +184,16 @@ export interface Snippet {
   to_s: number;
   audio_url: string;
   tile_url: string;
+  of_stretch?: boolean;
+  similarity?: number;
+  likely?: number;
 }
 
 export interface Snippets {
   position: number;
   more: boolean;
   snippets: Snippet[];
+  said?: string;
 }
 
 export interface Verdicts {
@@ -172,8 +211,12 @@ export interface Visit {
   preferences: Record<string, any>;
   follow: boolean;
   renewed: string;
+  may_decide: boolean;
   alone: boolean;
   partial: boolean;
+  to_do_from: number | null;
+  placed: boolean;
+  searches: boolean;
   clip?: Clip;
 }
 
@@ -182,16 +225,67 @@ export interface Places {
   at: number;
 }
 
-export interface Light {
+export interface LightClip {
   visit: Visit;
   list: string;
 }
 
 export interface Wall {
+  path: string;
+  searches: boolean;
   query: Record<string, string>;
   class_name: string;
   token: string;
   empty: string;
+  may_decide: boolean;
+}
+
+export interface QueueRow {
+  clip_id: number;
+  class: string;
+  name: string;
+  file: string;
+  verdict: string;
+  marks: string[];
+  rating: number | null;
+  fold: number;
+  rank?: number;
+  kind?: string;
+  wrong?: number;
+  why?: string;
+  clipwise?: number | null;
+  frame?: number | null;
+}
+
+export interface QueueRows {
+  version: string;
+  total: number;
+  first: number;
+  rows: QueueRow[];
+}
+
+export interface Queue {
+  view: string;
+  query: Record<string, string>;
+  link: Record<string, string>;
+  columns: string[];
+  hidden: string[];
+  sorted: string;
+  dealt: boolean;
+  hint: string;
+  token: string;
+  reviewer: string;
+  may_decide: boolean;
+  most: number;
+  rows: QueueRows;
+}
+
+export interface DecidedCells {
+  cells: number;
+  words: string;
+  verdicts: string;
+  decided: number;
+  position?: number;
 }
 
 /** labeling.records.Region */
@@ -219,9 +313,11 @@ export interface PlayerEvent {
 
 /** pages.ui.player.component.PageEvent */
 export interface PageEvent {
-  action: "finished" | "moved" | "refresh";
+  action: "finished" | "moved" | "refresh" | "like";
   clip_id: number;
   mode?: string;
+  like?: string;
+  class?: string;
 }
 
 /** labeling.sound.spectrogram.SpectrogramSettings */

@@ -37,6 +37,14 @@ export interface Contrast {
   scale: Scale;
 }
 
+/** How levels become colours, once the contrast is known. */
+export interface Colouring {
+  colormap: string;
+  floor: number;
+  ceiling: number;
+  brightness?: number;
+}
+
 /** A tile as it can be drawn. */
 export interface Drawable extends Stretch {
   bitmap: ImageBitmap;

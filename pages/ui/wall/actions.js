@@ -1,5 +1,7 @@
 // What each action of a key or a button does on the wall.
 
+import { lookFor } from "./like.js";
+
 /** @import { ActionsHost } from "./types" */
 
 // By its name in keys.WALL_KEYS; with Shift, moving selects on the way.
@@ -16,7 +18,7 @@ export function actionsOf(host, shift) {
     pageDown: () => host.move(page, shift),
     first: () => host.move(-shown.length, shift),
     last: () => host.move(shown.length, shift),
-    play: () => (sound.snippet && sound.clip_id === shown[host.active]?.clip_id ? sound.stop() : host.played(host.active)),
+    play: () => (sound.snippet && sound.id === shown[host.active]?.id ? sound.stop() : host.played(host.active)),
     toggle: () => choice.toggle(host.active),
     above: () => choice.range(0, host.active),
     all: () => choice.range(0, shown.length - 1),
@@ -29,6 +31,8 @@ export function actionsOf(host, shift) {
     unsure: () => host.decide("unsure"),
     undo: () => host.batch.undo(),
     open: () => host.opened(host.active),
+    like: () => lookFor(host, true),
+    unlike: () => lookFor(host, false),
     tidy: () => host.fetchList(),
     hover: () => {
       host.onHover = !host.onHover;

@@ -30,12 +30,13 @@ export class WallBatch {
   /** @param {Snippet[]} chosen @param {string} verdict @param {string} said */
   decide(chosen, verdict, said) {
     const { data, position } = this.wall;
-    const events = chosen.map(({ clip_id, role, kind }) => ({
+    const events = chosen.map(({ clip_id, role, kind, onset_s, offset_s, of_stretch }) => ({
       event_id: newEventId(), clip_id, class: data.query.class, verdict, role, kind, seen_position: position,
+      ...(of_stretch ? { region: { onset_s, offset_s } } : {}),
     }));
     this.send({
       path: "/api/decisions",
-      body: { events, batch: newEventId(), view: { run: data.query.run, scorer: data.query.scorer } },
+      body: { events, batch: newEventId(), view: { run: data.query.run || "", scorer: data.query.scorer || "" } },
       said,
       done: () => {
         this.wall.choice.clear();
@@ -50,6 +51,7 @@ export class WallBatch {
 
   /** @param {Sending} request */
   send(request) {
+    if (!this.wall.data.may_decide) return this.wall.tell("you may look and listen; to decide, ask an owner for the role reviewer", "warning");
     if (this.busy) return this.wall.tell("wait: the last batch is still being saved", "warning");
     this.pending = request;
     return this.deliver();
@@ -65,7 +67,7 @@ export class WallBatch {
     wall.tell(`saving: ${said}…`);
     wall.drawSelection();
     try {
-      const answer = await wall.api.ask(path, body, BATCH_PATIENCE_MS);
+      const answer = await wall.api.ask(path, body, { patienceMs: BATCH_PATIENCE_MS });
       await this.settle(done(answer));
     } catch (problem) {
       const status = problem instanceof Refusal ? problem.status : 0;
@@ -86,7 +88,7 @@ export class WallBatch {
     const { wall } = this;
     this.pending = null;
     try {
-      await wall.readVerdicts();
+      await wall.readAgain();
       wall.tell(text, level);
     } catch (error) {
       wall.tell(`${text} The wall could not be read again (${wordsOf(error)}); reload the page.`, "warning");

@@ -1,4 +1,4 @@
-// What is selected on the wall, by clip.
+// What is selected on the wall, by snippet.
 
 /** @import { ScoreField, ChoiceHost } from "./types" */
 
@@ -6,10 +6,10 @@ export class WallChoice {
   /** @param {ChoiceHost} wall */
   constructor(wall) {
     this.wall = wall;
-    /** @type {Set<number>} */
+    /** @type {Set<string>} */
     this.ids = new Set();
     this.anchor = 0; // where a range begins
-    /** @type {Set<number> | null} */
+    /** @type {Set<string> | null} */
     this.before = null; // what was selected when a rectangle began
   }
 
@@ -17,7 +17,7 @@ export class WallChoice {
     return this.ids.size;
   }
 
-  /** @param {number} id */
+  /** @param {string} id */
   has(id) {
     return this.ids.has(id);
   }
@@ -28,7 +28,7 @@ export class WallChoice {
   }
 
   // Leave out what is no longer on the wall.
-  /** @param {Set<number>} ids */
+  /** @param {Set<string>} ids */
   keep(ids) {
     for (const id of this.ids) if (!ids.has(id)) this.ids.delete(id);
     this.anchor = Math.min(this.anchor, Math.max(0, ids.size - 1));
@@ -36,8 +36,8 @@ export class WallChoice {
 
   /** @param {number} index */
   toggle(index) {
-    const { clip_id } = this.wall.shown[index];
-    if (!this.ids.delete(clip_id)) this.ids.add(clip_id);
+    const { id } = this.wall.shown[index];
+    if (!this.ids.delete(id)) this.ids.add(id);
     this.anchor = index;
     this.wall.drawSelection();
   }
@@ -46,7 +46,7 @@ export class WallChoice {
   /** @param {number[]} indices */
   add(indices) {
     const { shown } = this.wall;
-    for (const index of indices) if (!shown[index].verdict) this.ids.add(shown[index].clip_id);
+    for (const index of indices) if (!shown[index].verdict) this.ids.add(shown[index].id);
     this.wall.drawSelection();
   }
 
@@ -70,7 +70,7 @@ export class WallChoice {
   /** @param {ScoreField} field @param {number} least */
   atLeast(field, least) {
     const { shown } = this.wall;
-    const found = [...shown.keys()].filter((index) => !shown[index].verdict && shown[index][field] >= least - 1e-6);
+    const found = [...shown.keys()].filter((index) => !shown[index].verdict && (shown[index][field] ?? 0) >= least - 1e-6);
     this.add(found);
     return found.length;
   }

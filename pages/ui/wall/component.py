@@ -7,10 +7,10 @@ neither a list of a thousand nor a batch of decisions waits for a page to be dra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from pages.ui.routes.snippets_json import WallQuery
 from pages.ui.shared import assets, shapes
 from pages.ui.shared.scripts import join_scripts, read_styles
 
@@ -19,16 +19,23 @@ STYLES = ("shared/base.css", "wall/wall.css")
 
 
 def wall(
-    query: WallQuery,
+    path: str,
+    query: Mapping[str, str],
     *,
     title: str,
     token: str,
     empty: str,
+    may_decide: bool = True,
+    searches: bool = False,
     on_open: Callable[[int], None],
+    on_like: Callable[[str], None],
     key: str = "wall",
 ) -> None:
-    """Show the wall. ``title`` names the class, ``token`` the reviewer (signing.api_token); ``empty`` is said where
-    there is no snippet. ``on_open`` gets the id of a clip that is to be opened in Review."""
+    """Show the wall of what ``path`` answers to ``query``. ``title`` names the class, ``token`` the reviewer
+    (signing.api_token); ``empty`` is said where there is no snippet. ``may_decide`` is false for one who only looks and
+    listens.
+    ``on_open`` gets the id of a clip that is to be opened in Review. ``searches`` says that more like a snippet can be
+    looked for: ``on_like`` gets those that were chosen, as `query.written` writes examples."""
     import streamlit as st
 
     def opened() -> None:
@@ -36,8 +43,14 @@ def wall(
         if isinstance(raw, int) and not isinstance(raw, bool):
             on_open(raw)
 
-    data: shapes.Wall = {"query": query.to_json(), "class_name": title, "token": token, "empty": empty}
-    _component()(data=data, key=key, on_open_change=opened)
+    def liked() -> None:
+        raw = getattr(st.session_state.get(key), "like", None)
+        if isinstance(raw, str) and raw:
+            on_like(raw)
+
+    data: shapes.Wall = {"path": path, "searches": searches, "query": dict(query), "class_name": title, "token": token,
+                         "empty": empty, "may_decide": may_decide}  # fmt: skip
+    _component()(data=data, key=key, on_open_change=opened, on_like_change=liked)
 
 
 def read_script() -> str:
@@ -45,6 +58,7 @@ def read_script() -> str:
     return join_scripts(ENTRY)
 
 
+@cache
 def script_asset() -> assets.Asset:
     """The wall's JavaScript as the browser fetches it."""
     return assets.publish("wall.js", read_script())

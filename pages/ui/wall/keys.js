@@ -23,6 +23,8 @@ export const WALL_KEYS = [
   { action: "hover", keys: ["h"], shown: ["H"], text: "play on hover" },
   { action: "hide", keys: ["d"], shown: ["D"], text: "hide the decided" },
   { action: "tidy", keys: ["t"], shown: ["T"], text: "to do first" },
+  { action: "like", keys: ["8"], shown: ["8"], text: "more like this" },
+  { action: "unlike", keys: ["9"], shown: ["9"], text: "less like this, in a search" },
   { action: "open", keys: ["o"], shown: ["O"], text: "open in Review" },
 ];
 const WALL_ACTIONS = new Map(WALL_KEYS.flatMap(({ action, keys }) => keys.map((key) => [key, action])));

@@ -29,8 +29,8 @@ export class WallSound {
     element.addEventListener("error", () => this.broke());
   }
 
-  get clip_id() {
-    return this.snippet ? this.snippet.clip_id : null;
+  get id() {
+    return this.snippet ? this.snippet.id : null;
   }
 
   // How far into the window, 0 to 1.

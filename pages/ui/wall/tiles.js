@@ -18,14 +18,14 @@ const KEPT_CUTS = 400; // about 30 kB each
 const LEAST_CONTRAST_DB = 30;
 
 // Cuts by snippet: {levels, columns, rows, floor, ceiling} with levels row by row, or {error}. `drawn` is called with
-// the clip's id once its cut is there.
+// the snippet's id once its cut is there.
 export class WallTiles {
-  /** @param {(id: number) => void} drawn */
+  /** @param {(id: string) => void} drawn */
   constructor(drawn) {
     this.drawn = drawn;
-    /** @type {Map<number, Cut>} */
+    /** @type {Map<string, Cut>} */
     this.cuts = new Map();
-    /** @type {Map<number, AbortController>} */
+    /** @type {Map<string, AbortController>} */
     this.jobs = new Map();
     /** @type {Snippet[]} */
     this.wanted = [];
@@ -36,7 +36,7 @@ export class WallTiles {
   /** @param {Snippet[]} snippets */
   want(snippets) {
     this.wanted = snippets;
-    const ids = new Set(snippets.map((one) => one.clip_id));
+    const ids = new Set(snippets.map((one) => one.id));
     for (const [id, controller] of this.jobs) {
       if (ids.has(id)) continue;
       controller.abort();
@@ -46,7 +46,7 @@ export class WallTiles {
     this.timer = setTimeout(() => this.fetchNext(), SETTLE_MS);
   }
 
-  /** @param {number} id */
+  /** @param {string} id */
   get(id) {
     const cut = this.cuts.get(id);
     if (!cut) return null;
@@ -62,16 +62,16 @@ export class WallTiles {
   fetchNext() {
     for (const one of this.wanted) {
       if (this.jobs.size >= FETCHES_AT_ONCE) return;
-      if (this.cuts.has(one.clip_id) || this.jobs.has(one.clip_id)) continue;
+      if (this.cuts.has(one.id) || this.jobs.has(one.id)) continue;
       const controller = new AbortController();
-      this.jobs.set(one.clip_id, controller);
+      this.jobs.set(one.id, controller);
       this.fetch(one, controller);
     }
   }
 
   /** @param {Snippet} snippet @param {AbortController} controller */
   async fetch(snippet, controller) {
-    const id = snippet.clip_id;
+    const { id } = snippet;
     let cut;
     try {
       cut = await cutOf(snippet, controller.signal);

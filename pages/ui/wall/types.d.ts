@@ -10,8 +10,8 @@ import type { WallSound } from "./sound";
 import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
-export type Order = "rank" | "clipwise" | "framewise";
-export type ScoreField = "p_wrong" | "clipwise" | "framewise";
+export type Order = "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random";
+export type ScoreField = "p_wrong" | "clipwise" | "framewise" | "similarity" | "likely";
 
 /** The element of a snippet; `index` is which one it shows, `painted` what its picture was drawn of. */
 export type WallTile = ReturnType<typeof makeTile>;
@@ -62,15 +62,24 @@ export interface BatchHost {
   readonly choice: Pick<WallChoice, "clear">;
   tell(text: string, level?: Level): void;
   drawSelection(): void;
-  readVerdicts(): Promise<void>;
+  readAgain(): Promise<void>;
 }
 
-export interface ActionsHost {
-  readonly grid: Pick<WallGrid, "columns" | "rowsOnScreen">;
+export interface LikeHost {
+  readonly data: WallData;
+  readonly list: Snippet[];
   readonly shown: Snippet[];
   readonly active: number;
-  readonly sound: Pick<WallSound, "snippet" | "clip_id" | "stop">;
-  readonly choice: Pick<WallChoice, "toggle" | "range" | "clear">;
+  readonly isSearch: boolean;
+  readonly choice: Pick<WallChoice, "has">;
+  tell(text: string, level?: Level): void;
+  trigger(name: string, value: unknown): void;
+}
+
+export interface ActionsHost extends LikeHost {
+  readonly grid: Pick<WallGrid, "columns" | "rowsOnScreen">;
+  readonly sound: Pick<WallSound, "snippet" | "id" | "stop">;
+  readonly choice: Pick<WallChoice, "has" | "toggle" | "range" | "clear">;
   readonly batch: Pick<WallBatch, "undo">;
   onHover: boolean;
   hiding: boolean;
@@ -81,6 +90,16 @@ export interface ActionsHost {
   fetchList(): Promise<void>;
   drawCounts(): void;
   show(): void;
+}
+
+export interface CountsHost {
+  readonly data: WallData;
+  readonly list: Snippet[];
+  readonly more: boolean;
+  readonly order: Order;
+  readonly isSearch: boolean;
+  readonly hiding: boolean;
+  readonly onHover: boolean;
 }
 
 export interface PointerHost {

@@ -5,7 +5,7 @@ import { WALL_KEYS } from "./keys.js";
 
 /**
  * @import { Snippet } from "../shared/server"
- * @import { Order, ScoreField, Verdict, WallTile } from "./types"
+ * @import { CountsHost, Order, ScoreField, Verdict, WallTile } from "./types"
  */
 
 /** @type {Record<Order, [ScoreField, string]>} */
@@ -13,7 +13,20 @@ export const SCORES = {
   rank: ["p_wrong", "likely wrong"],
   clipwise: ["clipwise", "clipwise"],
   framewise: ["framewise", "highest frame"],
+  alike: ["similarity", "alike"],
+  likely: ["likely", "likely it"],
+  uncertain: ["likely", "likely it"],
+  varied: ["similarity", "alike"],
+  random: ["similarity", "alike"],
 };
+
+// What a snippet scores in an order: how alike it is, while it is not known how likely.
+/** @param {Snippet} snippet @param {Order} order @returns {[number, string]} */
+export function scoreOf(snippet, order) {
+  const [field, words] = SCORES[order];
+  const score = snippet[field];
+  return score === undefined ? [snippet.similarity ?? 0, SCORES.alike[1]] : [score, words];
+}
 export const VERDICT_WORDS = { present: "Present", absent: "Absent", unsure: "Unsure" };
 
 /** @param {Verdict} name @param {string} key @param {string} why */
@@ -29,14 +42,17 @@ export function buildWall() {
   v.counts = el("div", { class: "counts", test: "wall-counts" });
   v.notice = el("div", { class: "notice", test: "wall-notice", role: "status", "aria-live": "polite" });
   const head = el("header", { class: "head" }, v.title, v.counts, v.notice);
+  v.said = el("div", { class: "said", test: "wall-said", role: "status", "aria-live": "polite", hidden: true });
 
   const verdicts = el("div", { class: "group verdicts" });
   v.present = verdictButton("present", "1", "the class can be heard in the selected clips");
   v.absent = verdictButton("absent", "2", "the class cannot be heard in the selected clips");
   v.unsure = verdictButton("unsure", "3", "cannot be told; left out of training");
   v.undo = button("wall-undo", "Undo", "Z", "undo", "take back your last decision, a batch as a whole");
+  for (const node of [v.present, v.absent, v.unsure, v.undo]) node.classList.add("for-reviewers");
+  const onlyLook = el("span", { class: "only-look", test: "wall-only-look", text: "You look and listen here. To decide, ask an owner for the role reviewer." });
   v.selected = el("span", { class: "selected", test: "wall-selected", role: "status", "aria-live": "polite" });
-  verdicts.append(v.present, v.absent, v.unsure, v.undo, v.selected);
+  verdicts.append(v.present, v.absent, v.unsure, v.undo, onlyLook, v.selected);
   v.above = button("wall-above", "Down to here", "L", "", "select the snippet in focus and all to do that are ranked above it");
   v.all = button("wall-all", "All", "", "", "select all that are to do (Ctrl A)");
   v.clear = button("wall-clear", "None", "", "", "select none (Esc)");
@@ -47,7 +63,9 @@ export function buildWall() {
   v.hover = button("wall-hover", "Play on hover", "H", "play", "play a snippet when the pointer or the keys come to it");
   v.hide = button("wall-hide", "Hide decided", "D", "", "leave out what is decided");
   v.tidy = button("wall-tidy", "To do first", "T", "", "put the decided at the end and fetch what is left to do");
-  const looks = el("div", { class: "group looks" }, v.hover, v.hide, v.tidy);
+  v.like = button("wall-like", "More like this", "8", "", "look for what sounds like the selected snippets, or like the one in focus");
+  v.unlike = button("wall-unlike", "Less like this", "9", "", "the selected snippets, or the one in focus, are not what is looked for");
+  const looks = el("div", { class: "group looks" }, v.like, v.unlike, v.hover, v.hide, v.tidy);
   const choosing = el("div", { class: "group", role: "group", "aria-label": "select" }, v.above, v.all, v.clear, line, v.leastButton);
   const tools = el("div", { class: "tools", role: "toolbar", "aria-label": "wall" }, verdicts, choosing, looks);
 
@@ -65,7 +83,7 @@ export function buildWall() {
     if (shown) legend.append(el("span", { class: "hint" }, caps(...shown), el("span", { text })));
   }
   legend.append(el("span", { class: "hint", text: "drag or Shift-click selects many, a double click opens a clip, a long tap plays it" }));
-  v.root = el("section", { class: "wall", test: "wall-root", tabindex: "-1" }, head, tools, v.silent, v.scroller, v.empty, legend, v.audio);
+  v.root = el("section", { class: "wall", test: "wall-root", tabindex: "-1" }, head, v.said, tools, v.silent, v.scroller, v.empty, legend, v.audio);
   return v;
 }
 
@@ -99,8 +117,8 @@ function roleWords(snippet) {
 /** @param {WallTile} tile @param {Snippet} snippet @param {{ index: number, count: number, order: Order }} given2 */
 export function fillTile(tile, snippet, { index, count, order }) {
   const { parts } = tile;
-  const [field, words] = SCORES[order];
-  const score = snippet[field].toFixed(2);
+  const [value, words] = scoreOf(snippet, order);
+  const score = value.toFixed(2);
   tile.dataset.clip = String(snippet.clip_id);
   tile.dataset.verdict = snippet.verdict;
   tile.setAttribute("aria-setsize", String(count));
@@ -111,7 +129,9 @@ export function fillTile(tile, snippet, { index, count, order }) {
   parts.name.title = snippet.title;
   parts.score.textContent = score;
   parts.score.title = words;
-  parts.chips.replaceChildren(snippet.verdict ? chip(snippet.verdict, snippet.verdict) : chip(snippet.kind, WORDS[snippet.kind]));
+  parts.chips.replaceChildren();
+  if (snippet.verdict) parts.chips.append(chip(snippet.verdict, snippet.verdict));
+  else if (snippet.kind) parts.chips.append(chip(snippet.kind, WORDS[snippet.kind]));
   parts.chips.append(el("span", { class: "where", text: `${snippet.role || "unlisted"} · ${snippet.from_s.toFixed(1)} s` }));
   parts.open.href = `review?clip=${snippet.clip_id}`;
   const percent = (/** @type {number} */ time) => 100 * Math.min(1, Math.max(0, (time - snippet.from_s) / (snippet.to_s - snippet.from_s)));
@@ -122,4 +142,17 @@ export function fillTile(tile, snippet, { index, count, order }) {
 /** @param {number} count */
 export function clipsWord(count) {
   return `${count.toLocaleString("en")} ${count === 1 ? "clip" : "clips"}`;
+}
+
+// What is left to do, and what is switched on.
+/** @param {ReturnType<typeof buildWall>} v @param {CountsHost} wall */
+export function drawCounts(v, { data, list, more, order, isSearch, hiding, onHover }) {
+  const decided = list.filter((one) => one.verdict).length;
+  const done = isSearch ? "" : `, ${decided.toLocaleString("en")} decided`;
+  v.title.textContent = data.class_name;
+  v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do${done}${more ? "; more after these" : ""}`;
+  v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);
+  v.leastText.textContent = `${SCORES[order][1]} at least`;
+  v.hide.setAttribute("aria-pressed", String(hiding));
+  v.hover.setAttribute("aria-pressed", String(onHover));
 }

@@ -12,7 +12,7 @@ import { wallAction } from "./keys.js";
 import { WallPointer } from "./pointer.js";
 import { WallSound } from "./sound.js";
 import { drawCut, WallTiles } from "./tiles.js";
-import { buildWall, clipsWord, fillTile, makeTile, SCORES, VERDICT_WORDS } from "./view.js";
+import { buildWall, clipsWord, drawCounts, fillTile, makeTile, SCORES, VERDICT_WORDS } from "./view.js";
 
 /**
  * @import { Snippet, Snippets, Verdicts, Wall as WallData } from "../shared/server"
@@ -25,7 +25,7 @@ const walls = new WeakMap();
 /** @type {any} */
 const NOTHING = null; // in place of what the page tells until it has come; until then nothing is drawn or pressed
 const VERDICTS = /** @type {const} */ (["present", "absent", "unsure"]);
-const BUTTONS = /** @type {const} */ ([...VERDICTS, "undo", "above", "all", "clear", "hover", "hide", "tidy"]);
+const BUTTONS = /** @type {const} */ ([...VERDICTS, "undo", "above", "all", "clear", "hover", "hide", "tidy", "like", "unlike"]);
 
 class Wall {
   /** @param {HTMLElement} parent */
@@ -72,7 +72,8 @@ class Wall {
     this.api.token = data.token;
     this.data = data;
     this.recolour();
-    const query = JSON.stringify(data.query);
+    const query = JSON.stringify([data.path, data.query]);
+    this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
     if (query !== this.query) {
       this.query = query;
       /** @type {Snippet[]} */
@@ -82,12 +83,17 @@ class Wall {
     } else if (renewed) this.renew();
   }
 
+  // A search is answered anew after each batch: what was decided goes, and the order has learned from it.
+  get isSearch() {
+    return this.data.query.like !== undefined;
+  }
+
   get order() {
     return /** @type {Order} */ (this.data.query.order);
   }
 
   get url() {
-    return `/api/snippets?${new URLSearchParams(this.data.query)}`;
+    return `${this.data.path}?${new URLSearchParams(this.data.query)}`;
   }
 
   // The list anew, in the server's order: those to do first.
@@ -110,6 +116,8 @@ class Wall {
     this.position = answer.position;
     this.more = answer.more;
     this.list = answer.snippets;
+    v.said.textContent = answer.said || "";
+    v.said.hidden = !answer.said;
     this.choice.clear();
     this.active = this.choice.anchor = 0;
     v.scroller.scrollTop = 0;
@@ -123,10 +131,14 @@ class Wall {
     /** @type {Snippets | null} */
     const answer = await this.api.ask(this.url).catch(() => null);
     if (!answer || query !== this.query) return;
-    const fresh = new Map(answer.snippets.map((one) => [one.clip_id, one]));
-    for (const one of this.list) Object.assign(one, fresh.get(one.clip_id));
+    const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
+    for (const one of this.list) Object.assign(one, fresh.get(one.id));
     this.tiles.forgetErrors();
-    await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+    if (!this.isSearch) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+  }
+
+  readAgain() {
+    return this.isSearch ? this.fetchList() : this.readVerdicts();
   }
 
   // What stands decided now, of every snippet of the class.
@@ -138,7 +150,7 @@ class Wall {
     this.position = answer.position;
     for (const one of this.list) {
       const verdict = answer.verdicts[one.clip_id] || "";
-      if (verdict !== one.verdict) this.choice.ids.delete(one.clip_id);
+      if (verdict !== one.verdict) this.choice.ids.delete(one.id);
       one.verdict = verdict;
     }
     this.show();
@@ -158,15 +170,15 @@ class Wall {
     v.scroller.hidden = false;
     const focused = this.shown[this.active];
     const top = Math.floor(v.scroller.scrollTop / grid.rowHeight);
-    const below = new Set(this.shown.slice(top * grid.columns).map((one) => one.clip_id));
+    const below = new Set(this.shown.slice(top * grid.columns).map((one) => one.id));
     const before = this.shown;
     this.shown = this.hiding ? this.list.filter((one) => !one.verdict) : this.list.slice();
-    this.choice.keep(new Set(this.shown.map((one) => one.clip_id)));
+    this.choice.keep(new Set(this.shown.map((one) => one.id)));
     const place = this.shown.indexOf(focused);
     this.active = Math.max(0, Math.min(this.shown.length - 1, place >= 0 ? place : this.active));
     grid.setCount(this.shown.length);
     if (before.length !== this.shown.length && before.length) {
-      const first = this.shown.findIndex((one) => below.has(one.clip_id));
+      const first = this.shown.findIndex((one) => below.has(one.id));
       if (first >= 0) v.scroller.scrollTop += (Math.floor(first / grid.columns) - top) * grid.rowHeight;
     }
     grid.rebind();
@@ -182,7 +194,7 @@ class Wall {
     const tile = makeTile();
     tile.parts.play.addEventListener("click", () => {
       const index = this.indexOf(tile);
-      if (this.sound.clip_id === this.shown[index]?.clip_id) this.sound.stop();
+      if (this.sound.id === this.shown[index]?.id) this.sound.stop();
       else this.played(index);
     });
     tile.parts.open.addEventListener("click", (event) => {
@@ -209,18 +221,18 @@ class Wall {
   /** @param {WallTile} tile */
   drawTile(tile) {
     const snippet = this.shown[tile.index];
-    tile.setAttribute("aria-selected", String(this.choice.has(snippet.clip_id)));
+    tile.setAttribute("aria-selected", String(this.choice.has(snippet.id)));
     tile.dataset.active = String(tile.index === this.active);
-    tile.dataset.playing = String(this.sound.clip_id === snippet.clip_id);
+    tile.dataset.playing = String(this.sound.id === snippet.id);
   }
 
   // What is drawn already is left as it is.
   /** @param {WallTile} tile */
   paint(tile) {
-    const { clip_id } = this.shown[tile.index];
-    const cut = this.tiles.get(clip_id);
+    const { id } = this.shown[tile.index];
+    const cut = this.tiles.get(id);
     const widthPx = Math.floor(this.grid.width * (window.devicePixelRatio || 1));
-    const painted = `${clip_id} ${this.colormap} ${widthPx} ${cut ? cut.error || "drawn" : ""}`;
+    const painted = `${id} ${this.colormap} ${widthPx} ${cut ? cut.error || "drawn" : ""}`;
     if (tile.painted === painted) return;
     tile.painted = painted;
     const { canvas, state } = tile.parts;
@@ -230,9 +242,9 @@ class Wall {
     tile.dataset.drawn = String(!canvas.hidden);
   }
 
-  /** @param {number} id */
+  /** @param {string} id */
   drawPicture(id) {
-    for (const tile of this.grid.slots.values()) if (this.shown[tile.index]?.clip_id === id) this.paint(tile);
+    for (const tile of this.grid.slots.values()) if (this.shown[tile.index]?.id === id) this.paint(tile);
   }
 
   // After scrolling: what is on the screen is fetched first, from its top down.
@@ -249,6 +261,7 @@ class Wall {
   recolour() {
     const dark = isDark(this.host);
     this.v.root.dataset.theme = dark ? "dark" : "light";
+    this.v.root.dataset.may = this.data.may_decide ? "decide" : "look";
     const colormap = dark ? "magma" : "paper";
     if (colormap === this.colormap) return;
     this.colormap = colormap;
@@ -257,9 +270,9 @@ class Wall {
 
   drawPlaying() {
     const { sound, v } = this;
-    v.root.dataset.playing = sound.snippet ? String(sound.clip_id) : "";
+    v.root.dataset.playing = sound.snippet ? String(sound.snippet.clip_id) : "";
     for (const tile of this.grid.slots.values()) {
-      const playing = sound.snippet !== null && this.shown[tile.index]?.clip_id === sound.clip_id;
+      const playing = sound.snippet !== null && this.shown[tile.index]?.id === sound.id;
       if (tile.dataset.playing !== String(playing)) {
         tile.dataset.playing = String(playing);
         tile.parts.play.replaceChildren(icon(playing ? "pause" : "play"));
@@ -307,8 +320,9 @@ class Wall {
 
   /** @param {Verdict} verdict */
   decide(verdict) {
-    const chosen = this.list.filter((one) => this.choice.has(one.clip_id));
-    if (chosen.length) this.batch.decide(chosen, verdict, `${VERDICT_WORDS[verdict].toLowerCase()}, ${clipsWord(chosen.length)}`);
+    const chosen = this.list.filter((one) => this.choice.has(one.id));
+    if (!this.data.query.class) this.tell("choose above which class the verdicts are of, or write a new one", "warning");
+    else if (chosen.length) this.batch.decide(chosen, verdict, `${VERDICT_WORDS[verdict].toLowerCase()}, ${clipsWord(chosen.length)}`);
     else this.tell("select snippets first: click them, or press X", "warning");
   }
 
@@ -372,14 +386,7 @@ class Wall {
   }
 
   drawCounts() {
-    const { v, list, data } = this;
-    const decided = list.filter((one) => one.verdict).length;
-    v.title.textContent = data.class_name;
-    v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do, ${decided.toLocaleString("en")} decided${this.more ? "; more after these" : ""}`;
-    v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);
-    v.leastText.textContent = `${SCORES[this.order][1]} at least`;
-    v.hide.setAttribute("aria-pressed", String(this.hiding));
-    v.hover.setAttribute("aria-pressed", String(this.onHover));
+    drawCounts(this.v, this);
   }
 
   // The number that a press will decide is said on the button itself.

@@ -80,7 +80,9 @@ def test_an_audio_folder_may_lie_anywhere_and_be_a_link(workspace: Workspace, co
             allowed.file_of(connection, clip)
 
 
-def test_a_file_that_becomes_a_link_is_not_opened(workspace: Workspace, collection: Path, tmp_path: Path) -> None:
+def test_a_file_that_becomes_a_link_is_not_opened(
+    workspace: Workspace, collection: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import_collection(workspace, collection)
     own = collection / "audio" / "own.wav"
     own.unlink()
@@ -90,6 +92,9 @@ def test_a_file_that_becomes_a_link_is_not_opened(workspace: Workspace, collecti
         with pytest.raises(AudioError, match=r"own.wav: its file is a link to /etc/passwd, .* --allow FOLDER"):
             allowed.file_of(connection, clip)
         url = Clip(9, "a.wav", "https://example.org/a.wav", 1.0, 8000, 1)
+        with pytest.raises(AudioError, match=r"not below the collection's URL; .* --allow https://example.org"):
+            allowed.file_of(connection, url)
+        monkeypatch.setenv("EARMARK_ALLOW", "/data:https://example.org:443/x:https://example.org/")
         assert allowed.file_of(connection, url) is url
 
 

@@ -273,8 +273,8 @@ def test_what_cannot_be_imported_changes_nothing(tmp_path: Path, workspace: Work
         import_collection(workspace, root / "data.csv", format="birdclef")
     with pytest.raises(FormatError, match="nothing at"):
         import_collection(workspace, root / "none")
-    with pytest.raises(UnknownName, match="choose from birdclef, esc50, table"):
-        import_collection(workspace, root, format="raven")
+    with pytest.raises(UnknownName, match="Did you mean 'birdclef'"):
+        import_collection(workspace, root, format="bridclef")
     with workspace.read() as connection:
         assert store.all_imports(connection) == []
 

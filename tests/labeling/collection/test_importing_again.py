@@ -21,7 +21,7 @@ from labeling.journal.exporting import export_labels
 from labeling.records import Decision, Region
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support.recorders import NIGHT, clips, decide, listed, recorder, sound
+from tests.support.workspaces.recorders import NIGHT, clips, decide, listed, recorder, sound
 
 # ---------------------------------------------------------------------------------------------- who a clip is
 

@@ -12,7 +12,7 @@ from labeling.__main__ import main
 from labeling.collection import store
 from labeling.collection.importing import import_collection
 from labeling.workspace import Workspace, open_workspace
-from tests.support.recorders import clips, sound
+from tests.support.workspaces.recorders import clips, sound
 
 
 def table(root: Path, *rows: str, header: str = "filename,label", encoding: str = "utf-8") -> Path:

@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.workspace import open_workspace
-from tests.support.odd_sounds import OddSound, honest, odd_sounds
-from tests.support.sound_checks import check_sounds
+from tests.support.examples import examples
+from tests.support.odd.sound_checks import check_sounds
+from tests.support.odd.sounds import OddSound, honest, odd_sounds
 
-TABLES, FILES = 20, 10  # the same each time; python -m benchmarks.header_fuzz tries others
+TABLES, FILES = 10, 10  # the same each time; python -m benchmarks.header_fuzz tries others
 SLOW_S = 5.0
 
 
@@ -26,7 +27,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=TABLES, derandomize=True, deadline=None)
+@examples(TABLES, derandomize=True)
 @given(st.lists(odd_sounds(), min_size=FILES, max_size=FILES))
 def test_every_file_is_stored_with_a_status_and_what_is_usable_is_heard(
     blank: Path, sounds: Sequence[OddSound]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
-from tests.support.odd_tables import OddTable, Said, odd_tables, told
-from tests.support.table_checks import DECIDED, check_export, check_import, make_place
+from tests.support.examples import examples
+from tests.support.odd.table_checks import DECIDED, check_export, check_import, make_place
+from tests.support.odd.tables import OddTable, Said, odd_tables, told
 
-CASES = 200  # the same ones each time; python -m benchmarks.table_fuzz tries others
+CASES = 100  # the same ones each time; python -m benchmarks.table_fuzz tries others
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +21,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_place(tmp_path_factory.mktemp("odd"))
 
 
-@settings(max_examples=CASES, derandomize=True)
+@examples(CASES, derandomize=True)
 @given(odd_tables())
 def test_labels_in_are_labels_stored_or_reported(place: Path, table: OddTable) -> None:
     check_import(table, place)
 
 
-@settings(max_examples=CASES, derandomize=True)
+@examples(CASES, derandomize=True)
 @given(odd_tables(), DECIDED)
 def test_labels_decided_are_in_the_table_or_beside_it(
     place: Path, table: OddTable, wanted: Sequence[tuple[str, ...]]

@@ -18,7 +18,7 @@ from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support.recorders import NIGHT, clips, decide, listed, recorder, sound
+from tests.support.workspaces.recorders import NIGHT, clips, decide, listed, recorder, sound
 
 
 def test_files_that_moved_are_found_by_their_names_and_bytes(

@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from labeling import journal
-from labeling.collection import store
+from labeling.collection import adding, store
 from labeling.collection.classes import add_class
 from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.records import Decision
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLASSES, CLIPS, add_clips
+from tests.support.workspaces.making import CLASSES, CLIPS, add_clips
 
 
-def add(workspace: Workspace, clips: Sequence[store.NewClip], table: bytes = b"", **names: str) -> int:
+def add(workspace: Workspace, clips: Sequence[adding.NewClip], table: bytes = b"", **names: str) -> int:
     with workspace.write() as connection:
-        return store.add_collection(
+        return adding.add_collection(
             connection,
             format="birdclef",
             source="/in",
@@ -36,8 +36,8 @@ def add(workspace: Workspace, clips: Sequence[store.NewClip], table: bytes = b""
         )
 
 
-def clip(filename: str = "a.ogg", row: int = 0, **more: object) -> store.NewClip:
-    return store.NewClip(filename=filename, path=f"/audio/{filename}", row=row, **more)  # type: ignore[arg-type]
+def clip(filename: str = "a.ogg", row: int = 0, **more: object) -> adding.NewClip:
+    return adding.NewClip(filename=filename, path=f"/audio/{filename}", row=row, **more)  # type: ignore[arg-type]
 
 
 def test_clips_come_back_as_they_went_in(any_workspace: Workspace) -> None:

@@ -13,7 +13,7 @@ from labeling.machine_labels import batches, who
 from labeling.records import Decision, Region
 from labeling.review.overview import overview
 from labeling.workspace import Workspace
-from tests.support.recorders import sound
+from tests.support.workspaces.recorders import sound
 
 ROWS = "file,onset,offset,label\n1.wav,0.5,1,owl\n1.wav,1,1.5,owl\n1.wav,1,9,jay\n2.wav,,,\n"
 

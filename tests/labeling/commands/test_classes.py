@@ -9,7 +9,7 @@ import pytest
 
 from labeling.__main__ import main
 from labeling.workspace import open_workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from labeling.disagreement.assembly import assemble_evidence, values_like
 from labeling.disagreement.neighbours import mean_share
 from labeling.predictions.oof import Oof
 from labeling.predictions.training_evidence import RunEvidence, without_neighbours
-from tests.support.synthetic_oof import oof_of
+from tests.support.workspaces.synthetic_oof import oof_of
 
 NAN = float("nan")
 P = np.array([[0.9, 0.2], [0.4, 0.6], [0.2, 0.1]], np.float32)

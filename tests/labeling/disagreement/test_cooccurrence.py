@@ -12,7 +12,7 @@ from labeling.disagreement import cooccurrence
 from labeling.disagreement.cooccurrence import offers, place_and_month
 from labeling.records import Decision
 from labeling.workspace import Workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 HERE = {"Latitude": "42.0", "LONGITUDE": "-76.0", "Date": "2016-05-12"}
 NEAR = {"Latitude": "42.3", "LONGITUDE": "-76.0", "Date": "2016-06-01"}  # 0.3 degrees: 33 km

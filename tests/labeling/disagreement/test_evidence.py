@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.disagreement import evidence as module
@@ -24,7 +24,8 @@ from labeling.disagreement.evidence import (
 )
 from labeling.errors import ArtefactError, DataError
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
-from tests.support.synthetic_oof import oof_of
+from tests.support.examples import examples
+from tests.support.workspaces.synthetic_oof import oof_of
 
 NAN = float("nan")
 GIVEN = np.array([[True, False], [False, True], [False, False]])
@@ -103,7 +104,7 @@ def test_masked_cells_are_not_typical_of_anything() -> None:
     assert class_confidence(p[:1, :1], listed[:1, :1], known[:1, :1]) == pytest.approx(0.9)  # one clip, one class
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(seed=st.integers(0, 9999), lengths=st.lists(st.integers(0, 300), min_size=1, max_size=8), size=st.integers(1, 3))
 def test_frames_read_in_blocks_of_any_size_say_the_same(seed: int, lengths: list[int], size: int) -> None:
     """Against numpy on whole clips; blocks down to one clip each."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -24,6 +24,7 @@ from labeling.errors import ArtefactError, UnknownName
 from labeling.predictions.aligned import AlignedLabels
 from labeling.predictions.oof import Oof
 from labeling.records import FrameGrid, Labels
+from tests.support.examples import examples
 
 CLASSES = ("ant", "bee", "cat")
 
@@ -157,7 +158,7 @@ def test_stretch_by_hand(frames: list[float], wanted: tuple[int, int]) -> None:
     assert (first[0], end[0]) == wanted
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(seed=st.integers(0, 10_000), length=st.integers(1, 50))
 def test_stretch_is_unbroken_holds_the_peak_and_cannot_grow(seed: int, length: int) -> None:
     frames = (np.random.default_rng(seed).random((length, 1)) ** 2).astype(np.float16)
@@ -170,7 +171,7 @@ def test_stretch_is_unbroken_holds_the_peak_and_cannot_grow(seed: int, length: i
     assert end[0] == length or values[end[0]] < half + tolerance
 
 
-@settings(max_examples=20)
+@examples(10)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(set(SCORERS.names()) - set(NEEDS))))
 def test_unsure_and_reviewed_cells_are_never_ranked_and_no_other_is_lost(seed: int, name: str) -> None:
     oof, labels = random_case(seed)
@@ -185,7 +186,7 @@ def test_unsure_and_reviewed_cells_are_never_ranked_and_no_other_is_lost(seed: i
     assert np.all(found.offset_s >= found.onset_s)
 
 
-@settings(max_examples=10)
+@examples(6)
 @given(seed=st.integers(0, 10_000))
 def test_the_order_of_clips_does_not_matter(seed: int) -> None:
     oof, labels = random_case(seed)

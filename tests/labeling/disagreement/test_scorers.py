@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
@@ -18,6 +18,7 @@ from labeling.disagreement.scorers import NEEDS, SCORERS
 from labeling.errors import ArtefactError, DataError, UnknownName
 from labeling.predictions.oof import Oof
 from labeling.records import FrameGrid
+from tests.support.examples import examples
 
 P = np.array([[0.9, 0.2], [0.4, 0.6], [0.2, 0.1]], dtype=np.float32)
 GIVEN = np.array([[True, False], [True, True], [False, False]])
@@ -147,7 +148,7 @@ def test_cleanlab_is_cleanlab(seed: int, adjust: bool) -> None:
     np.testing.assert_allclose(scorer(evidence).label_quality, np.asarray(wanted), atol=1e-6)
 
 
-@settings(max_examples=25)
+@examples(15)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(SCORERS.names()), clips=st.integers(1, 30))
 def test_scores_are_finite_and_within_0_and_1(seed: int, name: str, clips: int) -> None:
     scores = SCORERS.get(name)(complete(random_evidence(seed, clips=clips, unsure=0.3), seed))
@@ -169,7 +170,7 @@ def test_nothing_listed_everything_listed_and_certain_models(name: str, fill: bo
         assert np.all((scores.label_quality >= 0) & (scores.label_quality <= 1))
 
 
-@settings(max_examples=15)
+@examples(10)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(SCORERS.names()))
 def test_the_order_of_clips_does_not_matter(seed: int, name: str) -> None:
     evidence = complete(random_evidence(seed), seed)
@@ -197,7 +198,7 @@ def test_the_order_of_clips_does_not_matter(seed: int, name: str) -> None:
     )
 
 
-@settings(max_examples=15)
+@examples(10)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(SCORERS.names()))
 def test_masked_cells_change_nothing_elsewhere(seed: int, name: str) -> None:
     evidence = random_evidence(seed, unsure=0.2)
@@ -218,7 +219,7 @@ def test_masked_cells_change_nothing_elsewhere(seed: int, name: str) -> None:
     )
 
 
-@settings(max_examples=30)
+@examples(12)
 @given(
     seed=st.integers(0, 10_000),
     part=st.sampled_from(["clipwise", "maximum", "others", "others_highest", "margin", "neighbours", "priors"]),
@@ -378,7 +379,7 @@ def test_frame_summary_by_hand() -> None:
     np.testing.assert_array_equal(summary.above, [[2, 1], [0, 1], [0, 600]])
 
 
-@settings(max_examples=30)
+@examples(12)
 @given(
     seed=st.integers(0, 1000),
     lengths=st.lists(st.integers(0, 400), min_size=1, max_size=5),

@@ -21,9 +21,9 @@ from labeling.quality.verdicts import counted, judged
 from labeling.records import KINDS, Decision, Shown
 from labeling.runs import out_of_fold
 from labeling.workspace import Workspace
-from tests.support.ranked import decide
-from tests.support.synthetic_oof import CellValues, finish, finished_run
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.ranked import decide
+from tests.support.workspaces.synthetic_oof import CellValues, finish, finished_run
 
 # Listed: 1 amecro balori, 2 amecro, 3 balori amecro cangoo, 4 cangoo. Predicted: 0.8 what is listed, else 0.1.
 AMECRO, BALORI, CANGOO, DAEJUN = 1, 2, 3, 4

@@ -9,7 +9,7 @@ import pytest
 
 from labeling.disagreement.stored_ranking import PAST, Ranking, read_ranking
 from labeling.workspace import Workspace
-from tests.support.ranked import finished_run, make_queue, store_ranking
+from tests.support.workspaces.ranked import finished_run, make_queue, store_ranking
 
 
 @pytest.fixture

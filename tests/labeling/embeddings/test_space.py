@@ -31,7 +31,7 @@ from labeling.storage import arrays
 from labeling.storage.tables import clips
 from labeling.workspace import Workspace
 from tests.support import ROOT
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 FACTS = SpaceFacts("ears", "aisfx", "CC BY 4.0", "ab" * 32, 44100, 2.3, 1.15, 6)
 

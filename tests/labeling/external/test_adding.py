@@ -17,7 +17,7 @@ from labeling.journal.new_classes import new_classes
 from labeling.predictions.oof import Oof, read_oof
 from labeling.records import Decision
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLIPS
+from tests.support.workspaces.making import CLIPS
 
 NAMES = [name for name, _ in CLIPS]
 RAVEN = (

@@ -6,14 +6,15 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from labeling.errors import FormatError
+from labeling.errors import DataError, FormatError
 from labeling.external.importing import ImportRequest, Report, import_predictions
 from labeling.predictions.oof import Oof, read_oof
 from labeling.runs.out_of_fold import ELSEWHERE
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLIPS, add_clips
+from tests.support.workspaces.making import CLIPS, add_clips
 
 NAMES = [name for name, _ in CLIPS]
 SCIENTIFIC = {"amecro": "Corvus brachyrhynchos", "balori": "Icterus galbula", "cangoo": "Branta canadensis"}
@@ -133,6 +134,70 @@ def test_one_combined_file(collection: Workspace, tmp_path: Path, kind: str) -> 
     np.testing.assert_allclose(oof.clipwise, expected()[:3], atol=1e-6)
     assert oof.frames(1)[6, 0] == pytest.approx(0.5, abs=1e-3)
     assert "names no clip without a detection" in "\n".join(report.lines())
+
+
+def detections(folder: Path, parquet: bool) -> Path:
+    """All detections in one table, as CSV of the analyzer or as Parquet; XC4 has none, and nobody found a goose."""
+    found = [(clip, code, onset, p) for clip, code, onset, p in HEARD if code != "cangoo"]
+    if parquet:
+        rows = [(NAMES[clip], COMMON[code], onset, onset + 3, p) for clip, code, onset, p in found]
+        path = folder / "results.parquet"
+        columns = ["filename", "common_name", "start_time", "end_time", "confidence"]
+        pd.DataFrame(rows, columns=columns).to_parquet(path)
+        return path
+    path = folder / "BirdNET_CombinedTable.csv"
+    goose = SCIENTIFIC["cangoo"]
+    lines = [line for clip in range(4) for line in text("csv", clip).splitlines(True) if goose not in line]
+    path.write_text(HEADERS["csv"] + "".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("kind", "parquet"), [("text", False), ("table", True), ("folder", False)])
+def test_nothing_found_in_what_was_analysed_is_evidence_of_absence(
+    collection: Workspace, tmp_path: Path, kind: str, parquet: bool
+) -> None:
+    analysed, wanted = tmp_path / {"text": "list.txt", "table": "list.csv", "folder": "audio"}[kind], NAMES[1:]
+    if kind == "folder":
+        for name in [*wanted, "notes.txt"]:
+            (analysed / name).parent.mkdir(parents=True, exist_ok=True)
+            (analysed / name).touch()
+    else:
+        heading = "size,filename\n" if kind == "table" else ""
+        lines = "".join(f"{'7,' if kind == 'table' else ''}{name}\n" for name in [*wanted, "elsewhere.wav"])
+        analysed.write_text(heading + lines, encoding="utf-8")
+    mapping = tmp_path / "classes.csv"
+    mapping.write_text("theirs,code\nCanada Goose,cangoo\n", encoding="utf-8")
+    file = detections(tmp_path, parquet)
+    asked = ImportRequest(file, classes=mapping, analysed=analysed)
+    oof = stored(collection, import_predictions(collection, asked))
+    assert (oof.filenames, oof.classes) == (tuple(NAMES), ("amecro", "balori", "cangoo"))
+    lowest = 0.2
+    np.testing.assert_allclose(oof.clipwise[[2, 3]], lowest / 2, atol=1e-6)
+    np.testing.assert_allclose(oof.clipwise[:, 2], lowest / 2, atol=1e-6)
+    plain = stored(collection, import_predictions(collection, ImportRequest(file, classes=mapping)))
+    assert (plain.filenames, plain.classes) == (tuple(NAMES[:2]), ("amecro", "balori"))
+
+
+def test_a_list_of_what_was_analysed_that_cannot_be_used(collection: Workspace, tmp_path: Path) -> None:
+    results, empty, other = detections(tmp_path, False), tmp_path / "empty.txt", tmp_path / "other.parquet"
+    empty.write_text("\n \n", encoding="utf-8")
+    pd.DataFrame({"x": [1]}).to_parquet(other)
+    elsewhere = tmp_path / "elsewhere.txt"
+    elsewhere.write_text("elsewhere.wav\n", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    for path, said in (
+        (tmp_path / "none.txt", "nothing there; give a list of the analysed recordings, or their folder"),
+        (empty, "it names no recording; write one a line"),
+        (other, "has no column of file names; call it filename"),
+        (tmp_path / "folder", "the folder holds no recordings"),
+        (elsewhere, "names none of the workspace's clips"),
+    ):
+        with pytest.raises(FormatError, match=said):
+            import_predictions(collection, ImportRequest(results, analysed=path))
+    values = tmp_path / "wide.csv"
+    values.write_text(f"filename,amecro\n{NAMES[0]},0.5\n", encoding="utf-8")
+    with pytest.raises(DataError, match="wide has a value of every clip that it names; leave it out"):
+        import_predictions(collection, ImportRequest(values, analysed=elsewhere))
 
 
 def test_a_species_is_found_by_its_scientific_name_alone(workspace: Workspace, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score
@@ -29,8 +29,9 @@ from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from models import worker
 from models.folds.keeping import why_not
-from tests.support.synthetic_oof import finished_run
-from tests.support.workspaces import CLIPS, add_clips
+from tests.support.examples import examples
+from tests.support.workspaces.making import CLIPS, add_clips
+from tests.support.workspaces.synthetic_oof import finished_run
 
 NAMES = [name for name, _ in CLIPS]
 CODES = ["amecro", "balori", "cangoo"]
@@ -117,7 +118,7 @@ def test_the_ranking_is_that_of_an_equal_run_made_here(collection: Workspace, tm
         assert queue_of(other, report.run_id) == queue_of(collection, native)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(6)
 @given(values=arrays.arrays(np.float32, (4, 3), elements=st.floats(0, 1, width=32)), kind=st.sampled_from(KINDS))
 def test_values_come_back_as_they_were_saved(
     tmp_path_factory: pytest.TempPathFactory, values: np.ndarray, kind: str

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from labeling.workspace import Workspace
-from tests.support import damaged
+from tests.support.odd import damaged
 
-CASES = 200  # the same ones each time; python -m benchmarks.damage_fuzz tries others
+CASES = 100  # the same ones each time; python -m benchmarks.damage_fuzz tries others
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_damaged_predictions_end_in_an_error_of_our_own(
     read: Callable[[bytes, Workspace, Path], None],
 ) -> None:
     said = [damaged.check(make(random.Random(seed)), read, collection, tmp_path) for seed in range(CASES)]
-    assert 20 < sum(map(bool, said)) < CASES  # some are read all the same
+    assert 10 < sum(map(bool, said)) < CASES  # some are read all the same
 
 
 def test_a_damaged_database_ends_in_an_error_of_our_own(collection: Workspace, tmp_path: Path) -> None:

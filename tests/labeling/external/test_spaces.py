@@ -15,7 +15,7 @@ from labeling.embeddings.space import known_clips, list_spaces, open_space
 from labeling.errors import DataError, FormatError
 from labeling.external.spaces import import_space
 from labeling.workspace import Workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 VECTORS = np.random.default_rng(0).normal(size=(6, 8))
 ROWS = [  # the clips last 20 s; theirs have other folders and suffixes

@@ -56,7 +56,7 @@ def test_a_zip_is_a_folder_and_its_extra_tables_lie_beside_it(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("files", "word"),
     [
-        ([("virus.exe", csv(""))], "'virus.exe' is no table, .npz or .zip"),
+        ([("virus.exe", csv(""))], "'virus.exe' is no table, .npz, .json or .zip"),
         ([("a.zip", csv("no zip"))], "a.zip cannot be unpacked"),
         ([("a.zip", packed(**{"../../x.csv": "x"}))], "leads out of it"),
         ([("a.zip", packed(**{"/etc/x.csv": "x"}))], "leads out of it"),

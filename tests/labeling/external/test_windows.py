@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labeling.disagreement.ranking import find_stretches
 from labeling.errors import FormatError
 from labeling.external.importing import ImportRequest, import_predictions
 from labeling.external.windows import step_of
 from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLIPS
+from tests.support.workspaces.making import CLIPS
 
 NAMES = [name for name, _ in CLIPS]
 
@@ -56,6 +57,18 @@ def test_a_frame_takes_the_highest_window_over_it(collection: Workspace, tmp_pat
     np.testing.assert_allclose(oof.frames(0), [[0.8, 0.2], [0.9, 0.2], [0.9, 0.2], [0.2, 0.4]], atol=1e-3)
     np.testing.assert_allclose(oof.frames(1), [[0.2, 0.6], [0.2, 0.2], [0.2, 0.2], [0.2, 0.2]], atol=1e-3)
     np.testing.assert_allclose(oof.clipwise, [[0.9, 0.4], [0.2, 0.6]])
+
+
+def test_what_speaks_for_the_lowest_detection_is_its_own_stretch(collection: Workspace, tmp_path: Path) -> None:
+    rows = [
+        (NAMES[0], "amecro", 0.9, 0, 5),
+        (NAMES[0], "balori", lowest := 0.1237, 10, 15),
+        (NAMES[3], "amecro", 0.5, 0, 5),
+    ]
+    oof = bring(collection, tmp_path, rows, LONG)
+    first, end = find_stretches(oof, np.array([0, 0, 1]), np.array([1, 0, 1]))
+    assert list(zip(first.tolist(), end.tolist(), strict=True)) == [(2, 3), (0, 1), (0, 4)], "nowhere: the whole clip"
+    np.testing.assert_allclose(oof.clipwise[1, 1], lowest / 2)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -13,7 +13,7 @@ from labeling.errors import DataError
 from labeling.gain import measurement
 from labeling.gain.measurement import COLLECTION, DECIDED, measure, pair_of
 from labeling.workspace import Workspace
-from tests.support.gain_case import (
+from tests.support.workspaces.gain_case import (
     FALSE,
     GAP_S,
     MISSING,

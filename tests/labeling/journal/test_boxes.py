@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling import journal
@@ -14,7 +14,8 @@ from labeling.errors import DataError, StaleDecision
 from labeling.journal.boxes import BoxChange, change_box
 from labeling.records import CellState, Decision, Region
 from labeling.workspace import Workspace
-from tests.support.workspaces import copy_of
+from tests.support.examples import examples
+from tests.support.workspaces.making import copy_of
 
 FIRST, SECOND, THIRD = Region(0.0, 1.0), Region(2.0, 5.5, 500.0, 8000.0), Region(7.25, 7.5)
 
@@ -160,7 +161,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@examples(30)
 @given(steps=STEPS)
 def test_undo_after_any_changes_gives_the_boxes_of_before(blank: Path, steps: list[tuple]) -> None:
     """Against a stack of what was seen: each undo must show the cell as it was before the newest standing act."""

@@ -18,7 +18,7 @@ from labeling.review.overview import overview
 from labeling.reviewer import pace
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support.recorders import sound
+from tests.support.workspaces.recorders import sound
 
 
 @pytest.fixture

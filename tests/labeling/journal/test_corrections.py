@@ -7,7 +7,7 @@ from labeling.journal import corrections
 from labeling.journal.corrections import CellCorrection, between, by_kind
 from labeling.journal.versions import Change
 from labeling.workspace import Workspace
-from tests.support.gain_case import CONFIRMED, FALSE, MISSING, SAID, SWAPPED, collect, say
+from tests.support.workspaces.gain_case import CONFIRMED, FALSE, MISSING, SAID, SWAPPED, collect, say
 
 
 def change(filename: str, code: str, before: str, after: str) -> Change:

@@ -14,7 +14,7 @@ from labeling.journal import entries, versions
 from labeling.records import CellState, Decision, Region, Shown
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support.workspaces import add_clips, undo_at
+from tests.support.workspaces.making import add_clips, undo_at
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 REGIONS = (Region(0.0, 1.0), Region(2.0, 5.5, 500.0, 8000.0))

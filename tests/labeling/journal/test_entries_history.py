@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling import journal
@@ -17,7 +17,8 @@ from labeling.journal.boxes import change_box
 from labeling.records import Decision, Labels, Region
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLIPS, add_clips, copy_of, undo_at
+from tests.support.examples import examples
+from tests.support.workspaces.making import CLIPS, add_clips, copy_of, undo_at
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 REGIONS = (Region(0.0, 1.0), Region(2.0, 5.5, 500.0, 8000.0))
@@ -110,7 +111,7 @@ def same_labels(one: Labels, other: Labels) -> bool:
     return cells(one) == cells(other)
 
 
-@settings(max_examples=60)
+@examples(30)
 @given(steps=STEPS)
 def test_any_history_folds_as_written_down(blank: Path, steps: list[tuple]) -> None:
     with copy_of(blank) as workspace:

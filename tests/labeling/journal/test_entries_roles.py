@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from labeling import journal
-from labeling.collection import store
+from labeling.collection import adding
 from labeling.records import Decision
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLIPS, add_clips, undo_at
+from tests.support.workspaces.making import CLIPS, add_clips, undo_at
 
 BARE = (*CLIPS, ("none/XC9.ogg", ()))
 
@@ -46,8 +46,8 @@ def test_a_clip_with_labels_and_a_table_without_primaries_know_no_such_rule(work
     add_clips(workspace, CLIPS)
     assert journal.append(workspace, [heard("daejun", "e1", clip_id=1)])[0].role == ""
     with workspace.write() as connection:
-        clips = [store.NewClip("x.wav", "/x.wav", 2, (("amecro", "secondary"),)), store.NewClip("y.wav", "/y.wav", 3)]
-        store.add_collection(
+        clips = [adding.NewClip("x.wav", "/x.wav", 2, (("amecro", "secondary"),)), adding.NewClip("y.wav", "/y.wav", 3)]
+        adding.add_collection(
             connection, format="table", source="/y", audio_root="/", options={}, table_name="t.csv",
             table_bytes=b"", clips=clips, class_names={},
         )  # fmt: skip

@@ -22,7 +22,7 @@ from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
 from tests.support import ROOT
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 CODES = ("amecro", "balori", "cangoo", "daejun")
 

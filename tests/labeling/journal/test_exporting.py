@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import sqlalchemy as sa
 
 from labeling import journal
 from labeling.collection import store
@@ -22,7 +23,7 @@ from labeling.journal import versions
 from labeling.journal.exporting import ExportReport, export_labels, zipped
 from labeling.records import Decision, Region, Shown
 from labeling.workspace import Workspace
-from tests.support.workspaces import undo_at
+from tests.support.workspaces.making import undo_at
 
 HEADER = "primary_label,secondary_labels,author,filename"
 ROWS = (
@@ -106,6 +107,11 @@ def test_unsure_and_undone_leave_every_byte(birds: Workspace, tmp_path: Path) ->
     original = (tmp_path / "birds/train_metadata.csv").read_bytes()
     assert (tmp_path / "out/train_metadata.csv").read_bytes() == original
     assert report.changed_clips == 0
+    why = "birdclef cannot say unsure of what came in"
+    assert [tuple(row.values()) for row in rows(tmp_path / "out/not_in_table.csv")] == [
+        ("owl/1.wav", "jay", "unsure", "train_metadata.csv", why),
+        ("owl/2.wav", "tit", "unsure", "train_metadata.csv", why),
+    ]
     assert "strong_labels.csv" not in os.listdir(tmp_path / "out")
 
 
@@ -209,7 +215,7 @@ def test_esc50_and_table_keep_their_columns(workspace: Workspace, tmp_path: Path
     assert after[1] == b"1-1-A-0.wav,1,1,cow,True,1,A"
     assert after[2:] == esc.split(b"\n")[2:]
     with pytest.raises(DataError, match="this workspace holds esc50"):
-        export_labels(workspace, tmp_path / "out", format="birdclef")
+        export_labels(workspace, tmp_path / "out", format="recordings")
     with pytest.raises(UnknownName, match="unknown format 'nope'"):
         export_labels(workspace, tmp_path / "out", format="nope")
 
@@ -261,6 +267,58 @@ def test_no_decision_blocks_an_export(workspace: Workspace, tmp_path: Path) -> N
     undo_at(workspace, 3, "rita", "u3")
     export_labels(workspace, tmp_path / "out")
     assert rows(tmp_path / "out/not_in_table.csv") == []  # what an earlier export left must not pass for this one's
+
+
+def test_all_labels_are_read_only_where_a_clip_is_written_anew(birds: Workspace, tmp_path: Path) -> None:
+    decide(birds, "owl/2.wav", "jay", "present")
+    queries: list[str] = []
+
+    def keep(*told: object) -> None:
+        queries.append(str(told[2]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", keep)
+    try:
+        export_labels(birds, tmp_path / "same", format="birdclef")
+        assert not any("imported_labels.who" in query for query in queries)
+        export_labels(birds, tmp_path / "both", format=("birdclef", "table"))
+        assert any("imported_labels.who" in query for query in queries)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", keep)
+    assert sorted(os.listdir(tmp_path / "both")) == [
+        "changes.csv", "label_version.json", "table", "train_metadata.csv"
+    ]  # fmt: skip
+
+
+def test_what_was_heard_of_cells_that_nobody_annotated_comes_back(workspace: Workspace, tmp_path: Path) -> None:
+    """An absent into the table that can say so; unsure beside it."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for number, name in enumerate(("1.wav", "2.wav")):
+        soundfile.write(folder / name, 0.1 * np.random.default_rng(number).standard_normal(8000), 8000)
+    (folder / "t.csv").write_text("file,a,b,c\n1.wav,1,,0\n2.wav,0,1,1\n")
+    import_collection(workspace, folder / "t.csv")
+    for code, verdict in (("b", "absent"), ("c", "unsure")):
+        decide(workspace, "1.wav", code, verdict)
+    decide(workspace, "2.wav", "a", "absent")  # as the table says
+    report = export_labels(workspace, tmp_path / "out")
+    assert (tmp_path / "out/t.csv").read_text() == "file,a,b,c\n1.wav,1,0,0\n2.wav,0,1,1\n"
+    assert report.changed_clips == 0
+    assert [(held.filename, held.class_code, held.now) for held in report.not_in_table] == [("1.wav", "c", "unsure")]
+
+
+def test_an_absent_that_the_format_cannot_say_is_listed(workspace: Workspace, tmp_path: Path) -> None:
+    """A recording without a file of events gets none: it would say that nothing was heard."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for number, name in enumerate(("1.wav", "2.wav")):
+        soundfile.write(folder / name, 0.1 * np.random.default_rng(number).standard_normal(8000), 8000)
+    (folder / "1.txt").write_text("0.1\t0.2\ta\n")
+    import_collection(workspace, folder)
+    decide(workspace, "2.wav", "a", "absent")
+    report = export_labels(workspace, tmp_path / "out")
+    assert [path.name for path in report.files if path.suffix == ".txt"] == ["1.txt"]
+    told = [(held.filename, held.class_code, held.now, held.why) for held in report.not_in_table]
+    assert told == [("2.wav", "a", "absent", "audacity cannot say absent of what came in")]
 
 
 @pytest.mark.parametrize("asked", [None, Shown(kind="swapped"), Shown(kind="swapped", blind=True)])

@@ -19,7 +19,7 @@ from labeling.records import Decision
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 
 def new(workspace: Workspace) -> set[str]:

@@ -10,8 +10,8 @@ from labeling.journal import verdict_entries
 from labeling.quality import verdicts
 from labeling.quality.decided_cells import decided_cells
 from labeling.workspace import Workspace, open_workspace
-from tests.support.deciding import say_asked
-from tests.support.workspaces import CLIPS, add_clips, undo_at
+from tests.support.workspaces.deciding import say_asked
+from tests.support.workspaces.making import CLIPS, add_clips, undo_at
 
 
 def standing(workspace: Workspace, position: int | None = None) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling import journal
@@ -14,7 +14,8 @@ from labeling.errors import DataError
 from labeling.journal import versions
 from labeling.records import Decision, Event, Labels, Region
 from labeling.workspace import Workspace
-from tests.support.workspaces import add_clips, copy_of, undo_at
+from tests.support.examples import examples
+from tests.support.workspaces.making import add_clips, copy_of, undo_at
 
 
 def decide(workspace: Workspace, clip_id: int, code: str, verdict: str, **more: object) -> Decision:
@@ -237,7 +238,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@examples(30)
 @given(before=STEPS, after=STEPS)
 def test_going_back_gives_the_versions_labels_after_any_history(blank: Path, before: list, after: list) -> None:
     with copy_of(blank) as workspace:

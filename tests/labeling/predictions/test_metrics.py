@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
@@ -18,13 +18,14 @@ from labeling.predictions.metrics import (
     padded_cmap,
     score,
 )
+from tests.support.examples import examples
 
 # Few distinct values, so that ties are common.
 SCORES = hnp.arrays(np.float64, (12, 3), elements=st.integers(0, 6).map(lambda k: k / 6))
 LABELS = hnp.arrays(np.bool_, (12, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(SCORES, LABELS)
 def test_agrees_with_scikit_learn(scores, present):
     for c in range(3):
@@ -111,7 +112,7 @@ def test_shapes_that_do_not_fit():
         score(np.zeros((3, 2)), np.zeros((3, 3), dtype=bool), ["a", "b"])
 
 
-@settings(max_examples=40, deadline=None)
+@examples(20)
 @given(SCORES, LABELS)
 def test_padded_cmap_is_scikit_learns_with_five_rows_of_ones(scores, present):
     padded = sk.average_precision_score(

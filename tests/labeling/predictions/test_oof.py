@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,6 +19,7 @@ from labeling.errors import ArtefactError, WorkspaceFull, WorkspaceReadOnly
 from labeling.predictions.oof import Oof, read_oof, write_oof
 from labeling.records import FrameGrid
 from labeling.storage import arrays
+from tests.support.examples import examples
 
 GRID = FrameGrid(start_s=-0.1, step_s=0.1, native_step_s=0.32)
 NAMES = ["a.ogg", 'ü,"\n<b>.ogg', "=cmd().ogg", "鳥/d.ogg"]
@@ -67,7 +68,7 @@ def test_is_zarr_v3_and_holds_no_pickle(folder: Path) -> None:
     assert "pickle" not in "".join(path.read_text() for path in folder.rglob("zarr.json"))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8)
 @given(
     lengths=st.lists(st.integers(0, 40), min_size=1, max_size=6).map(tuple),
     classes=st.integers(1, 4),
@@ -258,7 +259,7 @@ def test_wrong_frames_are_found_when_read(folder: Path) -> None:
         list(oof.iter_blocks())
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12)
 @given(hnp.arrays(np.float16, (3, 2), elements=st.floats(-0.25, 1.25, width=16) | st.just(np.nan)))
 def test_frames_in_memory_are_checked_like_those_on_disk(values: np.ndarray) -> None:
     oof = Oof(

@@ -19,9 +19,9 @@ from labeling.quality.scored_run import read_scored_run
 from labeling.reviewer import marks
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support import ranked
-from tests.support.deciding import say
-from tests.support.ranked import demo, make_queue
+from tests.support.workspaces import ranked
+from tests.support.workspaces.deciding import say
+from tests.support.workspaces.ranked import demo, make_queue
 
 RUN = ("001-demo", "earmark")
 GIVEN = {(1, "amecro"), (1, "balori"), (4, "amecro")}

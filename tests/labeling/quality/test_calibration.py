@@ -19,10 +19,12 @@ from labeling.quality import calibration
 from labeling.quality.calibration import (
     Bin,
     bins,
+    central,
     fit,
     next_yield,
     prequential,
     sentence,
+    shortest,
 )
 from labeling.quality.calibration_fit import BEND, fit_kind
 from labeling.quality.intervals import Share
@@ -149,7 +151,7 @@ def test_a_guess_is_said_to_be_one_and_is_wide() -> None:
     guess = next_yield(with_verdicts([], []), ranking, np.arange(20))
     assert guess.guess
     assert 0.9 * ranking.p_wrong[:20].sum() < guess.expected < ranking.p_wrong[:20].sum()  # modest
-    assert guess.high - guess.low >= 12
+    assert guess.high - guess.low >= 10
     learned = next_yield(with_verdicts([1, 1, 1, 0] * 50, [1, 1, 1, 0] * 50), ranking, np.arange(20))
     assert learned.high - learned.low < guess.high - guess.low
     missing_only = with_verdicts([1] * 30, [])
@@ -227,12 +229,40 @@ def test_a_simulated_collection_is_wrong_as_often_as_a_fair_scorer_says() -> Non
     assert (np.diff(made.ranking.p_wrong) <= 0).all()
 
 
+def test_the_shortest_range_leaves_out_what_is_rarest() -> None:
+    counts = np.repeat([20, 19, 18, 17, 16, 3, 2], [500, 250, 120, 60, 30, 20, 20])
+    assert shortest(counts) == (16, 20), "the low end is long and thin, and nothing lies above"
+    assert np.quantile(counts, 0.025, method="inverted_cdf") == 3
+    random = np.random.default_rng(0)
+    for size in (1, 2, 19, 20, 21, 400):
+        drawn = random.poisson(4, size)
+        low, high = shortest(drawn)
+        inside = ((low <= drawn) & (drawn <= high)).mean()
+        assert inside >= 0.95
+        for a, b in ((low + 1, high), (low, high - 1)):
+            assert ((a <= drawn) & (drawn <= b)).mean() < 0.95 or high == low
+    assert shortest(np.array([3, 3, 3])) == (3, 3)
+
+
+def test_a_guess_leaves_out_as_much_below_as_above_and_verdicts_make_its_range_the_shortest() -> None:
+    assert central(np.repeat([0, 1, 2, 9], [24, 26, 925, 25])) == (1, 2)
+    ranking = ranking_of(np.ones(4_000, int), np.zeros(4_000, bool), np.full(4_000, 0.01, np.float32))
+    whole = np.arange(4_000)
+    for found, choose in ((with_verdicts([], []), central), (with_verdicts([1] * 8 + [0] * 2, []), shortest)):
+        said = next_yield(found, ranking, whole)
+        drawn = found.fits["missing"].draw_counts(
+            ranking.p_wrong, ranking.class_id, np.random.default_rng(0), 4_000, ranking.covariates
+        )
+        assert (said.low, said.high) == choose(drawn)
+
+
 # ---- whether it holds
 
 
 def cells_of(p: list[float], wrong: list[int], past: list[bool] | None = None) -> Judged:
     size = len(p)
     return Judged(
+        np.arange(1, size + 1),
         np.zeros(size, bool),
         np.ones(size, int),
         np.array(p, np.float32),

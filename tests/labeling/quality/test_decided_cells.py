@@ -6,8 +6,8 @@ from labeling.collection import store
 from labeling.quality.decided_cells import decided_cells
 from labeling.records import Region
 from labeling.workspace import Workspace
-from tests.support.deciding import say
-from tests.support.workspaces import undo_at
+from tests.support.workspaces.deciding import say
+from tests.support.workspaces.making import undo_at
 
 
 def rows(workspace: Workspace) -> list[tuple[int, str, bool, bool, bool]]:

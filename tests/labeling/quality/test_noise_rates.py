@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.interval_coverage import check, simulate
+from benchmarks.simulated_reviews import ranking_of
+from labeling.quality import calibration
 from labeling.quality.noise_rates import Cells, Remaining, rates_of, remaining_of
 
 
@@ -129,7 +131,7 @@ def test_of_nothing_there_is_nothing_to_say() -> None:
     assert [(one.at_most, one.among) for one in remaining_of(made)] == [(0, 0)] * 3
 
 
-@pytest.mark.parametrize("world", ["good", "useless", "classes unlike", "unasked"])
+@pytest.mark.parametrize("world", ["good", "useless", "classes unlike", "unasked", "half unheard"])
 def test_intervals_hold_the_truth_and_only_with_the_draw(world: str) -> None:
     """As benchmarks/interval_coverage.py, smaller. Taking all that was reviewed for a draw must break the intervals."""
     made = [simulate(world, 3_000, 0.1, 400, seed) for seed in range(40)]
@@ -143,3 +145,21 @@ def test_intervals_hold_the_truth_and_only_with_the_draw(world: str) -> None:
     plain = [check(one, 400, weighted=False) for one in made]
     assert np.mean([one.kinds[0] for one in plain]) < 0.5
     assert np.mean([one.naive_off for one in held]) > 0.1
+
+
+def test_what_no_scorer_hears_is_told_by_random_looks_and_without_them_said_to_be_unknown() -> None:
+    """Half of the errors lie at the end of the list: what verdicts from its top teach says that hardly any are left."""
+    by_draw = simulate("half unheard", 3_000, 0.1, 400, 0)
+    by_suspicion = simulate("half unheard", 3_000, 0.1, 400, 0, audit_share=0.0)
+    known, unknown = (remaining_of(made.cells(400))[-1] for made in (by_draw, by_suspicion))
+    still_wrong = by_draw.wrong.sum() - by_draw.wrong[by_draw.done].sum()
+    assert known.known
+    assert 100 < still_wrong <= known.at_most
+    assert not unknown.known
+    assert unknown.sentence.startswith("Not known yet")
+    done, left = by_suspicion.done, np.setdiff1d(np.arange(3_000), by_suspicion.done)
+    ranking = ranking_of(by_suspicion.class_id, by_suspicion.given, by_suspicion.p_wrong)
+    learned = calibration.fit(
+        ranking.given[done], ranking.class_id[done], ranking.p_wrong[done], by_suspicion.wrong[done]
+    )
+    assert calibration.next_yield(learned, ranking, left).high < by_suspicion.wrong[left].sum()

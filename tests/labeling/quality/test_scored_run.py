@@ -13,7 +13,7 @@ from labeling.quality.calibration import next_yield, reliability
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
 from labeling.workspace import Workspace
-from tests.support.ranked import demo, make_queue, store_ranking
+from tests.support.workspaces.ranked import demo, make_queue, store_ranking
 
 
 def say(workspace: Workspace, clip_id: int, code: str, verdict: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling import journal
@@ -20,9 +20,10 @@ from labeling.records import Decision, Region, Shown
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
-from tests.support.deciding import ASKED, say_asked
-from tests.support.ranked import make_queue, store_ranking
-from tests.support.workspaces import copy_of, undo_at
+from tests.support.examples import examples
+from tests.support.workspaces.deciding import ASKED, say_asked
+from tests.support.workspaces.making import copy_of, undo_at
+from tests.support.workspaces.ranked import make_queue, store_ranking
 
 
 def counted(workspace: Workspace, position: int | None = None) -> dict[tuple[int, str], bool]:
@@ -115,7 +116,7 @@ def test_a_region_is_present_or_says_nothing_of_the_clip(collection: Workspace) 
     assert counted(collection) == {(1, "amecro"): True, (3, "amecro"): True}
 
 
-@settings(max_examples=25)
+@examples(10)
 @given(
     st.lists(
         st.tuples(

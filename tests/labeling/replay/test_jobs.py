@@ -22,8 +22,8 @@ from labeling.replay.training import Retraining
 from labeling.storage import tables
 from labeling.workspace import Workspace
 from models import worker
-from tests.support.ranked import RANKING, make_queue, store_ranking
-from tests.support.replaying import PERFECT, TRUTH, truth_file
+from tests.support.workspaces.ranked import RANKING, make_queue, store_ranking
+from tests.support.workspaces.replaying import PERFECT, TRUTH, truth_file
 
 OLD = {
     "name": "001", "status": "done", "created_at": "2026-01-02T03:04:05", "beat_at": "2026-01-02T03:05:05", "done": 6,
@@ -192,6 +192,8 @@ def test_the_command_prints_a_line_a_curve_and_writes_a_csv(
         "3",
         "area",
         "spoiled",
+        "missed",
+        "again",
     ]
     assert lines[2].split()[:4] == ["earmark", "rank", "4", "5"]
     assert [line.split()[1] for line in lines[2:6]] == ["rank", "class", "random", "best"]

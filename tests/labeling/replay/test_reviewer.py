@@ -38,6 +38,13 @@ def test_they_say_the_same_of_a_cell_in_any_order_and_another_seed_is_another_re
     assert np.corrcoef(calls ^ WRONG, unsure)[0, 1] == pytest.approx(0, abs=0.03)
 
 
+def test_asked_again_they_slip_anew() -> None:
+    reviewer = SimulatedReviewer(0.3, 0.3, seed=1)
+    first, second = (reviewer.finds_wrong(CLIPS, CLASSES, WRONG, again=again) ^ WRONG for again in (False, True))
+    assert second.mean() == pytest.approx(0.3, abs=0.02)
+    assert np.corrcoef(first, second)[0, 1] == pytest.approx(0, abs=0.03)
+
+
 def test_a_perfect_reviewer_and_numbers_that_are_uniform() -> None:
     assert (SimulatedReviewer(0, 0).finds_wrong(CLIPS, CLASSES, WRONG) == WRONG).all()
     assert not SimulatedReviewer().is_unsure(CLIPS, CLASSES).any()

@@ -16,9 +16,9 @@ from labeling.replay import scratch
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import DATABASE, Workspace
-from tests.support.ranked import decide, make_queue
-from tests.support.tiny_space import add_space
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.ranked import decide, make_queue
+from tests.support.workspaces.tiny_space import add_space
 
 
 def test_a_copy_holds_collection_journal_versions_and_runs(any_workspace: Workspace, tmp_path: Path) -> None:

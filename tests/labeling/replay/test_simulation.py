@@ -20,14 +20,14 @@ from labeling.journal import versions
 from labeling.records import KINDS
 from labeling.replay.curves import BEST, RANDOM, Curve, summarise
 from labeling.replay.reviewer import SimulatedReviewer
-from labeling.replay.simulation import Outcome, Plan, read_world, replay
+from labeling.replay.simulation import Outcome, Plan, plan_of, read_world, replay
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
 from labeling.workspace import Workspace
-from tests.support.ranked import RANKING, decide, finished_run, make_queue, store_ranking
-from tests.support.replaying import PERFECT, TRUTH, truth_file
-from tests.support.synthetic_oof import finished_run as predicted_run
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.ranked import RANKING, decide, finished_run, make_queue, store_ranking
+from tests.support.workspaces.replaying import PERFECT, TRUTH, truth_file
+from tests.support.workspaces.synthetic_oof import finished_run as predicted_run
 
 
 @pytest.fixture
@@ -66,8 +66,10 @@ def test_cells_that_are_decided_or_have_no_truth_are_not_asked(six: Workspace, t
     assert curve_of(outcome, "rank").corrections.tolist() == [0, 0, 1, 1]
 
 
-def collection(workspace: Workspace, tmp_path: Path, seed: int = 0, clips: int = 60) -> tuple[Path, NDArray[np.bool_]]:
-    """Clips of four classes whose every cell is ranked by a p_wrong that knows a little of the truth."""
+def collection(
+    workspace: Workspace, tmp_path: Path, seed: int = 0, clips: int = 60, knows: float = 1.5
+) -> tuple[Path, NDArray[np.bool_]]:
+    """Clips of four classes whose every cell is ranked by a p_wrong that knows a little of the truth, or much."""
     random = np.random.default_rng(seed)
     codes = ("amecro", "balori", "cangoo", "daejun")
     given = random.random((clips, 4)) < 0.3
@@ -77,7 +79,7 @@ def collection(workspace: Workspace, tmp_path: Path, seed: int = 0, clips: int =
     listed = [tuple(code for code, there in zip(codes, row, strict=True) if there) for row in given]
     add_clips(workspace, tuple(zip(names, listed, strict=True)))
     finished_run(workspace)
-    p_wrong = 1 / (1 + np.exp(-(1.5 * wrong - 1.5 + random.normal(size=wrong.shape))))
+    p_wrong = 1 / (1 + np.exp(-(knows * wrong - max(1.5, knows / 2 + 1) + random.normal(size=wrong.shape))))
     order = np.argsort(-p_wrong.ravel(), kind="stable")
     rows, columns = np.divmod(order, 4)
     with workspace.write() as connection:
@@ -141,6 +143,18 @@ def test_mistakes_are_as_frequent_as_asked(workspace: Workspace, tmp_path: Path)
     for count, of, share in ((curve.corrections[-1], wrong.sum(), 0.7), (curve.spoiled[-1], (~wrong).sum(), 0.1)):
         low, high = stats.binom.interval(0.9999, int(of), share)
         assert low <= count <= high
+
+
+def test_asking_again_leaves_fewer_wrong_verdicts_and_counts_its_looks(workspace: Workspace, tmp_path: Path) -> None:
+    truth, wrong = collection(workspace, tmp_path, clips=80, knows=6.0)
+    slips = SimulatedReviewer(0.1, 0.1, 0, 5)
+    plans = [Plan(truth, orders=("rank",), reviewer=slips, every=60, ask_again=again) for again in (False, True)]
+    plain, again = (summarise(curve_of(outcome, "rank"), outcome.errors, 10**6) for outcome in (
+        replay(workspace, plan_of(plan.as_json())) for plan in plans))  # fmt: skip
+    assert (plain.again, plain.found + plain.missed) == (0, wrong.sum())
+    assert 0 < again.again < 60
+    assert again.decisions == plain.decisions == wrong.size, "second looks are decisions like any other"
+    assert again.spoiled + again.missed < (plain.spoiled + plain.missed) / 2
 
 
 def test_the_same_seed_is_the_same_replay(six: Workspace, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from labeling.workspace import Workspace
 #: what stands for ``python -m models``: hears daejun in XC2 as soon as it is told to train
 STAND_IN = """
 import os, sys
-from tests.support.synthetic_oof import finished_run
+from tests.support.workspaces.synthetic_oof import finished_run
 from labeling import journal
 from labeling.workspace import open_workspace
 assert "EARMARK_DATABASE_URL" not in os.environ
@@ -46,7 +46,7 @@ def stand_in() -> tuple[str, ...]:
 @pytest.fixture
 def predicted(collection: Workspace) -> Workspace:
     """The four clips and a run that is wrong about where the errors are."""
-    from tests.support.synthetic_oof import finished_run
+    from tests.support.workspaces.synthetic_oof import finished_run
 
     finished_run(collection, {(1, "cangoo"): 0.9, (4, "amecro"): 0.8, (3, "daejun"): 0.7})
     return collection

@@ -22,8 +22,8 @@ from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
-from tests.support.curves import add_run
-from tests.support.workspaces import undo_at
+from tests.support.workspaces.curves import add_run
+from tests.support.workspaces.making import undo_at
 
 
 def view(

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from labeling import journal
+from labeling.predictions.oof import Oof
 from labeling.records import Decision, FrameGrid
 from labeling.review import curves
 from labeling.workspace import Workspace
-from tests.support.curves import add_run
+from tests.support.workspaces.curves import add_run
 
 COARSE, FINE = FrameGrid(0.0, 0.5, 1.0), FrameGrid(0.0, 0.5, 0.5)
 
@@ -97,6 +98,27 @@ def test_spreads_of_long_clips_are_not_hoarded(collection: Workspace, monkeypatc
     monkeypatch.setattr(curves, "_spread", lambda *given: read.append(given[3]) or real(*given))
     ask(3, 4, 1)
     assert read == [1]
+
+
+def test_frames_are_read_once_but_for_those_of_long_recordings(
+    collection: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_run(collection, "001-a", np.full((100, 2), 0.5, np.float32), FINE, clip_ids=(1, 2, 3, 4))
+    read: list[int] = []
+    real = Oof.frames
+    monkeypatch.setattr(Oof, "frames", lambda oof, row: read.append(row) or real(oof, row))
+
+    def ask(*clip_ids: int) -> list[int]:
+        read.clear()
+        for clip_id in clip_ids:
+            shown = curves.prediction(collection, "001-a", clip_id)
+            assert shown is not None
+            assert shown.framewise.shape == (100, 2)
+        return [*read]
+
+    assert ask(1, 1, 2, 1) == [0, 1]
+    monkeypatch.setattr(curves._frames, "total", 199)
+    assert ask(3, 3) == [2, 2]
 
 
 def test_a_run_without_predictions_says_nothing(collection: Workspace) -> None:

@@ -12,8 +12,8 @@ from labeling.review.second_looks import Shares
 from labeling.reviewer import preferences
 from labeling.storage import database as db
 from labeling.workspace import Workspace
-from tests.support.deciding import say
-from tests.support.ranked import demo, make_queue
+from tests.support.workspaces.deciding import say
+from tests.support.workspaces.ranked import demo, make_queue
 
 
 def hour(workspace: Workspace, places: int, reviewer: str = "ann") -> HourYield | None:

@@ -14,8 +14,8 @@ from labeling.records import Decision, Shown
 from labeling.review.overview import of_reviewer, overview
 from labeling.reviewer import marks
 from labeling.workspace import Workspace, open_workspace
-from tests.support.pages import errors, show
-from tests.support.workspaces import add_clips
+from tests.support.app.pages import errors, show
+from tests.support.workspaces.making import add_clips
 
 
 def test_an_empty_workspace(workspace: Workspace) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from labeling import journal
+from labeling.collection import store
 from labeling.quality.intervals import Share
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
@@ -17,6 +19,7 @@ from labeling.review import second_looks
 from labeling.review.second_looks import (
     Look,
     Shares,
+    doubted_verdicts,
     due_repeats,
     findings,
     first_look,
@@ -28,7 +31,7 @@ from labeling.review.second_looks import (
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
-from tests.support.workspaces import add_clips, undo_at
+from tests.support.workspaces.making import add_clips, undo_at
 
 NONE, ALL_REPEATED, ALL_BLIND = Shares(0, 0, 0), Shares(0, 1, 0), Shares(1, 0, 0)
 MANY = tuple((f"{number}.ogg", ("amecro",)) for number in range(60))
@@ -166,6 +169,23 @@ def test_the_suspects_to_do_are_those_of_the_queue(own_copy: object) -> None:
     workspace.close()
 
 
+def test_a_cell_is_to_be_adjudicated_until_somebody_settles_it_and_again_once_that_is_taken_back(
+    any_collection: Workspace,
+) -> None:
+    def is_open() -> bool:
+        with any_collection.read() as connection:
+            return second_looks.is_open(connection, "cem", Look(1, second_looks.ADJUDICATE, "cangoo"))
+
+    for name, verdict in (("ann", "present"), ("bob", "absent")):
+        journal.append(any_collection, [Decision(journal.new_event_id(), name, 1, "cangoo", verdict)])
+    assert is_open()
+    settles = Decision(journal.new_event_id(), "dan", 1, "cangoo", "absent", shown=Shown(adjudication=True))
+    stored = journal.append(any_collection, [settles])
+    assert not is_open()
+    journal.undo_all(any_collection, stored, "dan", journal.new_event_id())
+    assert is_open()
+
+
 # ---- what is due again
 
 
@@ -209,6 +229,84 @@ def test_what_nobody_listened_to_or_others_touched_or_was_blind_or_undone_is_not
     with workspace.read() as connection:
         due = due_repeats(connection, "ann", ALL_REPEATED)
     assert due == [(4, "amecro"), (10, "amecro")]
+
+
+def against(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, *clip_ids: int) -> Callable[..., list]:
+    """What is doubted where the evidence speaks against these clips' amecro, the last one most strongly."""
+    with workspace.read() as connection:
+        amecro = store.class_ids(connection)["amecro"]
+        run = read_scored_run(connection, "001-demo", "earmark")
+    doubts = {(clip_id, amecro): 0.96 + number / 100 for number, clip_id in enumerate(clip_ids)}
+    monkeypatch.setattr(second_looks, "contradicted", lambda run: doubts)
+
+    def doubted(reviewer: str = "ann", shares: Shares = NONE) -> list[tuple[int, str]]:
+        with workspace.read() as connection:
+            return doubted_verdicts(connection, run, reviewer, shares)
+
+    return doubted
+
+
+def test_a_verdict_against_the_evidence_is_asked_again_once_and_later(
+    any_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_clips(any_workspace, MANY)
+    doubted = against(monkeypatch, any_workspace, 1, 2, 3, 30)
+    asked = Shown(asked=True)
+    first = say(any_workspace, 1, "absent", shown=asked)
+    for number, shown in ((2, Shown(asked=True, audit=True)), (3, Shown(asked=True, blind=True))):
+        say(any_workspace, number, "absent", shown=shown)
+    for number in range(4, 21):
+        say(any_workspace, number, "present", shown=asked)
+    assert doubted() == []
+    for number in range(21, 24):
+        say(any_workspace, number, "present", shown=asked)
+    assert doubted() == [(3, "amecro"), (2, "amecro"), (1, "amecro")], "most strongly first"
+    assert doubted("bob") == []
+    assert doubted(shares=ALL_REPEATED) == [(3, "amecro"), (2, "amecro")], "chance has chosen the first one already"
+    with any_workspace.read() as connection:
+        assert is_open(connection, "ann", Look(1, "doubted", "amecro"))
+    say(any_workspace, 1, "present", shown=Shown(asked=True, blind=True, doubted_look=first))
+    with any_workspace.read() as connection:
+        assert not is_open(connection, "ann", Look(1, "doubted", "amecro"))
+        found = findings(connection, "ann")
+    assert doubted() == [(3, "amecro"), (2, "amecro")]
+    assert (found.changed, found.consistent) == (Share(1, 1), Share()), "chance did not choose it"
+
+
+def test_what_nobody_was_asked_or_came_from_a_table_or_others_touched_is_not_asked_again(
+    any_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_clips(any_workspace, MANY)
+    doubted = against(monkeypatch, any_workspace, 1, 2, 3, 4, 5)
+    asked = Shown(asked=True)
+    say(any_workspace, 1, "absent")  # spoken of unasked
+    say(any_workspace, 2, "absent", shown=Shown(asked=True, one_by_one=True), batch_id="a list, filled in")
+    say(any_workspace, 3, "absent", shown=Shown(asked=True, one_by_one=True), batch_id="a list, filled in")
+    say(any_workspace, 4, "absent", shown=asked)
+    say(any_workspace, 5, "absent", shown=asked)
+    for number in range(10, 31):
+        say(any_workspace, number, "present", shown=asked)
+    say(any_workspace, 4, "absent", reviewer="bob", shown=asked)
+    assert doubted() == [(5, "amecro")]
+
+
+def test_verdicts_to_ask_again_come_ten_clips_apart_and_not_where_no_second_look_is_wanted(
+    own_copy: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = plan(range(25), {}, [], NONE, reviewer="ann", run_id="001", doubted=[(90, "x"), (91, "y"), (92, "z")])
+    assert [(at, look) for at, look in enumerate(looks) if look.mode] == [
+        (10, Look(90, "doubted", "x")),
+        (21, Look(91, "doubted", "y")),
+    ]
+    monkeypatch.setattr(second_looks, "doubted_verdicts", lambda *given: [(1, "amecro")])
+    workspace = open_workspace(own_copy)  # type: ignore[arg-type]
+    with workspace.read() as connection:
+        run = read_scored_run(connection, *queue.current(connection))  # type: ignore[misc]
+        for repeat, asked in ((0.0, False), (1e-9, True)):
+            shares = Shares(0.1, repeat, 0)
+            looks = second_looks.woven(connection, run, range(1, 25), shares, min_p_wrong=0.3, reviewer="ann")
+            assert (Look(1, "doubted", "amecro") in looks) == asked
+    workspace.close()
 
 
 def test_a_look_that_was_answered_meanwhile_is_not_open(any_workspace: Workspace) -> None:

@@ -199,3 +199,25 @@ def test_no_mark_is_changed_or_forgotten(any_collection: Workspace) -> None:
         with pytest.raises(WorkspaceError, match="marks is insert-only"), any_collection.write() as connection:
             connection.execute(change)
     assert rows(any_collection) == before
+
+
+def test_a_note_answers_a_note_on_the_same_clip(any_collection: Workspace) -> None:
+    first = marks.add(any_collection, Mark("m1", "ann", 1, "note", "a crow?"))
+    answer = marks.add(any_collection, Mark("m2", "bob", 1, "note", "yes", reply_to=first.id))
+    with any_collection.read() as connection:
+        assert marks.of_clip(connection, 1, "cyd") == [first, answer]
+    flag = marks.add(any_collection, Mark("m3", "bob", 1, "flag"))
+    for number, (clip_id, kind, reply_to) in enumerate([
+        (2, "note", first.id), (1, "note", flag.id), (1, "note", 99), (1, "note", 0), (1, "flag", first.id),
+    ]):  # fmt: skip
+        with pytest.raises(DataError, match=f"mark {reply_to} is no note on clip {clip_id}"):
+            marks.add(any_collection, Mark(f"bad{number}", "bob", clip_id, kind, "no", reply_to=reply_to))
+    marks.remove(any_collection, first.id, "ann", "back")
+    late = marks.add(any_collection, Mark("m4", "cyd", 1, "note", "I think so too", reply_to=first.id))
+    with any_collection.read() as connection:
+        assert [one.id for one in marks.of_clip(connection, 1, "cyd") if one.kind == "note"] == [answer.id, late.id]
+        assert [note.id for note, _ in marks.notes_since(connection, first.id)] == [answer.id, late.id]
+        assert marks.ids_of(connection, "bob") == {answer.id, flag.id}
+    marks.remove(any_collection, answer.id, "bob", "back too")  # an answer is taken back as any note is
+    with any_collection.read() as connection:
+        assert [note.id for note, name in marks.notes_since(connection, 0) if name == "amecro/XC1.ogg"] == [late.id]

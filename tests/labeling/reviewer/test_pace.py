@@ -13,7 +13,7 @@ from labeling.reviewer import pace as pace_module
 from labeling.reviewer.pace import Pace, Press, pace, today, worked_between
 from labeling.storage import database as db
 from labeling.workspace import Workspace
-from tests.support.workspaces import undo_at
+from tests.support.workspaces.making import undo_at
 
 NOON = datetime(2026, 5, 12, 12, 0, tzinfo=UTC)
 

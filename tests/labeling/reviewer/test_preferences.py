@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import DataError
 from labeling.reviewer import preferences
 from labeling.storage import tables
 from labeling.workspace import Workspace
+from tests.support.examples import examples
 
 
 def kept(workspace: Workspace, reviewer: str = "ann") -> dict[str, Any]:
@@ -39,7 +40,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(value=st.dictionaries(st.text(st.characters(codec=None), max_size=9), JSON, max_size=4))
 def test_what_comes_back_is_what_went_in(workspace: Workspace, value: dict[str, Any]) -> None:
     preferences.put(workspace, "ann", "look", value)

@@ -13,7 +13,7 @@ from labeling.predictions.oof import Oof, read_oof
 from labeling.runs.differences import differences
 from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
-from tests.support.gain_case import add_run, collect, write_recipe
+from tests.support.workspaces.gain_case import add_run, collect, write_recipe
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_several_workers_get_each_job_once(frozen: Workspace) -> None:
 
 @pytest.mark.postgres
 def test_postgresql_skips_a_job_that_another_is_just_taking(postgres_workspace: Workspace) -> None:
-    from tests.support.workspaces import add_clips
+    from tests.support.workspaces.making import add_clips
 
     add_clips(postgres_workspace)
     versions.freeze(postgres_workspace, "ann")

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.collection import birdsong
 from labeling.runs import landmarks
 from labeling.runs.landmarks import HOP_S, WINDOW_S, find_copies, match_landmarks
 from labeling.sound.decoding import resample
+from tests.support.examples import examples
 from tests.support.landmarks import RATE, clip, encoded
 
 
@@ -138,7 +139,7 @@ def test_the_commonest_keys_are_passed_over_first():
     assert landmarks._most_clips(size, 4998) == 100
 
 
-@settings(max_examples=20, deadline=None)
+@examples(10)
 @given(st.integers(0, 1000), st.integers(-200, 200))
 def test_kappa_by_hand(seed, offset):
     """A copy of which each third landmark was moved far away agrees in the other two thirds."""

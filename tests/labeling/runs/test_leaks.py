@@ -30,7 +30,7 @@ from labeling.runs.leaks import (
 from labeling.storage import tables
 from tests.support.landmarks import RATE, encoded
 from tests.support.landmarks import clip as sound
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 
 def clip(i, group="", content_hash="", **metadata):

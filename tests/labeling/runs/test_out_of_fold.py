@@ -15,7 +15,7 @@ from labeling.predictions.oof import read_oof
 from labeling.records import Clip, Run
 from labeling.runs.out_of_fold import CLAIMED, ELSEWHERE, SHOWN, UNKNOWN, WARNING, judge, warning_of
 from labeling.workspace import Workspace
-from tests.support.workspaces import CLIPS
+from tests.support.workspaces.making import CLIPS
 
 CLIP = Clip(1, "a.ogg", "/a.ogg", 5.0, 32000, 1)
 FOUR = [

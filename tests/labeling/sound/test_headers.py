@@ -12,7 +12,7 @@ import soundfile
 
 from labeling.sound.decoding import is_silent, probe, read_window
 from labeling.sound.headers import rebuilt
-from tests.support.odd_sounds import FORMS, honest, resealed
+from tests.support.odd.sounds import FORMS, honest, resealed
 
 RATE = 32_000
 SECONDS = 4.0

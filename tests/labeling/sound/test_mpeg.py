@@ -12,7 +12,7 @@ import soundfile
 
 from labeling.sound import decoding, files
 from labeling.sound.mpeg import frames_of, parse_header
-from tests.support.odd_sounds import honest
+from tests.support.odd.sounds import honest
 
 RATE = 44_100
 DELAY = 1105  # samples that LAME and a decoder add at the start; a stream with LAME's header has them left out

@@ -11,7 +11,7 @@ import soundfile
 
 from labeling.sound.decoding import probe, read_window
 from labeling.sound.ogg import Pages, pages_of
-from tests.support.odd_sounds import honest
+from tests.support.odd.sounds import honest
 
 RATE = 16_000
 

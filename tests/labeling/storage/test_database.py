@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import CacheStats
 
 from labeling import journal
 from labeling.errors import (
@@ -34,7 +37,7 @@ from labeling.records import Decision
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 
 def decision(number: int, note: str = "") -> Decision:
@@ -51,8 +54,18 @@ def test_the_migrations_make_the_tables_of_this_version(any_workspace: Workspace
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
 
 
+def test_a_statement_is_compiled_once_for_all_workspaces(workspace: Workspace, empty: Path) -> None:
+    kept: list[CacheStats] = []
+    for root in (workspace.root, empty / "workspace"):
+        with closing(open_workspace(root)) as opened:
+            event.listen(opened.engine, "after_cursor_execute", lambda *given: kept.append(given[4].cache_hit))
+            with opened.read() as connection:
+                connection.execute(sa.select(tables.clips.c.id, tables.clips.c.duration_s * 17))
+    assert kept[-1] == CacheStats.CACHE_HIT
+
+
 def test_sqlite_writes_through_to_the_disk(workspace: Workspace) -> None:
-    with workspace.read() as connection:
+    with closing(open_workspace(workspace.root)) as opened, opened.read() as connection:
         values = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")

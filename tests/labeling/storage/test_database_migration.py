@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from labeling import journal, runs
 from labeling.collection import store
 from labeling.errors import WorkspaceError
+from labeling.journal import versions
 from labeling.journal.new_classes import new_classes
 from labeling.records import Decision
 from labeling.reviewer import marks
@@ -21,7 +22,7 @@ from labeling.reviewer.marks import Mark
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace, open_workspace
-from tests.support.workspaces import add_clips, undo_at
+from tests.support.workspaces.making import add_clips, undo_at
 
 FIRST = {
     "alembic_version": "version_num",
@@ -173,3 +174,32 @@ def test_two_that_open_it_at_once_migrate_it_once(first: Workspace) -> None:
     assert [len(history(one)) for one in opened] == [4, 4, 4]
     for workspace in opened:
         workspace.close()
+
+
+def before_threads() -> str:
+    """The revision before the one that brought them."""
+    (step,) = (Path(db.__file__).parent / "migrations" / "versions").glob("*_agreement.py")
+    return step.read_text(encoding="utf-8").split('down_revision = "')[1][:4]
+
+
+def test_notes_and_versions_of_before_threads_and_rules_stay_as_they_were(first: Workspace) -> None:
+    first.close()
+    opened = open_workspace(first.root)  # as they were before: answers and rules are taken back to where they came
+    marks.add(opened, Mark("old", "ann", 1, "note", "wind"))
+    with opened.write() as connection:
+        for column in ("rule", "weights"):
+            connection.exec_driver_sql(f"ALTER TABLE label_versions DROP COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE marks DROP COLUMN reply_to")
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{before_threads()}'")
+    opened.close()
+    again = open_workspace(first.root)
+    with again.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+        (version,) = versions.all_versions(connection)
+        assert (version.number, version.position, version.rule, version.weights) == (1, 4, "latest", {})
+        (old,) = marks.of_clip(connection, 1, "bob")
+        assert (old.text, old.reply_to) == ("wind", None)
+    answer = marks.add(again, Mark("new", "bob", 1, "note", "and rain", reply_to=old.id))
+    with again.read() as connection:
+        assert marks.of_clip(connection, 1, "ann") == [old, answer], "an old note begins the thread"
+    again.close()

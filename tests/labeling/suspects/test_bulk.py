@@ -13,7 +13,7 @@ from labeling.suspects.bulk import Bulk
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.queue import QueueRow
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, decide, demo, make_queue, ranks
+from tests.support.workspaces.ranked import ALL, decide, demo, make_queue, ranks
 
 RUN = ("001-demo", "earmark")
 

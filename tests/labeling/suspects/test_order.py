@@ -21,7 +21,7 @@ from labeling.suspects import queue, worth
 from labeling.suspects.filter import QueueFilter, select
 from labeling.suspects.order import Facts
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, RANKING, decide, demo, make_queue, ranks, store_ranking
+from tests.support.workspaces.ranked import ALL, RANKING, decide, demo, make_queue, ranks, store_ranking
 
 
 @pytest.fixture

@@ -24,8 +24,18 @@ from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS, QueueFilter
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, CLIPS, RANKING, decide, demo, finished_run, make_queue, ranks, store_ranking
-from tests.support.workspaces import add_clips, undo_at
+from tests.support.workspaces.making import add_clips, undo_at
+from tests.support.workspaces.ranked import (
+    ALL,
+    CLIPS,
+    RANKING,
+    decide,
+    demo,
+    finished_run,
+    make_queue,
+    ranks,
+    store_ranking,
+)
 
 
 @pytest.fixture
@@ -223,7 +233,7 @@ def test_nothing_is_shown_before_any_scoring(workspace: Workspace) -> None:
     ("values", "message"),
     [
         ({"kinds": ("swaped",)}, "unknown kind 'swaped'; choose from missing, false, swapped. Did you mean 'swapped'?"),
-        ({"status": "done"}, "unknown status 'done'; choose from open, decided, all"),
+        ({"status": "done"}, "unknown status 'done'; choose from open, decided, disputed, all"),
         ({"order": "age"}, "unknown order 'age'; choose from likely, worth, uncertain, audit"),
     ],
 )

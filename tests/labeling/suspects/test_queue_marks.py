@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from labeling.errors import DataError
+from labeling.records import Shown
 from labeling.reviewer import marks
 from labeling.reviewer.marks import Mark
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace
-from tests.support.ranked import ALL, RANKING, decide, demo, make_queue, ranks
+from tests.support.workspaces.deciding import says
+from tests.support.workspaces.ranked import ALL, decide, demo, make_queue, ranks
 
 # RANKING by clip: clip 1 has ranks 2, 3, 5; clip 2 rank 4; clip 3 ranks 1 and 7; clip 4 rank 6
 RUN = ("001-demo", "earmark")
@@ -112,18 +114,28 @@ def test_a_page_says_what_the_queue_the_counts_and_the_progress_say(marked: Work
     for wanted in (ALL, QueueFilter(reviewer="ann"), QueueFilter(classes=("amecro",), order="rating")):
         with marked.read() as connection:
             whole = queue.rows(connection, demo(connection), wanted)
-            for number in (1, 2, 3):
-                page = queue.page(connection, demo(connection), wanted, number=number, size=3)
-                assert list(page.rows) == whole[3 * number - 3 : 3 * number] or page.number < number
-                assert (page.total, page.pages) == (len(whole), -(-len(whole) // 3))
-                assert page.clips == len({row.suspect.clip_id for row in whole})
-                assert page.by_kind == Counter(row.suspect.kind for row in whole)
-                assert page.by_kind == queue.count(connection, demo(connection), wanted)
-                assert page.by_class == queue.progress_by_class(connection, demo(connection), wanted)
+            page = queue.page(connection, demo(connection), wanted, size=3)
+            assert list(page.rows) == whole[:3]
+            assert page.total == len(whole)
+            assert page.clips == len({row.suspect.clip_id for row in whole})
+            assert page.by_kind == Counter(row.suspect.kind for row in whole)
+            assert page.by_kind == queue.count(connection, demo(connection), wanted)
+            assert page.by_class == queue.progress_by_class(connection, demo(connection), wanted)
     with marked.read() as connection:
         assert queue.page(connection, demo(connection), QueueFilter(reviewer="ann")).skipped == 1
         assert queue.page(connection, demo(connection), QueueFilter(reviewer="bob")).skipped == 2
-        last = queue.page(connection, demo(connection), ALL, number=99, size=3)  # fewer pages than asked for: the last
-        assert (last.number, [row.suspect.rank for row in last.rows]) == (3, [len(RANKING)])
         none = queue.page(connection, demo(connection), QueueFilter(search="nowhere"))
-        assert (none.total, none.pages, none.number, list(none.rows)) == (0, 1, 1, [])
+        assert (none.total, list(none.rows)) == (0, [])
+
+
+def test_what_people_disagree_on_whatever_its_likelihood(queued: Workspace) -> None:
+    says(queued, "ann", "present", 3, "balori")
+    says(queued, "bob", "absent", 3, "balori")  # rank 7, of 0.10
+    says(queued, "ann", "present", 1, "cangoo")
+    says(queued, "bob", "present", 1, "cangoo")
+    disputed = QueueFilter(status="disputed", min_p_wrong=0.3)
+    assert ranks(queued, disputed) == [7]
+    says(queued, "zoe", "absent", 3, "balori", shown=Shown(adjudication=True))
+    assert ranks(queued, disputed) == []
+    says(queued, "cleo", "present", 3, "balori")
+    assert ranks(queued, disputed) == [7]

@@ -25,8 +25,8 @@ from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.sheet import QUEUE, _heard_until, read_filled
 from labeling.workspace import Workspace, open_workspace
-from tests.support.ranked import finished_run, make_queue, store_ranking
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.ranked import finished_run, make_queue, store_ranking
 
 
 def apply(workspace: Workspace, path: Path, asked: str = "") -> tuple[list[Decision], str]:

@@ -20,7 +20,7 @@ from labeling.records import KINDS, Decision, FrameGrid
 from labeling.suspects import snippets
 from labeling.suspects.snippets import SNIPPET_S, window
 from labeling.workspace import Workspace
-from tests.support.workspaces import add_clips
+from tests.support.workspaces.making import add_clips
 
 CLIPS = (
     ("a.ogg", ("balori", "amecro")),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 from sklearn.metrics import average_precision_score
 
 from labeling.suspects import worth
+from tests.support.examples import examples
 
 P = st.floats(0, 1, width=32)
 
@@ -103,7 +104,7 @@ def test_uncertainty_by_hand() -> None:
     np.testing.assert_allclose(found, [1, (0.811278 + 1) / 2, 0, (1 + 0.811278 + 0.918296) / 3], atol=1e-6)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(P, P, st.integers(1, 9), st.integers(0, 9))
 def test_uncertainty_is_a_share_of_all_there_could_be(p: float, clipwise: float, runs: int, agree: int) -> None:
     def of(*values: float) -> float:

@@ -15,7 +15,7 @@ from labeling.predictions.oof import read_oof
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from models.combining.noise_report import noise_report
-from tests.support.two_runs import FIRST
+from tests.support.workspaces.two_runs import FIRST
 
 
 def test_verdicts_count_as_they_are(own_copy: Path) -> None:

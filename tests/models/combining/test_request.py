@@ -14,7 +14,7 @@ from labeling.journal import versions
 from labeling.records import Decision, Run
 from labeling.workspace import open_workspace
 from models.combining.request import Combination, combination_of, enqueue
-from tests.support.two_runs import FIRST, add_run
+from tests.support.workspaces.two_runs import FIRST, add_run
 
 PAIR = ("001-a", "002-b")
 

@@ -14,7 +14,7 @@ from labeling.workspace import open_workspace
 from models import worker
 from models.__main__ import main
 from models.commands.combining import add_evaluate_flags, words
-from tests.support.two_runs import FIRST, add_run
+from tests.support.workspaces.two_runs import FIRST, add_run
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import pytest
 import soundfile
 
 from labeling import runs
-from labeling.collection import store
+from labeling.collection import adding
 from labeling.journal import versions
 from labeling.storage.csvsafe import read_csv
 from labeling.workspace import open_workspace
 from models.__main__ import main
-from tests.support.tiny_training import CLASSES, RATE, tiny_collection, tiny_recipe
-from tests.support.untrained import untrained_run
+from tests.support.training.tiny import CLASSES, RATE, tiny_collection, tiny_recipe
+from tests.support.training.untrained import untrained_run
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def world(tmp_path_factory):
     clips, labels = tiny_collection(audio)
     workspace = open_workspace(root / "w", create=True)
     new = [
-        store.NewClip(
+        adding.NewClip(
             filename=clip.filename, path=clip.path, row=k, group=clip.group, duration_s=clip.duration_s,
             sample_rate=RATE, channels=1, content_hash=f"h{k}",
             labels=tuple((CLASSES[c], "secondary") for c in np.flatnonzero(labels.present[k])),
@@ -32,7 +32,7 @@ def world(tmp_path_factory):
         for k, clip in enumerate(clips)
     ]  # fmt: skip
     with workspace.write() as connection:
-        store.add_collection(
+        adding.add_collection(
             connection, format="table", source=str(audio), audio_root=str(audio), options={}, table_name="t.csv",
             table_bytes=b"filename,label\n", clips=new, class_names={code: code for code in CLASSES},
         )  # fmt: skip

@@ -17,9 +17,9 @@ from models import worker
 from models.__main__ import main
 from models.config import load_recipe
 from models.networks import sed
-from tests.support.refused import REFUSED, stored
-from tests.support.synthetic_oof import finish, finished_run
-from tests.support.workspaces import add_clips
+from tests.support.training.refused import REFUSED, stored
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.synthetic_oof import finish, finished_run
 
 HEARD = {(2, "balori"): 0.95, (4, "balori"): 0.92, (2, "daejun"): 0.6}
 

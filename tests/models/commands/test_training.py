@@ -6,8 +6,8 @@ import pytest
 
 from labeling.workspace import Workspace
 from models.__main__ import main
-from tests.support.refused import REFUSED, run_to_be_like, stored
-from tests.support.workspaces import add_clips
+from tests.support.training.refused import REFUSED, run_to_be_like, stored
+from tests.support.workspaces.making import add_clips
 
 
 def said(capsys: pytest.CaptureFixture[str], workspace: Workspace, *words: str, fails: bool = True) -> str:

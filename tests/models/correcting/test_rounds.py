@@ -11,8 +11,8 @@ from labeling.records import Decision, Run
 from labeling.workspace import Workspace
 from models.config import Recipe, load_recipe
 from models.correcting import rounds
-from tests.support.refused import REFUSED, WEIGHTS, stored
-from tests.support.synthetic_oof import finish
+from tests.support.training.refused import REFUSED, WEIGHTS, stored
+from tests.support.workspaces.synthetic_oof import finish
 
 FIRST = {(2, "balori"): 0.95, (4, "balori"): 0.92}
 SECOND = {(2, "balori"): 0.95, (4, "balori"): 0.3, (4, "daejun"): 0.99}

@@ -17,9 +17,9 @@ from labeling.workspace import Workspace, open_workspace
 from models.config import load_recipe
 from models.correcting import stages
 from models.correcting.stage_notes import NOTES
-from tests.support.refused import REFUSED, stored
-from tests.support.synthetic_oof import finish, finished_run
-from tests.support.workspaces import add_clips
+from tests.support.training.refused import REFUSED, stored
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.synthetic_oof import finish, finished_run
 
 HEARD = {(2, "balori"): 0.95, (2, "daejun"): 0.97, (4, "balori"): 0.92, (1, "daejun"): 0.99}
 

@@ -17,7 +17,7 @@ from models.__main__ import main
 from models.config import load_recipe, recipe_of
 from models.runfolder.folder import kept_teacher
 from models.targets.rules import make_rule, truths_of
-from tests.support.tiny_training import SETTINGS, tiny_workspace
+from tests.support.training.tiny import SETTINGS, tiny_workspace
 
 THRESHOLDS = (0.3, 0.6)
 

@@ -15,8 +15,8 @@ from models.networks import freesound, panns
 from models.networks.catalogue import build_network
 from models.networks.heads import AttentionHead, MaxHead, Network, Output, frame_grid, pair_logits
 from models.prediction.windows import predict_clips
-from tests.support.networks import every_network, made
-from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
+from tests.support.training.networks import every_network, made
+from tests.support.training.tiny import RATE, tiny_collection, tiny_recipe
 
 RECIPE = tiny_recipe()
 

@@ -8,7 +8,7 @@ from labeling.predictions.training_evidence import read_run_evidence
 from models.networks.checkpoints import load_tensors
 from models.training import crossval
 from models.training.crossval import cross_validate
-from tests.support.tiny_training import assert_same_evidence, same_oof, tiny_collection, tiny_recipe
+from tests.support.training.tiny import assert_same_evidence, same_oof, tiny_collection, tiny_recipe
 
 RECIPE = tiny_recipe("epochs=2", "folds=3", "members=2")
 

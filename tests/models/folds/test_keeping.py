@@ -22,8 +22,8 @@ from models.config import load_recipe
 from models.folds.keeping import check_like, earlier_folds, keep_folds, recipe_like
 from models.folds.making import make_folds
 from models.training.crossval import cross_validate
-from tests.support.folds import clip
-from tests.support.tiny_training import CLASSES, SETTINGS, same_oof, tiny_collection, tiny_recipe, tiny_workspace
+from tests.support.training.folds import clip
+from tests.support.training.tiny import CLASSES, SETTINGS, same_oof, tiny_collection, tiny_recipe, tiny_workspace
 
 
 def plan_of(groups, n_folds=2, seed=0, copies=()):

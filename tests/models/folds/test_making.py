@@ -9,7 +9,7 @@ from labeling.errors import ConfigError
 from labeling.runs.landmarks import Copy
 from models.config import FoldConfig
 from models.folds.making import TooFewGroups, assign_groups, check_groups, group_counts, make_folds, merge_groups
-from tests.support.folds import clip
+from tests.support.training.folds import clip
 
 
 @given(st.lists(st.integers(0, 9), min_size=20, max_size=60), st.integers(2, 4), st.integers(0, 3))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
 
 from labeling.errors import ConfigError
@@ -19,6 +18,8 @@ from models.frozen.contract import window_samples
 def test_a_model_looks_at_log_mel_with_the_weights_of_a_file(
     workspace: Workspace, tmp_path: Path, colours: int
 ) -> None:
+    import timm
+
     torch.manual_seed(0)
     whole = timm.create_model("mobilenetv3_small_050", in_chans=colours, num_classes=7).eval()
     torch.save(whole.state_dict(), tmp_path / "w.pth")

@@ -8,7 +8,7 @@ import torch
 import labeling.sound.decoding
 from labeling.errors import Stopped
 from models.inputs.clips import AudioStore, Chunks, balanced_share, draw_by_strength, prefetch, training_chunks
-from tests.support.tiny_training import RATE, tiny_collection, tiny_recipe
+from tests.support.training.tiny import RATE, tiny_collection, tiny_recipe
 
 HOP = 128
 KINDS = {"mel": ("precompute=true",), "samples": ("precompute=false",), "disk": ("precompute=false", "memory_gb=0")}

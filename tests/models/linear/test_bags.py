@@ -9,7 +9,7 @@ from labeling.records import Event, Region
 from models.config import TargetConfig
 from models.linear.bags import Bags, bags_of, lesson_of
 from models.targets.rules import ClipTruth
-from tests.support.tiny_space import FACTS
+from tests.support.workspaces.tiny_space import FACTS
 
 
 def five_stretches() -> Bags:

@@ -17,8 +17,9 @@ from labeling.records import Run
 from labeling.runs import run_folder
 from labeling.workspace import Workspace, open_workspace
 from models import enqueueing, worker
-from tests.support.tiny_space import HOP_S, add_space
-from tests.support.tiny_training import CLASSES, assert_same_evidence, same_oof, tiny_workspace
+from tests.support.training.tiny import CLASSES, assert_same_evidence, same_oof, tiny_workspace
+from tests.support.workspaces.making import copy_workspace
+from tests.support.workspaces.tiny_space import HOP_S, add_space
 
 SETTINGS = ("linear.space=toy", "folds=3", "tensorboard=false")
 
@@ -34,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workspace(base: Path, tmp_path: Path) -> Workspace:
-    return open_workspace(shutil.copytree(base, tmp_path / "w"))
+    return open_workspace(copy_workspace(base, tmp_path / "w"))
 
 
 def queue(workspace: Workspace, *settings: str) -> Run:

@@ -20,8 +20,8 @@ from models.prediction import batch as batches
 from models.prediction.sources import BatchSettings, sources_of
 from models.prediction.tables import Summary
 from models.runfolder.folder import networks_of
-from tests.support.tiny_space import add_space
-from tests.support.tiny_training import tiny_workspace
+from tests.support.training.tiny import tiny_workspace
+from tests.support.workspaces.tiny_space import add_space
 
 
 def test_from_sound_to_a_run_and_to_a_new_recording(tmp_path: Path) -> None:

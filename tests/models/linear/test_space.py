@@ -10,9 +10,9 @@ from labeling.errors import ConfigError, UnknownName
 from labeling.workspace import open_workspace
 from models import enqueueing
 from models.linear.space import check_space
-from tests.support.refused import stored
-from tests.support.tiny_space import add_space
-from tests.support.tiny_training import tiny_workspace
+from tests.support.training.refused import stored
+from tests.support.training.tiny import tiny_workspace
+from tests.support.workspaces.tiny_space import add_space
 
 
 def test_a_space_has_to_be_there_or_a_model_that_makes_it(tmp_path: Path) -> None:

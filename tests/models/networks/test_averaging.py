@@ -3,7 +3,7 @@ import torch
 
 from models.networks.averaging import MovingAverage
 from models.networks.catalogue import build_network
-from tests.support.tiny_training import tiny_recipe
+from tests.support.training.tiny import tiny_recipe
 
 
 def test_moving_average_by_hand():

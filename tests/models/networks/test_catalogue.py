@@ -7,7 +7,7 @@ from labeling.errors import ConfigError
 from models.networks import freesound, panns
 from models.networks.catalogue import NETWORKS
 from models.networks.heads import frame_grid
-from tests.support.networks import every_network, made
+from tests.support.training.networks import every_network, made
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from labeling.errors import ConfigError, UnknownName
 from models.config import load_recipe
 from models.networks import sed
 from models.networks.catalogue import build_network
-from models.networks.heads import frame_grid, n_frames_of, time_geometry
+from models.networks.heads import frame_grid, n_frames_of, time_geometry, without_values
 
 SMALL = ("name=sed", "backbone=resnet10t", "n_mels=32")
 
@@ -35,7 +35,6 @@ def test_output_and_grid_of_a_timm_backbone():
         # each of five strides of 3x3 adds 1, 2, 4, 8, 16; average pooling by two adds half of its stride.
         ("tf_efficientnet_b0.ns_jft_in1k", 1280, 31),
         ("tf_efficientnetv2_s.in21k_ft_in1k", 1280, None),
-        ("tf_efficientnetv2_m.in21k_ft_in1k", 1280, None),
         ("resnest50d", 2048, None),
         ("densenet121", 1024, 2 + 4 + 8),
         ("inception_v3", 2048, (75 - 1) / 2 - 21),
@@ -51,7 +50,8 @@ def test_the_backbones_of_the_recipes_build_and_place_their_frames(backbone, fea
     assert network.time.fc1.in_features == features
     assert network.stride == 32
     # One frame for 32 of the input, also where layers without padding would lose some.
-    assert [n_frames_of(network, 1, 80, n) for n in (7, 32, 64, 320)] == [1, 1, 2, 10]
+    shapes = without_values(network)
+    assert [n_frames_of(shapes, 1, 80, n) for n in (7, 32, 64, 320)] == [1, 1, 2, 10]
     with torch.no_grad():
         output = network(torch.randn(1, 1, 80, 64))
     assert torch.isfinite(output.clipwise).all()

@@ -3,9 +3,7 @@
 from typing import ClassVar
 
 import pytest
-import timm
 import torch
-from timm.models.volo import VOLO
 from torch import nn
 
 from labeling.errors import ConfigError
@@ -29,6 +27,9 @@ BACKBONES = [
 
 
 def made(name, settings):
+    import timm
+    from timm.models.volo import VOLO
+
     torch.manual_seed(0)
     if name == "volo":  # timm's entries of it fix the number of its blocks
         small = {"layers": (1, 1, 1, 1), "embed_dims": (24, 48, 48, 48), "num_heads": (1, 2, 2, 2)}
@@ -103,6 +104,7 @@ def test_a_transformer_is_a_network_like_any_other():
 
 
 def test_weights_of_pictures_fit_as_they_are(tmp_path):
+    import timm
     from safetensors.torch import save_file
 
     donor = timm.create_model("vit_tiny_patch16_224", num_classes=5)
@@ -112,6 +114,8 @@ def test_weights_of_pictures_fit_as_they_are(tmp_path):
 
 
 def test_measuring_leaves_a_backbone_whose_parts_lie_in_two_places_as_it_was():
+    import timm
+
     backbone = timm.create_model("coat_lite_tiny", in_chans=1, num_classes=0).eval()
     tiling_of(backbone, 1)
     assert all(value.device.type == "cpu" for value in backbone.state_dict().values())

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.collection.formats.events import TableEvent
+from labeling.collection.formats.events.base import TableEvent
 from labeling.records import FrameGrid
 from models.prediction.events import events_of, runs_of
 

@@ -20,8 +20,8 @@ from models.__main__ import main
 from models.prediction import jobs
 from models.prediction.jobs import PredictionRequest
 from models.prediction.sources import BatchSettings
-from tests.support.tiny_training import RATE, tiny_recipe, tiny_workspace
-from tests.support.untrained import untrained_run
+from tests.support.training.tiny import RATE, tiny_recipe, tiny_workspace
+from tests.support.training.untrained import untrained_run
 
 
 @pytest.fixture(scope="module")

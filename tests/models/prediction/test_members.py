@@ -38,8 +38,8 @@ from models.prediction.members import ready
 from models.prediction.soundscape import Loaded
 from models.prediction.sources import BatchSettings, Source, sources_of
 from models.prediction.tables import Summary
-from tests.support.tiny_training import CLASSES, RATE, tiny_recipe, tiny_workspace
-from tests.support.untrained import untrained_run
+from tests.support.training.tiny import CLASSES, RATE, tiny_recipe, tiny_workspace
+from tests.support.training.untrained import untrained_run
 
 CPU = torch.device("cpu")
 OTHER_RESOLUTION = (

@@ -18,7 +18,7 @@ from models.prediction import soundscape
 from models.prediction.soundscape import NetworkPredictor, Recording, predict_recording, segment_count, stream
 from models.prediction.thresholds import DecisionRule
 from models.prediction.windows import Predictor, n_output_frames, predict_clips
-from tests.support.tiny_training import RATE, tiny_recipe
+from tests.support.training.tiny import RATE, tiny_recipe
 
 CLASSES = ("low", "middle", "high")
 

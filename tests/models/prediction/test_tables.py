@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from labeling.collection.formats.events import TableEvent
+from labeling.collection.formats.events.base import TableEvent
 from labeling.errors import FormatError
 from models.prediction.soundscape import Result
 from models.prediction.sources import Source

@@ -16,7 +16,7 @@ from models.prediction.tta import (
     shift_frames,
     to_grid,
 )
-from tests.support.tiny_training import tiny_recipe
+from tests.support.training.tiny import tiny_recipe
 
 
 def test_coverage_is_that_of_the_seti_notebook():

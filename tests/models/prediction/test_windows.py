@@ -26,7 +26,7 @@ from models.prediction.windows import (
     windows_of,
     with_context,
 )
-from tests.support.tiny_training import tiny_collection, tiny_recipe
+from tests.support.training.tiny import tiny_collection, tiny_recipe
 
 
 @given(st.integers(1, 3000), st.integers(16, 600), st.sampled_from([0.0, 0.25, 0.5, 0.9]), st.sampled_from([1, 4, 8]))

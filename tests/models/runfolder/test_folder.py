@@ -21,7 +21,7 @@ from models.runfolder.folder import (
     read_inputs,
     write_inputs,
 )
-from tests.support.tiny_training import tiny_collection, tiny_recipe
+from tests.support.training.tiny import tiny_collection, tiny_recipe
 
 
 @pytest.fixture(scope="module")

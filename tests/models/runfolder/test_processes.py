@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,7 +23,8 @@ from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main
 from models.runfolder import processes
 from models.runfolder.processes import Part, ProcessGroup, lives, part_of_environment
-from tests.support.tiny_training import SETTINGS, same_oof, tiny_workspace
+from tests.support.training.tiny import SETTINGS, same_oof, tiny_workspace
+from tests.support.workspaces.making import copy_workspace
 
 TWO = (*SETTINGS, "members=2", "all_data=true", "epochs=2")
 
@@ -151,7 +151,7 @@ def ended(workspace: Workspace, started: list[ForkProcess]) -> list[int | None]:
 def test_two_processes_give_what_one_gives_even_after_one_was_killed(
     tones: Path, tmp_path: Path, one_thread: None
 ) -> None:
-    workspace = open_workspace(shutil.copytree(tones, tmp_path / "w"))
+    workspace = open_workspace(copy_workspace(tones, tmp_path / "w"))
     settings = [word for one in TWO for word in ("--set", one)]
     assert train(workspace.root, "demo", "--version", "1", *settings) == 0
     workspace.close()

@@ -1,7 +1,7 @@
 """targets.py: what every rule and every combination of options keeps to."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -9,6 +9,7 @@ from labeling.predictions.oof import Oof
 from labeling.records import Event, FrameGrid, Labels, Region
 from models.config.targets import RULES, TargetConfig
 from models.targets.rules import make_rule, truths_of
+from tests.support.examples import examples
 
 N, CLASSES = 3, ("u", "v", "w", "x")
 SHARE = st.floats(0, 1)
@@ -80,7 +81,7 @@ def said_by_events(events, clip, column, onset_s, offset_s):
     return False if any(one.onset_s <= onset_s and offset_s <= one.offset_s for one in quiet) else None
 
 
-@settings(max_examples=150)
+@examples(50)
 @given(CONFIGS, labels(), teachers(), st.integers(0, 5), st.integers(0, 12), st.integers(1, 12))
 def test_people_have_the_last_word(config, given_labels, teacher, member, onset_s, length_s):
     offset_s = onset_s + length_s
@@ -104,7 +105,7 @@ def test_people_have_the_last_word(config, given_labels, teacher, member, onset_
                 assert targets[column] == 0
 
 
-@settings(max_examples=50)
+@examples(25)
 @given(CONFIGS, labels(), teachers())
 def test_the_labels_themselves_stay_as_they_were(config, given_labels, teacher):
     before = [one.copy() for one in (given_labels.present, given_labels.unsure, given_labels.reviewed)]

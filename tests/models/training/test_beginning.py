@@ -11,7 +11,7 @@ import pytest
 from models.folds.making import TooFewGroups
 from models.runfolder.folder import RunFolder
 from models.training.crossval import cross_validate
-from tests.support.tiny_training import tiny_collection, tiny_recipe
+from tests.support.training.tiny import tiny_collection, tiny_recipe
 
 
 def test_too_few_groups_are_said_before_any_sound_is_read(tmp_path: Path) -> None:

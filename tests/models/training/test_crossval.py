@@ -16,7 +16,7 @@ from labeling.predictions.oof import read_oof
 from models.config import load_recipe
 from models.training.crossval import cross_validate
 from tests.support import ROOT
-from tests.support.tiny_training import CLASSES, assert_same_evidence, tiny_collection, tiny_recipe
+from tests.support.training.tiny import CLASSES, assert_same_evidence, tiny_collection, tiny_recipe
 
 RECIPE = tiny_recipe()
 
@@ -138,7 +138,7 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(collection, straight, t
 
 KILLED = """
 import sys, pathlib, torch
-from tests.support.tiny_training import tiny_collection, tiny_recipe
+from tests.support.training.tiny import tiny_collection, tiny_recipe
 from models.training.crossval import cross_validate
 torch.set_num_threads({threads})
 torch.manual_seed(99)

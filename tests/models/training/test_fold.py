@@ -13,7 +13,7 @@ from models.networks.catalogue import build_network
 from models.networks.heads import frame_grid
 from models.targets.rules import truths_of
 from models.training.fold import FoldTrainer
-from tests.support.tiny_training import CLASSES, tiny_collection, tiny_recipe
+from tests.support.training.tiny import CLASSES, tiny_collection, tiny_recipe
 
 
 @pytest.fixture(scope="module")

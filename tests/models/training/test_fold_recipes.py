@@ -20,7 +20,7 @@ from models.networks.heads import time_stride
 from models.targets.rules import truths_of
 from models.training.crossval import cross_validate
 from models.training.fold import FoldTrainer
-from tests.support.tiny_training import tiny_collection
+from tests.support.training.tiny import tiny_collection
 
 WHOLE = ("demo", "quick")
 """Small enough to train and predict whole folds; of the others one step and one validation, Cnn14 made narrow."""

@@ -21,7 +21,8 @@ from labeling.workspace import Workspace, open_workspace
 from models.__main__ import main
 from models.runfolder.folder import read_inputs
 from models.training.train_run import compare_oof
-from tests.support.tiny_training import SETTINGS, same_oof, tiny_workspace
+from tests.support.training.tiny import SETTINGS, same_oof, tiny_workspace
+from tests.support.workspaces.making import copy_workspace
 
 SHORT = (*SETTINGS, "epochs=1")
 TAUGHT = (*SHORT, "pretrain_epochs=1", "targets.rule=mix", "teacher=newest", "snapshots=1", "clips=half=a")
@@ -47,7 +48,7 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(tones: Path, tmp_path: Path) -> Workspace:
-    return open_workspace(shutil.copytree(tones, tmp_path / "w"))
+    return open_workspace(copy_workspace(tones, tmp_path / "w"))
 
 
 def ids(workspace: Workspace) -> list[tuple[str, str]]:

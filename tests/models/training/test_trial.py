@@ -8,7 +8,7 @@ import pytest
 
 from models.config import load_recipe, recipe_to_toml
 from models.training.trial import REFUSED, main
-from tests.support.tiny_training import SETTINGS
+from tests.support.training.tiny import SETTINGS
 
 
 def test_the_exit_status_says_whether_a_network_can_be_built(

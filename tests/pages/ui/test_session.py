@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 from streamlit import config
 
 from labeling.collection import store
@@ -22,6 +21,7 @@ from labeling.example import example_collection
 from labeling.workspace import open_workspace
 from pages.ui import session, signing
 from pages.ui.routes.media import media_routes
+from tests.support.app.client import client_of
 
 MAKERS = (signing.tile_url, signing.peaks_url)
 SIGNS = "\\`*_{}[]<>()#+-.!|~$:"  # CommonMark's own, and Streamlit's :colour[…] and $formula$
@@ -57,7 +57,7 @@ def test_a_clip_whose_file_becomes_a_link_is_neither_heard_nor_seen(
         with workspace.read() as connection:
             clip = store.usable_clips(connection)[0]
     monkeypatch.setenv(session.WORKSPACE, str(tmp_path / "w"))
-    client = TestClient(Starlette(routes=session.routes(media_routes)))
+    client = client_of(Starlette(routes=session.routes(media_routes)))
     key = session.server_secret()
     urls = (signing.audio_url(key, clip.id), *(f"{make(key, clip.id)}&level=5&index=0" for make in MAKERS))
     assert [client.get(url).status_code for url in urls] == [200] * 3

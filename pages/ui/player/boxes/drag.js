@@ -1,5 +1,6 @@
 // The pointer on the boxes: a click picks one, the picked one is dragged by its inside, its edges or its corners.
 
+import { curvesOf } from "../lanes/curve.js";
 import { stretchesAbove } from "../lanes/curves.js";
 import { hasBand, regionOf, regionText, SHORTEST_BOX_S } from "./region.js";
 
@@ -75,7 +76,7 @@ export class BoxDrag {
     const { data } = this.host;
     const part = partOf(event);
     const lane = data.lanes.find((one) => one.class === box.class) || null;
-    const borders = stretchesAbove(lane, data.steps, data.duration_s).flatMap(({ onset_s, offset_s }) => [onset_s, offset_s]);
+    const borders = stretchesAbove(lane, curvesOf(data, lane).values, data.steps, data.duration_s).flatMap(({ onset_s, offset_s }) => [onset_s, offset_s]);
     const moved = Boolean(this.boxes.resting); // nudged a moment ago: stored with this drag
     this.boxes.stopResting();
     this.held = { box, part, borders, moved, x: event.clientX, y: event.clientY, grip: this.gripOf(box, part, event) };

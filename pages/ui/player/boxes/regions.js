@@ -3,6 +3,7 @@
 
 import { button, el, icon, setCaps } from "../../shared/elements.js";
 import { BoxDrag } from "./drag.js";
+import { curvesOf } from "../lanes/curve.js";
 import { modelStretch } from "../lanes/curves.js";
 import { isHiding } from "../deciding/flow.js";
 import { boxesOf, hasBand, regionOf, regionText, sameRegion, SHORTEST_BOX_S } from "./region.js";
@@ -126,7 +127,7 @@ export class Boxes {
   takeStretch() {
     const { data, lane, sound } = this.host;
     const times = [this.drag.pointerS, sound.position > 0 ? sound.position : null];
-    const stretch = lane && modelStretch(lane, data.steps, data.duration_s, times);
+    const stretch = lane && modelStretch(lane, curvesOf(data, lane).values, data.steps, data.duration_s, times);
     if (lane && !stretch && !isHiding(data.mode)) return this.host.tell("the model hears nothing of this class above its threshold", "warning");
     return this.add(stretch);
   }

@@ -9,6 +9,8 @@ import { isHiding } from "./flow.js";
  * @import { Refusal } from "../../shared/api.js"
  */
 
+export const ONLY_LOOK = "you may look and listen; to decide, ask an owner for the role reviewer";
+
 export class Decisions {
   /** @param {DecisionsHost} host */
   constructor(host) {
@@ -19,8 +21,13 @@ export class Decisions {
     return this.host.data;
   }
 
-  // Another clip is on its way to the screen: what is pressed now was meant for the last one.
+  // Another clip is on its way to the screen: what is pressed now was meant for the last one. Who only looks and listens
+  // is told so.
   refused() {
+    if (!this.host.page.may_decide) {
+      this.host.tell(ONLY_LOOK, "warning");
+      return true;
+    }
     if (this.host.coming) this.host.messaged("refused");
     return this.host.coming;
   }
@@ -51,9 +58,11 @@ export class Decisions {
     if (!lane) return this.host.tell("no class in focus; add one first", "warning");
     const { lanes, mode } = this.data;
     const left = lanes.some((one) => one.kind && !one.verdict && one.class !== lane.class);
-    const region = verdict === "unsure" || isHiding(mode) ? null : this.host.stage.selection;
+    const whole = verdict === "unsure" || isHiding(mode) || (mode === "adjudicate" && verdict === "absent");
+    const region = whole ? null : this.host.stage.selection;
     const settles = verdict === "present" || !region; // an absent stretch says nothing of the rest of the clip
-    const advance = Boolean(mode || (settles && lane.kind && !lane.verdict && !left));
+    const asked = mode && (mode !== "adjudicate" || lane.class === this.host.flow.item?.class);
+    const advance = Boolean(asked || (settles && lane.kind && !lane.verdict && !left));
     return this.post([this.eventFor(lane, verdict, { region })], { advance, decided: lane.class, region });
   }
 
@@ -111,9 +120,9 @@ export class Decisions {
   /** @param {PlayerEvent[]} events @param {Answered & { advance?: boolean, batch?: string }} given1 */
   post(events, { advance = false, batch = "", ...answered }) {
     if (this.refused()) return false;
-    const { item } = this.host.flow;
+    const { item, at } = this.host.flow;
     const { clip_id } = this.data;
-    const body = { events, batch, view: this.host.flow.viewOf(item), answer: advance ? "" : "clip" };
+    const body = { events, batch, view: this.host.flow.viewOf(item), answer: advance ? "" : "clip", next: advance ? this.host.team.wish(at + 1) : undefined };
     return this.host.messenger.send("/api/decisions", body, (answer, refusal, ms) => {
       this.host.v.root.dataset.answeredMs = ms.toFixed(1);
       this.host.flow.forget(clip_id);
@@ -122,7 +131,7 @@ export class Decisions {
       this.host.progress.later();
       const here = this.isAt(item);
       if (!here) this.host.open(this.host.flow.at); // a link led elsewhere meanwhile
-      else if (advance) this.host.open(this.host.flow.at + 1);
+      else if (advance) this.host.open(this.host.team.after(at + 1, answer.next));
       else {
         if (answer.clip) this.host.flow.keep(item, answer.clip); // else it could not be read, and is asked for anew
         this.host.open(this.host.flow.at, answered);
@@ -148,6 +157,7 @@ export class Decisions {
 
   /** @param {number | null} [position] */
   undo(position = null) {
+    if (!this.host.page.may_decide) return this.refused();
     const { item } = this.host.flow;
     const body = { event_id: newEventId(), position, view: item ? this.host.flow.view : {} };
     return this.host.messenger.send("/api/undo", body, (answer, refusal) => {
@@ -157,6 +167,7 @@ export class Decisions {
         flow.kept.clear(); // a batch may have reached into clips that were fetched ahead
         const at = flow.placeOf(answer.clip_id, answer.class, answer.mode);
         if (answer.clip && !flow.items[at].mode) flow.keep(flow.items[at], answer.clip);
+        this.host.placed = true;
         this.host.open(at, { focus: answer.class, region: true });
       }
       this.host.tell(answer.notice, answer.clip_id === null ? "warning" : "info");
@@ -165,13 +176,13 @@ export class Decisions {
   }
 
   // A note, a flag, or where the clip goes in this reviewer's list.
-  /** @param {string} kind @param {string} [text] @param {number | null} [removes] */
-  mark(kind, text = "", removes = null) {
+  /** @param {string} kind @param {string} [text] @param {number | null} [removes] @param {number | null} [reply_to] */
+  mark(kind, text = "", removes = null, reply_to = null) {
     if (this.refused() || (kind !== "skip" && kind !== "later" && this.isBlind())) return false;
     const { clip_id, marks } = this.data;
     const { item } = this.host.flow;
     const standing = kind === "flag" && removes === null ? marks.find((one) => one.kind === kind) : null;
-    const body = { event_id: newEventId(), clip_id, kind, text, removes: standing ? standing.id : removes };
+    const body = { event_id: newEventId(), clip_id, kind, text, removes: standing ? standing.id : removes, reply_to };
     return this.host.messenger.send("/api/marks", body, (answer, refusal) => {
       if (refusal) return this.host.tell(`not saved: ${refusal.message}`, "warning");
       const { flow, drawer } = this.host;

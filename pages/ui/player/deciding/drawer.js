@@ -1,5 +1,6 @@
-// What is known of the clip beside its sound: notes and flags, who decided what, where it comes from.
+// What is known of the clip beside its sound: the thread of notes, flags, who decided what, where it comes from.
 
+import { Caller } from "./caller.js";
 import { el } from "../../shared/elements.js";
 
 /**
@@ -16,6 +17,35 @@ function whenText(iso) {
   return Number.isNaN(date.getTime()) ? iso : date.toLocaleString([], { dateStyle: "short", timeStyle: "short" });
 }
 
+// The marks as a thread: a note, below it all that was answered to it or to an answer; each with whether it is one.
+/** @param {Mark[]} marks @returns {[Mark, boolean][]} */
+function threadOf(marks) {
+  const known = new Map(marks.map((mark) => [mark.id, mark]));
+  const rootOf = (/** @type {Mark} */ mark) => {
+    let root = mark;
+    for (let above = known.get(mark.reply_to ?? 0); above; above = known.get(above.reply_to ?? 0)) root = above;
+    return root;
+  };
+  const roots = marks.filter((mark) => rootOf(mark) === mark);
+  return roots.flatMap((root) => [
+    /** @type {[Mark, boolean]} */ ([root, false]),
+    ...marks.filter((mark) => mark !== root && rootOf(mark) === root).map((mark) => /** @type {[Mark, boolean]} */ ([mark, true])),
+  ]);
+}
+
+// A note's text, with the names of who is called marked. Places count signs as Python does, not UTF-16 units.
+/** @param {Mark} mark @returns {(Node | string)[]} */
+function partsOf({ text, calls }) {
+  const signs = [...text];
+  const parts = [];
+  let at = 0;
+  for (const [from, to] of calls) {
+    parts.push(signs.slice(at, from).join(""), el("b", { class: "call", text: signs.slice(from, to).join("") }));
+    at = to;
+  }
+  return [...parts, signs.slice(at).join("")];
+}
+
 export class Drawer {
   /** @param {View} v @param {DrawerHost} host */
   constructor(v, host) {
@@ -27,7 +57,10 @@ export class Drawer {
     this.input = el("textarea", { test: "player-note-input", rows: 2, maxlength: 2000, "aria-label": "note",
       placeholder: "what a colleague should know of this clip" });
     this.save = el("button", { type: "button", test: "player-note-save", text: "Save note" });
-    this.form = el("div", { class: "note-form" }, this.input, this.save);
+    this.answering = el("div", { class: "why", test: "player-note-answering", hidden: true });
+    this.caller = new Caller(this.input, host.api);
+    this.form = el("div", { class: "note-form" }, this.answering, this.input, this.caller.list, this.save);
+    this.reply_to = /** @type {number | null} */ (null); // the note that the next one answers
     this.marks = el("ul", { class: "marks", test: "player-marks" });
     this.history = el("div", { class: "history", test: "player-history" });
     this.only = el("input", { type: "checkbox", test: "player-history-only" });
@@ -43,6 +76,7 @@ export class Drawer {
     this.only.addEventListener("change", () => this.draw());
     this.input.addEventListener("keydown", (event) => {
       event.stopPropagation();
+      if (this.caller.takes(event)) return;
       if (event.key === "Escape") this.leave();
       else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.send();
     });
@@ -62,6 +96,8 @@ export class Drawer {
   arrive() {
     this.drafts.set(this.clip_id, this.input.value);
     this.clip_id = this.host.data.clip_id;
+    this.answer(null);
+    this.caller.close();
     this.input.value = this.drafts.get(this.clip_id) || "";
   }
 
@@ -69,7 +105,22 @@ export class Drawer {
   /** @param {number} clip_id */
   written(clip_id) {
     this.drafts.delete(clip_id);
-    if (clip_id === this.clip_id) this.input.value = "";
+    if (clip_id !== this.clip_id) return;
+    this.input.value = "";
+    this.answer(null);
+  }
+
+  // What is written next answers a note (null: none).
+  /** @param {Mark | null} mark */
+  answer(mark) {
+    this.reply_to = mark?.id ?? null;
+    this.answering.hidden = !mark;
+    this.save.textContent = mark ? "Save answer" : "Save note";
+    if (!mark) return;
+    const none = el("button", { type: "button", text: "no answer", "aria-label": "write a note that answers none" });
+    none.addEventListener("click", () => this.answer(null));
+    this.answering.replaceChildren(`answers ${mark.reviewer} `, none);
+    this.input.focus();
   }
 
   write() {
@@ -85,7 +136,7 @@ export class Drawer {
   send() {
     const text = this.input.value.trim();
     if (!text) return this.host.tell("the note is empty", "warning");
-    this.host.decisions.mark("note", text);
+    this.host.decisions.mark("note", text, null, this.reply_to);
     return this.leave();
   }
 
@@ -97,7 +148,7 @@ export class Drawer {
     v.flag.children[1].textContent = flagged ? "Flagged" : "Flag";
     v.drawerButton.children[1].textContent = data.marks?.length ? `Details (${data.marks.length})` : "Details";
     if (!this.open) return;
-    this.marks.replaceChildren(...(data.marks || []).map((mark) => this.markOf(mark)));
+    this.marks.replaceChildren(...threadOf(data.marks || []).map(([mark, isAnswer]) => this.markOf(mark, isAnswer)));
     const { lane } = this.host;
     this.onlyName.textContent = ` ${lane ? lane.name : "the class in focus"} only`;
     const rows = (data.history || []).filter((row) => !this.only.checked || row.class === lane?.class);
@@ -108,13 +159,19 @@ export class Drawer {
     this.facts.replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", { text: name }), value)));
   }
 
-  /** @param {Mark} mark */
-  markOf(mark) {
+  /** @param {Mark} mark @param {boolean} isAnswer */
+  markOf(mark, isAnswer) {
     const remove = el("button", { type: "button", text: "take back", "aria-label": `take back this ${mark.kind}` });
     remove.addEventListener("click", () => this.host.decisions.mark(mark.kind, "", mark.id));
-    const text = el("span", { class: "mark-text", text: mark.text });
+    const text = el("span", { class: "mark-text" }, ...partsOf(mark));
     const who = el("span", { class: "who", text: `${MARK_WORDS[mark.kind]}, ${mark.reviewer}, ${whenText(mark.created_at)}` });
-    return el("li", { class: `mark-${mark.kind}` }, text, who, remove);
+    const buttons = el("span", { class: "mark-buttons for-reviewers" }, remove);
+    if (mark.kind === "note") {
+      const answer = el("button", { type: "button", test: "player-note-answer", text: "answer", "aria-label": `answer ${mark.reviewer}` });
+      answer.addEventListener("click", () => this.answer(mark));
+      buttons.prepend(answer);
+    }
+    return el("li", { class: `mark-${mark.kind}${isAnswer ? " answer" : ""}`, test: "player-mark" }, text, who, buttons);
   }
 
   // Newest first: who said what, when, and what was on the screen.

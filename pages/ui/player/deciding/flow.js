@@ -14,7 +14,7 @@ const RARELY_MS = 60_000;
 
 // Modes that ask of one class alone, with labels and scores hidden.
 /** @param {string} mode */
-export const isHiding = (mode) => mode === "blind" || mode === "audit";
+export const isHiding = (mode) => ["blind", "doubted", "audit"].includes(mode);
 
 /** @type {{ id: string, items: Item[], at: number }} */
 const lastVisit = { id: "", items: [], at: 0 }; // kept while the page is left and come back to
@@ -27,6 +27,14 @@ function itemsOf(data) {
   });
 }
 
+// In the place of a clip that cannot be shown: why.
+/** @param {Item} item @param {string} reason @returns {Clip} */
+export const unreadable = (item, reason) => ({
+  clip_id: item.clip_id, mode: "", title: `clip ${item.clip_id}`, duration_s: 0, sample_rate: 32000, channel: 0, channels: [], error: reason,
+  audio_url: "", tile_url: "", peaks_url: "", lanes: [], steps: { start_s: 0, step_s: 1, count: 0, level: 0 }, compare_run: "", compare_steps: null, candidates: [], marks: [],
+  history: [], metadata: {}, seen_position: null, version: "", independent: false, run_id: "", can_undo: true, classes_url: "", look: "",
+});
+
 // The list of one visit, the place in it, and the clips already fetched.
 export class Flow {
   /** @param {Api} api */
@@ -38,7 +46,10 @@ export class Flow {
     this.at = 0;
     /** @type {Record<string, string>} */
     this.view = {};
+    this.isBack = false; // whether the page was left here, and come back to
     this.partial = false; // whether the list is still to come, but for the clip that was linked to
+    /** @type {number[]} */
+    this.likely = []; // places at which nobody else was when the server was asked last: what is fetched ahead first
     /** @type {Map<string, Kept>} */
     this.kept = new Map();
   }
@@ -53,10 +64,12 @@ export class Flow {
     if (this.visit === data.visit) return (this.partial && !data.partial && this.fill(data)) || seen;
     this.visit = data.visit;
     this.partial = data.partial;
-    if (lastVisit.id !== data.visit) Object.assign(lastVisit, { id: data.visit, items: itemsOf(data), at: data.at });
+    this.isBack = lastVisit.id === data.visit;
+    if (!this.isBack) Object.assign(lastVisit, { id: data.visit, items: itemsOf(data), at: data.at });
     this.items = lastVisit.items;
     this.at = lastVisit.at < this.items.length ? lastVisit.at : data.at;
     this.kept.clear();
+    this.likely = [];
     if (data.clip && this.item) this.keep(this.item, data.clip);
     return true;
   }
@@ -66,6 +79,7 @@ export class Flow {
   fill(data) {
     const { item, items: before } = this;
     this.partial = false;
+    this.likely = [];
     this.items = itemsOf(data);
     const shown = item || before[before.length - 1];
     let at = this.items.findIndex((one) => this.key(one) === this.key(shown));
@@ -81,6 +95,7 @@ export class Flow {
 
   /** @param {number} at */
   move(at) {
+    this.isBack = this.isBack && at === this.at;
     this.at = Math.max(0, Math.min(this.items.length, at));
     lastVisit.at = this.at;
   }
@@ -90,13 +105,14 @@ export class Flow {
   /** @param {number} clip_id @param {string} code @param {string} mode */
   placeOf(clip_id, code, mode) {
     const hidden = (/** @type {Item} */ item) => item.clip_id === clip_id && item.mode === mode && item.class === code;
-    const asked = isHiding(mode) ? this.items.findLastIndex((item, place) => place <= this.at && hidden(item)) : -1;
+    const asked = isHiding(mode) || mode === "adjudicate" ? this.items.findLastIndex((item, place) => place <= this.at && hidden(item)) : -1;
     if (asked >= 0) return asked; // what was said with all else hidden is asked so again, though the clip is on the screen by now
     const fits = (/** @type {Item | null} */ item) => item?.clip_id === clip_id && (!isHiding(item.mode) || !code || item.class === code);
     if (fits(this.item)) return this.at;
     const behind = this.items.findLastIndex((item, place) => place < this.at && fits(item));
     const found = behind >= 0 ? behind : this.items.findIndex(fits);
     if (found >= 0 && (code || found < this.at)) return found;
+    this.likely = [];
     const [item] = found >= 0 ? this.items.splice(found, 1) : [{ clip_id, mode: "", class: "" }];
     this.items.splice(this.at, 0, item);
     return this.at;
@@ -117,6 +133,7 @@ export class Flow {
   }
 
   putOff() {
+    this.likely = []; // places are others now
     this.items.push(...this.items.splice(this.at, 1));
   }
 
@@ -125,17 +142,20 @@ export class Flow {
     return `${item.clip_id} ${item.mode} ${item.class}`;
   }
 
-  // The clip's data, fetched once; a fetch that failed is tried again next time.
-  /** @param {Item} item */
-  load(item) {
+  // The clip's data, fetched once; a fetch that failed is tried again next time. One that was made ahead, and is waited
+  // for before it is here, is made anew: the server puts off the other.
+  /** @param {Item} item @param {boolean} [isAhead] */
+  load(item, isAhead = false) {
     const key = this.key(item);
     let entry = this.kept.get(key);
-    if (!entry) {
+    if (!entry || (entry.ahead && !entry.data && !isAhead)) {
+      entry?.ahead?.abort();
       const query = new URLSearchParams(this.viewOf(item)).toString();
+      const ahead = isAhead ? new AbortController() : null;
       /** @type {Promise<Clip>} */
-      const promise = this.api.ask(`/api/clips/${item.clip_id}?${query}`);
-      const fetched = { promise, data: /** @type {Clip | null} */ (null) };
-      promise.then((data) => { fetched.data = data; }, () => this.kept.delete(key));
+      const promise = this.api.ask(`/api/clips/${item.clip_id}?${query}`, undefined, { ahead: ahead?.signal });
+      const fetched = { promise, data: /** @type {Clip | null} */ (null), ahead };
+      promise.then((data) => { fetched.data = data; }, () => { if (this.kept.get(key) === fetched) this.kept.delete(key); });
       entry = fetched;
     }
     this.kept.delete(key);
@@ -156,7 +176,7 @@ export class Flow {
   // Newer data of a clip, as an answer brought it.
   /** @param {Item} item @param {Clip} data */
   keep(item, data) {
-    this.kept.set(this.key(item), { promise: Promise.resolve(data), data });
+    this.kept.set(this.key(item), { promise: Promise.resolve(data), data, ahead: null });
   }
 
   /** @param {number} clip_id */
@@ -164,11 +184,20 @@ export class Flow {
     for (const key of [...this.kept.keys()]) if (key.startsWith(`${clip_id} `)) this.kept.delete(key);
   }
 
-  // The next clips' data, as they come.
+  // The next clips' data, as they come; of those that were passed, nothing more.
   /** @param {(data: Clip) => void} use */
   ahead(use) {
-    for (const item of this.items.slice(this.at + 1, this.at + 1 + CLIPS_AHEAD)) {
-      const entry = this.load(item);
+    const places = this.items.slice(this.at + 1, this.at + 1 + CLIPS_AHEAD).map((_, place) => this.at + 1 + place);
+    const likely = this.likely.filter((place) => place > this.at && place < this.items.length);
+    const nexts = [...new Set([...likely, ...places])].slice(0, CLIPS_AHEAD).map((place) => this.items[place]);
+    const wanted = new Set(nexts.map((item) => this.key(item)));
+    for (const [key, entry] of [...this.kept]) {
+      if (!entry.ahead || entry.data || wanted.has(key)) continue;
+      this.kept.delete(key);
+      entry.ahead.abort();
+    }
+    for (const item of nexts) {
+      const entry = this.load(item, true);
       if (entry.data) use(entry.data);
       else entry.promise.then(use, () => {});
     }
@@ -234,7 +263,7 @@ export class Messenger {
       this.timer = setTimeout(() => this.deliver(), Math.min(AGAIN_MS * 2 ** (mine - 1), RARELY_MS));
       return void this.changed("silent", refusal);
     }
-    if (refusal?.status === 403) return void this.changed("expired", refusal);
+    if (refusal?.status === 403 && !refusal.isFinal) return void this.changed("expired", refusal);
     this.waiting = null;
     this.changed("open");
     waiting.done(answer, refusal, performance.now() - waiting.sentAt);

@@ -10,6 +10,7 @@ export class Progress {
     this.v = v;
     this.host = host;
     this.timer = 0;
+    this.later();
   }
 
   // Ask anew, once presses rest.

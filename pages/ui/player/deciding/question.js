@@ -1,5 +1,6 @@
 import { chip, el } from "../../shared/elements.js";
 import { stretchOf } from "../span.js";
+import { isHiding } from "./flow.js";
 
 /** @import { Lane } from "../../shared/server" */
 
@@ -15,7 +16,7 @@ export function questionOf(lane, mode) {
   if (!lane) return [el("span", { class: "why", text: "No class in focus." })];
   const strong = el("strong", { text: lane.name });
   if (mode === "audit") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Drawn at random; labels and scores are hidden." })];
-  if (mode === "blind") return [strong, el("span", { class: "why", text: "Is it heard in this clip? Labels and scores are hidden." })];
+  if (isHiding(mode)) return [strong, el("span", { class: "why", text: "Is it heard in this clip? Labels and scores are hidden." })];
   const number = lane.clipwise === null ? "" : ` (${lane.clipwise.toFixed(2)})`;
   const stretch = stretchOf(lane);
   const where = stretch ? `, ${stretch.onset_s.toFixed(1)}–${stretch.offset_s.toFixed(1)} s` : "";

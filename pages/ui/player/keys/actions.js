@@ -1,6 +1,7 @@
 // What each action of a key or a button does.
 
 import { COLORMAPS } from "../../shared/picture.js";
+import { moreLike } from "../like.js";
 import { stretchOf } from "../span.js";
 
 /** @import { ActionsHost } from "../types" */
@@ -50,6 +51,7 @@ export function actionsOf(host, shift) {
     pan_right: () => stage.pan(0.5),
     zoom_selection: () => stage.zoomTo(stage.selection || stretchOf(host.lane)),
     fit: () => stage.fit(),
+    like: () => moreLike(host),
     heatmap: () => host.setLook({ heatmap: !host.look.heatmap }),
     compare: () => (host.data.compare_run ? host.setLook({ compare: !host.look.compare }) : host.tell("choose a second run below first", "warning")),
     denoise: () => stage.toggleDenoise(),

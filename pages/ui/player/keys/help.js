@@ -26,7 +26,9 @@ export class Help {
 
   draw() {
     const { v, host } = this;
-    for (const [name, action] of buttonActions()) setCaps(v[name], host.keys.shown(action)[0] || "");
+    const taken = host.data?.sides?.length ?? 0; // digits that take a side
+    const isFree = (/** @type {string} */ key) => !(Number(key) >= 1 && Number(key) <= taken);
+    for (const [name, action] of buttonActions()) setCaps(v[name], host.keys.shown(action).find(isFree) || "");
     if (v.help.hidden) return;
     const sections = KEY_GROUPS.map((group) => {
       const list = el("dl");

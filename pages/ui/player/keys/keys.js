@@ -41,6 +41,7 @@ export const KEYMAP = [
   { action: "pan_right", keys: ["PageDown"], text: "later", group: "Move" },
   { action: "zoom_selection", keys: ["5"], text: "zoom to the selection or the stretch", group: "Move" },
   { action: "fit", keys: ["0"], text: "the whole clip", group: "Move" },
+  { action: "like", keys: ["8"], text: "more like the selection or the stretch, in Sweep", group: "Move" },
   { action: "heatmap", keys: ["h"], text: "model's heatmap over the picture", group: "See" },
   { action: "compare", keys: ["v"], text: "lanes of a second run", group: "See" },
   { action: "denoise", keys: ["d"], text: "less noise in the picture", group: "See" },
@@ -58,7 +59,7 @@ const STREAMLIT_KEYS = new Set(["r", "c"]);
 const BUTTON_ACTIONS = {
   play: "toggle", stretch: "stretch", loop: "loop", pitch: "pitch", band: "band", normalise: "normalise", present: "present",
   absent: "absent", unsure: "unsure", rest: "confirm_rest", undo: "undo", next: "next", previous: "previous", addButton: "add",
-  helpButton: "help", flag: "flag", noteButton: "note", later: "later", skip: "skip", drawerButton: "history",
+  helpButton: "help", like: "like", flag: "flag", noteButton: "note", later: "later", skip: "skip", drawerButton: "history",
 };
 /** @type {Record<string, string>} */
 const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", Delete: "Del", Backspace: "⌫", PageUp: "PgUp", PageDown: "PgDn" };
@@ -132,23 +133,28 @@ export class Keys {
   // element in the page itself, outside its shadow root.
   /** @param {KeyboardEvent} event @param {Element} host */
   actionFor(event, host) {
-    if (isShortcut(event) || event.isComposing || event.defaultPrevented) return "";
-    const target = event.composedPath()[0];
-    if (isField(target)) return "";
     const action = this.actionPressed(event);
-    if (!action) return "";
+    if (!action || !this.hears(event, host)) return "";
+    if (event.repeat && !HELD_DOWN.has(action)) return "held"; // the key is ours, but holding it down is one press
+    return action;
+  }
+
+  // Whether a press is for the player, and not for what has the focus, a dialog, or the browser.
+  /** @param {KeyboardEvent} event @param {Element} host */
+  hears(event, host) {
+    if (isShortcut(event) || event.isComposing || event.defaultPrevented) return false;
+    const target = event.composedPath()[0];
+    if (isField(target)) return false;
     if (target instanceof Element) {
       const { key } = event;
       const type = target instanceof HTMLInputElement ? target.type : "";
-      if ((key === " " || key === "Enter") && target.closest(PRESSED)) return "";
-      if ((key.startsWith("Arrow") || SLIDER_KEYS.has(key)) && (type === "range" || target.closest("[role=slider], [role=tab], [role=radio], [role=listbox]"))) return "";
-      if (target.closest("[role=grid], [role=combobox]")) return "";
+      if ((key === " " || key === "Enter") && target.closest(PRESSED)) return false;
+      if ((key.startsWith("Arrow") || SLIDER_KEYS.has(key)) && (type === "range" || target.closest("[role=slider], [role=tab], [role=radio], [role=listbox]"))) return false;
+      if (target.closest("[role=grid], [role=combobox]")) return false;
     }
     for (const dialog of document.querySelectorAll("[role=dialog]")) {
-      if (!dialog.contains(host) && dialog.getClientRects().length) return "";
+      if (!dialog.contains(host) && dialog.getClientRects().length) return false;
     }
-    if (!host.getClientRects().length) return "";
-    if (event.repeat && !HELD_DOWN.has(action)) return "held"; // the key is ours, but holding it down is one press
-    return action;
+    return host.getClientRects().length > 0;
   }
 }

@@ -5,6 +5,7 @@ import { round3, stretchOf } from "../span.js";
 /**
  * @import { Lane, Steps } from "../../shared/server"
  * @import { Span, Stretch } from "../../shared/types"
+ * @import { Curve } from "./curve.js"
  * @import { Block } from "../types"
  */
 
@@ -13,23 +14,25 @@ function stepAt(steps, timeS) {
   return Math.floor((timeS - steps.start_s) / steps.step_s + 1e-9);
 }
 
-/** @param {ArrayLike<number>} values @param {Steps} steps @param {number} timeS */
-export function valueAt(values, steps, timeS) {
-  const index = stepAt(steps, timeS);
-  return index >= 0 && index < values.length ? values[index] : null;
+// The value at a time; null where there is none, or it is still to come.
+/** @param {Curve | null} curve @param {Steps} steps @param {number} timeS */
+export function valueAt(curve, steps, timeS) {
+  const value = curve ? curve.at(stepAt(steps, timeS)) : null;
+  return value === null || Number.isNaN(value) ? null : value;
 }
 
-// The stretches in which every frame of a lane reaches its threshold.
-/** @param {Lane | null} lane @param {Steps} steps @param {number} durationS */
-export function stretchesAbove(lane, steps, durationS) {
+// The stretches in which every frame of a lane reaches its threshold, as far as its values are here.
+/** @param {Lane | null} lane @param {Curve | null} curve @param {Steps} steps @param {number} durationS */
+export function stretchesAbove(lane, curve, steps, durationS) {
   /** @type {Stretch[]} */
   const found = [];
-  if (!lane || lane.threshold === null) return found;
-  const { values, threshold } = lane;
-  for (let from = 0; from < values.length; from += 1) {
-    if (values[from] < threshold) continue;
+  if (!lane || !curve || lane.threshold === null) return found;
+  const { threshold } = lane;
+  const isAbove = (/** @type {number} */ index) => Number(curve.at(index)) >= threshold;
+  for (let from = 0; from < curve.count; from += 1) {
+    if (!isAbove(from)) continue;
     let to = from + 1;
-    while (to < values.length && values[to] >= threshold) to += 1;
+    while (to < curve.count && isAbove(to)) to += 1;
     const onset_s = round3(Math.max(0, steps.start_s + from * steps.step_s));
     const offset_s = round3(Math.min(durationS, steps.start_s + to * steps.step_s));
     if (offset_s > onset_s) found.push({ onset_s, offset_s });
@@ -40,58 +43,29 @@ export function stretchesAbove(lane, steps, durationS) {
 
 // What the model would box: the stretch above the threshold at one of `times`, else the one that holds the peak,
 // else what makes the lane a suspect, else null.
-/** @param {Lane | null} lane @param {Steps} steps @param {number} durationS @param {(number | null)[]} times */
-export function modelStretch(lane, steps, durationS, times) {
-  const above = stretchesAbove(lane, steps, durationS);
+/** @param {Lane | null} lane @param {Curve | null} curve @param {Steps} steps @param {number} durationS @param {(number | null)[]} times */
+export function modelStretch(lane, curve, steps, durationS, times) {
+  const above = stretchesAbove(lane, curve, steps, durationS);
   const holding = (/** @type {number} */ time) => above.find(({ onset_s, offset_s }) => time >= onset_s && time < offset_s);
   for (const time of times) {
     const found = time === null ? null : holding(time);
     if (found) return found;
   }
-  const peak = lane && above.length ? lane.values.reduce((best, value, index) => (value > lane.values[best] ? index : best), 0) : -1;
+  const peak = curve && above.length ? curve.peak : -1;
   return (peak >= 0 && holding(steps.start_s + (peak + 0.5) * steps.step_s)) || above[0] || stretchOf(lane);
-}
-
-// Values with the highest of each 8, of each 64, ...: a long recording is drawn without looking at every value.
-/** @param {ArrayLike<number>} values */
-export function heights(values) {
-  let below = Float32Array.from(values);
-  const levels = [below];
-  while (below.length > 8) {
-    const level = new Float32Array(Math.ceil(below.length / 8)).fill(-Infinity);
-    for (let index = 0; index < below.length; index += 1) if (below[index] > level[index >> 3]) level[index >> 3] = below[index];
-    levels.push(level);
-    below = level;
-  }
-  return levels;
-}
-
-// The highest of values[from..to), both whole.
-/** @param {Float32Array[]} levels @param {number} from @param {number} to */
-function highest(levels, from, to) {
-  let best = -Infinity;
-  for (let level = 0; from < to; level += 1) {
-    const values = levels[level];
-    const last = level === levels.length - 1;
-    while (from < to && (last || from % 8)) best = Math.max(best, values[from++]);
-    while (from < to && to % 8) best = Math.max(best, values[--to]);
-    from /= 8;
-    to /= 8;
-  }
-  return best;
 }
 
 // What to draw of some values: [left, right, value] in whole pixels, never smoothed; where a pixel touches several
 // steps it gets the highest of them.
 /**
- * @param {Float32Array[]} levels
+ * @param {Curve} curve
  * @param {Steps} steps
  * @param {Span} view
  * @param {number} width
  * @param {number} durationS
  */
-export function blocksOf(levels, steps, view, width, durationS) {
-  const count = levels[0].length;
+export function blocksOf(curve, steps, view, width, durationS) {
+  const { count } = curve;
   const scale = width / (view.to_s - view.from_s);
   const end = Math.min(view.to_s, durationS, steps.start_s + count * steps.step_s);
   const start = Math.max(view.from_s, steps.start_s);
@@ -104,14 +78,14 @@ export function blocksOf(levels, steps, view, width, durationS) {
     for (let index = first; index < count; index += 1) {
       const from = steps.start_s + index * steps.step_s;
       if (from >= end) break;
-      blocks.push([Math.max(0, pixel(from)), pixel(Math.min(end, from + steps.step_s)), levels[0][index]]);
+      blocks.push([Math.max(0, pixel(from)), pixel(Math.min(end, from + steps.step_s)), curve.get(0, index)]);
     }
     return blocks;
   }
   for (let left = pixel(start); left < pixel(end); left += 1) {
     const from = Math.max(first, stepAt(steps, view.from_s + left / scale));
     const to = Math.min(count, Math.max(from + 1, Math.ceil((view.from_s + (left + 1) / scale - steps.start_s) / steps.step_s - 1e-9)));
-    blocks.push([left, left + 1, highest(levels, from, to)]);
+    blocks.push([left, left + 1, curve.highest(from, to)]);
   }
   return blocks;
 }

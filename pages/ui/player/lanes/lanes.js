@@ -3,12 +3,15 @@
 
 import { chip, el, WORDS } from "../../shared/elements.js";
 import { fitCanvas } from "../../shared/picture.js";
-import { blocksOf, heights, traceBlocks, valueAt } from "./curves.js";
+import { curvesOf } from "./curve.js";
+import { blocksOf, traceBlocks, valueAt } from "./curves.js";
+import { LaneTiles } from "./lane_tiles.js";
 import { isHiding } from "../deciding/flow.js";
 import { stretchOf } from "../span.js";
 
 /**
  * @import { Lane } from "../../shared/server"
+ * @import { Curve, Curves } from "./curve.js"
  * @import { View, Block, LanesHost } from "../types"
  */
 
@@ -16,10 +19,8 @@ const HEAT_MOST = 0.5; // opacity of probability 1: the picture stays readable u
 const HEATS = { light: [200, 40, 0], dark: [0, 220, 255] };
 
 /**
- * One lane's elements and what is drawn in them; levels as curves.heights gives them.
- * @typedef {ReturnType<typeof buildLane> & {
- *   levels: Float32Array[], compare: Float32Array[] | null, spread: { high: Float32Array[], low: Float32Array[] } | null,
- * }} Row
+ * One lane's elements and what is drawn in them.
+ * @typedef {ReturnType<typeof buildLane> & { curves: Curves }} Row
  * @typedef {Record<string, string>} Colours
  */
 
@@ -65,6 +66,7 @@ export class Lanes {
     /** @type {Record<string, string> | null} */
     this.colours = null;
     this.bar = "";
+    this.tiles = new LaneTiles(host, () => this.draw());
     this.heat = el("canvas", { class: "heat", test: "player-heat", "aria-hidden": "true", hidden: true });
     this.heatLegend = el("div", { class: "heat-legend", test: "player-heat-legend", hidden: true });
     this.legend = el("div", { class: "lane-legend", test: "player-lane-legend", hidden: true });
@@ -78,12 +80,7 @@ export class Lanes {
     const { data } = this.host;
     const blind = isHiding(data.mode);
     this.rows = data.lanes.map((lane) => {
-      const row = {
-        ...buildLane(lane, blind),
-        levels: heights(lane.values),
-        compare: data.compare_steps && lane.compare ? heights(lane.compare) : null,
-        spread: lane.spread && { high: heights(lane.spread.high), low: heights(lane.spread.low.map((value) => -value)) },
-      };
+      const row = { ...buildLane(lane, blind), curves: curvesOf(data, lane) };
       row.node.addEventListener("pointerdown", () => this.host.setFocus(lane.class));
       this.host.stage.listenTime(row.strip, (timeS) => this.describe(lane, timeS));
       return row;
@@ -96,15 +93,15 @@ export class Lanes {
 
   // ---------------------------------------------------------------- focus
 
-  /** @param {string} code */
-  drawFocus(code) {
+  /** @param {string} code @param {boolean} [draws] */
+  drawFocus(code, draws = true) {
     for (const { node, lane } of this.rows) {
       node.dataset.focus = String(lane.class === code);
       node.setAttribute("aria-selected", String(lane.class === code));
     }
     const row = this.rows.find(({ lane }) => lane.class === code);
     if (row) this.reveal(row.node);
-    this.draw();
+    if (draws) this.draw();
   }
 
   // Scrolls the lanes alone: the page stays where it is.
@@ -129,6 +126,11 @@ export class Lanes {
     this.drawRows();
     this.drawHeat();
     this.drawLegend();
+    this.tiles.want(v.ticks.clientWidth);
+  }
+
+  close() {
+    this.tiles.close();
   }
 
   readColours() {
@@ -156,18 +158,19 @@ export class Lanes {
     const { lane } = row;
     const { context, width, height } = fitCanvas(row.canvas);
     const y = (/** @type {number} */ value) => height - 1 - value * (height - 3);
-    const blocks = (/** @type {Float32Array[]} */ levels, steps = data.steps) => blocksOf(levels, steps, stage.view, width, data.duration_s);
+    const { values, low, high, compare } = row.curves;
+    const blocks = (/** @type {Curve | null} */ curve, steps = data.steps) => (curve ? blocksOf(curve, steps, stage.view, width, data.duration_s) : []);
     context.clearRect(0, 0, width, height);
     context.fillStyle = colours.grid;
     context.fillRect(0, Math.round(y(0.5)), width, 1);
     context.fillStyle = colours[lane.kind || (lane.role ? "listed" : "other")];
-    for (const [left, right, value] of blocks(row.levels)) {
+    for (const [left, right, value] of blocks(values)) {
       if (value <= 0) continue;
       context.globalAlpha = 0.3 + 0.7 * value;
       context.fillRect(left, y(value), right - left - (right - left > 5 ? 1 : 0), height - y(value));
     }
     context.globalAlpha = 1;
-    if (row.spread) this.drawSpread(context, blocks(row.spread.low), blocks(row.spread.high), y, colours.ink);
+    if (low && high) this.drawSpread(context, blocks(low), blocks(high), y, colours.ink);
     const { threshold } = lane;
     if (threshold !== null && lane.values.length) {
       context.strokeStyle = row.node.dataset.focus === "true" ? colours.ink : colours.dim;
@@ -176,8 +179,8 @@ export class Lanes {
         context.lineTo(width, Math.round(y(threshold)) + 0.5);
       });
     }
-    if (look.compare && row.compare && data.compare_steps) {
-      const line = blocks(row.compare, data.compare_steps);
+    if (look.compare && compare && data.compare_steps) {
+      const line = blocks(compare, data.compare_steps);
       for (const { colour, thick } of [{ colour: colours.paper, thick: 4 }, { colour: colours.ink, thick: 1.5 }]) {
         context.strokeStyle = colour;
         context.lineWidth = thick;
@@ -274,7 +277,7 @@ export class Lanes {
     const { context, width, height } = fitCanvas(heat);
     const [r, g, b] = this.v.root.dataset.theme === "light" ? HEATS.light : HEATS.dark;
     context.clearRect(0, 0, width, height);
-    const blocks = blocksOf(row.levels, data.steps, stage.view, width, data.duration_s);
+    const blocks = row.curves.values ? blocksOf(row.curves.values, data.steps, stage.view, width, data.duration_s) : [];
     context.fillStyle = `rgb(${r} ${g} ${b})`;
     for (const [left, right, value] of blocks) {
       context.globalAlpha = HEAT_MOST * value;
@@ -296,13 +299,14 @@ export class Lanes {
   describe(lane, timeS) {
     const { data, look } = this.host;
     if (isHiding(data.mode)) return [lane.name];
-    const at = (/** @type {number[] | null | undefined} */ values, steps = data.steps) => (values ? valueAt(values, steps, timeS) : null);
-    const value = at(lane.values);
+    const curves = curvesOf(data, lane);
+    const at = (/** @type {Curve | null} */ curve, steps = data.steps) => valueAt(curve, steps, timeS);
+    const value = at(curves.values);
     const parts = [lane.name, value === null ? "no frame here" : value.toFixed(2)];
     if (value !== null && lane.threshold !== null) parts.push(`threshold ${lane.threshold.toFixed(2)}`);
-    const other = look.compare && data.compare_steps ? at(lane.compare, data.compare_steps) : null;
+    const other = look.compare && data.compare_steps ? at(curves.compare, data.compare_steps) : null;
     if (other !== null) parts.push(`${data.compare_run}: ${other.toFixed(2)}`);
-    const [low, high] = [at(lane.spread?.low), at(lane.spread?.high)];
+    const [low, high] = [at(curves.low), at(curves.high)];
     if (low !== null && high !== null) parts.push(`all runs ${low.toFixed(2)}–${high.toFixed(2)}`);
     return parts;
   }

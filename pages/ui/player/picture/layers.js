@@ -3,7 +3,7 @@
 import { thingAt } from "../../shared/answers.js";
 import { AXES, roundedBand, shareOf } from "../../shared/axes.js";
 import {
-  COLORMAPS, colourAt, colourTable, contrastOf, drawTiles, fitCanvas, levelText, suggestedContrast,
+  COLORMAPS, colourAt, coloursOf, drawTiles, fitCanvas, levelText, suggestedContrast,
 } from "../../shared/picture.js";
 import { firstView } from "../span.js";
 import { AUTO_ROWS, pictureQuery, rowsFor, STANDARD_PICTURE } from "./options.js";
@@ -23,6 +23,9 @@ const CONTRASTS_KEPT = 24;
 const SETTLED_MS = 250;
 const ASK_EACH_MS = 100;
 const CLIPS_KEPT_AHEAD = 4;
+// How long the first tiles of a picture, whose contrast is of all of them, wait for each other: in view, and before.
+const TOGETHER_MS = 400;
+const AHEAD_TOGETHER_MS = 5000;
 
 // Whether a tile is here and has its colours.
 /** @param {Tile | null | undefined} tile @returns {tile is Tile & Drawable} */
@@ -132,11 +135,12 @@ export class Layers {
   // ---------------------------------------------------------------- contrast and colours
 
   // The contrast of a picture is taken once, from the tiles of its first view.
-  /** @param {TileSet} set @param {Span} view @param {Clip} data @param {number} zoom */
-  begin(set, view, data, zoom) {
+  /** @param {TileSet} set @param {Span} view @param {Clip} data @param {number} zoom @param {number} [patienceMs] */
+  begin(set, view, data, zoom, patienceMs = TOGETHER_MS) {
     const first = set.covering(zoom, view.from_s, view.to_s, data.duration_s);
     this.contrasts.delete(set.palette);
     this.contrasts.set(set.palette, { first, contrast: null, settled: false });
+    tiles.expect(set.palette, { count: first.length, colouring: this.colouring, patienceMs });
     for (const oldest of this.contrasts.keys()) if (this.contrasts.size > CONTRASTS_KEPT) this.contrasts.delete(oldest);
   }
 
@@ -166,12 +170,15 @@ export class Layers {
     return look.colormap === "auto" ? (dark ? "magma" : "paper") : look.colormap;
   }
 
+  get colouring() {
+    const { floor, ceiling } = this.stage.host.look;
+    return { colormap: this.colormap, floor, ceiling, brightness: this.picture.brightness };
+  }
+
   /** @param {string} palette @param {Contrast} contrast */
   colour(palette, contrast) {
-    const { colormap } = this;
-    const now = contrastOf(contrast, { ...this.stage.host.look, brightness: this.picture.brightness });
-    const stamp = `${colormap} ${now.floorLevel.toFixed(2)} ${now.ceilingLevel.toFixed(2)}`;
-    tiles.setPalette(palette, stamp, () => colourTable(colormap, now.floorLevel, now.ceilingLevel));
+    const { now, stamp, table } = coloursOf(contrast, this.colouring);
+    tiles.setPalette(palette, stamp, table);
     if (palette === this.base?.palette) this.drawScale(now, contrast.scale, `${stamp} ${contrast.scale}`);
   }
 
@@ -225,6 +232,7 @@ export class Layers {
     const state = this.contrasts.get(set.palette);
     if (state && !state.settled) {
       state.first = seen; // the view is another one before its first tiles came
+      tiles.expect(set.palette, { count: seen.length, colouring: this.colouring, patienceMs: TOGETHER_MS });
       this.settle(set.palette);
     }
     const waves = this.wave && this.stage.host.look.waveform !== false ? [this.wave] : [];
@@ -247,7 +255,7 @@ export class Layers {
     const wishes = this.nexts.flatMap((next) => {
       const view = firstView(next.data);
       const set = this.setOf(next.data, this.stage.settings.picture);
-      if (!this.contrasts.has(set.palette)) this.begin(set, view, next.data, next.zoom);
+      if (!this.contrasts.has(set.palette)) this.begin(set, view, next.data, next.zoom, AHEAD_TOGETHER_MS);
       const wave = new TileSet(next.data.peaks_url, { kind: "peaks", palette: this.ink });
       return [set, wave].flatMap((one) => one.covering(next.zoom, view.from_s, view.to_s, next.data.duration_s));
     });

@@ -8,7 +8,7 @@ import { isColoured } from "./layers.js";
 import { pictureQuery, STANDARD_PICTURE } from "./options.js";
 import { round3, SHORTEST_VIEW_S, stretchOf, viewAround } from "../span.js";
 import { tiles } from "./tiles.js";
-import { levelStepS, TILE_COLUMNS, TileSet, zoomFor } from "./tileset.js";
+import { levelStepS, nearest, TILE_COLUMNS, TileSet, zoomFor } from "./tileset.js";
 
 /**
  * @import { Span, Stretch } from "../../shared/types"
@@ -20,6 +20,7 @@ const MINI_ROWS = 32;
 const MINI_REQUESTS = 32;
 const MINI_COARSEST = 10;
 const LONG_S = 600;
+const REST_MS = 30; // between two pieces: what the reviewer presses comes first
 
 export class Minimap {
   /** @param {Stage} stage */
@@ -32,6 +33,7 @@ export class Minimap {
     /** @type {{ part: string, at: number, view: Span } | null} */
     this.held = null;
     this.marked = "";
+    this.resting = 0;
     const { mini } = stage.v;
     mini.addEventListener("pointerdown", (event) => this.press(event));
     mini.addEventListener("pointermove", (event) => this.drag(event));
@@ -43,6 +45,7 @@ export class Minimap {
     this.set = null;
     this.held = null;
     this.marked = "";
+    clearTimeout(this.resting);
     tiles.wish({ mini: [] });
   }
 
@@ -58,7 +61,23 @@ export class Minimap {
     while (duration > LONG_S && level > 0 && duration / (TILE_COLUMNS * levelStepS(level)) < MINI_REQUESTS) level -= 1;
     this.wishes = this.set.covering(this.zoom, 0, duration, duration, level);
     this.query = layers.base?.query;
-    tiles.wish({ mini: this.wishes });
+    this.fill();
+  }
+
+  // One piece after the other, each once nothing else is done: first what lies around the part in view, then outward.
+  fill() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      const { view } = this.stage;
+      const next = tiles.isIdle ? nearest(this.wishes.filter((wish) => tiles.isWanting(wish)), (view.from_s + view.to_s) / 2) : null;
+      if (next) tiles.wish({ mini: [next] });
+      else if (!tiles.isIdle) this.fill();
+    }, REST_MS);
+  }
+
+  /** @param {Wish | null} wish */
+  came(wish) {
+    if (wish && this.wishes.some(({ key }) => key === wish.key)) this.fill();
   }
 
   draw() {
@@ -110,6 +129,10 @@ export class Minimap {
       mark.style.width = `${((offset_s - onset_s) / duration) * 100}%`;
       return mark;
     }));
+  }
+
+  close() {
+    clearTimeout(this.resting);
   }
 
   // ---------------------------------------------------------------- pointer and keys

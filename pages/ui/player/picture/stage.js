@@ -126,6 +126,7 @@ export class Stage {
   tileCame(wish) {
     if (!this.data) return;
     this.layers.came(wish);
+    this.minimap.came(wish);
     this.requestDraw();
   }
 
@@ -403,6 +404,7 @@ export class Stage {
     cancelAnimationFrame(this.frame);
     tiles.listeners.delete(this.onTile);
     this.layers.close();
+    this.minimap.close();
     this.resized.disconnect();
     removeEventListener("resize", this.onWindow);
   }

@@ -1,17 +1,29 @@
 // The thread beside the page: fetches tiles, decodes and colours them. It keeps nothing but what is under way.
 
 import { reasonOf, wordsOf } from "../../shared/answers.js";
+import { AHEAD } from "../../shared/api.js";
+import { coloursOf, suggestedContrast } from "../../shared/picture.js";
 import { pooled, waveform } from "./pooling.js";
 
 /**
  * @import { TileFacts } from "../../shared/server"
- * @import { ToWorker } from "../types"
+ * @import { First, ToWorker } from "../types"
  */
 
 const page = /** @type {Worker} */ (/** @type {unknown} */ (self)); // whom it answers: both ends speak alike
 /** @type {Map<number, AbortController>} */
 const under = new Map(); // by the number of the job
 const WAVE_ROWS = 64;
+
+/**
+ * @typedef {{ levels: Uint8Array, columns: number, rows: number }} Drawn
+ * @typedef {{ job: number, facts: TileFacts, drawn: Drawn }} Loaded
+ */
+
+// The first tiles of each palette: all that have come, and those that wait to be coloured together.
+/** @type {Map<string, { come: { facts: TileFacts }[], waiting: Loaded[], timer: number, first: First }>} */
+const beginnings = new Map();
+const MOST_BEGINNINGS = 24;
 
 // `table`: 256 packed pixels.
 /** @param {Uint8Array} levels @param {number} columns @param {number} rows @param {Uint32Array} table */
@@ -22,14 +34,44 @@ function coloured(levels, columns, rows, table) {
   return createImageBitmap(image, { colorSpaceConversion: "none" });
 }
 
+// Those that came together in one message: whoever takes the contrast from them has all of them at once.
+/** @param {Loaded[]} tiles @param {Uint32Array | undefined} table @param {string} [stamp] */
+async function send(tiles, table, stamp) {
+  const bitmaps = await Promise.all(tiles.map(({ drawn }) => table && coloured(drawn.levels, drawn.columns, drawn.rows, table)));
+  const answers = tiles.map(({ job, facts, drawn }, place) => ({ job, facts, ...drawn, bitmap: bitmaps[place], stamp }));
+  page.postMessage(answers, answers.flatMap(({ levels, bitmap }) => (bitmap ? [levels.buffer, bitmap] : [levels.buffer])));
+}
+
+// A tile that has a say in its picture's contrast: it waits for the others, so that none is coloured twice.
+/** @param {Loaded} loaded @param {First} first */
+function begin(loaded, first) {
+  const known = beginnings.get(first.palette);
+  const here = known ?? { come: [], waiting: [], timer: 0, first };
+  beginnings.set(first.palette, here);
+  for (const oldest of beginnings.keys()) if (beginnings.size > MOST_BEGINNINGS) beginnings.delete(oldest);
+  here.first = first;
+  here.come.push({ facts: loaded.facts });
+  here.waiting.push(loaded);
+  clearTimeout(here.timer);
+  if (here.come.length >= first.count) finish(here);
+  else here.timer = setTimeout(() => finish(here), first.patienceMs);
+}
+
+/** @param {{ come: { facts: TileFacts }[], waiting: Loaded[], first: First }} here */
+function finish({ come, waiting, first }) {
+  const { stamp, table } = coloursOf(suggestedContrast(come), first.colouring);
+  send(waiting.splice(0), table(), stamp);
+  if (come.length >= first.count) beginnings.delete(first.palette);
+}
+
 /** @param {Extract<ToWorker, { do: "load" }>} given */
-async function load({ job, url, kind, across, down, table }) {
+async function load({ job, url, kind, across, down, table, ahead, first }) {
   const stop = new AbortController();
   under.set(job, stop);
   try {
-    const response = await fetch(url, { credentials: "same-origin", signal: stop.signal });
+    const response = await fetch(url, { credentials: "same-origin", signal: stop.signal, headers: ahead ? AHEAD : {} });
     if (!response.ok) {
-      page.postMessage({ job, error: await reasonOf(response), status: response.status });
+      page.postMessage([{ job, error: await reasonOf(response), status: response.status }]);
       return;
     }
     const facts = /** @type {TileFacts} */ (JSON.parse(response.headers.get(kind === "peaks" ? "x-earmark-peaks" : "x-earmark-tile") ?? ""));
@@ -38,11 +80,10 @@ async function load({ job, url, kind, across, down, table }) {
     if (body.byteLength !== facts.columns * (kind === "peaks" ? 2 : rows)) throw new Error("the tile is cut short");
     const levels = kind === "peaks" ? waveform(new Int8Array(body), facts.columns, rows) : new Uint8Array(body);
     const drawn = pooled(levels, facts.columns, rows, across, down);
-    const bitmap = table && (await coloured(drawn.levels, drawn.columns, drawn.rows, table));
-    const send = bitmap ? [drawn.levels.buffer, bitmap] : [drawn.levels.buffer];
-    page.postMessage({ job, facts, ...drawn, bitmap }, send);
+    if (first && kind !== "peaks") begin({ job, facts, drawn }, first);
+    else await send([{ job, facts, drawn }], table);
   } catch (error) {
-    if (!stop.signal.aborted) page.postMessage({ job, error: wordsOf(error) || "the server does not answer", status: 0 });
+    if (!stop.signal.aborted) page.postMessage([{ job, error: wordsOf(error) || "the server does not answer", status: 0 }]);
   } finally {
     under.delete(job);
   }

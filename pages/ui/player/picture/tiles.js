@@ -1,13 +1,14 @@
 // Tiles: which are wanted first, and those that are here. A worker fetches and colours them.
 
-import tileWorkerSource from "./tile_worker.js?text";
+import { startedWorker } from "./worker.js";
 
-/** @import { Wish, Tile, Arrived, Painted } from "../types" */
+/** @import { First, Wish, Tile, Arrived, Painted } from "../types" */
 
 const MOST_TILE_BYTES = 128 * 1024 * 1024;
 // What is wanted, most urgent first, and how many may be under way when one of these is started.
 /** @type {[string, number][]} */
-const TILE_GROUPS = [["view", 4], ["margin", 3], ["ahead", 3], ["mini", 1]];
+const TILE_GROUPS = [["view", 4], ["margin", 2], ["ahead", 2], ["mini", 1]];
+const AHEAD_GROUPS = ["margin", "ahead"]; // nobody waits for these yet
 const TILES_A_BATCH = 6;
 const TILE_TRIES = 3;
 const MOST_PALETTES = 400;
@@ -20,12 +21,14 @@ class TileStore {
     this.bytes = 0;
     /** @type {Map<string, Wish[]>} */
     this.groups = new Map();
-    /** @type {Map<number, { wish: Wish, stamp: string | undefined }>} */
+    /** @type {Map<number, { wish: Wish, stamp: string | undefined, ahead: boolean }>} */
     this.jobs = new Map();
     /** @type {Map<string, { url: string, error: string, status: number, tries: number, again: number }>} */
     this.failed = new Map();
     /** @type {Map<string, { stamp: string, table: Uint32Array }>} */
     this.palettes = new Map();
+    /** @type {Map<string, First>} */
+    this.firsts = new Map(); // what the first tiles of a palette are coloured by, which decide its contrast
     /** @type {Set<(wish: Wish | null) => void>} */
     this.listeners = new Set();
     this.lastJob = 0;
@@ -37,13 +40,11 @@ class TileStore {
 
   get worker() {
     if (!this.thread) {
-      const source = URL.createObjectURL(new Blob([tileWorkerSource], { type: "text/javascript" }));
-      this.thread = new Worker(source);
+      this.thread = startedWorker();
       this.thread.onmessage = ({ data }) => ("batch" in data ? this.painted(data) : this.arrived(data));
       this.thread.onerror = () => {
-        for (const job of [...this.jobs.keys()]) this.arrived({ job, error: "the browser starts no worker", status: 422 });
+        this.arrived([...this.jobs.keys()].map((job) => ({ job, error: "the browser starts no worker", status: 422 })));
       };
-      URL.revokeObjectURL(source);
     }
     return this.thread;
   }
@@ -64,13 +65,15 @@ class TileStore {
     return failure && failure.url === wish.url && failure.tries >= TILE_TRIES ? failure : null;
   }
 
-  // From now on these groups want just this; what nobody wants any more is cancelled.
+  // From now on these groups want just this. What nobody wants any more is cancelled, and what was asked for ahead and is
+  // waited for now is asked for anew: the server puts off the other.
   /** @param {Record<string, Wish[]>} groups */
   wish(groups) {
     for (const [group, wishes] of Object.entries(groups)) this.groups.set(group, wishes);
     const wanted = new Set([...this.groups.values()].flat().map(({ key }) => key));
-    for (const [job, { wish }] of this.jobs) {
-      if (wanted.has(wish.key)) continue;
+    const seen = new Set(this.groups.get("view")?.map(({ key }) => key));
+    for (const [job, { wish, ahead }] of this.jobs) {
+      if (wanted.has(wish.key) && !(ahead && seen.has(wish.key))) continue;
       this.worker.postMessage({ do: "cancel", job });
       this.jobs.delete(job);
     }
@@ -90,9 +93,20 @@ class TileStore {
         if (this.jobs.size >= most) break;
         if (this.entries.has(wish.key) || under.has(wish.key) || this.resting(wish)) continue;
         under.add(wish.key);
-        this.start(wish);
+        this.start(wish, AHEAD_GROUPS.includes(group));
       }
     }
+  }
+
+  // Whether nothing is under way.
+  get isIdle() {
+    return !this.jobs.size && !this.batch;
+  }
+
+  // Whether a tile is neither here nor refused.
+  /** @param {Wish} wish */
+  isWanting(wish) {
+    return !this.entries.has(wish.key) && !this.problem(wish);
   }
 
   /** @param {Wish} wish */
@@ -101,23 +115,34 @@ class TileStore {
     return failure && failure.url === wish.url && (failure.tries >= TILE_TRIES || performance.now() < failure.again);
   }
 
-  /** @param {Wish} wish */
-  start(wish) {
+  /** @param {Wish} wish @param {boolean} ahead */
+  start(wish, ahead) {
     const { url, kind, across, down, palette } = wish;
     const job = (this.lastJob += 1);
     const colours = this.palettes.get(palette);
-    this.jobs.set(job, { wish, stamp: colours?.stamp });
+    this.jobs.set(job, { wish, stamp: colours?.stamp, ahead });
+    const first = colours ? undefined : this.firsts.get(palette);
     const absolute = new URL(url, document.baseURI).href; // a worker made from a Blob has no base
-    this.worker.postMessage({ do: "load", job, url: absolute, kind, across, down, table: colours?.table });
+    this.worker.postMessage({ do: "load", job, url: absolute, kind, across, down, table: colours?.table, first, ahead });
   }
 
+  /** @param {Arrived[]} answers */
+  arrived(answers) {
+    const wishes = answers.flatMap((answer) => this.took(answer) ?? []);
+    if (!wishes.length) return;
+    this.pump();
+    for (const wish of wishes) for (const listener of this.listeners) listener(wish);
+    this.repaint();
+  }
+
+  // Keeps what came; null where nobody wants it any more.
   /** @param {Arrived} answer */
-  arrived(answer) {
+  took(answer) {
     const { wish, stamp } = this.jobs.get(answer.job) || {};
     this.jobs.delete(answer.job);
     if (!wish) {
       if ("bitmap" in answer) answer.bitmap?.close();
-      return;
+      return null;
     }
     if ("error" in answer) this.refused(wish, answer.error, answer.status);
     else {
@@ -126,13 +151,11 @@ class TileStore {
       const step_s = facts.step_s * wish.across;
       const { onset_s } = facts;
       this.keep({
-        key: wish.key, palette: wish.palette, facts, levels, columns, rows, bitmap, stamp: bitmap ? stamp : undefined,
+        key: wish.key, palette: wish.palette, facts, levels, columns, rows, bitmap, stamp: bitmap ? answer.stamp ?? stamp : undefined,
         onset_s, step_s, offset_s: onset_s + columns * step_s, bytes: 5 * levels.length,
       });
     }
-    this.pump();
-    for (const listener of this.listeners) listener(wish);
-    this.repaint();
+    return wish;
   }
 
   // What the server refuses stays refused; where it was busy or away, it is asked again.
@@ -158,6 +181,14 @@ class TileStore {
   }
 
   // ---------------------------------------------------------------- colours
+
+  // The worker colours the first tiles of a palette by themselves, as nobody knows its contrast before they are here.
+  /** @param {string} palette @param {Omit<First, "palette">} first */
+  expect(palette, first) {
+    this.firsts.delete(palette);
+    this.firsts.set(palette, { palette, ...first });
+    for (const oldest of this.firsts.keys()) if (this.firsts.size > MOST_PALETTES) this.firsts.delete(oldest);
+  }
 
   // `stamp` differs when the colours do.
   /** @param {string} name @param {string} stamp @param {() => Uint32Array} makeTable */

@@ -2,6 +2,8 @@
 
 import { thingAt } from "../../shared/answers.js";
 
+/** @import { Wish } from "../types" */
+
 export const TILE_COLUMNS = 1024;
 const COARSEST_LEVEL = 11;
 const FINEST_STEP_S = 0.0005;
@@ -15,6 +17,13 @@ export function levelStepS(level) {
 /** @param {number} spanS @param {number} widthPx */
 export function zoomFor(spanS, widthPx) {
   return Math.max(0, Math.floor(Math.log2(spanS / Math.max(1, widthPx) / FINEST_STEP_S) + 1e-9));
+}
+
+// What lies nearest to a time; null for nothing.
+/** @param {Wish[]} wishes @param {number} timeS */
+export function nearest(wishes, timeS) {
+  const far = (/** @type {Wish} */ { from_s, to_s }) => Math.abs((from_s + to_s) / 2 - timeS);
+  return wishes.reduce((/** @type {Wish | null} */ best, wish) => (best && far(best) <= far(wish) ? best : wish), null);
 }
 
 // All tiles of one clip drawn with one group of settings. `query`: the settings; `palette`: the name of its colours.

@@ -23,6 +23,7 @@ export class ChannelChoice {
     const { channels, channel } = this.host.data;
     const { v } = this;
     v.channel.hidden = !channels.length;
+    v.channel.disabled = !this.host.page.may_decide; // it is everybody's
     v.channel.replaceChildren(...channels.map((text, number) => el("option", { value: String(number), text })));
     v.channel.value = String(channel);
   }

@@ -1,5 +1,6 @@
 // Audio elements by what they play. Those loaded ahead hold their bytes, so that the next clip plays at once.
 
+import { AHEAD } from "../../shared/api.js";
 import { thingAt } from "../../shared/answers.js";
 import { buildSoundChain } from "./chain.js";
 
@@ -17,6 +18,9 @@ export class SoundStore {
     this.entries = new Map();
     /** @type {StoredSound | null} */
     this.taken = null;
+    /** @type {string[]} */
+    this.wanted = []; // URLs that are to be fetched ahead, one at a time: other requests need connections too
+    this.under = ""; // what is being fetched ahead
     /** @type {AudioContext | null} */
     this.web = null; // Web Audio, one for all that plays on this page
     /** @type {Set<SoundChain>} */
@@ -71,15 +75,39 @@ export class SoundStore {
     return entry.element;
   }
 
+  // What was wanted ahead so far was passed, but for what is wanted anew at once.
+  passed() {
+    this.wanted = [];
+    queueMicrotask(() => this.pump());
+  }
+
   /** @param {string} url */
-  async ahead(url) {
-    const thing = thingAt(url);
-    if (!url || this.entries.has(thing)) return;
+  ahead(url) {
+    if (url && !this.wanted.includes(url)) this.wanted.push(url);
+    queueMicrotask(() => this.pump());
+  }
+
+  async pump() {
+    const passed = this.entries.get(this.under);
+    if (passed && passed !== this.taken && !this.wanted.some((url) => thingAt(url) === this.under)) this.drop(this.under, passed);
+    if (this.entries.has(this.under)) return;
+    const url = this.wanted.find((one) => !this.entries.has(thingAt(one)));
+    this.under = url ? thingAt(url) : "";
+    if (!url) return;
+    const thing = this.under;
+    await this.fetch(url, thing);
+    this.wanted = this.wanted.filter((one) => one !== url);
+    if (this.under === thing) this.under = "";
+    this.pump();
+  }
+
+  /** @param {string} url @param {string} thing */
+  async fetch(url, thing) {
     const entry = this.make();
     this.keep(thing, entry);
     const { element } = entry;
     try {
-      const response = await fetch(url, { credentials: "same-origin", signal: entry.fetching.signal });
+      const response = await fetch(url, { credentials: "same-origin", signal: entry.fetching.signal, headers: AHEAD });
       const bytes = response.ok ? await smallBody(response) : null;
       if (element.src || this.entries.get(thing) !== entry) return;
       if (!response.ok) this.drop(thing, entry);

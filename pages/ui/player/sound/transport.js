@@ -79,6 +79,11 @@ export class Transport {
     this.sound.seek(positionS);
   }
 
+  // What was to be fetched ahead of the clip that was left.
+  passed() {
+    this.sound.store.passed();
+  }
+
   /** @param {Clip} next */
   ahead(next) {
     if (next.audio_url && !next.error) this.sound.ahead(next.audio_url, next.sample_rate);

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labeling.collection.annotation.base import TableLabels
 from labeling.collection.formats import (
     Correction,
     ImportedClip,
@@ -17,7 +18,6 @@ from labeling.collection.formats import (
     find_table,
     formats,
 )
-from labeling.collection.formats.base import TableLabels
 from labeling.errors import FormatError
 
 CC = "Creative Commons Attribution 4.0"

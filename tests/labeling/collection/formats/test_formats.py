@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.collection.annotation.paths import inside
 from labeling.collection.formats import detect_format, find_table, formats
-from labeling.collection.formats.paths import inside
-from labeling.collection.formats.table import guess_separator
-from labeling.collection.formats.tables import CsvTable, header, read_table
+from labeling.collection.tabular.delimited import CsvTable
+from labeling.collection.tabular.mapped import guess_separator
+from labeling.collection.tabular.reading import header, read_table
 from labeling.errors import EarmarkError, FormatError, UnknownName
 from labeling.storage.files import write_atomically
+from tests.support.examples import examples
 
 # ---------------------------------------------------------------------------------------------- detection
 
@@ -38,7 +40,7 @@ def test_formats_are_found_by_their_columns(tmp_path: Path) -> None:
         path = tmp_path / f"t{i}.csv"
         path.write_text(text)
         assert detect_format(path) == wanted
-    assert formats.names() == ["birdclef", "esc50", "table"]
+    assert {"birdclef", "esc50", "table"} <= set(formats.names())
 
 
 def test_a_folder_is_found_by_its_conventional_table(tmp_path: Path) -> None:
@@ -52,8 +54,8 @@ def test_a_folder_is_found_by_its_conventional_table(tmp_path: Path) -> None:
     (tmp_path / "k").mkdir()
     (tmp_path / "k" / "train_curated.csv").write_text("fname,labels\n")
     assert detect_format(tmp_path / "k") == "table"
-    (tmp_path / "k" / "train_noisy.csv").write_text("fname,labels\n")
-    with pytest.raises(FormatError, match=r"2 tables .*train_curated.csv, train_noisy.csv.*full path"):
+    (tmp_path / "k" / "other.csv").write_text("fname,labels\n")
+    with pytest.raises(FormatError, match=r"2 tables .*other.csv, train_curated.csv.*full path"):
         detect_format(tmp_path / "k")
 
 
@@ -159,7 +161,7 @@ def parsed(data: bytes, delimiter: str, encoding: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode(encoding), newline=""), delimiter=delimiter))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(tables(), st.data())
 def test_a_table_comes_back_byte_for_byte_and_changes_only_where_told(
     table: tuple[bytes, list[list[str]], str, str], data: st.DataObject
@@ -184,7 +186,7 @@ def test_a_table_comes_back_byte_for_byte_and_changes_only_where_told(
     assert list(read_table(changed, "t.csv").rows.values()) == wanted[1:]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.one_of(st.binary(max_size=80), st.text(st.sampled_from('a,;"\n\r\t |ü')).map(str.encode)))
 def test_any_bytes_are_a_table_or_a_clear_error(raw: bytes) -> None:
     try:

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from labeling.collection.annotation.base import TableLabels
 from labeling.collection.formats import Correction, ImportedTable, detect_format, find_table, formats
-from labeling.collection.formats.base import TableLabels
-from labeling.collection.formats.tables import read_table
+from labeling.collection.tabular.reading import read_table
 from labeling.errors import FormatError
 
 

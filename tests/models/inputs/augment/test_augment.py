@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.errors import ConfigError
@@ -13,6 +13,7 @@ from models.config import AugmentConfig, FeatureConfig
 from models.config.augment import Augmentation
 from models.inputs import augment
 from models.inputs.augment import PLANES, POWER, SAMPLES, Backgrounds, Batch
+from tests.support.examples import examples
 
 B, MELS, T, N, RATE = 6, 16, 50, 8000, 8000
 FEATURES = FeatureConfig(sample_rate=RATE, n_fft=256, hop_length=160, n_mels=MELS, fmax_hz=4000)
@@ -77,7 +78,7 @@ def test_each_changes_something_and_keeps_the_shape(name, noises):
         assert torch.isfinite(after).all()
 
 
-@settings(max_examples=25)
+@examples(12)
 @given(
     names=st.sets(st.sampled_from(WITHOUT_FILES)),
     probability=st.sampled_from([0.3, 1.0]),

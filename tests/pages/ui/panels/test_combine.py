@@ -11,9 +11,9 @@ from labeling import runs
 from labeling.records import Run
 from labeling.workspace import open_workspace
 from models import worker
-from tests.support.pages import errors, show
-from tests.support.synthetic_oof import finished_run
-from tests.support.workspaces import add_clips
+from tests.support.app.pages import errors, show
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.synthetic_oof import finished_run
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from models import worker
 from models.frozen import jobs
 from pages.ui import session
 from pages.ui.panels import embedding
-from tests.support.pages import errors, show
-from tests.support.workspaces import add_clips
+from tests.support.app.pages import errors, show
+from tests.support.workspaces.making import add_clips
 
 
 def test_the_button_queues_an_embedding_and_shows_how_far_it_is(

@@ -9,7 +9,7 @@ import pytest
 from labeling import journal
 from labeling.journal import versions
 from labeling.records import Decision
-from tests.support.pages import errors, show
+from tests.support.app.pages import errors, show
 
 
 def test_an_export_is_told_of_and_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +27,5 @@ def test_an_export_is_told_of_and_downloaded(tmp_path: Path, monkeypatch: pytest
     assert "1 clips changed" in app.success[0].value.replace("\\", "")
     button = app.get("download_button")[0]
     assert button.label.startswith("Download (")
+    written = ["train.csv", "changes.csv", "label_version.json"]
+    assert app.code[0].value.split() == [str(tmp_path / "out"), *written]

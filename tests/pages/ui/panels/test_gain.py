@@ -11,9 +11,9 @@ import pytest
 from labeling import runs
 from labeling.workspace import open_workspace
 from models import worker
-from tests.support.gain_case import SAID, add_run, collect, corrected, say, write_recipe
-from tests.support.pages import errors, show
-from tests.support.refused import REFUSED, run_to_be_like, stored
+from tests.support.app.pages import errors, show
+from tests.support.training.refused import REFUSED, run_to_be_like, stored
+from tests.support.workspaces.gain_case import SAID, add_run, collect, corrected, say, write_recipe
 
 
 @pytest.fixture

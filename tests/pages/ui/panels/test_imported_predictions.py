@@ -11,8 +11,8 @@ from labeling import runs
 from labeling.runs.out_of_fold import WARNING
 from labeling.workspace import open_workspace
 from pages.ui import session
-from tests.support.pages import errors, show
-from tests.support.workspaces import CLIPS, add_clips
+from tests.support.app.pages import errors, show
+from tests.support.workspaces.making import CLIPS, add_clips
 
 
 @pytest.fixture

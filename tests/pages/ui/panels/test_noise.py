@@ -9,7 +9,7 @@ import pytest
 from labeling.workspace import open_workspace
 from models.combining.noise_report import noise_report
 from pages.ui.panels import noise
-from tests.support.pages import errors, show
+from tests.support.app.pages import errors, show
 
 
 def test_the_page_has_the_numbers_of_the_report(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

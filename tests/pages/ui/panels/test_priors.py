@@ -8,7 +8,7 @@ import pytest
 
 from labeling.workspace import open_workspace
 from models.combining.evaluation import evaluate_run
-from tests.support.pages import errors, show
+from tests.support.app.pages import errors, show
 
 
 def test_what_priors_change_is_what_the_evaluation_says(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

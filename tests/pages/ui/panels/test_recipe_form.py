@@ -12,7 +12,7 @@ from labeling import runs
 from labeling.workspace import open_workspace
 from models import worker
 from models.config import load_recipe
-from tests.support.pages import errors, show
+from tests.support.app.pages import errors, show
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from models import worker
 from pages.ui import session
 from pages.ui.panels import replay
 from tests.support import ROOT
-from tests.support.ranked import RANKING, make_queue, store_ranking
-from tests.support.replaying import PERFECT, truth_file
+from tests.support.workspaces.ranked import RANKING, make_queue, store_ranking
+from tests.support.workspaces.replaying import PERFECT, truth_file
 
 SCRIPT = "from pages.ui.panels import replay\nreplay.panel()\n"
 
@@ -78,6 +78,7 @@ def test_the_form_queues_what_was_chosen(six: Workspace, monkeypatch: pytest.Mon
         "reviewer": {"miss": 0.1, "false_alarm": 0.1, "unsure": 0.0, "seed": 0},
         "decisions": 1000,
         "every": None,
+        "ask_again": False,
         "retraining": {"rounds": 1, "recipe": "demo", "every": 200, "settings": [], "folds": None, "device": "auto"},
     }
     assert not [button for button in app.button if button.key == "replay:start"]  # it is watched, until it ends

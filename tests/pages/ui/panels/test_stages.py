@@ -14,10 +14,10 @@ from labeling.records import Run
 from labeling.workspace import Workspace, open_workspace
 from models import worker
 from models.correcting import stages
-from tests.support.pages import errors, show
-from tests.support.refused import REFUSED, change_recipe, stored
-from tests.support.synthetic_oof import finish, finished_run
-from tests.support.workspaces import add_clips
+from tests.support.app.pages import errors, show
+from tests.support.training.refused import REFUSED, change_recipe, stored
+from tests.support.workspaces.making import add_clips
+from tests.support.workspaces.synthetic_oof import finish, finished_run
 
 #: clips 2 and 4 have one label; clip 2 sounds of two more classes
 HEARD = {(2, "balori"): 0.95, (2, "cangoo"): 0.7, (1, "cangoo"): 0.99}

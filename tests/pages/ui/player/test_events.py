@@ -54,7 +54,7 @@ def test_a_box_that_is_taken_away_needs_no_verdict():
         ({"class": "x" * 501}, "at most 500 signs"),
         ({"role": "tertiary"}, "role 'tertiary'"),
         ({"kind": "odd"}, "kind 'odd'"),
-        ({"mode": "odd"}, "mode 'odd'; choose from (none), blind, again, audit"),
+        ({"mode": "odd"}, "mode 'odd'; choose from (none), blind, again, doubted, audit"),
         ({"note": "x" * 2001}, "at most 2000 signs"),
         ({"seen_position": -2}, "seen_position '-2'"),
         ({"replaces": "12"}, "replaces '12'"),

@@ -17,12 +17,14 @@ from starlette.testclient import TestClient
 
 from labeling import journal
 from labeling.errors import DataError, WorkspaceLocked, WorkspaceUnreachable
+from labeling.reviewer import marks
 from labeling.storage.database import connect
 from labeling.workspace import Workspace
 from pages.ui import signing
-from pages.ui.routes import api
+from pages.ui.routes import clips
 from pages.ui.routes.api import api_routes
-from tests.support.workspaces import add_clips
+from tests.support.app.client import client_of
+from tests.support.workspaces.making import add_clips
 
 SECRET = b"s" * 32
 CODES = ("amecro", "balori", "cangoo", "daejun")
@@ -30,7 +32,7 @@ CODES = ("amecro", "balori", "cangoo", "daejun")
 
 def client(workspace: Workspace, reviewer: str = "rita") -> TestClient:
     app = Starlette(routes=api_routes(lambda: workspace, lambda: SECRET))
-    return TestClient(app, headers={"x-earmark": signing.api_token(SECRET, reviewer)})
+    return client_of(app, headers={"x-earmark": signing.api_token(SECRET, reviewer)})
 
 
 def event(
@@ -106,7 +108,7 @@ def test_what_is_stored_is_acknowledged_though_the_clip_cannot_be_read(
     asker = client(collection)
     drawn = event("box", region={"onset_s": 0.1, "offset_s": 0.3}, verdict="present")
     (box,) = asker.post("/api/decisions", json={"events": [drawn]}).json()["positions"]
-    monkeypatch.setattr(api, "read_clip", fail)
+    monkeypatch.setattr(clips, "read_clip", fail)
     bodies: list[tuple[str, dict[str, Any]]] = [
         ("/api/decisions", {"events": [event("a", 2)], "answer": "clip"}),
         ("/api/decisions", {"events": [event("b", verdict="", replaces=box)]}),
@@ -124,10 +126,10 @@ def test_what_is_stored_is_acknowledged_though_the_clip_cannot_be_read(
 def test_marks_that_cannot_be_read_again_are_stored_all_the_same(
     collection: Workspace, monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise problem
 
-    monkeypatch.setattr(api.marks, "of_clip", fail)
+    monkeypatch.setattr(marks, "of_clip", fail)
     answer = client(collection).post("/api/marks", json={"event_id": "m", "clip_id": 1, "kind": "flag"})
     assert (answer.status_code, answer.json()) == (200, {"notice": "saved: flag"})
 

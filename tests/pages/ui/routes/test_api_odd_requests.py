@@ -14,9 +14,9 @@ from labeling.journal import versions
 from labeling.suspects import queue
 from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
-from tests.support.odd_requests import SECRET, Asker, bodies, ends
+from tests.support.odd.requests import SECRET, Asker, bodies, ends
 
-CASES = 200  # the same each time; python -m benchmarks.request_fuzz tries others
+CASES = 100  # the same each time; python -m benchmarks.request_fuzz tries others
 
 
 def _readable(workspace: Workspace) -> None:
@@ -28,8 +28,8 @@ def _readable(workspace: Workspace) -> None:
 def test_odd_requests_are_answered_with_a_reason(any_collection: Workspace) -> None:
     asker = Asker(any_collection, {})
     statuses = Counter(asker.ask(random.Random(seed)) for seed in range(CASES))
-    assert statuses[422] > 40
-    assert statuses[200] > 20  # or it would be the first check alone that is tried
+    assert statuses[422] > 20
+    assert statuses[200] > 10  # or it would be the first check alone that is tried
     _readable(any_collection)
     with any_collection.read() as connection:
         assert journal.position(connection) > 0
@@ -40,7 +40,7 @@ def test_odd_requests_of_clips_with_sound_and_a_run(own_copy: Path) -> None:
         with workspace.read() as connection:
             run_id, scorer = queue.current(connection) or ("", "")
         asker = Asker(workspace, {"run": run_id, "scorer": scorer})
-        statuses = Counter(asker.ask(random.Random(seed)) for seed in range(CASES, CASES + 100))
+        statuses = Counter(asker.ask(random.Random(seed)) for seed in range(CASES, CASES + 130))
         assert statuses[200] > 20
         _readable(workspace)
 

@@ -14,11 +14,12 @@ from pages.ui.player import component as player
 from pages.ui.routes.assets import asset_routes
 from pages.ui.shared import assets
 from pages.ui.wall import component as wall
+from tests.support.app.client import client_of
 
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(Starlette(routes=asset_routes()))
+    return client_of(Starlette(routes=asset_routes()))
 
 
 @pytest.mark.parametrize("component", [player, wall])

@@ -15,13 +15,15 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.testclient import TestClient
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import config
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
+from labeling.workspace import Workspace
+from pages.ui import served
 from pages.ui.routes import gate
+from tests.support.app.client import client_of
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_the_gate_stands_before_pages_and_websockets() -> None:
         await socket.close()
 
     app = Starlette(routes=[Route("/", page), WebSocketRoute("/talk", talk)], middleware=[Middleware(gate.Gate)])
-    own, foreign = TestClient(app, "http://127.0.0.1:8501"), TestClient(app, "http://evil.example:8501")
+    own, foreign = client_of(app, "http://127.0.0.1:8501"), client_of(app, "http://evil.example:8501")
     assert own.get("/").text == "the labels"
     answer = foreign.get("/")
     assert (answer.status_code, answer.headers["content-type"]) == (403, "text/plain; charset=utf-8")
@@ -121,16 +123,38 @@ def test_a_body_must_come_at_a_bearable_pace(monkeypatch: pytest.MonkeyPatch) ->
     assert run(part, {**part, "more_body": False}) == ["http.request"] * 2
 
 
+def test_below_a_path_our_own_routes_are_found_there_and_streamlits_know_it_themselves() -> None:
+    async def given(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.scope["path"])
+
+    ours = ("/clips/5/tile", "/api/list", "/clip/5", "/suspects")
+    routes = [Route(path, given) for path in ("/clips/{rest:path}", *ours[1:], "/birds/media/x")]
+    app = client_of(Starlette(routes=routes, middleware=[Middleware(gate.Gate)]), base_url="http://127.0.0.1")
+    before = config.get_option("server.baseUrlPath")
+    try:
+        for base in ("birds", "/birds/"):
+            config.set_option("server.baseUrlPath", base)
+            found = {path: app.get(path).text for path in map("/birds{}".format, ours)}
+            assert found == {path: path.removeprefix("/birds") for path in found}
+            assert app.get("/birds/media/x").text == "/birds/media/x"
+        config.set_option("server.baseUrlPath", "")
+        assert app.get("/birds/api/list").status_code == 404
+    finally:
+        config.set_option("server.baseUrlPath", before)
+
+
 def test_where_people_sign_in_files_of_pages_are_for_them_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(served.WORKSPACE, str(workspace.root))
+
     async def given(_: Request) -> PlainTextResponse:
         return PlainTextResponse("labels.zip")
 
     paths = ["/media/0ff1ce.zip", "/_stcore/upload_file/session/file", "/earmark/media/0ff1ce.zip"]
     open_path = "/_stcore/health"
     routes = [Route(path, given, methods=["GET", "PUT"]) for path in (*paths, open_path)]
-    app = TestClient(Starlette(routes=routes, middleware=[Middleware(gate.Gate)]), base_url="http://127.0.0.1")
+    app = client_of(Starlette(routes=routes, middleware=[Middleware(gate.Gate)]), base_url="http://127.0.0.1")
     secret = tmp_path / "secrets.toml"
     before = config.get_option("secrets.files")
     config.set_option("secrets.files", [str(secret)])

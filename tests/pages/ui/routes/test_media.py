@@ -21,6 +21,7 @@ from labeling.sound import tiles
 from labeling.sound.spectrogram import SpectrogramSettings
 from pages.ui.routes.media import HEAVY_AT_ONCE, media_routes, settings_of
 from pages.ui.signing import audio_url, peaks_url, signed_url, tile_url, vocabulary_url
+from tests.support.app.client import client_of
 
 SECRET = b"s" * 32
 RATE = 32_000
@@ -65,7 +66,7 @@ def client(clips, tmp_path) -> TestClient:
     routes = media_routes(
         tmp_path / "cache", clips.get, lambda: SECRET, lambda: [("amecro", "Crow", False), ("<b>", "=cmd()", True)]
     )
-    return TestClient(Starlette(routes=routes))
+    return client_of(Starlette(routes=routes))
 
 
 # ---------------------------------------------------------------------------------------------- signatures
@@ -175,7 +176,7 @@ def test_a_tile_comes_with_its_facts_and_once_from_the_disk(client, tmp_path):
 def test_a_file_that_changed_is_drawn_anew(tmp_path):
     path = tmp_path / "changing.wav"
     clips = {1: Clip(1, "changing.wav", str(path), 1.0, RATE, 1)}
-    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+    client = client_of(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
     soundfile.write(path, sound(1.0, RATE, 1), RATE)
     before, _ = tile_of(client, 1)
     soundfile.write(path, sound(1.5, RATE, 1), RATE)
@@ -203,7 +204,7 @@ def test_what_a_file_holds_is_found_out_once(tmp_path, monkeypatch):
     probe, probed = tiles.probe, []
     monkeypatch.setattr(tiles, "probe", lambda path, **how: probed.append(path) or probe(path, **how))
     clips = {1: Clip(1, "cut.flac", str(tmp_path / "cut.flac"), 20.0, RATE, 1)}
-    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+    client = client_of(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
     assert 0.4 * 20 < tile_of(client, 1)[0].shape[1] * 0.016 < 0.6 * 20
     tile_of(client, 1, level=4)
     answer = client.get(audio_url(SECRET, 1))
@@ -218,7 +219,7 @@ def long_client(tmp_path) -> TestClient:
         for _ in range(40):
             file.write(np.random.default_rng(0).standard_normal(60 * 16_000) * 0.1)
     clips = {1: Clip(1, "long.wav", str(tmp_path / "long.wav"), 2400.0, 16_000, 1)}
-    return TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+    return client_of(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
 
 
 def test_heavy_tiles_wait_for_their_turn_and_light_ones_pass_them(long_client, monkeypatch):
@@ -276,7 +277,7 @@ def test_work_for_a_client_that_went_away_is_not_begun(long_client, tmp_path):
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": [],
+        "type": "http", "method": "GET", "path": f"/{path}", "query_string": query.encode(), "headers": [],
         "path_params": {"clip_id": 1},
     }  # fmt: skip
     with ThreadPoolExecutor(1) as pool:  # a browser of other tests may keep this thread's own loop running
@@ -387,7 +388,7 @@ def test_a_clip_behind_a_url_is_fetched_once(folder, tmp_path):
         2: Clip(2, "gone.ogg", "memory://earmark-media/gone.ogg", 3.3, RATE, 2),
         3: Clip(3, "odd.ogg", "nosuchscheme://x/odd.ogg", 3.3, RATE, 2),
     }
-    client = TestClient(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+    client = client_of(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
     part = client.get(audio_url(SECRET, 1), headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, b"RIFF")
     assert tile_of(client, 1)[0].shape == (160, 207)
@@ -397,4 +398,25 @@ def test_a_clip_behind_a_url_is_fetched_once(folder, tmp_path):
     assert len(list((tmp_path / "cache" / "remote").iterdir())) == 1
     assert client.get(audio_url(SECRET, 2)).status_code == 404
     answer = client.get(audio_url(SECRET, 3))
-    assert (answer.status_code, "cannot be fetched" in answer.json()["error"]) == (422, True)
+    assert (answer.status_code, "are not read" in answer.json()["error"]) == (422, True)
+
+
+def test_a_long_recording_elsewhere_is_heard_and_drawn_by_its_parts(tmp_path, monkeypatch):
+    from tests.support.servers.faults import faults_before
+    from tests.support.servers.files import files_server
+
+    far = tmp_path / "far"
+    far.mkdir()
+    soundfile.write(far / "night.wav", np.random.default_rng(0).uniform(-0.3, 0.3, 900 * 8000), 8000)
+    with files_server(far) as port, faults_before(port) as proxy:
+        monkeypatch.setenv("EARMARK_ALLOW", proxy.url)
+        clips = {1: Clip(1, "night.wav", f"{proxy.url}/night.wav", 900.0, 8000, 1)}
+        client = client_of(Starlette(routes=media_routes(tmp_path / "cache", clips.get, lambda: SECRET)))
+        first, last = 44 + 700 * 16_000, 44 + 702 * 16_000 - 1
+        heard = client.get(audio_url(SECRET, 1), headers={"Range": f"bytes={first}-{last}"})
+        assert heard.status_code == 206
+        there = soundfile.read(far / "night.wav", dtype="int16")[0][700 * 8000 : 702 * 8000]
+        assert np.abs(np.frombuffer(heard.content, np.int16).astype(int) - there).max() <= 1
+        assert tile_of(client, 1, index=3)[0].any()
+        assert proxy.served < (far / "night.wav").stat().st_size / 4
+        assert not (tmp_path / "cache" / "remote").exists()

@@ -5,20 +5,20 @@ import io
 import numpy as np
 import soundfile
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from labeling.records import Clip
 from labeling.sound import decoding
 from pages.ui.routes import media
 from pages.ui.signing import audio_url, peaks_url, tile_url
+from tests.support.app.client import client_of
 
 SECRET = b"s" * 32
 RATE = 32_000
 NAMES = ("a.wav", "gone.wav")
 
 
-def client_of(folder, clips):
-    return TestClient(Starlette(routes=media.media_routes(folder / "cache", clips.get, lambda: SECRET)))
+def media_client(folder, clips):
+    return client_of(Starlette(routes=media.media_routes(folder / "cache", clips.get, lambda: SECRET)))
 
 
 def test_picture_and_sound_follow_the_channel_that_is_asked_for(tmp_path):
@@ -28,7 +28,7 @@ def test_picture_and_sound_follow_the_channel_that_is_asked_for(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.stack([left - right, right - left], axis=1), RATE)
     soundfile.write(tmp_path / "b.wav", np.stack([left, right], axis=1), RATE)
     clips = {n: Clip(n, f"{name}.wav", str(tmp_path / f"{name}.wav"), 2.0, RATE, 2) for n, name in ((1, "a"), (2, "b"))}
-    client = client_of(tmp_path, clips)
+    client = media_client(tmp_path, clips)
 
     def wave(clip_id, channel):
         with soundfile.SoundFile(io.BytesIO(client.get(audio_url(SECRET, clip_id, channel)).content)) as file:
@@ -57,7 +57,7 @@ def test_a_file_whose_decoder_cannot_seek_is_decoded_once_and_had_at_any_place(t
     wave[: 30 * 8000] *= 0.01
     soundfile.write(tmp_path / "a.wav", wave, 8000, subtype="GSM610")
     clips = {1: Clip(1, "a.wav", str(tmp_path / "a.wav"), 40.0, 8000, 1)}
-    client = client_of(tmp_path, clips)
+    client = media_client(tmp_path, clips)
     decoded, write = [], media.write_decoded
     monkeypatch.setattr(media, "write_decoded", lambda path, file: decoded.append(path) or write(path, file))
     whole, _ = decoding.read_window(str(tmp_path / "a.wav"))
@@ -74,7 +74,9 @@ def test_a_file_whose_decoder_cannot_seek_is_decoded_once_and_had_at_any_place(t
 
 def test_a_player_is_told_whether_there_is_sound_at_a_place(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.full(3 * RATE, 0.1), RATE)
-    client = client_of(tmp_path, {n: Clip(n, name, str(tmp_path / name), 3.0, RATE, 1) for n, name in enumerate(NAMES)})
+    client = media_client(
+        tmp_path, {n: Clip(n, name, str(tmp_path / name), 3.0, RATE, 1) for n, name in enumerate(NAMES)}
+    )
     url = audio_url(SECRET, 0)
     assert client.get(url + "&at_s=1.5").json() == {}
     assert client.get(url + "&at_s=99").json() == {}  # past the end there is nothing to miss

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from labeling.errors import ConfigError
-from labeling.sound import decoding
+from labeling.sound import decoding, whole
 from pages.ui.routes.playable import WavStream, playable_rate, playable_type
 
 
@@ -29,9 +29,10 @@ def test_only_what_is_asked_for_is_decoded(tmp_path, monkeypatch):
         windows.append((onset_s, offset_s))
         return read_window(path, onset_s, offset_s, *more, **named)
 
-    monkeypatch.setattr(decoding, "read_window", spy)
+    monkeypatch.setattr(whole, "read_window", spy)
     soundfile.write(tmp_path / "bat.flac", np.zeros(25_000, np.float32), 250_000)
-    stream = WavStream(tmp_path / "bat.flac", 250_000, 48_000, 1, 3600 * 48_000)  # as if an hour long
+    hour = decoding.AudioInfo(3600.0, 250_000, 1, 3600 * 250_000, "FLAC", "PCM_16")  # as it seems
+    stream = WavStream.of(str(tmp_path / "bat.flac"), hour)
     first = 44 + 2 * 48_000 * 1801
     assert sum(map(len, stream.read(first, first + 1000))) == 1000
     assert windows == [(1799, 1805)]
@@ -59,7 +60,7 @@ def test_which_files_play_as_they_are(tmp_path, name, rate, channels, subtype, e
 
 
 def expanded(path: Path, expand: int) -> WavStream:
-    return WavStream.expanded(path, decoding.probe(path, shortest_s=0.0), expand)
+    return WavStream.expanded(str(path), decoding.probe(path, shortest_s=0.0), expand)
 
 
 def heard(wav: WavStream, tmp_path: Path) -> tuple[np.ndarray, int]:
@@ -103,6 +104,6 @@ def test_what_cannot_be_expanded_says_why():
     hours = decoding.AudioInfo(12 * 3600.0, 250_000, 1, 12 * 3600 * 250_000, "WAV", "PCM_16")
     for expand in (0, 21):
         with pytest.raises(ConfigError, match=f"expand {expand} must be 1 to 20"):
-            WavStream.expanded(Path("a.wav"), hours, expand)
+            WavStream.expanded("a.wav", hours, expand)
     with pytest.raises(ConfigError, match="43200 s; only 8590 s of such a file can be expanded"):
-        WavStream.expanded(Path("a.wav"), hours, 10)
+        WavStream.expanded("a.wav", hours, 10)

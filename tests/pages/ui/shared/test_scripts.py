@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui.light import html
+from pages.ui.light import clip, html, suspects
 from pages.ui.player import component as player
+from pages.ui.rows import component as rows
 from pages.ui.shared.scripts import UI, ScriptError, join_scripts, scripts_of
 from pages.ui.wall import component as wall
-from tests.support.node import NODE
+from tests.support.scripts.node import NODE
+
+ENTRIES = (
+    player.ENTRY, wall.ENTRY, rows.ENTRY, clip.ENTRY, clip.EARLY, suspects.ENTRY, html.NAME_ENTRY
+)  # fmt: skip
 
 
 def write(folder: Path, **scripts: str) -> str:
@@ -85,13 +90,13 @@ def test_what_cannot_be_joined_says_why(tmp_path: Path, scripts: dict[str, str],
 
 
 def test_each_script_and_style_is_part_of_something() -> None:
-    used = {path for entry in (player.ENTRY, wall.ENTRY, html.ENTRY, html.EARLY) for path in scripts_of(entry)}
+    used = {path for entry in ENTRIES for path in scripts_of(entry)}
     assert used == set(UI.rglob("*.js"))
-    styles = {*player.STYLES, *wall.STYLES, html.STYLE}
+    styles = {*player.STYLES, *wall.STYLES, *rows.STYLES, html.STYLE}
     assert styles == {str(path.relative_to(UI)) for path in UI.rglob("*.css")}
 
 
 def test_the_joined_components_are_modules_without_imports() -> None:
-    for script in (player.read_script(), wall.read_script(), join_scripts(html.ENTRY), join_scripts(html.EARLY)):
+    for script in map(join_scripts, ENTRIES):
         assert not re.search(r"^import\b", script, re.MULTILINE)
         subprocess.run([NODE, "--check", "--input-type=module"], input=script, check=True, text=True)

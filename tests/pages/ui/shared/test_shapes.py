@@ -10,7 +10,7 @@ from labeling.review.second_looks import Look
 from pages.ui.player.component import Visit
 from pages.ui.routes.clip_json import blank_lane
 from pages.ui.shared import shapes
-from tests.support.typescript import FILE, check, declarations
+from tests.support.scripts.typescript import FILE, check, declarations
 
 
 def test_the_scripts_types_are_those_of_the_server() -> None:
@@ -27,7 +27,7 @@ def test_a_visit_is_told_as_it_is_typed() -> None:
     [
         ({"clipwise": "much"}, "the lane.clipwise is 'much', not float | None"),
         ({"verdict": None}, "the lane.verdict is None, not str"),
-        ({"values": [0.5, True]}, "the lane.values[1] is True, not float"),
+        ({"events": [True]}, "the lane.events[0] is no Box: True"),
         ({"likely": 1}, "the lane has ['likely'], unknown to"),
     ],
 )

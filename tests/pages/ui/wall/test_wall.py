@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,16 @@ from pages.ui.routes.api import api_routes
 from pages.ui.routes.snippets_json import WallQuery, query_of
 from pages.ui.shared import shapes
 from pages.ui.wall.component import read_script
-from tests.support.typescript import check
+from tests.support.app.client import client_of
+from tests.support.scripts.typescript import check
+from tests.support.workspaces.making import copy_workspace
 
 SECRET = b"s" * 32
 
 
 @pytest.fixture(scope="module")
 def workspace(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return open_workspace(shutil.copytree(trained, tmp_path_factory.mktemp("wall") / "birds"))
+    return open_workspace(copy_workspace(trained, tmp_path_factory.mktemp("wall") / "birds"))
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def query(workspace: Workspace) -> WallQuery:
 @pytest.fixture
 def client(workspace: Workspace) -> TestClient:
     app = Starlette(routes=api_routes(lambda: workspace, lambda: SECRET))
-    return TestClient(app, headers={"x-earmark": signing.api_token(SECRET, "rita")})
+    return client_of(app, headers={"x-earmark": signing.api_token(SECRET, "rita")})
 
 
 def test_a_query_survives_the_url() -> None:
@@ -63,7 +64,7 @@ def test_each_snippet_comes_with_its_links_and_what_is_decided(
     one = first["snippets"][0]
     assert one["from_s"] <= (one["onset_s"] + one["offset_s"]) / 2 <= one["to_s"]
     for name, path in (("tile_url", "tile"), ("audio_url", "audio")):
-        assert one[name].startswith(f"/clips/{one['clip_id']}/{path}?")
+        assert one[name].startswith(f"clips/{one['clip_id']}/{path}?")
         values = dict(pair.split("=") for pair in one[name].split("?")[1].split("&"))
         assert signing.token_holds(SECRET, f"/clips/{one['clip_id']}/{path}", values["expires"], values["token"])
     position = journal.append(workspace, [Decision("e1", "rita", one["clip_id"], "ambfin1", "absent")])[0].position
@@ -100,10 +101,19 @@ def test_labels_never_become_markup() -> None:
 
 
 def _page() -> None:
-    from pages.ui.routes.snippets_json import WallQuery
+    from pages.ui.routes.snippets_json import PATH, WallQuery
     from pages.ui.wall.component import wall
 
-    wall(WallQuery("r", "s", "amecro"), title='<b>"Crow', token="t", empty="none", on_open=lambda clip_id: None)
+    wall(
+        PATH,
+        WallQuery("r", "s", "amecro").to_json(),
+        title='<b>"Crow',
+        token="t",
+        empty="none",
+        may_decide=True,
+        on_open=lambda clip_id: None,
+        on_like=lambda like: None,
+    )
 
 
 def test_the_wall_is_told_what_to_fetch() -> None:
@@ -114,4 +124,5 @@ def test_the_wall_is_told_what_to_fetch() -> None:
     (mounted,) = at.get("bidi_component")
     data = json.loads(mounted.proto.json)
     assert data["query"]["class"] == "amecro"
+    assert data["path"] == "/api/snippets"
     assert (data["class_name"], data["token"]) == ('<b>"Crow', "t")

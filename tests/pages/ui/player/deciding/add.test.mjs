@@ -5,11 +5,15 @@ import test from "node:test";
 
 import { plain, rankClasses } from "../../../../../pages/ui/player/deciding/add.js";
 
+/** @import { Known } from "../../../../../pages/ui/player/types" */
+
+/** @type {Known[]} */
 const CLASSES = [
   ["amecro", "American Crow"], ["fiscro", "Fish Crow"], ["crow", "Carrion"], ["crobil", "Red Crossbill"],
   ["barswa", "Barn Swallow"], ["treswa", "Tree Swallow"],
 ];
-const codes = (typed, ...more) => rankClasses(CLASSES, typed, ...more).map(([code]) => code);
+/** @param {string} typed @param {Map<string, number>} [likely] @param {number} [most] */
+const codes = (typed, likely, most) => rankClasses(CLASSES, typed, likely, most).map(([code]) => code);
 
 test("the code itself comes first, then beginnings, then words, then the rest", () => {
   assert.deepEqual(codes("crow"), ["crow", "fiscro", "amecro"]);
@@ -34,6 +38,7 @@ test("spellings that are one name are found by each other", () => {
     assert.equal(plain(form), "american crow");
     assert.equal(codes(form)[0], "amecro");
   }
+  /** @type {Known[]} */
   const owls = [["owl", "K\u00e4uzchen", true]];
   assert.deepEqual(rankClasses(owls, "ka\u0308uz"), [["owl", "K\u00e4uzchen"]]);
 });

@@ -5,25 +5,33 @@ import test from "node:test";
 
 import { Flow, Messenger } from "../../../../../pages/ui/player/deciding/flow.js";
 import { Refusal } from "../../../../../pages/ui/shared/api.js";
+import { part } from "../../../../support/scripts/part.mjs";
+
+/** @import { Clip, Visit } from "../../../../../pages/ui/shared/server" */
+/** @import { Api } from "../../../../../pages/ui/shared/api.js" */
 
 let visits = 0;
 
+/** @type {Api} */
+const NO_API = part({});
+
 // A flow through clips 1, 2, 3, ... as the page gives them.
-function flowThrough(items, at = 0, api = null) {
+/** @param {Visit["items"]} items */
+function flowThrough(items, at = 0, api = NO_API) {
   visits += 1;
   const flow = new Flow(api);
-  flow.begin({ visit: `v${visits}`, items, at, view: { run: "1" } });
+  flow.begin(part({ visit: `v${visits}`, items, at, view: { run: "1" } }));
   return flow;
 }
 
 test("the list and the place are kept while the visit is the same", () => {
   const flow = flowThrough([1, 2, 3]);
   flow.move(2);
-  assert.equal(flow.begin({ visit: flow.visit, items: [9], at: 0, view: { run: "1" } }), false);
+  assert.equal(flow.begin(part({ visit: flow.visit, items: [9], at: 0, view: { run: "1" } })), false);
   assert.deepEqual([flow.at, flow.item.clip_id], [2, 3]);
-  assert.equal(flow.begin({ visit: flow.visit, items: [9], at: 0, view: { run: "2" } }), true); // drawn of another run
-  const later = new Flow(null); // the page was left and come back to
-  later.begin({ visit: flow.visit, items: [1, 2, 3], at: 0, view: {} });
+  assert.equal(flow.begin(part({ visit: flow.visit, items: [9], at: 0, view: { run: "2" } })), true); // drawn of another run
+  const later = new Flow(NO_API); // the page was left and come back to
+  later.begin(part({ visit: flow.visit, items: [1, 2, 3], at: 0, view: {} }));
   assert.equal(later.at, 2);
 });
 
@@ -53,13 +61,15 @@ test("what is undone is shown where it was decided", () => {
 });
 
 test("a clip is fetched once, and again where that failed", async () => {
+  /** @type {string[]} */
   const asked = [];
   let broken = true;
-  const api = { ask: async (path) => {
+  /** @type {Api} */
+  const api = part({ ask: async (/** @type {string} */ path) => {
     asked.push(path);
     if (broken) throw new Refusal(0, "no answer");
     return { clip_id: 1 };
-  } };
+  } });
   const flow = flowThrough([1, [2, "again", "reed"]], 0, api);
   await assert.rejects(flow.load(flow.item).promise);
   broken = false;
@@ -72,13 +82,61 @@ test("a clip is fetched once, and again where that failed", async () => {
   assert.deepEqual(asked.slice(2), ["/api/clips/1?run=1", "/api/clips/2?run=1&mode=again&class=reed"]);
 });
 
+// Requests by their path, answered by hand: `given` is what went with each.
+function requestsOf() {
+  /** @type {{ clip: number, ahead: AbortSignal | undefined, answer(clip: Partial<Clip>): void }[]} */
+  const requests = [];
+  /** @type {Api["ask"]} */
+  const ask = (path, body, how = {}) => new Promise((answer, refuse) => {
+    requests.push({ clip: Number(path.match(/clips\/(\d+)/)?.[1]), ahead: how.ahead, answer });
+    how.ahead?.addEventListener("abort", () => refuse(new Refusal(0, "no answer")));
+  });
+  /** @type {Api} */
+  const api = part({ ask });
+  return { requests, api };
+}
+
+test("what was asked for ahead and was passed is stopped; what is waited for by now is asked for anew", async () => {
+  const { requests, api } = requestsOf();
+  const flow = flowThrough([1, 2, 3, 4, 5, 6, 7], 0, api);
+  /** @type {number[]} */
+  const came = [];
+  flow.ahead(({ clip_id }) => { came.push(clip_id); });
+  assert.deepEqual(requests.map(({ clip, ahead }) => [clip, Boolean(ahead)]), [[2, true], [3, true], [4, true]]);
+  requests[0].answer({ clip_id: 2 });
+  await Promise.resolve();
+  flow.move(3);
+  const { promise } = flow.load(flow.item);
+  assert.ok(requests[2].ahead?.aborted);
+  assert.deepEqual([requests[3].clip, requests[3].ahead], [4, undefined]);
+  flow.ahead(({ clip_id }) => { came.push(clip_id); });
+  assert.ok(requests[1].ahead?.aborted); // 3 was passed
+  assert.equal(requests[0].ahead?.aborted, false);
+  assert.deepEqual(requests.slice(4).map(({ clip }) => clip), [5, 6, 7]);
+  requests[3].answer({ clip_id: 4 });
+  assert.deepEqual([(await promise).clip_id, flow.load(flow.item).data?.clip_id], [4, 4]);
+  assert.deepEqual(came, [2]);
+  flow.move(1);
+  assert.equal(flow.load(flow.item).data?.clip_id, 2); // kept
+  assert.equal(requests.length, 7);
+});
+
 // A messenger whose requests are answered by hand.
 function messengerOf() {
-  const [states, requests, answers] = [[], [], []];
-  const api = { ask: (path, body) => new Promise((answer, refuse) => requests.push({ path, body, answer, refuse })) };
-  const messenger = new Messenger(api, (state) => states.push(state));
-  const send = (body) => messenger.send("/api/decisions", body, (answer, refusal) => answers.push(refusal ?? answer));
-  const settled = () => new Promise((done) => setImmediate(done));
+  /** @type {string[]} */
+  const states = [];
+  /** @type {{ body: unknown, answer(said: string): void, refuse(why: Refusal): void }[]} */
+  const requests = [];
+  /** @type {any[]} */
+  const answers = [];
+  /** @type {Api} */
+  const api = part({
+    ask: (/** @type {string} */ path, /** @type {unknown} */ body) => new Promise((answer, refuse) => { requests.push({ body, answer, refuse }); }),
+  });
+  const messenger = new Messenger(api, (state) => { states.push(state); });
+  /** @param {string} body */
+  const send = (body) => messenger.send("/api/decisions", body, (answer, refusal) => { answers.push(refusal ?? answer); });
+  const settled = () => new Promise((done) => { setImmediate(() => done(undefined)); });
   return { messenger, states, requests, answers, send, settled };
 }
 
@@ -94,7 +152,7 @@ test("while one thing is sent, a second press is refused", async () => {
 });
 
 test("without an answer it stays locked, and the same is sent again", async () => {
-  for (const [status, state] of [[0, "silent"], [503, "silent"], [403, "expired"]]) {
+  for (const { status, state } of [{ status: 0, state: "silent" }, { status: 503, state: "silent" }, { status: 403, state: "expired" }]) {
     const { messenger, states, requests, answers, send, settled } = messengerOf();
     send("one");
     requests[0].refuse(new Refusal(status, "no"));
@@ -123,37 +181,41 @@ test("what had no answer is sent again by itself, ever more rarely, with the sam
   const settled = async () => { for (let turn = 0; turn < 5; turn += 1) await Promise.resolve(); };
   send("one");
   for (const waitMs of [2000, 4000, 8000]) {
-    requests.at(-1).refuse(new Refusal(503, "the database's server cannot be reached"));
+    requests.at(-1)?.refuse(new Refusal(503, "the database's server cannot be reached"));
     await settled();
     const sent = requests.length;
     context.mock.timers.tick(waitMs - 1);
     assert.equal(requests.length, sent);
     context.mock.timers.tick(1);
     assert.equal(requests.length, sent + 1);
-    assert.equal(requests.at(-1).body, "one");
+    assert.equal(requests.at(-1)?.body, "one");
   }
   messenger.deliver(); // pressed by hand while one is under way
-  requests.at(-1).answer("stored");
+  requests.at(-1)?.answer("stored");
   await settled();
   assert.deepEqual([answers, states.at(-1), messenger.locked], [["stored"], "open", false]);
-  requests.at(-2).refuse(new Refusal(0, "too late"));
+  requests.at(-2)?.refuse(new Refusal(0, "too late"));
   await settled();
   context.mock.timers.tick(100_000);
   assert.equal(requests.length, 5);
 });
 
 // What the light page gives: one clip, the list later.
+/** @param {number} clip_id */
 function linkedTo(clip_id) {
   visits += 1;
-  const flow = new Flow(null);
-  const page = { visit: `v${visits}`, items: [clip_id], at: 0, view: {}, link: { p: "0.1" }, alone: true, partial: true, clip: { clip_id } };
+  const flow = new Flow(NO_API);
+  /** @type {Visit} */
+  const page = part({ visit: `v${visits}`, items: [clip_id], at: 0, view: {}, link: { p: "0.1" }, alone: true, partial: true, clip: { clip_id } });
   assert.equal(flow.begin(page), true);
-  return { flow, come: (items, at) => flow.begin({ ...page, items, at, partial: false, clip: undefined }) };
+  /** @param {Visit["items"]} items @param {number} at */
+  const come = (items, at) => flow.begin({ ...page, items, at, partial: false, clip: undefined });
+  return { flow, come };
 }
 
 test("a list that comes after its clip leaves the clip where it is", () => {
   const { flow, come } = linkedTo(3);
-  assert.equal(flow.load(flow.item).data.clip_id, 3); // it came with the page
+  assert.equal(flow.load(flow.item).data?.clip_id, 3); // it came with the page
   assert.equal(come([1, 2, 3, 4], 2), false);
   assert.deepEqual([flow.at, flow.item.clip_id, flow.partial], [2, 3, false]);
   assert.equal(come([9], 0), false); // and does not change again
@@ -180,12 +242,16 @@ test("a clip that the list does not hold stands where the server put it", () => 
 test("an address names the clip, but not that of a second look", () => {
   const { flow, come } = linkedTo(3);
   come([3, [4, "blind", "reed"], 5], 0);
-  const page = { link: { p: "0.1" }, alone: true };
-  assert.equal(flow.address(page, { clip_id: 3, mode: "" }, "/clip/2"), "/clip/3?p=0.1");
-  assert.equal(flow.address({ link: {}, alone: true }, { clip_id: 3, mode: "" }, "clip/"), "clip/3");
-  assert.equal(flow.address({ ...page, alone: false }, { clip_id: 3, mode: "" }, "/review"), "/review?p=0.1&clip=3");
+  /** @type {Visit} */
+  const page = part({ link: { p: "0.1" }, alone: true });
+  /** @type {Clip} */
+  const clip = part({ clip_id: 3, mode: "" });
+  assert.equal(flow.address(page, clip, "/clip/2"), "/clip/3?p=0.1");
+  assert.equal(flow.address({ ...page, link: {} }, clip, "clip/"), "clip/3");
+  assert.equal(flow.address({ ...page, alone: false }, clip, "/review"), "/review?p=0.1&clip=3");
   flow.move(1);
-  const look = { clip_id: 4, mode: "blind", look: "t" };
+  /** @type {Clip} */
+  const look = part({ clip_id: 4, mode: "blind", look: "t" });
   assert.equal(flow.address(page, look, "/clip/3"), "/clip/look?p=0.1&look=t&next=5");
   assert.equal(flow.address({ ...page, alone: false }, look, "/review"), "/review?p=0.1&look=t&next=5");
 });

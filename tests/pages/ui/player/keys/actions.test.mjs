@@ -5,20 +5,29 @@ import test from "node:test";
 
 import { actionsOf } from "../../../../../pages/ui/player/keys/actions.js";
 import { KEYMAP } from "../../../../../pages/ui/player/keys/keys.js";
+import { part } from "../../../../support/scripts/part.mjs";
+
+/** @import { ActionsHost } from "../../../../../pages/ui/player/types" */
 
 test("every action of a key is done, and no other", () => {
-  assert.deepEqual(Object.keys(actionsOf({}, false)).sort(), KEYMAP.map(({ action }) => action).sort());
+  assert.deepEqual(Object.keys(actionsOf(part({}), false)).sort(), KEYMAP.map(({ action }) => action).sort());
 });
 
 test("with Shift one goes further", () => {
+  /** @type {number[]} */
   const sought = [];
-  const host = { sound: { position: 10 }, seek: (timeS) => sought.push(timeS) };
-  for (const shift of [false, true]) for (const name of ["back", "forward"]) actionsOf(host, shift)[name]();
+  /** @type {ActionsHost} */
+  const host = part({ sound: { position: 10 }, seek: (timeS) => { sought.push(timeS); } });
+  for (const shift of [false, true]) {
+    actionsOf(host, shift).back();
+    actionsOf(host, shift).forward();
+  }
   assert.deepEqual(sought, [9, 11, 5, 15]);
 });
 
 test("the colours go round", () => {
-  const host = { look: { colormap: "auto" }, setLook: (change) => Object.assign(host.look, change) };
+  /** @type {ActionsHost} */
+  const host = part({ look: { colormap: "auto" }, setLook: (change) => { Object.assign(host.look, change); } });
   const seen = new Set();
   for (let step = 0; step < 5; step += 1) {
     seen.add(host.look.colormap);

@@ -12,6 +12,7 @@ test("a pooled level is the largest of what it stands for, at the borders too", 
 });
 
 test("a waveform stands around the middle, full scale from top to bottom", () => {
+  /** @param {number[]} pairs */
   const columns = (pairs) => {
     const levels = waveform(Int8Array.from(pairs), pairs.length / 2, 65);
     return Array.from({ length: pairs.length / 2 }, (_, column) =>

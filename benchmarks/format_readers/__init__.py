@@ -1,0 +1,1 @@
+"""Exports read by the other programs' own readers, of made labels and of real samples of every format."""

@@ -1,0 +1,1 @@
+"""A workspace kept elsewhere: backups, their return, and the move from one database to another."""

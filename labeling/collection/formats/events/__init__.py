@@ -1,0 +1,1 @@
+"""Formats with a file of events a recording, or one for many: Raven, Audacity, Praat, AviaNZ, Kaleidoscope, APLOSE."""

@@ -1,0 +1,1 @@
+"""The log of this process, without secrets in it."""

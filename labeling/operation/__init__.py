@@ -1,0 +1,1 @@
+"""What an admin watches: whether the app is ready, and its figures."""

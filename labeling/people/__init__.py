@@ -1,0 +1,1 @@
+"""Who may come in, as what, and how that is known: accounts, roles, sign-ins, tokens for scripts."""

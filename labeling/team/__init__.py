@@ -1,0 +1,1 @@
+"""Who works on what: clips handed out for a while, and parts of the collection assigned to people."""

@@ -1,0 +1,115 @@
+"""What the wall's scripts ask the server for in a search: stretches like some examples, as snippets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling import journal
+from labeling.collection import store
+from labeling.search.finding import Answer, FoundStretch, more_like
+from labeling.search.query import Query, read_examples, written
+from labeling.storage import database as db
+from labeling.storage import tables
+from labeling.suspects.snippets import window
+from labeling.workspace import Workspace
+from pages.ui import signing
+from pages.ui.player import events
+from pages.ui.shared import shapes
+
+PATH = "/api/similar"
+SHOWN = 300
+"""A search is answered anew after each batch: no more than anybody decides before the next."""
+LONGEST_LIKE = 4_000
+
+
+def params_of(query: Query) -> dict[str, str]:
+    """A query as that of a URL."""
+    return {
+        "space": query.space, "class": query.class_code, "like": written(query), "which": query.which,
+        "among": query.among, "order": query.order,
+    }  # fmt: skip
+
+
+def query_of(params: Mapping[str, str]) -> Query:
+    """The inverse of `params_of`. Raises DataError for what is no query."""
+    examples, sounds, verified = read_examples(events.text_of(params, "like", LONGEST_LIKE))
+    return Query(
+        events.text_of(params, "space", 80), events.text_of(params, "class", 500), examples, sounds, verified,
+        which=events.text_of(params, "which", 40) or "missing", among=events.text_of(params, "among", 40) or "all",
+        order=events.text_of(params, "order", 40) or "alike",
+    )  # fmt: skip
+
+
+def similar_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]) -> shapes.Snippets:
+    """What `GET /api/similar` answers: the stretches that a query finds, with signed URLs of sound and picture.
+
+    ``said`` tells in words what the verdicts so far make of what comes next.
+    """
+    query = query_of(params)
+    with workspace.read() as connection:
+        position = journal.position(connection)
+        if query.class_code not in store.class_ids(connection):  # nothing stands decided of it
+            query = replace(query, class_code="")
+        answer = more_like(workspace, connection, query, SHOWN)
+        clips = _clips(connection, {one.clip_id for one in answer.found})
+        roles = _roles(connection, query.class_code)
+    found = [_plain(one, clips[one.clip_id], roles.get(one.clip_id, ""), secret) for one in answer.found
+             if one.clip_id in clips]  # fmt: skip
+    return {"position": position, "more": answer.among > len(found), "snippets": found, "said": in_words(answer)}
+
+
+def in_words(answer: Answer) -> str:
+    """What the verdicts say so far, and what they make of the next ones."""
+    heard = f"{answer.accepted:,} present, {answer.rejected:,} absent so far"
+    if not answer.found:
+        return heard
+    if answer.outlook is None:
+        return f"{heard} · how many of the next {min(20, len(answer.found))} are it is not known yet"
+    of, low, high = answer.outlook.of, answer.outlook.low, answer.outlook.high
+    interval = f"likely {low} to {high}" if low < high else f"likely {low}"
+    return f"{heard} · of the next {of} about {round(answer.outlook.expected)} are it ({interval})"
+
+
+def _plain(one: FoundStretch, clip: tuple[str, float, int], role: str, secret: bytes) -> shapes.Snippet:
+    title, duration_s, channel = clip
+    from_s, to_s = window((one.onset_s + one.offset_s) / 2, duration_s)
+    snippet: shapes.Snippet = {
+        "id": f"{one.clip_id}@{one.onset_s:.3f}" if one.of_recording else str(one.clip_id),
+        "clip_id": one.clip_id,
+        "title": title,
+        "kind": "",
+        "role": role,
+        "verdict": "",
+        "p_wrong": 0.0,
+        "clipwise": 0.0,
+        "framewise": 0.0,
+        "similarity": round(one.similarity, 4),
+        "onset_s": round(one.onset_s, 3),
+        "offset_s": round(one.offset_s, 3),
+        "from_s": round(from_s, 3),
+        "to_s": round(to_s, 3),
+        "of_stretch": one.of_recording,
+        "audio_url": signing.audio_url(secret, one.clip_id, channel),
+        "tile_url": signing.tile_url(secret, one.clip_id, channel),
+    }
+    if one.likely is not None:
+        snippet["likely"] = round(one.likely, 4)
+    return snippet
+
+
+def _clips(connection: Connection, clip_ids: set[int]) -> dict[int, tuple[str, float, int]]:
+    clips = tables.clips.c
+    query = sa.select(clips.id, clips.filename, clips.duration_s, clips.channel).where(clips.id.in_(clip_ids))
+    return {clip_id: (name, duration_s, channel) for clip_id, name, duration_s, channel in db.fetch(connection, query)}
+
+
+def _roles(connection: Connection, class_code: str) -> dict[int, str]:
+    if not class_code:
+        return {}
+    labels = tables.imported_labels.c
+    query = sa.select(labels.clip_id, labels.role).where(labels.class_id == store.class_id(connection, class_code))
+    return dict(db.fetch(connection, query))

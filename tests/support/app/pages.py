@@ -1,0 +1,39 @@
+"""A page of the app as Streamlit's AppTest runs it, in this process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from streamlit import config
+from streamlit.testing.v1 import AppTest
+
+from labeling.collection import allowed
+from pages.ui import session
+from tests.support.browser.server import ROOT
+
+
+def listen_here() -> None:
+    """Let Streamlit in this process be on this machine's own address, as it reads no settings where a test stands."""
+    config.set_option("server.address", "127.0.0.1")
+
+
+def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A page of a workspace, whose owner allows the folder around it (and /none, which is not there)."""
+    if workspace is None:
+        monkeypatch.delenv(session.WORKSPACE, raising=False)
+    else:
+        monkeypatch.setenv(session.WORKSPACE, str(workspace))
+        monkeypatch.setenv(allowed.ALLOW, f"{workspace.parent}{os.pathsep}/none")
+    monkeypatch.setenv("EARMARK_REVIEWER", "rita")
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
+    if page != "overview":
+        app.switch_page(f"{page}.py")
+    return app.run()
+
+
+def errors(app: AppTest) -> str:
+    assert not app.exception, [one.value for one in app.exception]
+    return " ".join(one.value for one in app.error)

@@ -1,0 +1,1 @@
+"""The app and the player in a real Chromium."""

@@ -1,0 +1,108 @@
+"""What tests of the review page do again and again, as a reviewer at the screen or behind the app's back."""
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling.quality.scored_run import read_scored_run
+from labeling.suspects import queue
+from labeling.suspects.filter import QueueFilter
+from labeling.workspace import open_workspace
+from tests.support.browser.chromium import WAIT_MS, expect
+from tests.support.browser.server import Server
+
+LIGHT = "/clip/{first}?p=0.01"
+"""The first clip of the list on the light page, for open_review."""
+APP = "/review?p=0.01"
+"""The same clip in the app."""
+USUAL = APP if os.environ.get("EARMARK_TEST_HOST") == "app" else LIGHT
+"""Where a test of the player runs that is not of one of the two: on the light page, which opens sooner."""
+ON_BOTH_HOSTS = pytest.mark.parametrize("page", [APP, LIGHT], indirect=True, ids=["app", "light"])
+IN_THE_APP = pytest.mark.parametrize("page", [APP], indirect=True, ids=["app"])
+
+
+def open_review(page: Any, app: Server, path: str = APP) -> None:
+    """The first clip of a list, by its link or from the queue."""
+    page.goto(app.url + path.format(first=first_clip(app)) if "{" in path else app.url + path)
+    if path.startswith("/queue"):
+        page.get_by_role("button", name="Review these").click()
+    expect(page.get_by_test_id("player-title")).to_be_visible()
+    expect(page.get_by_test_id("player-subtitle")).to_contain_text(" of ")  # the light page has its list a moment later
+
+
+def first_clip(app: Server) -> int:
+    """The id of the clip that a list of all suspects from 0.01 on begins with."""
+    with closing(open_workspace(app.shown)) as workspace, workspace.read() as connection:
+        scored = queue.current(connection)
+        assert scored
+        run = read_scored_run(connection, *scored)
+        return queue.worklist(connection, run, QueueFilter(min_p_wrong=0.01))[0]
+
+
+def shown(page: Any) -> str:
+    """Wait until a clip is drawn and can be played; returns its id."""
+    player = page.get_by_test_id("player")
+    expect(player).to_have_attribute("data-shown", re.compile("."))
+    expect(player).to_have_attribute("data-playable", re.compile("."))
+    return str(player.get_attribute("data-clip-id"))
+
+
+def press(page: Any, key: str, said: str) -> None:
+    """Press a key and wait until the screen says what was done with it."""
+    page.keyboard.press(key)
+    expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+
+
+def another_browser(page: Any) -> None:
+    """Make the tab as that of a browser that never was in the app."""
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.context.clear_cookies()
+    page.goto("about:blank")
+
+
+def fetched_ahead(page: Any) -> None:
+    """Wait until the three clips after the one on the screen are here."""
+    page.wait_for_function(
+        """(shown) => {
+          const asked = performance.getEntriesByType("resource").map((entry) => /api.clips.(\\d+)/.exec(entry.name));
+          return new Set(asked.filter((found) => found && found[1] !== shown).map((found) => found[1])).size >= 3;
+        }""",
+        arg=shown(page),
+    )
+
+
+def until(page: Any, true: Callable[[], object]) -> None:
+    """Wait for what the page does not show; its requests are handled meanwhile."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not true():
+        assert time.monotonic() < deadline, "it does not happen"
+        page.wait_for_timeout(50)
+
+
+@contextmanager
+def answered(page: Any, least: int = 1) -> Iterator[None]:
+    """Wait at the end until all decisions that were sent meanwhile are answered, ``least`` of them or more."""
+    sent: list[Any] = []
+    back: list[Any] = []
+    page.on("request", lambda request: request.url.endswith("/api/decisions") and sent.append(request))
+    page.on("requestfinished", lambda request: request in sent and back.append(request))
+    yield
+    until(page, lambda: len(sent) == len(back) >= least)
+
+
+def place(page: Any) -> int:
+    """Where in the list the clip on the screen stands, from 1."""
+    return int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
+
+
+def rows(workspace: Path, query: str) -> list[tuple[Any, ...]]:
+    """What the database says."""
+    with sqlite3.connect(workspace / "earmark.db") as connection:
+        return connection.execute(query).fetchall()

@@ -1,0 +1,1 @@
+"""Labels and files for the formats of collections."""

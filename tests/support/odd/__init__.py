@@ -1,0 +1,1 @@
+"""Odd and damaged input, and what holds of any."""

@@ -1,0 +1,1 @@
+"""The browser's scripts: node, their types, what their tests give them."""

@@ -1,0 +1,1 @@
+"""Small trainings, networks and runs."""

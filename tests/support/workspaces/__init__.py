@@ -1,0 +1,1 @@
+"""Small workspaces: clips, decisions, runs whose predictions are made up."""
