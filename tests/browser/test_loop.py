@@ -16,7 +16,7 @@ from labeling.collection.birdsong import SPECIES
 from labeling.journal import versions
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, press, shown
+from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, shown
 from tests.support.browser.server import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -76,10 +76,10 @@ def test_from_queue_to_export_by_keyboard(app: Server, page: Any, own_copy: Path
     assert [row[3] for row in decisions(own_copy)] == ["absent", "undo", "present"]
 
     # next and previous move without deciding
-    at = int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
-    for key, place in (("j", at + 1), ("k", at), ("j", at + 1)):
+    at = place(page)
+    for key, to in (("j", at + 1), ("k", at), ("j", at + 1)):
         page.keyboard.press(key)
-        expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{place} of")
+        expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{to} of")
     before = len(decisions(own_copy))
     assert before == 3
 
@@ -180,6 +180,7 @@ def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: 
     open_review(page, app, LIGHT)
     address = page.url
     other = page.context.new_page()
+    other.route("**/api/changes**", lambda route: route.abort())  # else it might hear of it before the key is pressed
     other.goto(address)
     expect(other.get_by_test_id("player-title")).to_have_text(page.get_by_test_id("player-title").inner_text())
     press(page, "1", "saved")

@@ -18,7 +18,7 @@ from labeling.reviewer import preferences
 from labeling.team import leases
 from labeling.workspace import Workspace, open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import first_clip, open_review, press, shown, until
+from tests.support.browser.reviewing import LIGHT, first_clip, open_review, press, shown, until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -89,6 +89,33 @@ def test_what_another_decides_shows_by_itself_in_the_player(page: Any, app: Serv
     lane = page.locator(f"[data-testid=player-lane][data-class='{code}']")
     expect(lane.locator("[data-verdict=unsure], .chip.unsure, .unsure").first).to_be_visible(timeout=NEWS_MS)
     assert time.monotonic() - said < NEWS_MS / 1000
+
+
+def test_a_key_pressed_just_as_anothers_verdict_comes_is_not_taken_for_an_answer_to_it(
+    page: Any, app: Server, behind: Workspace
+) -> None:
+    open_review(page, app, LIGHT)
+    shown(page)
+    clip_id, code = lane_of(page)
+    page.get_by_test_id("player").evaluate(
+        """(player) => {  // as a hand that was on its way already
+          const key = { key: "2", code: "Digit2", bubbles: true };
+          const hand = new MutationObserver(() => {
+            hand.disconnect();
+            document.dispatchEvent(new KeyboardEvent("keydown", key));
+          });
+          hand.observe(player, { attributeFilter: ["data-revision"] });
+        }"""
+    )
+    say(behind, clip_id, code, "present")
+    notice = page.get_by_test_id("player-notice")
+    expect(notice).to_contain_text("not saved: as you pressed, zora changed this class")
+    with behind.read() as connection:
+        assert [(entry.reviewer, entry.verdict) for entry in journal.decisions_where(connection)] == [
+            ("zora", "present")
+        ]
+    page.wait_for_timeout(800)
+    press(page, "2", f"saved: {code} absent")
 
 
 def test_what_another_decides_shows_by_itself_in_the_rows(page: Any, app: Server, behind: Workspace) -> None:

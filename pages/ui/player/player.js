@@ -128,6 +128,7 @@ class Player {
     const { item } = this.flow;
     this.opening += 1;
     this.coming = true;
+    this.v.root.ariaBusy = String(Boolean(item)); // what stands there is of another clip still
     if (!item) return this.emit({ action: "finished", clip_id: this.data?.clip_id || 0, at: newEventId() });
     const entry = this.flow.load(item);
     if (entry.data) return this.show(entry.data, answered);
@@ -170,6 +171,7 @@ class Player {
     const moved = !before || before.clip_id !== data.clip_id || before.mode !== data.mode;
     this.data = data;
     this.coming = false;
+    v.root.ariaBusy = "false";
     this.opening += 1; // what was asked for before comes too late
     this.revision += 1;
     v.root.dataset.revision = String(this.revision);

@@ -179,10 +179,12 @@ export interface TeamHost extends Tells {
   readonly page: Pick<Visit, "visit" | "may_decide" | "to_do_from">;
   readonly api: Pick<Api, "ask">;
   readonly data: Clip;
+  readonly lane: Lane | null;
   readonly coming: boolean;
   readonly flow: Flow;
   readonly messenger: Pick<Messenger, "locked">;
   readonly boxes: Pick<Boxes, "resting">;
+  readonly decisions: Pick<Decisions, "surprised">;
   open(at: number): void;
   show(data: Clip): void;
 }

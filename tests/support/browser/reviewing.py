@@ -48,16 +48,24 @@ def first_clip(app: Server) -> int:
 
 def shown(page: Any) -> str:
     """Wait until a clip is drawn and can be played; returns its id."""
-    player = page.get_by_test_id("player")
+    player = arrived(page)
     expect(player).to_have_attribute("data-shown", re.compile("."))
     expect(player).to_have_attribute("data-playable", re.compile("."))
     return str(player.get_attribute("data-clip-id"))
 
 
+def arrived(page: Any) -> Any:
+    """Wait until what stands on the screen is the clip at this place, not the one before it; returns the player."""
+    player = page.get_by_test_id("player")
+    expect(player).to_have_attribute("aria-busy", "false")
+    return player
+
+
 def press(page: Any, key: str, said: str) -> None:
-    """Press a key and wait until the screen says what was done with it."""
+    """Press a key and wait until the screen says what was done with it, and shows what comes next."""
     page.keyboard.press(key)
     expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
+    arrived(page)
 
 
 def another_browser(page: Any) -> None:
@@ -99,6 +107,7 @@ def answered(page: Any, least: int = 1) -> Iterator[None]:
 
 def place(page: Any) -> int:
     """Where in the list the clip on the screen stands, from 1."""
+    arrived(page)
     return int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
 
 

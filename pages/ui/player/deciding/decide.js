@@ -11,14 +11,23 @@ import { isHiding } from "./flow.js";
 
 export const ONLY_LOOK = "you may look and listen; to decide, ask an owner for the role reviewer";
 
+const NOTICED_MS = 700; // until a person can have seen that what stands on the screen is other now
+
 export class Decisions {
   /** @param {DecisionsHost} host */
   constructor(host) {
     this.host = host;
+    this.surprise = { until: 0, why: "" };
   }
 
   get data() {
     return this.host.data;
+  }
+
+  // What the keys speak of became other by itself just now: what is pressed next was meant for what stood there before.
+  /** @param {string} why */
+  surprised(why) {
+    this.surprise = { until: performance.now() + NOTICED_MS, why };
   }
 
   // Another clip is on its way to the screen: what is pressed now was meant for the last one. Who only looks and listens
@@ -28,8 +37,11 @@ export class Decisions {
       this.host.tell(ONLY_LOOK, "warning");
       return true;
     }
-    if (this.host.coming) this.host.messaged("refused");
-    return this.host.coming;
+    const { until, why } = this.surprise;
+    const isSurprised = performance.now() < until;
+    if (isSurprised) this.host.tell(`not saved: as you pressed, ${why}; look, and press again`, "warning");
+    if (isSurprised || this.host.coming) this.host.messaged("refused");
+    return isSurprised || this.host.coming;
   }
 
   // A blind look asks for one verdict; anything else would show what it hides.

@@ -6,7 +6,7 @@ import { Changes } from "../../shared/changes.js";
 import { isHiding } from "./flow.js";
 
 /**
- * @import { Changes as Told, Clip, Leased } from "../../shared/server"
+ * @import { Changes as Told, Clip, Lane, Leased } from "../../shared/server"
  * @import { TeamHost, View } from "../types"
  */
 
@@ -16,10 +16,13 @@ const RENEW_MS = 60_000; // the lease lasts five times as long (labeling/team/le
 const HELD_MS = 5000; // until it is asked again whether somebody else is here still
 const MOVES = /** @type {const} */ (["keydown", "pointerdown", "pointermove"]);
 
+/** @param {Lane} lane */
+const laneSaid = (lane) => JSON.stringify([lane.class, lane.role, lane.verdict, lane.reviewer, lane.events, lane.quiet]);
+
 // What people said of a clip, to tell whether it is other now.
 /** @param {Clip} clip */
 const saidOf = (clip) => JSON.stringify([clip.history.map((entry) => [entry.position, entry.standing]), clip.marks,
-  clip.lanes.map((lane) => [lane.class, lane.role, lane.verdict, lane.reviewer, lane.events, lane.quiet]), clip.channel, clip.independent]);
+  clip.lanes.map(laneSaid), clip.channel, clip.independent]);
 
 export class Team {
   /** @param {Pick<View, "here">} v @param {TeamHost} host */
@@ -126,6 +129,7 @@ export class Team {
     const clips = to - at === 1 ? "a clip that is" : `${to - at} clips that are`;
     this.visited.delete(this.host.flow.key(this.host.flow.items[at]));
     this.host.open(to);
+    this.host.decisions.surprised("another clip came");
     this.host.tell(`passed over ${clips} done, or where somebody else is`, "info");
   }
 
@@ -160,7 +164,10 @@ export class Team {
     try {
       const data = await flow.load(item).promise;
       const isHere = this.isAt(flow.key(item)) && host.data === before && !host.messenger.locked && !host.boxes.resting;
-      if (isHere && saidOf(data) !== saidOf(before)) host.show(data);
+      if (!isHere || saidOf(data) === saidOf(before)) return;
+      const { lane } = host;
+      host.show(data);
+      if (lane && (host.lane?.class !== lane.class || laneSaid(host.lane) !== laneSaid(lane))) host.decisions.surprised(`${host.lane?.reviewer || "somebody else"} changed this class`);
     } catch (problem) {
       // what stands is shown
     }
