@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from earmark.audit import random_looks, remaining
 from earmark.similar import Searching
 from earmark.suspects import Suspects, cells_of
-from earmark.tables import label_table, verdict_table
+from earmark.tables import frozen_by, keep_table, label_table, verdict_table
 from labeling import journal
 from labeling.collection import allowed, store
 from labeling.errors import DataError
@@ -135,29 +134,37 @@ class Workspace(Searching):
         from labeling.collection.importing import import_collection
 
         if not isinstance(source, str | Path):
-            folder = self.path / "tables"
-            folder.mkdir(exist_ok=True)
-            table = folder / f"table-{uuid.uuid4().hex[:8]}.parquet"
-            source.to_parquet(table, index=False)
-            audio = audio or str(Path.cwd())
-            source = table
+            source, audio = keep_table(self.store, source), audio or str(Path.cwd())
         return import_collection(self.store, source, audio=audio, format=format, options=options)
 
     def export(
-        self, folder: str | Path, format: str | Sequence[str] = (), *, version: int | None = None, **options: Any
+        self,
+        folder: str | Path,
+        format: str | Sequence[str] = (),
+        *,
+        version: int | None = None,
+        rule: str = "latest",
+        **options: Any,
     ) -> ExportReport:
         """Write the labels as they came in, or in other formats: ``w.export("out", format="raven")``.
+
+        ``rule`` says what counts where several people decided, as for `labels`; a ``version`` has its own. ``options``
+        are those that a format takes, such as ``files="copy"``.
 
         Returns a report: ``report.files``, ``report.lines()``.
         """
         from labeling.journal.exporting import export_labels
 
+        version = frozen_by(self.store, version, rule)
         return export_labels(
             self.store, Path(folder), format=format, version=version, exported_by=user_name(), options=options
         )
 
-    def labels(self, version: int | None = None) -> pd.DataFrame:
+    def labels(self, version: int | None = None, *, rule: str = "latest") -> pd.DataFrame:
         """All labels, now or in a version.
+
+        ``rule`` says what counts where several people decided (``latest``, ``any``, ``majority``, ``weighted``,
+        ``adjudicated``); a version has its own.
 
         Returns
         -------
@@ -173,7 +180,7 @@ class Workspace(Searching):
         >>> w.labels().iloc[2][["filename", "class", "state"]].tolist()
         ['amecro/2.wav', 'balori', 'present']
         """
-        return label_table(self.store, version)
+        return label_table(self.store, version, rule)
 
     # ------------------------------------------------------------------------------------------- suspects and verdicts
 

@@ -114,8 +114,8 @@ def sides(connection: Connection, clip_id: int, class_code: str) -> list[Side]:
     class_id = store.class_id(connection, class_code)
     entries = [
         entry
-        for entry in verdict_entries.read_entries(connection, copies=True)
-        if entry.cell == (clip_id, class_id) and entry.decides
+        for entry in verdict_entries.read_entries(connection, copies=True, clip_id=clip_id)
+        if entry.class_id == class_id and entry.decides
     ]
     if len({entry.reviewer for entry in entries}) < 2:
         return []

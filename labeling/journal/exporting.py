@@ -27,6 +27,7 @@ from labeling.journal.rules import rule_of
 from labeling.journal.stated import stated_doubts
 from labeling.journal.strong import strong_labels
 from labeling.records import LabelVersion, is_machine
+from labeling.registry import unknown_name
 from labeling.storage.csvsafe import csv_bytes
 from labeling.storage.files import write_atomically
 from labeling.storage.remote import is_url
@@ -115,7 +116,8 @@ def export_labels(
     exported_by : str
         Who that version is by.
     options : mapping, optional
-        Settings of formats that are written anew, such as ``files`` of formats that hold sound (copies or links).
+        Settings of formats that are written anew: ``files`` of those that hold sound (copies or links), and what a
+        format ``takes``.
 
     Returns
     -------
@@ -125,8 +127,8 @@ def export_labels(
     Raises
     ------
     DataError
-        Nothing was imported in that format and it cannot be written anew, or the export would overwrite what was
-        imported. No decision is ever a reason.
+        Nothing was imported in that format and it cannot be written anew, no format takes an option, or the export
+        would overwrite what was imported. No decision is ever a reason.
     WorkspaceFull, WorkspaceReadOnly
         The disk refuses.
 
@@ -147,8 +149,10 @@ def export_labels(
     ['filename,labels', 'amecro/1.wav,amecro', 'amecro/2.wav,amecro balori', 'amecro/3.wav,amecro cangoo']
     """
     wanted = (format,) if isinstance(format, str) and format else tuple(dict.fromkeys(format))
-    for name in wanted:
-        formats.get(name)
+    takes = {option for name in wanted for option in formats.get(name).takes} | {"files"}
+    for option in options or {}:
+        if option not in takes:
+            raise DataError(unknown_name("option of these formats", option, sorted(takes)))
     as_asked = version is not None
     if version is None:
         version = versions.freeze(workspace, exported_by, "export").number

@@ -67,12 +67,16 @@ class Entry(NamedTuple):
         return not self.in_region or self.verdict == "present"
 
 
-def read_entries(connection: Connection, position: int | None = None, *, copies: bool = False) -> list[Entry]:
+def read_entries(
+    connection: Connection, position: int | None = None, *, copies: bool = False, clip_id: int | None = None
+) -> list[Entry]:
     """The entries up to a position of the journal (default: its end) that were not taken back by then, oldest first.
 
     What is repeated for copies of a clip (journal/copies.py) is no look of anybody, and left out but with ``copies``.
+    Of one clip alone (``clip_id``) the database is asked: nothing of the rest is read.
     """
-    entries = _up_to(connection, journal.position(connection) if position is None else position)
+    end = journal.position(connection) if position is None else position
+    entries = _up_to(connection, end) if clip_id is None else _read(connection, 0, end, clip_id)
     undone_positions = journal.undone(entry for entry in entries if entry.undoes is not None)
     return [
         entry
@@ -117,7 +121,7 @@ def _up_to(connection: Connection, position: int) -> list[Entry]:
     return entries[: bisect_right(entries, position, key=lambda entry: entry.position)]
 
 
-def _read(connection: Connection, after: int, position: int) -> list[Entry]:
+def _read(connection: Connection, after: int, position: int, clip_id: int | None = None) -> list[Entry]:
     column = tables.decisions.c
     query = (
         sa.select(
@@ -129,6 +133,8 @@ def _read(connection: Connection, after: int, position: int) -> list[Entry]:
         .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE)
         .order_by(column.position)
     )  # fmt: skip
+    if clip_id is not None:
+        query = query.where(column.clip_id == clip_id)
     entries = []
     for (
         at, event_id, reviewer, clip_id, class_id, verdict, onset_s, run_id, batch_id, undoes, stored, seen, copy_of,

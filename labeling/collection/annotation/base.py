@@ -263,6 +263,8 @@ class Format:
         look: ``read``, for a preview, of a format whose ``read`` writes files: (table, audio folder, options, an empty
             folder, a number of clips) -> ImportedTable, of which so many clips, spread over it, have their sound below
             that folder; nothing is written elsewhere.
+        takes: of an export's options those that a person may give, with the words to ask by.
+        takes_files: those among them that are paths.
     """
 
     name: str
@@ -280,3 +282,5 @@ class Format:
     reads: bool = True
     states: frozenset[Holds] = frozenset()
     look: Callable[[Path, str | None, Mapping[str, Any], Path, int], ImportedTable] | None = None
+    takes: Mapping[str, str] = field(default_factory=dict)
+    takes_files: frozenset[str] = frozenset()

@@ -22,7 +22,7 @@ def panel(known: Sequence[LabelVersion], came_in: Sequence[str], words: Mapping[
     if not session.may_here("export"):
         return
     anew = [name for name, each in formats if each.export is not None and name not in came_in]
-    with st.form("export", border=True):
+    with st.container(border=True):  # no form: what is asked depends on the formats
         left, right = st.columns(2)
         chosen = left.multiselect(
             "Formats",
@@ -34,6 +34,7 @@ def panel(known: Sequence[LabelVersion], came_in: Sequence[str], words: Mapping[
             help="What came in keeps every byte but those of corrected labels. What another format cannot hold is "
             "listed beside it.",
         )
+        given = _options(chosen)
         number = right.selectbox(
             "Labels of", [version.number for version in reversed(known)], format_func=lambda n: words[n]
         )
@@ -41,13 +42,15 @@ def panel(known: Sequence[LabelVersion], came_in: Sequence[str], words: Mapping[
             "Folder on the server", value=str(session.workspace().exports / f"version-{known[-1].number}"),
             help="The files are written there, and can be downloaded from here.",
         )  # fmt: skip
-        export = st.form_submit_button("Export", icon=":material/output:", key="export")
+        export = st.button("Export", icon=":material/output:", key="export")
     if export:
         st.session_state.pop(EXPORTED, None)
         with session.messages():
+            paths = {option for name in chosen for option in formats.get(name).takes_files}
+            options = {name: session.typed(text) if name in paths else text for name, text in given.items()}
             report = export_labels(
                 session.workspace(), Path(session.typed(out)), format=chosen, version=number,
-                exported_by=session.reviewer(),
+                exported_by=session.reviewer(), options=options,
             )  # fmt: skip
             st.session_state[EXPORTED] = report, zipped(report)
     if EXPORTED not in st.session_state:
@@ -63,6 +66,16 @@ def panel(known: Sequence[LabelVersion], came_in: Sequence[str], words: Mapping[
         key="export:zip", type="primary", icon=":material/download:", on_click="ignore",
     )  # fmt: skip
     st.code("\n".join([str(report.folder), *_inside(report)]), language=None, wrap_lines=True)
+
+
+def _options(chosen: Sequence[str]) -> dict[str, str]:
+    """What these formats take, as far as somebody gives it."""
+    given = {
+        option: st.text_input(f"{name}: {words}", key=f"export:{name}:{option}", placeholder="as usual").strip()
+        for name in chosen
+        for option, words in formats.get(name).takes.items()
+    }
+    return {option: text for option, text in given.items() if text}
 
 
 def _inside(report: ExportReport) -> list[str]:

@@ -186,6 +186,12 @@ def test_a_table_that_grew_is_exported_once_with_all_its_rows(birds: Workspace, 
     assert (report.changed_clips, report.elsewhere) == (2, 0)
 
 
+def test_an_option_that_no_format_takes_is_refused(birds: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"unknown option of these formats 'ontolgy'.*Did you mean 'ontology'"):
+        export_labels(birds, tmp_path / "out", format="fsd50k", options={"ontolgy": "o.json"})
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_collections_come_in_a_folder_each(birds: Workspace, tmp_path: Path) -> None:
     make(tmp_path / "more", ("owl,[],cy,owl/9.wav",))
     import_collection(birds, tmp_path / "more")

@@ -14,9 +14,10 @@ from tests.support.workspaces.deciding import say_asked
 from tests.support.workspaces.making import CLIPS, add_clips, undo_at
 
 
-def standing(workspace: Workspace, position: int | None = None) -> list[tuple[int, str]]:
+def standing(workspace: Workspace, position: int | None = None, clip_id: int | None = None) -> list[tuple[int, str]]:
     with workspace.read() as connection:
-        return [(one.clip_id, one.verdict) for one in verdict_entries.read_entries(connection, position)]
+        entries = verdict_entries.read_entries(connection, position, clip_id=clip_id)
+        return [(one.clip_id, one.verdict) for one in entries]
 
 
 def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection: Workspace) -> None:
@@ -26,6 +27,8 @@ def test_an_entry_stands_from_its_position_until_it_is_taken_back(any_collection
     assert standing(any_collection) == [(2, "present")]
     assert standing(any_collection, second) == [(1, "absent"), (2, "present")]
     assert standing(any_collection, 0) == []
+    assert [standing(any_collection, clip_id=clip_id) for clip_id in (1, 2, 3)] == [[], [(2, "present")], []]
+    assert standing(any_collection, second, 1) == [(1, "absent")]
 
 
 def test_the_journal_is_read_once(collection: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

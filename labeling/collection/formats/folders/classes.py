@@ -163,6 +163,7 @@ FORMAT = Format(
     write,
     rank=96,
     export=export,
+    takes={"separator": "what stands between several classes of one clip (+)"},
     holds=frozenset({Holds.SEVERAL, Holds.TIMELESS, Holds.NOTHING}),
     about="A folder of sound files a class, as image classifiers, BirdNET's training and many scripts take it.",
     any_folder=True,

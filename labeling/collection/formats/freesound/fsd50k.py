@@ -248,4 +248,11 @@ def _around(folder: Path, name: str) -> Iterator[Path]:
         yield from sorted(place.glob(name))
 
 
-FORMAT: Format = replace(PRESET.format(), read=read, write=write, export=export)
+FORMAT: Format = replace(
+    PRESET.format(),
+    read=read,
+    write=write,
+    export=export,
+    takes={"ontology": "a file that has the mids of classes: AudioSet's ontology.json, or a vocabulary.csv"},
+    takes_files=frozenset({"ontology"}),
+)

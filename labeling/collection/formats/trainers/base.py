@@ -34,7 +34,9 @@ def written_only(
         raise FormatError(f"{name} can only be written")
 
     needs = "an export: it is only written"
-    return Format(name, needs, lambda path: None, read, labels, None, 99, export, holds, about, reads=False)
+    return Format(
+        name, needs, lambda path: None, read, labels, rank=99, export=export, holds=holds, about=about, reads=False
+    )
 
 
 def told(clip: LabelledClip) -> dict[str, Any]:

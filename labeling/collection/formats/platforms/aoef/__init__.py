@@ -7,4 +7,16 @@ from labeling.collection.formats.platforms.aoef.writing import write
 
 HOLDS = frozenset(Holds) - {Holds.PRIMARY, Holds.ABSENT, Holds.UNSURE, Holds.CONFIDENCE}
 ABOUT = "AOEF of Whombat and soundevent: datasets, annotation sets and projects; written as a project and its dataset."
-FORMAT = Format("aoef", NEEDS, find, read, labels, write, rank=30, export=export, holds=HOLDS, about=ABOUT)
+FORMAT = Format(
+    "aoef",
+    NEEDS,
+    find,
+    read,
+    labels,
+    write,
+    rank=30,
+    export=export,
+    takes={"label_column": "the key of the tags that name classes (species)"},
+    holds=HOLDS,
+    about=ABOUT,
+)
