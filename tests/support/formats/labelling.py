@@ -21,6 +21,7 @@ from labeling.collection.annotation.base import (
     LabelledEvent,
     Labelling,
 )
+from labeling.collection.annotation.whole import TOLERANCE_S
 from labeling.collection.formats import find_table, formats
 from labeling.file_names import without_suffix
 from labeling.journal.exporting import write_anew
@@ -79,6 +80,13 @@ def _region(onset_ms: int, offset_ms: int, band: tuple[int, int] | None) -> Regi
     return Region(onset_ms / 1000, offset_ms / 1000, low, high)
 
 
+def _is_label(region: Region) -> bool:
+    """Whether an event is as long as the clip, to the milliseconds that tables write: then it is a label without a
+    time."""
+    is_long = region.onset_s < 2 * TOLERANCE_S and region.offset_s > DURATION_S - 2 * TOLERANCE_S
+    return is_long and region.low_hz is None
+
+
 def _ordered(most: int) -> st.SearchStrategy[tuple[int, int]]:
     """Two whole numbers, ten or more apart."""
     return st.integers(0, most - 10).flatmap(lambda low: st.tuples(st.just(low), st.integers(low + 10, most)))
@@ -90,7 +98,7 @@ REGIONS = st.builds(
     _ordered(int(DURATION_S * 1000)),
     st.none()
     | _ordered(SAMPLE_RATE // 2).filter(lambda band: band != (0, SAMPLE_RATE // 2)),  # all there is is no band
-)
+).filter(lambda region: not _is_label(region))
 
 
 def with_sounds(labelling: Labelling, folder: Path) -> Labelling:
