@@ -16,7 +16,7 @@ from labeling.collection.birdsong import SPECIES
 from labeling.journal import versions
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, shown
+from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, rested, shown
 from tests.support.browser.server import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -44,6 +44,7 @@ def queue_training(page: Any, settings: dict[str, str]) -> None:
     page.get_by_role("combobox", name=re.compile("Recipe")).click()
     page.get_by_role("option", name=re.compile("^demo")).click()
     expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
+    rested(page)  # until then what opens may be drawn anew, and is closed
     page.get_by_text("Main settings").click()
     for label, value in settings.items():
         box = page.get_by_role("spinbutton", name=label)

@@ -66,9 +66,8 @@ def press(page: Any, key: str, said: str) -> None:
     """Press a key and wait until it is answered, the screen says what was done with it, and shows what comes next. Not
     for the last clip of a list: the player goes, and what it says with it."""
     page.keyboard.press(key)
-    expect(page.get_by_test_id("player")).not_to_have_attribute(
-        "data-locked", "true"
-    )  # else it is said of the last key
+    # what is read before the answer is here was said of the last key
+    expect(page.get_by_test_id("player")).not_to_have_attribute("data-locked", "true")
     expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
     arrived(page)
 
