@@ -178,11 +178,11 @@ def test_a_kill_loses_no_acknowledged_decision_and_no_training(
 
 def test_two_tabs_do_not_overwrite_each_other(app: Server, page: Any, own_copy: Path) -> None:
     open_review(page, app, LIGHT)
-    address = page.url
+    clip_id, address = shown(page), page.url
     other = page.context.new_page()
     other.route("**/api/changes**", lambda route: route.abort())  # else it might hear of it before the key is pressed
     other.goto(address)
-    assert shown(other) == shown(page)
+    assert shown(other) == clip_id
     press(page, "1", "saved")
     other.bring_to_front()
     other.keyboard.press("2")

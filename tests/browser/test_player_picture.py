@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.support.browser.chromium import expect, next_frames, still_box
+from tests.support.browser.chromium import expect, next_frames, still_box, turn_wheel
 from tests.support.browser.reviewing import until
 from tests.support.browser.server import Server
 
@@ -22,8 +22,12 @@ GLIDE_MS = 150
 """The least that a view which glides is given; it does for 130 ms."""
 TONE, BAT, LONG, BURST, STEADY, BROKEN = 1, 2, 3, 4, 5, 6  # clips, in the order of the table
 VIEWS = """(player) => {
+  let last = player.dataset.viewFrom;
   window.views = [];
-  const seen = () => window.views.push(Number(player.dataset.viewFrom));
+  const seen = () => {
+    if (player.dataset.viewFrom !== last) window.views.push(Number(player.dataset.viewFrom));
+    last = player.dataset.viewFrom;
+  };
   new MutationObserver(seen).observe(player, { attributeFilter: ["data-view-from"] });
 }"""
 
@@ -313,8 +317,7 @@ def test_zoom_keeps_the_time_under_the_pointer(app: Server, page: Any) -> None:
 
     page.mouse.move(box["x"] + share * box["width"], box["y"] + 60)
     before = under()
-    for _ in range(6):
-        page.mouse.wheel(0, -150)
+    turn_wheel(page, -150, times=6)
     start, stop = settled(page)
     pixel_s = (stop - start) / box["width"]
     assert stop - start < 2
@@ -325,8 +328,7 @@ def test_zoom_keeps_the_time_under_the_pointer(app: Server, page: Any) -> None:
     page.keyboard.press("0")
     settled(page)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
-    for _ in range(4):
-        page.mouse.wheel(0, -150)
+    turn_wheel(page, -150, times=4)
     start, stop = settled(page)
     drawn = pixels(page)
     row = drawn[round(row_of("Mel", 4000, 60, 16_000) * drawn.shape[0])]
@@ -348,7 +350,7 @@ def test_zoom_keeps_the_time_under_the_pointer(app: Server, page: Any) -> None:
     start, stop = settled(page)
     page.get_by_test_id("player-plot").hover()
     page.keyboard.down("Shift")
-    page.mouse.wheel(0, box["width"] / 10)
+    turn_wheel(page, box["width"] / 10)
     page.keyboard.up("Shift")
     moved = settled(page)
     assert moved == pytest.approx((start + (stop - start) / 10, stop + (stop - start) / 10), abs=0.02)
@@ -356,7 +358,7 @@ def test_zoom_keeps_the_time_under_the_pointer(app: Server, page: Any) -> None:
     settled(page)
     axis = page.get_by_test_id("player-axis").bounding_box()
     page.mouse.move(axis["x"] + 10, axis["y"] + row_of("Mel", 4000, 60, 16_000) * axis["height"])
-    page.mouse.wheel(0, -500)
+    turn_wheel(page, -500)
     until(page, lambda: any("low_hz=" in url and "high_hz=" in url for url in page.tiles))  # finer ones
     settled(page)
     drawn = pixels(page)
@@ -421,8 +423,7 @@ def test_a_zoomed_view_follows_the_sound_and_leaves_the_reader_alone(app: Server
     settled(page)
     box = still_box(page.get_by_test_id("player-plot"))
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 60)
-    for _ in range(10):
-        page.mouse.wheel(0, -150)
+    turn_wheel(page, -150, times=10)
     chosen = settled(page)
     assert chosen[0] > 50
     page.wait_for_timeout(500)

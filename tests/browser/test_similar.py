@@ -65,10 +65,10 @@ def journal(root: Path) -> list[tuple[int, str, str]]:
 
 
 def test_from_a_stretch_to_a_batch_of_verdicts_to_a_better_second_one(searchable: Path, app: Server, page: Any) -> None:
-    open_review(page, app)
-    while not holds(int(shown(page))):
-        page.keyboard.press("j")
-    clip_id = int(shown(page))
+    clip_id = 12  # the same, however the run that was trained here came out: how much better the second wall is depends
+    open_review(page, app, f"/review?clip={clip_id}&p=0&status=all")
+    assert int(shown(page)) == clip_id
+    assert holds(clip_id)
     picture = still_box(page.get_by_test_id("player-plot"))
     page.mouse.move(picture["x"] + 0.3 * picture["width"], picture["y"] + 60)
     page.mouse.down()
@@ -100,7 +100,7 @@ def test_from_a_stretch_to_a_batch_of_verdicts_to_a_better_second_one(searchable
         (clip, "present" if holds(clip) else "absent") for clip in first
     }
     said(page, "of the next 20 about [0-9]+ are it")
-    as_before = tiles(page, 8)
+    as_before = tiles(page, 18)
     assert not set(as_before) & set(first)
 
     page.get_by_role("combobox", name="Order").click()
@@ -108,7 +108,7 @@ def test_from_a_stretch_to_a_batch_of_verdicts_to_a_better_second_one(searchable
         page.get_by_role("option", name="Most likely").click()
     expect(page).to_have_url(re.compile("order=likely"))
     expect(page.get_by_test_id("wall-root")).to_have_attribute("data-loading", "false")
-    learned = tiles(page, 8)
+    learned = tiles(page, 18)
     assert sum(map(holds, learned)) > sum(map(holds, as_before))
     page.reload()  # the address keeps all of it
     expect(tile(page, 1)).to_have_attribute("data-clip", str(learned[0]))

@@ -101,6 +101,21 @@ def next_frames(page: Page) -> None:
     page.evaluate("async () => { for (let n = 0; n < 2; n += 1) await new Promise(requestAnimationFrame); }")
 
 
+def turn_wheel(page: Page, down_px: float, times: int = 1) -> None:
+    """Turn the mouse's wheel and wait until the page has taken all of it: what comes while it is busy comes later, and
+    in one."""
+    page.evaluate(
+        """() => {
+          window.turned = 0;
+          window.turning ??= (event) => { window.turned += Math.abs(event.deltaX) + Math.abs(event.deltaY); };
+          addEventListener("wheel", window.turning, { capture: true, passive: true });
+        }"""
+    )
+    for _ in range(times):
+        page.mouse.wheel(0, down_px)
+    page.wait_for_function("(all) => window.turned > all - 1", arg=abs(down_px) * times)
+
+
 def _patient(browser: Any) -> Any:
     """The browser, whose tabs wait as long as expect does, and are slow where the environment asks for it."""
     new_context, new_page = browser.new_context, browser.new_page
