@@ -18,8 +18,7 @@ from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
-GLIDE_MS = 150
-"""The least that a view which glides is given; it does for 130 ms."""
+GLIDE_MS = 150  # the least that a view which glides is given: it does for 130 ms
 TONE, BAT, LONG, BURST, STEADY, BROKEN = 1, 2, 3, 4, 5, 6  # clips, in the order of the table
 VIEWS = """(player) => {
   let last = player.dataset.viewFrom;
