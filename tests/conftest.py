@@ -20,8 +20,9 @@ from labeling.storage.database import connect, migrate
 from labeling.storage.tables import metadata
 from labeling.workspace import CACHE, Workspace, open_workspace
 from tests.support import ROOT
-from tests.support.browser.chromium import WAIT_MS, chromium
+from tests.support.browser.chromium import chromium
 from tests.support.browser.server import Server, serve
+from tests.support.browser.slow import SLOW
 from tests.support.examples import register_profiles
 from tests.support.servers.faults import Faults, faults_before
 from tests.support.servers.s3 import KEY, s3_server
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     comes one that has the trained workspace made, which takes a while, as most of what follows it does not ask for it.
 
     What drives a browser has a second try: on a busy machine a press may come before the page listens, once in some
-    thousand. A fault of ours is there each time.
+    thousand. A fault of ours is there each time. Not where one looks for such a press, on a browser made slow.
     """
 
     with_browser = {item.path for item in items if item.get_closest_marker("browser")}
@@ -62,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=turn)
     for item in items:
-        if item.get_closest_marker("browser") and not item.get_closest_marker("flaky"):
+        if item.get_closest_marker("browser") and not item.get_closest_marker("flaky") and not SLOW:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
@@ -282,7 +283,6 @@ SIZE = {"width": 1400, "height": 1000}
 def window(chrome: Any) -> Iterator[Any]:
     """A window of the browser, one for this test process: what it has fetched and compiled of the app, it keeps."""
     context = chrome.new_context(viewport=SIZE)
-    context.set_default_timeout(WAIT_MS)
     yield context
     context.close()
 

@@ -12,6 +12,7 @@ from labeling.journal import versions
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import rested
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -33,6 +34,7 @@ def test_an_export_comes_down_and_predictions_go_up(app: Server, page: Any, own_
     rows = "".join(f"{name},0.5\n" for name in labels.filenames)
     (tmp_path / "theirs.csv").write_text(f"filename,{labels.classes[0]}\n{rows}", encoding="utf-8")
     page.goto(f"{app.url}/runs")
+    rested(page)
     page.get_by_text("Bring your own predictions").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "theirs.csv")
     expect(page.get_by_text("theirs.csv").first).to_be_visible()

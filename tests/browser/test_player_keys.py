@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.browser.chromium import expect
 from tests.support.browser.player_page import PlayerPage, clip, lane
+from tests.support.browser.reviewing import until
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +53,25 @@ def test_keys_work_on_other_keyboards_and_a_field_takes_text(page: Any) -> None:
     type_key(page, "z", "KeyY")  # German: undo, and no verdict
     expect(page.get_by_test_id("player-notice")).to_contain_text("nothing to undo")
     assert [post["verdict"] for post in server.posts] == ["absent"]
+
+
+def test_what_was_marked_is_added_though_the_names_of_the_classes_come_late(page: Any) -> None:
+    candidates = [["finch", 0.9, ""], ["heron", 0.8, ""], ["stork", 0.7, ""]]
+    server = PlayerPage(page, clip([lane("reed", [0.5] * 20)], candidates=candidates))
+    server.open()
+    held: list[Any] = []
+    page.route("**/clips/vocabulary*", lambda route: held.append(route))
+    page.keyboard.press("a")
+    page.keyboard.press("ArrowDown")
+    marked = page.get_by_test_id("player-add-option").and_(page.locator("[aria-selected=true]"))
+    expect(marked).to_have_attribute("data-class", "heron")
+    until(page, lambda: held)
+    held[0].fulfill(json=[[code, code.title()] for code, *_ in candidates])
+    expect(marked).to_contain_text("Heron")
+    server.data["lanes"].append(lane("heron", []))  # as the server does
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("player-notice")).to_contain_text("saved")
+    assert [post["class"] for post in server.posts] == ["heron"]
 
 
 def test_a_key_pressed_on_a_russian_keyboard_is_kept_by_its_latin_name(page: Any) -> None:

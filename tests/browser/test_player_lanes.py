@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser.chromium import expect
+from tests.support.browser.chromium import expect, next_frames, still_box
 from tests.support.browser.player_page import DARK, LIGHT, PlayerPage, clip, lane
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ def test_lanes_show_focus_threshold_second_run_and_spread(page: Any, colours: tu
     data = clip(lanes, compare_steps={"start_s": 0.0, "step_s": 1.0, "count": 10, "level": 0}, compare_run="002-other")
     PlayerPage(page, data, {"look": {"compare": True}}, colours).open()
     rows = page.get_by_test_id("player-lane")
-    picture = page.get_by_test_id("player-plot").bounding_box()
+    picture = still_box(page.get_by_test_id("player-plot"))
 
     # the lane in focus is the tallest, and says so; all strips lie under the picture, however many there are
     for place in (0, 1, 15):
@@ -44,7 +44,7 @@ def test_lanes_show_focus_threshold_second_run_and_spread(page: Any, colours: tu
 
     # numbers under the pointer, and who is who
     page.evaluate("player.setFocus('reed')")
-    strip = rows.nth(0).locator(".strip").bounding_box()
+    strip = still_box(rows.nth(0).locator(".strip"))
     page.mouse.move(strip["x"] + 0.27 * strip["width"], strip["y"] + 20)
     readout = page.get_by_test_id("player-readout")
     expect(readout).to_contain_text("2.70 s")
@@ -55,6 +55,7 @@ def test_lanes_show_focus_threshold_second_run_and_spread(page: Any, colours: tu
     page.keyboard.press("v")
     expect(page.get_by_test_id("player-lane-legend")).not_to_contain_text("002-other")
 
+    next_frames(page)
     # the canvas: a block up to 0.9 at 2.7 s, none above the line of the threshold at 1 s
     column = """([share, height]) => {
       const canvas = player.lanes.rows[0].canvas;
@@ -84,10 +85,12 @@ def test_the_heatmap_follows_the_class_and_the_view(page: Any) -> None:
       const { heat } = player.lanes;
       return heat.getContext("2d").getImageData(Math.round(share * heat.width), 5, 1, 1).data[3] / 255;
     }"""
+    next_frames(page)
     assert page.evaluate(alpha, 0.27) == pytest.approx(0.5 * 0.9, abs=0.01)
     assert page.evaluate(alpha, 0.8) == pytest.approx(0)
     page.keyboard.press("ArrowDown")  # the class below, whose values run backwards: 0.9 from 7 s on
     expect(legend).to_contain_text("Wren")
+    next_frames(page)
     assert page.evaluate(alpha, 0.72) == pytest.approx(0.5 * 0.9, abs=0.01)
     page.evaluate("player.stage.show(7, 9); player.stage.drawAll()")
     assert page.evaluate(alpha, 0.1) == pytest.approx(0.5 * 0.9, abs=0.01)  # 7.2 s

@@ -6,16 +6,15 @@ import json
 import math
 import re
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.browser.chromium import expect
+from tests.support.browser.chromium import expect, still_box
 from tests.support.browser.player_page import PlayerPage, clip, lane, unpacked
-from tests.support.browser.reviewing import LIGHT, USUAL, first_clip, open_review
+from tests.support.browser.reviewing import AT_ONCE, LIGHT, USUAL, first_clip, open_review, press_at_once, until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -44,6 +43,10 @@ class Plot:
     def _view(self) -> list[float]:
         shown = self.page.get_by_test_id("player").evaluate("node => [node.dataset.viewFrom, node.dataset.viewTo]")
         return [float(one) for one in shown]
+
+    def rested(self) -> None:
+        """Wait until it stands still: what is below it comes a frame before it makes room."""
+        still_box(self.page.get_by_test_id("player-plot"))
 
     def x(self, time_s: float) -> float:
         """Pixels on the page."""
@@ -101,6 +104,7 @@ def test_boxes_are_told_apart_picked_snapped_and_put_back(page: Any) -> None:
     player = PlayerPage(page, clip([reed, wren]))
     player.open()
     plot = Plot(page)
+    plot.rested()
     boxes = page.get_by_test_id("player-box")
     notice = page.get_by_test_id("player-notice")
     assert [boxes.nth(i).get_attribute("data-focus") for i in range(3)] == ["true", "false", "true"]
@@ -133,6 +137,7 @@ def test_boxes_are_told_apart_picked_snapped_and_put_back(page: Any) -> None:
 
     # while a change is not answered nothing else moves; one that the server refuses goes back
     player.hold = True
+    plot.rested()
     plot.drag((plot.x(5.5), plot.y(0.5)), (plot.x(6.3), plot.y(0.5)))
     expect(page.get_by_test_id("player")).to_have_attribute("data-locked", "true")
     moved = page.evaluate("player.boxes.picked.onset_s")
@@ -149,10 +154,8 @@ def test_boxes_are_told_apart_picked_snapped_and_put_back(page: Any) -> None:
 
     # presses that follow each other are one change, stored before what is pressed next
     player.refusal = ""
-    for _ in range(3):
-        page.keyboard.press(".")
-    page.keyboard.press("Shift+>")
-    assert len(player.posts) == 1
+    sent = page.evaluate(f"() => {{ ({AT_ONCE})(['.', '.', '.', 'Shift+>']); return player.messenger.locked; }}")
+    assert not sent
     page.keyboard.press("ArrowUp")
     page.wait_for_function("!player.messenger.locked")
     assert len(player.posts) == 2
@@ -173,11 +176,9 @@ def journal(workspace: Path) -> list[dict[str, Any]]:
         return [dict(row) for row in found]
 
 
-def settled(workspace: Path, count: int) -> list[dict[str, Any]]:
+def settled(page: Any, workspace: Path, count: int) -> list[dict[str, Any]]:
     """The journal once it has `count` entries."""
-    end = time.monotonic() + 20
-    while len(journal(workspace)) < count and time.monotonic() < end:
-        time.sleep(0.05)
+    until(page, lambda: len(journal(workspace)) >= count)
     found = journal(workspace)
     assert len(found) == count
     return found
@@ -194,6 +195,7 @@ def test_boxes_are_decisions(app: Server, page: Any, own_copy: Path) -> None:
     code = player.get_attribute("data-focus")
     asked = question.inner_text()
     plot = Plot(page)
+    plot.rested()
     top_hz = min(16000, data["sample_rate"] / 2)
     pixel_s = 1 / plot.second
 
@@ -210,28 +212,29 @@ def test_boxes_are_decisions(app: Server, page: Any, own_copy: Path) -> None:
     # drawn from the selection
     plot.drag((plot.x(2), plot.y(0.3)), (plot.x(3), plot.y(0.6)), shift=True)
     page.keyboard.press("w")
-    (first,) = settled(own_copy, 1)
+    (first,) = settled(page, own_copy, 1)
     assert (first["code"], first["verdict"]) == (code, "present")
     assert near(first, 2, 3, 0.3, 0.6)
     expect(boxes).to_have_attribute("data-position", str(first["position"]))
 
     # moved by its inside, then a corner pulled: each the old one undone and a new one, in one batch
+    plot.rested()
     page.keyboard.down("Alt")
     plot.drag((plot.x(2.5), plot.y(0.45)), (plot.x(4), plot.y(0.55)))
-    *_, undo, moved = settled(own_copy, 3)
+    *_, undo, moved = settled(page, own_copy, 3)
     assert (undo["undoes"], undo["batch_id"]) == (first["position"], moved["batch_id"])
     assert near(moved, 3.5, 4.5, 0.4, 0.7)
     expect(boxes).to_have_attribute("data-position", str(moved["position"]))
+    plot.rested()
     plot.drag((plot.x(4.5), plot.y(0.4)), (plot.x(5.25), plot.y(0.2)))
     page.keyboard.up("Alt")
-    *_, resized = settled(own_copy, 5)
+    *_, resized = settled(page, own_copy, 5)
     assert near(resized, 3.5, 5.25, 0.2, 0.7)
     expect(boxes).to_have_attribute("data-position", str(resized["position"]))
 
     # a burst of nudges is one change; undo takes it back
-    for key in (".", ".", ".", ","):
-        page.keyboard.press(key)
-    *_, nudged = settled(own_copy, 7)
+    press_at_once(page, [".", ".", ".", ","])
+    *_, nudged = settled(page, own_copy, 7)
     assert nudged["onset_s"] == pytest.approx(resized["onset_s"] + 0.1, abs=0.0015)
     expect(boxes).to_have_attribute("data-position", str(nudged["position"]))
     page.keyboard.press("z")
@@ -244,13 +247,16 @@ def test_boxes_are_decisions(app: Server, page: Any, own_copy: Path) -> None:
         assert box["x"] == pytest.approx(plot.x(resized["onset_s"]), abs=1.5)
         assert box["x"] + box["width"] == pytest.approx(plot.x(resized["offset_s"]), abs=1.5)
 
+    still_box(boxes)
     placed()
     page.mouse.move(plot.x(4), plot.y(0.9))
     page.mouse.wheel(0, -300)
     expect(player).not_to_have_attribute("data-view-to", str(round(data["duration_s"], 3)))
+    still_box(boxes)
     placed()
     page.reload()
     expect(boxes).to_have_attribute("data-onset", str(resized["onset_s"]))
+    still_box(boxes)
     placed()
 
     # taking the last one away asks for the label; as before is an answer
@@ -273,7 +279,7 @@ def test_boxes_are_decisions(app: Server, page: Any, own_copy: Path) -> None:
         page.mouse.move(5, 5)
         count = len(journal(own_copy))
         page.keyboard.press("g")
-        taken = settled(own_copy, count + 1)[-1]
+        taken = settled(page, own_copy, count + 1)[-1]
         from_step = to_step = int(np.argmax(values))
         while from_step and above[from_step - 1]:
             from_step -= 1

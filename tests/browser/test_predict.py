@@ -14,6 +14,7 @@ from labeling import runs
 from labeling.workspace import open_workspace
 from models.prediction import jobs
 from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import rested
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,7 @@ def field(own_copy: Path) -> Path:
 
 
 def open_expander(page: Any, text: str) -> None:
+    rested(page)  # until then it may be drawn anew, and is closed
     page.get_by_test_id("stExpander").get_by_text(text).first.click()
 
 

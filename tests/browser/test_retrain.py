@@ -10,6 +10,7 @@ import pytest
 from labeling import runs
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect, resting_box
+from tests.support.browser.reviewing import rested
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.browser
 
 def edit_cell(page: Any, row: int, value: str) -> None:
     """Type into the table's second column; the table is drawn, so that a cell is a place."""
+    rested(page)
     box = resting_box(page.get_by_test_id("stDataFrame").first)
     page.mouse.dblclick(box["x"] + 0.35 * box["width"], box["y"] + 35 + 35 * row + 17)
     editor = page.locator(".gdg-input")
@@ -30,6 +32,7 @@ def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, o
     page.get_by_role("combobox", name=re.compile("Recipe")).click()
     page.get_by_role("option", name=re.compile("^demo")).click()
     expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
+    rested(page)
     page.get_by_text("All other settings").click()
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     edit_cell(page, 0, "16000")

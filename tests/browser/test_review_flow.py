@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import IN_THE_APP, USUAL, fetched_ahead, open_review, press, rows, shown
+from tests.support.browser.reviewing import IN_THE_APP, USUAL, fetched_ahead, open_review, press, rows, shown, until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -29,9 +29,9 @@ def leave_and_come_back(page: Any) -> None:
 
 
 def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_copy: Path) -> None:
-    first, held = shown(page), []
+    first, held, holds = shown(page), [], [True]
     fetched_ahead(page)  # those after them are held back
-    page.route("**/api/clips/*", lambda route: held.append(route))
+    page.route("**/api/clips/*", lambda route: held.append(route) if holds else route.continue_())
     for _ in range(3):
         page.keyboard.press("j")
     third = shown(page)
@@ -39,9 +39,9 @@ def test_a_press_while_the_next_clip_is_still_to_come_is_refused(page: Any, own_
     expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", third)
     for key in "2sf":
         page.keyboard.press(key)
+    holds.clear()
     for route in held:
         route.continue_()
-    page.unroute("**/api/clips/*")
     expect(page.get_by_test_id("player-subtitle")).to_contain_text("5 of")
     fifth = shown(page)
     assert len({first, third, fifth}) == 3
@@ -57,6 +57,7 @@ def test_an_answer_that_comes_after_the_page_was_left_moves_nothing(page: Any, o
     page.route("**/api/decisions", lambda route: held.append(route))
     with page.expect_request("**/api/decisions"):
         page.keyboard.press("4")
+    until(page, lambda: held)
     page.get_by_role("link", name="Versions").click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     with page.expect_response("**/api/decisions"):
@@ -82,7 +83,7 @@ def test_the_order_of_the_list_is_kept_and_a_clip_put_off_comes_back(page: Any) 
     expect(page.get_by_test_id("player-subtitle")).to_have_text(f"1 of {count}")
     page.keyboard.press("j")
     expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", second)
-    assert len(page.workers) == 1
+    until(page, lambda: len(page.workers) == 1)
 
 
 @IN_THE_APP

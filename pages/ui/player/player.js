@@ -209,8 +209,11 @@ class Player {
   }
 
   fetchAhead() {
+    const { dataset } = this.v.root;
     this.transport.passed();
+    dataset.ahead = "0";
     this.flow.ahead((next) => {
+      dataset.ahead = String(this.flow.aheadHere);
       this.stage.ahead(next);
       this.transport.ahead(next);
       vocabularyOf(next).catch(() => {});

@@ -10,8 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, FloatRect, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
+
+from tests.support.browser.slow import slowed
 
 WAIT_MS = 60_000
 """The longest that a page is waited for; only a failure takes so long, on a machine however busy."""
@@ -74,6 +77,65 @@ def resting_box(thing: Locator) -> FloatRect:
     return box
 
 
+def still_box(thing: Locator) -> FloatRect:
+    """Where something stands, in pixels, once frame after frame has left it there: the picture takes the height that
+    what is around it leaves, a frame later."""
+    thing.evaluate(
+        """async (node) => {
+          let before = "";
+          for (let same = 0; same < 5; ) {
+            await new Promise(requestAnimationFrame);
+            const now = JSON.stringify(node.getBoundingClientRect());
+            same = now === before ? same + 1 : 0;
+            before = now;
+          }
+        }"""
+    )
+    box = thing.bounding_box()
+    assert box is not None
+    return box
+
+
+def next_frames(page: Page) -> None:
+    """Wait until what was asked to be drawn is drawn."""
+    page.evaluate("async () => { for (let n = 0; n < 2; n += 1) await new Promise(requestAnimationFrame); }")
+
+
+def turn_wheel(page: Page, down_px: float, times: int = 1) -> None:
+    """Turn the mouse's wheel and wait until the page has taken all of it: what comes while it is busy comes later, and
+    in one."""
+    page.evaluate(
+        """() => {
+          window.turned = 0;
+          window.turning ??= (event) => { window.turned += Math.abs(event.deltaX) + Math.abs(event.deltaY); };
+          addEventListener("wheel", window.turning, { capture: true, passive: true });
+        }"""
+    )
+    for _ in range(times):
+        page.mouse.wheel(0, down_px)
+    page.wait_for_function("(all) => window.turned > all - 1", arg=abs(down_px) * times)
+
+
+def _patient(browser: Any) -> Any:
+    """The browser, whose tabs wait as long as expect does, and are slow where the environment asks for it."""
+    new_context, new_page = browser.new_context, browser.new_page
+
+    def context(**more: Any) -> Any:
+        made = new_context(**more)
+        made.set_default_timeout(WAIT_MS)
+        new_tab = made.new_page
+        made.new_page = lambda: slowed(new_tab())
+        return made
+
+    def page(**more: Any) -> Any:
+        made = new_page(**more)
+        made.set_default_timeout(WAIT_MS)
+        return slowed(made)
+
+    browser.new_context, browser.new_page = context, page
+    return browser
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
@@ -81,7 +143,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
-            yield browser
+            yield _patient(browser)
         finally:
             browser.close()
 

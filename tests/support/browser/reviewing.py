@@ -33,6 +33,7 @@ def open_review(page: Any, app: Server, path: str = APP) -> None:
     page.goto(app.url + path.format(first=first_clip(app)) if "{" in path else app.url + path)
     if path.startswith("/queue"):
         page.get_by_role("button", name="Review these").click()
+        expect(page.get_by_role("button", name="Review these")).to_have_count(0)  # it has the focus, and takes Space
     expect(page.get_by_test_id("player-title")).to_be_visible()
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(" of ")  # the light page has its list a moment later
 
@@ -62,10 +63,34 @@ def arrived(page: Any) -> Any:
 
 
 def press(page: Any, key: str, said: str) -> None:
-    """Press a key and wait until the screen says what was done with it, and shows what comes next."""
+    """Press a key and wait until it is answered, the screen says what was done with it, and shows what comes next. Not
+    for the last clip of a list: the player goes, and what it says with it."""
     page.keyboard.press(key)
+    # what is read before the answer is here was said of the last key
+    expect(page.get_by_test_id("player")).not_to_have_attribute("data-locked", "true")
     expect(page.get_by_test_id("player-notice")).to_contain_text(re.compile(said))
     arrived(page)
+
+
+AT_ONCE = """(keys) => {
+  for (const one of keys) {
+    const shiftKey = one.startsWith("Shift+");
+    const key = shiftKey ? one.slice(6) : one;
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+def press_at_once(page: Any, keys: list[str]) -> None:
+    """Press keys with no time between them, however slow the machine is: what a timer makes of a burst, it makes of
+    these."""
+    page.evaluate(AT_ONCE, keys)
+
+
+def rested(page: Any) -> None:
+    """Wait until Streamlit has run to the end, after something has shown that it began: until then it may draw a part
+    of the page anew, and close what was opened in it."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def another_browser(page: Any) -> None:
@@ -77,13 +102,8 @@ def another_browser(page: Any) -> None:
 
 def fetched_ahead(page: Any) -> None:
     """Wait until the three clips after the one on the screen are here."""
-    page.wait_for_function(
-        """(shown) => {
-          const asked = performance.getEntriesByType("resource").map((entry) => /api.clips.(\\d+)/.exec(entry.name));
-          return new Set(asked.filter((found) => found && found[1] !== shown).map((found) => found[1])).size >= 3;
-        }""",
-        arg=shown(page),
-    )
+    shown(page)
+    expect(page.get_by_test_id("player")).to_have_attribute("data-ahead", "3")
 
 
 def until(page: Any, true: Callable[[], object]) -> None:
@@ -95,20 +115,23 @@ def until(page: Any, true: Callable[[], object]) -> None:
 
 
 @contextmanager
-def answered(page: Any, least: int = 1) -> Iterator[None]:
-    """Wait at the end until all decisions that were sent meanwhile are answered, ``least`` of them or more."""
-    sent: list[Any] = []
+def answered(page: Any, least: int = 1) -> Iterator[list[Any]]:
+    """The answers to decisions, as they come. Waits at the end until there are ``least`` of them or more, and nothing
+    is on its way."""
     back: list[Any] = []
-    page.on("request", lambda request: request.url.endswith("/api/decisions") and sent.append(request))
-    page.on("requestfinished", lambda request: request in sent and back.append(request))
-    yield
-    until(page, lambda: len(sent) == len(back) >= least)
+    page.on("requestfinished", lambda request: request.url.endswith("/api/decisions") and back.append(request))
+    yield back
+    until(page, lambda: len(back) >= least)
+    expect(page.get_by_test_id("player")).to_have_attribute("data-locked", "false")
+    arrived(page)
 
 
 def place(page: Any) -> int:
     """Where in the list the clip on the screen stands, from 1."""
     arrived(page)
-    return int(page.get_by_test_id("player-subtitle").inner_text().split()[0])
+    subtitle = page.get_by_test_id("player-subtitle")
+    expect(subtitle).to_contain_text(" of ")
+    return int(subtitle.inner_text().split()[0])
 
 
 def rows(workspace: Path, query: str) -> list[tuple[Any, ...]]:

@@ -44,7 +44,7 @@ async function recorder(node) {
     },
   };
 }
-const until = async (condition, ms = 10000) => {
+const until = async (condition, ms = 60000) => {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`waited ${ms} ms for ${condition}`);

@@ -101,7 +101,7 @@ export class Adder {
     } catch (error) {
       this.host.problem(`the list of classes could not be loaded: ${wordsOf(error)}`);
     }
-    this.suggest();
+    this.suggest(true);
   }
 
   // `refocus` gives the keys back to the player; not when the focus went elsewhere by itself.
@@ -112,16 +112,18 @@ export class Adder {
     if (refocus) this.v.root.focus({ preventScroll: true });
   }
 
-  suggest() {
+  // With `stays` what was marked stays so: the names came while one moved down the codes.
+  suggest(stays = false) {
     const { v, data, known } = this;
     if (!data) return;
+    const marked = stays ? this.choices[this.chosen]?.[0] : "";
     const names = new Map(known.map(([code, name]) => [code, name]));
     const fresh = new Set(known.filter(([, , isNew]) => isNew).map(([code]) => code));
     const typed = v.addInput.value.trim();
     const likely = new Map(data.candidates.map(([code, clipwise, why]) => [code, { clipwise, why }]));
     const roles = new Map(data.lanes.map((lane) => [lane.class, lane.role]));
     this.choices = typed ? rankClasses(known, typed, new Map(data.candidates.map(([code], place) => [code, place]))) : data.candidates.map(([code]) => /** @type {[string, string]} */ ([code, names.get(code) || code]));
-    this.chosen = 0;
+    this.chosen = Math.max(0, this.choices.findIndex(([code]) => code === marked));
     const items = this.choices.map(([code, name], index) => {
       const item = el("li", { role: "option", test: "player-add-option", id: `em-option-${index}` },
         el("span", { class: "name", text: name || code }), el("span", { class: "code", text: code }));

@@ -50,6 +50,8 @@ export class Flow {
     this.partial = false; // whether the list is still to come, but for the clip that was linked to
     /** @type {number[]} */
     this.likely = []; // places at which nobody else was when the server was asked last: what is fetched ahead first
+    /** @type {Item[]} */
+    this.nexts = []; // what is fetched ahead now
     /** @type {Map<string, Kept>} */
     this.kept = new Map();
   }
@@ -184,19 +186,24 @@ export class Flow {
     for (const key of [...this.kept.keys()]) if (key.startsWith(`${clip_id} `)) this.kept.delete(key);
   }
 
+  // How many of the next clips are here: they come on the screen at once.
+  get aheadHere() {
+    return this.nexts.filter((item) => this.kept.get(this.key(item))?.data).length;
+  }
+
   // The next clips' data, as they come; of those that were passed, nothing more.
   /** @param {(data: Clip) => void} use */
   ahead(use) {
     const places = this.items.slice(this.at + 1, this.at + 1 + CLIPS_AHEAD).map((_, place) => this.at + 1 + place);
     const likely = this.likely.filter((place) => place > this.at && place < this.items.length);
-    const nexts = [...new Set([...likely, ...places])].slice(0, CLIPS_AHEAD).map((place) => this.items[place]);
-    const wanted = new Set(nexts.map((item) => this.key(item)));
+    this.nexts = [...new Set([...likely, ...places])].slice(0, CLIPS_AHEAD).map((place) => this.items[place]);
+    const wanted = new Set(this.nexts.map((item) => this.key(item)));
     for (const [key, entry] of [...this.kept]) {
       if (!entry.ahead || entry.data || wanted.has(key)) continue;
       this.kept.delete(key);
       entry.ahead.abort();
     }
-    for (const item of nexts) {
+    for (const item of this.nexts) {
       const entry = this.load(item, true);
       if (entry.data) use(entry.data);
       else entry.promise.then(use, () => {});
