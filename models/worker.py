@@ -65,12 +65,14 @@ def run_job(
     interrupted: threading.Event | None = None,
     when_interrupted: str = "queued",
     processes: ProcessGroup | None = None,
+    cluster: str = "",
 ) -> Run:
     """Do a claimed job: a replay, an embedding, a prediction, or a training, whose suspects are scored and whose next
     round, if any, is queued.
 
     ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
-    the processes that train it. Raises EarmarkError where the job failed, after recording it.
+    the processes that train it; ``cluster``, HOST:PORT of a Ray cluster, has its networks and recordings done there.
+    Raises EarmarkError where the job failed, after recording it.
     """
     folder = workspace.run_dir(run.id)
     if run.kind == runs.REPLAY:
@@ -104,7 +106,7 @@ def run_job(
 
             metrics = run_combination(workspace, run, tell, should_stop)
         else:
-            metrics = _train(workspace, run, tell, should_stop, processes)
+            metrics = _train(workspace, run, tell, should_stop, processes, cluster)
         tell({"phase": "scoring suspects", "fraction": 1.0})
         overall: Mapping[str, Any] = metrics["overall"]
         return overall
@@ -119,14 +121,26 @@ def run_job(
 
 
 def _train(
-    workspace: Workspace, run: Run, tell: Report, should_stop: Callable[[], bool], processes: ProcessGroup | None
+    workspace: Workspace,
+    run: Run,
+    tell: Report,
+    should_stop: Callable[[], bool],
+    processes: ProcessGroup | None,
+    cluster: str,
 ) -> Mapping[str, Any]:
     """Train a network, or a linear head where the recipe names a space."""
     from models.training.train_run import inputs_of, train_run
 
     given = inputs_of(workspace, run)
     if not given.recipe.linear.space:
-        return train_run(workspace, run, report=tell, should_stop=should_stop, processes=processes, given=given)
+        elsewhere = None
+        if cluster:
+            from models.cluster.folds import on_cluster
+
+            elsewhere = on_cluster(workspace, run, cluster)
+        return train_run(
+            workspace, run, report=tell, should_stop=should_stop, processes=processes, given=given, elsewhere=elsewhere
+        )
     from models.linear.crossval import cross_validate_heads
 
     recipe = given.recipe
@@ -192,14 +206,19 @@ def free_dead_jobs(workspace: Workspace) -> list[str]:
 
 
 def work(
-    workspace: Workspace, *, once: bool = False, idle_exit_s: float | None = None, report: Report | None = None
+    workspace: Workspace,
+    *,
+    once: bool = False,
+    idle_exit_s: float | None = None,
+    report: Report | None = None,
+    cluster: str = "",
 ) -> int:
     """Do queued jobs one after the other; returns how many were done.
 
-    ``once`` ends after the queue is empty; ``idle_exit_s`` after so long without a job. SIGTERM and SIGINT give the
-    job in hand back to the queue.
+    ``once`` ends after the queue is empty; ``idle_exit_s`` after so long without a job; ``cluster`` as of `run_job`.
+    SIGTERM and SIGINT give the job in hand back to the queue.
     """
-    worker, device = worker_name(), device_text()
+    worker, device = worker_name(), f"Ray cluster at {cluster}" if cluster else device_text()
     interrupted = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: interrupted.set())
@@ -219,7 +238,7 @@ def work(
             try:
                 with lines.in_hand(job=run.id):
                     _log.info("begins")
-                    run_job(workspace, run, worker, report=report, interrupted=interrupted)
+                    run_job(workspace, run, worker, report=report, interrupted=interrupted, cluster=cluster)
                     _log.info("ended")
             except EarmarkError as problem:
                 lines.say_error(f"{run.id}: {problem}")
