@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from labeling import runs
 from labeling.disagreement.scoring import score_run
-from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
+from labeling.errors import ArtefactError, ClusterError, EarmarkError, WorkspaceError
 from labeling.log import lines
 from labeling.records import Run
 from labeling.runs.execution import Report, execute, unforeseen, worker_name
@@ -30,9 +30,12 @@ from labeling.workspace import Workspace, open_workspace
 from models.runfolder.processes import lives
 
 if TYPE_CHECKING:
+    from models.frozen.embedding import Hearing
     from models.runfolder.processes import ProcessGroup
 
 POLL_S = 2.0
+AWAY_S = 15.0
+"""So long a cluster that does not answer is not asked again."""
 _log = logging.getLogger(__name__)
 NICE = 10
 """By so much a worker that the app starts goes behind the app, and behind all else on the machine."""
@@ -83,15 +86,21 @@ def run_job(
         from models.frozen.embedding import run_embedding
 
         return run_embedding(
-            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
-        )
+            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted,
+            hearing=_hearing(cluster),
+        )  # fmt: skip
     if run.kind == runs.PREDICTION:
         from models.linear.recordings import load_for
         from models.prediction.jobs import run_prediction
 
+        predicting = None
+        if cluster:
+            from models.cluster.recordings import predict_on
+
+            predicting = predict_on(workspace, cluster, run.device)
         return run_prediction(
             workspace, run, worker, load_for(workspace), report=report, interrupted=interrupted,
-            when_interrupted=when_interrupted,
+            when_interrupted=when_interrupted, predicting=predicting,
         )  # fmt: skip
     if run.recipe == runs.IMPORTED:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
@@ -148,8 +157,17 @@ def _train(
         recipe = replace(recipe, folds=replace(recipe.folds, folds=run.folds))
     return cross_validate_heads(
         workspace, run.id, recipe, given.clips, given.labels, label_version=run.label_version, device=run.device,
-        report=tell, should_stop=should_stop,
+        report=tell, should_stop=should_stop, hearing=_hearing(cluster),
     )  # fmt: skip
+
+
+def _hearing(cluster: str) -> Hearing | None:
+    """What embeds on a cluster, None for this machine."""
+    if not cluster:
+        return None
+    from models.cluster.recordings import hear_on
+
+    return hear_on(cluster)
 
 
 def _follow_up(workspace: Workspace, run: Run) -> None:
@@ -229,6 +247,9 @@ def work(
         while not interrupted.is_set():
             runs.worker_seen(workspace, worker, device)
             free_dead_jobs(workspace)
+            if cluster and not _answers(cluster, once):
+                interrupted.wait(AWAY_S)
+                continue
             run = runs.claim(workspace, worker)
             if run is None:
                 if once or (idle_exit_s is not None and time.monotonic() - idle_since > idle_exit_s):
@@ -246,6 +267,21 @@ def work(
     finally:
         runs.worker_gone(workspace, worker)
     return done
+
+
+def _answers(cluster: str, once: bool) -> bool:
+    """Whether the cluster can be reached: a job is claimed only then, or it would fail. ``once``: raises ClusterError
+    where it cannot."""
+    from models.cluster.spreading import check_cluster
+
+    try:
+        check_cluster(cluster)
+    except ClusterError as problem:
+        if once:
+            raise
+        _log.warning("%s", problem)
+        return False
+    return True
 
 
 def give_way(nice: int) -> None:

@@ -6,6 +6,7 @@ the machine that leads then starts another one (spreading.py). What nodes have t
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -46,7 +47,7 @@ def bridge(pipe: Connection, address: str, work: Work, pieces: list[Piece]) -> N
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except Exception as problem:  # Ray has no class for it: of another version, no node on this machine, no answer
         pipe.send(_not_connected(address, str(problem)))
         return
@@ -92,7 +93,7 @@ class _Handing:
         self.gpus, self.cpus = self._asked()
         self.common = ray.put(work.common)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self.board = ray.remote(_board()).options(num_cpus=0, scheduling_strategy=here).remote()
+        self.board: Any = ray.remote(_board()).options(num_cpus=0, scheduling_strategy=here).remote()
         self.task = ray.remote(_piece()).options(
             num_cpus=self.cpus, num_gpus=self.gpus, max_retries=work.retries, retry_exceptions=False
         )

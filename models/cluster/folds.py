@@ -24,7 +24,7 @@ from labeling.records import Clip, FrameGrid, Labels, Run
 from labeling.storage.files import write_atomically
 from labeling.workspace import CACHE, Workspace
 from models.cluster.places import Place, place_of
-from models.cluster.spreading import check_cluster, spread
+from models.cluster.spreading import spread
 from models.cluster.work import Desk, Died, Piece, Told, Work
 from models.config import Recipe
 from models.evidence.files import lacks_neighbours
@@ -62,9 +62,7 @@ class FoldWork:
 
 
 def on_cluster(workspace: Workspace, run: Run, address: str) -> Elsewhere:
-    """What has a run's networks trained by the cluster at ``address``. Raises ConfigError, ClusterError at once where
-    that cannot be reached."""
-    check_cluster(address)
+    """What has a run's networks trained by the cluster at ``address``."""
 
     def elsewhere(
         inputs: RunInputs, context: Context, fold: NDArray[np.int32], grid: FrameGrid, tasks: list[Task]

@@ -96,7 +96,8 @@ class Failed:
         """The same as an exception."""
         kind = getattr(errors, self.kind, ArtefactError)
         try:
-            return kind(self.text)  # type: ignore[no-any-return]
+            error: EarmarkError = kind(self.text)
+            return error
         except TypeError:  # one that wants more than a text
             return ArtefactError(self.text)
 
