@@ -210,6 +210,7 @@ def train_on_node(common: FoldWork, network: tuple[int, int], desk: Desk) -> dic
     Raises Stopped, also where another node has taken it over, and EarmarkError.
     """
     workspace, recipe = common.place.workspace(desk.node), common.recipe
+    torch.set_num_threads(desk.threads)
     device = pick_device(desk.device)
     run_folder = workspace.root / "runs" / common.run_id
     if workspace.shared is not None:

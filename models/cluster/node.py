@@ -45,10 +45,7 @@ def do(
                     f"{here} has {name} {versions()[name]}, the machine that leads has {wanted}; install the same "
                     "there and start its Ray again, or take the node out of the cluster",
                 )
-        import torch
-
-        torch.set_num_threads(order.threads)
-        desk = Desk(order.node, order.device, tell, _now_and_then(stopping))
+        desk = Desk(order.node, order.device, order.threads, tell, _now_and_then(stopping))
         if order.of not in _kept:
             _kept.clear()
             _kept[order.of] = pickle.loads(common)

@@ -166,6 +166,7 @@ def predict_on(workspace: Workspace, address: str, device: str) -> Predicting:
 
 def predict_on_node(common: PredictWork, group: list[tuple[Source, bool]], desk: Desk) -> list[Result | str]:
     """Each recording's result, or why there is none. Raises Stopped, EarmarkError."""
+    torch.set_num_threads(desk.threads)
     batch = _loaded(common, lambda: _batch(common, desk))
     results: list[Result | str] = []
     for source, there in group:
@@ -257,6 +258,7 @@ def embed_on_node(common: EmbedWork, group: list[tuple[Clip, bool]], desk: Desk)
             )
         return model
 
+    torch.set_num_threads(desk.threads)
     model = _loaded(common, load)
     embedded = []
     for clip, there in group:

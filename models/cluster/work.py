@@ -50,11 +50,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Desk:
-    """Where a piece is worked on: the node's name, the device, how to tell the one who leads something, and whether to
-    stop."""
+    """Where a piece is worked on: the node's name, the device, how many threads to compute with, how to tell the one
+    who leads something, and whether to stop."""
 
     node: str
     device: str
+    threads: int
     tell: Callable[[dict[str, Any]], None]
     should_stop: Callable[[], bool]
 

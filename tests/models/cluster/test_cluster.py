@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import threading
 import time
@@ -20,7 +21,7 @@ from labeling.workspace import open_workspace
 from models.__main__ import main
 from models.cluster.bridge import AHEAD
 from models.cluster.spreading import spread
-from models.cluster.work import Died, Done, Piece, Work
+from models.cluster.work import Died, Piece, Work
 from models.training.resume import load_training
 from tests.support.cluster.machines import add_node, two_nodes
 from tests.support.training.tiny import RATE, SETTINGS, assert_same_evidence, same_oof, tiny_workspace
@@ -54,8 +55,6 @@ def pieces(*names: str) -> list[Piece]:
 
 
 def work(function: str, folder: Path, **more: Any) -> Work:
-    import pickle
-
     return Work(f"{PIECES}:{function}", pickle.dumps(str(folder)), "cpu", **more)
 
 
@@ -157,15 +156,21 @@ def test_clips_are_embedded_as_on_one_machine_and_a_bad_one_is_told(
     assert "clip03.wav" in reasons[0]
 
 
-def test_no_more_pieces_are_in_flight_than_the_cluster_can_work_on(cluster: Any, tmp_path: Path) -> None:
+def test_few_pieces_are_in_flight_and_one_whose_process_dies_is_told(cluster: Any, tmp_path: Path) -> None:
+    """No more are begun, ever, than were taken, the cluster can work on, and may wait there."""
     names = [f"piece{number}" for number in range(16)]
-    for count, ended in enumerate(
-        spread(cluster.address, work("big", tmp_path), pieces(*names), lambda: False), start=1
-    ):
-        assert isinstance(ended, Done)
-        assert len(ended.value) == 4 << 20
+    died = []
+    todo = pieces(*names[:4], "bad", *names[4:])
+    asked = work("big", tmp_path, retries=1)
+    for count, ended in enumerate(spread(cluster.address, asked, todo, lambda: False), start=1):
         assert len(list(tmp_path.glob("*.began"))) <= count + 1 + AHEAD * 2
-    assert count == 16
+        if isinstance(ended, Died):
+            died.append((ended.name, ended.why.rpartition(", ")[2]))
+        else:
+            assert len(ended.value) == 4 << 20
+            names.remove(ended.name)
+    assert died == [("bad", "2 times")]
+    assert not names
 
 
 def test_stop_reaches_every_node(cluster: Any, tmp_path: Path) -> None:
@@ -177,17 +182,9 @@ def test_stop_reaches_every_node(cluster: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.stopped")) == ["a.stopped", "b.stopped"]
 
 
-def test_a_piece_whose_process_dies_is_told_and_the_others_are_done(cluster: Any, tmp_path: Path) -> None:
-    ended = list(spread(cluster.address, work("dies", tmp_path, retries=1), pieces("a", "bad", "b"), lambda: False))
-    assert sorted(one.value for one in ended if isinstance(one, Done)) == ["a", "b"]
-    (died,) = (one for one in ended if isinstance(one, Died))
-    assert died.name == "bad"
-    assert "2 times" in died.why
-
-
 def test_what_cannot_be_done_is_said_with_its_words(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a cannot be used; bring another"):
-        list(spread(cluster.address, work("refuses", tmp_path), pieces("a", "b"), lambda: False))
+        list(spread(cluster.address, work("refuses", tmp_path), pieces("a"), lambda: False))
     with_gpu = Work(f"{PIECES}:big", b"", "cuda")
-    with pytest.raises(ClusterError, match="no node of the cluster at .* has a GPU; give --device cpu"):
+    with pytest.raises(ClusterError, match=r"no node of the cluster at .* has a GPU; give --device cpu"):
         list(spread(cluster.address, with_gpu, pieces("a"), lambda: False))

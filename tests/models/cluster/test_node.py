@@ -17,15 +17,14 @@ from tests.support import ROOT
 
 
 def order(wanted: dict[str, str]) -> Order:
-    return Order("work", "tests.support.cluster.pieces:dies", "good", "cpu", 1, "10.0.0.7 ab12cd", wanted)
+    return Order("work", "tests.support.cluster.pieces:small", "good", "cpu", 1, "10.0.0.7 ab12cd", wanted)
 
 
 def test_another_version_is_refused_by_name() -> None:
     said = do(order(versions() | {"torch": "1.0"}), pickle.dumps(""), "good", lambda told: None, lambda: False)
     assert isinstance(said, Failed)
-    assert said.text.startswith(
-        f"node 10.0.0.7 ab12cd has torch {versions()['torch']}, the machine that leads has 1.0;"
-    )
+    here = versions()["torch"]
+    assert said.text.startswith(f"node 10.0.0.7 ab12cd has torch {here}, the machine that leads has 1.0; install")
     said = do(order(versions()), pickle.dumps(""), "good", lambda told: None, lambda: False)
     assert isinstance(said, bytes)
     assert pickle.loads(said) == "good"

@@ -12,9 +12,16 @@ from models.cluster.work import Desk
 LONG_S = 600
 
 
+def small(folder: str, name: str, desk: Desk) -> str:
+    """The piece's own name."""
+    return name
+
+
 def big(folder: str, name: str, desk: Desk) -> bytes:
-    """Leave a mark, and return more than a pipe holds."""
+    """Leave a mark, and return more than a pipe holds; the process of ``bad`` ends as a crash in a decoder ends one."""
     (Path(folder) / f"{name}.began").touch()
+    if name == "bad":
+        os._exit(139)
     return bytes(4 << 20)
 
 
@@ -28,13 +35,6 @@ def until_stopped(folder: str, name: str, desk: Desk) -> None:
             (Path(folder) / f"{name}.stopped").touch()
             raise Stopped("stopped")
         time.sleep(0.05)
-
-
-def dies(folder: str, name: str, desk: Desk) -> str:
-    """The process of the piece ``bad`` ends as a crash in a decoder ends one."""
-    if name == "bad":
-        os._exit(139)
-    return name
 
 
 def refuses(folder: str, name: str, desk: Desk) -> None:
