@@ -99,17 +99,15 @@ class Blocks:
                 self._margin[side] += cells.sum(axis=0), np.sum(values, axis=0, where=cells, dtype=np.float64)
 
     def _begin(self, evidence: Evidence) -> None:
-        empty = np.zeros((0, self.columns))
-        few = {"given": empty > 0, "known": empty > 0, "clipwise": empty.astype(np.float32)}
-        nothing = FrameSummary(*(empty.astype(np.float32),) * 2, empty.astype(np.int32), evidence.frames.threshold)
-        none = {
-            name: tuple(empty.astype(np.float32) for _ in getattr(evidence, name))
-            for name in ("others", "others_highest", "neighbours", "priors")
-        }
-        dynamics = None if evidence.dynamics is None else Dynamics(*(empty.astype(np.float32),) * 3)
-        self.like = replace(
-            evidence, **few, **none, frames=nothing, verdict=None, dynamics=dynamics,
+        empty = np.zeros((0, self.columns), np.float32)
+        nothing = FrameSummary(empty, empty, empty.astype(np.int32), evidence.frames.threshold)
+        self.like = Evidence(
+            empty > 0, empty > 0, empty, nothing,
+            others=(empty,) * len(evidence.others), others_highest=(empty,) * len(evidence.others),
+            dynamics=None if evidence.dynamics is None else Dynamics(empty, empty, empty),
+            neighbours=(empty,) * len(evidence.neighbours), priors=(empty,) * len(evidence.priors),
             fold=None if evidence.fold is None else np.zeros(0, np.int64),
+            others_by=evidence.others_by, neighbours_by=evidence.neighbours_by, neighbours_in=evidence.neighbours_in,
         )  # fmt: skip
         self.n_heard, self.n_shares = 2 + 2 * len(evidence.others), len(evidence.neighbours)
         self.pieces = [self.place.array() for _ in range(self.n_heard + self.n_shares + 1 + len(evidence.priors))]
@@ -221,7 +219,8 @@ class Blocks:
         totals = [int(self._margin[side, 0].sum()) for side in (1, 0)]
         drawn = [drawn_cells(total) for total in totals]
         order = [None if one is None else np.sort(one) for one in drawn]
-        seen, taken = [0, 0], ([], [])
+        seen = [0, 0]
+        taken: tuple[list[Floats], list[Floats]] = [], []
         for block in self.blocks():
             features, values = self.features(block), surprise(block)
             held_out, p_wrong = log_odds(noise.p_present(features)), noise.p_wrong(features, block.given)

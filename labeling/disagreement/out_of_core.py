@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from labeling.predictions.oof import Oof
 from labeling.records import Labels
 
 Ints = NDArray[np.int64]
+Parts = tuple[NDArray[Any], ...]
 AtRandom = Callable[[int, int], NDArray[np.bool_]]
 
 
@@ -146,11 +148,11 @@ class _Primary:
 class _Cells:
     """Cells (M,): row, column, quality, p_wrong, the partner's column."""
 
-    def __init__(self, *parts: NDArray[np.generic]) -> None:
+    def __init__(self, *parts: NDArray[Any]) -> None:
         row, column, self.quality, self.p_wrong, partner = parts
         self.row, self.column, self.partner = (values.astype(np.int64) for values in (row, column, partner))
 
-    def taken(self, which: Ints) -> tuple[NDArray[np.generic], ...]:
+    def taken(self, which: Ints) -> Parts:
         return tuple(values[which] for values in (self.row, self.column, self.quality, self.p_wrong, self.partner))
 
 
@@ -159,8 +161,8 @@ class _Chosen:
 
     def __init__(self, most: int) -> None:
         self.most, self.count = most, 0
-        self.listed: list[tuple[NDArray[np.generic], ...]] = []
-        self.unlisted: tuple[NDArray[np.generic], ...] | None = None
+        self.listed: list[Parts] = []
+        self.unlisted: Parts | None = None
         self.rank = np.zeros(0, np.float32)
 
     def add(
@@ -177,7 +179,7 @@ class _Chosen:
         self.count += int(candidates.sum())
         for listed in (True, False):
             row, column = np.nonzero(candidates & (given if listed else ~given))
-            part = (row + first, column, quality[row, column], p_wrong[row, column], partner[row, column])
+            part: Parts = (row + first, column, quality[row, column], p_wrong[row, column], partner[row, column])
             if listed:
                 self.listed.append(part)
                 continue
@@ -214,7 +216,7 @@ class _Columns:
 class _Past:
     """Cells that were decided, as `PastCells` has them, and their covariates as they come."""
 
-    def __init__(self, parts: list[tuple[NDArray[np.generic], ...]], pieces: int) -> None:
+    def __init__(self, parts: list[Parts], pieces: int) -> None:
         empty = (np.zeros(0, np.int64),) * 2 + (np.zeros(0, bool), np.zeros(0, np.float32), np.zeros(0, bool))
         first = (*empty, np.zeros((0, pieces), np.float32))
         joined = [np.concatenate(part) for part in zip(first, *parts, strict=True)]
@@ -226,7 +228,7 @@ def _read_columns(learned: Learned, row: Ints, column: Ints, out: _Columns, prim
     """Fill the columns of chosen cells; returns those that were decided before."""
     by_row = np.argsort(row, kind="stable")
     bounds = row[by_row]
-    pieces, past = 0, list[tuple[NDArray[np.generic], ...]]()
+    pieces, past = 0, list[Parts]()
     for block in learned.of.blocks():
         last = block.first + len(block.given)
         cells = by_row[np.searchsorted(bounds, block.first) : np.searchsorted(bounds, last)]

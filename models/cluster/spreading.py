@@ -24,31 +24,41 @@ PROBE_S = 5.0
 AGAIN_S = 2.0
 PATIENCE_S = 900.0
 """So long a cluster that broke off may be away."""
+FIRST_S = 30.0
+"""So long a cluster may take to answer at first: it may have been started this moment."""
+IN_VAIN = 10
+"""So often a cluster may break off in a row before any piece is done."""
 ENDING_S = 60.0
 
 
-def check_cluster(address: str) -> None:
-    """Raise ConfigError where Ray is not installed or ``address`` is none, ClusterError where nobody answers there."""
+def check_cluster(address: str, must_answer: bool = True) -> None:
+    """Raise ConfigError where Ray is not installed or ``address`` is none, and ClusterError where nobody answers
+    there, if somebody must."""
     if importlib.util.find_spec("ray") is None:
         raise ConfigError('--cluster needs Ray, which is not installed here: pip install "earmark[cluster]"')
-    if problem := _unreachable(address):
+    host, port = _parts(address)
+    if must_answer and (problem := _unreachable(host, port)):
         raise ClusterError(problem)
 
 
-def _unreachable(address: str) -> str:
-    """Why nobody can be reached at an address, "" where somebody answers."""
+def _parts(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     if "://" in address or not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(
             f"--cluster {address!r} is no address; give HOST:PORT of the cluster's head, as `ray start --head` says it "
             "(6379 is the usual port)"
         )
+    return host.strip("[]"), int(port)
+
+
+def _unreachable(host: str, port: int) -> str:
+    """Why nobody can be reached at an address, "" where somebody answers."""
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_S).close()
+        socket.create_connection((host, port), timeout=PROBE_S).close()
     except OSError as problem:
         return (
-            f"no Ray cluster answers at {address} ({problem}); start its head with `ray start --head --port={port}`, "
-            "and look whether a firewall is between"
+            f"no Ray cluster answers at {host}:{port} ({problem}); start its head with `ray start --head "
+            f"--port={port}`, and look whether a firewall is between"
         )
     return ""
 
@@ -87,7 +97,7 @@ def spread(
     check_cluster(address)
     left = {piece.name: piece for piece in pieces}
     away_since: float | None = None
-    known = False
+    known, in_vain, begun = False, 0, time.monotonic()
     while left:
         lost = ""
         for event in _once(address, work, list(left.values()), should_stop):
@@ -97,20 +107,21 @@ def spread(
             if isinstance(event, Connected):
                 if away_since is not None:
                     note("the cluster answers again")
-                known, away_since = True, None
+                known, away_since, in_vain = True, None, in_vain + 1
             elif isinstance(event, Told):
                 told(event)
             else:
+                in_vain = 0
                 del left[event.name]
                 yield event
         if not left:
             return
-        if not known:
+        if in_vain > IN_VAIN or (not known and time.monotonic() - begun > FIRST_S):
             raise ClusterError(lost)
-        if away_since is None:
+        if away_since is None and known:
             away_since = time.monotonic()
             note(f"the cluster broke off: {lost}; what is not done is handed out again when it answers")
-        _wait(address, lost, away_since, should_stop)
+        _wait(address, lost, begun if away_since is None else away_since, should_stop)
 
 
 def _wait(address: str, lost: str, since: float, should_stop: Callable[[], bool]) -> None:
@@ -126,7 +137,7 @@ def _wait(address: str, lost: str, since: float, should_stop: Callable[[], bool]
                 f"{lost}; waited {PATIENCE_S / 60:.0f} minutes for it. What is finished is kept: start the cluster "
                 "again, and resume"
             )
-        if not _unreachable(address):
+        if not _unreachable(*_parts(address)):
             return
 
 

@@ -21,10 +21,10 @@ def add_cluster_flag(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
-def cluster_of(args: argparse.Namespace) -> str:
+def cluster_of(args: argparse.Namespace, must_answer: bool = True) -> str:
     """The cluster that is asked for by flag or EARMARK_CLUSTER, "" for none.
 
-    Raises ConfigError, ClusterError where nobody can be reached there, before anything is done.
+    Raises ConfigError where it is none, before anything is done, and ClusterError where it does not answer and must.
     """
     import os
 
@@ -32,7 +32,7 @@ def cluster_of(args: argparse.Namespace) -> str:
     if address:
         from models.cluster.spreading import check_cluster
 
-        check_cluster(address)
+        check_cluster(address, must_answer)
     return address
 
 

@@ -292,7 +292,7 @@ def _work(args: argparse.Namespace) -> None:
 
     report = progress_lines() if lines.set_up() == "json" else progress_bar()
     worker.give_way(args.nice)
-    cluster = cluster_of(args)
+    cluster = cluster_of(args, must_answer=args.once)
     workspace = worker.open_for_work(args.workspace)
     count = worker.work(workspace, once=args.once, idle_exit_s=args.idle_exit, report=report, cluster=cluster)
     if not lines.is_json():

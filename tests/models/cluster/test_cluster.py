@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -20,10 +21,13 @@ from labeling.errors import ClusterError, DataError, Stopped
 from labeling.workspace import open_workspace
 from models.__main__ import main
 from models.cluster.bridge import AHEAD
+from models.cluster.places import CACHE_VARIABLE
 from models.cluster.spreading import spread
 from models.cluster.work import Died, Piece, Work
 from models.training.resume import load_training
 from tests.support.cluster.machines import add_node, two_nodes
+from tests.support.servers.faults import Faults
+from tests.support.servers.s3 import KEY
 from tests.support.training.tiny import RATE, SETTINGS, assert_same_evidence, same_oof, tiny_workspace
 
 LONG_S = 600  # only a failure waits so long, on a machine however busy
@@ -32,9 +36,15 @@ PIECES = "tests.support.cluster.pieces"
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    with two_nodes() as made:
-        yield made
+def cluster(tmp_path_factory: pytest.TempPathFactory, s3_servers: tuple[Faults, Any]) -> Iterator[Any]:
+    """Two nodes, which know a store on S3 and where to keep copies of it."""
+    own = KEY | {"AWS_ENDPOINT_URL": s3_servers[0].url, CACHE_VARIABLE: str(tmp_path_factory.mktemp("copies"))}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in own.items():
+            patch.setenv(name, value)
+        with two_nodes() as made:
+            made.copies = Path(own[CACHE_VARIABLE])
+            yield made
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +93,7 @@ def test_a_node_is_gone_and_the_run_is_the_same_bit_for_bit(cluster: Any, tones:
         cluster.remove_node(lost, allow_graceful=False)
         seen.update(fold=fold, epoch=load_training(state).state.epoch if state.exists() else EPOCHS)
 
-    ending = threading.Thread(target=end_the_node)
+    ending = threading.Thread(target=end_the_node, daemon=True)
     ending.start()
     assert train(tones, "--cluster", cluster.address) == 0
     ending.join()
@@ -100,6 +110,34 @@ def test_a_node_is_gone_and_the_run_is_the_same_bit_for_bit(cluster: Any, tones:
     assert set(other["cluster"]) == {"fold0.m0", "fold1.m0"}
     assert not list((folder / "checkpoints").glob("*.resume.*"))
     add_node(cluster)
+
+
+def test_nodes_that_share_a_store_need_no_folder(cluster: Any, tones: Path, tmp_path: Path, s3: Faults) -> None:
+    """A run, and a prediction with it, whose files go by way of S3: the nodes never see the workspace."""
+    root = tmp_path / "w"
+    shutil.copytree(tones, root)
+    shutil.rmtree(root / "runs")
+    (root / ".cluster.json").unlink(missing_ok=True)
+    (root / "runs").mkdir()
+    (root / "earmark.toml").write_text('store_url = "s3://birds/team"\n', encoding="utf-8")
+    few = ["--set", "epochs=2", "--set", "train.members=2"]
+    assert train(root, *few) == 0
+    assert train(root, *few, "--cluster", cluster.address) == 0
+    alone, together = sorted((root / "runs").iterdir())[-2:]
+    assert same_oof(alone, together)
+    names = {f"fold{fold}.m{member}" for fold in range(2) for member in range(2)}
+    assert set(json.loads((together / "run.json").read_text())["cluster"]) == names
+    copies = {path.name for path in cluster.copies.glob("*/folds/*")}
+    assert copies == {f"{together.name}.{name}" for name in names}
+    workspace = open_workspace(root)
+    assert workspace.shared is not None
+    assert not workspace.shared.trees("folds")  # what was on its way is no more there than it must be
+    workspace.close()
+    soundfile.write(tmp_path / "take.wav", np.sin(np.arange(2 * RATE) / 3), RATE, subtype="PCM_16")
+    command = ["predict", together.name, "-w", str(root), "--device", "cpu", "--audio", str(tmp_path / "take.wav")]
+    assert main([*command, "--out", str(tmp_path / "alone")]) == 0
+    assert main([*command, "--out", str(tmp_path / "together"), "--cluster", cluster.address]) == 0
+    assert tables(tmp_path / "alone") == tables(tmp_path / "together")
 
 
 def recordings(folder: Path) -> Path:

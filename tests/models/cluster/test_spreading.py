@@ -54,7 +54,7 @@ def test_the_head_is_started_anew_and_the_worker_s_run_goes_on(tmp_path: Path) -
 
     try:
         started.start()
-        starting = threading.Thread(target=start_anew)
+        starting = threading.Thread(target=start_anew, daemon=True)
         starting.start()
         assert worker.run_job(workspace, run, "w", cluster=started.address).status == "done"
         starting.join()

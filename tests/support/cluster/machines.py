@@ -47,9 +47,11 @@ class Started:
     itself and takes what it started with it."""
 
     def __init__(self) -> None:
+        import ray
+
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{ray.util.get_node_ip_address()}:{self.port}"
         self.folder = Path(tempfile.mkdtemp(prefix="ray"))  # short: sockets lie in it
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -57,11 +59,11 @@ class Started:
         """Start both, and wait until the head answers."""
         store = f"--object-store-memory={STORE_BYTES}"
         head = ["--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false"]
-        self._ray(*head, "--node-ip-address=127.0.0.1", store, f"--temp-dir={self.folder}")
+        self._ray(*head, store, f"--temp-dir={self.folder}")
         until = time.monotonic() + START_S
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address.partition(":")[0], self.port), timeout=1).close()
                 break
             except OSError:
                 assert time.monotonic() < until, "the head did not start"
