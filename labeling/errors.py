@@ -18,6 +18,7 @@
     │   └── WorkspaceCorrupt     not a database, or a damaged one
     ├── ArtefactError          a run folder or its predictions are incomplete or do not fit
     ├── RemoteError            a file on another server cannot be had
+    ├── ClusterError           a cluster of machines cannot be reached, or a machine of it cannot be used
     ├── NotAllowed             who asks has not the role that it needs
     └── StaleDecision          the cell changed since the reviewer saw it
 
@@ -110,6 +111,10 @@ class RemoteError(EarmarkError):
     def __init__(self, message: str, kind: Literal["missing", "denied", "changed", "unreachable"]) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class ClusterError(EarmarkError):
+    """A cluster of machines cannot be reached, or a machine of it cannot be used."""
 
 
 class NotAllowed(EarmarkError):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from labeling import runs
 from labeling.disagreement.scoring import score_run
-from labeling.errors import ArtefactError, EarmarkError, WorkspaceError
+from labeling.errors import ArtefactError, ClusterError, EarmarkError, WorkspaceError
 from labeling.log import lines
 from labeling.records import Run
 from labeling.runs.execution import Report, execute, unforeseen, worker_name
@@ -30,9 +30,12 @@ from labeling.workspace import Workspace, open_workspace
 from models.runfolder.processes import lives
 
 if TYPE_CHECKING:
+    from models.frozen.embedding import Hearing
     from models.runfolder.processes import ProcessGroup
 
 POLL_S = 2.0
+AWAY_S = 15.0
+"""So long a cluster that does not answer is not asked again."""
 _log = logging.getLogger(__name__)
 NICE = 10
 """By so much a worker that the app starts goes behind the app, and behind all else on the machine."""
@@ -65,12 +68,14 @@ def run_job(
     interrupted: threading.Event | None = None,
     when_interrupted: str = "queued",
     processes: ProcessGroup | None = None,
+    cluster: str = "",
 ) -> Run:
     """Do a claimed job: a replay, an embedding, a prediction, or a training, whose suspects are scored and whose next
     round, if any, is queued.
 
     ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
-    the processes that train it. Raises EarmarkError where the job failed, after recording it.
+    the processes that train it; ``cluster``, HOST:PORT of a Ray cluster, has its networks and recordings done there.
+    Raises EarmarkError where the job failed, after recording it.
     """
     folder = workspace.run_dir(run.id)
     if run.kind == runs.REPLAY:
@@ -81,15 +86,21 @@ def run_job(
         from models.frozen.embedding import run_embedding
 
         return run_embedding(
-            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
-        )
+            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted,
+            hearing=_hearing(cluster),
+        )  # fmt: skip
     if run.kind == runs.PREDICTION:
         from models.linear.recordings import load_for
         from models.prediction.jobs import run_prediction
 
+        predicting = None
+        if cluster:
+            from models.cluster.recordings import predict_on
+
+            predicting = predict_on(workspace, cluster, run.device)
         return run_prediction(
             workspace, run, worker, load_for(workspace), report=report, interrupted=interrupted,
-            when_interrupted=when_interrupted,
+            when_interrupted=when_interrupted, predicting=predicting,
         )  # fmt: skip
     if run.recipe == runs.IMPORTED:
         runs.finish(workspace, run.id, worker, "failed", error="an import that was cut short; bring the file again")
@@ -104,7 +115,7 @@ def run_job(
 
             metrics = run_combination(workspace, run, tell, should_stop)
         else:
-            metrics = _train(workspace, run, tell, should_stop, processes)
+            metrics = _train(workspace, run, tell, should_stop, processes, cluster)
         tell({"phase": "scoring suspects", "fraction": 1.0})
         overall: Mapping[str, Any] = metrics["overall"]
         return overall
@@ -119,14 +130,26 @@ def run_job(
 
 
 def _train(
-    workspace: Workspace, run: Run, tell: Report, should_stop: Callable[[], bool], processes: ProcessGroup | None
+    workspace: Workspace,
+    run: Run,
+    tell: Report,
+    should_stop: Callable[[], bool],
+    processes: ProcessGroup | None,
+    cluster: str,
 ) -> Mapping[str, Any]:
     """Train a network, or a linear head where the recipe names a space."""
     from models.training.train_run import inputs_of, train_run
 
     given = inputs_of(workspace, run)
     if not given.recipe.linear.space:
-        return train_run(workspace, run, report=tell, should_stop=should_stop, processes=processes, given=given)
+        elsewhere = None
+        if cluster:
+            from models.cluster.folds import on_cluster
+
+            elsewhere = on_cluster(workspace, run, cluster)
+        return train_run(
+            workspace, run, report=tell, should_stop=should_stop, processes=processes, given=given, elsewhere=elsewhere
+        )
     from models.linear.crossval import cross_validate_heads
 
     recipe = given.recipe
@@ -134,8 +157,17 @@ def _train(
         recipe = replace(recipe, folds=replace(recipe.folds, folds=run.folds))
     return cross_validate_heads(
         workspace, run.id, recipe, given.clips, given.labels, label_version=run.label_version, device=run.device,
-        report=tell, should_stop=should_stop,
+        report=tell, should_stop=should_stop, hearing=_hearing(cluster),
     )  # fmt: skip
+
+
+def _hearing(cluster: str) -> Hearing | None:
+    """What embeds on a cluster, None for this machine."""
+    if not cluster:
+        return None
+    from models.cluster.recordings import hear_on
+
+    return hear_on(cluster)
 
 
 def _follow_up(workspace: Workspace, run: Run) -> None:
@@ -192,14 +224,19 @@ def free_dead_jobs(workspace: Workspace) -> list[str]:
 
 
 def work(
-    workspace: Workspace, *, once: bool = False, idle_exit_s: float | None = None, report: Report | None = None
+    workspace: Workspace,
+    *,
+    once: bool = False,
+    idle_exit_s: float | None = None,
+    report: Report | None = None,
+    cluster: str = "",
 ) -> int:
     """Do queued jobs one after the other; returns how many were done.
 
-    ``once`` ends after the queue is empty; ``idle_exit_s`` after so long without a job. SIGTERM and SIGINT give the
-    job in hand back to the queue.
+    ``once`` ends after the queue is empty; ``idle_exit_s`` after so long without a job; ``cluster`` as of `run_job`.
+    SIGTERM and SIGINT give the job in hand back to the queue.
     """
-    worker, device = worker_name(), device_text()
+    worker, device = worker_name(), f"Ray cluster at {cluster}" if cluster else device_text()
     interrupted = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: interrupted.set())
@@ -210,6 +247,9 @@ def work(
         while not interrupted.is_set():
             runs.worker_seen(workspace, worker, device)
             free_dead_jobs(workspace)
+            if cluster and not _answers(cluster, once):
+                interrupted.wait(AWAY_S)
+                continue
             run = runs.claim(workspace, worker)
             if run is None:
                 if once or (idle_exit_s is not None and time.monotonic() - idle_since > idle_exit_s):
@@ -219,7 +259,7 @@ def work(
             try:
                 with lines.in_hand(job=run.id):
                     _log.info("begins")
-                    run_job(workspace, run, worker, report=report, interrupted=interrupted)
+                    run_job(workspace, run, worker, report=report, interrupted=interrupted, cluster=cluster)
                     _log.info("ended")
             except EarmarkError as problem:
                 lines.say_error(f"{run.id}: {problem}")
@@ -227,6 +267,21 @@ def work(
     finally:
         runs.worker_gone(workspace, worker)
     return done
+
+
+def _answers(cluster: str, once: bool) -> bool:
+    """Whether the cluster can be reached: a job is claimed only then, or it would fail. ``once``: raises ClusterError
+    where it cannot."""
+    from models.cluster.spreading import check_cluster
+
+    try:
+        check_cluster(cluster)
+    except ClusterError as problem:
+        if once:
+            raise
+        _log.warning("%s", problem)
+        return False
+    return True
 
 
 def give_way(nice: int) -> None:

@@ -36,6 +36,7 @@ NOT_RUN = {
     "store": "needs a server of S3, as tests/labeling/storage/shared has",
     "move": "needs an empty PostgreSQL",
     "users": "asks for a password, or tells of somebody who has one",
+    "--cluster": "needs a cluster, as tests/models/cluster has",
     "work": "waits for jobs until it is stopped",
     "--worker": "asks for a worker that is at work",
     "--url": "asks a server of the reader's",

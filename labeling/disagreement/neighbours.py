@@ -6,11 +6,16 @@ The neighbours are found once, in the space of the network that never saw the cl
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement.evidence import Evidence, Floats, Scores, known_mean, scores_of_evidence
 from labeling.predictions.training_evidence import RunEvidence
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _BLOCK_BYTES = 64 << 20
 
@@ -23,36 +28,49 @@ def neighbour_share(evidence: RunEvidence, label: NDArray[np.bool_], known: NDAr
     """
     from scipy.sparse import csr_array
 
-    out = np.full(label.shape, np.nan, np.float32)
-    stretches, k = evidence.neighbour.shape
-    if not stretches or not k:
+    found = NeighbourShares(evidence, csr_array((label & known).astype(np.float32)))
+    return found.of(0, len(label))
+
+
+class NeighbourShares:
+    """What `neighbour_share` gives, for some clips at a time; ``listed`` (N, C) is sparse: 1 where listed."""
+
+    def __init__(self, evidence: RunEvidence, listed: csr_array) -> None:
+        from scipy.sparse import csr_array
+
+        self.evidence, self.listed = evidence, listed
+        there = evidence.neighbour >= 0
+        self.count = there.sum(axis=1)
+        weights = np.repeat(1 / np.maximum(self.count, 1), self.count).astype(np.float32)
+        starts = np.concatenate([[0], np.cumsum(self.count)])
+        shape = (len(evidence.neighbour), listed.shape[0])
+        self.similar = csr_array((weights, evidence.neighbour[there], starts), shape=shape)
+
+    def of(self, first_clip: int, last_clip: int) -> Floats:
+        """Shares (n, C) of the clips ``first_clip`` to ``last_clip`` (exclusive)."""
+        evidence, offsets = self.evidence, self.evidence.stretch_offsets
+        clips, columns = self.listed.shape
+        out = np.full((last_clip - first_clip, columns), np.nan, np.float32)
+        stretches = len(evidence.neighbour)
+        rows = max(1, _BLOCK_BYTES // max(1, 4 * columns * max(1, stretches // max(1, clips))))
+        for first in range(first_clip, last_clip, rows) if self.similar.nnz else ():
+            last = min(first + rows, last_clip)
+            start, stop = int(offsets[first]), int(offsets[last])
+            share = (self.similar[start:stop] @ self.listed).toarray()
+            heard = self.count[start:stop] > 0
+            owner = np.repeat(np.arange(first, last), np.diff(offsets[first : last + 1]))[heard] - first_clip
+            share = share[heard]
+            if not len(share):
+                continue
+            begins = np.flatnonzero(np.diff(owner, prepend=-1))
+            turn = np.arange(len(owner)) - np.repeat(begins, np.diff(begins, append=len(owner)))  # of its clip's
+            for number in range(int(turn.max()) + 1):  # many times faster than maximum.reduceat along rows
+                at = turn == number
+                out[owner[at]] = np.fmax(out[owner[at]], share[at])
+            peak = evidence.stretch_class[start:stop][heard]
+            own = np.flatnonzero(peak >= 0)
+            out[owner[own], peak[own]] = share[own, peak[own]]
         return out
-    there = evidence.neighbour >= 0
-    count = there.sum(axis=1)
-    starts = np.concatenate([[0], np.cumsum(count)])
-    weights = np.repeat(1 / np.maximum(count, 1), count).astype(np.float32)
-    shape = (stretches, len(label))
-    similar = csr_array((weights, evidence.neighbour[there], starts), shape=shape)
-    listed = csr_array((label & known).astype(np.float32))
-    offsets = evidence.stretch_offsets
-    rows = max(1, _BLOCK_BYTES // max(1, 4 * label.shape[1] * max(1, stretches // max(1, len(label)))))
-    for first in range(0, len(label), rows):
-        last = min(first + rows, len(label))
-        start, stop = int(offsets[first]), int(offsets[last])
-        share = (similar[start:stop] @ listed).toarray()
-        heard = count[start:stop] > 0
-        share, owner = share[heard], np.repeat(np.arange(first, last), np.diff(offsets[first : last + 1]))[heard]
-        if not len(share):
-            continue
-        begins = np.flatnonzero(np.diff(owner, prepend=-1))
-        turn = np.arange(len(owner)) - np.repeat(begins, np.diff(begins, append=len(owner)))  # of its clip's stretches
-        for number in range(int(turn.max()) + 1):  # many times faster than maximum.reduceat along rows
-            at = turn == number
-            out[owner[at]] = np.fmax(out[owner[at]], share[at])
-        peak = evidence.stretch_class[start:stop][heard]
-        own = np.flatnonzero(peak >= 0)
-        out[owner[own], peak[own]] = share[own, peak[own]]
-    return out
 
 
 def mean_share(evidence: Evidence) -> Floats:
@@ -69,7 +87,11 @@ def neighbours(evidence: Evidence) -> Scores:
 def neighbour_log_odds(evidence: Evidence, share: Floats) -> Floats:
     """Log odds (N, C) of the neighbours' ``share``, drawn towards the class's share of clips as if one more neighbour
     of sixteen said that; 0 where nothing is known. The class's own log odds are taken off."""
-    usual = (evidence.label & evidence.known).mean(axis=0).clip(1e-4, 1 - 1e-4).astype(np.float32)
+    return share_log_odds(share, (evidence.label & evidence.known).mean(axis=0).clip(1e-4, 1 - 1e-4).astype(np.float32))
+
+
+def share_log_odds(share: Floats, usual: Floats) -> Floats:
+    """The same where each class is listed by the share ``usual`` (C,) of all clips."""
     drawn = (np.nan_to_num(share) * 16 + usual) / 17
     shift = np.log(drawn / (1 - drawn)) - np.log(usual / (1 - usual))
     return np.where(np.isfinite(share), shift, np.float32(0)).astype(np.float32)

@@ -27,6 +27,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.disagreement.fit_cells import FitCells, chosen_cells
+
 _CHUNK_CELLS = 1 << 16  # so that a chunk's arrays stay in the processor's cache
 _MAX_STEP = 2.0  # largest move of a coefficient in one Newton step, in standard deviations of the evidence
 _FIRST_WIDTH = 1.0  # the prior's width before the data have said theirs, in the same unit
@@ -38,7 +40,6 @@ _TINY = 1e-12
 
 FIRST_MISS_RATE = 0.1  # where the fit of the noise rates begins; as many labels are taken to be spurious
 RATE_WIDTH = 1.0  # log odds, one standard deviation: before the data speak, a rate is likely a seventh to sevenfold
-FIT_CELLS = 300_000  # listed cells, decided ones and so many others fit the model; all of them are scored
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,12 @@ def fit_noise_model(
     moves. A normal prior on the rates' log odds, RATE_WIDTH wide, keeps them near where they began when the data cannot
     tell. Above FIT_CELLS cells the unlisted ones are sampled, and weighted for it.
     """
-    cells = _gather(evidence, given, known, verdict)
-    size = 1 + len(evidence)
+    return fit_chosen(chosen_cells(evidence, given, known, verdict), given.shape[1], warm_up=warm_up, rounds=rounds)
+
+
+def fit_chosen(cells: FitCells, columns: int, *, warm_up: int = 10, rounds: int = 100) -> NoiseModel:
+    """The same of the cells that were chosen of a collection of so many classes."""
+    size = 1 + len(cells.values)
     total = float(cells.weight.sum())
     base = (float(cells.weight[cells.listed].sum()) + 0.5) / (total + 1.0)
     mean = [float(values @ cells.weight) / max(1.0, total) for values in cells.values]
@@ -113,7 +118,6 @@ def fit_noise_model(
     for values, deviation in zip(cells.values, spread, strict=True):
         values /= np.float32(deviation)
 
-    columns = given.shape[1]
     fit = _Fit(np.zeros(size), np.zeros((columns, size)), np.full(size, _FIRST_WIDTH), None)
     fit.shared[0] = np.log(base / (1 - base))
     fit = _climb(fit, cells, warm_up)
@@ -126,68 +130,6 @@ def fit_noise_model(
         coefficients[:, 0] -= coefficients[:, j] * m
     miss, spurious = fit.noise_rates() or (0.0, 0.0)
     return NoiseModel(coefficients.astype(np.float32), miss, spurious)
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The cells that fit the model, (n,) each, those of a class together: ``values`` F arrays of evidence (changed in
-    place), ``weight`` how many cells each stands for, ``truth`` -1 where nobody decided. The classes ``present``
-    have ``count`` cells each, from ``start``."""
-
-    values: list[NDArray[np.float32]]
-    listed: NDArray[np.bool_]
-    truth: NDArray[np.int8]
-    weight: NDArray[np.float32]
-    start: NDArray[np.int64]
-    count: NDArray[np.int64]
-    present: NDArray[np.int64]
-
-    def by_class(self, values: NDArray[np.float32], columns: int) -> NDArray[np.float64]:
-        """Sums (C,) of values (n,)."""
-        out = np.zeros(columns)
-        if len(values):
-            out[self.present] = np.add.reduceat(values, self.start)
-        return out
-
-
-def _gather(
-    evidence: Sequence[NDArray[np.float32]],
-    given: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    verdict: NDArray[np.int8] | None,
-) -> _Cells:
-    """The cells to fit. Of too many, all listed and decided ones are kept, half of the room goes to the unlisted ones
-    whose first evidence is highest, and the other half to a random draw of the rest."""
-    decided = known & (verdict >= 0) if verdict is not None else np.zeros_like(known)
-    kept, weight = known, None
-    certain = known & (given | decided)
-    rest = int(known.sum()) - int(certain.sum())
-    if rest > FIT_CELLS:
-        half = FIT_CELLS // 2
-        open_ = known & ~certain
-        high = np.where(open_, evidence[0], -np.inf)
-        bound = np.partition(high, high.size - half, axis=None)[high.size - half]
-        top = open_ & (high > bound)
-        others = open_ & ~top
-        share = half / max(1, int(others.sum()))
-        drawn = others & (np.random.default_rng(0).random(others.shape, dtype=np.float32) < share)
-        kept = certain | top | drawn
-        weight = np.where(drawn, np.float32(int(others.sum()) / max(1, int(drawn.sum()))), np.float32(1))
-    column, row = np.nonzero(np.ascontiguousarray(kept.T))
-    # sums of floats depend on their order, and a fit in a flat place on its sums: whatever the order of the clips
-    order = np.lexsort((given[row, column], evidence[-1][row, column], evidence[0][row, column], column))
-    column, row = column[order], row[order]
-    truth = np.where(decided[row, column], verdict[row, column], np.int8(-1)) if verdict is not None else None
-    present, start, count = np.unique(column, return_index=True, return_counts=True)
-    return _Cells(
-        [np.asarray(values[row, column], np.float32) for values in evidence],
-        given[row, column],
-        np.full(len(row), -1, np.int8) if truth is None else truth.astype(np.int8),
-        np.ones(len(row), np.float32) if weight is None else weight[row, column],
-        start,
-        count,
-        present,
-    )
 
 
 @dataclass(frozen=True)
@@ -227,7 +169,7 @@ class _Fit:
         return own + 0.5 * float((((self.rates - self.usual) / RATE_WIDTH) ** 2).sum())
 
 
-def _climb(fit: _Fit, cells: _Cells, rounds: int) -> _Fit:
+def _climb(fit: _Fit, cells: FitCells, rounds: int) -> _Fit:
     """Up to ``rounds`` Newton steps up the penalised likelihood; a step that leads down is halved.
 
     Expectation maximisation creeps where labels tell little of the noise, so every third round leaps ahead along the
@@ -262,7 +204,7 @@ def _climb(fit: _Fit, cells: _Cells, rounds: int) -> _Fit:
 
 
 def _leap(
-    fit: _Fit, here: _Sums, cells: _Cells, first: NDArray[np.float64], second: NDArray[np.float64]
+    fit: _Fit, here: _Sums, cells: FitCells, first: NDArray[np.float64], second: NDArray[np.float64]
 ) -> tuple[_Fit, _Sums]:
     """Farther along the rates' way from ``first`` over ``second`` to where they are, if that is higher up."""
     assert fit.rates is not None
@@ -294,7 +236,7 @@ class _Sums:
     tally: NDArray[np.float64]
 
 
-def _look(fit: _Fit, cells: _Cells) -> _Sums:
+def _look(fit: _Fit, cells: FitCells) -> _Sums:
     """Look at every cell once."""
     coefficients = fit.effective()
     columns, size = coefficients.shape

@@ -25,10 +25,13 @@ def kept_below(cells: int) -> int:
     return (KEPT_AT_RANDOM << 64) // max(cells, KEPT_AT_RANDOM)
 
 
-def kept_at_random(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which cells (N, C) of these clips and classes come first: about KEPT_AT_RANDOM, all where there are no more."""
+def kept_at_random(clip_ids: NDArray[np.int64], class_ids: NDArray[np.int64], cells: int = 0) -> NDArray[np.bool_]:
+    """Which cells (N, C) of these clips and classes come first: about KEPT_AT_RANDOM, all where there are no more.
+
+    ``cells``: how many there are in all, where these are a part of them.
+    """
     kept = np.ones((len(clip_ids), len(class_ids)), bool)
-    below = kept_below(kept.size)
+    below = kept_below(cells or kept.size)
     if below < 1 << 64:
         rows = max(1, _TOGETHER // len(class_ids))
         for first in range(0, len(clip_ids), rows):

@@ -165,7 +165,7 @@ def earmark(evidence: Evidence) -> Scores:
     less present.
     """
     weighed = _weighed(evidence)
-    return _scored(_fitted(weighed, evidence), weighed, evidence)
+    return scored(_fitted(weighed, evidence), weighed, evidence)
 
 
 @dataclass(frozen=True)
@@ -184,11 +184,11 @@ def fit(evidence: Evidence) -> Fitted:
 
 def score_with(fitted: Fitted, evidence: Evidence) -> Scores:
     """Scores of evidence by what was learned, of it or of other evidence."""
-    return _scored(fitted, _weighed(evidence), evidence)
+    return scored(fitted, _weighed(evidence), evidence)
 
 
 @dataclass(frozen=True)
-class _Weighed:
+class Weighed:
     """What fit and scores both look at: the noise model's features, and the surprise of the margin (N, C), None where
     no training was followed."""
 
@@ -196,14 +196,14 @@ class _Weighed:
     surprise: Floats | None
 
 
-def _weighed(evidence: Evidence) -> _Weighed:
+def _weighed(evidence: Evidence) -> Weighed:
     features, given, known = noise_model_input(evidence)
     dynamics = evidence.dynamics
     surprise = None if dynamics is None else training_dynamics.surprise(dynamics.margin, given, known)
-    return _Weighed(features, surprise)
+    return Weighed(features, surprise)
 
 
-def _fitted(weighed: _Weighed, evidence: Evidence) -> Fitted:
+def _fitted(weighed: Weighed, evidence: Evidence) -> Fitted:
     features, surprise, given, known = weighed.features, weighed.surprise, evidence.given, evidence.known
     noise = fit_noise_model(features, given, known, verdict=evidence.verdict)
     if evidence.dynamics is None or surprise is None:
@@ -219,7 +219,8 @@ def _fitted(weighed: _Weighed, evidence: Evidence) -> Fitted:
     return Fitted(noise, (unlisted, listed))
 
 
-def _scored(fitted: Fitted, weighed: _Weighed, evidence: Evidence) -> Scores:
+def scored(fitted: Fitted, weighed: Weighed, evidence: Evidence) -> Scores:
+    """Scores of evidence that was weighed; ``weights`` are of these cells alone."""
     shift = None
     if evidence.dynamics is not None and weighed.surprise is not None and fitted.margins is not None:
         held_out = log_odds(fitted.noise.p_present(weighed.features))
@@ -234,7 +235,7 @@ def _scored(fitted: Fitted, weighed: _Weighed, evidence: Evidence) -> Scores:
     return Scores(1 - p_wrong, p_wrong, _covariates(weighed, evidence, p_wrong), weights, margins)
 
 
-def _covariates(weighed: _Weighed, evidence: Evidence, p_wrong: Floats) -> tuple[Floats, ...]:
+def _covariates(weighed: Weighed, evidence: Evidence, p_wrong: Floats) -> tuple[Floats, ...]:
     """What verdicts may weigh anew: all that was weighed, what another listed class explains of the clip's
     probability, and how likely another class is missing in the clip, which has perhaps taken this one's place."""
     explained = log_odds(evidence.clipwise) - weighed.features[0]
@@ -256,14 +257,20 @@ def noise_model_input(
     another run does not know is filled with what this one says. What another listed class explains is taken off
     (:mod:`labeling.disagreement.confusions`).
     """
-    heard = [log_odds(evidence.clipwise), log_odds(evidence.frames.maximum)]
-    for own, theirs in zip(heard[:2], (evidence.others, evidence.others_highest), strict=True):
-        heard += [np.where(np.isfinite(value), log_odds(value), own) for value in theirs]
+    heard = heard_log_odds(evidence)
     heard += [neighbours.neighbour_log_odds(evidence, share) for share in evidence.neighbours]
     if evidence.fold is not None:
         confusions = Confusions(evidence.label, evidence.known, evidence.fold)
         heard = [value - confusions.explained(value) for value in heard]
     return [*heard, contrast_log_odds(evidence.frames), *evidence.priors], evidence.given, evidence.known
+
+
+def heard_log_odds(evidence: Evidence) -> list[Floats]:
+    """Log odds (N, C) of what each run hears: clipwise and highest frames of this one, then of all others."""
+    heard = [log_odds(evidence.clipwise), log_odds(evidence.frames.maximum)]
+    for own, theirs in zip(heard[:2], (evidence.others, evidence.others_highest), strict=True):
+        heard += [np.where(np.isfinite(value), log_odds(value), own) for value in theirs]
+    return heard
 
 
 def contrast_log_odds(frames: FrameSummary) -> Floats:

@@ -20,9 +20,11 @@ from labeling.disagreement import priors, random_order, ranking, scorers
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Evidence, Floats
+from labeling.disagreement.out_of_core import rank_in_blocks
 from labeling.disagreement.scorers import DEFAULT_SCORER
 from labeling.disagreement.space_neighbours import space_neighbours
 from labeling.disagreement.stored_ranking import LeftOut, store_ranking
+from labeling.disagreement.workspace_rows import evidence_rows
 from labeling.embeddings.space import Space, list_spaces, open_space
 from labeling.errors import ArtefactError, DataError
 from labeling.journal import versions
@@ -37,6 +39,8 @@ from labeling.runs.leaks import known_copies
 from labeling.storage import tables
 from labeling.workspace import Workspace
 
+IN_BLOCKS_ABOVE = 100_000_000
+"""Cells; more are scored in blocks by the default scorer. In memory so many take some 7 GB."""
 T = TypeVar("T")
 WHOLE = 0.8  # of the longer clip, that a near-copy shares with the other to be held against it
 MOST_OTHERS = 4  # further runs that are weighed, the newest; each is one more array of all cells in memory
@@ -48,7 +52,8 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     Cells that a reviewer decided on are not asked again; they are scored as the label stood before, so that the
     probabilities on screen can be learned from them. The newest other runs, what the runs recorded in training,
     neighbours in spaces that none of them was trained on, and which classes occur together, here and at that time, are
-    weighed too, where the scorer does.
+    weighed too, where the scorer does. Above IN_BLOCKS_ABOVE cells the default scorer works in blocks, and does without
+    those spaces and what occurs together (`workspace_rows`).
 
     Parameters
     ----------
@@ -90,19 +95,30 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
         clips = store.usable_clips(connection)
         class_ids = store.class_ids(connection)
         duration_of = {clip.id: clip.duration_s for clip in clips}
-    oof = read_oof(workspace.run_dir(run.id) / "oof.zarr")
+    file = workspace.run_dir(run.id) / "oof.zarr"
+    oof = read_oof(file, whole=False)
     if not set(oof.clip_ids.tolist()) & set(labels.clip_ids.tolist()):
         raise ArtefactError(f"run {run.id} predicts none of this workspace's clips; it is from another workspace")
 
     def assemble(oof: Oof, aligned: AlignedLabels) -> Evidence:
         return assembled_evidence(workspace, run, others, oof, aligned, labels, imported, trained, clips)
 
-    most, kept = ranking.MAX_CELLS, None
-    if oof.clipwise.size > most:  # the audit draws from all cells, whatever a scorer thinks of them
-        kept = random_order.kept_at_random(oof.clip_ids, np.array([class_ids.get(code, 0) for code in oof.classes]))
-    ranked = ranking.rank_suspects(
-        oof, labels, scorer=scorer, assemble=assemble, max_cells=most, at_random=kept, run_id=run.id
-    )
+    most, cells, kept = ranking.MAX_CELLS, oof.clipwise.size, None
+    ids_of_columns = np.array([class_ids.get(code, 0) for code in oof.classes])
+    if cells > IN_BLOCKS_ABOVE and scorer == DEFAULT_SCORER:
+
+        def at_random(first: int, last: int) -> NDArray[np.bool_]:
+            return random_order.kept_at_random(oof.clip_ids[first:last], ids_of_columns, cells)
+
+        rows = evidence_rows(workspace, run, others, oof, labels, imported, trained, clips)
+        ranked = rank_in_blocks(oof, labels, rows, max_cells=most, at_random=at_random, run_id=run.id)
+    else:
+        oof = read_oof(file)
+        if cells > most:  # the audit draws from all cells, whatever a scorer thinks of them
+            kept = random_order.kept_at_random(oof.clip_ids, ids_of_columns)
+        ranked = ranking.rank_suspects(
+            oof, labels, scorer=scorer, assemble=assemble, max_cells=most, at_random=kept, run_id=run.id
+        )
     past = ranked.past
     ids = np.array([class_ids[code] for code in ranked.classes] + [0])  # the last one: no partner
     columns = {item.name: getattr(ranked, item.name) for item in fields(CellColumns)} | {
@@ -120,7 +136,7 @@ def score_run(workspace: Workspace, run_id: str | None = None, scorer: str = DEF
     }
     left_out = np.zeros(int(ids.max()) + 1, np.int64)
     left_out[ids[:-1]] = ranked.left_out
-    beside = LeftOut(left_out, random_order.kept_below(oof.clipwise.size)) if left_out.any() else None
+    beside = LeftOut(left_out, random_order.kept_below(cells)) if left_out.any() else None
     near = [(a, b) for a, b, _, overlap_s, _ in known_copies(workspace)[1] if _whole(overlap_s, duration_of, a, b)]
     with workspace.write() as connection:
         contested.renew_copies(connection)

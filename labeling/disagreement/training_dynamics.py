@@ -75,8 +75,8 @@ def fit_margin(surprise: Floats, held_out: Floats, p_wrong: Floats, *, listed: b
     (2.0, -1.0)
     """
     s, x, prior = (np.asarray(values, np.float64) for values in (surprise, held_out, p_wrong))
-    if len(s) > FIT_CELLS:
-        drawn = np.random.default_rng(0).choice(len(s), FIT_CELLS, replace=False)
+    drawn = drawn_cells(len(s))
+    if drawn is not None:
         s, x, prior = s[drawn], x[drawn], prior[drawn]
     toward = -1.0 if listed else 1.0  # where a wrong label's margin lies
     prior = np.clip(prior, 1e-6, 1 - 1e-6)
@@ -104,6 +104,11 @@ def fit_margin(surprise: Floats, held_out: Floats, p_wrong: Floats, *, listed: b
     step = toward * steepness * variance
     level = float(np.mean(s - follow * x - step * wrong)) if len(s) else 0.0
     return MarginFit(steepness, level + step / 2, follow)
+
+
+def drawn_cells(count: int) -> NDArray[np.int64] | None:
+    """Which of so many cells say how steep the margin is; None for all."""
+    return np.random.default_rng(0).choice(count, FIT_CELLS, replace=False) if count > FIT_CELLS else None
 
 
 def surprise(values: Floats, given: NDArray[np.bool_], known: NDArray[np.bool_]) -> Floats:

@@ -135,7 +135,7 @@ class Oof:
                 f"{self.path}: the frames of {self.filenames[first]!r} cannot be read ({error}); {REMEDY}"
             ) from error
         if values.size and int(values.view(np.uint16).max()) > _HALF_ONE:
-            _check_probabilities(values, f"{self.path}: framewise of {self.filenames[first]!r} and the next clips")
+            check_probabilities(values, f"{self.path}: framewise of {self.filenames[first]!r} and the next clips")
             values = values + np.float16(0)  # only -0.0 is left: those who compare the bits rely on 0.0
         return values
 
@@ -220,7 +220,7 @@ def write_oof(
             raise ArtefactError(f"predictions for {target}: {what} has shape {got} where {wanted} is needed")
     if len(set(classes)) != len(classes):
         raise ArtefactError(f"predictions for {target}: a class is named twice; give each class one column")
-    _check_probabilities(probabilities, f"predictions for {target}: clipwise")
+    check_probabilities(probabilities, f"predictions for {target}: clipwise")
     for name, frames in zip(names, framewise, strict=True):
         if frames.ndim != 2 or frames.shape[1] != shape[1]:
             raise ArtefactError(
@@ -234,13 +234,15 @@ def write_oof(
         _write_attributes(beside, tuple(classes), grid, label_version, label_hash)
 
 
-def read_oof(path: str | os.PathLike[str]) -> Oof:
+def read_oof(path: str | os.PathLike[str], *, whole: bool = True) -> Oof:
     """Open the predictions of a run. All but the frames is read and checked; frames are read when asked for.
 
     Parameters
     ----------
     path : str or path-like
         The folder ``oof.zarr``.
+    whole : bool
+        False leaves clipwise on the disk too: then it only slices by rows, unchecked (`disagreement.rows.rows_of`).
 
     Returns
     -------
@@ -273,7 +275,8 @@ def read_oof(path: str | os.PathLike[str]) -> Oof:
     offsets = read_array(group, "offsets", target, REMEDY)
     count = len(offsets) - 1
     lazy = whole_array(group, "framewise", target, REMEDY)
-    arrays = {name: read_array(group, name, target, REMEDY) for name in ("clipwise", "fold", "clip_ids", "filenames")}
+    arrays = {name: read_array(group, name, target, REMEDY) for name in ("fold", "clip_ids", "filenames")}
+    arrays["clipwise"] = (read_array if whole else whole_array)(group, "clipwise", target, REMEDY)
     wanted = {
         "clipwise": (count, len(classes)),
         "fold": (count,),
@@ -287,8 +290,10 @@ def read_oof(path: str | os.PathLike[str]) -> Oof:
             raise ArtefactError(f"{target}: {name} has shape {tuple(got)} where {shape} is needed; {REMEDY}")
     if count < 0 or offsets[0] != 0 or np.any(np.diff(offsets) < 0):
         raise ArtefactError(f"{target}: offsets must begin at 0 and never fall; {REMEDY}")
-    clipwise = np.asarray(arrays["clipwise"], dtype=np.float32)
-    _check_probabilities(clipwise, f"{target}: clipwise")
+    clipwise = arrays["clipwise"]
+    if whole:
+        clipwise = np.asarray(clipwise, dtype=np.float32)
+        check_probabilities(clipwise, f"{target}: clipwise")
     return Oof(
         clip_ids=np.asarray(arrays["clip_ids"], dtype=np.int64),
         filenames=tuple(str(name) for name in arrays["filenames"]),
@@ -335,7 +340,7 @@ def _write_group(
     for name, clip in zip(filenames, framewise, strict=True):
         half = np.asarray(clip).astype(np.float16)
         if half.size and int(half.view(np.uint16).max()) > _HALF_ONE:
-            _check_probabilities(half, f"predictions for {folder.parent}: framewise of {name!r}")
+            check_probabilities(half, f"predictions for {folder.parent}: framewise of {name!r}")
         taken = 0
         while taken < len(half):
             fits = min(rows - filled, len(half) - taken)
@@ -364,7 +369,7 @@ def _write_attributes(
     )
 
 
-def _check_probabilities(values: NDArray[Any], what: str) -> None:
+def check_probabilities(values: NDArray[Any], what: str) -> None:
     """Raise ArtefactError unless all values are finite and within 0..1."""
     if values.size == 0:
         return

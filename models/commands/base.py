@@ -14,6 +14,28 @@ AddCommand = Callable[[str, Callable[[argparse.Namespace], None], str], argparse
 line; what takes more goes into the parser's ``description`` or ``epilog``."""
 
 
+def add_cluster_flag(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --cluster, which has a Ray cluster do ``what``."""
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help=f"{what} on the Ray cluster whose head is at HOST:PORT (EARMARK_CLUSTER)"
+    )
+
+
+def cluster_of(args: argparse.Namespace, must_answer: bool = True) -> str:
+    """The cluster that is asked for by flag or EARMARK_CLUSTER, "" for none.
+
+    Raises ConfigError where it is none, before anything is done, and ClusterError where it does not answer and must.
+    """
+    import os
+
+    address = os.environ.get("EARMARK_CLUSTER", "") if args.cluster is None else str(args.cluster)
+    if address:
+        from models.cluster.spreading import check_cluster
+
+        check_cluster(address, must_answer)
+    return address
+
+
 def summary(metrics: Mapping[str, Any]) -> str:
     """The overall numbers in a line. F1 is called the best, as its threshold was found on the same labels."""
     names = {

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from labeling.storage.text import printable
-from models.commands.base import AddCommand, progress_bar
+from models.commands.base import AddCommand, add_cluster_flag, cluster_of, progress_bar
 
 if TYPE_CHECKING:
     from labeling.workspace import Workspace
@@ -24,6 +24,7 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (auto)")
     parser.add_argument("--accept-licence", action="store_true", help="keep to the licence of a model that asks for it")
     parser.add_argument("--queue", action="store_true", help="leave it to a worker: `python -m models work`")
+    add_cluster_flag(parser, "hear the clips")
     parser.epilog = (
         "NAME is aisfx, birdnet, panns:PATH, timm:MODEL, file:PATH.toml or run:RUN. Only clips that the space lacks, "
         "or whose sound changed, are heard; what is done is kept, also where this is stopped or killed."
@@ -36,12 +37,12 @@ def _embed(args: argparse.Namespace) -> None:
     from models import worker
     from models.commands.training import stop_on_signal
     from models.frozen import jobs
-    from models.frozen.embedding import run_embedding
 
     workspace = worker.open_for_work(args.workspace)
     if not args.model:
         _list(workspace)
         return
+    cluster = cluster_of(args)
     worker.free_dead_jobs(workspace)
     request = jobs.EmbedRequest(
         args.model, args.space, args.hop, args.processes, args.device, accepted=args.accept_licence
@@ -55,9 +56,10 @@ def _embed(args: argparse.Namespace) -> None:
         return
     interrupted = threading.Event()
     stop_on_signal(interrupted)
-    ended = run_embedding(
-        workspace, job, worker_name(), report=progress_bar(), interrupted=interrupted, when_interrupted="stopped"
-    )
+    ended = worker.run_job(
+        workspace, job, worker_name(), report=progress_bar(), interrupted=interrupted, when_interrupted="stopped",
+        cluster=cluster,
+    )  # fmt: skip
     print(printable(f"space {request.space}: {jobs.words(ended)}"))
     if ended.metrics.get("skipped"):
         print(f"the reasons are in {workspace.root / 'embeddings' / f'{request.space}.log'}")

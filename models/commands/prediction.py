@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from labeling.storage.text import printable
-from models.commands.base import AddCommand, progress_bar
+from models.commands.base import AddCommand, add_cluster_flag, cluster_of, progress_bar
 
 
 def add(command: AddCommand) -> None:
@@ -36,6 +37,7 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--about", metavar="CSV", help="filename, latitude, longitude, date of recordings, for --post")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute (auto)")
     parser.add_argument("--overwrite", action="store_true", help="predict recordings again that are done")
+    add_cluster_flag(parser, "predict the recordings")
 
 
 def _predict(args: argparse.Namespace) -> None:
@@ -55,11 +57,18 @@ def _predict(args: argparse.Namespace) -> None:
         about=Path(args.about) if args.about else None,
         device=args.device,
     )
+    cluster = cluster_of(args)
     sources = sources_of(args.audio)
     workspace = open_workspace(args.workspace)
     from models.linear.recordings import load_for
-    from models.prediction.batch import load_batch, predict_batch
+    from models.prediction.batch import Predicting, load_batch, predict_batch
 
+    predicting: Predicting = predict_batch
+    if cluster:
+        from models.cluster.recordings import predict_on
+
+        predicting = predict_on(workspace, cluster, args.device)
+        settings = replace(settings, device="cpu")  # what is loaded here only tells what does not fit
     batch = load_batch(workspace, args.run, settings, load_for(workspace))
     for line in batch.lines():
         print(printable(line))
@@ -77,7 +86,7 @@ def _predict(args: argparse.Namespace) -> None:
     todo = undone(sources, out, args.overwrite)
     if len(todo) < len(sources):
         print(f"{len(sources) - len(todo)} recordings were done before; --overwrite predicts them again")
-    failed = predict_batch(batch, todo, out, summary, progress_bar())
+    failed = predicting(batch, todo, out, summary, progress_bar())
     if failed:
         print(f"{failed} of {len(todo)} recordings could not be read; the reasons are in {summary.file}",
               file=sys.stderr)  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from labeling.commands.ending import asked_by
 from labeling.storage.text import printable
-from models.commands.base import AddCommand, progress_bar, progress_lines, summary
+from models.commands.base import AddCommand, add_cluster_flag, cluster_of, progress_bar, progress_lines, summary
 from models.commands.combining import add_evaluate_flags, check_strength, words
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, failed or killed")
     parser.add_argument("--like", metavar="RUN", help="recipe, settings, seed and folds of this run, on the labels now")
     parser.add_argument("--dry-run", action="store_true", help="say whether the recipe could be trained; store nothing")
+    add_cluster_flag(parser, "train the networks")
     parser.epilog = (
         "Several GPUs of one machine: torchrun --nproc-per-node N -m models train ... starts N processes that share "
         "the run's networks; each takes the GPU of its rank and keeps the sound in memory of its own "
-        "(data.memory_gb). The result is that of one process. If one dies the run fails, and --resume goes on."
+        "(data.memory_gb). The result is that of one process. If one dies the run fails, and --resume goes on. "
+        "Several machines: --cluster; docs/scale.md says how."
     )
 
     parser = command("rerun", _rerun, "Train a run again from its folder alone, as a new run, and compare the two.")
@@ -56,6 +58,7 @@ def add(command: AddCommand) -> None:
     parser = command("work", _work, "Run queued trainings as they come.")
     parser.add_argument("--once", action="store_true", help="end when the queue is empty")
     parser.add_argument("--idle-exit", type=float, metavar="S", help="end after so many seconds without a job")
+    add_cluster_flag(parser, "do what is queued")
     parser.add_argument("--nice", type=int, default=0, metavar="N", help="go behind other programs, as nice(1) does")
 
 
@@ -70,11 +73,15 @@ def _recipes(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from labeling.errors import DataError
     from labeling.runs.execution import worker_name
     from models import enqueueing, worker
     from models.runfolder.processes import ProcessGroup, part_of_environment, share_run
 
     part = part_of_environment()
+    cluster = cluster_of(args)
+    if cluster and part.count > 1:
+        raise DataError("--cluster and torchrun are two ways to share out a run; leave one out")
     workspace = worker.open_for_work(args.workspace)
     if args.dry_run:
         _say_whether(workspace, args)
@@ -100,20 +107,29 @@ def _train(args: argparse.Namespace) -> None:
             return
         run = claimed
     else:
-        run = _queued(workspace, args, rank=0 if part.count > 1 else None)
+        run = _queued(workspace, args, rank=0 if part.count > 1 else None, elsewhere=bool(cluster))
     stop_on_signal(interrupted)
     processes = ProcessGroup(workspace.run_dir(run.id), part)
     share_run(part, run.id)
     print(f"run {run.id} on label version {run.label_version}", flush=True)
-    finish(workspace, run, interrupted, processes)
+    finish(workspace, run, interrupted, processes, cluster)
 
 
-def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None) -> Run:
-    """A new run, claimed. What cannot be trained is refused before there is a row for it."""
+def _queued(workspace: Workspace, args: argparse.Namespace, rank: int | None, elsewhere: bool) -> Run:
+    """A new run, claimed. What cannot be trained is refused before there is a row for it.
+
+    ``elsewhere``: the device is that of other machines, which this one need not have.
+    """
+    from dataclasses import replace
+
     from labeling.runs.execution import worker_name
     from models import enqueueing
 
     _check_flags(args)
+    if elsewhere and args.device != "auto":
+        wanted = args.device
+        args.device = "auto"
+        return replace(_queued(workspace, args, rank, elsewhere), device=wanted)
     if args.like:
         device = "" if args.device == "auto" else args.device
         return enqueueing.enqueue_like(
@@ -174,7 +190,13 @@ def stop_on_signal(interrupted: threading.Event) -> None:
         signal.signal(sign, lambda *_: interrupted.set())
 
 
-def finish(workspace: Workspace, run: Run, interrupted: threading.Event, processes: ProcessGroup | None = None) -> None:
+def finish(
+    workspace: Workspace,
+    run: Run,
+    interrupted: threading.Event,
+    processes: ProcessGroup | None = None,
+    cluster: str = "",
+) -> None:
     """Train a claimed run; raises DataError where it did not come to its end."""
     from labeling.errors import DataError
     from labeling.runs.execution import worker_name
@@ -188,6 +210,7 @@ def finish(workspace: Workspace, run: Run, interrupted: threading.Event, process
         interrupted=interrupted,
         when_interrupted="stopped",
         processes=processes,
+        cluster=cluster,
     )
     if ended.status != "done":
         raise DataError(f"run {ended.id} was {ended.status}; go on with `train --resume {ended.id}`")
@@ -269,7 +292,8 @@ def _work(args: argparse.Namespace) -> None:
 
     report = progress_lines() if lines.set_up() == "json" else progress_bar()
     worker.give_way(args.nice)
+    cluster = cluster_of(args, must_answer=args.once)
     workspace = worker.open_for_work(args.workspace)
-    count = worker.work(workspace, once=args.once, idle_exit_s=args.idle_exit, report=report)
+    count = worker.work(workspace, once=args.once, idle_exit_s=args.idle_exit, report=report, cluster=cluster)
     if not lines.is_json():
         print(f"{count} {'job' if count == 1 else 'jobs'} done")

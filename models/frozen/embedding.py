@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -70,13 +70,17 @@ def run_embedding(
     report: Report | None = None,
     interrupted: threading.Event | None = None,
     when_interrupted: str = "queued",
+    hearing: Hearing | None = None,
 ) -> Run:
-    """Do a claimed embedding. Returns the job as it ended; raises EarmarkError after recording it."""
+    """Do a claimed embedding; ``hearing`` embeds in place of this machine.
+
+    Returns the job as it ended; raises EarmarkError after recording it.
+    """
     request = request_of(job)
     log = workspace.root / FOLDER / f"{request.space}.log"
 
     def work(tell: Report, should_stop: Callable[[], bool]) -> Mapping[str, Any]:
-        return embed(workspace, request, tell, should_stop, log)
+        return embed(workspace, request, tell, should_stop, log, hearing)
 
     return execute(
         workspace, job, worker, work, log, report=report, interrupted=interrupted, when_interrupted=when_interrupted,
@@ -85,15 +89,21 @@ def run_embedding(
 
 
 def embed(
-    workspace: Workspace, request: EmbedRequest, tell: Report, should_stop: Callable[[], bool], log: Path
+    workspace: Workspace,
+    request: EmbedRequest,
+    tell: Report,
+    should_stop: Callable[[], bool],
+    log: Path,
+    hearing: Hearing | None = None,
 ) -> Mapping[str, Any]:
     """Embed every usable clip that the space lacks, or whose sound changed. Returns what `words` tells.
 
-    A clip that cannot be read is skipped and told in ``log``, and tried again the next time. Raises Stopped, with what
+    A clip that cannot be read is skipped and told in ``log``, and tried again the next time. ``hearing`` embeds, by
+    default this machine's processes (`on_this_machine`). Raises Stopped, with what
     was done kept, and EarmarkError.
     """
     tell({"phase": "loading the model", "fraction": 0.0})
-    model = load_frozen(workspace, request.model, request.device)
+    model = load_frozen(workspace, request.model, "cpu" if hearing else request.device)
     facts = facts_of(model, request)
     check_facts(workspace, facts)
     append(workspace, facts, ())
@@ -105,7 +115,7 @@ def embed(
     waiting: list[ClipVectors] = []
     flushed_at = time.monotonic()
     try:
-        with hearing(workspace, model, request, facts, clips) as heard:
+        with (hearing or on_this_machine)(workspace, model, request, facts, clips) as heard:
             for embedded in heard(clips, should_stop):
                 tally.add(embedded)
                 if embedded.vectors is not None:
@@ -196,10 +206,12 @@ class Tally:
 # ------------------------------------------------------------------------------------------------- processes
 
 Heard = Callable[[list[Clip], Callable[[], bool]], Iterator[Embedded]]
+Hearing = Callable[[Workspace, FrozenModel, EmbedRequest, SpaceFacts, list[Clip]], AbstractContextManager[Heard]]
+"""``with hearing(workspace, model, request, facts, clips) as heard``: what embeds these clips, in any order."""
 
 
 @contextmanager
-def hearing(
+def on_this_machine(
     workspace: Workspace, model: FrozenModel, request: EmbedRequest, facts: SpaceFacts, clips: list[Clip]
 ) -> Iterator[Heard]:
     """What embeds clips, in any order: this process, or several. Raises Stopped, ArtefactError where one died."""

@@ -30,11 +30,16 @@ def load(workspace: Workspace, what: str, device: str) -> MelModel:
     runs.check_trained(run)
     if run.status != "done":
         raise ConfigError(f"run {run.id} is {run.status}; embed with one that is done")
-    recipe, classes, _, paths = networks_of(workspace.run_dir(run.id, whole=True))
+    return load_finished(workspace, run.id, device)
+
+
+def load_finished(workspace: Workspace, run_id: str, device: str) -> MelModel:
+    """The same of a run that is known to be done, by its files alone: no database is asked."""
+    recipe, classes, _, paths = networks_of(workspace.run_dir(run_id, whole=True))
     place = pick_device(device)
     network = load_network(paths[0], recipe, classes).to(place)
     return MelModel(
-        FrontEnd(recipe.features), listener(network, f"run {run.id}"), place, window_s=recipe.predict.window_s,
+        FrontEnd(recipe.features), listener(network, f"run {run_id}"), place, window_s=recipe.predict.window_s,
         licence=LICENCE, weights_sha256=sha256_of(paths[0]), classes=classes,
     )  # fmt: skip
 

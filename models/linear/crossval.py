@@ -26,6 +26,7 @@ from models.config import Recipe
 from models.evidence.files import keep_found, lacks_neighbours, write_learned
 from models.folds.selection import check_selection
 from models.folds.task import ALL_DATA, Task
+from models.frozen.embedding import Hearing
 from models.linear.bags import Bags, bags_of, lesson_of
 from models.linear.fold import LinearData, head_file, head_neighbours, predict_bags, train_head
 from models.linear.head import Head, load_head, save_head
@@ -54,12 +55,13 @@ def cross_validate_heads(
     device: str = "auto",
     report: Callable[[Mapping[str, Any]], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    hearing: Hearing | None = None,
 ) -> dict[str, Any]:
     """Train and predict all folds into the folder of a run; one that was begun there goes on.
 
     Clips that the space does not hold, and that cannot be embedded, are left out, and named in ``run.json``
-    (``skipped``) and the log. ``device`` is that of the embedding. Returns what ``metrics.json`` holds. Raises Stopped,
-    ConfigError, ArtefactError, AudioError, WorkspaceFull.
+    (``skipped``) and the log. ``device`` is that of the embedding, which ``hearing`` does in place of this machine.
+    Returns what ``metrics.json`` holds. Raises Stopped, ConfigError, ArtefactError, AudioError, WorkspaceFull.
     """
     inputs = join_inputs(recipe, clips, labels, label_version, None)
     folder = RunFolder(workspace.run_dir(run_id))
@@ -68,7 +70,7 @@ def cross_validate_heads(
     context = Context(folder, torch.device("cpu"), processes, progress, should_stop, None)
     try:
         skipped = begin_folder(inputs, context)
-        return _train(workspace, inputs, context, skipped, device)
+        return _train(workspace, inputs, context, skipped, device, hearing)
     except Exception as error:
         folder.log(f"{type(error).__name__}: {error}")
         raise
@@ -77,12 +79,17 @@ def cross_validate_heads(
 
 
 def _train(
-    workspace: Workspace, inputs: RunInputs, context: Context, skipped: dict[str, str], device: str
+    workspace: Workspace,
+    inputs: RunInputs,
+    context: Context,
+    skipped: dict[str, str],
+    device: str,
+    hearing: Hearing | None,
 ) -> dict[str, Any]:
     recipe, folder, progress = inputs.recipe, context.folder, context.progress
     progress.networks = len(inputs.networks)
     usable = [inputs.clips[k] for k in inputs.usable]
-    space = _space(workspace, recipe, usable, context, device)
+    space = _space(workspace, recipe, usable, context, device, hearing)
     bags = bags_of(space, [clip.id for clip in usable])
     held = np.diff(bags.first) > 0
     skipped |= {clip.filename: clip.reason or clip.status for clip in inputs.clips if not clip.usable}
@@ -109,7 +116,14 @@ def _train(
     return result
 
 
-def _space(workspace: Workspace, recipe: Recipe, clips: Sequence[Clip], context: Context, device: str) -> Space:
+def _space(
+    workspace: Workspace,
+    recipe: Recipe,
+    clips: Sequence[Clip],
+    context: Context,
+    device: str,
+    hearing: Hearing | None,
+) -> Space:
     """The space with the clips that were missing embedded; the run notes which model made it."""
     folder = context.folder
 
@@ -118,7 +132,7 @@ def _space(workspace: Workspace, recipe: Recipe, clips: Sequence[Clip], context:
         rest = {key: value for key, value in progress.items() if key in ("clips", "total", "audio_s_per_s")}
         context.progress.say(str(progress["phase"]), EMBEDDING_SHARE * float(progress["fraction"]), **rest)
 
-    space = filled_space(workspace, recipe.linear.space, clips, device, tell, context.should_stop, folder.log)
+    space = filled_space(workspace, recipe.linear.space, clips, device, tell, context.should_stop, folder.log, hearing)
     facts, before = asdict(space.facts), folder.facts().get("space")
     if before not in (None, facts):
         raise ArtefactError(

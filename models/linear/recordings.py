@@ -25,6 +25,9 @@ from models.linear.head import Head, load_head, probability
 from models.prediction.soundscape import Load, Loaded, RecordingPredictor, Stretch, load_predictor
 from models.runfolder.folder import checkpoints_of
 
+LoadFrozen = Callable[[Workspace, str, str], FrozenModel]
+"""Loads the model of a reference onto a device."""
+
 
 @dataclass
 class HeardRecording:
@@ -79,8 +82,8 @@ class HeadPredictor(RecordingPredictor):
         yield Stretch(0, frames, frames)
 
 
-def load_for(workspace: Workspace) -> Load:
-    """What loads a run's networks, or its heads with the frozen model of their space."""
+def load_for(workspace: Workspace, frozen: LoadFrozen = load_frozen) -> Load:
+    """What loads a run's networks, or its heads with the frozen model of their space, which ``frozen`` loads."""
 
     def load(run_dir: Path, device: torch.device) -> Loaded:
         recipe = recipe_of(run_dir)
@@ -96,7 +99,7 @@ def load_for(workspace: Workspace) -> Load:
                 f"run {run_dir.name} reads the space {facts.name!r}, whose vectors were made elsewhere "
                 f"({facts.model}), so that new recordings cannot be heard here; predict with another run"
             )
-        model = load_frozen(workspace, facts.model, str(device))
+        model = frozen(workspace, facts.model, str(device))
         if model.weights_sha256 != facts.weights_sha256:
             raise ConfigError(
                 f"run {run_dir.name} was trained on vectors of {facts.model} with other weights than those that are "

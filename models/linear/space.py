@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labeling.embeddings.space import FOLDER, IMPORTED, Space, known_clips, list_spaces, open_space, sounds_now
 from labeling.errors import ConfigError, EarmarkError, UnknownName
@@ -12,6 +12,9 @@ from labeling.registry import unknown_name
 from labeling.workspace import Workspace
 from models.frozen.catalogue import FROZEN
 from models.frozen.jobs import EmbedRequest, resolved
+
+if TYPE_CHECKING:
+    from models.frozen.embedding import Hearing
 
 
 def check_space(workspace: Workspace, name: str) -> None:
@@ -41,11 +44,13 @@ def filled_space(
     tell: Callable[[Mapping[str, Any]], None],
     should_stop: Callable[[], bool],
     log: Callable[[str], None],
+    hearing: Hearing | None = None,
 ) -> Space:
     """The space ``name``, where clips that it lacks, or whose sound changed, are embedded first.
 
-    ``tell`` hears how far that is, ``log`` what there was to do. One whose vectors were made elsewhere stays as it is.
-    Raises Stopped, with what was done kept, UnknownName, ConfigError, ArtefactError.
+    ``tell`` hears how far that is, ``log`` what there was to do; ``hearing`` embeds in place of this machine. One whose
+    vectors were made elsewhere stays as it is. Raises Stopped, with what was done kept, UnknownName, ConfigError,
+    ArtefactError.
     """
     facts = {space.name: space for space in list_spaces(workspace)}.get(name)
     known = known_clips(workspace, name)
@@ -64,6 +69,6 @@ def filled_space(
         model, hop_s = (name, 0.0) if facts is None else (facts.model, facts.hop_s)
         log(f"space {name!r}: {len(missing)} of {len(clips)} clips to embed with {model}")
         request = resolved(workspace, EmbedRequest(model, name, hop_s, device=device))
-        done = embed(workspace, request, tell, should_stop, workspace.root / FOLDER / f"{name}.log")
+        done = embed(workspace, request, tell, should_stop, workspace.root / FOLDER / f"{name}.log", hearing)
         log(f"space {name!r}: {done.get('clips', 0)} clips embedded, {done.get('skipped', 0)} could not be read")
     return open_space(workspace, name)

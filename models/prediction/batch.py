@@ -37,6 +37,8 @@ from models.prediction.thresholds import DecisionRule, fitted_rule, parse_thresh
 from models.prediction.tta import coverage_text
 from models.runfolder.provenance import pick_device
 
+Predicting = Callable[..., int]
+"""Predicts recordings as `predict_batch` does, which others may do in its place."""
 HEARING_SHARE = 0.95
 """Share of a combination's work that hearing its members is; the rest is making tables of their sums."""
 
@@ -157,7 +159,7 @@ def predict_batch(
                 for place, source in enumerate(block):
                     of_recording(block, place, 0.0)
                     try:
-                        result = _predict(batch, predictor, source, partial(of_recording, block, place), should_stop)
+                        result = predict_one(batch, predictor, source, partial(of_recording, block, place), should_stop)
                     except AudioError as problem:
                         failed += 1
                         summary.note(source, "failed", str(problem))
@@ -171,13 +173,14 @@ def predict_batch(
     return failed
 
 
-def _predict(
+def predict_one(
     batch: Batch,
     predictor: RecordingPredictor,
     source: Source,
     report: Callable[[float], None],
     should_stop: Callable[[], bool],
 ) -> Result:
+    """One recording's result. Raises AudioError where it cannot be read, Stopped."""
     result = predict_recording(
         source.path,
         predictor,

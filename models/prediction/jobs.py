@@ -28,6 +28,7 @@ from models.prediction.tables import Summary, begin_folder, undone
 from models.prediction.thresholds import fitted_rule
 
 if TYPE_CHECKING:
+    from models.prediction.batch import Predicting
     from models.prediction.soundscape import Load
 
 FOLDER, TABLES, SENT = "predictions", "tables", "recordings"
@@ -146,8 +147,10 @@ def run_prediction(
     report: Report | None = None,
     interrupted: threading.Event | None = None,
     when_interrupted: str = "queued",
+    predicting: Predicting | None = None,
 ) -> Run:
-    """Do a claimed prediction; one that was interrupted goes on where it was. ``load`` finds a run's networks.
+    """Do a claimed prediction; one that was interrupted goes on where it was. ``load`` finds a run's networks;
+    ``predicting`` predicts with them in place of this machine.
 
     Returns the job as it ended. Raises EarmarkError where it failed, after recording it.
     """
@@ -159,12 +162,13 @@ def run_prediction(
         request, out = request_of(job), folder / TABLES
         tell({"phase": "loading the networks", "fraction": 0.0})
         found, outside = within(sources_of(request.audio), request.below)
-        batch = load_batch(workspace, request.run, request.settings, load)
+        settings = dataclasses.replace(request.settings, device="cpu") if predicting else request.settings
+        batch = load_batch(workspace, request.run, settings, load)
         begin_folder(out, batch.facts(), overwrite=False)
         summary = Summary(out)
         for source in outside:
             summary.note(source, "failed", _outside(source))
-        predict_batch(batch, undone(found, out, overwrite=False), out, summary, tell, should_stop)
+        (predicting or predict_batch)(batch, undone(found, out, overwrite=False), out, summary, tell, should_stop)
         failed = sum(row[2] == "failed" for row in summary.rows.values())
         if failed == len(summary.rows):
             raise DataError(f"no recording could be read; the first: {summary.first_reason()}")

@@ -39,7 +39,7 @@ from models.runfolder.trackers import open_trackers
 from models.training.assembling import assemble
 from models.training.beginning import begin_folder, write_plan
 from models.training.fold import FoldTrainer
-from models.training.inputs import Context, RunInputs, join_inputs
+from models.training.inputs import Context, Elsewhere, RunInputs, join_inputs
 
 
 def cross_validate(
@@ -57,6 +57,7 @@ def cross_validate(
     truth: NDArray[np.bool_] | None = None,
     processes: ProcessGroup | None = None,
     cache_dir: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> dict[str, Any]:
     """Train and predict all folds into a run's folder; one that was begun there goes on.
 
@@ -82,6 +83,8 @@ def cross_validate(
         This process does its part of the networks; the first one assembles the predictions, the others return {}.
     cache_dir : Path, optional
         Decoded sound may be kept there.
+    elsewhere : callable, optional
+        Has the networks trained by other machines, which leave in the folder what this one would; see `Elsewhere`.
 
     Returns
     -------
@@ -97,12 +100,13 @@ def cross_validate(
         recipe = replace(recipe, folds=replace(recipe.folds, folds=folds))
     processes = processes or ProcessGroup(Path(run_dir))
     part = processes.part
-    chosen_device = pick_device(device, part.rank if part.count > 1 else None)
+    own = "cpu" if elsewhere else device  # others choose theirs
+    chosen_device = pick_device(own, part.rank if part.count > 1 else None)
     inputs = join_inputs(recipe, clips, labels, label_version, teacher)
     folder = RunFolder(Path(run_dir), f"process {part.rank}: " if part.count > 1 else "")
     progress = Progress(folder, processes, inputs.n_folds, recipe.train.members, report)
     context = Context(
-        folder, chosen_device, processes, progress, lambda: should_stop() or processes.must_stop(), cache_dir
+        folder, chosen_device, processes, progress, lambda: should_stop() or processes.must_stop(), cache_dir, elsewhere
     )
     try:
         with deterministic(context.device, recipe.train.deterministic):
@@ -123,30 +127,23 @@ def _train_and_predict(inputs: RunInputs, context: Context, truth: NDArray[np.bo
         skipped.clips = begin_folder(inputs, context)
         context.processes.reached("begun")
     skipped.clips |= {clip.filename: clip.reason or clip.status for clip in inputs.clips if not clip.usable}
-    background, backgrounds = recipe.augment.background, None
-    if background.probability > 0:
-        backgrounds = augment.Backgrounds(background.folder, recipe.features.sample_rate, background.memory_mb)
+    backgrounds = backgrounds_of(recipe)
     grid = _grid(inputs)
     store = _read_sound(inputs, context)
     if context.leads:
         skipped.note(store, backgrounds)
     fold = _folds(inputs, context, store)
-    rows = inputs.rows[inputs.usable]
-    data = TrainingData(
-        store,
-        [inputs.truths[k] for k in inputs.usable],
-        inputs.labels.present[rows],
-        ~inputs.labels.unsure[rows],
-        inputs.labels.classes,
-        backgrounds,
-    )
-    tasks = {(k, m): _task(inputs, k, m, fold) for k, m in inputs.networks}
+    tasks = {(k, m): task_of(inputs, k, m, fold) for k, m in inputs.networks}
     for k in range(inputs.n_folds):
         check_selection(recipe.data, tasks[k, 0], k, recipe.train.pretrain_epochs)
     if context.leads:
         progress.tracker = open_trackers(recipe.track, folder.root, folder.root.name, asdict(recipe), folder.log)
-    for place, network in enumerate(mine):
-        _train_network(inputs, context, place, tasks[network], data, grid)
+    if context.elsewhere is not None:
+        context.elsewhere(inputs, context, fold, grid, list(tasks.values()))
+    else:
+        data = data_of(inputs, store, backgrounds)
+        for place, network in enumerate(mine):
+            train_network(inputs, context, place, tasks[network], data, grid)
     if not context.leads:
         context.processes.end("done")
         return {}
@@ -233,7 +230,23 @@ def _plan_folds(inputs: RunInputs, context: Context, store: AudioStore, rows: ND
     write_plan(inputs, context, clips, rows, copies)
 
 
-def _task(inputs: RunInputs, k: int, member: int, fold: NDArray[np.int32]) -> Task:
+def backgrounds_of(recipe: Recipe) -> augment.Backgrounds | None:
+    """The sounds that the recipe mixes in, None where it mixes in none."""
+    background = recipe.augment.background
+    if not background.probability > 0:
+        return None
+    return augment.Backgrounds(background.folder, recipe.features.sample_rate, background.memory_mb)
+
+
+def data_of(inputs: RunInputs, store: AudioStore, backgrounds: augment.Backgrounds | None) -> TrainingData:
+    """What all networks of the run share; ``store`` holds its usable clips."""
+    rows = inputs.rows[inputs.usable]
+    truths = [inputs.truths[k] for k in inputs.usable]
+    present, known = inputs.labels.present[rows], ~inputs.labels.unsure[rows]
+    return TrainingData(store, truths, present, known, inputs.labels.classes, backgrounds)
+
+
+def task_of(inputs: RunInputs, k: int, member: int, fold: NDArray[np.int32]) -> Task:
     """The network ``member`` of fold ``k``: its rows of the store."""
     inside = (fold >= 0) & (fold != k)
     valid = np.flatnonzero(fold == k) if k != ALL_DATA else np.zeros(0, dtype=np.int64)
@@ -244,7 +257,7 @@ def _task(inputs: RunInputs, k: int, member: int, fold: NDArray[np.int32]) -> Ta
 # ---------------------------------------------------------------------------------------------- one network
 
 
-def _train_network(
+def train_network(
     inputs: RunInputs, context: Context, place: int, task: Task, data: TrainingData, grid: FrameGrid
 ) -> None:
     """Train a network and predict its fold's clips, or see that this was done before."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
 from labeling.predictions.oof import Oof
-from labeling.records import Clip, Labels
+from labeling.records import Clip, FrameGrid, Labels
 from models.config import Recipe
 from models.folds.selection import selected
-from models.folds.task import ALL_DATA
+from models.folds.task import ALL_DATA, Task
 from models.runfolder.folder import RunFolder
 from models.runfolder.processes import ProcessGroup
 from models.runfolder.progress import Progress
@@ -54,9 +54,15 @@ class RunInputs:
         return [(fold, member) for fold in folds for member in range(self.recipe.train.members)]
 
 
+Elsewhere = Callable[["RunInputs", "Context", NDArray[np.int32], FrameGrid, list[Task]], None]
+"""``elsewhere(inputs, context, fold, grid, tasks)`` has the networks of a run trained by others, and returns when the
+folder holds what they left. ``fold`` (n,) is that of each usable clip, -1 for one left out. Raises as a training."""
+
+
 @dataclass(frozen=True)
 class Context:
-    """Where a process of a run computes and writes, and whom it tells and asks."""
+    """Where a process of a run computes and writes, and whom it tells and asks; ``elsewhere``: who trains the networks
+    in its place."""
 
     folder: RunFolder
     device: torch.device
@@ -64,6 +70,7 @@ class Context:
     progress: Progress
     should_stop: Callable[[], bool]
     cache_dir: Path | None
+    elsewhere: Elsewhere | None = None
 
     @property
     def leads(self) -> bool:

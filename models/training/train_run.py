@@ -24,6 +24,7 @@ from models.runfolder.folder import INPUTS, RunFolder, kept_teacher, read_inputs
 from models.runfolder.processes import Part, ProcessGroup
 from models.targets.teacher import open_teacher
 from models.training.crossval import cross_validate
+from models.training.inputs import Elsewhere
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def train_run(
     should_stop: Callable[[], bool] = lambda: False,
     processes: ProcessGroup | None = None,
     given: Inputs | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> dict[str, Any]:
     """Train a claimed run to its end, in its folder.
 
@@ -91,7 +93,7 @@ def train_run(
     workspace : Workspace
     run : Run
         As `runs.claim` gives it. One that has begun keeps to the labels and clips of its folder.
-    report, should_stop, processes
+    report, should_stop, processes, elsewhere
         As `cross_validate` takes them.
     given : Inputs, optional
         Its `inputs_of`, where they were read already.
@@ -138,6 +140,7 @@ def train_run(
             should_stop=should_stop,
             processes=processes,
             cache_dir=workspace.root / CACHE / "audio",
+            elsewhere=elsewhere,
         )
     except Stopped:
         if problem := processes.settle():

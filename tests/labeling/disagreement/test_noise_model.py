@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import optimize
 
-from labeling.disagreement import noise_model
+from labeling.disagreement import fit_cells, noise_model
+from labeling.disagreement.fit_cells import chosen_cells
 from labeling.disagreement.noise_model import NoiseModel, fit_noise_model
 
 
@@ -162,7 +163,7 @@ def test_sums_with_verdicts_by_hand() -> None:
     given = np.array([[True], [False], [True], [False]])
     verdict = np.array([[-1], [-1], [0], [1]], np.int8)
     evidence = [np.zeros((4, 1), np.float32)]
-    cells = noise_model._gather(evidence, given, np.ones_like(given), verdict)
+    cells = chosen_cells(evidence, given, np.ones_like(given), verdict)
     rates = np.log([0.2 / 0.8, 0.1 / 0.9])
     fit = noise_model._Fit(np.zeros(2), np.zeros((1, 2)), np.ones(2), rates, rates)
     sums = noise_model._look(fit, cells)
@@ -215,9 +216,9 @@ def test_a_sample_of_the_cells_gives_about_the_same_model(monkeypatch: pytest.Mo
     x, given, _ = simulate(8000, np.linspace(-5, -3, 8), slope=2.0, miss=0.2, spurious=0.004)
     known = np.random.default_rng(3).random(given.shape) < 0.95
     whole = fit_noise_model([x], given, known)
-    monkeypatch.setattr(noise_model, "FIT_CELLS", 8000)
+    monkeypatch.setattr(fit_cells, "FIT_CELLS", 8000)
     verdict = np.full(given.shape, -1, np.int8)
-    cells = noise_model._gather([x], given, known, verdict)
+    cells = chosen_cells([x], given, known, verdict)
     listed = int((given & known).sum())
     assert int(cells.listed.sum()) == listed
     assert listed + 7000 < len(cells.listed) < listed + 9000
@@ -234,16 +235,16 @@ def test_a_sample_of_the_cells_gives_about_the_same_model(monkeypatch: pytest.Mo
 
 
 def test_decided_cells_are_always_in_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noise_model, "FIT_CELLS", 100)
+    monkeypatch.setattr(fit_cells, "FIT_CELLS", 100)
     x, given, truth = simulate(500, np.array([-2.0, -2.0]), slope=1.0, miss=0.1, spurious=0.01)
     verdict = np.full(given.shape, -1, np.int8)
     verdict[:50] = truth[:50]
     known = np.ones_like(given)
     known[:10] = False
-    cells = noise_model._gather([x], given, known, verdict)
+    cells = chosen_cells([x], given, known, verdict)
     assert int((cells.truth >= 0).sum()) == 80
     assert np.all(cells.weight[cells.truth >= 0] == 1)
-    alike = noise_model._gather([np.zeros_like(x)], given, known, verdict)  # no cell is the highest
+    alike = chosen_cells([np.zeros_like(x)], given, known, verdict)  # no cell is the highest
     assert float(alike.weight.sum()) == pytest.approx(float(known.sum()), rel=1e-5)
 
 
@@ -257,7 +258,7 @@ def small_case() -> tuple[list[NDArray[np.float32]], NDArray[np.bool_], NDArray[
 
 def ended(rounds: int) -> tuple[noise_model._Fit, noise_model._Cells]:
     evidence, given, verdict = small_case()
-    cells = noise_model._gather(evidence, given, np.ones_like(given), verdict)
+    cells = chosen_cells(evidence, given, np.ones_like(given), verdict)
     first = np.log([0.1 / 0.9, 0.1 / 0.9])
     start = noise_model._Fit(np.zeros(3), np.zeros((3, 3)), np.ones(3), None)
     warm = noise_model._climb(start, cells, 10)

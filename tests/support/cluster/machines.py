@@ -1,0 +1,99 @@
+"""Ray on this machine, as a cluster of several: nodes with a core each, a small store of objects, and no dashboard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support import ROOT
+
+STORE_BYTES = 80 << 20
+START_S = 300.0
+
+
+@contextmanager
+def two_nodes() -> Iterator[Any]:
+    """A head and a second node with a core each, both real; gives Ray's Cluster."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False},
+    )
+    try:
+        add_node(cluster)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def add_node(cluster: Any) -> Any:
+    """One more node, with a core."""
+    return cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+
+class Started:
+    """``ray start`` as somebody types it: a head without cores, and a node with one, each a process that is ended by
+    itself and takes what it started with it."""
+
+    def __init__(self) -> None:
+        import ray
+
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self.address = f"{ray.util.get_node_ip_address()}:{self.port}"
+        self.folder = Path(tempfile.mkdtemp(prefix="ray"))  # short: sockets lie in it
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start both, and wait until the head answers."""
+        store = f"--object-store-memory={STORE_BYTES}"
+        head = ["--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false"]
+        self._ray(*head, store, f"--temp-dir={self.folder}")
+        until = time.monotonic() + START_S
+        while True:
+            try:
+                socket.create_connection((self.address.partition(":")[0], self.port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < until, "the head did not start"
+                time.sleep(0.2)
+        self._ray(f"--address={self.address}", "--num-cpus=1", store)
+
+    def _ray(self, *words: str) -> None:
+        log = open(self.folder / "started.log", "ab")  # noqa: SIM115
+        self.processes.append(
+            subprocess.Popen(
+                [str(Path(sys.executable).parent / "ray"), "start", *words, "--block"],
+                cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+            )
+        )  # fmt: skip
+
+    def end(self) -> None:
+        """End both, with all that they started, and nothing else."""
+        import psutil
+
+        for process in self.processes:
+            children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+            process.kill()
+            process.wait()
+            for child in children:
+                if child.is_running():
+                    child.kill()
+            psutil.wait_procs(children, timeout=60)
+        self.processes.clear()
+
+    def close(self) -> None:
+        """End both and remove their folder."""
+        self.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
