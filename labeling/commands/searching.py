@@ -33,6 +33,7 @@ def add(command: AddCommand) -> None:
 def _search(args: argparse.Namespace) -> None:
     from labeling.search.finding import more_like
     from labeling.search.naming import query_named, read_stretch
+    from labeling.search.remaining import left_in_words
 
     workspace = opened(args)
     with workspace.read() as connection:
@@ -50,3 +51,5 @@ def _search(args: argparse.Namespace) -> None:
     if answer.outlook is not None:
         ahead = answer.outlook
         print(f"of the next {ahead.of} about {ahead.expected:.0f} are it (likely {ahead.low} to {ahead.high})")
+    if answer.remaining is not None and answer.remaining.at_most is not None:
+        print(left_in_words(answer.remaining))

@@ -188,7 +188,7 @@ def _controls(query: Query, spaces: Mapping[str, SpaceFacts]) -> Query:
         order = st.selectbox(
             "Order", list(ORDERS), format_func=lambda choice: ORDERS[choice], key="similar_order", width=180,
             help="Most likely, most uncertain and most varied learn from each batch of verdicts; before the first they "
-            "are by likeness. At random tells what is left.",
+            "are by likeness. At random tells how many are left at most.",
         )  # fmt: skip
         among = query.among
         if has_recordings:

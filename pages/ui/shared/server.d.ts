@@ -187,6 +187,7 @@ export interface Snippet {
   of_stretch?: boolean;
   similarity?: number;
   likely?: number;
+  at_random?: boolean;
 }
 
 export interface Snippets {
@@ -309,6 +310,7 @@ export interface PlayerEvent {
   seen_position?: number | null;
   note?: string;
   mode?: string;
+  at_random?: boolean;
 }
 
 /** pages.ui.player.component.PageEvent */

@@ -230,7 +230,8 @@ class Snippet(TypedDict):
     """One suspect on the wall and the stretch ``from_s`` to ``to_s`` of its clip to hear and see.
 
     ``id`` is its own on the wall. In a search a verdict is of the stretch alone where ``of_stretch``, ``similarity`` is
-    that with the examples, and ``likely`` how likely it is the class, where that is known.
+    that with the examples, and ``likely`` how likely it is the class, where that is known. ``at_random``: chance picked
+    it.
     """
 
     id: str
@@ -251,6 +252,7 @@ class Snippet(TypedDict):
     of_stretch: NotRequired[bool]
     similarity: NotRequired[float]
     likely: NotRequired[float]
+    at_random: NotRequired[bool]
 
 
 class Snippets(TypedDict):
