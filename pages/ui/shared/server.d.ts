@@ -188,6 +188,9 @@ export interface Snippet {
   similarity?: number;
   likely?: number;
   at_random?: boolean;
+  asks?: string;
+  asks_name?: string;
+  reason?: string;
 }
 
 export interface Snippets {

@@ -231,7 +231,8 @@ class Snippet(TypedDict):
 
     ``id`` is its own on the wall. In a search a verdict is of the stretch alone where ``of_stretch``, ``similarity`` is
     that with the examples, and ``likely`` how likely it is the class, where that is known. ``at_random``: chance picked
-    it.
+    it. Where tiles ask of several classes, ``asks`` is the code of its own, ``asks_name`` its name, and ``reason`` why
+    it is asked.
     """
 
     id: str
@@ -253,11 +254,14 @@ class Snippet(TypedDict):
     similarity: NotRequired[float]
     likely: NotRequired[float]
     at_random: NotRequired[bool]
+    asks: NotRequired[str]
+    asks_name: NotRequired[str]
+    reason: NotRequired[str]
 
 
 class Snippets(TypedDict):
-    """What is answered to `GET /api/snippets` and `GET /api/similar`; ``more`` says that there are others after these,
-    ``said`` what is to be expected of them, of a search."""
+    """What is answered to `GET /api/snippets`, `GET /api/similar` and `GET /api/next`; ``more`` says that there are
+    others after these, ``said`` what is to be expected of them, or what they learned from."""
 
     position: int
     more: bool
