@@ -1,8 +1,8 @@
 """What has been learned: the macro average precision of a head against decisions, on cells that chance picked.
 
 A head's own questions are the hard ones, so they cannot measure it. Chance draws cells by one fixed order, a hash.
-What was drawn by it, by the audit or among what to label next, and what had been asked before its turn came, is a random
-part of all cells together: it measures, and the head learns from all else, at some points of the journal as it was then.
+What was drawn by it, by the audit or among what to label next, and what had been asked before its turn came, is a
+random part of all cells together: it measures, and the head learns from all else, at some points of the journal.
 Kinds of cells are not drawn alike often (listed or not, in clips with labels or without, asked or not): each cell that
 measures stands for as many as there are of its class and kind.
 """

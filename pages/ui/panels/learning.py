@@ -43,8 +43,9 @@ def draw(curve: LearningCurve) -> None:
     drawn = f"{curve.drawn:,} {'cell' if curve.drawn == 1 else 'cells'}"
     if not curve.points:
         st.info(
-            f"Not known yet: {drawn} {'was' if curve.drawn == 1 else 'were'} drawn at random and answered, and {LEAST_DRAWN} are needed, with a class "
-            "present in at least one of them. Sweep’s “Next to label” asks one in ten so, “At random” all of them.",
+            f"Not known yet: {drawn} {'was' if curve.drawn == 1 else 'were'} drawn at random and answered, and "
+            f"{LEAST_DRAWN} are needed, with a class present in at least one of them. "
+            "Sweep’s “Next to label” asks one in ten so, “At random” all of them.",
             icon=":material/info:",
         )
         return
