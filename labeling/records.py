@@ -118,6 +118,7 @@ class Shown:
     cell drawn at random; ``second_look``: the journal position of the same reviewer's first look; ``doubted_look``: the
     same where the look was asked for because the evidence spoke against the first one, which chance did not choose.
     ``adjudication``: the verdict settles unlike ones, which were on the screen side by side.
+    ``at_random``: the cell, or the stretch, was drawn at random in a list that hid nothing (a search, `active.next`).
     ``one_by_one``: part of a batch of many clips, and yet heard by itself (the queue's list, filled in a spreadsheet).
     ``independent``: the cell needs several looks, and what others said of it was hidden (labeling/journal/looks.py).
     ``probability`` is the model's, for which a machine changed the label. ``other`` holds what is stored and none of
@@ -135,6 +136,7 @@ class Shown:
     asked: bool | None = None
     blind: bool = False
     audit: bool = False
+    at_random: bool = False
     second_look: int | None = None
     doubted_look: int | None = None
     one_by_one: bool = False

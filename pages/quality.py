@@ -9,7 +9,7 @@ from labeling.errors import ArtefactError
 from labeling.quality.scored_run import read_scored_run
 from labeling.runs import leaks
 from pages.ui import session
-from pages.ui.panels import noise, quality, replay
+from pages.ui.panels import learning, noise, quality, replay
 
 st.title("Label quality")
 with session.messages():
@@ -25,6 +25,7 @@ if scored_run is None:
         icon=":material/model_training:",
     )
     st.page_link("retrain.py", label="Train a run", icon=":material/arrow_forward:")
+    learning.panel()
     st.stop()
 
 run = next(candidate for candidate in every_run if candidate.id == scored_run.run_id)
@@ -48,5 +49,6 @@ noise.panel(run.id, run.ended_at, scored_run.position)
 quality.may_i_stop(facts)
 quality.trusted(facts, report, quality.warning_of(run, every_run))
 quality.helped(root, every_run, scored_run.position)
+learning.panel()
 st.markdown("#### Which order finds most?")
 replay.panel()

@@ -14,6 +14,7 @@ from labeling.storage.text import printable
 
 if TYPE_CHECKING:
     from labeling.replay.jobs import StoredReplay
+    from labeling.replay.reviewer import SimulatedReviewer
     from labeling.replay.simulation import Plan
     from labeling.runs.execution import Report
 
@@ -48,6 +49,10 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe; repeatable")
     parser.add_argument("--folds", type=int, metavar="K", help="instead of the recipe's number")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train (auto)")
+    parser.add_argument("--learn", default="", metavar="SPACE", help="no queue: hide labels, and ask as `next` does, "
+                        "by a head on this space; --order is of hybrid, uncertain, varied, random")  # fmt: skip
+    parser.add_argument("--hidden", type=float, metavar="P", help="with --learn: share of clips without labels (0.9)")
+    parser.add_argument("--held-out", type=float, metavar="P", help="with --learn: share of clips that measure (0.3)")
     parser.add_argument("--csv", metavar="FILE", help="write the curves there as well")
     parser.add_argument("--name", default="", metavar="NAME", help="to keep it under (the next number)")
     parser.add_argument("--queue", action="store_true", help="leave it to a worker: `python -m models work`")
@@ -63,6 +68,9 @@ def _replay(args: argparse.Namespace) -> None:
     from labeling.runs.execution import worker_name
     from labeling.storage.files import write_atomically
 
+    if args.learn:
+        _learn(args)
+        return
     plan = _plan(args)
     if args.csv and Path(args.csv).is_dir():
         raise DataError(f"--csv {args.csv} is a folder; name a file")
@@ -88,14 +96,13 @@ def _plan(args: argparse.Namespace) -> Plan:
     """What the flags ask for; raises DataError for one that is out of bounds or lacks another."""
     from labeling.commands.ending import checked_text
     from labeling.errors import DataError
-    from labeling.replay.reviewer import MOST_ERROR, SimulatedReviewer
     from labeling.replay.simulation import USUAL_ORDERS, Plan
     from labeling.replay.training import Retraining
 
-    for flag in ("reviewer_error", "miss", "false_alarm", "unsure"):
-        value = getattr(args, flag)
-        if value is not None and not 0 <= value <= MOST_ERROR:
-            raise DataError(f"--{flag.replace('_', '-')} {value:g} is outside 0 to {MOST_ERROR:g}; give a share")
+    for flag in ("hidden", "held_out"):
+        if getattr(args, flag) is not None:
+            raise DataError(f"--{flag.replace('_', '-')} says what is learned from; add --learn SPACE")
+    reviewer = _reviewer(args)
     training = None
     if args.retrain is not None:
         if args.every is None:
@@ -103,12 +110,6 @@ def _plan(args: argparse.Namespace) -> Plan:
         training = Retraining(args.retrain, args.recipe, args.every, tuple(args.set), args.folds, args.device)
     elif args.recipe or args.every is not None or args.set or args.folds is not None:
         raise DataError("--recipe, --every, --set and --folds say how to retrain; add --retrain ROUNDS")
-    reviewer = SimulatedReviewer(
-        miss=args.reviewer_error if args.miss is None else args.miss,
-        false_alarm=args.reviewer_error if args.false_alarm is None else args.false_alarm,
-        unsure=args.unsure,
-        seed=args.seed,
-    )
     return Plan(
         truth=Path(checked_text("--truth", args.truth)),
         run_id=args.run,
@@ -120,6 +121,70 @@ def _plan(args: argparse.Namespace) -> Plan:
         retraining=training,
         ask_again=args.ask_again,
     )
+
+
+def _reviewer(args: argparse.Namespace) -> SimulatedReviewer:
+    from labeling.errors import DataError
+    from labeling.replay.reviewer import MOST_ERROR, SimulatedReviewer
+
+    for flag in ("reviewer_error", "miss", "false_alarm", "unsure"):
+        value = getattr(args, flag)
+        if value is not None and not 0 <= value <= MOST_ERROR:
+            raise DataError(f"--{flag.replace('_', '-')} {value:g} is outside 0 to {MOST_ERROR:g}; give a share")
+    return SimulatedReviewer(
+        miss=args.reviewer_error if args.miss is None else args.miss,
+        false_alarm=args.reviewer_error if args.false_alarm is None else args.false_alarm,
+        unsure=args.unsure,
+        seed=args.seed,
+    )
+
+
+def _learn(args: argparse.Namespace) -> None:
+    """Hide labels, and let each order of `labeling.active` ask for them."""
+    from labeling.active.orders import ORDERS
+    from labeling.commands.ending import checked_text
+    from labeling.errors import DataError
+    from labeling.replay.learning import LearningPlan, at_share, learning_csv, replay_learning
+    from labeling.storage.files import write_atomically
+
+    for flag, usual in (("run", ""), ("scorer", []), ("ask_again", False), ("retrain", None), ("recipe", ""),
+                        ("every", None), ("set", []), ("folds", None), ("name", ""), ("queue", False)):  # fmt: skip
+        if getattr(args, flag) != usual:
+            raise DataError(f"--{flag.replace('_', '-')} is of the queue of a run, which --learn does without")
+    if args.csv and Path(args.csv).is_dir():
+        raise DataError(f"--csv {args.csv} is a folder; name a file")
+    plan = LearningPlan(
+        truth=Path(checked_text("--truth", args.truth)),
+        space=checked_text("--learn", args.learn),
+        orders=tuple(dict.fromkeys(args.order)) or tuple(ORDERS),
+        hidden=0.9 if args.hidden is None else args.hidden,
+        held_out=0.3 if args.held_out is None else args.held_out,
+        decisions=args.decisions,
+        every=20 if args.step is None else args.step,
+        seed=args.seed,
+        reviewer=_reviewer(args),
+    )
+    workspace = opened(args)
+    with ended_tidily(), _bar() as show:
+        learned = replay_learning(
+            workspace, plan, lambda done, total, text: show({"done": done, "total": total, "phase": text})
+        )
+    print(
+        f"macro average precision on {learned.held_out_clips} clips that were held out; of {learned.cells} other "
+        f"labels {learned.kept} were known; the head learned anew after each {plan.every} decisions"
+    )
+    print(f"with all labels: {learned.all_true:.3f} as they truly are, {learned.all_imported:.3f} as imported")
+    if learned.unknown:
+        print(printable(f"labels of the truth that are no class here: {', '.join(learned.unknown[:5])}"))
+    print(f"{'order':<12} {'at first':>9} {'2.3 %':>7} {'8 %':>7} {'last':>7} {'decisions':>10}")
+    for curve in learned.curves:
+        shares = (at_share(curve, learned.cells, share) for share in (0.023, 0.08))
+        part = " ".join(f"{'-' if value is None else f'{value:.3f}':>7}" for value in shares)
+        last = f"{curve.macro_ap[-1]:>7.3f} {int(curve.decisions[-1]):>10}"
+        print(f"{curve.order:<12} {curve.macro_ap[0]:>9.3f} {part} {last}")
+    if args.csv:
+        write_atomically(Path(args.csv), learning_csv(learned))
+        print(f"curves written to {args.csv}")
 
 
 @contextmanager

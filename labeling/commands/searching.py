@@ -1,4 +1,4 @@
-"""search: more like this, on a terminal."""
+"""search and cut: more like this, and clips of what was found in recordings, on a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labeling.storage.text import printable
 
 
 def add(command: AddCommand) -> None:
-    """Add this group's command."""
+    """Add this group's commands."""
     parser = command("search", _search, "Find stretches that sound like some, in a space of embeddings.")
     parser.add_argument(
         "--like", action="append", default=[], metavar="FILE@FROM-TO", help="an example, in seconds; may be given again"
@@ -28,11 +28,16 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--order", default="alike", choices=("alike", "likely", "uncertain", "varied", "random"),
                         help="alike, or one that learns from the verdicts (alike)")  # fmt: skip
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (20)")
+    parser = command("cut", _cut, "Make a clip of each stretch of a recording in which a class was found present.")
+    parser.add_argument("--class", dest="class_code", required=True, metavar="C", help="the class")
+    parser.add_argument("--pad", type=float, default=0.0, metavar="S", help="so many seconds more on both sides (0)")
+    parser.epilog = "The files lie in W/cuts/; the recordings are only read, and what is a clip already is passed over."
 
 
 def _search(args: argparse.Namespace) -> None:
     from labeling.search.finding import more_like
     from labeling.search.naming import query_named, read_stretch
+    from labeling.search.remaining import left_in_words
 
     workspace = opened(args)
     with workspace.read() as connection:
@@ -50,3 +55,12 @@ def _search(args: argparse.Namespace) -> None:
     if answer.outlook is not None:
         ahead = answer.outlook
         print(f"of the next {ahead.of} about {ahead.expected:.0f} are it (likely {ahead.low} to {ahead.high})")
+    if answer.remaining is not None and answer.remaining.at_most is not None:
+        print(left_in_words(answer.remaining))
+
+
+def _cut(args: argparse.Namespace) -> None:
+    from labeling.search.cutting import cut_clips
+
+    done = cut_clips(opened(args), checked_text("--class", args.class_code), args.pad)
+    print(printable(done.text()))

@@ -7,7 +7,7 @@ stretches that are looked at (embeddings/search.py), a few thousand for each exa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling.collection import store
-from labeling.disagreement import random_order
 from labeling.embeddings import search
 from labeling.embeddings.space import Space, open_space
 from labeling.errors import DataError
@@ -24,6 +23,7 @@ from labeling.search.clips import ClipFacts, clip_facts
 from labeling.search.head import BACKGROUND, Head, Outlook, fit, outlook
 from labeling.search.products import products, unit
 from labeling.search.query import Query
+from labeling.search.remaining import Population, Remaining, remaining_in, turns
 from labeling.search.spreading import spread
 from labeling.search.standing import Standing, Stretches, standing
 from labeling.search.verified import verified_stretches
@@ -61,7 +61,8 @@ class Answer:
     """What a search found, first to last; ``among`` so many clips and stretches that nobody has decided.
 
     ``accepted`` and ``rejected`` are the verdicts that the head was fitted on. ``outlook`` says how many of the next
-    are likely it, None while that is not known. ``by_index``: the space is so large that an index chose.
+    are likely it, None while that is not known. ``remaining`` says how many are left at most, None where nobody said
+    of which class, and in a space that is not gone through whole. ``by_index``: it is so large that an index chose.
     """
 
     found: tuple[FoundStretch, ...]
@@ -70,6 +71,7 @@ class Answer:
     rejected: int
     outlook: Outlook | None
     by_index: bool
+    remaining: Remaining | None = None
 
 
 def more_like(workspace: Workspace, connection: Connection, query: Query, count: int = MOST) -> Answer:
@@ -111,7 +113,10 @@ def more_like(workspace: Workspace, connection: Connection, query: Query, count:
     if head is not None and pool.by_index:  # what the head means may lie elsewhere than the examples
         pool = _pool(workspace, space, np.concatenate([like, unlike, head.weight[None]]))
         rated, units = _rated(pool, like, unlike), _units(connection, pool, facts, query, said)
-    return _answer(pool, rated, units, head, like, query, count, (accepted, rejected))
+    answer = _answer(pool, rated, units, head, like, query, count, (accepted, rejected))
+    if pool.by_index or not query.class_code:
+        return answer
+    return replace(answer, remaining=remaining_in(space, units.population, said, _shown(query)))
 
 
 # ------------------------------------------------------------------------------------------------ what is looked at
@@ -194,14 +199,22 @@ def _examples(
 @dataclass(frozen=True)
 class _Units:
     """What verdicts are of. ``starts`` (m,) is where each clip's rows begin in the pool, ``clip_id`` and ``group`` and
-    ``recording`` (m,) are the clips'; ``open_clip`` (m,) may be asked about, and so may ``open_row`` (n,)."""
+    ``recording`` (m,) are the clips', ``fits`` those that the search is among; ``open_clip`` (m,) may be asked about,
+    and so may ``open_row`` (n,)."""
 
     starts: NDArray[np.int64]
     clip_id: NDArray[np.int64]
     group: NDArray[np.int64]
     recording: NDArray[np.bool_]
+    fits: NDArray[np.bool_]
     open_clip: NDArray[np.bool_]
     open_row: NDArray[np.bool_]
+
+    @property
+    def population(self) -> Population:
+        """Clips, recordings, and what of them is open, of a pool that is the whole space."""
+        whole, recordings = (self.clip_id[self.fits & (self.recording == is_one)] for is_one in (False, True))
+        return Population(whole, recordings, self.clip_id[self.open_clip], np.flatnonzero(self.open_row))
 
     def best(self, value: NDArray[np.float32]) -> NDArray[np.int64]:
         """The place (m,) of each clip's highest row."""
@@ -223,19 +236,23 @@ def _units(connection: Connection, pool: _Pool, facts: ClipFacts, query: Query, 
     recording = known & facts.recording[place] if len(facts.clip_id) else np.zeros(len(place), bool)
     group = np.where(known, facts.group[place], 0) if len(facts.clip_id) else np.zeros(len(place), np.int64)
     whole = np.array(list(said.clips), np.int64)
-    open_clip = known & ~np.isin(clip_id, whole)
-    marked = np.concatenate([said.present.clip_id, np.array([one.clip_id for one in query.examples], np.int64)])
-    open_clip &= recording | ~np.isin(clip_id, marked)
+    fits = known
     if query.among != "all":
-        open_clip &= recording == (query.among == "recordings")
+        fits = fits & (recording == (query.among == "recordings"))
     if query.which != "all" and query.class_code:
         listed = np.isin(clip_id, _listed(connection, query.class_code))
-        open_clip &= listed == (query.which == "false")
-    shown = Stretches.of([(one.clip_id, one.onset_s, one.offset_s) for one in query.examples])
+        fits = fits & (listed == (query.which == "false"))
+    shown = _shown(query)
+    marked = np.concatenate([said.present.clip_id, shown.clip_id])
+    open_clip = fits & ~np.isin(clip_id, whole) & (recording | ~np.isin(clip_id, marked))
     open_row = np.repeat(open_clip & recording, np.diff(np.append(starts, len(pool.rows))))
     for marks in (said.present, said.absent, said.unsure, shown):
         open_row[pool.places_of(stretches.touched(pool.space, marks))] = False
-    return _Units(starts, clip_id, group, recording, open_clip & ~recording, open_row)
+    return _Units(starts, clip_id, group, recording, fits, open_clip & ~recording, open_row)
+
+
+def _shown(query: Query) -> Stretches:
+    return Stretches.of([(one.clip_id, one.onset_s, one.offset_s) for one in query.examples])
 
 
 def _listed(connection: Connection, class_code: str) -> NDArray[np.int64]:
@@ -378,11 +395,8 @@ def _ordered(
 
 
 def _by_chance(pool: _Pool, places: NDArray[np.int64], whole: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """An order by a hash of the clip, or of the stretch of a recording: the same for everybody, whatever is looked
-    for."""
     rows = pool.rows[places]
-    stretch = np.where(whole, 0, 1 + np.round(pool.space.onset_s[rows].astype(np.float64) * 1000).astype(np.int64))
-    return np.argsort(random_order.turns(pool.space.clip_ids[rows], stretch))
+    return np.argsort(turns(pool.space.clip_ids[rows], pool.space.onset_s[rows], whole))
 
 
 def _highest(key: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from labeling.collection import store
 from labeling.journal import all_undone
-from labeling.records import MACHINE
+from labeling.records import MACHINE, Shown
 from labeling.storage import database as db
 from labeling.storage import tables
 
@@ -36,17 +37,36 @@ class Stretches:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What one listened to: a whole clip, or a stretch of it (``onset_s`` and ``offset_s``, else NaN), and what stands
+    of it. ``at_random``: chance had picked it from what nobody had heard."""
+
+    clip_id: int
+    verdict: str
+    at_random: bool
+    onset_s: float = math.nan
+    offset_s: float = math.nan
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is of the whole clip."""
+        return math.isnan(self.onset_s)
+
+
+@dataclass(frozen=True)
 class Standing:
     """The verdicts on a class that hold, by people.
 
     ``clips`` says of whole clips what was decided (``present``, ``absent``, ``unsure``); one in which only a stretch
-    was marked is not among them. ``present``, ``absent`` and ``unsure`` are the marked stretches.
+    was marked is not among them. ``present``, ``absent`` and ``unsure`` are the marked stretches. ``looks`` are all of
+    them, in the order in which each was first heard.
     """
 
     clips: Mapping[int, str]
     present: Stretches
     absent: Stretches
     unsure: Stretches
+    looks: tuple[Look, ...] = ()
 
     @property
     def decided(self) -> int:
@@ -79,7 +99,7 @@ def standing(connection: Connection, class_code: str) -> Standing:
         return NONE
     column = tables.decisions.c
     query = (
-        sa.select(column.position, column.clip_id, column.verdict, column.onset_s, column.offset_s)
+        sa.select(column.position, column.clip_id, column.verdict, column.onset_s, column.offset_s, column.shown)
         .where(column.class_id == store.class_id(connection, class_code), column.undoes.is_(None))
         .where(sa.func.substr(column.reviewer, 1, len(MACHINE)) != MACHINE)
         .order_by(column.position)
@@ -87,19 +107,25 @@ def standing(connection: Connection, class_code: str) -> Standing:
     rows = db.fetch(connection, query)
     undone = all_undone(connection, rows[0][0]) if rows else set()
     clips: dict[int, str] = {}
-    marked: dict[int, list[tuple[float, float, str]]] = {}
-    for position, clip_id, verdict, onset_s, offset_s in rows:
+    first: dict[int, tuple[int, bool]] = {}  # of a whole clip: when it was first heard, and whether by chance
+    marked: dict[int, list[tuple[int, Look]]] = {}
+    for position, clip_id, verdict, onset_s, offset_s, shown in rows:
         if position in undone:
             continue
         if onset_s is not None:
-            marked.setdefault(clip_id, []).append((onset_s, offset_s, verdict))
+            look = Look(clip_id, verdict, Shown.from_json(shown).at_random, onset_s, offset_s)
+            marked.setdefault(clip_id, []).append((position, look))
             continue
         clips.pop(clip_id, None)  # the newest come last
         clips[clip_id] = verdict
+        first.setdefault(clip_id, (position, Shown.from_json(shown).at_random))
         if verdict != "present":
             marked.pop(clip_id, None)  # as the fold does
     by_verdict: dict[str, list[tuple[int, float, float]]] = {"present": [], "absent": [], "unsure": []}
     for clip_id, stretches in marked.items():
-        for onset_s, offset_s, verdict in stretches:
-            by_verdict[verdict].append((clip_id, onset_s, offset_s))
-    return Standing(clips, *(Stretches.of(by_verdict[name]) for name in ("present", "absent", "unsure")))
+        for _, look in stretches:
+            by_verdict[look.verdict].append((clip_id, look.onset_s, look.offset_s))
+    heard = [(position, Look(clip_id, clips[clip_id], drawn)) for clip_id, (position, drawn) in first.items()]
+    heard += [one for stretches in marked.values() for one in stretches]
+    looks = tuple(look for _, look in sorted(heard, key=lambda one: one[0]))
+    return Standing(clips, *(Stretches.of(by_verdict[name]) for name in ("present", "absent", "unsure")), looks)

@@ -15,6 +15,7 @@ from labeling.journal.new_classes import new_classes
 from labeling.records import LabelClass
 from labeling.search import brought
 from labeling.search.clips import clip_facts
+from labeling.search.cutting import cut_clips
 from labeling.search.query import AMONG, ORDERS, Example, Query, read_examples, written
 from labeling.search.standing import standing
 from labeling.storage import database as db
@@ -72,6 +73,7 @@ def show(reviewer: str) -> None:
         query = _asked(spaces)
         query = _controls(query, spaces)
         query = _examples(query, spaces[query.space])
+        _cut_button(query)
     _keep(query)
     if not (written(query) or query.order == "random"):
         st.info(
@@ -188,7 +190,7 @@ def _controls(query: Query, spaces: Mapping[str, SpaceFacts]) -> Query:
         order = st.selectbox(
             "Order", list(ORDERS), format_func=lambda choice: ORDERS[choice], key="similar_order", width=180,
             help="Most likely, most uncertain and most varied learn from each batch of verdicts; before the first they "
-            "are by likeness. At random tells what is left.",
+            "are by likeness. At random tells how many are left at most.",
         )  # fmt: skip
         among = query.among
         if has_recordings:
@@ -250,6 +252,25 @@ def _examples(query: Query, facts: SpaceFacts) -> Query:
         _keep(query)
         st.rerun()
     return query
+
+
+def _cut_button(query: Query) -> None:
+    """Offer to make clips of what was found in recordings; said once it is done."""
+    if done := st.session_state.pop("similar_cut_done", ""):
+        st.success(session.plain(done), icon=":material/content_cut:")
+    if not (query.class_code and session.may("cut clips")):
+        return
+    workspace = session.workspace()
+    with workspace.read() as connection:
+        if not clip_facts(connection).recording.any():
+            return
+    words = "Each becomes a file of its own in the workspace, and a clip of the class. The recordings are only read."
+    if st.button("Make clips of what was found in recordings", icon=":material/content_cut:", key="similar_cut",
+                 help=words):  # fmt: skip
+        session.check("cut clips")
+        with st.spinner("Cutting…"):
+            st.session_state["similar_cut_done"] = cut_clips(workspace, query.class_code).text()
+        st.rerun()
 
 
 def _summary(query: Query) -> str:

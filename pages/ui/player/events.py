@@ -23,7 +23,8 @@ class PlayerEvent:
     the lane showed. ``replaces`` is the journal position of the box that ``region`` stands for from now on.
     ``mode`` says how the cell was asked about: as usual, ``blind`` (labels and scores hidden), ``again``, ``doubted``
     (again, as the evidence speaks against the first verdict, and as hidden), ``audit`` (drawn at random, and as
-    hidden), or ``adjudicate`` (people disagree; all that they say is shown).
+    hidden), or ``adjudicate`` (people disagree; all that they say is shown). ``at_random``: chance had picked it from a
+    list.
     """
 
     event_id: str
@@ -37,6 +38,7 @@ class PlayerEvent:
     seen_position: int | None = None
     note: str = ""
     mode: str = ""
+    at_random: bool = False
 
 
 def parse_event(raw: object) -> PlayerEvent:
@@ -65,6 +67,7 @@ def parse_event(raw: object) -> PlayerEvent:
         seen_position=whole_of(raw, "seen_position"),
         note=text_of(raw, "note", _LONGEST_NOTE),
         mode=one_of(raw, "mode", MODES),
+        at_random=raw.get("at_random") is True,
     )
 
 

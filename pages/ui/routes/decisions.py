@@ -126,6 +126,7 @@ def _what_was_shown(
                 asked=bool(event.kind or mode),  # else the reviewer spoke of a cell that no screen doubted
                 blind=mode in ("blind", "doubted"),
                 audit=mode == "audit",
+                at_random=event.at_random,
                 independent=cell in alone,
             )
             if mode in ("again", "doubted"):

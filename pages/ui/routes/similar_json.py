@@ -12,6 +12,7 @@ from labeling import journal
 from labeling.collection import store
 from labeling.search.finding import Answer, FoundStretch, more_like
 from labeling.search.query import Query, read_examples, written
+from labeling.search.remaining import left_in_words
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.snippets import window
@@ -59,6 +60,8 @@ def similar_json(workspace: Workspace, secret: bytes, params: Mapping[str, str])
         roles = _roles(connection, query.class_code)
     found = [_plain(one, clips[one.clip_id], roles.get(one.clip_id, ""), secret) for one in answer.found
              if one.clip_id in clips]  # fmt: skip
+    if query.order == "random":
+        found = [{**one, "at_random": True} for one in found]
     return {"position": position, "more": answer.among > len(found), "snippets": found, "said": in_words(answer)}
 
 
@@ -67,11 +70,14 @@ def in_words(answer: Answer) -> str:
     heard = f"{answer.accepted:,} present, {answer.rejected:,} absent so far"
     if not answer.found:
         return heard
-    if answer.outlook is None:
-        return f"{heard} · how many of the next {min(20, len(answer.found))} are it is not known yet"
-    of, low, high = answer.outlook.of, answer.outlook.low, answer.outlook.high
-    interval = f"likely {low} to {high}" if low < high else f"likely {low}"
-    return f"{heard} · of the next {of} about {round(answer.outlook.expected)} are it ({interval})"
+    parts = [heard, f"how many of the next {min(20, len(answer.found))} are it is not known yet"]
+    if answer.outlook is not None:
+        of, low, high = answer.outlook.of, answer.outlook.low, answer.outlook.high
+        interval = f"likely {low} to {high}" if low < high else f"likely {low}"
+        parts[1] = f"of the next {of} about {round(answer.outlook.expected)} are it ({interval})"
+    if answer.remaining is not None and answer.accepted + answer.rejected + answer.remaining.heard:
+        parts.append(left_in_words(answer.remaining))
+    return " · ".join(parts)
 
 
 def _plain(one: FoundStretch, clip: tuple[str, float, int], role: str, secret: bytes) -> shapes.Snippet:

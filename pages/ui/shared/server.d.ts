@@ -187,6 +187,10 @@ export interface Snippet {
   of_stretch?: boolean;
   similarity?: number;
   likely?: number;
+  at_random?: boolean;
+  asks?: string;
+  asks_name?: string;
+  reason?: string;
 }
 
 export interface Snippets {
@@ -309,6 +313,7 @@ export interface PlayerEvent {
   seen_position?: number | null;
   note?: string;
   mode?: string;
+  at_random?: boolean;
 }
 
 /** pages.ui.player.component.PageEvent */

@@ -230,7 +230,9 @@ class Snippet(TypedDict):
     """One suspect on the wall and the stretch ``from_s`` to ``to_s`` of its clip to hear and see.
 
     ``id`` is its own on the wall. In a search a verdict is of the stretch alone where ``of_stretch``, ``similarity`` is
-    that with the examples, and ``likely`` how likely it is the class, where that is known.
+    that with the examples, and ``likely`` how likely it is the class, where that is known. ``at_random``: chance picked
+    it. Where tiles ask of several classes, ``asks`` is the code of its own, ``asks_name`` its name, and ``reason`` why
+    it is asked.
     """
 
     id: str
@@ -251,11 +253,15 @@ class Snippet(TypedDict):
     of_stretch: NotRequired[bool]
     similarity: NotRequired[float]
     likely: NotRequired[float]
+    at_random: NotRequired[bool]
+    asks: NotRequired[str]
+    asks_name: NotRequired[str]
+    reason: NotRequired[str]
 
 
 class Snippets(TypedDict):
-    """What is answered to `GET /api/snippets` and `GET /api/similar`; ``more`` says that there are others after these,
-    ``said`` what is to be expected of them, of a search."""
+    """What is answered to `GET /api/snippets`, `GET /api/similar` and `GET /api/next`; ``more`` says that there are
+    others after these, ``said`` what is to be expected of them, or what they learned from."""
 
     position: int
     more: bool

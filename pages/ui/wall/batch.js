@@ -30,9 +30,9 @@ export class WallBatch {
   /** @param {Snippet[]} chosen @param {string} verdict @param {string} said */
   decide(chosen, verdict, said) {
     const { data, position } = this.wall;
-    const events = chosen.map(({ clip_id, role, kind, onset_s, offset_s, of_stretch }) => ({
-      event_id: newEventId(), clip_id, class: data.query.class, verdict, role, kind, seen_position: position,
-      ...(of_stretch ? { region: { onset_s, offset_s } } : {}),
+    const events = chosen.map(({ clip_id, role, kind, onset_s, offset_s, of_stretch, at_random, asks }) => ({
+      event_id: newEventId(), clip_id, class: asks || data.query.class, verdict, role, kind, seen_position: position,
+      ...(of_stretch ? { region: { onset_s, offset_s } } : {}), ...(at_random ? { at_random } : {}),
     }));
     this.send({
       path: "/api/decisions",

@@ -18,6 +18,7 @@ export const SCORES = {
   uncertain: ["likely", "likely it"],
   varied: ["similarity", "alike"],
   random: ["similarity", "alike"],
+  next: ["likely", "likely it"],
 };
 
 // What a snippet scores in an order: how alike it is, while it is not known how likely.
@@ -123,16 +124,18 @@ export function fillTile(tile, snippet, { index, count, order }) {
   tile.dataset.verdict = snippet.verdict;
   tile.setAttribute("aria-setsize", String(count));
   tile.setAttribute("aria-posinset", String(index + 1));
+  const asked = snippet.asks_name ? `${snippet.asks_name}? ${snippet.reason ?? ""}. ` : "";
   const said = snippet.verdict ? `decided ${snippet.verdict}` : "undecided";
-  tile.setAttribute("aria-label", `${snippet.title}, ${score} ${words}, ${roleWords(snippet)}, ${said}`);
-  parts.name.textContent = snippet.title.split("/").pop() ?? "";
+  tile.setAttribute("aria-label", `${asked}${snippet.title}, ${score} ${words}, ${roleWords(snippet)}, ${said}`);
+  parts.name.textContent = snippet.asks_name ? `${snippet.asks_name}?` : snippet.title.split("/").pop() ?? "";
   parts.name.title = snippet.title;
   parts.score.textContent = score;
   parts.score.title = words;
   parts.chips.replaceChildren();
   if (snippet.verdict) parts.chips.append(chip(snippet.verdict, snippet.verdict));
   else if (snippet.kind) parts.chips.append(chip(snippet.kind, WORDS[snippet.kind]));
-  parts.chips.append(el("span", { class: "where", text: `${snippet.role || "unlisted"} · ${snippet.from_s.toFixed(1)} s` }));
+  const where = snippet.reason ?? `${snippet.role || "unlisted"} · ${snippet.from_s.toFixed(1)} s`;
+  parts.chips.append(el("span", { class: "where", text: where, title: snippet.reason ?? "" }));
   parts.open.href = `review?clip=${snippet.clip_id}`;
   const percent = (/** @type {number} */ time) => 100 * Math.min(1, Math.max(0, (time - snippet.from_s) / (snippet.to_s - snippet.from_s)));
   parts.stretch.style.left = `${percent(snippet.onset_s)}%`;
@@ -146,9 +149,9 @@ export function clipsWord(count) {
 
 // What is left to do, and what is switched on.
 /** @param {ReturnType<typeof buildWall>} v @param {CountsHost} wall */
-export function drawCounts(v, { data, list, more, order, isSearch, hiding, onHover }) {
+export function drawCounts(v, { data, list, more, order, learns, hiding, onHover }) {
   const decided = list.filter((one) => one.verdict).length;
-  const done = isSearch ? "" : `, ${decided.toLocaleString("en")} decided`;
+  const done = learns ? "" : `, ${decided.toLocaleString("en")} decided`;
   v.title.textContent = data.class_name;
   v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do${done}${more ? "; more after these" : ""}`;
   v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);

@@ -76,16 +76,19 @@ class Wall {
     this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
     if (query !== this.query) {
       this.query = query;
-      /** @type {Snippet[]} */
-    this.list = []; // what stands there is of another question: no press may fall on it
+      this.list = []; // what stands there is of another question: no press may fall on it
       this.fetchList();
       this.show();
     } else if (renewed) this.renew();
   }
 
-  // A search is answered anew after each batch: what was decided goes, and the order has learned from it.
   get isSearch() {
     return this.data.query.like !== undefined;
+  }
+
+  // A list that is answered anew after each batch: what was decided goes, and the order has learned from it.
+  get learns() {
+    return this.isSearch || this.data.query.next !== undefined;
   }
 
   get order() {
@@ -134,11 +137,11 @@ class Wall {
     const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
     for (const one of this.list) Object.assign(one, fresh.get(one.id));
     this.tiles.forgetErrors();
-    if (!this.isSearch) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+    if (!this.learns) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
   }
 
   readAgain() {
-    return this.isSearch ? this.fetchList() : this.readVerdicts();
+    return this.learns ? this.fetchList() : this.readVerdicts();
   }
 
   // What stands decided now, of every snippet of the class.
@@ -321,7 +324,7 @@ class Wall {
   /** @param {Verdict} verdict */
   decide(verdict) {
     const chosen = this.list.filter((one) => this.choice.has(one.id));
-    if (!this.data.query.class) this.tell("choose above which class the verdicts are of, or write a new one", "warning");
+    if (!this.data.query.class && !chosen.every((one) => one.asks)) this.tell("choose above which class the verdicts are of, or write a new one", "warning");
     else if (chosen.length) this.batch.decide(chosen, verdict, `${VERDICT_WORDS[verdict].toLowerCase()}, ${clipsWord(chosen.length)}`);
     else this.tell("select snippets first: click them, or press X", "warning");
   }

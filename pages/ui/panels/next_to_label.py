@@ -1,0 +1,105 @@
+"""Sweep in the order of what to label next: cells of all classes that teach a model most, above the wall of them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from labeling.active.orders import ORDERS
+from labeling.active.questions import AMONG
+from labeling.embeddings.space import list_spaces
+from pages.ui import session, signing
+from pages.ui.panels import similar
+from pages.ui.routes import next_json
+from pages.ui.wall.component import wall
+
+WORD = "next"
+"""The parameter of the address that names the space, and says that this is on."""
+DEFAULTS = {"by": "hybrid", "among": "unlabelled"}
+
+
+def is_on() -> bool:
+    """Whether the page is asked for what to label next."""
+    return WORD in st.session_state[similar.STATE]
+
+
+def is_linked() -> bool:
+    """Whether the address asks for it anew."""
+    return WORD in st.query_params and st.query_params.to_dict() != st.session_state.get(similar.ADDRESS)
+
+
+def begin_button() -> None:
+    """Offer it."""
+    words = "What would teach a model most: clips and classes that it is least sure of, unlike what was heard."
+    if st.button("Next to label", icon=":material/model_training:", key="begin_next", help=words):
+        st.session_state[similar.STATE] = {WORD: ""}
+        st.rerun()
+
+
+def show(reviewer: str) -> None:
+    """The controls, and the wall."""
+    with session.messages():
+        spaces = [facts.name for facts in list_spaces(session.workspace())]
+    if not spaces:
+        st.info(
+            "There is nothing to learn on yet: hear the collection with a frozen model first.", icon=":material/info:"
+        )
+        if session.may("page retrain"):
+            st.page_link("retrain.py", label="Hear the collection, under Embeddings", icon=":material/model_training:")
+        _end_button()
+        return
+    given = DEFAULTS | st.session_state[similar.STATE]
+    session.begin_with({
+        "next_by": given["by"] if given["by"] in ORDERS else DEFAULTS["by"],
+        "next_among": given["among"] if given["among"] in AMONG else DEFAULTS["among"],
+        "next_space": given[WORD] if given[WORD] in spaces else spaces[0],
+    })  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.selectbox(
+            "Order", list(ORDERS), format_func=lambda choice: ORDERS[choice], key="next_by", width=220,
+            help="The head is fitted anew after each batch. One question in ten is drawn at random: these looks "
+            "measure what it is worth, on Label quality.",
+        )  # fmt: skip
+        among = st.segmented_control(
+            "Among", list(AMONG), format_func=lambda choice: AMONG[choice], required=True, key="next_among"
+        )
+        space = spaces[0]
+        if len(spaces) > 1:
+            space = st.selectbox("Heard by", spaces, key="next_space", width=160)
+        _end_button()
+    among = among or DEFAULTS["among"]
+    chosen = {WORD: space} | {name: value for name, value in (("by", by), ("among", among)) if value != DEFAULTS[name]}
+    st.session_state[similar.STATE] = st.session_state[similar.ADDRESS] = chosen
+    if st.query_params.to_dict() != chosen:
+        st.query_params.from_dict(chosen)
+    _wall(reviewer, space, by, among)
+
+
+@st.fragment(run_every=signing.RENEW_S)
+def _wall(reviewer: str, space: str, by: str, among: str) -> None:
+    if clip_id := st.session_state.pop("sweep_open", None):
+        st.switch_page("review.py", query_params={"clip": str(clip_id)})
+    if like := st.session_state.pop("sweep_like", None):
+        similar.begin(like)
+        st.rerun(scope="app")
+    with session.messages():
+        session.workspace()  # who is not signed in any more gets no new links
+    other = " Look at all clips." if among == "unlabelled" else ""
+    wall(
+        next_json.PATH,
+        next_json.params_of(space, by, among),
+        title="Next to label",
+        token=signing.api_token(session.secret(), reviewer),
+        may_decide=session.may("decide"),
+        searches=True,
+        empty=f"Nothing is left to ask here: each clip has labels, or was decided.{other}",
+        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
+        on_like=lambda like: st.session_state.update(sweep_like=like),
+    )
+
+
+def _end_button() -> None:
+    if st.button("Back to Sweep", icon=":material/close:", key="next_end"):
+        st.session_state[similar.STATE] = {}
+        for name in ("next_by", "next_among", "next_space"):
+            st.session_state.pop(name, None)
+        st.rerun()
