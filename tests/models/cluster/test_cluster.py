@@ -39,12 +39,9 @@ PIECES = "tests.support.cluster.pieces"
 def cluster(tmp_path_factory: pytest.TempPathFactory, s3_servers: tuple[Faults, Any]) -> Iterator[Any]:
     """Two nodes, which know a store on S3 and where to keep copies of it."""
     own = KEY | {"AWS_ENDPOINT_URL": s3_servers[0].url, CACHE_VARIABLE: str(tmp_path_factory.mktemp("copies"))}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in own.items():
-            patch.setenv(name, value)
-        with two_nodes() as made:
-            made.copies = Path(own[CACHE_VARIABLE])
-            yield made
+    with two_nodes(own) as made:
+        made.environment = own
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +106,7 @@ def test_a_node_is_gone_and_the_run_is_the_same_bit_for_bit(cluster: Any, tones:
     assert EPOCHS > int(resumed.group(2)) >= seen["epoch"] >= 1  # none of what was there is trained again
     assert set(other["cluster"]) == {"fold0.m0", "fold1.m0"}
     assert not list((folder / "checkpoints").glob("*.resume.*"))
-    add_node(cluster)
+    add_node(cluster, cluster.environment)
 
 
 def test_nodes_that_share_a_store_need_no_folder(cluster: Any, tones: Path, tmp_path: Path, s3: Faults) -> None:
@@ -127,7 +124,7 @@ def test_nodes_that_share_a_store_need_no_folder(cluster: Any, tones: Path, tmp_
     assert same_oof(alone, together)
     names = {f"fold{fold}.m{member}" for fold in range(2) for member in range(2)}
     assert set(json.loads((together / "run.json").read_text())["cluster"]) == names
-    copies = {path.name for path in cluster.copies.glob("*/folds/*")}
+    copies = {path.name for path in Path(cluster.environment[CACHE_VARIABLE]).glob("*/folds/*")}
     assert copies == {f"{together.name}.{name}" for name in names}
     workspace = open_workspace(root)
     assert workspace.shared is not None

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,26 +20,37 @@ STORE_BYTES = 80 << 20
 START_S = 300.0
 
 
+TRIES = 3
+
+
 @contextmanager
-def two_nodes() -> Iterator[Any]:
-    """A head and a second node with a core each, both real; gives Ray's Cluster."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+def two_nodes(environment: Mapping[str, str]) -> Iterator[Any]:
+    """A head and a second node with a core each, both real, in this environment; gives Ray's Cluster.
+
+    Ray gives a node half a minute to start, which a busy machine may not keep: then it is tried again.
+    """
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False},
-    )
+    for left in reversed(range(TRIES)):
+        cluster = Cluster()
+        try:
+            add_node(cluster, environment)
+            add_node(cluster, environment)
+            break
+        except Exception:
+            cluster.shutdown()
+            if not left:
+                raise
     try:
-        add_node(cluster)
         yield cluster
     finally:
         cluster.shutdown()
 
 
-def add_node(cluster: Any) -> Any:
-    """One more node, with a core."""
-    return cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+def add_node(cluster: Any, environment: Mapping[str, str]) -> Any:
+    """One more node, with a core; the first is the head."""
+    own = {**environment, "RAY_USAGE_STATS_ENABLED": "0"}
+    return cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES, include_dashboard=False, env_vars=own)
 
 
 class Started:
