@@ -4,7 +4,8 @@ A head's own questions are the hard ones, so they cannot measure it. Chance draw
 What was drawn by it, by the audit or among what to label next, and what had been asked before its turn came, is a
 random part of all cells together: it measures, and the head learns from all else, at some points of the journal.
 Kinds of cells are not drawn alike often (listed or not, in clips with labels or without, asked or not): each cell that
-measures stands for as many as there are of its class and kind.
+measures stands for as many as there are of its class and kind. Other clips of the same recordists are learned from: the
+figure is of this collection. With few positives a class it is somewhat high, as average precision of small samples is.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def known_labels(connection: Connection, position: int | None = None) -> KnownLa
     """
     labels, facts, ids = versions.labels_at(connection, position), clip_facts(connection), store.class_ids(connection)
     listed, clips = tables.imported_labels.c, tables.clips.c
-    labelled = set(connection.scalars(sa.select(listed.clip_id).distinct()))
+    labelled: set[int] = set(connection.scalars(sa.select(listed.clip_id).distinct()))
     labelled |= set(connection.scalars(sa.select(clips.id).where(clips.partial)))
     place = facts.place(labels.clip_ids)
     here = np.flatnonzero((place >= 0) & ~facts.recording[place]) if len(facts.clip_id) else np.zeros(0, np.int64)

@@ -176,7 +176,8 @@ def _nearest(cells: Cells, clips: NDArray[np.int64], class_: int) -> NDArray[np.
     heard = np.flatnonzero(cells.known[:, class_] & ~cells.open[:, class_])[-VARIED_OF:]
     if not len(heard):
         return np.zeros(len(clips))
-    return np.clip((cells.vectors[clips] @ cells.vectors[heard].T).max(axis=1), 0, 1).astype(np.float64)
+    likeness = (cells.vectors[clips] @ cells.vectors[heard].T).max(axis=1)
+    return np.asarray(np.clip(likeness, 0, 1), np.float64)
 
 
 def _varied(cells: Cells, count: int, seed: int) -> Asked:

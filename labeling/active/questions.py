@@ -47,14 +47,17 @@ class Question:
     at_random: bool
 
     @property
+    def why(self) -> str:
+        """Why it is asked, beside how likely it is, in a few words."""
+        if self.at_random:
+            return "drawn at random"
+        known = f"{self.positives:,} known"
+        return known if self.distance is None else f"{self.distance:.2f} from heard; {known}"
+
+    @property
     def reason(self) -> str:
         """Why it is asked, in a line."""
-        if self.at_random:
-            return f"drawn at random, to measure; {self.likely:.2f} likely"
-        parts = [f"{self.likely:.2f} likely", f"{self.positives:,} known"]
-        if self.distance is not None:
-            parts.append(f"{self.distance:.2f} from what was heard")
-        return "; ".join(parts)
+        return f"{self.likely:.2f} likely; {self.why}"
 
 
 @dataclass(frozen=True)
@@ -158,13 +161,10 @@ def _with_chance(cells: Cells, order: str, count: int) -> tuple[Asked, NDArray[n
         turn.append((is_drawn, place))
     from_drawn = np.array([is_drawn for is_drawn, _ in turn], bool)
     places = np.array([place for _, place in turn], np.int64)
-    columns = []
-    for first, second in ((asked.clip, drawn.clip), (asked.class_, drawn.class_), (asked.value, drawn.value),
-                          (asked.distance, drawn.distance)):  # fmt: skip
-        column = np.zeros(len(turn), first.dtype)
-        column[~from_drawn], column[from_drawn] = first[places[~from_drawn]], second[places[from_drawn]]
-        columns.append(column)
-    return Asked(*columns), from_drawn
+    at = np.where(from_drawn, len(asked) + places, places)
+    clip, class_ = np.concatenate([asked.clip, drawn.clip]), np.concatenate([asked.class_, drawn.class_])
+    value, distance = np.concatenate([asked.value, drawn.value]), np.concatenate([asked.distance, drawn.distance])
+    return Asked(clip[at], class_[at], value[at], distance[at]), from_drawn
 
 
 # ------------------------------------------------------------------------------------------------ what is kept

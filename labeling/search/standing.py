@@ -128,4 +128,5 @@ def standing(connection: Connection, class_code: str) -> Standing:
     heard = [(position, Look(clip_id, clips[clip_id], drawn)) for clip_id, (position, drawn) in first.items()]
     heard += [one for stretches in marked.values() for one in stretches]
     looks = tuple(look for _, look in sorted(heard, key=lambda one: one[0]))
-    return Standing(clips, *(Stretches.of(by_verdict[name]) for name in ("present", "absent", "unsure")), looks)
+    present, absent, unsure = (Stretches.of(by_verdict[name]) for name in ("present", "absent", "unsure"))
+    return Standing(clips, present, absent, unsure, looks)

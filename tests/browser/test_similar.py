@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.embeddings.space import ClipVectors, SpaceFacts, append, sounds_now
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect, still_box
@@ -142,3 +144,68 @@ def test_from_the_light_page_and_the_wall_of_a_class(searchable: Path, app: Serv
     page.keyboard.press("8")
     page.wait_for_url(re.compile(rf"like={of}%40"))
     expect(page.get_by_test_id("wall-root")).to_have_attribute("data-searches", "more")
+
+
+def test_from_a_search_to_how_many_are_left_to_a_clip_of_a_recording(own_copy: Path, app: Server, page: Any) -> None:
+    rng, folder = np.random.default_rng(0), own_copy / "cards"
+    folder.mkdir()
+    soundfile.write(folder / "night.wav", rng.integers(-9000, 9000, 40 * 8000).astype(np.int16), 8000)
+    (folder / "t.csv").write_text("filename,labels\nnight.wav,\n", encoding="utf-8")
+    with closing(open_workspace(own_copy)) as workspace:
+        import_collection(workspace, folder / "t.csv", format="table", audio=str(folder))
+        with workspace.read() as connection:
+            sounds = sounds_now(connection)
+        night, onset_s = max(sounds), np.arange(40.0)
+        vectors = rng.standard_normal((40, 24))
+        append(workspace, FACTS, [ClipVectors(night, sounds[night], vectors, onset_s, onset_s + 1)])
+    page.goto(f"{app.url}/sweep?like={night}%400-1&among=recordings&order=random&class={known_class(own_copy)}")
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-loading", "false")
+    said(page, "0 present, 0 absent so far")
+    tile(page, 1).click()
+    page.keyboard.press("1")
+    said(page, "1 present, 0 absent so far .* at most [0-9]+ left among these 38 .*, 1 heard at random")
+    tile(page, 10).click()
+    page.keyboard.press("l")  # all down to here
+    page.keyboard.press("2")
+    said(page, "1 present, 10 absent so far .* at most [0-9]+ left among these 28 .*, 11 heard at random")
+
+    page.get_by_role("button", name="Make clips of what was found in recordings").click()
+    expect(page.get_by_text(re.compile("^1 clip cut into"))).to_be_visible()
+    with closing(sqlite3.connect(own_copy / "earmark.db")) as connection:
+        ((name, duration_s),) = connection.execute("select filename, duration_s from clips where id > ?", (night,))
+    assert re.search(rf"night_{night}_[0-9]+-[0-9]+\.flac$", name)
+    assert duration_s == 1.0
+
+
+def known_class(root: Path) -> str:
+    """The first class of a workspace."""
+    with closing(sqlite3.connect(root / "earmark.db")) as connection:
+        return str(connection.execute("select code from classes order by id").fetchone()[0])
+
+
+def test_what_to_label_next_is_asked_of_all_classes_and_learns_from_a_batch(
+    searchable: Path, app: Server, page: Any
+) -> None:
+    page.goto(f"{app.url}/sweep")
+    page.get_by_role("button", name="Next to label").click()
+    page.get_by_text("All clips").click()
+    page.wait_for_url(re.compile("next=ears&among=all"))
+    expect(page.get_by_test_id("wall-title")).to_have_text("Next to label")
+    expect(page.get_by_test_id("wall-root")).to_have_attribute("data-loading", "false")
+    expect(tile(page, 10)).to_contain_text("drawn at random")
+    expect(tile(page, 1)).to_contain_text(re.compile(r"\?.* from heard; .* known", re.S))
+    said(page, "learned from [0-9,]+ known labels")
+    before = tile(page, 1).get_attribute("aria-label")
+    tile(page, 10).click()
+    page.keyboard.press("l")
+    page.keyboard.press("2")
+    expect(page.get_by_test_id("wall-notice")).to_contain_text("Saved: absent, 10 clips")
+    expect(tile(page, 1)).not_to_have_attribute("aria-label", before)
+    stored = journal(searchable)
+    assert len(stored) == 10
+    assert len({code for _, _, code in stored}) > 1
+    with closing(sqlite3.connect(searchable / "earmark.db")) as connection:
+        drawn = connection.execute("select count(*) from decisions where shown like '%at_random%'").fetchone()
+    assert drawn == (1,)
+    page.keyboard.press("z")
+    expect(page.get_by_test_id("wall-notice")).to_contain_text("undone: 10 decisions")

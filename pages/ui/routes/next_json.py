@@ -89,7 +89,7 @@ def _plain(
         "tile_url": signing.tile_url(secret, one.clip_id, channel),
         "asks": one.class_code,
         "asks_name": name,
-        "reason": one.reason,
+        "reason": one.why,
     }
     if one.at_random:
         snippet["at_random"] = True
