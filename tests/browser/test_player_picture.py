@@ -20,13 +20,10 @@ pytestmark = pytest.mark.browser
 
 GLIDE_MS = 150  # the least that a view which glides is given: it does for 130 ms
 TONE, BAT, LONG, BURST, STEADY, BROKEN = 1, 2, 3, 4, 5, 6  # clips, in the order of the table
+LATE = "() => { for (const end = performance.now() + 1500; performance.now() < end; ); }"  # the next frame
 VIEWS = """(player) => {
-  let last = player.dataset.viewFrom;
-  window.views = [];
-  const seen = () => {
-    if (player.dataset.viewFrom !== last) window.views.push(Number(player.dataset.viewFrom));
-    last = player.dataset.viewFrom;
-  };
+  window.views = [player.dataset.viewFrom];
+  const seen = () => window.views.at(-1) === player.dataset.viewFrom || window.views.push(player.dataset.viewFrom);
   new MutationObserver(seen).observe(player, { attributeFilter: ["data-view-from"] });
 }"""
 
@@ -77,6 +74,8 @@ def tab(window: Any) -> Iterator[Any]:
 def page(tab: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The tab, with the tiles that a test has it ask for; a script that fails in it fails the test."""
     failed = request.session.testsfailed
+    if getattr(request.node, "execution_count", 1) > 1:
+        tab.clip = 0  # the first try may have left the sound on
     tab.tiles.clear()
     yield tab
     if request.session.testsfailed > failed:
@@ -414,8 +413,8 @@ def test_a_zoomed_view_follows_the_sound_and_leaves_the_reader_alone(app: Server
     assert stop - start == pytest.approx(100 / 2**7, abs=0.01)
     page.get_by_test_id("player").evaluate(VIEWS)  # a busy machine looks too late
     page.keyboard.press("Space")  # the sound begins at 0 s: the view goes there, then a page at a time
-    page.wait_for_function("() => window.views.at(-1) > 0.5 && window.views.includes(0)")
-    views = page.evaluate("window.views")
+    page.wait_for_function("() => window.views.length > 2")
+    views = [float(one) for one in page.evaluate("window.views.slice(1)")]
     assert views[0] == 0
     assert views == sorted(views)
     page.keyboard.press("0")
@@ -425,6 +424,6 @@ def test_a_zoomed_view_follows_the_sound_and_leaves_the_reader_alone(app: Server
     turn_wheel(page, -150, times=10)
     chosen = settled(page)
     assert chosen[0] > 50
-    page.wait_for_timeout(500)
-    assert view(page) == chosen, "the view was taken back to the sound"
+    page.evaluate(LATE)  # what is played until then is no jump
+    assert settled(page) == chosen, "the view was taken back to the sound"
     page.keyboard.press("Space")

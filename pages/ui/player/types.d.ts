@@ -233,7 +233,7 @@ export interface StageHost extends Tells {
   readonly dark: boolean;
   /** Pixels that the page has under the player. */
   readonly belowPx: number;
-  readonly sound: Pick<Sound, "playing" | "position" | "element">;
+  readonly sound: Pick<Sound, "playing" | "position" | "rate" | "element">;
   readonly preferences: Pick<Preferences, "get" | "set">;
   seek(timeS: number): void;
   selected(): void;

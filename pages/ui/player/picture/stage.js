@@ -44,7 +44,7 @@ export class Stage {
     this.pointedAt = null; // the view that the pointer was last told of
     /** @type {(() => void)[]} */
     this.callbacks = [];
-    this.heard = { playing: false, position: 0 }; // a sound that is kept can tell of itself before the clip has arrived
+    this.heard = { playing: false, position: 0, atMs: 0 }; // a sound that is kept can tell of itself before the clip has arrived
     /** @type {((event: PointerEvent) => boolean) | null} */
     this.pointerOwner = null; // asked at each press on the picture; where it answers true the press is not the stage's
     this.layers = new Layers(this);
@@ -100,7 +100,7 @@ export class Stage {
     this.zoomedBand = null;
     this.gliding = null;
     this.cursorSeen = false;
-    this.heard = { playing: false, position: 0 };
+    this.heard = { playing: false, position: 0, atMs: 0 };
     this.view = firstView(data);
     delete v.root.dataset.shown;
     this.layers.arrive();
@@ -362,8 +362,11 @@ export class Stage {
     const { sound } = this.host;
     if (!data) return;
     const began = sound.playing && !this.heard.playing;
-    const jumped = Math.abs(sound.position - this.heard.position) > JUMP_S;
-    this.heard = { playing: sound.playing, position: sound.position };
+    const now = performance.now();
+    const playedS = this.heard.playing ? ((now - this.heard.atMs) / 1000) * sound.rate : 0; // a frame may come late
+    const movedS = sound.position - this.heard.position;
+    const jumped = movedS < -JUMP_S || movedS > playedS + JUMP_S;
+    this.heard = { playing: sound.playing, position: sound.position, atMs: now };
     const inView = sound.position >= this.view.from_s && sound.position <= this.view.to_s;
     if (inView || began || jumped) this.cursorSeen = true;
     if (!inView && this.cursorSeen && !this.gliding && !this.pointing.held) this.follow(sound.position);
