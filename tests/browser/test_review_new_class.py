@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import USUAL, open_review, press, rows, shown
+from tests.support.browser.reviewing import USUAL, open_review, press, rows, shown, until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -65,3 +65,26 @@ def test_a_new_class_is_made_while_typing(page: Any, app: Server, own_copy: Path
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("player-add-box")).to_be_hidden()
     assert len(rows(own_copy, "select 1 from decisions")) == 1
+
+
+def test_a_class_that_was_meant_for_the_clip_before_is_not_added_to_this_one(
+    page: Any, app: Server, own_copy: Path
+) -> None:
+    open_review(page, app, USUAL)
+    clip_id = shown(page)
+    held: list[Any] = []
+    page.route(
+        "**/api/classes", lambda route: held.append(route) if route.request.method == "POST" else route.continue_()
+    )
+    page.keyboard.press("a")
+    page.get_by_test_id("player-add-input").fill("Eastern Towhee")
+    expect(page.get_by_test_id("player-add-new")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("player-new-code").fill("eastow")
+    page.keyboard.press("Enter")
+    until(page, lambda: held)
+    page.get_by_test_id("player-next").click()
+    expect(page.get_by_test_id("player")).not_to_have_attribute("data-clip-id", clip_id)
+    held[0].continue_()
+    expect(page.get_by_test_id("player-notice")).to_contain_text("eastow is a class now; it was not added")
+    assert rows(own_copy, "select 1 from decisions") == []

@@ -78,6 +78,31 @@ def test_the_clip_on_the_screen_is_leased_and_the_next_is_one_at_which_nobody_is
     until(page, lambda: leased(behind) == {})
 
 
+def test_a_clip_with_which_somebody_began_stays_though_another_is_there(
+    page: Any, app: Server, behind: Workspace
+) -> None:
+    take(behind, first_clip(app))
+    held: list[Any] = []
+    is_held = True
+    page.route("**/api/lease", lambda route: held.append(route) if is_held else route.continue_())
+    open_review(page, app, LIGHT)
+    here = shown(page)
+    page.keyboard.press("k")  # the light page's first clip is where a link leads; the next one is handed out
+    page.keyboard.press("j")
+    second = int(shown(page))
+    assert str(second) != here
+    until(page, lambda: held)
+    take(behind, second)
+    page.keyboard.press("e")
+    page.keyboard.type("two of them")
+    is_held = False
+    for route in held:
+        route.continue_()
+    expect(page.get_by_test_id("player-here")).to_have_text("zora is listening here")
+    assert int(shown(page)) == second
+    expect(page.get_by_test_id("player-note-input")).to_have_value("two of them")
+
+
 def test_what_another_decides_shows_by_itself_in_the_player(page: Any, app: Server, behind: Workspace) -> None:
     open_review(page, app)
     shown(page)

@@ -73,7 +73,7 @@ class Player {
     this.boxes = new Boxes(this.v, this);
     this.adder = new Adder(this.v, {
       take: (code, name) => this.decisions.add(code, name), make: (code, name) => this.decisions.makeClass(code, name),
-      problem: (text) => this.tell(text, "warning"),
+      problem: (text) => this.tell(text, "warning"), isAt: (clip) => this.data.clip_id === clip.clip_id,
     });
     this.placed = false; // whether what comes on the screen is where a link or an undo leads
     this.drawer = new Drawer(this.v, this);

@@ -270,6 +270,8 @@ export type Known = [code: string, name: string, isNew?: boolean];
 
 export interface AdderHost {
   take(code: string, name: string): void;
+  /** Whether this clip is on the screen still. */
+  isAt(clip: Clip): boolean;
   /** Raises Refusal. */
   make(code: string, name: string): Promise<NewClass>;
   problem(text: string): void;

@@ -171,8 +171,13 @@ export class Adder {
   // Make a class and add it; raises what the server says against it.
   /** @param {string} code @param {string} name */
   async make(code, name) {
+    const { data } = this;
     const made = await this.host.make(code, name);
     vocabularies.clear();
+    if (data && !this.host.isAt(data)) { // it was meant for the clip before
+      this.host.problem(`${made.class} is a class now; it was not added, as another clip came`);
+      return;
+    }
     this.close();
     this.host.take(made.class, made.name);
   }

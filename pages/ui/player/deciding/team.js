@@ -35,10 +35,14 @@ export class Team {
     this.visited = new Set();
     this.visit = "";
     this.moved = false; // whether the reviewer did anything since the lease was renewed
+    this.began = false; // whether they began to do anything with the clip on the screen
     this.timer = 0;
     this.renewing = setInterval(() => this.renew(), RENEW_MS);
     this.changes = new Changes(host.api, (told) => this.changed(told));
-    this.onMove = () => { this.moved = true; };
+    this.onMove = (/** @type {Event} */ { type }) => {
+      this.moved = true;
+      this.began ||= type !== "pointermove";
+    };
     this.onLeave = () => this.leave();
     for (const name of MOVES) document.addEventListener(name, this.onMove, { capture: true, passive: true });
     addEventListener("pagehide", this.onLeave);
@@ -75,6 +79,7 @@ export class Team {
     const { flow, page, data } = this.host;
     const { item } = flow;
     clearTimeout(this.timer);
+    this.began = false;
     this.v.here.hidden = true;
     if (this.visit !== page.visit) this.visited.clear();
     this.visit = page.visit;
@@ -113,6 +118,7 @@ export class Team {
     else if (flow.at !== at) this.claim(key, false); // the list has come: places are others now
     else if (host.messenger.locked) return; // a verdict is on its way, whose answer says what comes next
     else if (answer.places[0] === 0) this.after(at, answer.places);
+    else if (this.began) this.claim(key, true); // a note is being written, or a sound is heard: this stays
     else this.pass(this.after(at, answer.places), at);
   }
 
