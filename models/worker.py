@@ -1,4 +1,5 @@
-"""Claim a queued job, a training, a replay, an embedding or a prediction, and do it. Importing this loads no torch.
+"""Claim a queued job (a training, a replay, an embedding, a map, a prediction) and do it. Importing this loads no
+torch.
 
 A worker says every few seconds that it lives. The job of one that fell silent, or whose process is gone from this
 machine, is free again, and resumes from what its run folder holds.
@@ -66,8 +67,8 @@ def run_job(
     when_interrupted: str = "queued",
     processes: ProcessGroup | None = None,
 ) -> Run:
-    """Do a claimed job: a replay, an embedding, a prediction, or a training, whose suspects are scored and whose next
-    round, if any, is queued.
+    """Do a claimed job: a replay, an embedding, a map, a prediction, or a training, whose suspects are scored
+    and whose next round, if any, is queued.
 
     ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
     the processes that train it. Raises EarmarkError where the job failed, after recording it.
@@ -81,6 +82,12 @@ def run_job(
         from models.frozen.embedding import run_embedding
 
         return run_embedding(
+            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
+        )
+    if run.kind == runs.MAP:
+        from models.mapping.making import run_map
+
+        return run_map(
             workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
         )
     if run.kind == runs.PREDICTION:

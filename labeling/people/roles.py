@@ -126,6 +126,7 @@ NEEDS: Mapping[str, Role] = {
     "earmark work": "owner",
     "earmark predict": "owner",
     "earmark embed": "owner",
+    "earmark map": "owner",
     "earmark ensemble": "owner",
     "earmark stack": "owner",
     "earmark stage1": "owner",
