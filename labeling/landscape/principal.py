@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from labeling.search.products import products
 
-MOST_ROWS = 20_000
+MOST_ROWS = 8_000
 """The axes of a larger space are those of so many of its rows, taken at even distances."""
 
 
@@ -37,10 +37,10 @@ def principal_components(vectors: NDArray[np.float16], count: int = 2) -> NDArra
     if not len(vectors):
         return np.zeros((0, count), np.float32)
     every = -(-len(vectors) // MOST_ROWS)
-    some = np.asarray(vectors[::every], np.float64)
-    mean = some.mean(axis=0)
-    centred = some - mean
-    _, axes = np.linalg.eigh(centred.T @ centred)  # by rising eigenvalue
+    some = np.asarray(vectors[::every], np.float32)
+    mean = some.mean(axis=0, dtype=np.float64)
+    centred = some - mean.astype(np.float32)
+    _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))  # by rising eigenvalue
     axes = axes[:, ::-1][:, :count]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     along = products(vectors, axes.T) - (mean @ axes).astype(np.float32)
