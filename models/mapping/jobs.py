@@ -91,5 +91,6 @@ def words(job: Run) -> str:
     if job.status == "done":
         made = job.metrics
         return f"{made.get('stretches', 0):,} stretches, {made.get('clusters', 0):,} clusters"
-    return str(job.progress.get("phase") or {"queued": "waits for a worker", "running": "starting"}.get(job.status)
-               or job.status)  # fmt: skip
+    if phase := job.progress.get("phase"):
+        return f"{phase}, {float(job.progress.get('fraction') or 0):.0%}"
+    return {"queued": "waits for a worker", "running": "starting"}.get(job.status, job.status)

@@ -33,6 +33,8 @@ MOST_AXES = 64
 LEAST_ROWS = 10
 BEGUN, LAID_OUT = 0.3, 0.95
 """How far the work is when the layout begins, and when it ends."""
+ENDS_S = 30.0
+"""So long a process that is done may take to leave."""
 
 
 def run_map(
@@ -126,11 +128,12 @@ def _in_a_process(
                     continue
                 told = ours.recv()
                 if told is None:
+                    process.join(ENDS_S)
                     break
                 if isinstance(told, str):
                     raise ArtefactError(f"the map was not made: {told}")
                 share = BEGUN + told * (LAID_OUT - BEGUN)
-                tell({"phase": f"laying out, {told:.0%}", "fraction": share})
+                tell({"phase": "laying out", "fraction": share})
         except EOFError as problem:
             process.join()
             raise ArtefactError(
