@@ -10,7 +10,7 @@ import type { WallSound } from "./sound";
 import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
-export type Order = "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random";
+export type Order = "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random" | "central" | "odd" | "time";
 export type ScoreField = "p_wrong" | "clipwise" | "framewise" | "similarity" | "likely";
 
 /** The element of a snippet; `index` is which one it shows, `painted` what its picture was drawn of. */

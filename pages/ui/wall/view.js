@@ -18,6 +18,9 @@ export const SCORES = {
   uncertain: ["likely", "likely it"],
   varied: ["similarity", "alike"],
   random: ["similarity", "alike"],
+  central: ["similarity", "alike"],
+  odd: ["similarity", "alike"],
+  time: ["similarity", "alike"],
 };
 
 // What a snippet scores in an order: how alike it is, while it is not known how likely.

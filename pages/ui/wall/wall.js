@@ -74,10 +74,10 @@ class Wall {
     this.recolour();
     const query = JSON.stringify([data.path, data.query]);
     this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
+    this.v.root.dataset.anew = String(this.isAnew);
     if (query !== this.query) {
       this.query = query;
-      /** @type {Snippet[]} */
-    this.list = []; // what stands there is of another question: no press may fall on it
+      this.list = []; // what stands there is of another question: no press may fall on it
       this.fetchList();
       this.show();
     } else if (renewed) this.renew();
@@ -87,6 +87,8 @@ class Wall {
   get isSearch() {
     return this.data.query.like !== undefined;
   }
+
+  get isAnew() { return this.isSearch || this.data.query.chosen !== undefined; } // of what is to do alone
 
   get order() {
     return /** @type {Order} */ (this.data.query.order);
@@ -134,11 +136,11 @@ class Wall {
     const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
     for (const one of this.list) Object.assign(one, fresh.get(one.id));
     this.tiles.forgetErrors();
-    if (!this.isSearch) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+    if (!this.isAnew) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
   }
 
   readAgain() {
-    return this.isSearch ? this.fetchList() : this.readVerdicts();
+    return this.isAnew ? this.fetchList() : this.readVerdicts();
   }
 
   // What stands decided now, of every snippet of the class.
