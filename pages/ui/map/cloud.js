@@ -3,8 +3,8 @@
 //
 // One way for every size, in place of a library of charts for small maps and this for large ones: hover, outline and
 // colours are then the same, and a million points take six megabytes. The points come in an order in which the first so
-// many lie all over the map. While one moves, as many are drawn as come in time; once one rests, all of them, some a
-// frame, over those that are there.
+// many lie all over the map. Where all of them do not come in time, the picture that stands is moved while one moves, or as
+// many are drawn as come; once one rests, all of them.
 
 const VERTEX = `#version 300 es
 layout(location = 0) in vec2 place;
@@ -39,6 +39,7 @@ void main() {
 export const COLOURS = 512; // the last is that of what is not known
 const FRAME_MS = 1000 / 60;
 const REST_MS = 120;
+const PARTS = 4; // of what is drawn once one rests, a frame each, at most
 const LEAST = 25000; // fewer would not be seen as the same map, and cost as much
 const FIRST = 150000;
 
@@ -58,6 +59,9 @@ export class PointCloud {
     this.dim = 0.5;
     /** @type {{ x: number, y: number, scale: number, width: number, height: number } | null} */
     this.camera = null;
+    /** @type {{ x: number, y: number, scale: number, width: number, height: number } | null} */
+    this.standing = null;
+    canvas.style.transformOrigin = "0 0";
     this.gl = canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true, alpha: true, premultipliedAlpha: true, powerPreference: "high-performance" });
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => this.begin());
@@ -181,12 +185,30 @@ export class PointCloud {
     this.lastFrame = now;
     this.frames += 1;
     if (this.moving) {
-      if (tookMs < 250) this.learn(tookMs);
-      this.paint(0, Math.min(this.count, Math.round(this.budget)));
-      if (performance.now() - this.sinceMove > REST_MS) this.moving = false;
-    } else this.paint(this.drawn, Math.min(this.count, this.drawn + Math.max(LEAST, Math.round(this.budget))));
+      if (!this.shift()) {
+        if (tookMs < 250) this.learn(tookMs);
+        this.paint(0, Math.min(this.count, Math.round(this.budget)));
+      }
+      if (performance.now() - this.sinceMove > REST_MS) {
+        this.moving = false;
+        if (this.standing !== this.camera) this.drawn = 0;
+      }
+    } else this.paint(this.drawn, Math.min(this.count, this.drawn + Math.max(LEAST, Math.round(this.budget), Math.ceil(this.count / PARTS))));
     this.framed();
     if (this.moving || this.drawn < this.count) this.schedule();
+  }
+
+  // Where not all points come in time, the picture that stands is moved as a whole, as long as it shows most of the view;
+  // what is new at its edges is drawn once one rests. Whether that did.
+  shift() {
+    const { standing, camera, canvas } = this;
+    if (!standing || !camera || this.budget >= this.count || standing.width !== camera.width || standing.height !== camera.height) return false;
+    const { x, y, scale, width, height } = camera;
+    const grown = scale / standing.scale;
+    const [left, top] = [(width / 2) * (1 - grown) + (standing.x - x) * scale, (height / 2) * (1 - grown) - (standing.y - y) * scale];
+    const isMost = grown > 0.6 && grown < 1.7 && Math.abs((standing.x - x) * scale) < 0.4 * width && Math.abs((standing.y - y) * scale) < 0.4 * height;
+    if (isMost) canvas.style.transform = `translate(${left}px, ${top}px) scale(${grown})`;
+    return isMost;
   }
 
   // Fewer points where a frame comes late, more where all come in time.
@@ -216,7 +238,9 @@ export class PointCloud {
     gl.uniform1f(uniforms.size, sizeOf(this.count, camera) * ratio);
     gl.uniform1f(uniforms.dim, this.dim);
     gl.drawArrays(gl.POINTS, first, last - first);
+    canvas.style.transform = "";
     this.drawn = last;
+    this.standing = last === this.count ? camera : null; // all points, seen from here
   }
 
   close() {
