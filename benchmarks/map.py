@@ -5,8 +5,8 @@
 
 Both make a space of vectors without sound: a hundred heaps in 512 numbers (``--size``) with noise, of clips with fifty
 stretches each. ``--build`` makes its map as the job does, on one core: 64 principal components, UMAP, clusters.
-``--frames`` lays the heaps out by their own numbers instead, opens the page in a headless Chromium, moves the map or
-zooms it for each frame, and counts frames; what the page asks the server for is timed there. A headless Chromium draws
+``--frames`` lays the heaps out by their own numbers instead, opens the page in a headless Chromium, drags the map and
+zooms it, for each frame, and counts frames; what the page asks the server for is timed there. A headless Chromium draws
 with the processor (SwiftShader), as a machine does that has no graphics card.
 """
 
@@ -166,6 +166,7 @@ COUNT = """([seconds, what]) => new Promise((done) => {
   };
   const root = find(document), area = root.querySelector('[data-testid=map-canvas]');
   const box = area.getBoundingClientRect();
+  area.setPointerCapture = () => {}; // there is no such pointer
   const took = [], drawn = [];
   let last = performance.now(), turn = 0;
   const until = last + 1000 * seconds;
@@ -177,9 +178,13 @@ COUNT = """([seconds, what]) => new Promise((done) => {
     const back = Math.floor(turn / 25) % 2;
     const how = { bubbles: true, composed: true, cancelable: true };
     const place = { clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 };
-    const event = what === 'zoom' ? new WheelEvent('wheel', { ...how, ...place, deltaY: back ? 40 : -40 })
-      : new KeyboardEvent('keydown', { ...how, key: back ? 'ArrowLeft' : 'ArrowRight', repeat: true });
-    (what === 'zoom' ? area : document.body).dispatchEvent(event);
+    place.clientX += what === 'zoom' ? 0 : 120 * Math.sin(turn / 12);
+    place.clientY += what === 'zoom' ? 0 : 120 * Math.cos(turn / 12);
+    if (what === 'zoom') area.dispatchEvent(new WheelEvent('wheel', { ...how, ...place, deltaY: back ? 12 : -12 }));
+    else {
+      const name = turn === 1 ? 'pointerdown' : 'pointermove';
+      area.dispatchEvent(new PointerEvent(name, { ...how, ...place, pointerId: 1 }));
+    }
     if (now < until) requestAnimationFrame(step); else done({ took: took.slice(30), drawn: drawn.slice(30) });
   };
   requestAnimationFrame(step);
@@ -187,7 +192,7 @@ COUNT = """([seconds, what]) => new Promise((done) => {
 
 
 def in_the_browser(root: Path, count: int) -> None:
-    """Pan the map and zoom it, anew for each frame, in a headless Chromium."""
+    """Drag the map and zoom it, anew for each frame, in a headless Chromium."""
     with chromium() as browser, serve(root) as server:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{server.url}/map")
@@ -200,7 +205,8 @@ def in_the_browser(root: Path, count: int) -> None:
         )  # fmt: skip
         print(f"from an open page to all points drawn: {time.perf_counter() - began:,.1f} s")
         print(f"drawn by {page.evaluate(RENDERER)}")
-        for what in ("pan", "zoom"):
+        for what in ("drag", "zoom"):
+            page.wait_for_timeout(2_000)
             counted = page.evaluate(COUNT, [MOVE_S, what])
             took, drawn = np.array(counted["took"]), np.array(counted["drawn"])
             print(

@@ -187,7 +187,8 @@ export class PointCloud {
     if (this.moving) {
       if (!this.shift()) {
         if (tookMs < 250) this.learn(tookMs);
-        this.paint(0, Math.min(this.count, Math.round(this.budget)));
+        const few = Math.min(this.count, Math.round(this.budget));
+        this.paint(0, this.standing ? this.count : few); // a late frame now and then, in place of few points in all of them
       }
       if (performance.now() - this.sinceMove > REST_MS) {
         this.moving = false;
@@ -206,7 +207,7 @@ export class PointCloud {
     const { x, y, scale, width, height } = camera;
     const grown = scale / standing.scale;
     const [left, top] = [(width / 2) * (1 - grown) + (standing.x - x) * scale, (height / 2) * (1 - grown) - (standing.y - y) * scale];
-    const isMost = grown > 0.6 && grown < 1.7 && Math.abs((standing.x - x) * scale) < 0.4 * width && Math.abs((standing.y - y) * scale) < 0.4 * height;
+    const isMost = grown > 0.6 && grown < 1.7 && Math.abs((standing.x - x) * scale) < 0.6 * width && Math.abs((standing.y - y) * scale) < 0.6 * height;
     if (isMost) canvas.style.transform = `translate(${left}px, ${top}px) scale(${grown})`;
     return isMost;
   }
