@@ -24,6 +24,8 @@ from pages.ui.light.places import places_json
 from pages.ui.light.routes import light_routes
 from pages.ui.light.sign_in_form import sign_in_routes
 from pages.ui.listening import refuse_strangers
+from pages.ui.map import component as landscape
+from pages.ui.map import routes as of_the_map
 from pages.ui.player import component as player
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.assets import asset_routes
@@ -63,8 +65,8 @@ def every_route() -> list[Route]:
         *api_routes(
             served.workspace,
             session.server_secret,
-            {"/api/list": places_json, "/api/queue": queue_json},
-            {"/api/cells": decide_cells},
+            {"/api/list": places_json, "/api/queue": queue_json, **of_the_map.GETS},
+            {"/api/cells": decide_cells, **of_the_map.POSTS},
         ),
         *light_routes(served.workspace, session.server_secret),
         *sign_in_routes(),
@@ -84,7 +86,10 @@ refuse_strangers()
 proxies.know_peers()
 keep_few_arenas()
 give_back()
-session.warm_up(player.script_asset, rows.script_asset, wall.script_asset, clip.script_asset, suspects.script_asset)
+session.warm_up(
+    player.script_asset, rows.script_asset, wall.script_asset, landscape.script_asset, clip.script_asset,
+    suspects.script_asset,
+)  # fmt: skip
 be_impatient()
 be_prompt()
 open_more_files()

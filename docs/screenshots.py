@@ -44,6 +44,8 @@ def build(workspace: Path) -> None:
     for words in (
         ("labeling", "demo", "--workspace", str(workspace)),
         ("models", "train", "demo", "--workspace", str(workspace)),
+        ("models", "embed", "run:001-demo", "--workspace", str(workspace)),
+        ("models", "map", "run-001-demo", "--workspace", str(workspace)),
     ):
         subprocess.run([sys.executable, "-m", *words], cwd=ROOT, check=True)
 
@@ -107,6 +109,16 @@ def bring_in(page: Page, url: str, collection: Path) -> None:
     page.set_viewport_size(SIZE)
 
 
+def point_at(page: Page, url: str) -> None:
+    """The map, with one of its points heard."""
+    page.goto(url + "/map")
+    page.locator("[data-testid=map-root][data-coloured=class]").wait_for()
+    page.keyboard.press("n")
+    page.get_by_test_id("map-neighbours").wait_for()
+    page.wait_for_timeout(2500)
+    save(page, "map")
+
+
 def shoot(workspace: Path, reviewer: str = "rita") -> None:
     """Every screen, once the loop has gone round; no second look, which would hide what is to be seen."""
     PICTURES.mkdir(exist_ok=True)
@@ -148,6 +160,7 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         page.wait_for_timeout(500)
         save(page, "retrain")
         page.get_by_text(re.compile("^002-demo done")).wait_for(timeout=600_000)
+        point_at(page, server.url)
         context.close()
 
         for name in ("overview", "queue", "runs", "predict", "versions", "team", "agreement", "adjudicate"):

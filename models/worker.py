@@ -1,4 +1,5 @@
-"""Claim a queued job, a training, a replay, an embedding or a prediction, and do it. Importing this loads no torch.
+"""Claim a queued job (a training, a replay, an embedding, a map, a prediction) and do it. Importing this loads no
+torch.
 
 A worker says every few seconds that it lives. The job of one that fell silent, or whose process is gone from this
 machine, is free again, and resumes from what its run folder holds.
@@ -70,8 +71,8 @@ def run_job(
     processes: ProcessGroup | None = None,
     cluster: str = "",
 ) -> Run:
-    """Do a claimed job: a replay, an embedding, a prediction, or a training, whose suspects are scored and whose next
-    round, if any, is queued.
+    """Do a claimed job: a replay, an embedding, a map, a prediction, or a training, whose suspects are scored
+    and whose next round, if any, is queued.
 
     ``interrupted`` is set by a signal: the job is then left as ``when_interrupted``, to be resumed. ``processes`` are
     the processes that train it; ``cluster``, HOST:PORT of a Ray cluster, has its networks and recordings done there.
@@ -89,6 +90,12 @@ def run_job(
             workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted,
             hearing=_hearing(cluster),
         )  # fmt: skip
+    if run.kind == runs.MAP:
+        from models.mapping.making import run_map
+
+        return run_map(
+            workspace, run, worker, report=report, interrupted=interrupted, when_interrupted=when_interrupted
+        )
     if run.kind == runs.PREDICTION:
         from models.linear.recordings import load_for
         from models.prediction.jobs import run_prediction

@@ -27,6 +27,7 @@ SECTIONS = {
         "queue": ("Queue", ":material/format_list_numbered:"),
         "review": ("Review", ":material/graphic_eq:"),
         "sweep": ("Sweep", ":material/grid_view:"),
+        "map": ("Map", ":material/scatter_plot:"),
         "quality": ("Label quality", ":material/verified:"),
         "versions": ("Versions", ":material/history:"),
     },

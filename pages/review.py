@@ -66,6 +66,7 @@ def _visit(follow: bool) -> Visit:
         may_decide=session.may("decide"),
         to_do_from=todo.to_do_from,
         placed=todo.placed,
+        moment_s=todo.moment_s,
         renewed=st.session_state.get("renewed", ""),
         searches=has_spaces(session.workspace()),
     )

@@ -10,7 +10,7 @@ from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
 from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import session, signing
-from pages.ui.panels import next_to_label, similar
+from pages.ui.panels import chosen, next_to_label, similar
 from pages.ui.routes import snippets_json
 from pages.ui.routes.snippets_json import WallQuery
 from pages.ui.wall.component import wall
@@ -20,13 +20,16 @@ DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unli
 st.html("<style>.stMainBlockContainer{max-width:none}</style>")  # a wall is as wide as the screen
 st.title("Sweep")
 reviewer = session.reviewer_or_stop()
-if "sweep" not in st.session_state or similar.is_linked() or next_to_label.is_linked():
+if "sweep" not in st.session_state or similar.is_linked() or next_to_label.is_linked() or chosen.is_linked():
     st.session_state["sweep"] = st.query_params.to_dict()
 if similar.is_on():
     similar.show(reviewer)
     st.stop()
 if next_to_label.is_on():
     next_to_label.show(reviewer)
+    st.stop()
+if chosen.is_on():
+    chosen.show(reviewer)
     st.stop()
 with session.messages():
     scored = session.scored()
@@ -89,11 +92,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     if searches:
         similar.begin_button(code)
         next_to_label.begin_button()
-chosen = {"class": code, "which": which, "status": status, "order": order, "unlikely": "1" if unlikely else ""}
-chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
-st.session_state["sweep"] = chosen
-if st.query_params.to_dict() != chosen:
-    st.query_params.from_dict(chosen)
+said = {"class": code, "which": which, "status": status, "order": order, "unlikely": "1" if unlikely else ""}
+said = {name: value for name, value in said.items() if value != DEFAULTS[name]}
+st.session_state["sweep"] = said
+if st.query_params.to_dict() != said:
+    st.query_params.from_dict(said)
 
 
 @st.fragment(run_every=signing.RENEW_S)

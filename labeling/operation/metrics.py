@@ -24,7 +24,7 @@ from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
 
-KINDS = (jobs.TRAINING, jobs.REPLAY, jobs.EMBEDDING, jobs.PREDICTION)
+KINDS = (jobs.TRAINING, jobs.REPLAY, jobs.EMBEDDING, jobs.PREDICTION, jobs.MAP)
 STATES = ("queued", "running", "done", "failed", "stopped")
 disable_created_metrics()  # type: ignore[no-untyped-call]  # when each series began is of no use here, and as many series again
 

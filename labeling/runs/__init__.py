@@ -3,6 +3,7 @@
 from labeling.runs.jobs import (
     EMBEDDING,
     IMPORTED,
+    MAP,
     PREDICTION,
     REPLAY,
     STALE_AFTER_S,
@@ -32,6 +33,7 @@ from labeling.runs.jobs import (
 __all__ = [
     "EMBEDDING",
     "IMPORTED",
+    "MAP",
     "PREDICTION",
     "REPLAY",
     "STALE_AFTER_S",

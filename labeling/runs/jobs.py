@@ -24,7 +24,7 @@ from labeling.storage import tables
 from labeling.workspace import Workspace
 
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
-TRAINING, REPLAY, EMBEDDING, PREDICTION = "training", "replay", "embedding", "prediction"
+TRAINING, REPLAY, EMBEDDING, PREDICTION, MAP = "training", "replay", "embedding", "prediction", "map"
 """The kinds of jobs."""
 IMPORTED = "brought"
 """The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""

@@ -325,3 +325,15 @@ assignments = sa.Table(
     sa.UniqueConstraint("reviewer", "kind", "part", name="assignments_once"),
     sqlite_autoincrement=True,
 )
+
+# stretches that somebody chose together, as arrays of clip ids and times; a link names them
+chosen_stretches = sa.Table(
+    "chosen_stretches",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("space", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("stretches", sa.LargeBinary, nullable=False),
+)

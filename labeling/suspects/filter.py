@@ -18,7 +18,7 @@ from labeling.journal.open_cells import open_to
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import KINDS
 from labeling.registry import unknown_name
-from labeling.reviewer import marks
+from labeling.reviewer import chosen, marks
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.worth import RARITY
@@ -59,7 +59,7 @@ class QueueFilter:
 
     Where a cell needs several looks it is to do for each ``reviewer`` who has given none, until it has them
     (labeling/journal/looks.py). ``mine`` keeps what is assigned to the reviewer. With ``skips`` off, what they skipped
-    is to do all the same.
+    is to do all the same. ``chosen`` names stretches (labeling/reviewer/chosen.py) in whose clips the suspects lie.
     """
 
     kinds: tuple[str, ...] = ()
@@ -79,6 +79,7 @@ class QueueFilter:
     batches: bool = False
     mine: bool = False
     skips: bool = True
+    chosen: str = ""
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -166,6 +167,8 @@ def select(connection: Connection, run: ScoredRun, wanted: QueueFilter) -> Selec
     if wanted.marks:
         marked = marks.standing(connection, wanted.marks, wanted.reviewer, hidden=is_open.clips.tolist())
         asked &= _lookup(marked, ranking.clip_id)
+    if wanted.chosen:
+        asked &= _lookup(chosen.clips(connection, wanted.chosen).tolist(), ranking.clip_id)
     if wanted.mine:
         asked &= assignments.mine(connection, wanted.reviewer, ranking.clip_id, ranking.class_id)
     if wanted.missing_rule:

@@ -134,6 +134,7 @@ def given(asked: Asked, place: Place, person: Person) -> shapes.LightClip | None
         placed=True,
         clip=clip,
         searches=has_spaces(asked.workspace),
+        moment_s=worklist.moment_of(asked.query.get("t", "")),
     )
     own = {name: place.params[name] for name in worklist.PLACE if name in place.params}
     if place.clip_id is not None:

@@ -180,7 +180,7 @@ def _controls(query: Query, spaces: Mapping[str, SpaceFacts]) -> Query:
     })  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
         code = st.selectbox(
-            "Class of the verdicts", list(known), format_func=lambda code: _class_text(code, known, new),
+            "Class of the verdicts", list(known), format_func=lambda code: class_text(code, known, new),
             accept_new_options=session.may("decide"), placeholder="Choose one, or write a new one",
             key="similar_class", width=300,
         )  # fmt: skip
@@ -209,7 +209,8 @@ def _controls(query: Query, spaces: Mapping[str, SpaceFacts]) -> Query:
     return replace(query, class_code=code or "", which=which or "missing", order=order, among=among, space=space)
 
 
-def _class_text(code: str, known: Mapping[str, LabelClass], new: frozenset[str]) -> str:
+def class_text(code: str, known: Mapping[str, LabelClass], new: frozenset[str]) -> str:
+    """A class as a choice of verdicts calls it."""
     name = known[code].name if code in known else code
     return (name if name == code else f"{name} ({code})") + (" · new" if code in new or code not in known else "")
 

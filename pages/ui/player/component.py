@@ -47,6 +47,7 @@ class Visit:
     ``clip`` is that clip. ``to_do_from``: the list is of suspects to do from this likelihood on, so that what
     others settle falls out of it; None: it is of others. ``placed``: a link or a row led to the place; else the first
     one is shown at which nobody is. ``searches``: there is a space in which more like a stretch can be looked for.
+    ``moment_s``: where in the first clip to begin, None for its start.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Visit:
     placed: bool = False
     clip: shapes.Clip | None = None
     searches: bool = False
+    moment_s: float | None = None
 
     def to_json(self) -> shapes.Visit:
         """Plain values for the browser."""
@@ -84,6 +86,7 @@ class Visit:
             "to_do_from": self.to_do_from,
             "placed": self.placed,
             "searches": self.searches,
+            "moment_s": self.moment_s,
         }
         if self.clip is not None:
             visit["clip"] = self.clip

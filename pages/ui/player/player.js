@@ -206,6 +206,7 @@ class Player {
     this.boxes.arrive();
     stage.arrive();
     this.transport.load(); // after the stage: it may tell at once that it can be played
+    if (this.placed && this.page.moment_s) this.seek(this.page.moment_s); // a link led to it
   }
 
   fetchAhead() {

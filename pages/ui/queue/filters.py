@@ -19,6 +19,7 @@ from pages.ui import session
 from pages.ui.queue import drawn, sorting, worklist
 
 PARAMS = "queue_filter"
+CHOSEN = "Chosen stretches"
 SHOWN = "view_shown"  # set until the next run, whose URL is still the old view's
 #: kind -> what it says on the screen
 KINDS = {
@@ -90,8 +91,14 @@ def only_class(code: str) -> None:
     st.session_state["queue_classes"] = [] if chosen == [code] else [code]
 
 
-def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[str, str]]:
-    """Draw the widgets, the order's ``beside`` the rows; what they ask for, and the URL's parameters that say so."""
+def filters(
+    here: Choices, beside: DeltaGenerator | None, more: Mapping[str, str] | None = None
+) -> tuple[QueueFilter, dict[str, str]]:
+    """Draw the widgets; what they ask for, and the URL's parameters that say so.
+
+    The order's are drawn ``beside`` the rows, not at all where there are none. ``more`` are parameters that the page
+    keeps in its URL besides.
+    """
     saved = worklist.filter_from(st.session_state[PARAMS])
     # Given once a visit, by key: a default that follows the choice makes another widget, which forgets the next choice.
     session.begin_with({
@@ -114,19 +121,28 @@ def filters(here: Choices, beside: DeltaGenerator) -> tuple[QueueFilter, dict[st
         mine = saved.mine
         if here.assigned or mine:
             mine = st.pills("Whose", ["Mine"], key="queue_mine", help="What is assigned to you.") is not None
+        chosen = saved.chosen
+        if chosen and st.pills("From the map", [CHOSEN], default=CHOSEN, key=f"queue_chosen:{chosen}") is None:
+            chosen = ""
         wanted = QueueFilter(
             kinds=tuple(kinds), classes=tuple(classes), status=status or saved.status, reviewer=session.reviewer(),
-            mine=mine,
+            mine=mine, chosen=chosen,
         )  # fmt: skip
-        with beside:
-            wanted = sorting.order(saved, wanted)
+        if beside is not None:
+            with beside:
+                wanted = sorting.order(saved, wanted)
+        else:
+            wanted = replace(
+                wanted, order=saved.order, rarity=saved.rarity, variety=saved.variety, batches=saved.batches
+            )
         wanted = _more(here, saved, wanted)
     params = worklist.params_of(wanted)
     if here.scored != here.every_scored[0]:
         params |= {"run": here.scored[0], "scorer": here.scored[1]}
     st.session_state[PARAMS] = params
-    if st.query_params.to_dict() != params:
-        st.query_params.from_dict(params)
+    address = {**params, **(more or {})}
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
     return wanted, params
 
 

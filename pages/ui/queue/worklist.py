@@ -28,8 +28,9 @@ from pages.ui.queue import drawn
 
 KEY = "worklist"
 ASKED = "review_asked"
-PLACE = ("clip", "look", "next")
-"""URL parameters of a place in the list: a clip, or a second look (signing.look_token) and the clip that follows it."""
+PLACE = ("clip", "look", "next", "t")
+"""URL parameters of a place in the list: a clip, or a second look (signing.look_token) and the clip that follows it;
+and the moment in the clip, in seconds."""
 DRAWN_AT_ONCE = 1_000  # looks of a list in the order "audit"
 
 
@@ -38,7 +39,7 @@ class Worklist:
     """Clips in order, and where the reviewer began among them; ``id`` is new whenever the list is read anew.
 
     ``position`` of the journal is where its order was drawn: likelihoods stay as they were then. ``placed``: the
-    reviewer was led to the place by a link or a row.
+    reviewer was led to the place by a link or a row; to the ``moment_s`` of its clip, where the link says one.
     """
 
     scored: tuple[str, str] | None
@@ -47,6 +48,7 @@ class Worklist:
     at: int = 0
     position: int | None = None
     placed: bool = False
+    moment_s: float | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -97,9 +99,11 @@ def current() -> Worklist:
 def follow_link(todo: Worklist) -> None:
     """Go where the URL leads. The player keeps it at its own place: only one that was followed leads elsewhere."""
     asked = {name: st.query_params.get(name, "") for name in PLACE}
-    if asked == st.session_state.get(ASKED, dict.fromkeys(PLACE, "")):
+    before = st.session_state.get(ASKED, dict.fromkeys(PLACE, ""))
+    if asked in (before, {**before, "t": ""}):  # the player leaves the moment out once it is there
         return
     st.session_state[ASKED] = asked
+    todo.moment_s = moment_of(asked["t"])
     following = int(asked["next"]) if is_number(asked["next"]) else None
     given = signing.look_of(session.secret(), session.reviewer(), asked["look"]) if asked["look"] else None
     look = Look(*given) if given else None
@@ -167,7 +171,7 @@ def is_audit(wanted: QueueFilter) -> bool:
 def narrows(wanted: QueueFilter) -> bool:
     """Whether a filter leaves out clips or classes, whatever their likelihood."""
     some = (wanted.classes, wanted.folds, wanted.metadata, wanted.search, wanted.missing_rule, wanted.marks)
-    return any(some) or wanted.mine or wanted.min_rating is not None
+    return any(some) or wanted.mine or bool(wanted.chosen) or wanted.min_rating is not None
 
 
 def seldom_set(wanted: QueueFilter) -> int:
@@ -226,6 +230,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             variety=params.get("variety") != "0",
             batches=params.get("batches") == "1",
             mine=params.get("mine") == "1",
+            chosen=params.get("chosen", "")[:40],
         )
     except DataError:
         return QueueFilter(min_p_wrong=WORTH_HEARING)
@@ -249,8 +254,22 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "variety": "" if wanted.variety else "0",
         "batches": "1" if wanted.batches else "",
         "mine": "1" if wanted.mine else "",
+        "chosen": wanted.chosen,
     }
     return {key: value for key, value in params.items() if value}
+
+
+def moment_of(text: str) -> float | None:
+    """The seconds that a URL's text says; None where it says none.
+
+    >>> moment_of("12.5"), moment_of("-1"), moment_of("soon")
+    (12.5, None, None)
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 1e7 else None
 
 
 def is_number(text: str) -> bool:

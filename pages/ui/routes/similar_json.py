@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -56,13 +56,20 @@ def similar_json(workspace: Workspace, secret: bytes, params: Mapping[str, str])
         if query.class_code not in store.class_ids(connection):  # nothing stands decided of it
             query = replace(query, class_code="")
         answer = more_like(workspace, connection, query, SHOWN)
-        clips = _clips(connection, {one.clip_id for one in answer.found})
-        roles = _roles(connection, query.class_code)
-    found = [_plain(one, clips[one.clip_id], roles.get(one.clip_id, ""), secret) for one in answer.found
-             if one.clip_id in clips]  # fmt: skip
+        found = snippets_of(connection, answer.found, query.class_code, secret)
     if query.order == "random":
         found = [{**one, "at_random": True} for one in found]
     return {"position": position, "more": answer.among > len(found), "snippets": found, "said": in_words(answer)}
+
+
+def snippets_of(
+    connection: Connection, found: Sequence[FoundStretch], class_code: str, secret: bytes
+) -> list[shapes.Snippet]:
+    """Stretches as the wall shows them, of those clips that are there still."""
+    clips, roles = _clips(connection, {one.clip_id for one in found}), _roles(connection, class_code)
+    return [
+        _plain(one, clips[one.clip_id], roles.get(one.clip_id, ""), secret) for one in found if one.clip_id in clips
+    ]
 
 
 def in_words(answer: Answer) -> str:

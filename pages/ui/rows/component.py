@@ -31,7 +31,7 @@ SORTS = {
 }
 
 ENTRY = "rows/rows.js"
-STYLES = ("shared/base.css", "rows/rows.css")
+STYLES = ("shared/base.css", "rows/rows.css", "rows/deciding.css")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// Written by `make format` from pages/ui/shared/shapes.py and the dataclasses named below; a test compares.
+// Written by `make format` from two files called shapes.py and the dataclasses named below; a test compares.
 
 export interface Steps {
   start_s: number;
@@ -221,6 +221,7 @@ export interface Visit {
   to_do_from: number | null;
   placed: boolean;
   searches: boolean;
+  moment_s: number | null;
   clip?: Clip;
 }
 
@@ -290,6 +291,67 @@ export interface DecidedCells {
   verdicts: string;
   decided: number;
   position?: number;
+}
+
+export interface Landscape {
+  query: Record<string, string>;
+  filter: Record<string, string> | null;
+  count: number;
+  method: string;
+  by: string;
+  choices: [string, string][];
+  questions: [string, string, string][];
+  token: string;
+  reviewer: string;
+  may_decide: boolean;
+  has_queue: boolean;
+  most_cells: number;
+}
+
+export interface Legend {
+  names: string[];
+  counts: number[];
+  unknown: number;
+  is_share: boolean;
+}
+
+export interface MapStretch {
+  point: number;
+  snippet: Snippet;
+  labels: string;
+  alike?: number;
+}
+
+export interface MapStretches {
+  stretches: MapStretch[];
+}
+
+export interface MapCluster {
+  number: number;
+  stretches: number;
+  clips: number;
+  says: string;
+  middle: [number, number];
+}
+
+export interface MapClusters {
+  answers: Record<string, MapCluster[]>;
+  count: number;
+}
+
+export interface MapTypical {
+  central: MapStretch[];
+  odd: MapStretch[];
+}
+
+export interface MapArea {
+  stretches: number;
+  clips: number;
+  cells: number;
+  words: string;
+  chosen?: string;
+  these?: [number, string][];
+  version?: string;
 }
 
 /** labeling.records.Region */

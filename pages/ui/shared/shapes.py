@@ -299,6 +299,7 @@ class Visit(TypedDict):
     to_do_from: float | None
     placed: bool
     searches: bool
+    moment_s: float | None
     clip: NotRequired[Clip]
 
 

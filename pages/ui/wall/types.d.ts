@@ -10,7 +10,8 @@ import type { WallSound } from "./sound";
 import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
-export type Order = "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random" | "next";
+export type Order =
+  | "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random" | "next" | "central" | "odd" | "time";
 export type ScoreField = "p_wrong" | "clipwise" | "framewise" | "similarity" | "likely";
 
 /** The element of a snippet; `index` is which one it shows, `painted` what its picture was drawn of. */
@@ -97,7 +98,7 @@ export interface CountsHost {
   readonly list: Snippet[];
   readonly more: boolean;
   readonly order: Order;
-  readonly learns: boolean;
+  readonly isToDo: boolean;
   readonly hiding: boolean;
   readonly onHover: boolean;
 }

@@ -19,6 +19,9 @@ export const SCORES = {
   varied: ["similarity", "alike"],
   random: ["similarity", "alike"],
   next: ["likely", "likely it"],
+  central: ["similarity", "alike"],
+  odd: ["similarity", "alike"],
+  time: ["similarity", "alike"],
 };
 
 // What a snippet scores in an order: how alike it is, while it is not known how likely.
@@ -149,9 +152,9 @@ export function clipsWord(count) {
 
 // What is left to do, and what is switched on.
 /** @param {ReturnType<typeof buildWall>} v @param {CountsHost} wall */
-export function drawCounts(v, { data, list, more, order, learns, hiding, onHover }) {
+export function drawCounts(v, { data, list, more, order, isToDo, hiding, onHover }) {
   const decided = list.filter((one) => one.verdict).length;
-  const done = learns ? "" : `, ${decided.toLocaleString("en")} decided`;
+  const done = isToDo ? "" : `, ${decided.toLocaleString("en")} decided`;
   v.title.textContent = data.class_name;
   v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do${done}${more ? "; more after these" : ""}`;
   v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);

@@ -74,6 +74,7 @@ class Wall {
     this.recolour();
     const query = JSON.stringify([data.path, data.query]);
     this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
+    this.v.root.dataset.anew = String(this.isToDo);
     if (query !== this.query) {
       this.query = query;
       this.list = []; // what stands there is of another question: no press may fall on it
@@ -86,10 +87,8 @@ class Wall {
     return this.data.query.like !== undefined;
   }
 
-  // A list that is answered anew after each batch: what was decided goes, and the order has learned from it.
-  get learns() {
-    return this.isSearch || this.data.query.next !== undefined;
-  }
+  // A list of what is to do alone, answered anew after each batch.
+  get isToDo() { return this.isSearch || "next" in this.data.query || "chosen" in this.data.query; }
 
   get order() {
     return /** @type {Order} */ (this.data.query.order);
@@ -137,11 +136,11 @@ class Wall {
     const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
     for (const one of this.list) Object.assign(one, fresh.get(one.id));
     this.tiles.forgetErrors();
-    if (!this.learns) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+    if (!this.isToDo) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
   }
 
   readAgain() {
-    return this.learns ? this.fetchList() : this.readVerdicts();
+    return this.isToDo ? this.fetchList() : this.readVerdicts();
   }
 
   // What stands decided now, of every snippet of the class.

@@ -97,7 +97,7 @@ class PlayerPage:
         visit = {
             "visit": "v", "items": [self.data["clip_id"]], "at": 0, "token": "t", "view": {}, "link": {},
             "may_decide": True, "preferences": self.preferences, "follow": False, "renewed": "",
-            "alone": False, "partial": False, "to_do_from": None, "searches": False, "placed": True,
+            "alone": False, "partial": False, "to_do_from": None, "searches": False, "placed": True, "moment_s": None,
         }  # fmt: skip
         check(visit, shapes.Visit, "the visit")
         if url.path == "/":

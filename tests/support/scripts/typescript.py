@@ -1,4 +1,4 @@
-"""The types of pages/ui/shared/shapes.py as TypeScript's declarations, and whether a value is of such a type."""
+"""The types of pages/ui/shared/shapes.py and the map's own as TypeScript's, and whether a value is of such a type."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 from labeling.records import Region
 from labeling.sound.spectrogram import SpectrogramSettings
 from labeling.sound.tiles import PeakFacts, TileFacts
+from pages.ui.map import shapes as of_the_map
 from pages.ui.player.component import PageEvent
 from pages.ui.player.events import PlayerEvent
 from pages.ui.shared import shapes
 from tests.support import ROOT
 
 FILE = ROOT / "pages" / "ui" / "shared" / "server.d.ts"
-HEAD = """// Written by `make format` from pages/ui/shared/shapes.py and the dataclasses named below; a test compares.
+HEAD = """// Written by `make format` from two files called shapes.py and the dataclasses named below; a test compares.
 """
 NAMES = {"class_code": "class"}  # fields that Python cannot call as the browser does
 PLAIN = {int: "number", float: "number", str: "string", bool: "boolean", type(None): "null", Any: "any"}
@@ -25,7 +26,8 @@ PLAIN = {int: "number", float: "number", str: "string", bool: "boolean", type(No
 
 def shape_types() -> dict[str, Any]:
     """The types that are declared, by name."""
-    own = {name: kind for name, kind in vars(shapes).items() if is_typeddict(kind)}
+    both = {**vars(shapes), **vars(of_the_map)}
+    own = {name: kind for name, kind in both.items() if is_typeddict(kind)}
     others = (Region, PlayerEvent, PageEvent, SpectrogramSettings, TileFacts, PeakFacts)
     return own | {kind.__name__: kind for kind in others}
 

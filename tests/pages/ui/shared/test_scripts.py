@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pages.ui.light import clip, html, suspects
+from pages.ui.map import component as landscape
 from pages.ui.player import component as player
 from pages.ui.rows import component as rows
 from pages.ui.shared.scripts import UI, ScriptError, join_scripts, scripts_of
@@ -17,7 +18,7 @@ from pages.ui.wall import component as wall
 from tests.support.scripts.node import NODE
 
 ENTRIES = (
-    player.ENTRY, wall.ENTRY, rows.ENTRY, clip.ENTRY, clip.EARLY, suspects.ENTRY, html.NAME_ENTRY
+    player.ENTRY, wall.ENTRY, rows.ENTRY, landscape.ENTRY, clip.ENTRY, clip.EARLY, suspects.ENTRY, html.NAME_ENTRY
 )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def test_what_cannot_be_joined_says_why(tmp_path: Path, scripts: dict[str, str],
 def test_each_script_and_style_is_part_of_something() -> None:
     used = {path for entry in ENTRIES for path in scripts_of(entry)}
     assert used == set(UI.rglob("*.js"))
-    styles = {*player.STYLES, *wall.STYLES, *rows.STYLES, html.STYLE}
+    styles = {*player.STYLES, *wall.STYLES, *rows.STYLES, *landscape.STYLES, html.STYLE}
     assert styles == {str(path.relative_to(UI)) for path in UI.rglob("*.css")}
 
 

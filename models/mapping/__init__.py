@@ -1,0 +1,1 @@
+"""Maps of spaces: UMAP and clusters, as a job."""
