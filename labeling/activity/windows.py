@@ -26,7 +26,7 @@ class Recording:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Windows:
     """The scored windows of recordings.
 

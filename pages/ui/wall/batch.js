@@ -90,6 +90,7 @@ export class WallBatch {
     try {
       await wall.readAgain();
       wall.tell(text, level);
+      wall.decided();
     } catch (error) {
       wall.tell(`${text} The wall could not be read again (${wordsOf(error)}); reload the page.`, "warning");
     }

@@ -10,7 +10,7 @@ import type { WallSound } from "./sound";
 import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
-export type Order = "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random";
+export type Order = "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random" | "score" | "drawn";
 export type ScoreField = "p_wrong" | "clipwise" | "framewise" | "similarity" | "likely";
 
 /** The element of a snippet; `index` is which one it shows, `painted` what its picture was drawn of. */
@@ -63,6 +63,7 @@ export interface BatchHost {
   tell(text: string, level?: Level): void;
   drawSelection(): void;
   readAgain(): Promise<void>;
+  decided(): void;
 }
 
 export interface LikeHost {

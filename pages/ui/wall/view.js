@@ -18,6 +18,8 @@ export const SCORES = {
   uncertain: ["likely", "likely it"],
   varied: ["similarity", "alike"],
   random: ["similarity", "alike"],
+  score: ["clipwise", "score"],
+  drawn: ["clipwise", "score"], // which is not told: who knows it hears what it says
 };
 
 // What a snippet scores in an order: how alike it is, while it is not known how likely.
@@ -118,13 +120,13 @@ function roleWords(snippet) {
 export function fillTile(tile, snippet, { index, count, order }) {
   const { parts } = tile;
   const [value, words] = scoreOf(snippet, order);
-  const score = value.toFixed(2);
+  const score = order === "drawn" ? "" : value.toFixed(2);
   tile.dataset.clip = String(snippet.clip_id);
   tile.dataset.verdict = snippet.verdict;
   tile.setAttribute("aria-setsize", String(count));
   tile.setAttribute("aria-posinset", String(index + 1));
   const said = snippet.verdict ? `decided ${snippet.verdict}` : "undecided";
-  tile.setAttribute("aria-label", `${snippet.title}, ${score} ${words}, ${roleWords(snippet)}, ${said}`);
+  tile.setAttribute("aria-label", [snippet.title, score && `${score} ${words}`, roleWords(snippet), said].filter(Boolean).join(", "));
   parts.name.textContent = snippet.title.split("/").pop() ?? "";
   parts.name.title = snippet.title;
   parts.score.textContent = score;

@@ -72,6 +72,7 @@ class Wall {
     this.api.token = data.token;
     this.data = data;
     this.recolour();
+    this.v.root.dataset.order = this.order;
     const query = JSON.stringify([data.path, data.query]);
     this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
     if (query !== this.query) {
@@ -86,6 +87,11 @@ class Wall {
   // A search is answered anew after each batch: what was decided goes, and the order has learned from it.
   get isSearch() {
     return this.data.query.like !== undefined;
+  }
+
+  // Of stretches, too, the list itself says what stands decided: a clip has many of them.
+  get isAnew() {
+    return this.isSearch || Boolean(this.data.stretches);
   }
 
   get order() {
@@ -134,11 +140,16 @@ class Wall {
     const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
     for (const one of this.list) Object.assign(one, fresh.get(one.id));
     this.tiles.forgetErrors();
-    if (!this.isSearch) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+    if (!this.isAnew) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
   }
 
   readAgain() {
-    return this.isSearch ? this.fetchList() : this.readVerdicts();
+    return this.isAnew ? this.fetchList() : this.readVerdicts();
+  }
+
+  // The page shows what follows from the verdicts.
+  decided() {
+    if (this.data.stretches) this.trigger("decided", Date.now());
   }
 
   // What stands decided now, of every snippet of the class.
