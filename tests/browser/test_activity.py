@@ -51,7 +51,8 @@ def test_from_an_hour_to_verdicts_to_a_threshold(own_copy: Path, app: Server, pa
     # what was chosen for its score tells nothing of the others, unless chance chooses it too
     page.get_by_role("radio", name="Precision and threshold").click()
     expect(page.get_by_text("Not known yet:")).to_be_visible()
-    expect(page.get_by_test_id("wall-title")).to_contain_text("at random")
+    # of the new list, not of the hour's
+    expect(page.get_by_test_id("wall-said")).to_contain_text("drawn windows heard")
     counts = page.get_by_test_id("wall-counts")
     expect(counts).to_have_text(re.compile("^[1-9][0-9]+ to do, [01] decided$"))
     to_do = int(counts.inner_text().split()[0])

@@ -368,7 +368,10 @@ class Wall {
   listen() {
     const { v } = this;
     for (const name of BUTTONS) {
-      v[name].addEventListener("click", () => this.act(name));
+      v[name].addEventListener("click", () => {
+        if (!v.root.matches(":focus-within")) v.scroller.focus({ preventScroll: true }); // from a control of the page, whose the keys were
+        this.act(name);
+      });
     }
     v.leastButton.addEventListener("click", () => this.selectAtLeast());
     v.least.addEventListener("keydown", (event) => {
