@@ -40,7 +40,7 @@ def _write(file: BinaryIO, windows: Windows) -> None:
     for column in (windows.recording, windows.onset_s, windows.offset_s):
         np.save(file, column)
     shape = (len(windows.classes), len(windows))
-    npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})  # type: ignore[no-untyped-call]
+    npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
     for row in range(shape[0]):
         file.write(np.ascontiguousarray(windows.scores[row], "<f4").tobytes())
 
@@ -49,8 +49,8 @@ def _read(path: Path) -> Windows:
     with open(path, "rb") as file:
         facts = json.loads(np.load(file).tobytes())
         recording, onset_s, offset_s = (np.load(file) for _ in range(3))
-        npy.read_magic(file)  # type: ignore[no-untyped-call]
-        shape, _, _ = npy.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+        npy.read_magic(file)
+        shape, _, _ = npy.read_array_header_1_0(file)
         begin = file.tell()
     scores = np.memmap(path, "<f4", "r", begin, shape) if shape[0] * shape[1] else np.zeros(shape, np.float32)
     recordings = tuple(Recording(*one) for one in facts["recordings"])

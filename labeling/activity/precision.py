@@ -81,6 +81,6 @@ def bands(drawn: Draw, said: Sequence[NDArray[np.str_]]) -> list[Band]:
     for low, high, windows, words in zip(drawn.edges, drawn.edges[1:], drawn.windows, said, strict=False):
         given = np.flatnonzero(words != "")
         before = int(given[-1]) + 1 if len(given) else 0
-        counts = [int((words == word).sum()) for word in ("present", "absent", "unsure")]
-        found.append(Band(low, high, windows, len(words), *counts, before - len(given)))
+        present, absent, unsure = (int((words == word).sum()) for word in ("present", "absent", "unsure"))
+        found.append(Band(low, high, windows, len(words), present, absent, unsure, before - len(given)))
     return found

@@ -94,9 +94,11 @@ def _activity(args: argparse.Namespace) -> None:
         write_atomically(Path(args.csv), csv_bytes(tuple(table.columns), rows.itertuples(index=False, name=None)))
         print(printable(f"written to {args.csv}"))
         return
-    for row in table[table["above"] > 0].sort_values("above", ascending=False, kind="stable").head(SHOWN).itertuples():
-        where_and_when = f"{row.site or '(no site)'}  {row.date} {row.hour:02d}:00"
-        print(printable(f"{where_and_when}  {row.above:,} of {row.windows:,} windows, highest {row.highest:.3f}"))
+    busiest = table[table["above"] > 0].sort_values("above", ascending=False, kind="stable").head(SHOWN)
+    columns = ("site", "date", "hour", "above", "windows", "highest")
+    for site, date, hour, count, of, highest in zip(*(busiest[name].tolist() for name in columns), strict=True):
+        where_and_when = f"{site or '(no site)'}  {date} {hour:02d}:00"
+        print(printable(f"{where_and_when}  {count:,} of {of:,} windows, highest {highest:.3f}"))
 
 
 def _threshold(args: argparse.Namespace) -> None:

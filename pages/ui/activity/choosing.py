@@ -129,10 +129,11 @@ def _zones() -> list[str]:
 def view() -> str:
     """Which of VIEWS is looked at."""
     _hold("activity_view", list(VIEWS), st.session_state[STATE].get("view", "hours"))
-    return st.segmented_control(
+    chosen = st.segmented_control(
         "Look at", list(VIEWS), format_func=VIEWS.__getitem__, key="activity_view", required=True,
         label_visibility="collapsed",
     )  # fmt: skip
+    return chosen or "hours"
 
 
 def keep(query: ActivityQuery, **more: str) -> None:

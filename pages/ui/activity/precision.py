@@ -80,11 +80,11 @@ def _number(text: str, default: float) -> float:
 
 
 def _answer(found: Study, answer: Threshold | NotKnown, wanted: float) -> None:
-    known = isinstance(answer, Threshold)
+    score = answer.score if isinstance(answer, Threshold) else None
     curve = None if isinstance(found.learned, NotKnown) else found.learned.curve
     left, right = st.columns([3, 2])
     with left:
-        st.plotly_chart(precision_figure(found.bands, curve, answer.score if known else None, wanted),
+        st.plotly_chart(precision_figure(found.bands, curve, score, wanted),
                         key="activity_precision", config=CONFIG)  # fmt: skip
     with right:
         if isinstance(answer, Threshold):
