@@ -90,7 +90,7 @@ export class WallBatch {
     try {
       await wall.readAgain();
       wall.tell(text, level);
-      wall.decided();
+      if (wall.data.stretches) wall.trigger("decided", Date.now()); // the page shows what follows
     } catch (error) {
       wall.tell(`${text} The wall could not be read again (${wordsOf(error)}); reload the page.`, "warning");
     }

@@ -63,7 +63,7 @@ export interface BatchHost {
   tell(text: string, level?: Level): void;
   drawSelection(): void;
   readAgain(): Promise<void>;
-  decided(): void;
+  trigger(name: string, value: unknown): void;
 }
 
 export interface LikeHost {

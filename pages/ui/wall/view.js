@@ -70,6 +70,9 @@ export function buildWall() {
   const looks = el("div", { class: "group looks" }, v.like, v.unlike, v.hover, v.hide, v.tidy);
   const choosing = el("div", { class: "group", role: "group", "aria-label": "select" }, v.above, v.all, v.clear, line, v.leastButton);
   const tools = el("div", { class: "tools", role: "toolbar", "aria-label": "wall" }, verdicts, choosing, looks);
+  tools.addEventListener("click", () => { // a control of the page that has the focus has the keys, too
+    if (!v.root.matches(":focus-within")) v.scroller.focus({ preventScroll: true });
+  }, true);
 
   v.silentText = el("span");
   v.retry = el("button", { type: "button", test: "wall-retry", text: "Send it again" });

@@ -77,8 +77,7 @@ class Wall {
     this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
     if (query !== this.query) {
       this.query = query;
-      /** @type {Snippet[]} */
-    this.list = []; // what stands there is of another question: no press may fall on it
+      this.list = []; // what stands there is of another question: no press may fall on it
       this.fetchList();
       this.show();
     } else if (renewed) this.renew();
@@ -90,9 +89,7 @@ class Wall {
   }
 
   // Of stretches, too, the list itself says what stands decided: a clip has many of them.
-  get isAnew() {
-    return this.isSearch || Boolean(this.data.stretches);
-  }
+  get isAnew() { return this.isSearch || Boolean(this.data.stretches); }
 
   get order() {
     return /** @type {Order} */ (this.data.query.order);
@@ -145,11 +142,6 @@ class Wall {
 
   readAgain() {
     return this.isAnew ? this.fetchList() : this.readVerdicts();
-  }
-
-  // The page shows what follows from the verdicts.
-  decided() {
-    if (this.data.stretches) this.trigger("decided", Date.now());
   }
 
   // What stands decided now, of every snippet of the class.
@@ -368,10 +360,7 @@ class Wall {
   listen() {
     const { v } = this;
     for (const name of BUTTONS) {
-      v[name].addEventListener("click", () => {
-        if (!v.root.matches(":focus-within")) v.scroller.focus({ preventScroll: true }); // from a control of the page, whose the keys were
-        this.act(name);
-      });
+      v[name].addEventListener("click", () => this.act(name));
     }
     v.leastButton.addEventListener("click", () => this.selectAtLeast());
     v.least.addEventListener("keydown", (event) => {
