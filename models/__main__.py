@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from labeling.commands.ending import run_command
-from models.commands import combining, embedding, mapping, prediction, staging, training
+from models.commands import activity, combining, embedding, mapping, prediction, staging, training
 
 WITHOUT_WORKSPACE = ("recipes",)
 
@@ -26,7 +26,7 @@ def parser(program: str = "python -m models") -> argparse.ArgumentParser:
             subparser.add_argument("--workspace", "-w", required=True, metavar="W", help="the workspace's folder")
         return subparser
 
-    for group in (training, staging, prediction, combining, embedding, mapping):
+    for group in (training, staging, prediction, activity, combining, embedding, mapping):
         group.add(command)
     return top
 

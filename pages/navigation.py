@@ -35,6 +35,7 @@ SECTIONS = {
         "retrain": ("Retrain", ":material/model_training:"),
         "runs": ("Runs", ":material/compare_arrows:"),
         "predict": ("Predict", ":material/batch_prediction:"),
+        "activity": ("Activity", ":material/timeline:"),
     },
     "Team": {
         "team": ("Team", ":material/groups:"),

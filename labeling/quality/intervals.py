@@ -31,6 +31,18 @@ class Share:
         low = 0.0 if self.count == 0 else middle - half
         return low, 1.0 if self.count == n else middle + half
 
+    @property
+    def exact(self) -> tuple[float, float] | None:
+        """The exact 95 % interval of Clopper & Pearson (1934), Biometrika 26, 404-413: never too narrow, often
+        wider than it need be. None of nothing."""
+        from scipy.special import betaincinv
+
+        if not self.of:
+            return None
+        hits, misses = self.count, self.of - self.count
+        low = float(betaincinv(hits, misses + 1, 0.025)) if hits else 0.0
+        return low, float(betaincinv(hits + 1, misses, 0.975)) if misses else 1.0
+
 
 @dataclass(frozen=True)
 class Difference:

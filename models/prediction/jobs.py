@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labeling import runs
+from labeling.collection import store
+from labeling.collection.allowed import is_below, real
 from labeling.errors import DataError, WorkspaceFull, WorkspaceReadOnly
 from labeling.predictions.oof import read_oof
 from labeling.records import Run
@@ -192,12 +194,21 @@ def predictions(workspace: Workspace) -> Sequence[Run]:
 
 
 def remove(workspace: Workspace, name: str) -> None:
-    """Take away a prediction that ended: its tables, and the recordings that were sent for it.
+    """Take away a prediction that ended: its tables, and the recordings that were sent for it, unless these were
+    imported since and are clips of the collection.
 
     Raises DataError where it waits or runs.
     """
     folder = folder_of(workspace, name)
     runs.forget_job(workspace, _PREFIX + name)
+    with workspace.read() as connection:
+        clips = any(is_below(clip.path, [str(folder / SENT), real(str(folder / SENT))])
+                    for clip in store.known_clips(connection))  # fmt: skip
+    if clips:
+        for path in folder.iterdir():
+            if path.name != SENT:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        return
     if workspace.shared is not None:
         workspace.shared.remove(f"{FOLDER}/{name}")
     shutil.rmtree(folder, ignore_errors=True)

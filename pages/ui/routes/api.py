@@ -27,7 +27,7 @@ from labeling.sound.channels import channel_name
 from labeling.workspace import Workspace
 from pages.ui import signin, signing
 from pages.ui.player import events
-from pages.ui.routes import chosen_json, next_json, similar_json, team_json
+from pages.ui.routes import activity_json, chosen_json, next_json, similar_json, team_json
 from pages.ui.routes.asked import Asked, NotFound
 from pages.ui.routes.clip_json import lanes_bytes
 from pages.ui.routes.clips import clip_after, read_clip
@@ -109,6 +109,9 @@ def api_routes(
         route(next_json.PATH, lambda asked: next_json.next_json(asked.workspace, asked.secret, asked.query)),
         route(similar_json.PATH, lambda asked: similar_json.similar_json(asked.workspace, asked.secret, asked.query)),
         route(chosen_json.PATH, lambda asked: chosen_json.chosen_json(asked.workspace, asked.secret, asked.query)),
+        route(
+            activity_json.PATH, lambda asked: activity_json.activity_json(asked.workspace, asked.secret, asked.query)
+        ),
         route("/api/snippets/verdicts", lambda asked: verdicts_json(asked.workspace, asked.query, asked.reviewer)),
         route("/api/decisions", decide, "POST"),
         route("/api/undo", undo, "POST"),

@@ -243,6 +243,7 @@ export interface Wall {
   token: string;
   empty: string;
   may_decide: boolean;
+  stretches?: boolean;
 }
 
 export interface QueueRow {

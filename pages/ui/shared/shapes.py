@@ -320,7 +320,8 @@ class LightClip(TypedDict):
 
 class Wall(TypedDict):
     """What the page tells the wall. ``path`` is where the snippets of the query are asked for; ``searches`` says that
-    there is a space to search in."""
+    there is a space to search in, ``stretches`` that its snippets are stretches of recordings: then the page is told of
+    each batch that was decided."""
 
     path: str
     searches: bool
@@ -329,6 +330,7 @@ class Wall(TypedDict):
     token: str
     empty: str
     may_decide: bool
+    stretches: NotRequired[bool]
 
 
 QueueRow = TypedDict(

@@ -90,6 +90,7 @@ export class WallBatch {
     try {
       await wall.readAgain();
       wall.tell(text, level);
+      if (wall.data.stretches) wall.trigger("decided", Date.now()); // the page shows what follows
     } catch (error) {
       wall.tell(`${text} The wall could not be read again (${wordsOf(error)}); reload the page.`, "warning");
     }

@@ -29,13 +29,15 @@ def wall(
     searches: bool = False,
     on_open: Callable[[int], None],
     on_like: Callable[[str], None],
+    on_decided: Callable[[], None] | None = None,
     key: str = "wall",
 ) -> None:
     """Show the wall of what ``path`` answers to ``query``. ``title`` names the class, ``token`` the reviewer
     (signing.api_token); ``empty`` is said where there is no snippet. ``may_decide`` is false for one who only looks and
     listens.
     ``on_open`` gets the id of a clip that is to be opened in Review. ``searches`` says that more like a snippet can be
-    looked for: ``on_like`` gets those that were chosen, as `query.written` writes examples."""
+    looked for: ``on_like`` gets those that were chosen, as `query.written` writes examples. ``on_decided`` is called
+    after each batch of verdicts, where the snippets are stretches of recordings."""
     import streamlit as st
 
     def opened() -> None:
@@ -50,7 +52,11 @@ def wall(
 
     data: shapes.Wall = {"path": path, "searches": searches, "query": dict(query), "class_name": title, "token": token,
                          "empty": empty, "may_decide": may_decide}  # fmt: skip
-    _component()(data=data, key=key, on_open_change=opened, on_like_change=liked)
+    if on_decided is None:
+        _component()(data=data, key=key, on_open_change=opened, on_like_change=liked)
+        return
+    data["stretches"] = True
+    _component()(data=data, key=key, on_open_change=opened, on_like_change=liked, on_decided_change=on_decided)
 
 
 def read_script() -> str:

@@ -11,7 +11,8 @@ import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
 export type Order =
-  | "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random" | "next" | "central" | "odd" | "time";
+  | "rank" | "clipwise" | "framewise" | "alike" | "likely" | "uncertain" | "varied" | "random" | "next" | "central" | "odd" | "time"
+  | "score" | "drawn";
 export type ScoreField = "p_wrong" | "clipwise" | "framewise" | "similarity" | "likely";
 
 /** The element of a snippet; `index` is which one it shows, `painted` what its picture was drawn of. */
@@ -64,6 +65,7 @@ export interface BatchHost {
   tell(text: string, level?: Level): void;
   drawSelection(): void;
   readAgain(): Promise<void>;
+  trigger(name: string, value: unknown): void;
 }
 
 export interface LikeHost {

@@ -22,6 +22,8 @@ export const SCORES = {
   central: ["similarity", "alike"],
   odd: ["similarity", "alike"],
   time: ["similarity", "alike"],
+  score: ["clipwise", "score"],
+  drawn: ["clipwise", "score"], // which is not told: who knows it hears what it says
 };
 
 // What a snippet scores in an order: how alike it is, while it is not known how likely.
@@ -72,6 +74,9 @@ export function buildWall() {
   const looks = el("div", { class: "group looks" }, v.like, v.unlike, v.hover, v.hide, v.tidy);
   const choosing = el("div", { class: "group", role: "group", "aria-label": "select" }, v.above, v.all, v.clear, line, v.leastButton);
   const tools = el("div", { class: "tools", role: "toolbar", "aria-label": "wall" }, verdicts, choosing, looks);
+  tools.addEventListener("click", () => { // a control of the page that has the focus has the keys, too
+    if (!v.root.matches(":focus-within")) v.scroller.focus({ preventScroll: true });
+  }, true);
 
   v.silentText = el("span");
   v.retry = el("button", { type: "button", test: "wall-retry", text: "Send it again" });
@@ -122,14 +127,15 @@ function roleWords(snippet) {
 export function fillTile(tile, snippet, { index, count, order }) {
   const { parts } = tile;
   const [value, words] = scoreOf(snippet, order);
-  const score = value.toFixed(2);
+  const score = order === "drawn" ? "" : value.toFixed(2);
   tile.dataset.clip = String(snippet.clip_id);
   tile.dataset.verdict = snippet.verdict;
   tile.setAttribute("aria-setsize", String(count));
   tile.setAttribute("aria-posinset", String(index + 1));
   const asked = snippet.asks_name ? `${snippet.asks_name}? ${snippet.reason ?? ""}. ` : "";
   const said = snippet.verdict ? `decided ${snippet.verdict}` : "undecided";
-  tile.setAttribute("aria-label", `${asked}${snippet.title}, ${score} ${words}, ${roleWords(snippet)}, ${said}`);
+  const told = [score && `${score} ${words}`, roleWords(snippet), said].filter(Boolean).join(", ");
+  tile.setAttribute("aria-label", `${asked}${snippet.title}, ${told}`);
   parts.name.textContent = snippet.asks_name ? `${snippet.asks_name}?` : snippet.title.split("/").pop() ?? "";
   parts.name.title = snippet.title;
   parts.score.textContent = score;

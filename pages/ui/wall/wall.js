@@ -72,6 +72,7 @@ class Wall {
     this.api.token = data.token;
     this.data = data;
     this.recolour();
+    this.v.root.dataset.order = this.order;
     const query = JSON.stringify([data.path, data.query]);
     this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
     this.v.root.dataset.anew = String(this.isToDo);
@@ -83,16 +84,15 @@ class Wall {
     } else if (renewed) this.renew();
   }
 
-  get isSearch() {
-    return this.data.query.like !== undefined;
-  }
+  get isSearch() { return "like" in this.data.query; }
 
-  // A list of what is to do alone, answered anew after each batch.
+  // A list of what is to do alone, from which goes what is decided.
   get isToDo() { return this.isSearch || "next" in this.data.query || "chosen" in this.data.query; }
 
-  get order() {
-    return /** @type {Order} */ (this.data.query.order);
-  }
+  // It is answered anew after each batch. Of stretches, too, the list itself says what stands decided: a clip has many.
+  get isAnew() { return this.isToDo || Boolean(this.data.stretches); }
+
+  get order() { return /** @type {Order} */ (this.data.query.order); }
 
   get url() {
     return `${this.data.path}?${new URLSearchParams(this.data.query)}`;
@@ -136,11 +136,11 @@ class Wall {
     const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
     for (const one of this.list) Object.assign(one, fresh.get(one.id));
     this.tiles.forgetErrors();
-    if (!this.isToDo) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
+    if (!this.isAnew) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
   }
 
   readAgain() {
-    return this.isToDo ? this.fetchList() : this.readVerdicts();
+    return this.isAnew ? this.fetchList() : this.readVerdicts();
   }
 
   // What stands decided now, of every snippet of the class.

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from labeling import runs
+from labeling.collection.importing import import_collection
 from labeling.errors import ConfigError, DataError, EarmarkError, UnknownName
 from labeling.workspace import open_workspace
 from models import worker
@@ -149,3 +150,18 @@ def test_recordings_that_cannot_be_read_fail_the_job(kept: Path, workspace: Any)
     (ended,) = jobs.predictions(workspace)
     assert ended.status == "failed"
     assert "no recording could be read; the first: broken.wav" in ended.error
+
+
+def test_recordings_that_were_sent_and_imported_since_stay_when_a_prediction_is_removed(workspace: Any) -> None:
+    name = jobs.new_name(workspace)
+    sent = jobs.folder_of(workspace, name) / jobs.SENT
+    sent.mkdir()
+    soundfile.write(sent / "a.wav", np.zeros(RATE), RATE)
+    jobs.enqueue_prediction(workspace, PredictionRequest("001-demo", (str(sent),)), name)
+    runs.request_stop(workspace, f"predict-{name}")
+    import_collection(workspace, sent, format="recordings")
+    (sent.parent / "log.txt").write_text("what was done")
+    jobs.remove(workspace, name)
+    assert [path.name for path in sent.parent.iterdir()] == [jobs.SENT]
+    assert (sent / "a.wav").is_file()
+    assert jobs.predictions(workspace) == []
