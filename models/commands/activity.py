@@ -23,7 +23,7 @@ def add(command: AddCommand) -> None:
     _common(parser)
     parser.add_argument("--score", type=float, default=0.5, metavar="P", help="a window counts from here on (0.5)")
     parser.add_argument("--csv", metavar="FILE", help="write every hour to this file; else the busiest are printed")
-    parser = command("threshold", _threshold, "From which score on detections of a class are right, by what was heard.")
+    parser = command("threshold", _threshold, "From which score on a class is right, by what was heard.")
     _common(parser)
     parser.add_argument("--precision", type=float, default=0.9, metavar="P", help="the share that is to be right (0.9)")
     parser.add_argument("--bands", default="0.1,0.3,0.5,0.7,0.9,1", metavar="A,B,…",

@@ -189,7 +189,7 @@ def test_what_to_label_next_is_asked_of_all_classes_and_learns_from_a_batch(
     page.goto(f"{app.url}/sweep")
     page.get_by_role("button", name="Next to label").click()
     expect(page.get_by_test_id("wall-title")).to_have_text("Next to label")
-    page.get_by_text("All clips").click()
+    page.get_by_text("All clips", exact=True).click()
     page.wait_for_url(re.compile("next=ears&among=all"))
     expect(page.get_by_test_id("wall-root")).to_have_attribute("data-loading", "false")
     expect(tile(page, 10)).to_contain_text("drawn at random")

@@ -125,7 +125,7 @@ def test_the_list_of_commands_has_a_line_or_two_each(
         main(["--help"])
     told = capsys.readouterr().out.partition("COMMAND\n")[2].partition("\n\n")[0]
     commands = re.split(r"\n    (?=\S)", told)
-    assert len(commands) == 16
+    assert len(commands) == 19
     assert max(one.count("\n") + 1 for one in commands) == 2
     assert max(map(len, told.splitlines())) <= 80
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from labeling import runs
 from labeling.embeddings.space import open_space
@@ -19,6 +20,14 @@ from models.mapping import making
 from models.mapping.jobs import MapRequest, enqueue_map, words
 from models.mapping.making import laid_out, make_map, run_map
 from tests.support.workspaces.planted import plant
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """UMAP's loops change how many threads PyTorch takes, where both are in one process, as here alone."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def test_a_worker_makes_the_map_of_its_seed(workspace: Workspace) -> None:
