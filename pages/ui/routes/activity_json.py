@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlalchemy.engine import Connection
 
 from labeling import journal
 from labeling.activity.draws import EACH, EDGES, read_edges, turns
@@ -19,13 +17,12 @@ from labeling.activity.study import Question, in_words, said_of, study
 from labeling.activity.windows import Windows
 from labeling.errors import DataError
 from labeling.search.standing import Standing
-from labeling.storage import database as db
-from labeling.storage import tables
 from labeling.storage.kept import Kept
 from labeling.workspace import Workspace
 from models.prediction.scored_windows import windows_of
 from pages.ui import signing
 from pages.ui.player import events
+from pages.ui.routes.similar_json import clips_of, roles_of
 from pages.ui.shared import shapes
 
 PATH = "/api/activity"
@@ -130,8 +127,8 @@ def activity_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
             found = study(laid.windows, query.question, said, laid.where)
             places, told = _in_turn(laid.windows, found.drawn.places, query.question.seed), in_words(found)
         shown, words = _to_do_first(laid.windows, places, said)
-        roles = _roles(connection, query.class_code)
-        clips = _clips(connection, {int(clip_id) for clip_id in laid.windows.clip_id[shown]})
+        roles = roles_of(connection, query.class_code)
+        clips = clips_of(connection, {int(clip_id) for clip_id in laid.windows.clip_id[shown]})
     score_of = scores if query.date else np.zeros_like(scores)
     snippets = [
         _plain(laid.windows, place, word, float(score_of[place]), clips, roles, secret)
@@ -162,11 +159,11 @@ def _to_do_first(
 
 
 def _plain(
-    windows: Windows, place: int, word: str, score: float, clips: Mapping[int, tuple[str, int]],
+    windows: Windows, place: int, word: str, score: float, clips: Mapping[int, tuple[str, float, int]],
     roles: Mapping[int, str], secret: bytes,
 ) -> shapes.Snippet:  # fmt: skip
     one = windows.recordings[int(windows.recording[place])]
-    title, channel = clips[one.clip_id]
+    title, _, channel = clips[one.clip_id]
     onset_s, offset_s = float(windows.onset_s[place]), float(windows.offset_s[place])
     return {
         "id": f"{one.clip_id}@{onset_s:.3f}",
@@ -186,17 +183,3 @@ def _plain(
         "audio_url": signing.audio_url(secret, one.clip_id, channel),
         "tile_url": signing.tile_url(secret, one.clip_id, channel),
     }
-
-
-def _clips(connection: Connection, clip_ids: set[int]) -> dict[int, tuple[str, int]]:
-    clips = tables.clips.c
-    query = sa.select(clips.id, clips.filename, clips.channel).where(clips.id.in_(clip_ids))
-    return {clip_id: (name, channel) for clip_id, name, channel in db.fetch(connection, query)}
-
-
-def _roles(connection: Connection, class_code: str) -> dict[int, str]:
-    labels, classes = tables.imported_labels.c, tables.classes.c
-    query = sa.select(labels.clip_id, labels.role).where(
-        labels.class_id == sa.select(classes.id).where(classes.code == class_code).scalar_subquery()
-    )
-    return dict(db.fetch(connection, query))

@@ -66,7 +66,7 @@ def snippets_of(
     connection: Connection, found: Sequence[FoundStretch], class_code: str, secret: bytes
 ) -> list[shapes.Snippet]:
     """Stretches as the wall shows them, of those clips that are there still."""
-    clips, roles = _clips(connection, {one.clip_id for one in found}), _roles(connection, class_code)
+    clips, roles = clips_of(connection, {one.clip_id for one in found}), roles_of(connection, class_code)
     return [
         _plain(one, clips[one.clip_id], roles.get(one.clip_id, ""), secret) for one in found if one.clip_id in clips
     ]
@@ -114,15 +114,17 @@ def _plain(one: FoundStretch, clip: tuple[str, float, int], role: str, secret: b
     return snippet
 
 
-def _clips(connection: Connection, clip_ids: set[int]) -> dict[int, tuple[str, float, int]]:
+def clips_of(connection: Connection, clip_ids: set[int]) -> dict[int, tuple[str, float, int]]:
+    """The name, the duration in seconds and the channel of clips, of those that are there."""
     clips = tables.clips.c
     query = sa.select(clips.id, clips.filename, clips.duration_s, clips.channel).where(clips.id.in_(clip_ids))
     return {clip_id: (name, duration_s, channel) for clip_id, name, duration_s, channel in db.fetch(connection, query)}
 
 
-def _roles(connection: Connection, class_code: str) -> dict[int, str]:
-    if not class_code:
-        return {}
-    labels = tables.imported_labels.c
-    query = sa.select(labels.clip_id, labels.role).where(labels.class_id == store.class_id(connection, class_code))
+def roles_of(connection: Connection, class_code: str) -> dict[int, str]:
+    """The role that a class was imported with, by clip; {} of a class that is none."""
+    labels, classes = tables.imported_labels.c, tables.classes.c
+    query = sa.select(labels.clip_id, labels.role).where(
+        labels.class_id == sa.select(classes.id).where(classes.code == class_code).scalar_subquery()
+    )
     return dict(db.fetch(connection, query))
