@@ -109,15 +109,16 @@ def faults_before(port: int) -> Iterator[Faults]:
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
         def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, cut: bool = False) -> None:
+            part = data[: len(data) // 2] if cut else data
+            # counted before it is sent: who has the answer may look at once
+            told.asked.append(Asked(self.command, self.path, status, len(part)))
             self.send_response_only(status)
             for name, value in headers or [("Content-Length", "0")]:
                 self.send_header(name, value)
             self.end_headers()
-            part = data[: len(data) // 2] if cut else data
+            self.close_connection = cut
             with suppress(OSError):
                 self.wfile.write(part)
-            self.close_connection = cut
-            told.asked.append(Asked(self.command, self.path, status, len(part)))
 
         def log_message(self, format: str, *args: object) -> None:
             pass
