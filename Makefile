@@ -40,8 +40,8 @@ check: .venv/dev lint ## the checks, and the tests that need no browser
 
 thorough: .venv/dev ## every property with ten times as many examples, and the player's tests in the app, not on the light page
 	$(PYTEST) -m hypothesis --hypothesis-profile thorough
-	EARMARK_TEST_HOST=app $(PYTEST) tests/browser/test_review.py tests/browser/test_review_flow.py \
-	  tests/browser/test_review_new_class.py tests/browser/test_player_regions.py
+	EARMARK_TEST_HOST=app $(PYTEST) tests/browser/review/test_review.py tests/browser/review/test_flow.py \
+	  tests/browser/review/test_new_class.py tests/browser/player/test_regions.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .
