@@ -147,7 +147,7 @@ export type Arrived =
   | { job: number; facts: TileFacts; levels: Uint8Array; columns: number; rows: number; bitmap: ImageBitmap | undefined; stamp: string | undefined };
 export interface Painted {
   batch: true;
-  bitmaps: ImageBitmap[];
+  bitmaps: (ImageBitmap | null)[];
 }
 
 export type SoundChain = ReturnType<typeof buildSoundChain>;

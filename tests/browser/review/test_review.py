@@ -22,6 +22,7 @@ from tests.support.browser.reviewing import (
     open_review,
     place,
     press,
+    press_at_once,
     rows,
     shown,
     until,
@@ -178,8 +179,7 @@ def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
         page.keyboard.press(key)
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 4} of")
     shown(page)
-    page.keyboard.press("1")
-    page.keyboard.press("j")  # while the verdict is on its way
+    press_at_once(page, ["1", "j"])  # the second while the verdict is on its way
     until(page, lambda: len(rows(own_copy, "select 1 from decisions")) == 1)
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 5} of")
     shown(page)  # answered and gone on: until then each of these would be refused

@@ -27,11 +27,17 @@ const MOST_BEGINNINGS = 24;
 
 // `table`: 256 packed pixels.
 /** @param {Uint8Array} levels @param {number} columns @param {number} rows @param {Uint32Array} table */
-function coloured(levels, columns, rows, table) {
+async function coloured(levels, columns, rows, table) {
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
   for (let index = 0; index < pixels.length; index += 1) pixels[index] = table[levels[index]];
   return createImageBitmap(image, { colorSpaceConversion: "none" });
+}
+
+// What cannot be drawn is told as what cannot be fetched: nothing is waited for in vain.
+/** @param {number} job @param {unknown} error */
+function failed(job, error) {
+  page.postMessage([{ job, error: wordsOf(error) || "the server does not answer", status: 0 }]);
 }
 
 // Those that came together in one message: whoever takes the contrast from them has all of them at once.
@@ -60,7 +66,8 @@ function begin(loaded, first) {
 /** @param {{ come: { facts: TileFacts }[], waiting: Loaded[], first: First }} here */
 function finish({ come, waiting, first }) {
   const { stamp, table } = coloursOf(suggestedContrast(come), first.colouring);
-  send(waiting.splice(0), table(), stamp);
+  const tiles = waiting.splice(0);
+  send(tiles, table(), stamp).catch((error) => tiles.forEach(({ job }) => failed(job, error)));
   if (come.length >= first.count) beginnings.delete(first.palette);
 }
 
@@ -83,7 +90,7 @@ async function load({ job, url, kind, across, down, table, ahead, first }) {
     if (first && kind !== "peaks") begin({ job, facts, drawn }, first);
     else await send([{ job, facts, drawn }], table);
   } catch (error) {
-    if (!stop.signal.aborted) page.postMessage([{ job, error: wordsOf(error) || "the server does not answer", status: 0 }]);
+    if (!stop.signal.aborted) failed(job, error);
   } finally {
     under.delete(job);
   }
@@ -92,8 +99,9 @@ async function load({ job, url, kind, across, down, table, ahead, first }) {
 // Several at once, so that the whole view changes its colours in one frame.
 /** @param {Extract<ToWorker, { do: "paint" }>} given */
 async function paint({ batch, tiles }) {
-  const bitmaps = await Promise.all(tiles.map(({ levels, columns, rows, table }) => coloured(levels, columns, rows, table)));
-  page.postMessage({ batch, bitmaps }, bitmaps);
+  const made = await Promise.allSettled(tiles.map(({ levels, columns, rows, table }) => coloured(levels, columns, rows, table)));
+  const bitmaps = made.map((one) => (one.status === "fulfilled" ? one.value : null));
+  page.postMessage({ batch, bitmaps }, bitmaps.filter((bitmap) => bitmap !== null));
 }
 
 page.onmessage = ({ data }) => {

@@ -13,6 +13,7 @@ const TILES_A_BATCH = 6;
 const TILE_TRIES = 3;
 const MOST_PALETTES = 400;
 const TILE_RETRY_MS = 1500;
+const TILE_PATIENCE_MS = 20_000; // an answer that somebody waits for: a connection may be gone and nothing say so
 
 class TileStore {
   constructor() {
@@ -21,7 +22,7 @@ class TileStore {
     this.bytes = 0;
     /** @type {Map<string, Wish[]>} */
     this.groups = new Map();
-    /** @type {Map<number, { wish: Wish, stamp: string | undefined, ahead: boolean }>} */
+    /** @type {Map<number, { wish: Wish, stamp: string | undefined, ahead: boolean, late: number }>} */
     this.jobs = new Map();
     /** @type {Map<string, { url: string, error: string, status: number, tries: number, again: number }>} */
     this.failed = new Map();
@@ -73,11 +74,16 @@ class TileStore {
     const wanted = new Set([...this.groups.values()].flat().map(({ key }) => key));
     const seen = new Set(this.groups.get("view")?.map(({ key }) => key));
     for (const [job, { wish, ahead }] of this.jobs) {
-      if (wanted.has(wish.key) && !(ahead && seen.has(wish.key))) continue;
-      this.worker.postMessage({ do: "cancel", job });
-      this.jobs.delete(job);
+      if (!wanted.has(wish.key) || (ahead && seen.has(wish.key))) this.cancel(job);
     }
     this.pump();
+  }
+
+  /** @param {number} job */
+  cancel(job) {
+    clearTimeout(this.jobs.get(job)?.late);
+    this.jobs.delete(job);
+    this.worker.postMessage({ do: "cancel", job });
   }
 
   // Ask again for what was refused.
@@ -120,10 +126,17 @@ class TileStore {
     const { url, kind, across, down, palette } = wish;
     const job = (this.lastJob += 1);
     const colours = this.palettes.get(palette);
-    this.jobs.set(job, { wish, stamp: colours?.stamp, ahead });
+    const late = ahead ? 0 : setTimeout(() => this.giveUp(job), TILE_PATIENCE_MS);
+    this.jobs.set(job, { wish, stamp: colours?.stamp, ahead, late });
     const first = colours ? undefined : this.firsts.get(palette);
     const absolute = new URL(url, document.baseURI).href; // a worker made from a Blob has no base
     this.worker.postMessage({ do: "load", job, url: absolute, kind, across, down, table: colours?.table, first, ahead });
+  }
+
+  /** @param {number} job */
+  giveUp(job) {
+    this.worker.postMessage({ do: "cancel", job });
+    this.arrived([{ job, error: `no answer within ${TILE_PATIENCE_MS / 1000} s`, status: 0 }]);
   }
 
   /** @param {Arrived[]} answers */
@@ -138,7 +151,8 @@ class TileStore {
   // Keeps what came; null where nobody wants it any more.
   /** @param {Arrived} answer */
   took(answer) {
-    const { wish, stamp } = this.jobs.get(answer.job) || {};
+    const { wish, stamp, late } = this.jobs.get(answer.job) || {};
+    clearTimeout(late);
     this.jobs.delete(answer.job);
     if (!wish) {
       if ("bitmap" in answer) answer.bitmap?.close();
@@ -174,10 +188,15 @@ class TileStore {
     this.bytes += entry.bytes;
     for (const old of this.entries.values()) {
       if (this.bytes <= MOST_TILE_BYTES) break;
-      this.entries.delete(old.key);
-      this.bytes -= old.bytes;
-      old.bitmap?.close();
+      this.drop(old);
     }
+  }
+
+  /** @param {Tile} old */
+  drop(old) {
+    this.entries.delete(old.key);
+    this.bytes -= old.bytes;
+    old.bitmap?.close();
   }
 
   // ---------------------------------------------------------------- colours
@@ -221,13 +240,16 @@ class TileStore {
     const batch = this.batch ?? [];
     this.batch = null;
     batch.forEach(({ entry, stamp }, place) => {
-      if (this.entries.get(entry.key) !== entry) return void bitmaps[place].close();
+      const bitmap = bitmaps[place];
+      if (this.entries.get(entry.key) !== entry) return void bitmap?.close();
+      if (!bitmap) return void this.drop(entry); // the browser had no room for it: it is asked for anew
       entry.bitmap?.close();
-      entry.bitmap = bitmaps[place];
+      entry.bitmap = bitmap;
       entry.stamp = stamp;
       return undefined;
     });
     for (const listener of this.listeners) listener(null);
+    this.pump();
     this.repaint();
   }
 }

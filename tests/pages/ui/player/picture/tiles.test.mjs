@@ -41,3 +41,44 @@ test("tiles of the next clips are asked for ahead; anew once they are waited for
   tiles.wish({ view: [wishOf("c")], ahead: [wishOf("b")] });
   assert.equal(loads().length, 4); // both are here
 });
+
+test("a tile that does not come is asked for again, and given up after the third time", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { now } = performance;
+  let elapsed = 0;
+  performance.now = () => elapsed;
+  const wait = (/** @type {number} */ ms) => {
+    elapsed += ms;
+    t.mock.timers.tick(ms);
+  };
+  const before = loads().length;
+  const asked = () => loads().slice(before).filter(([key]) => key === "late").length;
+  tiles.wish({ view: [wishOf("late")], ahead: [wishOf("later")] });
+  wait(19_999);
+  assert.equal(asked(), 1);
+  wait(1); // given up
+  wait(1_600); // and asked for anew
+  assert.equal(asked(), 2);
+  assert.equal(tiles.problem(wishOf("late")), null);
+  wait(20_000);
+  wait(1_600);
+  assert.equal(asked(), 3);
+  wait(20_000);
+  assert.match(tiles.problem(wishOf("late"))?.error ?? "", /^no answer within 20 s$/);
+  wait(60_000);
+  assert.equal(asked(), 3);
+  assert.equal(loads().slice(before).filter(([key]) => key === "later").length, 1); // nobody waits for it
+  tiles.wish({ view: [], margin: [], ahead: [] });
+  performance.now = now;
+});
+
+test("a tile that could not be drawn is asked for anew", () => {
+  tiles.wish({ view: [wishOf("d")] });
+  const before = loads().length;
+  came(tiles.lastJob);
+  tiles.setPalette("p", "warm", () => new Uint32Array(256));
+  assert.ok(told.some(({ do: what }) => what === "paint"));
+  tiles.painted({ batch: true, bitmaps: (tiles.batch ?? []).map(() => null) });
+  assert.deepEqual(loads().slice(before), [["d", false]]);
+  came(tiles.lastJob);
+});
