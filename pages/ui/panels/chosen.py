@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from labeling.collection import classes, store
@@ -11,10 +9,9 @@ from labeling.journal.new_classes import new_classes
 from labeling.landscape.sweeping import ORDERS
 from labeling.reviewer import chosen
 from labeling.suspects.snippets import WHICH
-from pages.ui import session, signing
-from pages.ui.panels import similar
+from pages.ui import session
+from pages.ui.panels import similar, sweep_wall
 from pages.ui.routes import chosen_json
-from pages.ui.wall.component import wall
 
 USUAL = {"class": "", "which": "all", "order": "central"}
 
@@ -69,26 +66,12 @@ def show(reviewer: str) -> None:
     st.session_state[similar.STATE] = st.session_state[similar.ADDRESS] = kept
     if st.query_params.to_dict() != kept:
         st.query_params.from_dict(kept)
-    _wall(reviewer, query, similar.class_text(code, known, new) if code in known else code or "")
-
-
-@st.fragment(run_every=signing.RENEW_S)
-def _wall(reviewer: str, query: Mapping[str, str], title: str) -> None:
-    if clip_id := st.session_state.pop("sweep_open", None):
-        st.switch_page("review.py", query_params={"clip": str(clip_id)})
-    if like := st.session_state.pop("sweep_like", None):
-        similar.begin(like, query["class"])
-        st.rerun(scope="app")
-    with session.messages():
-        session.workspace()
-    wall(
+    title = similar.class_text(code, known, new) if code in known else code or ""
+    sweep_wall.show(
+        reviewer,
         chosen_json.PATH,
         query,
         title=f"Chosen on the map: {title}" if title else "Chosen on the map",
-        token=signing.api_token(session.secret(), reviewer),
-        may_decide=session.may("decide"),
-        searches=True,
         empty="Nothing of what was chosen is left to decide. Look at other labels, or choose another class.",
-        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
-        on_like=lambda like: st.session_state.update(sweep_like=like),
+        on_like=lambda like: similar.begin(like, query["class"]),
     )

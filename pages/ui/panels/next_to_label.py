@@ -7,10 +7,9 @@ import streamlit as st
 from labeling.active.orders import ORDERS
 from labeling.active.questions import AMONG
 from labeling.embeddings.space import list_spaces
-from pages.ui import session, signing
-from pages.ui.panels import similar
+from pages.ui import session
+from pages.ui.panels import similar, sweep_wall
 from pages.ui.routes import next_json
-from pages.ui.wall.component import wall
 
 WORD = "next"
 """The parameter of the address that names the space, and says that this is on."""
@@ -71,29 +70,14 @@ def show(reviewer: str) -> None:
     st.session_state[similar.STATE] = st.session_state[similar.ADDRESS] = chosen
     if st.query_params.to_dict() != chosen:
         st.query_params.from_dict(chosen)
-    _wall(reviewer, space, by, among)
-
-
-@st.fragment(run_every=signing.RENEW_S)
-def _wall(reviewer: str, space: str, by: str, among: str) -> None:
-    if clip_id := st.session_state.pop("sweep_open", None):
-        st.switch_page("review.py", query_params={"clip": str(clip_id)})
-    if like := st.session_state.pop("sweep_like", None):
-        similar.begin(like)
-        st.rerun(scope="app")
-    with session.messages():
-        session.workspace()  # who is not signed in any more gets no new links
     other = " Look at all clips." if among == "unlabelled" else ""
-    wall(
+    sweep_wall.show(
+        reviewer,
         next_json.PATH,
         next_json.params_of(space, by, among),
         title="Next to label",
-        token=signing.api_token(session.secret(), reviewer),
-        may_decide=session.may("decide"),
-        searches=True,
         empty=f"Nothing is left to ask here: each clip has labels, or was decided.{other}",
-        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
-        on_like=lambda like: st.session_state.update(sweep_like=like),
+        on_like=similar.begin,
     )
 
 

@@ -21,10 +21,9 @@ from labeling.search.standing import standing
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.snippets import WHICH
-from pages.ui import session, signing
-from pages.ui.panels import similar_sound
+from pages.ui import session
+from pages.ui.panels import similar_sound, sweep_wall
 from pages.ui.routes import similar_json
-from pages.ui.wall.component import wall
 
 STATE = "sweep"
 """The page's parameters, as its address has them; a search is on where there is ``like``."""
@@ -82,32 +81,16 @@ def show(reviewer: str) -> None:
             icon=":material/info:",
         )
         return
-    _wall(query, reviewer, similar_json.params_of(query))
-
-
-@st.fragment(run_every=signing.RENEW_S)
-def _wall(query: Query, reviewer: str, params: Mapping[str, str]) -> None:
-    if clip_id := st.session_state.pop("sweep_open", None):
-        st.switch_page("review.py", query_params={"clip": str(clip_id)})
-    if like := st.session_state.pop("sweep_like", None):
-        with session.messages():
-            _add(like)
-        st.rerun(scope="app")
-    with session.messages():
-        session.workspace()
-        with session.workspace().read() as connection:
-            names = {known.code: known.name for known in store.all_classes(connection)}
+    with session.workspace().read() as connection:
+        names = {known.code: known.name for known in store.all_classes(connection)}
     name = names.get(query.class_code, query.class_code)
-    wall(
+    sweep_wall.show(
+        reviewer,
         similar_json.PATH,
-        params,
+        similar_json.params_of(query),
         title=f"Like {name}" if name else "Like these",
-        token=signing.api_token(session.secret(), reviewer),
-        may_decide=session.may("decide"),
-        searches=True,
         empty="Nothing is left that nobody decided. Look at other labels, or at everything.",
-        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
-        on_like=lambda like: st.session_state.update(sweep_like=like),
+        on_like=_add,
     )
 
 
