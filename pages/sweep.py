@@ -10,9 +10,9 @@ from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
 from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import session
-from pages.ui.panels import chosen, next_to_label, similar, sweep_wall
 from pages.ui.routes import snippets_json
 from pages.ui.routes.snippets_json import WallQuery
+from pages.ui.sweep import chosen, next_to_label, similar, wall
 
 DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unlikely": ""}
 
@@ -101,7 +101,7 @@ query = WallQuery(
     *scored, class_code=code, which=which or "all", status=status or "all", order=order, min_p_wrong=least
 )
 hint = "" if unlikely else " Turn on “The unlikely too” to see more."
-sweep_wall.show(
+wall.show(
     reviewer,
     snippets_json.PATH,
     query.to_json(),

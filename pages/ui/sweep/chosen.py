@@ -10,8 +10,8 @@ from labeling.landscape.sweeping import ORDERS
 from labeling.reviewer import chosen
 from labeling.suspects.snippets import WHICH
 from pages.ui import session
-from pages.ui.panels import similar, sweep_wall
 from pages.ui.routes import chosen_json
+from pages.ui.sweep import similar, wall
 
 USUAL = {"class": "", "which": "all", "order": "central"}
 
@@ -67,7 +67,7 @@ def show(reviewer: str) -> None:
     if st.query_params.to_dict() != kept:
         st.query_params.from_dict(kept)
     title = similar.class_text(code, known, new) if code in known else code or ""
-    sweep_wall.show(
+    wall.show(
         reviewer,
         chosen_json.PATH,
         query,

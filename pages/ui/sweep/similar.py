@@ -22,8 +22,8 @@ from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.snippets import WHICH
 from pages.ui import session
-from pages.ui.panels import similar_sound, sweep_wall
 from pages.ui.routes import similar_json
+from pages.ui.sweep import brought_sound, wall
 
 STATE = "sweep"
 """The page's parameters, as its address has them; a search is on where there is ``like``."""
@@ -84,7 +84,7 @@ def show(reviewer: str) -> None:
     with session.workspace().read() as connection:
         names = {known.code: known.name for known in store.all_classes(connection)}
     name = names.get(query.class_code, query.class_code)
-    sweep_wall.show(
+    wall.show(
         reviewer,
         similar_json.PATH,
         similar_json.params_of(query),
@@ -229,7 +229,7 @@ def _examples(query: Query, facts: SpaceFacts) -> Query:
         if heard or verified:
             verified = st.toggle(f"The verified stretches of the class, too ({heard:,})", value=verified,
                                  key=f"similar_verified:{written(query)}")  # fmt: skip
-        sounds += [name for name in similar_sound.upload(facts) if name not in sounds]
+        sounds += [name for name in brought_sound.upload(facts) if name not in sounds]
     now = tuple(one for one in examples if one is not None)
     if (now, tuple(sounds), verified) != (query.examples, query.sounds, query.verified):
         query = replace(query, examples=now, sounds=tuple(sounds), verified=verified)

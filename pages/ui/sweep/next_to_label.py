@@ -8,8 +8,8 @@ from labeling.active.orders import ORDERS
 from labeling.active.questions import AMONG
 from labeling.embeddings.space import list_spaces
 from pages.ui import session
-from pages.ui.panels import similar, sweep_wall
 from pages.ui.routes import next_json
+from pages.ui.sweep import similar, wall
 
 WORD = "next"
 """The parameter of the address that names the space, and says that this is on."""
@@ -71,7 +71,7 @@ def show(reviewer: str) -> None:
     if st.query_params.to_dict() != chosen:
         st.query_params.from_dict(chosen)
     other = " Look at all clips." if among == "unlabelled" else ""
-    sweep_wall.show(
+    wall.show(
         reviewer,
         next_json.PATH,
         next_json.params_of(space, by, among),
