@@ -12,15 +12,14 @@ from labeling.suspects.filter import STATUSES, QueueFilter
 from pages.ui import session
 from pages.ui.routes import snippets_json
 from pages.ui.routes.snippets_json import WallQuery
-from pages.ui.sweep import chosen, next_to_label, similar, wall
+from pages.ui.sweep import address, chosen, next_to_label, similar, wall
 
 DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unlikely": ""}
 
 st.html("<style>.stMainBlockContainer{max-width:none}</style>")  # a wall is as wide as the screen
 st.title("Sweep")
 reviewer = session.reviewer_or_stop()
-if "sweep" not in st.session_state or similar.is_linked() or next_to_label.is_linked() or chosen.is_linked():
-    st.session_state["sweep"] = st.query_params.to_dict()
+address.follow(("like", "chosen", next_to_label.WORD))
 if similar.is_on():
     similar.show(reviewer)
     st.stop()
@@ -43,7 +42,7 @@ if not scored:
         similar.begin_button()
     st.stop()
 
-saved = DEFAULTS | st.session_state["sweep"]
+saved = DEFAULTS | address.asked()
 unlikely = st.session_state.get("sweep_unlikely", saved["unlikely"] == "1")
 with session.messages(), session.workspace().read() as connection:
     least = 0.0 if unlikely else WORTH_HEARING
@@ -92,10 +91,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         similar.begin_button(code)
         next_to_label.begin_button()
 said = {"class": code, "which": which, "status": status, "order": order, "unlikely": "1" if unlikely else ""}
-said = {name: value for name, value in said.items() if value != DEFAULTS[name]}
-st.session_state["sweep"] = said
-if st.query_params.to_dict() != said:
-    st.query_params.from_dict(said)
+address.keep({name: value for name, value in said.items() if value != DEFAULTS[name]})
 
 query = WallQuery(
     *scored, class_code=code, which=which or "all", status=status or "all", order=order, min_p_wrong=least
