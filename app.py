@@ -24,9 +24,9 @@ from pages.ui.light.places import places_json
 from pages.ui.light.routes import light_routes
 from pages.ui.light.sign_in_form import sign_in_routes
 from pages.ui.listening import refuse_strangers
-from pages.ui.map import component as landscape
 from pages.ui.map import routes as of_the_map
-from pages.ui.player import component as player
+from pages.ui.map.component import MAP
+from pages.ui.player.component import PLAYER
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.assets import asset_routes
 from pages.ui.routes.gate import Gate
@@ -37,10 +37,10 @@ from pages.ui.routes.observed import Figures, Observed
 from pages.ui.routes.patience import be_impatient, open_more_files
 from pages.ui.routes.promptness import be_prompt
 from pages.ui.routes.turns import Turns
-from pages.ui.rows import component as rows
 from pages.ui.rows.cells_json import decide_cells
+from pages.ui.rows.component import ROWS
 from pages.ui.rows.rows_json import queue_json
-from pages.ui.wall import component as wall
+from pages.ui.wall.component import WALL
 
 
 def _values(arguments: list[str], *flags: str) -> list[str]:
@@ -87,7 +87,7 @@ proxies.know_peers()
 keep_few_arenas()
 give_back()
 session.warm_up(
-    player.script_asset, rows.script_asset, wall.script_asset, landscape.script_asset, clip.script_asset,
+    PLAYER.script_asset, ROWS.script_asset, WALL.script_asset, MAP.script_asset, clip.script_asset,
     suspects.script_asset,
 )  # fmt: skip
 be_impatient()

@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.scoring_speed import make, make_labels
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.evidence import Evidence
-from labeling.disagreement.out_of_core import rank_in_blocks
 from labeling.disagreement.ranking import rank_suspects
-from labeling.disagreement.rows import rows_of
+from labeling.disagreement.scoring.out_of_core import rank_in_blocks
+from labeling.disagreement.scoring.rows import rows_of
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import read_oof
 from labeling.records import Labels

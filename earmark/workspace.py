@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike, NDArray
-
+from earmark.arrays import OwnModel
 from earmark.audit import random_looks, remaining
 from earmark.similar import Searching
 from earmark.suspects import Suspects, cells_of
@@ -18,7 +17,6 @@ from labeling.collection import allowed, store
 from labeling.errors import DataError
 from labeling.records import Decision, is_machine
 from labeling.registry import unknown_name
-from labeling.runs.out_of_fold import UNKNOWN
 from labeling.storage.text import user_name
 from labeling.workspace import Workspace as Store
 from labeling.workspace import open_workspace
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
     from earmark.cell import Cell
     from labeling.collection.report import ImportReport
-    from labeling.external.importing import Report
-    from labeling.external.spaces import SpaceReport
     from labeling.journal.exporting import ExportReport
     from labeling.records import Run
 
@@ -92,7 +88,7 @@ def create(
     return made
 
 
-class Workspace(Searching):
+class Workspace(Searching, OwnModel):
     """A collection, its labels, the decisions on them and its runs; made by `open` and `create`."""
 
     def __init__(self, workspace: Store) -> None:
@@ -355,64 +351,6 @@ class Workspace(Searching):
 
         changes = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
         return train(self.store, recipe, changes, folds=folds, device=device)
-
-    def add_predictions(
-        self,
-        pred_probs: ArrayLike | pd.DataFrame,
-        *,
-        filenames: Sequence[str] | None = None,
-        classes: Sequence[str] | None = None,
-        frames: NDArray[Any] | Sequence[NDArray[Any]] | None = None,
-        frame_step_s: float = 1.0,
-        folds: Sequence[Any] | None = None,
-        claim: str = UNKNOWN,
-        name: str = "",
-    ) -> Report:
-        """Make a scored run of one's own predictions.
-
-        Parameters
-        ----------
-        pred_probs : array-like, shape (N, C), or DataFrame
-            Probabilities; of a DataFrame the index names the clips and the columns the classes.
-        filenames, classes : sequence of str
-            As the workspace calls them, or by a part of the name.
-        frames : (N, T, C), or N arrays (T_i, C), optional
-        frame_step_s : float
-            Seconds from one frame to the next.
-        folds : sequence of length N, optional
-            The fold that predicted each clip.
-        claim : {"unknown", "claimed", "elsewhere"}
-            Whether the model saw the labels of the clip that it predicts: not known; no (out-of-fold); no, it was
-            trained on something else. It is said on every page.
-        name : str
-
-        Returns
-        -------
-        Report
-            ``report.run_id``, ``report.lines()``.
-        """
-        from earmark.arrays import store_predictions
-
-        return store_predictions(self.store, pred_probs, filenames, classes, frames, frame_step_s, folds, claim, name)
-
-    def add_embeddings(
-        self,
-        vectors: ArrayLike,
-        *,
-        filenames: Sequence[str],
-        onset_s: ArrayLike,
-        offset_s: ArrayLike,
-        name: str,
-        model: str = "",
-        licence: str = "",
-    ) -> SpaceReport:
-        """Make a space of one's own vectors (M, D), each of a stretch of the clip ``filenames[m]``, in seconds.
-
-        ``model`` and ``licence`` say who made them, and under which terms. Returns a report: ``report.lines()``.
-        """
-        from earmark.arrays import store_embeddings
-
-        return store_embeddings(self.store, vectors, filenames, onset_s, offset_s, name, model, licence)
 
     # ------------------------------------------------------------------------------------------- the app
 

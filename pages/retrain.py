@@ -12,8 +12,9 @@ from models import enqueueing, worker
 from models.folds.making import TooFewGroups
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels import embedding, gain, recipe_form, run_words, stages
+from pages.ui.panels import embedding
 from pages.ui.panels.active_job import ACTIVE
+from pages.ui.training import gain, recipe_form, run_words, stages
 
 TOO_FEW = "too_few_groups"
 ICONS = {

@@ -15,6 +15,7 @@ from pages.ui.figures import basic
 from pages.ui.player.component import PageEvent, Visit, clip_player
 from pages.ui.queue import worklist
 from pages.ui.queue.drawn import forget
+from pages.ui.sweep import address
 
 # a wide screen is for the picture
 st.html("<style>.stMainBlockContainer{max-width:2100px}</style>")
@@ -76,7 +77,7 @@ def _visit(follow: bool) -> Visit:
 def review() -> None:
     """The player, and beside it what Plotly draws of the clip."""
     if search := st.session_state.pop("search_from_review", None):
-        st.session_state["sweep"] = search
+        address.begin(search)
         st.switch_page("sweep.py", query_params=search)
     if todo.clip_id is None:
         _finished()

@@ -13,7 +13,8 @@ from labeling.records import Run
 from labeling.runs import run_folder
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels import combine, gain, imported_predictions, priors, run_words
+from pages.ui.panels import imported_predictions
+from pages.ui.training import combine, gain, priors, run_words
 
 METRICS = {
     "macro_ap": "macro-AP",

@@ -9,19 +9,17 @@ from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING
 from labeling.suspects import queue, snippets
 from labeling.suspects.filter import STATUSES, QueueFilter
-from pages.ui import session, signing
-from pages.ui.panels import chosen, next_to_label, similar
+from pages.ui import session
 from pages.ui.routes import snippets_json
 from pages.ui.routes.snippets_json import WallQuery
-from pages.ui.wall.component import wall
+from pages.ui.sweep import address, chosen, next_to_label, similar, wall
 
 DEFAULTS = {"class": "", "which": "all", "status": "all", "order": "rank", "unlikely": ""}
 
 st.html("<style>.stMainBlockContainer{max-width:none}</style>")  # a wall is as wide as the screen
 st.title("Sweep")
 reviewer = session.reviewer_or_stop()
-if "sweep" not in st.session_state or similar.is_linked() or next_to_label.is_linked() or chosen.is_linked():
-    st.session_state["sweep"] = st.query_params.to_dict()
+address.follow(("like", "chosen", next_to_label.WORD))
 if similar.is_on():
     similar.show(reviewer)
     st.stop()
@@ -44,7 +42,7 @@ if not scored:
         similar.begin_button()
     st.stop()
 
-saved = DEFAULTS | st.session_state["sweep"]
+saved = DEFAULTS | address.asked()
 unlikely = st.session_state.get("sweep_unlikely", saved["unlikely"] == "1")
 with session.messages(), session.workspace().read() as connection:
     least = 0.0 if unlikely else WORTH_HEARING
@@ -93,43 +91,18 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         similar.begin_button(code)
         next_to_label.begin_button()
 said = {"class": code, "which": which, "status": status, "order": order, "unlikely": "1" if unlikely else ""}
-said = {name: value for name, value in said.items() if value != DEFAULTS[name]}
-st.session_state["sweep"] = said
-if st.query_params.to_dict() != said:
-    st.query_params.from_dict(said)
+address.keep({name: value for name, value in said.items() if value != DEFAULTS[name]})
 
-
-@st.fragment(run_every=signing.RENEW_S)
-def sweep(query: WallQuery) -> None:
-    """The wall; drawn again now and then, so that its links do not run out."""
-    if clip_id := st.session_state.pop("sweep_open", None):
-        st.switch_page("review.py", query_params={"clip": str(clip_id)})
-    if like := st.session_state.pop("sweep_like", None):
-        similar.begin(like, code)
-        st.rerun(scope="app")
-    with session.messages():
-        session.workspace()  # who is not signed in any more gets no new links
-    hint = "" if unlikely else " Turn on “The unlikely too” to see more."
-    wall(
-        snippets_json.PATH,
-        query.to_json(),
-        title=names[code] if names[code] == code else f"{names[code]} ({code})",
-        token=signing.api_token(session.secret(), reviewer),
-        may_decide=session.may("decide"),
-        searches=searches,
-        empty=f"No suspect of this class fits.{hint}",
-        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
-        on_like=lambda like: st.session_state.update(sweep_like=like),
-    )
-
-
-sweep(
-    WallQuery(
-        *scored,
-        class_code=code,
-        which=which or "all",
-        status=status or "all",
-        order=order,
-        min_p_wrong=least,
-    )
+query = WallQuery(
+    *scored, class_code=code, which=which or "all", status=status or "all", order=order, min_p_wrong=least
+)
+hint = "" if unlikely else " Turn on “The unlikely too” to see more."
+wall.show(
+    reviewer,
+    snippets_json.PATH,
+    query.to_json(),
+    title=names[code] if names[code] == code else f"{names[code]} ({code})",
+    searches=searches,
+    empty=f"No suspect of this class fits.{hint}",
+    on_like=lambda like: similar.begin(like, code),
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,11 +23,16 @@ from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.workspace import Workspace
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 STALE_AFTER_S = 60.0  # a worker says that it lives every few seconds; after this silence its job is free again
 TRAINING, REPLAY, EMBEDDING, PREDICTION, MAP = "training", "replay", "embedding", "prediction", "map"
 """The kinds of jobs."""
 IMPORTED = "brought"
 """The recipe of a run whose predictions were made elsewhere (labeling/external/importing.py)."""
+
+Request = TypeVar("Request", bound="DataclassInstance")
 
 
 def enqueue(
@@ -139,6 +144,26 @@ def forget_job(workspace: Workspace, job_id: str) -> None:
         if job.status in ("queued", "running"):
             raise DataError(f"{job_id} is {job.status}; stop it first")
         connection.execute(sa.delete(tables.runs).where(tables.runs.c.id == job_id))
+
+
+def drop_waiting(workspace: Workspace, job_id: str) -> None:
+    """Take a job out of the queue where it waits there, so that it can be asked for anew."""
+    with workspace.read() as connection:
+        job = get_job(connection, job_id)
+    if job is not None and job.status == "queued":
+        request_stop(workspace, job_id)
+
+
+def request_of(job: Run, kind: type[Request], doing: str) -> Request:
+    """What a job was asked to do, as a dataclass of this kind; what that does not know is passed over.
+
+    Raises DataError where the job's row lacks something; the message says that it is of ``doing`` so.
+    """
+    known = {item.name for item in fields(kind)}
+    try:
+        return kind(**{key: value for key, value in job.request.items() if key in known})
+    except TypeError as problem:
+        raise DataError(f"job {job.id} does not say what to {doing} ({problem}); ask for it again") from problem
 
 
 def _insert(connection: Connection, job: Run, worker: str) -> Run:

@@ -32,6 +32,7 @@ def add(command: AddCommand) -> None:
 
 
 def _embed(args: argparse.Namespace) -> None:
+    from labeling import runs
     from labeling.errors import DataError
     from labeling.runs.execution import worker_name
     from models import worker
@@ -49,7 +50,7 @@ def _embed(args: argparse.Namespace) -> None:
     )
     request = jobs.resolved(workspace, request)
     _say_licence(request.model)
-    jobs.drop_waiting(workspace, request.space)  # one that was killed waits in the queue; this one goes on with it
+    runs.drop_waiting(workspace, jobs.PREFIX + request.space)  # one that was killed; this one goes on with it
     job = jobs.enqueue_embedding(workspace, request, worker="" if args.queue else worker_name())
     if args.queue:
         print(f"{job.id} is queued; `python -m models work` does what is queued, and the app does so by itself")

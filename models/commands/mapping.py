@@ -24,6 +24,7 @@ def add(command: AddCommand) -> None:
 
 
 def _map(args: argparse.Namespace) -> None:
+    from labeling import runs
     from labeling.embeddings.space import list_spaces
     from labeling.errors import DataError
     from labeling.landscape.projection import has_projection, is_out_of_date
@@ -46,7 +47,7 @@ def _map(args: argparse.Namespace) -> None:
     worker.free_dead_jobs(workspace)
     request = jobs.MapRequest(args.space, args.seed, args.neighbours, args.min_dist)
     jobs.check(workspace, request)
-    jobs.drop_waiting(workspace, request.space)
+    runs.drop_waiting(workspace, jobs.PREFIX + request.space)
     job = jobs.enqueue_map(workspace, request, worker="" if args.queue else worker_name())
     if args.queue:
         print(f"{job.id} is queued; `python -m models work` does what is queued, and the app does so by itself")

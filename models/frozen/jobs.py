@@ -107,21 +107,9 @@ def enqueue_embedding(workspace: Workspace, request: EmbedRequest, *, worker: st
     )
 
 
-def drop_waiting(workspace: Workspace, space: str) -> None:
-    """Take the embedding of a space out of the queue where it waits there, so that it can be asked for anew."""
-    with workspace.read() as connection:
-        job = runs.get_job(connection, PREFIX + space)
-    if job is not None and job.status == "queued":
-        runs.request_stop(workspace, job.id)
-
-
 def request_of(job: Run) -> EmbedRequest:
-    """What a job was asked to do."""
-    known = {item.name for item in dataclasses.fields(EmbedRequest)}
-    try:
-        return EmbedRequest(**{key: value for key, value in job.request.items() if key in known})
-    except TypeError as problem:
-        raise DataError(f"job {job.id} does not say what to embed ({problem}); ask for it again") from problem
+    """What a job was asked to do. Raises DataError where its row does not say."""
+    return runs.request_of(job, EmbedRequest, "embed")
 
 
 def embedding_jobs(workspace: Workspace) -> list[Run]:

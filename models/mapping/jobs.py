@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from labeling import runs
 from labeling.embeddings.space import space_facts
-from labeling.errors import ConfigError, DataError
+from labeling.errors import ConfigError
 from labeling.records import Run
 from labeling.workspace import Workspace
 
@@ -61,21 +61,9 @@ def enqueue_map(workspace: Workspace, request: MapRequest, *, worker: str = "") 
     )
 
 
-def drop_waiting(workspace: Workspace, space: str) -> None:
-    """Take the map of a space out of the queue where it waits there, so that it can be asked for anew."""
-    with workspace.read() as connection:
-        job = runs.get_job(connection, PREFIX + space)
-    if job is not None and job.status == "queued":
-        runs.request_stop(workspace, job.id)
-
-
 def request_of(job: Run) -> MapRequest:
-    """What a job was asked to do."""
-    known = {item.name for item in dataclasses.fields(MapRequest)}
-    try:
-        return MapRequest(**{key: value for key, value in job.request.items() if key in known})
-    except TypeError as problem:
-        raise DataError(f"job {job.id} does not say what to map ({problem}); ask for it again") from problem
+    """What a job was asked to do. Raises DataError where its row does not say."""
+    return runs.request_of(job, MapRequest, "map")
 
 
 def map_jobs(workspace: Workspace) -> list[Run]:

@@ -7,10 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from labeling.collection import classes
+from labeling.reviewer import chosen
+from labeling.reviewer.chosen import Chosen
 from labeling.workspace import open_workspace
 from pages.ui import session
 from tests.support import ROOT
@@ -77,6 +80,21 @@ def test_a_new_class_is_called_new(at: AppTest) -> None:
     at.run()
     assert "Eastern Towhee (eastow) · new: 0 to do" in at.selectbox(key="sweep_class").options
     assert wall(at)["query"]["class"] == "eastow"
+
+
+def test_what_was_chosen_on_the_map_is_left_and_followed_again(at: AppTest) -> None:
+    some = np.array([1, 2])
+    these = Chosen("ears", "two stretches", some, np.zeros(2), np.ones(2))
+    name = chosen.keep(open_workspace(os.environ[session.WORKSPACE]), these, "rita")
+    at.query_params["chosen"] = name
+    at.run()
+    assert wall(at)["query"]["chosen"] == name
+    at.button(key="chosen_end").click().run()
+    assert "chosen" not in wall(at)["query"]
+    assert "chosen" not in at.query_params
+    at.query_params["chosen"] = name
+    at.run()
+    assert wall(at)["query"]["chosen"] == name
 
 
 def test_without_a_name_nothing_can_be_decided(at: AppTest) -> None:

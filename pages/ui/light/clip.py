@@ -25,8 +25,7 @@ from labeling.suspects import queue
 from pages.ui import signing
 from pages.ui.light import html, places
 from pages.ui.light.html import Frame
-from pages.ui.player import component as player
-from pages.ui.player.component import Visit
+from pages.ui.player.component import PLAYER, Visit
 from pages.ui.queue import worklist
 from pages.ui.routes.asked import Asked, NotFound
 from pages.ui.routes.clips import read_clip
@@ -79,7 +78,7 @@ def show(place: Place, asked: Asked, frame: Frame, person: Person) -> Response:
         return html.message(frame, "This second look is answered already, or meant for another reviewer.", 404)
     clip = shown["visit"].get("clip")
     title = clip["title"] if clip else f"clip {shown['visit']['items'][0]}"
-    return html.page(frame, title, html.Part(player.script_asset(), _player_style(), script_asset(), _early()), shown)
+    return html.page(frame, title, html.Part(PLAYER.script_asset(), PLAYER.style, script_asset(), _early()), shown)
 
 
 @cache
@@ -92,11 +91,6 @@ def script_asset() -> assets.Asset:
 def _early() -> str:
     """Run where it stands, which no module is."""
     return f'(() => {{\n"use strict";\n{join_scripts(EARLY)}}})();\n'
-
-
-@cache
-def _player_style() -> str:
-    return player.read_style()
 
 
 def given(asked: Asked, place: Place, person: Person) -> shapes.LightClip | None:

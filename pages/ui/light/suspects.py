@@ -28,10 +28,10 @@ from pages.ui.light.choices import Choice, choices
 from pages.ui.light.html import Frame
 from pages.ui.queue import words, worklist
 from pages.ui.routes.asked import Asked
-from pages.ui.rows import component as rows
+from pages.ui.rows.component import ROWS
 from pages.ui.rows.rows_json import first_screen
 from pages.ui.shared import assets
-from pages.ui.shared.scripts import join_scripts, read_styles
+from pages.ui.shared.scripts import join_scripts
 
 PATH = "/suspects"
 ENTRY = "light/suspects.js"
@@ -65,7 +65,7 @@ def show(asked: Asked, given: Frame, person: Person) -> Response:
         )  # fmt: skip
     given = replace(given, in_the_app=_address("queue", link))
     above = _above(wanted, page, link, choices(wanted, page, names, scored, every_scored, assigned))
-    part = html.Part(rows.script_asset(), _style(), script_asset())
+    part = html.Part(ROWS.script_asset(), ROWS.style, script_asset())
     return html.page(given, "Queue", part, told, above)
 
 
@@ -73,11 +73,6 @@ def show(asked: Asked, given: Frame, person: Person) -> Response:
 def script_asset() -> assets.Asset:
     """The script that stands around the rows, as the browser fetches it."""
     return assets.publish("suspects.js", join_scripts(ENTRY))
-
-
-@cache
-def _style() -> str:
-    return read_styles(rows.STYLES)
 
 
 def _address(page: str, params: Mapping[str, str]) -> str:

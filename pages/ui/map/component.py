@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from labeling.errors import DataError
 from pages.ui.map import shapes
 from pages.ui.player import events
-from pages.ui.shared import assets
-from pages.ui.shared.scripts import join_scripts, read_styles
+from pages.ui.shared.component import Component
 
 Action = Literal["open", "sweep", "queue", "refresh"]
 ACTIONS: tuple[Action, ...] = ("open", "sweep", "queue", "refresh")
 
-ENTRY = "map/map.js"
-STYLES = ("shared/base.css", "rows/deciding.css", "map/map.css")
+MAP = Component("map", "map/map.js", ("shared/base.css", "rows/deciding.css", "map/map.css"))
 
 
 @dataclass(frozen=True)
@@ -51,42 +48,4 @@ def parse_event(raw: object) -> MapEvent | None:
 
 def landscape(data: shapes.Landscape, on_event: Callable[[MapEvent], None], key: str = "map") -> None:
     """Show the map. ``on_event`` is called before the script runs again."""
-    import streamlit as st
-
-    def handle() -> None:
-        state = st.session_state.get(key)
-        try:
-            event = parse_event(state.get("event") if isinstance(state, Mapping) else None)
-        except DataError as error:
-            st.toast(str(error))
-            return
-        if event is not None:
-            on_event(event)
-
-    _component()(data=data, key=key, on_event_change=handle)
-
-
-def read_script() -> str:
-    """The JavaScript of the map, as one module."""
-    return join_scripts(ENTRY)
-
-
-@cache
-def script_asset() -> assets.Asset:
-    """The JavaScript of the map as the browser fetches it."""
-    return assets.publish("map.js", read_script())
-
-
-_registered: Any = None
-
-
-def _component() -> Any:
-    """The component, registered once a process."""
-    global _registered
-    if _registered is None:
-        import streamlit as st
-
-        _registered = st.components.v2.component(
-            "earmark_map", css=read_styles(STYLES), js=assets.loader(script_asset()), isolate_styles=True
-        )
-    return _registered
+    MAP.show_with_events(data, key, parse_event, on_event)

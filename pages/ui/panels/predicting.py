@@ -24,7 +24,7 @@ from models.prediction import jobs, thresholds
 from models.prediction.jobs import PredictionRequest
 from models.prediction.sources import BatchSettings
 from pages.ui import session
-from pages.ui.panels import priors, run_words
+from pages.ui.training import priors, run_words
 
 RULES = {
     "per_class": "Each class its own (best F1 out of fold)",

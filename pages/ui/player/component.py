@@ -11,26 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal, cast
 
 from labeling.errors import DataError
 from labeling.review.second_looks import Look
 from pages.ui.player import events
-from pages.ui.shared import assets, shapes
-from pages.ui.shared.scripts import join_scripts, read_styles
+from pages.ui.shared import shapes
+from pages.ui.shared.component import Component
 
 Action = Literal["finished", "moved", "refresh", "like"]
 ACTIONS: tuple[Action, ...] = ("finished", "moved", "refresh", "like")
 
-ENTRY = "player/player.js"
-STYLES = (
-    "shared/base.css",
-    "player/player.css",
-    "player/picture/stage.css",
-    "player/picture/settings.css",
-    "player/sound/sound.css",
-    "player/lanes/lanes.css",
+PLAYER = Component(
+    "player",
+    "player/player.js",
+    (
+        "shared/base.css",
+        "player/player.css",
+        "player/picture/stage.css",
+        "player/picture/settings.css",
+        "player/sound/sound.css",
+        "player/lanes/lanes.css",
+    ),
 )
 
 
@@ -127,47 +129,4 @@ def parse_page_event(raw: object) -> PageEvent | None:
 
 def clip_player(visit: Visit, on_event: Callable[[PageEvent], None], key: str = "player") -> None:
     """Show the player. ``on_event`` is called before the script runs again."""
-    import streamlit as st
-
-    def handle() -> None:
-        state = st.session_state.get(key)
-        try:
-            event = parse_page_event(state.get("event") if isinstance(state, Mapping) else None)
-        except DataError as error:
-            st.toast(str(error))
-            return
-        if event is not None:
-            on_event(event)
-
-    _component()(data=visit.to_json(), key=key, on_event_change=handle)
-
-
-def read_script() -> str:
-    """The player's JavaScript, as one module."""
-    return join_scripts(ENTRY)
-
-
-@cache
-def script_asset() -> assets.Asset:
-    """The player's JavaScript as the browser fetches it."""
-    return assets.publish("player.js", read_script())
-
-
-def read_style() -> str:
-    """The player's style sheets, joined."""
-    return read_styles(STYLES)
-
-
-_registered: Any = None
-
-
-def _component() -> Any:
-    """The component, registered once a process."""
-    global _registered
-    if _registered is None:
-        import streamlit as st
-
-        _registered = st.components.v2.component(
-            "earmark_player", css=read_style(), js=assets.loader(script_asset()), isolate_styles=True
-        )
-    return _registered
+    PLAYER.show_with_events(visit.to_json(), key, parse_page_event, on_event)

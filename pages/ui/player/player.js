@@ -12,8 +12,7 @@ import { Help } from "./keys/help.js";
 import { buttonActions, Keys } from "./keys/keys.js";
 import { Lanes } from "./lanes/lanes.js";
 import { Progress } from "./deciding/progress.js";
-import { focusAfter } from "./deciding/focus.js";
-import { questionOf } from "./deciding/question.js";
+import { Focus, focusAfter } from "./deciding/focus.js";
 import { Boxes, boxIsPicked } from "./boxes/regions.js";
 import { stretchOf } from "./span.js";
 import { Sides } from "./deciding/sides.js";
@@ -33,7 +32,6 @@ import { buildView } from "./view.js";
 const players = new WeakMap();
 /** @type {any} */
 const NOTHING = null; // in place of the page and the clip until they have come; until then nothing is drawn or pressed
-const VERDICTS = /** @type {const} */ (["present", "absent", "unsure"]);
 const MARGIN_S = 0.3;
 const FOLLOW_MS = 400;
 
@@ -48,7 +46,6 @@ class Player {
     this.page = NOTHING; // what Streamlit told: the list, the token
     /** @type {Clip} */
     this.data = NOTHING; // the clip on the screen
-    this.focus = "";
     this.dark = false;
     this.expired = false; // whether the token has run out
     this.playOnArrival = false;
@@ -65,6 +62,7 @@ class Player {
     this.preferences = new Preferences(this.api, (text, level) => this.tell(text, level));
     this.messenger = new Messenger(this.api, (what, refusal) => this.messaged(what, refusal));
     this.keys = new Keys();
+    this.focused = new Focus(this.v, this);
     this.transport = new Transport(this.v, this);
     this.channelChoice = new ChannelChoice(this.v, this);
     this.decisions = new Decisions(this);
@@ -234,43 +232,24 @@ class Player {
 
   /** @param {boolean} moved @param {Answered | null} answered */
   chooseFocus(moved, answered) {
-    this.setFocus(focusAfter(this.data, this.focus, moved, answered), false); // all is drawn next
+    this.focused.set(focusAfter(this.data, this.focus, moved, answered), false); // all is drawn next
     if (moved && this.playOnArrival) {
       this.playOnArrival = false;
       this.playStretch(); // begins where the clip is suspect
     }
   }
 
+  get focus() {
+    return this.focused.code;
+  }
+
   get lane() {
-    return this.data?.lanes.find((lane) => lane.class === this.focus) || null;
+    return this.focused.lane;
   }
 
-  /** @param {string} code @param {boolean} [draws] */
-  setFocus(code, draws = true) {
-    this.focus = code;
-    const { v, lane } = this;
-    v.root.dataset.focus = code;
-    v.question.replaceChildren(...questionOf(lane, this.data?.mode ?? ""));
-    const [keep, drop] = lane?.role ? ["keep the label", "remove the label"] : ["add the label", "leave it out"];
-    v.present.title = `the class can be heard: ${keep}`;
-    v.absent.title = `the class cannot be heard: ${drop}`;
-    for (const name of VERDICTS) {
-      v[name].disabled = !lane;
-      v[name].setAttribute("aria-pressed", String(lane?.verdict === name));
-    }
-    this.lanes.drawFocus(code, draws);
-    this.boxes.drawFocus();
-    this.stage.drawMarks();
-    this.drawer.draw();
-    this.transport.draw();
-  }
-
-  /** @param {number} step */
-  moveFocus(step) {
-    const { lanes } = this.data;
-    const place = lanes.findIndex((lane) => lane.class === this.focus);
-    const next = lanes[Math.min(lanes.length - 1, Math.max(0, place + step))];
-    if (next) this.setFocus(next.class);
+  /** @param {string} code */
+  setFocus(code) {
+    this.focused.set(code);
   }
 
   // ---------------------------------------------------------------- what a press does

@@ -6,9 +6,11 @@ import type { Axis, Band, BandedStretch, Colouring, Contrast, Drawable, Level, S
 import type { Adder } from "./deciding/add";
 import type { Decisions } from "./deciding/decide";
 import type { Drawer } from "./deciding/drawer";
+import type { Focus } from "./deciding/focus";
 import type { Flow, Messenger, Preferences } from "./deciding/flow";
 import type { Help } from "./keys/help";
 import type { Keys } from "./keys/keys";
+import type { Lanes } from "./lanes/lanes";
 import type { Progress } from "./deciding/progress";
 import type { Boxes } from "./boxes/regions";
 import type { Sound } from "./sound/sound";
@@ -189,6 +191,15 @@ export interface TeamHost extends Tells {
   show(data: Clip): void;
 }
 
+export interface FocusHost {
+  readonly data: Clip;
+  readonly lanes: Pick<Lanes, "drawFocus">;
+  readonly boxes: Pick<Boxes, "drawFocus">;
+  readonly stage: Pick<Stage, "drawMarks">;
+  readonly drawer: Pick<Drawer, "draw">;
+  readonly transport: Pick<Transport, "draw">;
+}
+
 export interface HelpHost extends Tells {
   readonly data: Clip;
   keys: Keys;
@@ -328,10 +339,10 @@ export interface ActionsHost extends LikeHost {
   readonly transport: Pick<Transport, "changeSpeed" | "toggleBand">;
   readonly drawer: Pick<Drawer, "write" | "toggle">;
   readonly help: Pick<Help, "toggle">;
+  readonly focused: Pick<Focus, "move">;
   setLook(change: Partial<Look>): void;
   seek(timeS: number): void;
   playStretch(): void;
-  moveFocus(step: number): void;
   go(step: number): void;
   clear(): void;
 }

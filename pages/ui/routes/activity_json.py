@@ -20,9 +20,8 @@ from labeling.search.standing import Standing
 from labeling.storage.kept import Kept
 from labeling.workspace import Workspace
 from models.prediction.scored_windows import windows_of
-from pages.ui import signing
 from pages.ui.player import events
-from pages.ui.routes.similar_json import clips_of, roles_of
+from pages.ui.routes.snippet import clips_of, plain_snippet, roles_of
 from pages.ui.shared import shapes
 
 PATH = "/api/activity"
@@ -115,24 +114,24 @@ def activity_json(workspace: Workspace, secret: bytes, params: Mapping[str, str]
     The windows of a draw come without their score: who knows it hears what it says.
     """
     query = query_of(params)
-    laid = laid_out(workspace, query)
-    scores = laid.windows.of(query.class_code)
+    laid, code = laid_out(workspace, query), query.class_code
+    windows, scores = laid.windows, laid.windows.of(code)
     with workspace.read() as connection:
         position = journal.position(connection)
-        said = said_of(connection, query.class_code)
+        said = said_of(connection, code)
         told = ""
         if query.date:
             places = _of_hour(laid, scores, query)
         else:
-            found = study(laid.windows, query.question, said, laid.where)
-            places, told = _in_turn(laid.windows, found.drawn.places, query.question.seed), in_words(found)
-        shown, words = _to_do_first(laid.windows, places, said)
-        roles = roles_of(connection, query.class_code)
-        clips = clips_of(connection, {int(clip_id) for clip_id in laid.windows.clip_id[shown]})
+            found = study(windows, query.question, said, laid.where)
+            places, told = _in_turn(windows, found.drawn.places, query.question.seed), in_words(found)
+        shown, words = _to_do_first(windows, places, said)
+        clip_ids = windows.clip_id[shown].tolist()
+        clips, roles = clips_of(connection, set(clip_ids)), roles_of(connection, set(clip_ids))
     score_of = scores if query.date else np.zeros_like(scores)
     snippets = [
-        _plain(laid.windows, place, word, float(score_of[place]), clips, roles, secret)
-        for place, word in zip(shown.tolist(), words.tolist(), strict=True)
+        _plain(windows, place, word, float(score_of[place]), clips[clip_id], roles.get((clip_id, code), ""), secret)
+        for place, clip_id, word in zip(shown.tolist(), clip_ids, words.tolist(), strict=True)
     ]
     return {"position": position, "more": len(places) > len(shown), "snippets": snippets, "said": told}
 
@@ -159,27 +158,14 @@ def _to_do_first(
 
 
 def _plain(
-    windows: Windows, place: int, word: str, score: float, clips: Mapping[int, tuple[str, float, int]],
-    roles: Mapping[int, str], secret: bytes,
-) -> shapes.Snippet:  # fmt: skip
-    one = windows.recordings[int(windows.recording[place])]
-    title, _, channel = clips[one.clip_id]
-    onset_s, offset_s = float(windows.onset_s[place]), float(windows.offset_s[place])
+    windows: Windows, place: int, word: str, score: float, clip: tuple[str, float, int], role: str, secret: bytes
+) -> shapes.Snippet:
+    one, (title, _, channel) = windows.recordings[int(windows.recording[place])], clip
+    whole = onset_s, offset_s = float(windows.onset_s[place]), float(windows.offset_s[place])
     return {
+        **plain_snippet(secret, one.clip_id, title, channel, whole, whole, role),
         "id": f"{one.clip_id}@{onset_s:.3f}",
-        "clip_id": one.clip_id,
-        "title": title,
-        "kind": "",
-        "role": roles.get(one.clip_id, ""),
         "verdict": word,
-        "p_wrong": 0.0,
         "clipwise": round(score, 4),
-        "framewise": 0.0,
-        "onset_s": round(onset_s, 3),
-        "offset_s": round(offset_s, 3),
-        "from_s": round(onset_s, 3),
-        "to_s": round(offset_s, 3),
         "of_stretch": offset_s - onset_s < one.duration_s - 0.1,
-        "audio_url": signing.audio_url(secret, one.clip_id, channel),
-        "tile_url": signing.tile_url(secret, one.clip_id, channel),
     }

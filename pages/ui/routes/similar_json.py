@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling import journal
@@ -13,12 +12,10 @@ from labeling.collection import store
 from labeling.search.finding import Answer, FoundStretch, more_like
 from labeling.search.query import Query, read_examples, written
 from labeling.search.remaining import left_in_words
-from labeling.storage import database as db
-from labeling.storage import tables
 from labeling.suspects.snippets import window
 from labeling.workspace import Workspace
-from pages.ui import signing
 from pages.ui.player import events
+from pages.ui.routes.snippet import clips_of, plain_snippet, roles_of
 from pages.ui.shared import shapes
 
 PATH = "/api/similar"
@@ -66,9 +63,12 @@ def snippets_of(
     connection: Connection, found: Sequence[FoundStretch], class_code: str, secret: bytes
 ) -> list[shapes.Snippet]:
     """Stretches as the wall shows them, of those clips that are there still."""
-    clips, roles = clips_of(connection, {one.clip_id for one in found}), roles_of(connection, class_code)
+    clip_ids = {one.clip_id for one in found}
+    clips, roles = clips_of(connection, clip_ids), roles_of(connection, clip_ids)
     return [
-        _plain(one, clips[one.clip_id], roles.get(one.clip_id, ""), secret) for one in found if one.clip_id in clips
+        _plain(one, clips[one.clip_id], roles.get((one.clip_id, class_code), ""), secret)
+        for one in found
+        if one.clip_id in clips
     ]
 
 
@@ -89,42 +89,14 @@ def in_words(answer: Answer) -> str:
 
 def _plain(one: FoundStretch, clip: tuple[str, float, int], role: str, secret: bytes) -> shapes.Snippet:
     title, duration_s, channel = clip
-    from_s, to_s = window((one.onset_s + one.offset_s) / 2, duration_s)
+    shown_s = window((one.onset_s + one.offset_s) / 2, duration_s)
     snippet: shapes.Snippet = {
-        "id": f"{one.clip_id}@{one.onset_s:.3f}" if one.of_recording else str(one.clip_id),
-        "clip_id": one.clip_id,
-        "title": title,
-        "kind": "",
-        "role": role,
-        "verdict": "",
-        "p_wrong": 0.0,
-        "clipwise": 0.0,
-        "framewise": 0.0,
+        **plain_snippet(secret, one.clip_id, title, channel, (one.onset_s, one.offset_s), shown_s, role),
         "similarity": round(one.similarity, 4),
-        "onset_s": round(one.onset_s, 3),
-        "offset_s": round(one.offset_s, 3),
-        "from_s": round(from_s, 3),
-        "to_s": round(to_s, 3),
         "of_stretch": one.of_recording,
-        "audio_url": signing.audio_url(secret, one.clip_id, channel),
-        "tile_url": signing.tile_url(secret, one.clip_id, channel),
     }
+    if one.of_recording:
+        snippet["id"] = f"{one.clip_id}@{one.onset_s:.3f}"
     if one.likely is not None:
         snippet["likely"] = round(one.likely, 4)
     return snippet
-
-
-def clips_of(connection: Connection, clip_ids: set[int]) -> dict[int, tuple[str, float, int]]:
-    """The name, the duration in seconds and the channel of clips, of those that are there."""
-    clips = tables.clips.c
-    query = sa.select(clips.id, clips.filename, clips.duration_s, clips.channel).where(clips.id.in_(clip_ids))
-    return {clip_id: (name, duration_s, channel) for clip_id, name, duration_s, channel in db.fetch(connection, query)}
-
-
-def roles_of(connection: Connection, class_code: str) -> dict[int, str]:
-    """The role that a class was imported with, by clip; {} of a class that is none."""
-    labels, classes = tables.imported_labels.c, tables.classes.c
-    query = sa.select(labels.clip_id, labels.role).where(
-        labels.class_id == sa.select(classes.id).where(classes.code == class_code).scalar_subquery()
-    )
-    return dict(db.fetch(connection, query))

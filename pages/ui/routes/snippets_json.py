@@ -9,8 +9,8 @@ from labeling import journal
 from labeling.quality.scored_run import read_scored_run
 from labeling.suspects.snippets import MOST_SNIPPETS, Snippet, snippets, verdicts
 from labeling.workspace import Workspace
-from pages.ui import signing
 from pages.ui.player import events
+from pages.ui.routes.snippet import plain_snippet
 from pages.ui.shared import shapes
 
 PATH = "/api/snippets"
@@ -79,21 +79,13 @@ def verdicts_json(workspace: Workspace, params: Mapping[str, str], reviewer: str
 
 
 def _plain(snippet: Snippet, secret: bytes) -> shapes.Snippet:
-    suspect = snippet.suspect
+    one = snippet.suspect
+    sounds_s, shown_s = (one.onset_s, one.offset_s), (snippet.from_s, snippet.to_s)
     return {
-        "id": str(suspect.clip_id),
-        "clip_id": suspect.clip_id,
-        "title": suspect.filename,
-        "kind": suspect.kind,
-        "role": snippet.role,
+        **plain_snippet(secret, one.clip_id, one.filename, snippet.channel, sounds_s, shown_s, snippet.role),
+        "kind": one.kind,
         "verdict": snippet.verdict,
-        "p_wrong": round(suspect.p_wrong, 4),
-        "clipwise": round(suspect.clipwise, 4),
-        "framewise": round(suspect.framewise_max, 4),
-        "onset_s": round(suspect.onset_s, 3),
-        "offset_s": round(suspect.offset_s, 3),
-        "from_s": round(snippet.from_s, 3),
-        "to_s": round(snippet.to_s, 3),
-        "audio_url": signing.audio_url(secret, suspect.clip_id, snippet.channel),
-        "tile_url": signing.tile_url(secret, suspect.clip_id, snippet.channel),
+        "p_wrong": round(one.p_wrong, 4),
+        "clipwise": round(one.clipwise, 4),
+        "framewise": round(one.framewise_max, 4),
     }

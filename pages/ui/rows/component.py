@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from labeling.errors import DataError
 from labeling.suspects.filter import VARIED, QueueFilter
 from pages.ui.player import events
 from pages.ui.queue import worklist
-from pages.ui.shared import assets, shapes
-from pages.ui.shared.scripts import join_scripts, read_styles
+from pages.ui.shared import shapes
+from pages.ui.shared.component import Component
 
 Action = Literal["open", "decided", "sort", "refresh"]
 ACTIONS: tuple[Action, ...] = ("open", "decided", "sort", "refresh")
@@ -30,8 +29,7 @@ SORTS = {
     "rating": "rating",
 }
 
-ENTRY = "rows/rows.js"
-STYLES = ("shared/base.css", "rows/rows.css", "rows/deciding.css")
+ROWS = Component("rows", "rows/rows.js", ("shared/base.css", "rows/rows.css", "rows/deciding.css"))
 
 
 @dataclass(frozen=True)
@@ -89,42 +87,4 @@ def sorted_by(wanted: QueueFilter) -> tuple[str, bool]:
 
 def queue_rows(data: shapes.Queue, on_event: Callable[[RowsEvent], None], key: str = "queue_rows") -> None:
     """Show the rows. ``on_event`` is called before the script runs again."""
-    import streamlit as st
-
-    def handle() -> None:
-        state = st.session_state.get(key)
-        try:
-            event = parse_event(state.get("event") if isinstance(state, Mapping) else None)
-        except DataError as error:
-            st.toast(str(error))
-            return
-        if event is not None:
-            on_event(event)
-
-    _component()(data=data, key=key, on_event_change=handle)
-
-
-def read_script() -> str:
-    """The JavaScript of the rows, as one module."""
-    return join_scripts(ENTRY)
-
-
-@cache
-def script_asset() -> assets.Asset:
-    """The JavaScript of the rows as the browser fetches it."""
-    return assets.publish("rows.js", read_script())
-
-
-_registered: Any = None
-
-
-def _component() -> Any:
-    """The component, registered once a process."""
-    global _registered
-    if _registered is None:
-        import streamlit as st
-
-        _registered = st.components.v2.component(
-            "earmark_rows", css=read_styles(STYLES), js=assets.loader(script_asset()), isolate_styles=True
-        )
-    return _registered
+    ROWS.show_with_events(data, key, parse_event, on_event)

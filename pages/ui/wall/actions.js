@@ -33,7 +33,7 @@ export function actionsOf(host, shift) {
     open: () => host.opened(host.active),
     like: () => lookFor(host, true),
     unlike: () => lookFor(host, false),
-    tidy: () => host.fetchList(),
+    tidy: () => host.list.fetch(),
     hover: () => {
       host.onHover = !host.onHover;
       if (!host.onHover) sound.stop();

@@ -29,9 +29,9 @@ export class WallBatch {
   // `chosen` are snippets: all of them get the verdict, or none.
   /** @param {Snippet[]} chosen @param {string} verdict @param {string} said */
   decide(chosen, verdict, said) {
-    const { data, position } = this.wall;
+    const { data, list } = this.wall;
     const events = chosen.map(({ clip_id, role, kind, onset_s, offset_s, of_stretch, at_random, asks }) => ({
-      event_id: newEventId(), clip_id, class: asks || data.query.class, verdict, role, kind, seen_position: position,
+      event_id: newEventId(), clip_id, class: asks || data.query.class, verdict, role, kind, seen_position: list.position,
       ...(of_stretch ? { region: { onset_s, offset_s } } : {}), ...(at_random ? { at_random } : {}),
     }));
     this.send({
@@ -88,7 +88,7 @@ export class WallBatch {
     const { wall } = this;
     this.pending = null;
     try {
-      await wall.readAgain();
+      await wall.list.readAgain();
       wall.tell(text, level);
       if (wall.data.stretches) wall.trigger("decided", Date.now()); // the page shows what follows
     } catch (error) {

@@ -8,14 +8,11 @@ neither a list of a thousand nor a batch of decisions waits for a page to be dra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any
 
-from pages.ui.shared import assets, shapes
-from pages.ui.shared.scripts import join_scripts, read_styles
+from pages.ui.shared import shapes
+from pages.ui.shared.component import Component
 
-ENTRY = "wall/wall.js"
-STYLES = ("shared/base.css", "wall/wall.css")
+WALL = Component("wall", "wall/wall.js", ("shared/base.css", "wall/wall.css"))
 
 
 def wall(
@@ -52,34 +49,8 @@ def wall(
 
     data: shapes.Wall = {"path": path, "searches": searches, "query": dict(query), "class_name": title, "token": token,
                          "empty": empty, "may_decide": may_decide}  # fmt: skip
-    if on_decided is None:
-        _component()(data=data, key=key, on_open_change=opened, on_like_change=liked)
-        return
-    data["stretches"] = True
-    _component()(data=data, key=key, on_open_change=opened, on_like_change=liked, on_decided_change=on_decided)
-
-
-def read_script() -> str:
-    """The wall's JavaScript, as one module."""
-    return join_scripts(ENTRY)
-
-
-@cache
-def script_asset() -> assets.Asset:
-    """The wall's JavaScript as the browser fetches it."""
-    return assets.publish("wall.js", read_script())
-
-
-_registered: Any = None
-
-
-def _component() -> Any:
-    """The component, registered once a process."""
-    global _registered
-    if _registered is None:
-        import streamlit as st
-
-        _registered = st.components.v2.component(
-            "earmark_wall", css=read_styles(STYLES), js=assets.loader(script_asset()), isolate_styles=True
-        )
-    return _registered
+    callbacks = {"on_open_change": opened, "on_like_change": liked}
+    if on_decided is not None:
+        data["stretches"] = True
+        callbacks["on_decided_change"] = on_decided
+    WALL.show(data, key, **callbacks)

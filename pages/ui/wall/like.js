@@ -17,9 +17,9 @@ export function examplesOf(snippets, isLike) {
 export function lookFor(wall, isLike) {
   const { list, shown, active, choice } = wall;
   if (!wall.data.searches) wall.tell("there is nothing to search in yet: hear the collection with a frozen model first, on Retrain", "warning");
-  else if (!isLike && !wall.isSearch) wall.tell("look for more like this first (8): what is not alike is said in a search", "warning");
+  else if (!isLike && !list.isSearch) wall.tell("look for more like this first (8): what is not alike is said in a search", "warning");
   else {
-    const chosen = list.filter((one) => choice.has(one.id));
+    const chosen = list.snippets.filter((one) => choice.has(one.id));
     wall.trigger("like", examplesOf(chosen.length ? chosen : [shown[active]], isLike));
   }
 }

@@ -6,7 +6,9 @@ import type { Level } from "../shared/types";
 import type { WallBatch } from "./batch";
 import type { WallChoice } from "./choice";
 import type { WallGrid } from "./grid";
+import type { WallList } from "./list";
 import type { WallSound } from "./sound";
+import type { WallTiles } from "./tiles";
 import type { makeTile } from "./view";
 
 export type Verdict = "present" | "absent" | "unsure";
@@ -57,29 +59,40 @@ export interface ChoiceHost {
   drawSelection(): void;
 }
 
+export interface ListHost {
+  readonly data: WallData;
+  readonly api: Pick<Api, "ask">;
+  readonly choice: Pick<WallChoice, "ids">;
+  readonly tiles: Pick<WallTiles, "forgetErrors">;
+  tell(text: string, level?: Level): void;
+  loading(is: boolean): void;
+  arrived(said: string): void;
+  show(): void;
+  showEmpty(text: string): void;
+}
+
 export interface BatchHost {
   readonly data: WallData;
-  readonly position: number;
+  readonly list: Pick<WallList, "position" | "readAgain">;
   readonly api: Pick<Api, "ask">;
   readonly choice: Pick<WallChoice, "clear">;
   tell(text: string, level?: Level): void;
   drawSelection(): void;
-  readAgain(): Promise<void>;
   trigger(name: string, value: unknown): void;
 }
 
 export interface LikeHost {
   readonly data: WallData;
-  readonly list: Snippet[];
+  readonly list: Pick<WallList, "snippets" | "isSearch">;
   readonly shown: Snippet[];
   readonly active: number;
-  readonly isSearch: boolean;
   readonly choice: Pick<WallChoice, "has">;
   tell(text: string, level?: Level): void;
   trigger(name: string, value: unknown): void;
 }
 
 export interface ActionsHost extends LikeHost {
+  readonly list: Pick<WallList, "snippets" | "isSearch" | "fetch">;
   readonly grid: Pick<WallGrid, "columns" | "rowsOnScreen">;
   readonly sound: Pick<WallSound, "snippet" | "id" | "stop">;
   readonly choice: Pick<WallChoice, "has" | "toggle" | "range" | "clear">;
@@ -90,17 +103,13 @@ export interface ActionsHost extends LikeHost {
   played(index: number): void;
   opened(index: number): void;
   decide(verdict: Verdict): void;
-  fetchList(): Promise<void>;
   drawCounts(): void;
   show(): void;
 }
 
 export interface CountsHost {
   readonly data: WallData;
-  readonly list: Snippet[];
-  readonly more: boolean;
-  readonly order: Order;
-  readonly isToDo: boolean;
+  readonly list: Pick<WallList, "snippets" | "more" | "order" | "isToDo">;
   readonly hiding: boolean;
   readonly onHover: boolean;
 }

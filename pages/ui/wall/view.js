@@ -158,11 +158,12 @@ export function clipsWord(count) {
 
 // What is left to do, and what is switched on.
 /** @param {ReturnType<typeof buildWall>} v @param {CountsHost} wall */
-export function drawCounts(v, { data, list, more, order, isToDo, hiding, onHover }) {
-  const decided = list.filter((one) => one.verdict).length;
+export function drawCounts(v, { data, list, hiding, onHover }) {
+  const { snippets, more, order, isToDo } = list;
+  const decided = snippets.filter((one) => one.verdict).length;
   const done = isToDo ? "" : `, ${decided.toLocaleString("en")} decided`;
   v.title.textContent = data.class_name;
-  v.counts.textContent = `${(list.length - decided).toLocaleString("en")} to do${done}${more ? "; more after these" : ""}`;
+  v.counts.textContent = `${(snippets.length - decided).toLocaleString("en")} to do${done}${more ? "; more after these" : ""}`;
   v.scroller.setAttribute("aria-label", `snippets of ${data.class_name}`);
   v.leastText.textContent = `${SCORES[order][1]} at least`;
   v.hide.setAttribute("aria-pressed", String(hiding));

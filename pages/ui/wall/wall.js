@@ -1,6 +1,5 @@
 // The wall itself: what is shown, what is selected, and what goes to the server.
 
-import { wordsOf } from "../shared/answers.js";
 import { Api } from "../shared/api.js";
 import { icon } from "../shared/elements.js";
 import { isDark } from "../shared/picture.js";
@@ -9,15 +8,16 @@ import { WallBatch } from "./batch.js";
 import { WallChoice } from "./choice.js";
 import { WallGrid } from "./grid.js";
 import { wallAction } from "./keys.js";
+import { WallList } from "./list.js";
 import { WallPointer } from "./pointer.js";
 import { WallSound } from "./sound.js";
 import { drawCut, WallTiles } from "./tiles.js";
 import { buildWall, clipsWord, drawCounts, fillTile, makeTile, SCORES, VERDICT_WORDS } from "./view.js";
 
 /**
- * @import { Snippet, Snippets, Verdicts, Wall as WallData } from "../shared/server"
+ * @import { Snippet, Wall as WallData } from "../shared/server"
  * @import { Component, Level } from "../shared/types"
- * @import { Drawn, Order, Verdict, WallTile } from "./types"
+ * @import { Drawn, Verdict, WallTile } from "./types"
  */
 
 /** @type {WeakMap<HTMLElement, Wall>} */
@@ -39,13 +39,9 @@ class Wall {
     this.data = NOTHING;
     /** @type {(name: string, value: unknown) => void} */
     this.trigger = () => {};
-    this.query = ""; // what the list was fetched for
-    this.position = 0;
-    this.more = false;
     this.colormap = "";
     this.api = new Api();
-    /** @type {Snippet[]} */
-    this.list = []; // all snippets, in their order
+    this.list = new WallList(this);
     /** @type {Snippet[]} */
     this.shown = []; // those on the wall
     this.choice = new WallChoice(this);
@@ -72,89 +68,31 @@ class Wall {
     this.api.token = data.token;
     this.data = data;
     this.recolour();
-    this.v.root.dataset.order = this.order;
-    const query = JSON.stringify([data.path, data.query]);
-    this.v.root.dataset.searches = data.searches ? this.isSearch ? "more" : "first" : "no";
-    this.v.root.dataset.anew = String(this.isToDo);
-    if (query !== this.query) {
-      this.query = query;
-      this.list = []; // what stands there is of another question: no press may fall on it
-      this.fetchList();
-      this.show();
-    } else if (renewed) this.renew();
+    this.v.root.dataset.order = this.list.order;
+    this.v.root.dataset.searches = data.searches ? this.list.isSearch ? "more" : "first" : "no";
+    this.v.root.dataset.anew = String(this.list.isToDo);
+    if (this.list.begin()) this.show();
+    else if (renewed) this.list.renew();
   }
 
-  get isSearch() { return "like" in this.data.query; }
-
-  // A list of what is to do alone, from which goes what is decided.
-  get isToDo() { return this.isSearch || "next" in this.data.query || "chosen" in this.data.query; }
-
-  // It is answered anew after each batch. Of stretches, too, the list itself says what stands decided: a clip has many.
-  get isAnew() { return this.isToDo || Boolean(this.data.stretches); }
-
-  get order() { return /** @type {Order} */ (this.data.query.order); }
-
-  get url() {
-    return `${this.data.path}?${new URLSearchParams(this.data.query)}`;
-  }
-
-  // The list anew, in the server's order: those to do first.
-  async fetchList() {
-    const { query, v } = this;
-    v.root.dataset.loading = "true";
+  /** @param {boolean} is */
+  loading(is) {
+    this.v.root.dataset.loading = String(is);
+    if (!is) return;
     this.tell("");
     this.sound.stop();
-    /** @type {Snippets} */
-    let answer;
-    try {
-      answer = await this.api.ask(this.url);
-    } catch (error) {
-      if (query === this.query) this.showEmpty(`The snippets could not be loaded: ${wordsOf(error)}`);
-      return;
-    } finally {
-      if (query === this.query) v.root.dataset.loading = "false";
-    }
-    if (query !== this.query) return; // another class was chosen meanwhile
-    this.position = answer.position;
-    this.more = answer.more;
-    this.list = answer.snippets;
-    v.said.textContent = answer.said || "";
-    v.said.hidden = !answer.said;
+  }
+
+  // The list is there. `said` is what the server makes of it.
+  /** @param {string} said */
+  arrived(said) {
+    const { v } = this;
+    v.said.textContent = said;
+    v.said.hidden = !said;
     this.choice.clear();
     this.active = this.choice.anchor = 0;
     v.scroller.scrollTop = 0;
     this.tiles.forgetErrors();
-    this.show();
-  }
-
-  // Fresh links and verdicts for what is on the wall; nothing moves.
-  async renew() {
-    const { query } = this;
-    /** @type {Snippets | null} */
-    const answer = await this.api.ask(this.url).catch(() => null);
-    if (!answer || query !== this.query) return;
-    const fresh = new Map(answer.snippets.map((one) => [one.id, one]));
-    for (const one of this.list) Object.assign(one, fresh.get(one.id));
-    this.tiles.forgetErrors();
-    if (!this.isAnew) await this.readVerdicts().catch((error) => this.tell(`what is decided could not be read: ${wordsOf(error)}`, "warning"));
-  }
-
-  readAgain() {
-    return this.isAnew ? this.fetchList() : this.readVerdicts();
-  }
-
-  // What stands decided now, of every snippet of the class.
-  async readVerdicts() {
-    const { query } = this;
-    /** @type {Verdicts} */
-    const answer = await this.api.ask(`/api/snippets/verdicts?${new URLSearchParams({ class: this.data.query.class })}`);
-    if (query !== this.query) return;
-    this.position = answer.position;
-    for (const one of this.list) {
-      const verdict = answer.verdicts[one.clip_id] || "";
-      if (verdict !== one.verdict) this.choice.ids.delete(one.id);
-      one.verdict = verdict;
-    }
     this.show();
   }
 
@@ -174,7 +112,7 @@ class Wall {
     const top = Math.floor(v.scroller.scrollTop / grid.rowHeight);
     const below = new Set(this.shown.slice(top * grid.columns).map((one) => one.id));
     const before = this.shown;
-    this.shown = this.hiding ? this.list.filter((one) => !one.verdict) : this.list.slice();
+    this.shown = this.hiding ? this.list.snippets.filter((one) => !one.verdict) : this.list.snippets.slice();
     this.choice.keep(new Set(this.shown.map((one) => one.id)));
     const place = this.shown.indexOf(focused);
     this.active = Math.max(0, Math.min(this.shown.length - 1, place >= 0 ? place : this.active));
@@ -186,7 +124,7 @@ class Wall {
     grid.rebind();
     this.drawCounts();
     this.drawSelection();
-    if (!this.list.length) this.showEmpty(v.root.dataset.loading === "true" ? "loading…" : this.data.empty);
+    if (!this.list.snippets.length) this.showEmpty(v.root.dataset.loading === "true" ? "loading…" : this.data.empty);
     else if (!this.shown.length) this.showEmpty("All of these are decided. Press T for what is left to do, or D to show them.");
   }
 
@@ -215,7 +153,7 @@ class Wall {
   /** @param {WallTile} tile @param {number} index */
   bindTile(tile, index) {
     tile.index = index;
-    fillTile(tile, this.shown[index], { index, count: this.shown.length, order: this.order });
+    fillTile(tile, this.shown[index], { index, count: this.shown.length, order: this.list.order });
     this.drawTile(tile);
     this.paint(tile);
   }
@@ -316,13 +254,13 @@ class Wall {
 
   selectAtLeast() {
     const { value } = this.v.least;
-    const [field, words] = SCORES[this.order];
+    const [field, words] = SCORES[this.list.order];
     if (!value || !this.choice.atLeast(field, Number(value))) this.tell(`none to do is ${words} at least ${value || "?"}`, "warning");
   }
 
   /** @param {Verdict} verdict */
   decide(verdict) {
-    const chosen = this.list.filter((one) => this.choice.has(one.id));
+    const chosen = this.list.snippets.filter((one) => this.choice.has(one.id));
     if (!this.data.query.class && !chosen.every((one) => one.asks)) this.tell("choose above which class the verdicts are of, or write a new one", "warning");
     else if (chosen.length) this.batch.decide(chosen, verdict, `${VERDICT_WORDS[verdict].toLowerCase()}, ${clipsWord(chosen.length)}`);
     else this.tell("select snippets first: click them, or press X", "warning");

@@ -1,10 +1,8 @@
 """The picture in a real Chromium: what is drawn where, zooming, what is fetched for it, and what is not."""
 
-import base64
 import csv
-import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,13 +10,13 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.support.browser.chromium import expect, next_frames, still_box, turn_wheel
+from tests.support.browser.chromium import expect, still_box, turn_wheel
+from tests.support.browser.picture import assert_drawn, choose, columns, pixels, read_at, row_of, settled, shown, view
 from tests.support.browser.reviewing import until
 from tests.support.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
-GLIDE_MS = 150  # the least that a view which glides is given: it does for 130 ms
 TONE, BAT, LONG, BURST, STEADY, BROKEN = 1, 2, 3, 4, 5, 6  # clips, in the order of the table
 LATE = "() => { for (const end = performance.now() + 1500; performance.now() < end; ); }"  # the next frame
 VIEWS = """(player) => {
@@ -105,95 +103,9 @@ def opened(page: Any, app: Server, clip: int, preset: str = "Standard", colours:
     choose(page, "player-preset", preset)
 
 
-def choose(page: Any, test_id: str, label: str) -> None:
-    """Change a picture setting, and wait until the picture that it asks for is drawn."""
-    page.get_by_test_id(test_id).select_option(label=label)
-    settled(page)
-
-
-def shown(page: Any, clip: int) -> None:
-    expect(page.get_by_test_id("player")).to_have_attribute("data-shown", str(clip))
-    settled(page)
-
-
-def pixels(page: Any) -> NDArray[np.float64]:
-    """Brightness of the drawn picture, (height, width) in 0..255."""
-    width, height, text = page.get_by_test_id("player-picture").evaluate(
-        """canvas => {
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-            let text = "";
-            for (let at = 0; at < data.length; at += 4) {
-                text += String.fromCharCode((data[at] + data[at + 1] + data[at + 2]) / 3);
-            }
-            return [canvas.width, canvas.height, btoa(text)];
-        }"""
-    )
-    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width).astype(float)
-
-
-def view(page: Any) -> tuple[float, float]:
-    """What is in view: from and to, in seconds."""
-    player = page.get_by_test_id("player")
-    return float(player.get_attribute("data-view-from")), float(player.get_attribute("data-view-to"))
-
-
-def settled(page: Any) -> tuple[float, float]:
-    """The view, once it has stopped moving and all of it is drawn."""
-    page.wait_for_timeout(GLIDE_MS)  # of its clock: where it stands is drawn in the frame after that
-    next_frames(page)
-    expect(page.get_by_test_id("player")).to_have_attribute("data-whole", "true")
-    return view(page)
-
-
 def asked_for(page: Any) -> list[str]:
     """The tiles of the picture that were asked for; those of the map below it come when there is time."""
     return [url for url in page.tiles if "height_px=32&" not in url]
-
-
-def columns(drawn: NDArray[np.float64], page: Any, from_s: float, to_s: float) -> slice:
-    """The pixels across between two times."""
-    start, stop = view(page)
-    return slice(*(round((t - start) / (stop - start) * drawn.shape[1]) for t in (from_s, to_s)))
-
-
-def mel(hz: float) -> float:
-    """Slaney's mel, as librosa has it."""
-    import librosa
-
-    return float(librosa.hz_to_mel(hz))
-
-
-PLACES: dict[str, Callable[[float], float]] = {"Mel": mel, "Log": math.log2, "Linear": float}
-
-
-def row_of(axis: str, hz: float, low_hz: float, high_hz: float) -> float:
-    """Where a frequency should lie: 0 at the top of the picture, 1 at its bottom."""
-    low, place, high = (PLACES[axis](one) for one in (low_hz, hz, high_hz))
-    return float(1 - (place - low) / (high - low))
-
-
-def assert_drawn(page: Any, axis: str, hz: float, band: tuple[float, float], from_s: float, to_s: float) -> None:
-    """The sine is the loudest there, at its frequency, and not before or after it."""
-    drawn = pixels(page)
-    height = drawn.shape[0]
-    heard = drawn[:, columns(drawn, page, from_s + 0.02, from_s + 0.2)].max(axis=1)
-    row = int(np.argmax(heard))
-    assert abs(row / height - row_of(axis, hz, *band)) < 0.025, f"{hz} Hz is drawn in row {row} of {height}"
-    assert heard[row] > 100 + np.median(heard), "the sine does not stand out of its band"
-    start, stop = view(page)
-    for a, b in ((start, from_s - 0.2), (to_s + 0.2, stop)):
-        quiet = drawn[max(0, row - 3) : row + 4, columns(drawn, page, a, b)]
-        assert quiet.mean() < heard[row] - 80, f"the sine shows between {a} and {b} s too"
-
-
-def read_at(page: Any, time_s: float, share: float) -> tuple[float, str]:
-    """Frequency (Hz) and level that are read at a time and a place down the picture."""
-    start, stop = view(page)
-    box = still_box(page.get_by_test_id("player-plot"))
-    page.mouse.move(box["x"] + (time_s - start) / (stop - start) * box["width"], box["y"] + share * box["height"])
-    _, frequency, level = page.get_by_test_id("player-readout").inner_text().split(" · ")
-    hz, unit = frequency.split()
-    return float(hz) * (1000 if unit == "kHz" else 1), level
 
 
 def test_a_tone_is_drawn_where_it_is_in_every_axis_and_preset(app: Server, page: Any) -> None:

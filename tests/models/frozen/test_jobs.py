@@ -26,7 +26,7 @@ def test_a_job_keeps_what_was_asked_and_needs_no_labels(workspace: Workspace) ->
         assert runs.all_runs(connection) == []
     with pytest.raises(DataError, match="embed-aisfx is queued or runs"):
         enqueue_embedding(workspace, EmbedRequest("aisfx"))
-    jobs.drop_waiting(workspace, "aisfx")
+    runs.drop_waiting(workspace, job.id)
     enqueue_embedding(workspace, EmbedRequest("aisfx"))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from labeling import runs
 from labeling.errors import ConfigError, DataError, UnknownName
 from labeling.workspace import Workspace
 from models.mapping import jobs
-from models.mapping.jobs import MapRequest, drop_waiting, enqueue_map, map_jobs, request_of, words
+from models.mapping.jobs import MapRequest, enqueue_map, map_jobs, request_of, words
 from tests.support.workspaces.planted import plant
 
 
@@ -18,7 +19,7 @@ def test_a_job_says_what_was_asked_and_is_queued_once(workspace: Workspace) -> N
     assert (job.id, request_of(job), words(job)) == ("map-toy", request, "waits for a worker")
     with pytest.raises(DataError, match="map-toy is queued or runs"):
         enqueue_map(workspace, request)
-    drop_waiting(workspace, "toy")
+    runs.drop_waiting(workspace, job.id)
     assert enqueue_map(workspace, MapRequest("toy")).status == "queued"
     assert [one.id for one in map_jobs(workspace)] == ["map-toy"]
 

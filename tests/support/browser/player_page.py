@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from pages.ui.player.component import ENTRY, read_style
+from pages.ui.player.component import PLAYER
 from pages.ui.routes.clip_json import blank_lane, packed
 from pages.ui.shared import shapes
 from pages.ui.shared.scripts import join_scripts
@@ -102,10 +102,10 @@ class PlayerPage:
         check(visit, shapes.Visit, "the visit")
         if url.path == "/":
             paper, ink, panel = self.colours
-            body = PAGE.format(style=read_style(), paper=paper, ink=ink, panel=panel)
+            body = PAGE.format(style=PLAYER.style, paper=paper, ink=ink, panel=panel)
             route.fulfill(body=body, content_type="text/html")
         elif url.path == "/player.mjs":
-            script = join_scripts(ENTRY, START.format(visit=json.dumps(visit)))
+            script = join_scripts(PLAYER.entry, START.format(visit=json.dumps(visit)))
             route.fulfill(body=script, content_type="text/javascript")
         elif url.path.startswith("/api/clips/"):
             route.fulfill(status=404 if self.gone else 200, json={"error": "gone"} if self.gone else self.data)

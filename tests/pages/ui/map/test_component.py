@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labeling.errors import DataError
-from pages.ui.map.component import MapEvent, parse_event, read_script
+from pages.ui.map.component import MAP, MapEvent, parse_event
 
 
 def test_what_is_pressed_is_read() -> None:
@@ -29,6 +29,6 @@ def test_what_is_no_event_is_refused(raw: object) -> None:
 
 
 def test_the_script_is_one_module() -> None:
-    script = read_script()
+    script = MAP.read_script()
     assert script.count("export default") == 1
     assert "webgl2" in script

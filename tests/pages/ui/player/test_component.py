@@ -7,8 +7,7 @@ import pytest
 
 from labeling.errors import DataError
 from labeling.review.second_looks import Look
-from pages.ui.player import component
-from pages.ui.player.component import PageEvent, Visit, parse_page_event, read_script, read_style
+from pages.ui.player.component import PLAYER, PageEvent, Visit, parse_page_event
 from pages.ui.shared.scripts import scripts_of
 
 
@@ -44,15 +43,15 @@ def test_what_the_player_says_to_the_page():
 
 
 def test_labels_never_become_markup():
-    for script in (path.read_text() for path in scripts_of(component.ENTRY)):
+    for script in (path.read_text() for path in scripts_of(PLAYER.entry)):
         for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
             assert danger not in script
 
 
 def test_the_player_is_one_module_with_its_styles():
-    assert read_script().count("export default") == 1
-    assert "</script" not in read_script()
-    assert len(read_style()) > 1000
+    assert PLAYER.read_script().count("export default") == 1
+    assert "</script" not in PLAYER.read_script()
+    assert len(PLAYER.style) > 1000
 
 
 def _page():

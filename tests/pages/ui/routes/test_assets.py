@@ -10,10 +10,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pages.ui.player import component as player
+from pages.ui.player.component import PLAYER
 from pages.ui.routes.assets import asset_routes
 from pages.ui.shared import assets
-from pages.ui.wall import component as wall
+from pages.ui.shared.component import Component
+from pages.ui.wall.component import WALL
 from tests.support.app.client import client_of
 
 
@@ -22,9 +23,9 @@ def client() -> TestClient:
     return client_of(Starlette(routes=asset_routes()))
 
 
-@pytest.mark.parametrize("component", [player, wall])
-def test_a_script_comes_compressed_and_is_kept_for_good(client: TestClient, component: object) -> None:
-    asset, script = component.script_asset(), component.read_script()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("component", [PLAYER, WALL])
+def test_a_script_comes_compressed_and_is_kept_for_good(client: TestClient, component: Component) -> None:
+    asset, script = component.script_asset(), component.read_script()
     with client.stream("GET", f"/{asset.path}", headers={"accept-encoding": "gzip"}) as answer:
         sent = b"".join(answer.iter_raw())
     assert gzip.decompress(sent).decode() == script
@@ -46,7 +47,7 @@ def test_another_script_has_another_address_and_one_that_is_not_there_says_so(cl
 
 
 def test_a_component_sends_streamlit_the_address_alone() -> None:
-    asset = player.script_asset()
+    asset = PLAYER.script_asset()
     loaded = assets.loader(asset)
     assert len(loaded) < 300
     assert json.loads(re.findall(r'".*?"', loaded)[0]) == asset.path

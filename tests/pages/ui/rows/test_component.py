@@ -6,7 +6,7 @@ import pytest
 
 from labeling.errors import DataError
 from labeling.suspects.filter import ORDERS, QueueFilter
-from pages.ui.rows.component import SORTS, RowsEvent, columns_of, parse_event, read_script, sorted_by
+from pages.ui.rows.component import ROWS, SORTS, RowsEvent, columns_of, parse_event, sorted_by
 
 
 def test_events_are_checked() -> None:
@@ -47,4 +47,4 @@ def test_each_order_of_one_column_is_told_as_such() -> None:
     assert sorted_by(QueueFilter(order="rank", batches=True)) == ("rank", True)
     assert sorted_by(QueueFilter(order="worth"))[0] == ""
     for order in SORTS.values():
-        assert f'"{order}"' in read_script()
+        assert f'"{order}"' in ROWS.read_script()

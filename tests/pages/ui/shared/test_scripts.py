@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 
 from pages.ui.light import clip, html, suspects
-from pages.ui.map import component as landscape
-from pages.ui.player import component as player
-from pages.ui.rows import component as rows
+from pages.ui.map.component import MAP
+from pages.ui.player.component import PLAYER
+from pages.ui.rows.component import ROWS
 from pages.ui.shared.scripts import UI, ScriptError, join_scripts, scripts_of
-from pages.ui.wall import component as wall
+from pages.ui.wall.component import WALL
 from tests.support.scripts.node import NODE
 
-ENTRIES = (
-    player.ENTRY, wall.ENTRY, rows.ENTRY, landscape.ENTRY, clip.ENTRY, clip.EARLY, suspects.ENTRY, html.NAME_ENTRY
-)  # fmt: skip
+COMPONENTS = (PLAYER, WALL, ROWS, MAP)
+ENTRIES = (*(one.entry for one in COMPONENTS), clip.ENTRY, clip.EARLY, suspects.ENTRY, html.NAME_ENTRY)
 
 
 def write(folder: Path, **scripts: str) -> str:
@@ -93,7 +92,7 @@ def test_what_cannot_be_joined_says_why(tmp_path: Path, scripts: dict[str, str],
 def test_each_script_and_style_is_part_of_something() -> None:
     used = {path for entry in ENTRIES for path in scripts_of(entry)}
     assert used == set(UI.rglob("*.js"))
-    styles = {*player.STYLES, *wall.STYLES, *rows.STYLES, *landscape.STYLES, html.STYLE}
+    styles = {html.STYLE, *(style for one in COMPONENTS for style in one.styles)}
     assert styles == {str(path.relative_to(UI)) for path in UI.rglob("*.css")}
 
 

@@ -19,7 +19,7 @@ from pages.ui.routes import snippets_json
 from pages.ui.routes.api import api_routes
 from pages.ui.routes.snippets_json import WallQuery, query_of
 from pages.ui.shared import shapes
-from pages.ui.wall.component import read_script
+from pages.ui.wall.component import WALL
 from tests.support.app.client import client_of
 from tests.support.scripts.typescript import check
 from tests.support.workspaces.making import copy_workspace
@@ -94,7 +94,7 @@ def test_strangers_and_nonsense_are_refused(client: TestClient, query: WallQuery
 
 
 def test_labels_never_become_markup() -> None:
-    script = read_script()
+    script = WALL.read_script()
     for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
         assert danger not in script
     assert script.count("export default") == 1

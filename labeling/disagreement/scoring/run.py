@@ -20,11 +20,11 @@ from labeling.disagreement import priors, random_order, ranking, scorers
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Evidence, Floats
-from labeling.disagreement.out_of_core import rank_in_blocks
 from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.disagreement.scoring.out_of_core import rank_in_blocks
+from labeling.disagreement.scoring.workspace_rows import evidence_rows
 from labeling.disagreement.space_neighbours import space_neighbours
 from labeling.disagreement.stored_ranking import LeftOut, store_ranking
-from labeling.disagreement.workspace_rows import evidence_rows
 from labeling.embeddings.space import Space, list_spaces, open_space
 from labeling.errors import ArtefactError, DataError
 from labeling.journal import versions

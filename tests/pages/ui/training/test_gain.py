@@ -1,4 +1,4 @@
-"""pages/ui/panels/gain.py: on the Runs page, and the choice on the Retrain page."""
+"""pages/ui/training/gain.py: on the Runs page, and the choice on the Retrain page."""
 
 from __future__ import annotations
 

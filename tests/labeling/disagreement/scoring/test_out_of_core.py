@@ -12,8 +12,8 @@ import pytest
 from labeling.disagreement import fit_cells, training_dynamics
 from labeling.disagreement.columns import CellColumns
 from labeling.disagreement.evidence import Dynamics, Evidence, FrameSummary
-from labeling.disagreement.out_of_core import rank_in_blocks
 from labeling.disagreement.ranking import PastCells, Suspects, rank_suspects
+from labeling.disagreement.scoring.out_of_core import rank_in_blocks
 from labeling.predictions.aligned import AlignedLabels
 from labeling.predictions.oof import Oof
 from labeling.records import FrameGrid, Labels

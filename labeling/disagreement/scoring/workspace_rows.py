@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement import priors
-from labeling.disagreement.blocks import BLOCK_CELLS, Rows
 from labeling.disagreement.evidence import Dynamics, Evidence, KnownMean, summarise_frames
 from labeling.disagreement.neighbours import NeighbourShares
-from labeling.disagreement.rows import OtherRun, rows_of
+from labeling.disagreement.scoring.blocks import BLOCK_CELLS, Rows
+from labeling.disagreement.scoring.rows import OtherRun, rows_of
 from labeling.errors import ArtefactError
 from labeling.predictions import training_evidence
 from labeling.predictions.aligned import align_labels

@@ -16,7 +16,7 @@ from models.correcting import rounds, stage_notes, stages
 from models.correcting.stages import StageReport
 from pages.ui import session
 from pages.ui.figures import basic
-from pages.ui.panels.recipe_form import Choice
+from pages.ui.training.recipe_form import Choice
 
 KINDS = {
     "stage1": "1 Add missing labels",

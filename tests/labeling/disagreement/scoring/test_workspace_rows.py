@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labeling.disagreement import blocks, priors, scoring
-from labeling.disagreement.rows import OtherRun, rows_of
+from labeling.disagreement import priors
 from labeling.disagreement.scorers import DEFAULT_SCORER
+from labeling.disagreement.scoring import blocks
+from labeling.disagreement.scoring import run as scoring
+from labeling.disagreement.scoring.rows import OtherRun, rows_of
 from labeling.disagreement.stored_ranking import Ranking, read_ranking
 from labeling.errors import ArtefactError
 from labeling.journal import append

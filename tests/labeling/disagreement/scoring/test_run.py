@@ -1,4 +1,4 @@
-"""scoring.py: a run scored end to end; what is weighed beside its predictions, and what must not be."""
+"""run.py: a run scored end to end; what is weighed beside its predictions, and what must not be."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from labeling import journal, runs
-from labeling.disagreement import random_order, scoring
+from labeling.disagreement import random_order
 from labeling.disagreement import ranking as ranking_module
-from labeling.disagreement.scoring import MOST_OTHERS, score_run
+from labeling.disagreement.scoring import run as scoring
+from labeling.disagreement.scoring.run import MOST_OTHERS, score_run
 from labeling.disagreement.stored_ranking import Ranking, read_ranking
 from labeling.journal import versions
 from labeling.predictions.oof import read_oof

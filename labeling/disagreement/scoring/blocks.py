@@ -20,7 +20,7 @@ from labeling.disagreement.fit_cells import FitChoice
 from labeling.disagreement.neighbours import mean_share, share_log_odds
 from labeling.disagreement.noise_model import NoiseModel, fit_chosen
 from labeling.disagreement.scorers import Fitted, Weighed
-from labeling.disagreement.scratch import OnDisk, Scratch
+from labeling.disagreement.scoring.scratch import OnDisk, Scratch
 from labeling.disagreement.training_dynamics import FARTHEST, MarginFit, drawn_cells, fit_margin
 
 Rows = Callable[[int, int], Evidence]

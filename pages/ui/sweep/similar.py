@@ -8,11 +8,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 import streamlit as st
 
-from labeling.collection import classes, store
+from labeling.collection import store
 from labeling.embeddings.space import SpaceFacts, list_spaces
 from labeling.errors import DataError
 from labeling.journal.new_classes import new_classes
-from labeling.records import LabelClass
 from labeling.search import brought
 from labeling.search.clips import clip_facts
 from labeling.search.cutting import cut_clips
@@ -21,33 +20,22 @@ from labeling.search.standing import standing
 from labeling.storage import database as db
 from labeling.storage import tables
 from labeling.suspects.snippets import WHICH
-from pages.ui import session, signing
-from pages.ui.panels import similar_sound
+from pages.ui import session
 from pages.ui.routes import similar_json
-from pages.ui.wall.component import wall
+from pages.ui.sweep import address, brought_sound, verdict_class, wall
 
-STATE = "sweep"
-"""The page's parameters, as its address has them; a search is on where there is ``like``."""
-ADDRESS = "sweep_address"
-"""What a search wrote into the address."""
 WORDS = ("like", "class", "space", "which", "among", "order")
 SIGNS = {True: "sounds like it", False: "does not"}
 
 
 def is_on() -> bool:
     """Whether the page is asked for a search."""
-    return "like" in st.session_state[STATE]
-
-
-def is_linked() -> bool:
-    """Whether the address asks for a search that this page did not write there itself."""
-    return "like" in st.query_params and st.query_params.to_dict() != st.session_state.get(ADDRESS)
+    return "like" in address.asked()
 
 
 def begin(like: str, class_code: str = "") -> None:
     """Search from now on."""
-    st.session_state[STATE] = {"like": like} | ({"class": class_code} if class_code else {})
-    _forget()
+    address.begin({"like": like} | ({"class": class_code} if class_code else {}), "similar_")
 
 
 def begin_button(class_code: str = "") -> None:
@@ -82,32 +70,16 @@ def show(reviewer: str) -> None:
             icon=":material/info:",
         )
         return
-    _wall(query, reviewer, similar_json.params_of(query))
-
-
-@st.fragment(run_every=signing.RENEW_S)
-def _wall(query: Query, reviewer: str, params: Mapping[str, str]) -> None:
-    if clip_id := st.session_state.pop("sweep_open", None):
-        st.switch_page("review.py", query_params={"clip": str(clip_id)})
-    if like := st.session_state.pop("sweep_like", None):
-        with session.messages():
-            _add(like)
-        st.rerun(scope="app")
-    with session.messages():
-        session.workspace()
-        with session.workspace().read() as connection:
-            names = {known.code: known.name for known in store.all_classes(connection)}
+    with session.workspace().read() as connection:
+        names = {known.code: known.name for known in store.all_classes(connection)}
     name = names.get(query.class_code, query.class_code)
-    wall(
+    wall.show(
+        reviewer,
         similar_json.PATH,
-        params,
+        similar_json.params_of(query),
         title=f"Like {name}" if name else "Like these",
-        token=signing.api_token(session.secret(), reviewer),
-        may_decide=session.may("decide"),
-        searches=True,
         empty="Nothing is left that nobody decided. Look at other labels, or at everything.",
-        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
-        on_like=lambda like: st.session_state.update(sweep_like=like),
+        on_like=_add,
     )
 
 
@@ -116,7 +88,7 @@ def _wall(query: Query, reviewer: str, params: Mapping[str, str]) -> None:
 
 def _asked(spaces: Mapping[str, SpaceFacts]) -> Query:
     """The query of the address; what does not fit is passed over."""
-    given = st.session_state[STATE]
+    given = address.asked()
     space = given.get("space", "")
     plain = Query(space if space in spaces else next(iter(spaces)), given.get("class", "")[:200])
     try:
@@ -134,32 +106,22 @@ def _keep(query: Query) -> None:
     """Keep the query in the address."""
     plain, given = Query(query.space), similar_json.params_of(query)
     usual = similar_json.params_of(plain)
-    chosen = {word: given[word] for word in WORDS if word in ("like", "space") or given[word] != usual[word]}
-    st.session_state[STATE] = st.session_state[ADDRESS] = chosen
-    if st.query_params.to_dict() != chosen:
-        st.query_params.from_dict(chosen)
+    address.keep({word: given[word] for word in WORDS if word in ("like", "space") or given[word] != usual[word]})
 
 
 def _add(like: str) -> None:
     """More examples, from the wall; one that is there already in the other sense changes sides."""
-    examples, sounds, verified = read_examples(st.session_state[STATE].get("like", ""))
+    examples, sounds, verified = read_examples(address.asked().get("like", ""))
     new, _, _ = read_examples(like)
     fresh = {(one.clip_id, one.onset_s, one.offset_s) for one in new}
     kept = [one for one in examples if (one.clip_id, one.onset_s, one.offset_s) not in fresh]
     query = Query("x", examples=(*kept, *new), sounds=sounds, verified=verified)
-    st.session_state[STATE] = st.session_state[STATE] | {"like": written(query)}
-
-
-def _forget() -> None:
-    """The controls begin anew."""
-    for name in [name for name in st.session_state if str(name).startswith("similar_")]:
-        del st.session_state[name]
+    address.begin(address.asked() | {"like": written(query)})
 
 
 def _end_button() -> None:
     if st.button("End the search", icon=":material/close:", key="similar_end"):
-        st.session_state[STATE] = {"class": code} if (code := st.session_state[STATE].get("class")) else {}
-        _forget()
+        address.begin({"class": code} if (code := address.asked().get("class")) else {}, "similar_")
         st.rerun()
 
 
@@ -179,11 +141,7 @@ def _controls(query: Query, spaces: Mapping[str, SpaceFacts]) -> Query:
         "similar_order": query.order, "similar_space": query.space,
     })  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        code = st.selectbox(
-            "Class of the verdicts", list(known), format_func=lambda code: class_text(code, known, new),
-            accept_new_options=session.may("decide"), placeholder="Choose one, or write a new one",
-            key="similar_class", width=300,
-        )  # fmt: skip
+        code = verdict_class.choice(known, new, "similar_class")
         which = st.segmented_control(
             "Labels", list(WHICH), format_func=lambda choice: WHICH[choice], required=True, key="similar_which"
         )
@@ -202,17 +160,8 @@ def _controls(query: Query, spaces: Mapping[str, SpaceFacts]) -> Query:
         if len(spaces) > 1:
             space = st.selectbox("Heard by", list(spaces), key="similar_space", width=160)
         _end_button()
-    if code and code not in known:
-        session.check("decide")
-        with workspace.write() as connection:
-            code = classes.add_class(connection, code, added_by=session.reviewer()).code
-    return replace(query, class_code=code or "", which=which or "missing", order=order, among=among, space=space)
-
-
-def class_text(code: str, known: Mapping[str, LabelClass], new: frozenset[str]) -> str:
-    """A class as a choice of verdicts calls it."""
-    name = known[code].name if code in known else code
-    return (name if name == code else f"{name} ({code})") + (" · new" if code in new or code not in known else "")
+    code = verdict_class.stored(code, known)
+    return replace(query, class_code=code, which=which or "missing", order=order, among=among, space=space)
 
 
 def _examples(query: Query, facts: SpaceFacts) -> Query:
@@ -246,7 +195,7 @@ def _examples(query: Query, facts: SpaceFacts) -> Query:
         if heard or verified:
             verified = st.toggle(f"The verified stretches of the class, too ({heard:,})", value=verified,
                                  key=f"similar_verified:{written(query)}")  # fmt: skip
-        sounds += [name for name in similar_sound.upload(facts) if name not in sounds]
+        sounds += [name for name in brought_sound.upload(facts) if name not in sounds]
     now = tuple(one for one in examples if one is not None)
     if (now, tuple(sounds), verified) != (query.examples, query.sounds, query.verified):
         query = replace(query, examples=now, sounds=tuple(sounds), verified=verified)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.disagreement import blocks as cells_in_blocks
-from labeling.disagreement.blocks import BlockOfCells, Blocks, Learned, Rows
 from labeling.disagreement.covariates import standardised
 from labeling.disagreement.evidence import Scores
 from labeling.disagreement.ranking import MAX_CELLS, PastCells, Suspects, find_stretches, find_swaps
-from labeling.disagreement.scratch import scratch
+from labeling.disagreement.scoring import blocks as cells_in_blocks
+from labeling.disagreement.scoring.blocks import BlockOfCells, Blocks, Learned, Rows
+from labeling.disagreement.scoring.scratch import scratch
 from labeling.disagreement.voices import voices_of
 from labeling.predictions.aligned import AlignedLabels
 from labeling.predictions.oof import Oof

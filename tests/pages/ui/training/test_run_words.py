@@ -1,11 +1,11 @@
-"""pages/ui/panels/run_words.py"""
+"""pages/ui/training/run_words.py"""
 
 from __future__ import annotations
 
 import pytest
 
 from labeling.records import Run
-from pages.ui.panels import run_words
+from pages.ui.training import run_words
 
 
 def run(recipe: str, *settings: str, run_id: str = "009-x") -> Run:

@@ -10,7 +10,7 @@ from labeling.records import Run
 from models import worker
 from models.combining import request
 from pages.ui import session
-from pages.ui.panels import priors
+from pages.ui.training import priors
 
 WAYS = {
     "equal": "Average",

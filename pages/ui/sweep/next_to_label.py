@@ -7,10 +7,9 @@ import streamlit as st
 from labeling.active.orders import ORDERS
 from labeling.active.questions import AMONG
 from labeling.embeddings.space import list_spaces
-from pages.ui import session, signing
-from pages.ui.panels import similar
+from pages.ui import session
 from pages.ui.routes import next_json
-from pages.ui.wall.component import wall
+from pages.ui.sweep import address, similar, wall
 
 WORD = "next"
 """The parameter of the address that names the space, and says that this is on."""
@@ -19,19 +18,14 @@ DEFAULTS = {"by": "hybrid", "among": "unlabelled"}
 
 def is_on() -> bool:
     """Whether the page is asked for what to label next."""
-    return WORD in st.session_state[similar.STATE]
-
-
-def is_linked() -> bool:
-    """Whether the address asks for it anew."""
-    return WORD in st.query_params and st.query_params.to_dict() != st.session_state.get(similar.ADDRESS)
+    return WORD in address.asked()
 
 
 def begin_button() -> None:
     """Offer it."""
     words = "What would teach a model most: clips and classes that it is least sure of, unlike what was heard."
     if st.button("Next to label", icon=":material/model_training:", key="begin_next", help=words):
-        st.session_state[similar.STATE] = {WORD: ""}
+        address.begin({WORD: ""}, "next_")
         st.rerun()
 
 
@@ -47,7 +41,7 @@ def show(reviewer: str) -> None:
             st.page_link("retrain.py", label="Hear the collection, under Embeddings", icon=":material/model_training:")
         _end_button()
         return
-    given = DEFAULTS | st.session_state[similar.STATE]
+    given = DEFAULTS | address.asked()
     session.begin_with({
         "next_by": given["by"] if given["by"] in ORDERS else DEFAULTS["by"],
         "next_among": given["among"] if given["among"] in AMONG else DEFAULTS["among"],
@@ -68,38 +62,19 @@ def show(reviewer: str) -> None:
         _end_button()
     among = among or DEFAULTS["among"]
     chosen = {WORD: space} | {name: value for name, value in (("by", by), ("among", among)) if value != DEFAULTS[name]}
-    st.session_state[similar.STATE] = st.session_state[similar.ADDRESS] = chosen
-    if st.query_params.to_dict() != chosen:
-        st.query_params.from_dict(chosen)
-    _wall(reviewer, space, by, among)
-
-
-@st.fragment(run_every=signing.RENEW_S)
-def _wall(reviewer: str, space: str, by: str, among: str) -> None:
-    if clip_id := st.session_state.pop("sweep_open", None):
-        st.switch_page("review.py", query_params={"clip": str(clip_id)})
-    if like := st.session_state.pop("sweep_like", None):
-        similar.begin(like)
-        st.rerun(scope="app")
-    with session.messages():
-        session.workspace()  # who is not signed in any more gets no new links
+    address.keep(chosen)
     other = " Look at all clips." if among == "unlabelled" else ""
-    wall(
+    wall.show(
+        reviewer,
         next_json.PATH,
         next_json.params_of(space, by, among),
         title="Next to label",
-        token=signing.api_token(session.secret(), reviewer),
-        may_decide=session.may("decide"),
-        searches=True,
         empty=f"Nothing is left to ask here: each clip has labels, or was decided.{other}",
-        on_open=lambda clip_id: st.session_state.update(sweep_open=clip_id),
-        on_like=lambda like: st.session_state.update(sweep_like=like),
+        on_like=similar.begin,
     )
 
 
 def _end_button() -> None:
     if st.button("Back to Sweep", icon=":material/close:", key="next_end"):
-        st.session_state[similar.STATE] = {}
-        for name in ("next_by", "next_among", "next_space"):
-            st.session_state.pop(name, None)
+        address.begin({}, "next_")
         st.rerun()

@@ -1,4 +1,4 @@
-"""pages/ui/panels/priors.py: what priors would change, as the command says it."""
+"""pages/ui/training/priors.py: what priors would change, as the command says it."""
 
 from __future__ import annotations
 
