@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from labeling.errors import ArtefactError, Stopped
 from models.linear.bags import Bags, Lesson
@@ -141,6 +140,8 @@ def fit_head(
         of_bias = back.sum(0, dtype=np.float64) + prior * (2 / (1 + np.exp(-np.clip(bias, -60, 60))) - 1)
         of_weights = (x.T @ back).astype(np.float64) + strength * weights
         return value, np.concatenate([of_weights.ravel(), of_bias])
+
+    from scipy.optimize import minimize  # takes a while, and whoever predicts needs none of it
 
     start = np.concatenate([begin.weights.ravel(), begin.bias]).astype(np.float64)
     options = {"maxiter": MOST_STEPS, "ftol": 1e-6, "gtol": 1e-5, "maxcor": 12}

@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def laid_out(
     positions. ``tell`` gets which share of the layout is done."""
     from umap import UMAP
 
+    _keep_compiled()
+
     class Told:
         """In the place of the terminal to which UMAP's bar writes."""
 
@@ -107,6 +110,15 @@ def laid_out(
         init="pca", random_state=request.seed, n_jobs=1, tqdm_kwds={"file": Told(), "disable": False, "ascii": True},
     )  # fmt: skip
     return np.asarray(model.fit_transform(vectors), np.float32)
+
+
+def _keep_compiled() -> None:
+    """Have numba keep on this disk what it compiles of UMAP, which takes ten seconds, so that the next map need not."""
+    from umap import umap_, utils
+
+    for function in (utils.fast_knn_indices, umap_.smooth_knn_dist, umap_.compute_membership_strengths):
+        with suppress(RuntimeError):  # no folder that may be written to
+            function.enable_caching()
 
 
 def _in_a_process(

@@ -36,7 +36,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, DataError, EarmarkError
@@ -135,6 +134,8 @@ class RunFolder:
         file = self.root / "folds.parquet"
         if not file.exists():
             return {}
+        import pandas as pd  # takes a third of a second, which a network that predicts need not wait for
+
         try:
             table = pd.read_parquet(file)
             return dict(zip(table["clip_id"].tolist(), table["fold"].tolist(), strict=True))
@@ -143,6 +144,8 @@ class RunFolder:
 
     def write_folds(self, clips: Sequence[Clip], fold: NDArray[np.int32], group: NDArray[np.int64]) -> None:
         """The fold (N,) and group (N,) of each clip, to folds.parquet."""
+        import pandas as pd
+
         names, ids = [clip.filename for clip in clips], [clip.id for clip in clips]
         content = io.BytesIO()
         pd.DataFrame({"clip_id": ids, "filename": names, "fold": fold, "group": group}).to_parquet(content, index=False)

@@ -162,7 +162,8 @@ def test_a_training_without_sound_fails_with_a_reason(
     assert "/nowhere/" in (own.run_dir(run.id) / "log.txt").read_text()
 
 
-def test_a_worker_is_started_only_when_needed(own: Workspace) -> None:
+def test_a_worker_is_started_only_when_needed(own: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "NICE", 1)  # behind all the tests beside it by 10 it would wait for minutes
     assert not worker.ensure_worker(own), "there is nothing to do"
     run = runs.enqueue(own, "demo", 1, settings=SETTINGS, device="cpu")
     runs.worker_seen(own, "elsewhere:1", "CPU")

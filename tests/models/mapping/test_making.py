@@ -48,6 +48,9 @@ def test_a_worker_makes_the_map_of_its_seed(workspace: Workspace) -> None:
     np.testing.assert_array_equal(on_a_square(laid_out(vectors, MapRequest("toy", seed=3))), shown.places)
     other = on_a_square(laid_out(vectors, MapRequest("toy", seed=4)))
     assert (other != shown.places).any()
+    from umap import umap_
+
+    assert umap_.smooth_knn_dist.stats.cache_hits, "what was compiled there is not compiled here again"
 
     # what sounds alike lies together
     held = np.array([planted.clips.get(int(clip), -9) == onset for clip, onset in zip(

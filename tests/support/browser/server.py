@@ -119,5 +119,8 @@ def _follow(listener: Listener) -> None:
 if __name__ == "__main__":  # in the place of `python -m streamlit`
     from streamlit.web.cli import main
 
+    from models import worker
+
+    worker.NICE = 0  # the workers that it starts: behind the tests beside them they would wait for minutes
     threading.Thread(target=_follow, args=(Listener(os.environ.pop(SWITCH)),), daemon=True).start()
     main(prog_name="streamlit")

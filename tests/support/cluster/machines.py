@@ -18,9 +18,14 @@ from tests.support import ROOT
 
 STORE_BYTES = 80 << 20
 START_S = 300.0
-
-
 TRIES = 3
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's workers stand back for whatever else runs; beside other tests they would wait for minutes
+    "RAY_worker_niceness": "0",
+    "RAY_prestart_worker_first_driver": "0",  # a worker a core, of which most would get nothing to do
+    "RAY_enable_metrics_collection": "0",
+}
 
 
 @contextmanager
@@ -49,8 +54,10 @@ def two_nodes(environment: Mapping[str, str]) -> Iterator[Any]:
 
 def add_node(cluster: Any, environment: Mapping[str, str]) -> Any:
     """One more node, with a core; the first is the head."""
-    own = {**environment, "RAY_USAGE_STATS_ENABLED": "0"}
-    return cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES, include_dashboard=False, env_vars=own)
+    return cluster.add_node(
+        num_cpus=1, object_store_memory=STORE_BYTES, include_dashboard=False, include_log_monitor=False,
+        no_monitor=True, env_vars={**environment, **SETTINGS},
+    )  # fmt: skip
 
 
 class Started:
@@ -68,9 +75,9 @@ class Started:
 
     def start(self) -> None:
         """Start both, and wait until the head answers."""
-        store = f"--object-store-memory={STORE_BYTES}"
-        head = ["--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false"]
-        self._ray(*head, store, f"--temp-dir={self.folder}")
+        both = [f"--object-store-memory={STORE_BYTES}", "--include-log-monitor=false"]
+        head = ["--head", f"--port={self.port}", "--num-cpus=0", "--include-dashboard=false", "--no-monitor"]
+        self._ray(*head, *both, f"--temp-dir={self.folder}")
         until = time.monotonic() + START_S
         while True:
             try:
@@ -79,14 +86,14 @@ class Started:
             except OSError:
                 assert time.monotonic() < until, "the head did not start"
                 time.sleep(0.2)
-        self._ray(f"--address={self.address}", "--num-cpus=1", store)
+        self._ray(f"--address={self.address}", "--num-cpus=1", *both)
 
     def _ray(self, *words: str) -> None:
         log = open(self.folder / "started.log", "ab")  # noqa: SIM115
         self.processes.append(
             subprocess.Popen(
                 [str(Path(sys.executable).parent / "ray"), "start", *words, "--block"],
-                cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+                cwd=ROOT, stdout=log, stderr=log, env=os.environ | SETTINGS,
             )
         )  # fmt: skip
 
