@@ -12,13 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from labeling.sound.ogg import LARGEST_PAGE
-
 _LOOKED_AT = 1 << 16  # bytes, of what may be sound or not
 _LEAST_REST = 1024  # bytes after the samples that are looked at
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"<?xml", b"LYRICS")
 _MOST_CHUNKS = 1000
-_LARGEST_PAGE_SAMPLES = 255 * 8192  # of Ogg
 _LARGEST_BLOCK = 1 << 16  # samples of a FLAC frame
 _AU_HEADER_BYTES = 24
 _PACKETS_AT = 24  # in a CAF's table of them
@@ -37,8 +34,9 @@ class Layout:
 
 
 class View(io.RawIOBase):
-    """A file seen with other bytes, ``head``, before what begins at ``start``. What its own header gives as its length
-    is ``told``, as a share of the true one, or ``told_frames``; both None where it gives none."""
+    """A file seen with other bytes, ``head``, before what begins at ``start``, and ``tail`` after what lies before
+    ``end``. What its own header gives as its length is ``told``, as a share of the true one, or ``told_frames``; both
+    None where it gives none."""
 
     def __init__(
         self,
@@ -48,10 +46,11 @@ class View(io.RawIOBase):
         told: float | None = None,
         told_frames: int | None = None,
         end: int | None = None,
+        tail: bytes = b"",
     ) -> None:
-        self._handle, self._head, self._start = handle, head, start
+        self._handle, self._head, self._start, self._tail = handle, head, start, tail
         self.told, self.told_frames = told, told_frames
-        self._size = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
+        self._tail_at = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
         self._position = 0
 
     def readable(self) -> bool:
@@ -68,37 +67,41 @@ class View(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a byte."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
+        size = self._tail_at + len(self._tail)
+        self._position = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: size}[whence] + offset)
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill a buffer; returns how many bytes came."""
         view = memoryview(buffer).cast("B")
-        from_head = self._head[self._position : self._position + len(view)]
-        view[: len(from_head)] = from_head
-        count = len(from_head)
-        if count < len(view):
-            self._handle.seek(self._start + max(0, self._position - len(self._head)))
-            rest = self._handle.read(max(0, min(len(view) - count, self._size - self._position - count)))
-            view[count : count + len(rest)] = rest
-            count += len(rest)
-        self._position += count
+        count = 0
+        while count < len(view) and (part := self._read_on(len(view) - count)):
+            view[count : count + len(part)] = part
+            count += len(part)
+            self._position += len(part)
         return count
+
+    def _read_on(self, size: int) -> bytes:
+        """What comes next, of one of the three parts."""
+        at = self._position
+        if at < len(self._head):
+            return self._head[at : at + size]
+        if at < self._tail_at:
+            self._handle.seek(self._start + at - len(self._head))
+            return self._handle.read(min(size, self._tail_at - at))
+        return self._tail[at - self._tail_at :][:size]
 
 
 def rebuilt(handle: BinaryIO) -> View | None:
     """The file with a header that tells all its sound; None where its own does, or the format is none of these.
 
-    WAV (also RF64), AIFF, CAF and AU by the bytes that are there; Ogg without a last page that tells another place;
-    FLAC where the last frame lies elsewhere than its header's length says, and then with a header that tells none.
+    WAV (also RF64), AIFF, CAF and AU by the bytes that are there; FLAC where the last frame lies elsewhere than its
+    header's length says, and then with a header that tells none.
     """
     handle.seek(0)
     start = handle.read(4)
     if start == b"fLaC":
         return _flac(handle)
-    if start == b"OggS":
-        return _ogg(handle)
     layout_of = {
         b"RIFF": _wav, b"RIFX": _wav, b"RF64": _wav, b"BW64": _wav, b"FORM": _aiff, b"caff": _caf, b".snd": _au,
     }.get(start)  # fmt: skip
@@ -270,28 +273,6 @@ def _au(handle: BinaryIO) -> Layout | None:
         return Layout(data_at, None, head)
     # 0xFFFFFFFF is how this format says that the samples go on to the end: libsndfile reads it so
     return Layout(data_at, size, head) if size < 0xFFFFFFFF else None
-
-
-# ---------------------------------------------------------------------------------------------- Ogg
-
-
-def _ogg(handle: BinaryIO) -> View | None:
-    """Without its last page, where that one's position lies far from the page's before: it tells the length."""
-    handle.seek(14)
-    serial = handle.read(4)
-    size = handle.seek(0, os.SEEK_END)
-    base = max(0, size - 2 * LARGEST_PAGE)
-    handle.seek(base)
-    tail = handle.read()
-    pages: list[tuple[int, int]] = []
-    at = -1
-    while (at := tail.find(b"OggS\0", at + 1)) >= 0:
-        if tail[at + 14 : at + 18] == serial:
-            pages.append((at, int.from_bytes(tail[at + 6 : at + 14], "little", signed=True)))
-    pages = [(at, position) for at, position in pages if position > 0]
-    if len(pages) < 2 or 0 <= pages[-1][1] - pages[-2][1] <= _LARGEST_PAGE_SAMPLES:
-        return None
-    return View(handle, b"", 0, end=base + pages[-1][0])
 
 
 # ---------------------------------------------------------------------------------------------- FLAC
