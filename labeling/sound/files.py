@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import AudioError
+from labeling.sound import flac
 from labeling.sound.chains import ChainedSound, OggSound
 from labeling.sound.headers import View, rebuilt
 from labeling.sound.mpeg import MpegSound, audio_start, frames_of
@@ -112,7 +113,7 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
     except _problems() as error:
-        view = rebuilt(handle)
+        view = flac.retold(handle) or rebuilt(handle)
         if view is None:
             if is_url(path) or not _looks_foreign(handle):
                 raise _unreadable(path, error) from error
@@ -126,7 +127,7 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
         if sound.frames >= _UNKNOWN_FRAMES:
             return Opened(sound, None, to_count=True)
         with _kept_place(handle):
-            view = rebuilt(handle)
+            view = flac.retold(handle) or rebuilt(handle)
         if view is None:
             if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
                 return Opened(sound, sound.frames)
@@ -157,6 +158,8 @@ def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, Pages | None]:
         # to look through all of a file that is long and far is to fetch all of it
         pages = Pages(0, torn=False) if _is_long_and_remote(handle) else pages_of(path, handle)
         end = pages.end or end
+    elif head == b"fLaC" and not _is_long_and_remote(handle):
+        end = flac.end_of(path, handle, start)
     whole = start == 0 and end == handle.seek(0, os.SEEK_END)
     handle.seek(0)
     return None if whole else io.BufferedReader(View(handle, b"", start, end=end)), pages
