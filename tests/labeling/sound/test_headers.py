@@ -180,3 +180,22 @@ def test_a_cut_alac_has_the_packets_that_are_wholly_there(tmp_path: Path, bytes_
     whole, _ = read_window(path)
     np.testing.assert_array_equal(whole, read_window(str(tmp_path / "whole.caf"))[0][: info.frames])
     np.testing.assert_array_equal(read_window(path, 0.25, 0.5)[0], whole[2000:4000])
+
+
+@pytest.mark.parametrize("gone", [1, 5000])
+def test_an_alac_of_damaged_packets_has_the_same_sound_in_a_window_as_in_the_whole(tmp_path: Path, gone: int) -> None:
+    """Without some bytes most packets after them are damaged, and its decoder gives the last good one for each."""
+    data = honest("CAF ALAC_16", 2.0, 1, 48_000)
+    path = str(tmp_path / "a.caf")
+    Path(path).write_bytes(data[:40_000] + data[40_000 + gone :])
+    whole, _ = read_window(path)
+    for onset in range(0, len(whole) - 800, 4000):
+        part, _ = read_window(path, onset / 48_000, (onset + 800) / 48_000)
+        np.testing.assert_array_equal(part, whole[onset : onset + 800])
+
+
+def test_an_alac_of_a_tone_of_which_each_packet_is_as_the_one_before_is_read_at_any_place(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.caf")
+    tone = 0.5 * np.sin(2 * np.pi * 750 * np.arange(96_000) / 48_000)
+    soundfile.write(path, tone, 48_000, format="CAF", subtype="ALAC_16")
+    np.testing.assert_allclose(read_window(path, 1.0, 1.1)[0], tone[48_000:52_800], atol=1e-4)
