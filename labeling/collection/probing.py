@@ -67,13 +67,13 @@ def probe(path: str) -> Probed:
         probed = Probed(info.duration_s, info.sample_rate, info.channels, size, mark, "ok", info.note)
         if info.duration_s < sound.SHORTEST_S:
             reason = f"{info.duration_s:.3f} s long; at least {sound.SHORTEST_S:g} s are needed"
-            return replace(probed, status="too_short", reason=_joined(reason, info.note))
+            return replace(probed, status="too_short", reason=joined(reason, info.note))
         if sound.is_silent(path):
             reason = f"nothing above {sound.SILENT_DB:g} dBFS"
-            return replace(probed, status="silent", reason=_joined(reason, info.note))
+            return replace(probed, status="silent", reason=joined(reason, info.note))
         if info.channels > 1:
             channel, why = channel_to_use(path)
-            return replace(probed, channel=channel, reason=_joined(info.note, why))
+            return replace(probed, channel=channel, reason=joined(info.note, why))
         return probed
     except AudioError as error:
         reason = str(error).removeprefix(f"{file_name(path)}: ")
@@ -83,7 +83,8 @@ def probe(path: str) -> Probed:
         return Probed(size_bytes=size, fingerprint=mark, status="unreadable", reason=reason)
 
 
-def _joined(*reasons: str) -> str:
+def joined(*reasons: str) -> str:
+    """Several reasons as one."""
     return "; ".join(filter(None, reasons))
 
 

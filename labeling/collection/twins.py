@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from labeling.collection.adding import NewClip
-from labeling.collection.probing import content_hashes, fingerprint
+from labeling.collection.probing import content_hashes, fingerprint, joined
 from labeling.collection.renewing import Renewal
 from labeling.collection.store import KnownClip
 from labeling.records import USABLE
@@ -54,16 +54,17 @@ def find_twins(new: Sequence[NewClip], renewed: Sequence[Renewal], known: Iterab
         digest = hashes.get(renewal.path, "")
         reason = _as_another(digest, first, renewal.clip.filename)
         if reason and renewal.probed.status in HEARD:
-            renewal = replace(renewal, status="duplicate", reason=reason)
+            renewal = replace(renewal, status="duplicate", reason=joined(reason, renewal.probed.reason))
         renewals.append(replace(renewal, content_hash=digest))
     clips = []
     for fresh in new:
         digest = hashes.get(fresh.path, "")
         fresh = replace(fresh, content_hash=digest)
         if fresh.status in HEARD and by_path.setdefault(fresh.path, fresh.filename) != fresh.filename:
-            fresh = replace(fresh, status="duplicate", reason=f"the same file as {by_path[fresh.path]}")
-        elif reason := _as_another(digest, first, fresh.filename):
+            reason = joined(f"the same file as {by_path[fresh.path]}", fresh.reason)
             fresh = replace(fresh, status="duplicate", reason=reason)
+        elif reason := _as_another(digest, first, fresh.filename):
+            fresh = replace(fresh, status="duplicate", reason=joined(reason, fresh.reason))
         clips.append(fresh)
     later = {clip.id: hashes[clip.path] for clip in near if not clip.content_hash and clip.path in hashes}
     return Twins(tuple(clips), tuple(renewals), later)

@@ -1,11 +1,12 @@
-"""Ogg streams one after the other in one file, as stations and some recorders write them: read as one sound.
+"""Ogg streams as one sound: alone, or one after the other in one file, as stations and some recorders write them.
 
-libsndfile reads the first of them and no further.
+libsndfile reads the first of them and no further; it believes what the last page says of its length, and after a seek
+into the last page of a Vorbis it is elsewhere than it says, wherever the last packet is not used up.
 """
 
 from __future__ import annotations
 
-import os
+import io
 from contextlib import ExitStack
 from typing import Any, BinaryIO
 
@@ -13,36 +14,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.sound.headers import View
-from labeling.sound.ogg import FIRST_PAGE, LARGEST_PAGE
+from labeling.sound.packets import OPUS_RATE, last_page_of
 
-_BLOCK_BYTES = 1 << 20
+_TOLERATED_S = 0.2  # an encoder's delay
+_DROPPED = 1 << 16  # samples of each channel that are decoded at once on the way to a place
 
 
-def last_position_s(handle: BinaryIO, sample_rate: int) -> float | None:
-    """Where the last page says that it ends. ``sample_rate`` is that in which pages count: 48 kHz in Opus.
+class OggSound:
+    """A stream of an Ogg file as a ``soundfile.SoundFile``, with the length of its packets.
 
-    Elsewhere than the sound that libsndfile knows of ends it lies where more streams follow the first, and where the
-    file was cut out of a longer stream.
+    ``start`` is its first byte in the file ``path``, ``handle`` that stream alone, and ``source`` what libsndfile is
+    given of it. ``told_frames`` is the length that its last page gives, None where it gives none.
     """
-    size = handle.seek(0, os.SEEK_END)
-    handle.seek(max(0, size - 2 * LARGEST_PAGE))
-    tail = handle.read()
-    at = tail.rfind(b"OggS\0")
-    position = int.from_bytes(tail[at + 6 : at + 14], "little", signed=True)
-    return position / sample_rate if at >= 0 and position >= 0 else None
 
+    def __init__(self, path: str, handle: BinaryIO, source: Any, stack: ExitStack, start: int = 0) -> None:
+        import soundfile
 
-def link_bounds(handle: BinaryIO) -> list[tuple[int, int]]:
-    """First byte and the byte after the last of each stream."""
-    starts: list[int] = []
-    size = handle.seek(0, os.SEEK_END)
-    for base in range(0, size, _BLOCK_BYTES):
-        handle.seek(base)
-        data = handle.read(_BLOCK_BYTES + len(FIRST_PAGE) - 1)
-        at = -1
-        while (at := data.find(FIRST_PAGE, at + 1)) >= 0:
-            starts.append(base + at)
-    return list(zip(starts, [*starts[1:], size], strict=True))
+        last = last_page_of(path, handle, start)
+        handle.seek(0)
+        if last is not None and last.mended:
+            source = io.BufferedReader(View(handle, b"", 0, end=last.at, tail=last.mended))
+        self._sound = sound = stack.enter_context(soundfile.SoundFile(source))
+        self._sound.seekable = lambda: False  # else soundfile seeks after each read
+        self.samplerate, self.channels, self.frames = int(sound.samplerate), int(sound.channels), int(sound.frames)
+        self.format, self.subtype = sound.format, sound.subtype
+        self.told_frames: int | None = self.frames
+        self.ends_elsewhere, self._last_seek = False, self.frames
+        if last is not None:
+            scale = self.samplerate / OPUS_RATE if self.subtype == "OPUS" else 1.0
+            # elsewhere than the sound ends the last page of what was cut out of a longer stream
+            self.ends_elsewhere = abs(last.position * scale - self.frames) > _TOLERATED_S * self.samplerate
+            if self.ends_elsewhere or last.mended:
+                self.told_frames = round(last.told * scale) if last.told >= 0 else None
+            if self.subtype == "VORBIS":
+                self._last_seek = max(0, self.frames - (last.position - last.before) - 1) if last.before else 0
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, frame: int) -> int:
+        """Go to a sample."""
+        at = min(frame, self._last_seek)
+        self._sound.seek(at)
+        dropped = np.empty((min(_DROPPED, frame - at), self.channels), np.float32)
+        while at < frame and (count := len(self._sound.read(dtype="float32", out=dropped[: frame - at]))):
+            at += count
+        return at
+
+    def read(self, frames: int = -1, *, dtype: str, out: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fill ``out`` (n, channels) with the next samples; returns the part that was filled."""
+        return np.asarray(self._sound.read(dtype="float32", out=out))
 
 
 class ChainedSound:
@@ -51,29 +73,28 @@ class ChainedSound:
     Not ``counted`` are streams whose headers do not tell their length: they are read from the start on, to their ends.
     """
 
-    def __init__(self, handle: BinaryIO, links: list[tuple[int, int]], stack: ExitStack, counted: bool = True) -> None:
-        import soundfile
-
-        self._links: list[tuple[int, Any]] = []  # the number of its first frame, and the stream
+    def __init__(
+        self, path: str, handle: BinaryIO, links: list[tuple[int, int]], stack: ExitStack, counted: bool = True
+    ) -> None:
+        self._links: list[tuple[int, OggSound]] = []  # the number of its first frame, and the stream
         self.frames = 0
         for start, end in links:
             try:
-                link = stack.enter_context(soundfile.SoundFile(View(handle, b"", start, end=end)))
-            except (soundfile.LibsndfileError, RuntimeError):
+                part = io.BufferedReader(View(handle, b"", start, end=end))
+                link = OggSound(path, part, part, stack, start)
+            except RuntimeError:
                 continue  # what is no sound
             first = self._links[0][1] if self._links else link
             if (link.samplerate, link.channels) == (first.samplerate, first.channels) and (
                 link.frames < 1 << 60 or not counted
             ):
-                if not counted:
-                    link.seekable = lambda: False  # else soundfile seeks after each read
                 self._links.append((self.frames, link))
                 self.frames += link.frames
         if not self._links:
             raise RuntimeError("none of its streams is sound")
         first = self._links[0][1]
-        self.samplerate, self.channels = int(first.samplerate), int(first.channels)
-        self.format, self.subtype, self.first_frames = first.format, first.subtype, int(first.frames)
+        self.samplerate, self.channels = first.samplerate, first.channels
+        self.format, self.subtype, self.first_frames = first.format, first.subtype, first.frames
         self._counted = counted
         self._at = 0  # the stream that is read
 

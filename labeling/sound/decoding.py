@@ -27,8 +27,7 @@ SILENT_DB = -80.0
 _BLOCK_SAMPLES = 1 << 18  # of all channels together; bounds memory whatever the header claims
 _LONGEST_S = 1e8  # three years: a header that says more says nothing
 _DAMAGE_STEP_S = 0.25  # how far from a place that cannot be decoded the next one is tried
-# decoded before a window: of a damaged packet ALAC's decoder gives the samples of the one before
-_LEAD_FRAMES = {f"ALAC_{bits}": 8192 for bits in (16, 20, 24, 32)}
+_ALAC_PACKET = 4096  # samples; of a damaged one its decoder gives those of the one before
 _DAMAGE_EDGE = 16  # samples within which the end of a damaged part is found
 _NOTED_S = 0.05  # by how much a header may be wrong without a note
 
@@ -366,7 +365,8 @@ def _blocks(
     if not seeks:
         sound.seekable = lambda: False  # else soundfile seeks after each read
     seeks = seeks and sound.seekable()
-    begin = position = max(0, start - _LEAD_FRAMES.get(sound.subtype, 0)) if seeks else 0
+    led = seeks and sound.subtype.startswith("ALAC")
+    begin = position = (max(0, start // _ALAC_PACKET - 2) * _ALAC_PACKET if led else start) if seeks else 0
     while position < end:
         # soundfile drops what came before an error; a buffer of NaN shows how far the decoder got.
         block = np.full((int(min(size, end - position)), sound.channels), np.nan, np.float32)
@@ -381,6 +381,9 @@ def _blocks(
                 raise
             there = np.asarray(np.isfinite(block).any(axis=1))
             count, error = int(len(there) - np.argmax(there[::-1]) if there.any() else 0), failure
+        if led and position == begin > 0 and np.array_equal(*block[: 2 * _ALAC_PACKET].reshape(2, -1)):
+            # the second may be damaged, and the first too: only all before them tells what the third gives
+            raise AudioError(f"{file_name(path)}: two packets are one before {start / sound.samplerate:.2f} s")
         if count and position + count > start:
             yield block[max(0, start - position) : count]
         elif error is not None and position <= start:

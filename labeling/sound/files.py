@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import AudioError
-from labeling.sound.chains import ChainedSound, last_position_s, link_bounds
+from labeling.sound import flac
+from labeling.sound.chains import ChainedSound, OggSound
 from labeling.sound.headers import View, rebuilt
 from labeling.sound.mpeg import MpegSound, audio_start, frames_of
-from labeling.sound.ogg import pages_of
+from labeling.sound.ogg import Pages, pages_of
 from labeling.sound.ranges import RangeFile, copied, opened_by_range
 from labeling.storage.kept import Kept, file_key
 from labeling.storage.remote import is_url
@@ -29,7 +31,6 @@ from labeling.storage.remote import is_url
 SAMPLE_RATES = (50, 10_000_000)
 _UNKNOWN_FRAMES = 1 << 60  # libsndfile gives more than this where a header tells nothing
 _TOLERATED_S = 0.06  # two frames of MP3: a header may be so far off
-_OGG_TOLERATED_S = 0.2  # an encoder's delay
 _WELL_GUESSED = 0.01
 _believed: Kept[bool] = Kept(1 << 16)  # of each MP3, whether its header tells its length
 _LONG_S = 600.0  # of an MP3, through which libsndfile walks anew for each window
@@ -102,44 +103,32 @@ def _tell(file: RangeFile) -> None:
 def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStack) -> Opened:
     import soundfile
 
-    claimed: int | None = None
-    end_s: float | None = None
-    part, torn = _part(path, handle)
+    part, pages = _part(path, handle)
     # A name is read without Python's help. But by these names libsndfile takes anything for sound without a header.
     by_name = not (is_url(path) or part or path.lower().endswith(_GUESSED_BY_NAME))
     handle = part or handle
     source: Any = path if by_name else handle
+    if pages is not None:
+        return _ogg(path, handle, source, pages, until_s, stack)
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
     except _problems() as error:
-        view = rebuilt(handle)
+        view = flac.retold(handle) or rebuilt(handle)
         if view is None:
             if is_url(path) or not _looks_foreign(handle):
-                raise AudioError(f"{file_name(path)}: not readable as sound ({why(error)})") from error
+                raise _unreadable(path, error) from error
             return _foreign(path, handle, stack)
     else:
         within = until_s is not None and until_s * sound.samplerate <= sound.frames < _UNKNOWN_FRAMES
         if sound.format == "MP3" and sound.subtype == "MPEG_LAYER_III":
             return _mpeg(path, handle, sound)
-        if torn:
-            return _torn(handle, sound, stack)
         if within and sound.format != "AU":  # where its samples begin may be wrong
             return Opened(sound, sound.frames)
-        if sound.format == "OGG":
-            with _kept_place(handle):
-                end_s = last_position_s(handle, 48_000 if sound.subtype == "OPUS" else sound.samplerate)
-            if _is_long_and_remote(handle) and _ends_elsewhere(sound, end_s):
-                return NEEDS_ALL  # all of it is looked through for more streams
-            if chain := _chain(handle, end_s, sound, stack):
-                return chain
         if sound.frames >= _UNKNOWN_FRAMES:
             return Opened(sound, None, to_count=True)
         with _kept_place(handle):
-            view = rebuilt(handle)
-        claimed = int(sound.frames) if sound.format == "OGG" else None
+            view = flac.retold(handle) or rebuilt(handle)
         if view is None:
-            if end_s is not None and _ends_elsewhere(sound, end_s):
-                return Opened(sound, round(end_s * sound.samplerate))  # cut out of a longer stream
             if not (sound.format in _PROMISING_FORMATS and _ends_early(sound)):
                 return Opened(sound, sound.frames)
             sound = stack.enter_context(soundfile.SoundFile(source))  # one that failed to seek may read no more
@@ -147,61 +136,59 @@ def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStac
     try:
         sound = stack.enter_context(soundfile.SoundFile(view))
     except _problems() as error:
-        raise AudioError(f"{file_name(path)}: not readable as sound ({why(error)})") from error
-    told = claimed if claimed is not None else view.told_frames
-    told = told if view.told is None else round(view.told * sound.frames)
+        raise _unreadable(path, error) from error
+    told = view.told_frames if view.told is None else round(view.told * sound.frames)
     return Opened(sound, told, to_count=sound.frames >= _UNKNOWN_FRAMES)
 
 
-def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, bool]:
-    """The part of a file that is sound, None for all of it; and whether it is an Ogg of which pages are lost.
+def _unreadable(path: str, error: BaseException) -> AudioError:
+    return AudioError(f"{file_name(path)}: not readable as sound ({why(error)})")
+
+
+def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, Pages | None]:
+    """The part of a file that is sound, None for all of it; and the pages of an Ogg in it.
 
     Behind ID3 tags libsndfile does not take some formats (RF64, CAF, Ogg), and seeks beside the place in others (AU).
     """
-    start, end, torn = audio_start(handle), handle.seek(0, os.SEEK_END), False
+    start, end, pages = audio_start(handle), handle.seek(0, os.SEEK_END), None
     handle.seek(start)
     head = handle.read(4)
     start = start if head in _STARTS else 0  # MPEG is known behind its tags
-    if head == b"OggS" and not _is_long_and_remote(handle):
-        pages = pages_of(path, handle)
-        end, torn = pages.end or end, pages.torn
+    if head == b"OggS":
+        # to look through all of a file that is long and far is to fetch all of it
+        pages = Pages(0, torn=False) if _is_long_and_remote(handle) else pages_of(path, handle)
+        end = pages.end or end
+    elif head == b"fLaC" and not _is_long_and_remote(handle):
+        end = flac.end_of(path, handle, start)
     whole = start == 0 and end == handle.seek(0, os.SEEK_END)
     handle.seek(0)
-    return None if whole else io.BufferedReader(View(handle, b"", start, end=end)), torn
+    return None if whole else io.BufferedReader(View(handle, b"", start, end=end)), pages
 
 
-def _chain(handle: BinaryIO, end_s: float | None, sound: Any, stack: ExitStack) -> Opened | None:
-    """The streams of an Ogg file as one sound, where there are several."""
-    if not _ends_elsewhere(sound, end_s):
-        return None
-    with _kept_place(handle):
-        links = link_bounds(handle)
-    if len(links) < 2:
-        return None
-    chain = ChainedSound(handle, links, stack)
-    return Opened(chain, chain.first_frames)
-
-
-def _ends_elsewhere(sound: Any, end_s: float | None) -> bool:
-    return end_s is not None and abs(end_s * sound.samplerate - sound.frames) > _OGG_TOLERATED_S * sound.samplerate
+def _ogg(path: str, handle: BinaryIO, source: Any, pages: Pages, until_s: float | None, stack: ExitStack) -> Opened:
+    """Several streams one after the other as one; what lacks pages is to be decoded from its start on."""
+    try:
+        if len(pages.starts) > 1:
+            first, *starts = pages.starts
+            ends = [*(at - first for at in starts), handle.seek(0, os.SEEK_END)]
+            chain = ChainedSound(path, handle, list(pairwise([0, *ends])), stack, counted=not pages.torn)
+            return Opened(chain, chain.first_frames, to_count=pages.torn)
+        sound = OggSound(path, handle, source, stack)
+    except _problems() as error:
+        raise _unreadable(path, error) from error
+    unknown = sound.frames >= _UNKNOWN_FRAMES
+    if pages.torn:
+        sound.seekable = lambda: False  # type: ignore[method-assign]
+    within = until_s is not None and until_s * sound.samplerate <= sound.frames
+    if sound.ends_elsewhere and not (pages.end or within):
+        return NEEDS_ALL  # all of it is looked through for more streams
+    return Opened(sound, None if unknown else sound.told_frames, to_count=pages.torn or unknown)
 
 
 def _is_long_and_remote(handle: BinaryIO) -> bool:
     """Whether to look through all of a file is to fetch all of it."""
     raw = getattr(handle, "raw", None)
     return isinstance(raw, RangeFile) and not raw.is_small
-
-
-def _torn(handle: BinaryIO, sound: Any, stack: ExitStack) -> Opened:
-    """An Ogg file of which pages are lost: to be decoded from its start on."""
-    told = sound.frames if sound.frames < _UNKNOWN_FRAMES else None
-    with _kept_place(handle):
-        links = link_bounds(handle)
-    if len(links) > 1:
-        sound = ChainedSound(handle, links, stack, counted=False)
-    else:
-        sound.seekable = lambda: False
-    return Opened(sound, told, to_count=True)
 
 
 @contextmanager

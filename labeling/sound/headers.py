@@ -12,14 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from labeling.sound.ogg import LARGEST_PAGE
-
 _LOOKED_AT = 1 << 16  # bytes, of what may be sound or not
 _LEAST_REST = 1024  # bytes after the samples that are looked at
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"<?xml", b"LYRICS")
 _MOST_CHUNKS = 1000
-_LARGEST_PAGE_SAMPLES = 255 * 8192  # of Ogg
-_LARGEST_BLOCK = 1 << 16  # samples of a FLAC frame
 _AU_HEADER_BYTES = 24
 _PACKETS_AT = 24  # in a CAF's table of them
 _UNFINISHED = 0x7FFFF000  # a 32-bit length from here on stands for one that was not known
@@ -37,8 +33,9 @@ class Layout:
 
 
 class View(io.RawIOBase):
-    """A file seen with other bytes, ``head``, before what begins at ``start``. What its own header gives as its length
-    is ``told``, as a share of the true one, or ``told_frames``; both None where it gives none."""
+    """A file seen with other bytes, ``head``, before what begins at ``start``, and ``tail`` after what lies before
+    ``end``. What its own header gives as its length is ``told``, as a share of the true one, or ``told_frames``; both
+    None where it gives none."""
 
     def __init__(
         self,
@@ -48,10 +45,11 @@ class View(io.RawIOBase):
         told: float | None = None,
         told_frames: int | None = None,
         end: int | None = None,
+        tail: bytes = b"",
     ) -> None:
-        self._handle, self._head, self._start = handle, head, start
+        self._handle, self._head, self._start, self._tail = handle, head, start, tail
         self.told, self.told_frames = told, told_frames
-        self._size = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
+        self._tail_at = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
         self._position = 0
 
     def readable(self) -> bool:
@@ -68,37 +66,38 @@ class View(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a byte."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
+        size = self._tail_at + len(self._tail)
+        self._position = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: size}[whence] + offset)
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill a buffer; returns how many bytes came."""
         view = memoryview(buffer).cast("B")
-        from_head = self._head[self._position : self._position + len(view)]
-        view[: len(from_head)] = from_head
-        count = len(from_head)
-        if count < len(view):
-            self._handle.seek(self._start + max(0, self._position - len(self._head)))
-            rest = self._handle.read(max(0, min(len(view) - count, self._size - self._position - count)))
-            view[count : count + len(rest)] = rest
-            count += len(rest)
-        self._position += count
+        count = 0
+        while count < len(view) and (part := self._read_on(len(view) - count)):
+            view[count : count + len(part)] = part
+            count += len(part)
+            self._position += len(part)
         return count
+
+    def _read_on(self, size: int) -> bytes:
+        """What comes next, of one of the three parts."""
+        at = self._position
+        if at < len(self._head):
+            return self._head[at : at + size]
+        if at < self._tail_at:
+            self._handle.seek(self._start + at - len(self._head))
+            return self._handle.read(min(size, self._tail_at - at))
+        return self._tail[at - self._tail_at :][:size]
 
 
 def rebuilt(handle: BinaryIO) -> View | None:
     """The file with a header that tells all its sound; None where its own does, or the format is none of these.
 
-    WAV (also RF64), AIFF, CAF and AU by the bytes that are there; Ogg without a last page that tells another place;
-    FLAC where the last frame lies elsewhere than its header's length says, and then with a header that tells none.
+    WAV (also RF64), AIFF, CAF and AU by the bytes that are there. Of FLAC see flac.py.
     """
     handle.seek(0)
     start = handle.read(4)
-    if start == b"fLaC":
-        return _flac(handle)
-    if start == b"OggS":
-        return _ogg(handle)
     layout_of = {
         b"RIFF": _wav, b"RIFX": _wav, b"RF64": _wav, b"BW64": _wav, b"FORM": _aiff, b"caff": _caf, b".snd": _au,
     }.get(start)  # fmt: skip
@@ -127,10 +126,11 @@ def _is_sound(handle: BinaryIO, at: int, size: int) -> bool:
         return False
     handle.seek(at)
     data = handle.read(_LOOKED_AT)
-    for start in (0, 1):  # an odd length may have been filled up
+    for start in (0, 1, len(data) - len(data.lstrip(b"\0"))):  # an odd length may have been filled up, or a block
         name = data[start : start + 4]
         sizes = (int.from_bytes(data[start + 4 : start + 8], order) for order in ("little", "big"))  # type: ignore[arg-type]
-        if data[start:].startswith(_TAGS) or (name.isascii() and name.decode().isprintable() and min(sizes) <= size):
+        is_name = len(name) == 4 and name.isascii() and name.decode().isprintable()
+        if data[start:].startswith(_TAGS) or (is_name and min(sizes) <= size):
             return False
     handle.seek(max(at, at + size - _LOOKED_AT))
     return any(data) or any(handle.read(_LOOKED_AT))
@@ -270,73 +270,3 @@ def _au(handle: BinaryIO) -> Layout | None:
         return Layout(data_at, None, head)
     # 0xFFFFFFFF is how this format says that the samples go on to the end: libsndfile reads it so
     return Layout(data_at, size, head) if size < 0xFFFFFFFF else None
-
-
-# ---------------------------------------------------------------------------------------------- Ogg
-
-
-def _ogg(handle: BinaryIO) -> View | None:
-    """Without its last page, where that one's position lies far from the page's before: it tells the length."""
-    handle.seek(14)
-    serial = handle.read(4)
-    size = handle.seek(0, os.SEEK_END)
-    base = max(0, size - 2 * LARGEST_PAGE)
-    handle.seek(base)
-    tail = handle.read()
-    pages: list[tuple[int, int]] = []
-    at = -1
-    while (at := tail.find(b"OggS\0", at + 1)) >= 0:
-        if tail[at + 14 : at + 18] == serial:
-            pages.append((at, int.from_bytes(tail[at + 6 : at + 14], "little", signed=True)))
-    pages = [(at, position) for at, position in pages if position > 0]
-    if len(pages) < 2 or 0 <= pages[-1][1] - pages[-2][1] <= _LARGEST_PAGE_SAMPLES:
-        return None
-    return View(handle, b"", 0, end=base + pages[-1][0])
-
-
-# ---------------------------------------------------------------------------------------------- FLAC
-
-
-def _flac(handle: BinaryIO) -> View | None:
-    handle.seek(0)
-    first = handle.read(42)
-    if len(first) < 42 or first[4] & 0x7F:
-        return None
-    total = (first[21] & 0x0F) << 32 | int.from_bytes(first[22:26], "big")
-    if not total:
-        return None  # libsndfile reads on to the end by itself
-    size = handle.seek(0, os.SEEK_END)
-    largest = int.from_bytes(first[15:18], "big") or _LOOKED_AT
-    handle.seek(max(42, size - largest - 4096))
-    last = _last_sample(handle.read(), int.from_bytes(first[8:10], "big"))
-    if last is None or last <= total < last + _LARGEST_BLOCK:
-        return None
-    return View(handle, first[:21] + bytes([first[21] & 0xF0]) + bytes(4) + first[26:], 42, None, total)
-
-
-def _last_sample(data: bytes, block: int) -> int | None:
-    """The number of the sample after the one with which the last frame in ``data`` begins; None where none is found."""
-    at = len(data)
-    while (at := data.rfind(b"\xff", 0, at)) >= 0:
-        head = data[at : at + 16]
-        if len(head) < 16 or head[1] & 0xFE != 0xF8 or head[2] >> 4 == 0 or head[3] >> 4 > 10 or head[3] & 1:
-            continue
-        long = next((n for n, mask in enumerate((0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02)) if not head[4] & mask), 7)
-        if long == 1:
-            continue
-        number = head[4] & (0x7F if long == 0 else 0x7F >> long)
-        for byte in head[5 : 4 + max(1, long)]:
-            number = number << 6 | byte & 0x3F
-        stop = 4 + max(1, long) + {6: 1, 7: 2}.get(head[2] >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
-        if stop < 16 and _crc8(head[:stop]) == head[stop]:
-            return (number if head[1] & 1 else number * block) + 1
-    return None
-
-
-def _crc8(data: bytes) -> int:
-    value = 0
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = (value << 1 ^ 0x07 if value & 0x80 else value << 1) & 0xFF
-    return value

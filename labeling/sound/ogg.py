@@ -17,7 +17,7 @@ from labeling.storage.kept import Kept, file_key
 LARGEST_PAGE = 65_307  # bytes
 FIRST_PAGE = b"OggS\0\2"  # of a stream
 _BLOCK_BYTES = 1 << 20
-_HEAD_BYTES = 27  # of a page, and after them the sizes of its segments
+HEAD_BYTES = 27  # of a page, and after them the sizes of its segments
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 _LAST = 4  # the flag of a stream's last page
@@ -26,10 +26,12 @@ _kept: Kept[Pages] = Kept(1 << 16)
 
 @dataclass(frozen=True)
 class Pages:
-    """Where the last whole page ends, and whether the numbers of the pages have a gap (``torn``)."""
+    """Where the last whole page ends, whether the numbers of the pages have a gap (``torn``), and where the streams
+    begin that lie one after the other."""
 
     end: int
     torn: bool
+    starts: tuple[int, ...] = ()
 
 
 def pages_of(path: str, handle: BinaryIO) -> Pages:
@@ -40,56 +42,66 @@ def pages_of(path: str, handle: BinaryIO) -> Pages:
 def _walk(handle: BinaryIO) -> Pages:
     numbers: dict[bytes, int] = {}  # of each stream's last page, by the stream's serial number
     sounding: set[bytes] = set()  # the streams whose headers, of position 0, have passed
-    end, torn = 0, False
-    for at, size, head in _pages(handle):
-        serial, number = head[14:18], int.from_bytes(head[18:22], "little")
-        if head.startswith(FIRST_PAGE):
+    starts: list[int] = []
+    end, torn, beginning = 0, False, False
+    for at, page in pages_in(handle):
+        serial, number = page[14:18], int.from_bytes(page[18:22], "little")
+        if page.startswith(FIRST_PAGE):
             torn = torn or serial in numbers  # the one before has lost its last page
             sounding.discard(serial)
+            starts += [] if beginning else [at]  # those that lie side by side begin together
+        beginning = page.startswith(FIRST_PAGE)
         # a stream cut out of a longer one goes on after its headers with the numbers of that one
-        if serial in sounding or head[5] & _LAST:
+        if serial in sounding or page[5] & _LAST:
             torn = torn or number != (numbers.get(serial, number - 1) + 1) % (1 << 32)
-        if int.from_bytes(head[6:14], "little", signed=True) > 0:
+        if position_of(page) > 0:
             sounding.add(serial)
         numbers[serial] = number
-        if head[5] & _LAST:
+        if page[5] & _LAST:
             del numbers[serial]
             sounding.discard(serial)
-        end = at + size
-    return Pages(end, torn)
+        end = at + len(page)
+    return Pages(end, torn, tuple(starts))
 
 
-def _pages(handle: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """First byte, size and header of each whole page. One with a wrong checksum is none, as for every decoder."""
-    at, base, data = 0, 0, b""
+def pages_in(handle: BinaryIO, start: int = 0, block_bytes: int = _BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
+    """First byte and all bytes of each whole page from a byte on. One with a wrong checksum is none, as for every
+    decoder. ``block_bytes`` are read at once, at least `LARGEST_PAGE`."""
+    at, base, data, more = 0, start, b"", True
     while True:
-        if len(data) - at < LARGEST_PAGE:
+        if more and len(data) - at < LARGEST_PAGE:
             base += at
             handle.seek(base)
-            at, data = 0, handle.read(_BLOCK_BYTES)
+            at, data = 0, handle.read(block_bytes)
+            more = len(data) == block_bytes
         found = data.find(b"OggS\0", at)
         if found < 0:
-            if len(data) < _BLOCK_BYTES:
+            if not more:
                 return
             at = len(data) - 4
         elif found > at:
             at = found
         else:
-            size = _page_bytes(data, at)
-            if size:
-                yield base + at, size, data[at : at + _HEAD_BYTES]
-            at += size or 1
+            page = _whole_page(data, at)
+            if page:
+                yield base + at, page
+            at += len(page) or 1
 
 
-def _page_bytes(data: bytes, at: int) -> int:
-    """The size of the page that begins there; 0 where it is not whole."""
-    head = data[at : at + _HEAD_BYTES]
-    sizes = data[at + _HEAD_BYTES : at + _HEAD_BYTES + head[-1]]
-    size = _HEAD_BYTES + len(sizes) + sum(sizes)
+def _whole_page(data: bytes, at: int) -> bytes:
+    """The page that begins there; b"" where it is not whole."""
+    head = data[at : at + HEAD_BYTES]
+    sizes = data[at + HEAD_BYTES : at + HEAD_BYTES + head[-1]]
+    size = HEAD_BYTES + len(sizes) + sum(sizes)
     page = data[at : at + size]
-    if len(head) < _HEAD_BYTES or len(sizes) < head[-1] or len(page) < size:
-        return 0
-    return size if checksum(page) == page[22:26] else 0
+    if len(head) < HEAD_BYTES or len(sizes) < head[-1] or len(page) < size:
+        return b""
+    return page if checksum(page) == page[22:26] else b""
+
+
+def position_of(page: bytes) -> int:
+    """Where a page says that it ends, in samples; negative where no packet ends on it."""
+    return int.from_bytes(page[6:14], "little", signed=True)
 
 
 def checksum(page: bytes) -> bytes:

@@ -114,15 +114,18 @@ def test_a_header_that_tells_another_length_is_reported_and_the_sound_is_believe
     streamed = bytearray(sound(audio / "streamed.flac", seconds=3, seed=1).read_bytes())
     streamed[21:26] = bytes([streamed[21] & 0xF0]) + bytes(4)
     (audio / "streamed.flac").write_bytes(streamed)
-    names = ["owl1/unfinished.wav", "owl1/streamed.flac"]
+    (audio / "copy.flac").write_bytes(streamed)
+    names = ["owl1/unfinished.wav", "owl1/streamed.flac", "owl1/copy.flac"]
     report = import_collection(
         workspace, table(tmp_path / "birds", *(("owl1", "[]", "A", "4", name) for name in names))
     )
     assert {name: clip.duration_s for name, clip in clips(workspace).items()} == dict(
-        zip(names, [2.0, 3.0], strict=True)
+        zip(names, [2.0, 3.0, 3.0], strict=True)
     )
     assert [problem.reason for problem in report.problems] == [
-        f"the header tells no length; {seconds}.00 s of sound are there" for seconds in (2, 3)
+        "the header tells no length; 2.00 s of sound are there",
+        "the header tells no length; 3.00 s of sound are there",
+        "duplicate: the same bytes as owl1/streamed.flac; the header tells no length; 3.00 s of sound are there",
     ]
 
 

@@ -43,6 +43,31 @@ def test_all_streams_are_read_and_each_window_of_them(tmp_path: Path, subtype: s
             assert np.corrcoef(part, wanted)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_streams_of_one_length_are_all_read(tmp_path: Path, subtype: str) -> None:
+    """The last page tells then what the first stream's own tells."""
+    (tmp_path / "a.ogg").write_bytes(stream(1.0, 0, subtype)[0] + stream(1.0, 1, subtype)[0])
+    info = probe(str(tmp_path / "a.ogg"))
+    assert info.duration_s == 2.0
+    assert info.note == "the header says 1.00 s; 2.00 s of sound are there"
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("rate", [8000, 44_100])
+def test_the_end_of_a_vorbis_is_the_same_sound_in_a_window_as_in_the_whole(
+    tmp_path: Path, rate: int, copies: int
+) -> None:
+    """In its last page libsndfile seeks beside the place, by what is left over of the last packet."""
+    path = str(tmp_path / "a.ogg")
+    Path(path).write_bytes(copies * stream(2.99, 0, "VORBIS", rate)[0])
+    whole, _ = read_window(path)
+    for end_s in (2.99, 2.99 * copies):
+        for before_s in (0.5, 0.1, 0.002):
+            first, stop = round((end_s - before_s) * rate), round(end_s * rate)
+            part, _ = read_window(path, first / rate, stop / rate)
+            np.testing.assert_allclose(part, whole[first:stop], atol=1e-4)
+
+
 def test_a_stream_of_another_rate_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.ogg").write_bytes(stream(1.0, 0, "VORBIS")[0] + stream(1.0, 1, "VORBIS", 44_100)[0])
     assert probe(str(tmp_path / "a.ogg")).duration_s == 1.0

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from labeling.sound.decoding import probe, read_window
-from labeling.sound.ogg import Pages, pages_of
+from labeling.sound.ogg import Pages, checksum, pages_of
 from tests.support.odd.sounds import honest
 
 RATE = 16_000
@@ -37,10 +37,13 @@ def said(*pages: bytes) -> Pages:
 def test_what_the_pages_say() -> None:
     pages = pages_in("VORBIS")
     whole = b"".join(pages)
-    assert said(whole) == Pages(len(whole), torn=False)
-    assert said(whole, bytes(5000)) == Pages(len(whole), torn=False)
-    assert said(whole[:-1]) == Pages(len(whole) - len(pages[-1]), torn=False)
-    assert said(whole, whole) == Pages(2 * len(whole), torn=False)  # two streams of one number
+    assert said(whole) == Pages(len(whole), torn=False, starts=(0,))
+    assert said(whole, bytes(5000)) == Pages(len(whole), torn=False, starts=(0,))
+    assert said(whole[:-1]) == Pages(len(whole) - len(pages[-1]), torn=False, starts=(0,))
+    assert said(whole, whole) == Pages(2 * len(whole), torn=False, starts=(0, len(whole)))  # two streams of one number
+    beside = pages[0][:14] + b"else" + pages[0][18:]
+    beside = beside[:22] + checksum(beside) + beside[26:]
+    assert said(pages[0], beside, *pages[1:]).starts == (0,)  # two streams at the same time
     assert said(*pages[:5], b"junk", *pages[5:]).torn is False
     assert said(*pages[:2], *pages[6:]).torn is False  # cut out of a longer one
     assert said(*pages[:2], pages[-1]).torn is True  # of which nothing but its end is left
@@ -59,11 +62,11 @@ def test_pages_are_found_across_the_blocks_in_which_a_file_is_read(monkeypatch: 
     from labeling.sound import ogg
 
     data = b"".join(pages_in("VORBIS"))
-    wanted = list(ogg._pages(io.BytesIO(data)))
+    wanted = list(ogg.pages_in(io.BytesIO(data)))
     monkeypatch.setattr(ogg, "_BLOCK_BYTES", 6000)
     monkeypatch.setattr(ogg, "LARGEST_PAGE", 5000)
-    assert list(ogg._pages(io.BytesIO(data))) == wanted
-    assert sum(size for _, size, _ in wanted) == len(data)
+    assert list(ogg.pages_in(io.BytesIO(data))) == wanted
+    assert sum(len(page) for _, page in wanted) == len(data)
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])

@@ -174,6 +174,8 @@ def _flipped(draw: st.DrawFn, sound: OddSound) -> OddSound:
 def _renumbered(draw: st.DrawFn, sound: OddSound, fields: tuple[Field, ...] = ()) -> OddSound:
     only_length = bool(fields)
     there = [it for it in fields or FIELDS[sound.format] if _place(sound.data, it) is not None]
+    # what was set before may be set to its true value again
+    there = [it for it in there if not any(step.startswith(f"{it} set") for step in sound.story)]
     if not there:
         return sound
     its = draw(st.sampled_from(there))
