@@ -14,7 +14,7 @@ from labeling.records import Run
 from labeling.replay import jobs
 from labeling.replay.jobs import StoredReplay
 from labeling.replay.reviewer import SimulatedReviewer
-from labeling.replay.simulation import USUAL_ORDERS, Plan
+from labeling.replay.simulation import REPLAYED, USUAL_ORDERS, Plan
 from labeling.replay.training import Retraining
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
@@ -71,7 +71,7 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
     run_id = right.selectbox("Suspects of", [run.id for run in done_runs], key="replay:run")
     known = [scorer for run, scorer, _ in scored if run == run_id]
     orders = left.multiselect(
-        "Orders", list(ORDERS), default=list(USUAL_ORDERS), format_func=ORDERS.__getitem__, key="replay:orders"
+        "Orders", REPLAYED, default=list(USUAL_ORDERS), format_func=ORDERS.__getitem__, key="replay:orders"
     )
     scorers = right.multiselect(
         "Scorers", sorted({*known, *SCORERS.names()}), default=known or [DEFAULT_SCORER],
