@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling.active.head import blank, fit, sigmoid, stretches_of
+from labeling.active.head import Head, blank, fit, sigmoid, stretches_of
 from labeling.active.known import known_labels
 from labeling.active.orders import Cells, ask
 from labeling.active.questions import mean_vectors
@@ -32,11 +32,12 @@ from labeling.suspects.filter import QueueFilter
 from labeling.suspects.worth import entropy
 from labeling.workspace import Workspace
 
-FIRST = 500
+FIRST = 200
 LEARNS_EVERY = 20
-LEARNS_FROM = 5_000
+LEARNS_FROM = 2_000
 
 # a key that names a space by id() keeps it beside the value: one that changed is read anew
+_heads: Kept[tuple[Space, Head]] = Kept(2)
 _turns: Kept[tuple[Space, Turns]] = Kept(4)  # each 4 MB a million suspects
 _runs: Kept[tuple[Turns, ScoredRun]] = Kept(8)
 
@@ -80,10 +81,13 @@ def _turns_of(connection: Connection, ranking: Ranking, space: Space, order: str
     asked = np.flatnonzero(undecided)
     if not len(asked):
         return Turns(np.arange(len(ranking.clip_id), dtype=np.int32), space.facts.name, len(there) - int(there.sum()))
-    learned = known & _some_of(clip_id, known, labels.undecided[held])[:, None]
-    head = blank(space, len(labels.classes))
-    if learned.any():
-        head = fit(stretches, present & learned, learned, head)
+
+    def fitted() -> tuple[Space, Head]:
+        learned = known & _some_of(clip_id, known, labels.undecided[held])[:, None]
+        head = blank(space, len(labels.classes))
+        return space, fit(stretches, present & learned, learned, head) if learned.any() else head
+
+    head = _heads.get((ranking, id(space), position), fitted)[1]
     probability = sigmoid(head.logits(stretches)[0])
     may_ask = np.zeros(known.shape, bool)
     may_ask[row[asked], column[asked]] = True

@@ -109,6 +109,7 @@ def test_the_order_is_the_same_in_each_process_whatever_was_asked_before(workspa
     once = listed(workspace)
     decide(workspace, once[:LEARNS_EVERY], holds)
     then = listed(workspace)
+    teaching._heads.clear()
     teaching._turns.clear()
     teaching._runs.clear()
     assert listed(workspace) == then
