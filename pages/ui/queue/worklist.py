@@ -278,6 +278,16 @@ def moment_of(text: str) -> float | None:
     return seconds if 0 <= seconds < 1e7 else None
 
 
+def place_of(clip_id: int, moment_s: float | None = None) -> dict[str, str]:
+    """The URL parameters of a clip, and of a moment in it.
+
+    >>> place_of(3), place_of(3, 57.0)
+    ({'clip': '3'}, {'clip': '3', 't': '57'})
+    """
+    clip = {"clip": str(clip_id)}
+    return clip if moment_s is None else clip | {"t": f"{moment_s:.3f}".rstrip("0").rstrip(".")}
+
+
 def is_number(text: str) -> bool:
     """Whether a URL's text is a whole number that a database can hold."""
     return text.isascii() and text.isdigit() and len(text) <= 15
