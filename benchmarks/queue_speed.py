@@ -4,7 +4,8 @@
 
 Each line is the median of the first 100 rows together with the counts by kind and by class, as the queue's screen asks
 for them, in milliseconds; the budget is 300. The first page after a start also reads the ranking from the database, and
-is given beside.
+is given beside; the first in the order "next" also fits a head, on a space of random vectors. The second figure of each
+pair is of the processor, in all threads.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from labeling import journal, runs
+from labeling.active.teaching import in_turn
 from labeling.collection import adding
 from labeling.disagreement import stored_ranking
+from labeling.embeddings.space import ClipVectors, SpaceFacts, append, sounds_now
 from labeling.journal import versions
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import KINDS, WORTH_HEARING, Decision
@@ -43,6 +46,9 @@ CASES = {
     "worth": QueueFilter(order="worth"),
     "worth, hearing": QueueFilter(order="worth", min_p_wrong=WORTH_HEARING),
     "uncertain": QueueFilter(order="uncertain"),
+    "next to label": QueueFilter(order="next"),
+    "next, most unsure": QueueFilter(order="next", taught="uncertain"),
+    "next, most varied": QueueFilter(order="next", taught="varied"),
     "audit": QueueFilter(order="audit"),
     "worth hearing": QueueFilter(min_p_wrong=WORTH_HEARING),
     "all": QueueFilter(status="all"),
@@ -79,6 +85,9 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=264)
     parser.add_argument("--decisions", type=int, default=2_000)
     parser.add_argument("--marks", type=int, default=4_000)
+    parser.add_argument("--stretches", type=int, default=5, help="of each clip in a space, for the order next")
+    parser.add_argument("--size", type=int, default=512, help="numbers of a vector")
+    parser.add_argument("--only", default="", help="cases whose names begin so")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--url", default="", help="an empty PostgreSQL database instead of SQLite")
     args = parser.parse_args()
@@ -88,19 +97,38 @@ def main() -> None:
         workspace = open_workspace(Path(folder) / "w", create=True)
         began = time.perf_counter()
         run_id = build(workspace, args.suspects, args.clips, args.classes, args.decisions, args.marks)
+        add_space(workspace, args.stretches, args.size)
         print(f"built {args.suspects} suspects over {args.clips} clips in {time.perf_counter() - began:.1f} s")
         worst = 0.0
-        print(f"{'filter':18} {'first ms':>9} {'median ms':>10} {'rows left':>10}")
+        print(f"{'filter':18} {'first ms':>9} {'of the processor':>17} {'median ms':>10} {'':>5} {'rows left':>10}")
         for name, wanted in CASES.items():
-            times = []
+            if not name.startswith(args.only):
+                continue
+            times, busy = [], []
             for _ in range(args.repeats):
-                began = time.perf_counter()
+                began, began_busy = time.perf_counter(), time.process_time()
                 with workspace.read() as connection:
-                    left = queue.page(connection, read_scored_run(connection, run_id, "earmark"), wanted).total
+                    run = in_turn(workspace, connection, read_scored_run(connection, run_id, "earmark"), wanted)
+                    left = queue.page(connection, run, wanted).total
                 times.append(1000 * (time.perf_counter() - began))
-            worst = max(worst, statistics.median(times))
-            print(f"{name:18} {times[0]:9.0f} {statistics.median(times):10.0f} {left:10d}")
+                busy.append(1000 * (time.process_time() - began_busy))
+            median, median_busy = statistics.median(times), statistics.median(busy)
+            worst = max(worst, median)
+            print(f"{name:18} {times[0]:9.0f} {busy[0]:17.0f} {median:10.0f} {median_busy:5.0f} {left:10d}")
         print(f"slowest median {worst:.0f} ms, budget {BUDGET_MS} ms")
+
+
+def add_space(workspace: Workspace, stretches: int, size: int) -> None:
+    """A space of random vectors: each clip has so many of them."""
+    random = np.random.default_rng(1)
+    with workspace.read() as connection:
+        sounds = sounds_now(connection)
+    facts = SpaceFacts("random", "imported:random", "CC0", "", 8000, 2.0, 1.0, size)
+    onset_s = np.arange(float(stretches))
+    append(workspace, facts, [
+        ClipVectors(clip_id, sound, random.standard_normal((stretches, size)), onset_s, onset_s + 2)
+        for clip_id, sound in sounds.items()
+    ])  # fmt: skip
 
 
 def build(workspace: Workspace, count: int, clips: int, classes: int, decided: int, marked: int) -> str:

@@ -195,13 +195,11 @@ class Workspace(Searching, OwnModel):
 
         Parameters
         ----------
-        kind : {"missing", "false", "swapped"} or several
-            By default all.
-        classes : str or sequence of str
-            Only these.
+        kind : {"missing", "false", "swapped"} or several, by default all
+        classes : str or sequence of str, by default all
         status : {"open", "decided", "all"}
         order : str
-            As on the page Queue: ``likely``, ``worth``, ``uncertain``, ``audit``, ...
+            As on the page Queue: ``likely``, ``worth``, ``uncertain``, ``next``, ``audit``, ...
         limit : int or None
             How many at most.
         run, scorer : str
@@ -220,12 +218,13 @@ class Workspace(Searching, OwnModel):
         [['amecro/3.wav', 'cangoo', 'missing'], ['balori/2.wav', 'cangoo', 'false']]
         """
         from earmark.scored import scored_run
+        from labeling.active.teaching import in_turn
         from labeling.suspects import queue
         from labeling.suspects.filter import QueueFilter
 
         wanted = QueueFilter(kinds=_several(kind), classes=_several(classes), status=status, order=order)
         with self.store.read() as connection:
-            scored = scored_run(connection, run, scorer)
+            scored = in_turn(self.store, connection, scored_run(connection, run, scorer), wanted)
             return Suspects(queue.rows(connection, scored, wanted, limit=limit), scored.scorer)
 
     def decide(

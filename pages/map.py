@@ -6,6 +6,7 @@ from labeling.embeddings.space import list_spaces
 from pages.ui import session, signing
 from pages.ui.map import component, page
 from pages.ui.panels import mapping
+from pages.ui.queue import worklist
 
 OPENED = "map_opened"
 
@@ -41,7 +42,7 @@ def _map() -> None:
     """The map; drawn again now and then, so that its links do not run out."""
     event: component.MapEvent | None = st.session_state.pop(OPENED, None)
     if event is not None and event.action == "open":
-        params = {"clip": str(event.clip_id), "t": f"{event.moment_s:.3f}".rstrip("0").rstrip(".")}
+        params = worklist.place_of(event.clip_id, event.moment_s)
         st.switch_page("review.py", query_params=params)
     if event is not None and event.chosen:
         kept = wanted or {}

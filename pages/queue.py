@@ -3,6 +3,7 @@
 import streamlit as st
 
 from labeling import journal, runs
+from labeling.active.teaching import in_turn
 from pages.ui import session, signing
 from pages.ui.panels import imported_predictions
 from pages.ui.queue import drawn, filters, last_batch, table, views, words, worklist
@@ -44,8 +45,9 @@ if opened is not None:
     table.open_clip(opened, wanted, params)
 reviewer = session.reviewer()
 with session.messages(), session.workspace().read() as connection:
+    run = in_turn(session.workspace(), connection, here.run, wanted)
     page, told = first_screen(
-        connection, here.run, wanted, here.look_s, link=params, token=signing.api_token(session.secret(), reviewer),
+        connection, run, wanted, here.look_s, link=params, token=signing.api_token(session.secret(), reviewer),
         may_decide=may_decide, view=f"{params} {here.run.run_id} {here.run.position} {st.session_state.get(DONE, '')}",
     )  # fmt: skip
     last = journal.last_undoable(connection, reviewer) if reviewer else []
@@ -83,4 +85,4 @@ with beside_title:
 
 if may_decide:
     last_batch.undo_button(last)
-st.caption(f"Run {here.run.run_id}, scored by {here.run.scorer}.")
+st.caption(words.of_run(run))

@@ -28,18 +28,14 @@ from numpy.typing import NDArray
 
 from labeling.cells import SALT, cell_keys, mixed
 from labeling.disagreement import random_order
+from labeling.suspects.filter import TAUGHT
 from labeling.suspects.worth import RARITY, class_weights, entropy
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
 #: order -> what it says on the screen
-ORDERS: Mapping[str, str] = {
-    "hybrid": "Uncertain and varied",
-    "uncertain": "Most uncertain",
-    "varied": "Most varied",
-    "random": "At random",
-}
+ORDERS: Mapping[str, str] = {**TAUGHT, "random": "At random"}
 POOL = 20
 """Times as many of the most uncertain cells are weighed against each other, at least LEAST_POOL."""
 LEAST_POOL = 400

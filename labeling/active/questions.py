@@ -116,7 +116,7 @@ def next_to_label(
     logits, best = head.logits(stretches)
     may_ask = labels.undecided & ~labels.known if among == "unlabelled" else labels.undecided
     cells = Cells(
-        sigmoid(logits), labels.known[held], labels.present[held], may_ask[held], _mean_vectors(opened, stretches),
+        sigmoid(logits), labels.known[held], labels.present[held], may_ask[held], mean_vectors(opened, stretches),
         labels.clip_id[held], labels.class_id,
     )  # fmt: skip
     asked, drawn = _with_chance(cells, order, count)
@@ -204,7 +204,9 @@ def _warm_head(
     return _heads.renew((engine_key(connection), space.facts), change).head
 
 
-def _mean_vectors(space: Space, stretches: ClipStretches) -> NDArray[np.float32]:
+def mean_vectors(space: Space, stretches: ClipStretches) -> NDArray[np.float32]:
+    """The clips' mean vectors (N, D), less the mean of all, at length 1; kept."""
+
     def make() -> tuple[Space, NDArray[np.float32]]:
         means = stretches.means()
         return space, unit(means - means.mean(axis=0)) if len(means) else means

@@ -14,6 +14,7 @@ from labeling.storage.text import printable
 
 if TYPE_CHECKING:
     from labeling.replay.jobs import StoredReplay
+    from labeling.replay.learning import LearningPlan
     from labeling.replay.reviewer import SimulatedReviewer
     from labeling.replay.simulation import Plan
     from labeling.runs.execution import Report
@@ -68,10 +69,7 @@ def _replay(args: argparse.Namespace) -> None:
     from labeling.runs.execution import worker_name
     from labeling.storage.files import write_atomically
 
-    if args.learn:
-        _learn(args)
-        return
-    plan = _plan(args)
+    plan = _learning_plan(args) if args.learn else _plan(args)
     if args.csv and Path(args.csv).is_dir():
         raise DataError(f"--csv {args.csv} is a folder; name a file")
     workspace = opened(args)
@@ -85,7 +83,7 @@ def _replay(args: argparse.Namespace) -> None:
     stored = jobs.get(workspace, name)
     if stored is None or ended.status != "done":
         raise DataError(f"replay {name} was {ended.status}")
-    _print(stored)
+    (_print_learned if stored.learns else _print)(stored)
     print(f"kept as replay {name} in {workspace.root / jobs.FOLDER}")
     if args.csv:
         write_atomically(Path(args.csv), jobs.csv_of(workspace, name))
@@ -139,21 +137,18 @@ def _reviewer(args: argparse.Namespace) -> SimulatedReviewer:
     )
 
 
-def _learn(args: argparse.Namespace) -> None:
-    """Hide labels, and let each order of `labeling.active` ask for them."""
+def _learning_plan(args: argparse.Namespace) -> LearningPlan:
+    """The plan of hiding labels, which each order of `labeling.active` asks for."""
     from labeling.active.orders import ORDERS
     from labeling.commands.ending import checked_text
     from labeling.errors import DataError
-    from labeling.replay.learning import LearningPlan, at_share, learning_csv, replay_learning
-    from labeling.storage.files import write_atomically
+    from labeling.replay.learning import LearningPlan
 
     for flag, usual in (("run", ""), ("scorer", []), ("ask_again", False), ("retrain", None), ("recipe", ""),
-                        ("every", None), ("set", []), ("folds", None), ("name", ""), ("queue", False)):  # fmt: skip
+                        ("every", None), ("set", []), ("folds", None)):  # fmt: skip
         if getattr(args, flag) != usual:
             raise DataError(f"--{flag.replace('_', '-')} is of the queue of a run, which --learn does without")
-    if args.csv and Path(args.csv).is_dir():
-        raise DataError(f"--csv {args.csv} is a folder; name a file")
-    plan = LearningPlan(
+    return LearningPlan(
         truth=Path(checked_text("--truth", args.truth)),
         space=checked_text("--learn", args.learn),
         orders=tuple(dict.fromkeys(args.order)) or tuple(ORDERS),
@@ -164,27 +159,22 @@ def _learn(args: argparse.Namespace) -> None:
         seed=args.seed,
         reviewer=_reviewer(args),
     )
-    workspace = opened(args)
-    with ended_tidily(), _bar() as show:
-        learned = replay_learning(
-            workspace, plan, lambda done, total, text: show({"done": done, "total": total, "phase": text})
-        )
+
+
+def _print_learned(replay: StoredReplay) -> None:
+    facts = replay.facts
     print(
-        f"macro average precision on {learned.held_out_clips} clips that were held out; of {learned.cells} other "
-        f"labels {learned.kept} were known; the head learned anew after each {plan.every} decisions"
+        f"macro average precision on {facts['held_out_clips']} clips that were held out; of {facts['cells']} other "
+        f"labels {facts['kept']} were known; the head learned anew after each {replay.asked['every']} decisions"
     )
-    print(f"with all labels: {learned.all_true:.3f} as they truly are, {learned.all_imported:.3f} as imported")
-    if learned.unknown:
-        print(printable(f"labels of the truth that are no class here: {', '.join(learned.unknown[:5])}"))
+    print(f"with all labels: {facts['all_true']:.3f} as they truly are, {facts['all_imported']:.3f} as imported")
+    if facts["unknown"]:
+        print(printable(f"labels of the truth that are no class here: {', '.join(facts['unknown'][:5])}"))
     print(f"{'order':<12} {'at first':>9} {'2.3 %':>7} {'8 %':>7} {'last':>7} {'decisions':>10}")
-    for curve in learned.curves:
-        shares = (at_share(curve, learned.cells, share) for share in (0.023, 0.08))
-        part = " ".join(f"{'-' if value is None else f'{value:.3f}':>7}" for value in shares)
-        last = f"{curve.macro_ap[-1]:>7.3f} {int(curve.decisions[-1]):>10}"
-        print(f"{curve.order:<12} {curve.macro_ap[0]:>9.3f} {part} {last}")
-    if args.csv:
-        write_atomically(Path(args.csv), learning_csv(learned))
-        print(f"curves written to {args.csv}")
+    for curve in replay.curves:
+        part = " ".join(f"{'-' if value is None else f'{value:.3f}':>7}" for value in curve["at"].values())
+        last = f"{curve['macro_ap'][-1]:>7.3f} {curve['decisions'][-1]:>10}"
+        print(f"{curve['order']:<12} {curve['macro_ap'][0]:>9.3f} {part} {last}")
 
 
 @contextmanager

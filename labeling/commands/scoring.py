@@ -20,7 +20,9 @@ def add(command: AddCommand) -> None:
     parser.add_argument("--run", metavar="RUN", default="", help="which run (the newest scored)")
     parser.add_argument("--scorer", default="", metavar="NAME", help="which scoring of it")
     parser.add_argument("--kind", choices=("missing", "false", "swapped"), help="only this kind")
-    parser.add_argument("--order", default="rank", metavar="O", help="likely, worth, uncertain, audit, ... (rank)")
+    parser.add_argument(
+        "--order", default="rank", metavar="O", help="likely, worth, uncertain, next, audit, ... (rank)"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many (all)")
     parser.add_argument("--csv", metavar="FILE", help="write a CSV instead; fill its last column for `decide`")
 
@@ -44,6 +46,7 @@ def _not_scored(args: argparse.Namespace, scored: Sequence[tuple[str, str, int]]
 
 
 def _suspects(args: argparse.Namespace) -> None:
+    from labeling.active.teaching import in_turn
     from labeling.disagreement.columns import COLUMNS
     from labeling.errors import DataError
     from labeling.quality.scored_run import read_scored_run
@@ -54,14 +57,16 @@ def _suspects(args: argparse.Namespace) -> None:
 
     if args.limit is not None and args.limit < 1:
         raise DataError(f"--limit {args.limit} must be at least 1")
-    with opened(args).read() as connection:
+    workspace = opened(args)
+    with workspace.read() as connection:
         scored = queue.current(connection, args.run, args.scorer)
         if scored is None:
             raise DataError("nothing scored yet; run `python -m labeling score --workspace W` after a training")
         if args.run not in ("", scored[0]) or args.scorer not in ("", scored[1]):
             raise DataError(_not_scored(args, queue.scored(connection)))
         wanted = QueueFilter(kinds=(args.kind,) if args.kind else (), order=args.order)
-        rows = queue.rows(connection, read_scored_run(connection, *scored), wanted, limit=args.limit)
+        run = in_turn(workspace, connection, read_scored_run(connection, *scored), wanted)
+        rows = queue.rows(connection, run, wanted, limit=args.limit)
     decimals = {
         name: column.meaning.decimals for name, column in COLUMNS.items() if column.meaning.decimals is not None
     }

@@ -21,12 +21,23 @@ _runs: Kept[ScoredRun] = Kept(8)  # each 4 MB a million suspects, beside the ran
 
 
 @dataclass(frozen=True, eq=False)
+class Turns:
+    """In what turn each suspect (M,) comes, 0 first, by what it would teach a head on a ``space``. So many of them
+    are ``missing`` from it: they come last."""
+
+    turn: NDArray[np.int32]
+    space: str
+    missing: int
+
+
+@dataclass(frozen=True, eq=False)
 class ScoredRun:
     """What one scorer said of a run's cells, and what is learned of it up to a ``position`` of the journal.
 
     ``judged`` are the verdicts that count by then, ``probability`` (M,) that each suspect's label is wrong, calibrated
     on them; it cannot be written to. Verdicts after ``position`` change nothing here, so that a screen can keep the
     numbers that it was drawn with. ``scored_at`` is "" where the run was not scored: the ranking is empty then.
+    ``turns`` are there where somebody asked for them (labeling/active/teaching.py).
     """
 
     run_id: str
@@ -37,6 +48,7 @@ class ScoredRun:
     judged: Judged
     calibration: Calibration
     probability: NDArray[np.float32]
+    turns: Turns | None = None
 
     def __len__(self) -> int:
         return len(self.ranking.clip_id)

@@ -18,7 +18,15 @@ from labeling import runs
 from labeling.errors import DataError, Stopped
 from labeling.records import Run
 from labeling.replay.curves import as_json, curves_csv
-from labeling.replay.simulation import Outcome, Plan, plan_of, read_start, replay
+from labeling.replay.learning import (
+    LearningPlan,
+    check_learning,
+    learning_csv,
+    learning_json,
+    learning_plan_of,
+    replay_learning,
+)
+from labeling.replay.simulation import Plan, plan_of, read_start, replay
 from labeling.runs.execution import Report, execute
 from labeling.storage.files import write_atomically
 from labeling.workspace import Workspace
@@ -34,7 +42,8 @@ class StoredReplay:
     """A replay as its row and its file say. ``status``: queued, running, done, stopped, failed.
 
     ``asked`` is what was to be replayed, as `Plan.as_json` gives it; ``curves`` as `curves.as_json` gives them,
-    references last; ``facts`` the rest of `simulation.Outcome`.
+    references last; ``facts`` the rest of `simulation.Outcome`. One that ``learns`` is of labels that were hidden:
+    then they are of `learning`, as its `as_json` and `learning_json` give them.
     """
 
     name: str
@@ -53,18 +62,26 @@ class StoredReplay:
         """Whether it waits for its turn or runs."""
         return self.status in ("queued", "running")
 
+    @property
+    def learns(self) -> bool:
+        """Whether it is of what to label next (labeling/replay/learning.py), not of a queue."""
+        return "space" in self.asked
 
-def enqueue(workspace: Workspace, plan: Plan, name: str = "", *, worker: str = "") -> Run:
+
+def enqueue(workspace: Workspace, plan: Plan | LearningPlan, name: str = "", *, worker: str = "") -> Run:
     """Queue a replay under a name, by default the next free number. ``worker`` claims it at once.
 
-    Raises as `simulation.read_start` does, before anything is stored; DataError for a name that is not plain, or that
-    of a replay which has not ended.
+    Raises as `simulation.read_start` or `learning.check_learning` does, before anything is stored; DataError for a name
+    that is not plain, or that of a replay which has not ended.
     """
     name = name or next_name(workspace)
     _path(workspace, name, "json")
-    begun = read_start(workspace, plan)
-    request = plan.as_json() | {"truth": str(plan.truth.resolve()), "run": begun.run.id}
-    version = begun.run.label_version
+    request, version = plan.as_json() | {"truth": str(plan.truth.resolve())}, 0
+    if isinstance(plan, LearningPlan):
+        check_learning(workspace, plan)
+    else:
+        begun = read_start(workspace, plan)
+        request, version = request | {"run": begun.run.id}, begun.run.label_version
     return runs.enqueue_job(workspace, runs.REPLAY, _PREFIX + name, request, label_version=version, worker=worker)
 
 
@@ -93,18 +110,24 @@ def run_replay(
                 raise Stopped(f"replay {name} was stopped")
             tell({"done": done, "total": total, "phase": text, "fraction": done / max(1, total)})
 
+        if "space" in job.request:
+            learned = replay_learning(workspace, learning_plan_of(job.request), told)
+            _keep(workspace, name, job, *learning_json(learned), learning_csv(learned))
+            return {"cells": learned.cells}
         outcome = replay(workspace, plan_of(job.request), told)
-        _keep(workspace, name, job, outcome)
+        curves = [as_json(curve, outcome.errors, outcome.horizon) for curve in outcome.curves]
+        facts = {key: value for key, value in vars(outcome).items() if key != "curves"}
+        _keep(workspace, name, job, facts, curves, curves_csv(outcome.curves, outcome.errors))
         return {"errors": outcome.errors, "horizon": outcome.horizon}
 
     return execute(workspace, job, worker, work, _path(workspace, name, "log"), report=report, interrupted=interrupted)
 
 
-def _keep(workspace: Workspace, name: str, job: Run, outcome: Outcome) -> None:
-    curves = [as_json(curve, outcome.errors, outcome.horizon) for curve in outcome.curves]
-    facts = {key: value for key, value in outcome.__dict__.items() if key != "curves"}
+def _keep(
+    workspace: Workspace, name: str, job: Run, facts: Mapping[str, Any], curves: Sequence[Mapping[str, Any]], csv: bytes
+) -> None:
     stored = StoredReplay(name, "done", job.created_at, asked=job.request, facts=facts, curves=curves)
-    write_atomically(_path(workspace, name, "csv"), curves_csv(outcome.curves, outcome.errors))
+    write_atomically(_path(workspace, name, "csv"), csv)
     write_atomically(_path(workspace, name, "json"), json.dumps(stored.__dict__, indent=1).encode())
 
 

@@ -8,9 +8,10 @@ figures stand beside the curves: with all labels as imported, and with all of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ from labeling.workspace import Workspace
 
 Bools = NDArray[np.bool_]
 COLUMNS = ("order", "decisions", "share_of_labels", "macro_ap", "macro_ap_all_imported", "macro_ap_all_true")
+SHARES = (0.023, 0.08)
+"""Of all labels that are not held out: where orders are compared."""
 Tell = Callable[[int, int, str], None]
 
 
@@ -61,6 +64,16 @@ class LearningPlan:
         for name, value in (("--decisions", self.decisions), ("--step", self.every)):
             if value is not None and value < 1:
                 raise DataError(f"{name} {value} must be at least 1")
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as a job keeps it; `learning_plan_of` reads it."""
+        return {**vars(self), "truth": str(self.truth), "orders": list(self.orders), "reviewer": vars(self.reviewer)}
+
+
+def learning_plan_of(request: Mapping[str, Any]) -> LearningPlan:
+    """The plan that `LearningPlan.as_json` gave. Raises DataError where a value is out of bounds."""
+    reviewer, orders = SimulatedReviewer(**request["reviewer"]), tuple(request["orders"])
+    return LearningPlan(**{**request, "truth": Path(request["truth"]), "orders": orders, "reviewer": reviewer})
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,11 @@ def replay_learning(workspace: Workspace, plan: LearningPlan, tell: Tell = lambd
     )  # fmt: skip
 
 
+def check_learning(workspace: Workspace, plan: LearningPlan) -> None:
+    """Raises what `replay_learning` would before its first step."""
+    _read_world(workspace, plan)
+
+
 def _learn(
     world: _World, plan: LearningPlan, order: str, known_at_first: Bools, horizon: int, told: Callable[[int], None]
 ) -> LearningCurve:
@@ -224,6 +242,17 @@ def at_share(curve: LearningCurve, cells: int, share: float) -> float | None:
     if not len(curve.decisions) or curve.decisions[-1] < round(wanted):
         return None
     return float(np.interp(wanted, curve.decisions, curve.macro_ap))
+
+
+def learning_json(learned: Learned) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a job keeps beside the plan: the facts, and each curve in plain values."""
+    facts = {name: value for name, value in vars(learned).items() if name != "curves"}
+    curves = [
+        {"order": curve.order, "decisions": curve.decisions.tolist(), "macro_ap": curve.macro_ap.round(6).tolist(),
+         "at": {str(share): at_share(curve, learned.cells, share) for share in SHARES}}
+        for curve in learned.curves
+    ]  # fmt: skip
+    return facts, curves
 
 
 def learning_csv(learned: Learned) -> bytes:

@@ -41,6 +41,7 @@ from labeling.suspects.filter import ORDERS, QueueFilter
 from labeling.workspace import Workspace
 
 REVIEWER = "replay"
+REPLAYED = tuple(name for name in ORDERS if name != "next")
 USUAL_ORDERS = ("likely", "worth", "uncertain", "audit")
 MOST_DECISIONS = 20_000  # some weeks of listening
 STEPS, LEAST_STEP = 200, 20  # the list is read anew so often; never before a screen of rows is done
@@ -68,9 +69,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         for order in self.orders:
-            QueueFilter(order=order)
+            if QueueFilter(order=order).order not in REPLAYED:
+                raise DataError(f"the order {order} learns on a space; replay it with --learn SPACE")
         if not self.orders:
-            raise DataError(f"no order to replay; choose from {', '.join(ORDERS)}")
+            raise DataError(f"no order to replay; choose from {', '.join(REPLAYED)}")
         for name, value in (("--decisions", self.decisions), ("--step", self.every)):
             if value is not None and value < 1:
                 raise DataError(f"{name} {value} must be at least 1")

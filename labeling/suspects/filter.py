@@ -31,6 +31,7 @@ ORDERS: Mapping[str, str] = {
     "likely": "Most likely wrong",
     "worth": "Most worth",
     "uncertain": "Most uncertain",
+    "next": "Next to label",
     "audit": "Random audit",
     "rank": "As the scorer ranks",
     "class": "Class by class",
@@ -38,6 +39,12 @@ ORDERS: Mapping[str, str] = {
     "clipwise": "Highest clipwise first",
     "framewise": "Highest frame first",
     "rating": "Best rated first",
+}
+#: what is asked for by who teaches a model, in the order "next" as on Sweep -> what it says on the screen
+TAUGHT: Mapping[str, str] = {
+    "hybrid": "Uncertain and varied",
+    "uncertain": "Most uncertain",
+    "varied": "Most varied",
 }
 VARIED = ("likely", "worth", "uncertain")
 STATUSES: Mapping[str, str] = {"open": "To do", "decided": "Decided", "disputed": "Disagreed", "all": "All"}
@@ -60,6 +67,8 @@ class QueueFilter:
     Where a cell needs several looks it is to do for each ``reviewer`` who has given none, until it has them
     (labeling/journal/looks.py). ``mine`` keeps what is assigned to the reviewer. With ``skips`` off, what they skipped
     is to do all the same. ``chosen`` names stretches (labeling/reviewer/chosen.py) in whose clips the suspects lie.
+    ``space`` ("": the first by name) and ``taught``, of TAUGHT, are what the order ``next`` goes by; it asks for a run
+    with its `Turns` (labeling/active/teaching.py).
     """
 
     kinds: tuple[str, ...] = ()
@@ -80,6 +89,8 @@ class QueueFilter:
     mine: bool = False
     skips: bool = True
     chosen: str = ""
+    space: str = ""
+    taught: str = "hybrid"
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -92,6 +103,8 @@ class QueueFilter:
             raise DataError(unknown_name("status", self.status, list(STATUSES)))
         if self.order not in ORDERS:
             raise DataError(unknown_name("order", self.order, list(ORDERS)))
+        if self.taught not in TAUGHT:
+            raise DataError(unknown_name("order of what to label next", self.taught, list(TAUGHT)))
         if not 0 <= self.rarity <= 1:
             raise DataError(f"rarity {self.rarity} is outside 0 (labels as they are) to 1 (classes count alike)")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling.collection import store
+from labeling.errors import DataError
 from labeling.quality import audit
 from labeling.quality.scored_run import ScoredRun
 from labeling.records import MACHINE
@@ -147,6 +148,10 @@ def _seconds(run: ScoredRun, facts: Facts, index: NDArray[np.int64], look_s: flo
 def _keys(connection: Connection, run: ScoredRun, index: NDArray[np.int64], order: str) -> NDArray[Any]:
     """What the orders that go by one number sort by, least first."""
     ranking, clips = run.ranking, tables.clips
+    if order == "next":
+        if run.turns is None:
+            raise DataError("the order next is of a space, which is not read here; choose another order")
+        return run.turns.turn[index]
     if order == "audit":
         return _sort_keys.get((ranking, "audit"), lambda: _inverse(audit.order(ranking)))[index]
     if order in ("clipwise", "framewise"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import shown
 from tests.support.browser.server import Server
 from tests.support.workspaces.predicted import add_prediction
 
@@ -67,3 +68,21 @@ def test_from_an_hour_to_verdicts_to_a_threshold(own_copy: Path, app: Server, pa
     # and back: the batch is undone whole, and with it what it told
     page.keyboard.press("z")
     expect(page.get_by_text("Not known yet:")).to_be_visible()
+
+
+def test_a_tile_opens_the_recording_at_its_window(own_copy: Path, app: Server, page: Any) -> None:
+    add_prediction(own_copy)
+    page.goto(f"{app.url}/activity?site=pond&hour=2024-06-12+7")
+    expect(page.get_by_test_id("wall-counts")).to_have_text("20 to do, 0 decided")
+    link = tiles(page).nth(1).get_by_test_id("wall-open")
+    clip_id = tiles(page).nth(1).get_attribute("data-clip")
+    expect(link).to_have_attribute("href", f"review?clip={clip_id}&t=54")
+    page.get_by_test_id("wall").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("o")
+    page.wait_for_url(re.compile(r"/review\?"))
+    assert shown(page) == clip_id
+    expect(page.get_by_test_id("player-cursor")).to_have_attribute("data-time", "54.000")
+    page.goto(f"{app.url}/clip/{clip_id}?t=54")
+    assert shown(page) == clip_id
+    expect(page.get_by_test_id("player-cursor")).to_have_attribute("data-time", "54.000")

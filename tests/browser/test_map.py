@@ -112,6 +112,10 @@ def test_a_point_is_seen_heard_and_opened_at_its_moment(mapped: Path, app: Serve
     page.wait_for_url(re.compile(r"/review\?"))
     assert shown(page) == str(clip_id)
     expect(page.get_by_test_id("player-cursor")).to_have_attribute("data-time", f"{onset_s:.3f}")
+    moment = re.search(r"[?&]t=([0-9.]+)", page.url)
+    page.goto(f"{app.url}/clip/{clip_id}?t={moment[1] if moment else onset_s}")  # and so does the light page
+    assert shown(page) == str(clip_id)
+    expect(page.get_by_test_id("player-cursor")).to_have_attribute("data-time", f"{onset_s:.3f}")
 
 
 def test_an_outline_becomes_a_sweep_of_just_these(mapped: Path, app: Server, page: Any) -> None:

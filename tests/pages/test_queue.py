@@ -15,6 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from labeling import journal
+from labeling.active.teaching import in_turn
 from labeling.collection import classes
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import WORTH_HEARING, Decision, Shown
@@ -30,6 +31,7 @@ from tests.support import ROOT
 from tests.support.browser.chromium import expect
 from tests.support.browser.reviewing import rested, until
 from tests.support.browser.server import Server
+from tests.support.workspaces.tiny_space import add_space
 
 ODD = "<b>owls</b> *x* $y$ 🦉'; DROP"
 
@@ -167,6 +169,33 @@ def test_the_order_and_how_it_is_dealt_are_in_the_url(birds: Workspace) -> None:
     run(app)
     assert url(app) == {"rare": "1", "batches": "1"}
     assert "not a number" not in said(show(rare="nan", variety="0"))
+
+
+def taught(workspace: Workspace, **wanted: Any) -> list[queue.QueueRow]:
+    """The queue in the order of what would teach a model most."""
+    with workspace.read() as connection:
+        found = queue.current(connection)
+        assert found
+        asked = QueueFilter(**{"min_p_wrong": WORTH_HEARING, "reviewer": "rita", "order": "next"} | wanted)
+        run = in_turn(workspace, connection, read_scored_run(connection, *found), asked)
+        return queue.rows(connection, run, asked, limit=None)
+
+
+def test_what_would_teach_a_model_on_a_space_comes_first_where_there_is_one(birds: Workspace) -> None:
+    assert "Next to label" not in show().selectbox(key="queue_order").options
+    add_space(birds, skip=(0,))
+    app = show()
+    app.selectbox(key="queue_order").set_value("next")
+    app = run(app)
+    assert url(app) == {"order": "next"}
+    expected = taught(birds)
+    assert [row["rank"] for row in rows(app)] == [row.suspect.rank for row in expected[: len(rows(app))]]
+    assert [row.suspect.rank for row in expected] != sorted(row.suspect.rank for row in expected)
+    assert "would teach a model on the space toy most" in said(app)
+    app = show(order="next", taught="uncertain", space="toy")
+    assert url(app) == {"order": "next", "taught": "uncertain", "space": "toy"}
+    expected = taught(birds, taught="uncertain")
+    assert [row["rank"] for row in rows(app)] == [row.suspect.rank for row in expected[: len(rows(app))]]
 
 
 def test_a_link_from_another_page_is_followed_and_the_sidebar_keeps_the_view(birds: Workspace) -> None:

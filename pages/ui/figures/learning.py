@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labeling.active.curve import LearningPoint
-from pages.ui.figures.basic import PALETTE, _tidy
+from pages.ui.figures.basic import GREY, PALETTE, _tidy
 
 
 def learning_figure(points: Sequence[LearningPoint]) -> Any:
@@ -33,3 +33,32 @@ def learning_figure(points: Sequence[LearningPoint]) -> Any:
     figure.update_yaxes(title_text="macro average precision", range=[0, 1.02])
     _tidy(figure, height=320)
     return figure
+
+
+def replayed_learning(
+    curves: Sequence[Mapping[str, Any]], names: Sequence[str], all_true: float, all_imported: float
+) -> Any:
+    """Macro average precision against decisions, a line an order, as `learning_json` gives them; and what all labels
+    make, as they truly are and as they were imported."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for place, (curve, name) in enumerate(zip(curves, names, strict=True)):
+        figure.add_scatter(
+            x=curve["decisions"],
+            y=curve["macro_ap"],
+            mode="lines",
+            name=name,
+            line={"color": PALETTE[place % len(PALETTE)], "width": 2.5},
+            hovertemplate=f"{name}<br>%{{x:,}} decisions: %{{y:.3f}}<extra></extra>",
+        )
+    end = max(curve["decisions"][-1] for curve in curves)
+    for name, value, dash in (("All labels, true", all_true, "dash"), ("All labels, imported", all_imported, "dot")):
+        figure.add_scatter(
+            x=[0, end], y=[value, value], mode="lines", name=name, line={"color": GREY, "width": 1.5, "dash": dash},
+            hovertemplate=f"{name}<br>%{{y:.3f}}<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title_text="decisions", rangemode="tozero")
+    figure.update_yaxes(title_text="macro average precision", range=[0, 1.02])
+    _tidy(figure, height=380)
+    return figure.update_layout(margin_t=58)

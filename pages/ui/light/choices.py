@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from html import escape
 from urllib.parse import urlencode
 
-from labeling.suspects.filter import ORDERS, STATUSES, QueueFilter
+from labeling.suspects.filter import STATUSES, TAUGHT, QueueFilter
 from labeling.suspects.queue import QueuePage
 from pages.ui.queue import filters, worklist
+from pages.ui.queue.sorting import orders_for
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ def choices(
     scored: tuple[str, str],
     every_scored: Sequence[tuple[str, str]],
     assigned: bool = False,
+    spaces: Sequence[str] = (),
 ) -> list[Choice]:
     """The selects of a list. ``names`` are the classes' by code; ``scored`` is the run id and scorer on show, one of
-    ``every_scored``, the newest first. ``assigned``: something is, to who looks."""
+    ``every_scored``, the newest first. ``assigned``: something is, to who looks. ``spaces`` can be learned on."""
     to_do = {row.code: f" · {row.to_do:,}" for row in page.by_class}
     any_kind, any_class = replace(wanted, kinds=()), replace(wanted, classes=())
     kinds = [(replace(wanted, kinds=(kind,)), kind) for kind in filters.KINDS]
@@ -56,7 +58,13 @@ def choices(
         _choice("Status", wanted, "status", [(replace(wanted, status=key), text) for key, text in STATUSES.items()]),
         _choice("Kind", wanted, "kind", [(any_kind, "any"), *kinds], ", ".join(wanted.kinds)),
         _choice("Class", wanted, "class", [(any_class, "any"), *classes], ", ".join(wanted.classes)),
-        _choice("Order", wanted, "order", [(replace(wanted, order=key), text) for key, text in ORDERS.items()]),
+        _choice(
+            "Order",
+            wanted,
+            "order",
+            [(replace(wanted, order=key), text) for key, text in orders_for(wanted.order, bool(spaces)).items()],
+        ),
+        *_taught(wanted, spaces),
         *_whose(wanted, assigned),
         *_runs(scored, every_scored),
     ]
@@ -76,6 +84,16 @@ def _choice(
     if chosen not in [value for value, _ in known]:
         known.append((chosen, several))
     return Choice(label, [name], known, chosen)
+
+
+def _taught(wanted: QueueFilter, spaces: Sequence[str]) -> list[Choice]:
+    """The selects of what is next to label, where that is the order."""
+    if wanted.order != "next":
+        return []
+    by = [(replace(wanted, taught=key), text) for key, text in TAUGHT.items()]
+    heard = [(replace(wanted, space=name if place else ""), name) for place, name in enumerate(spaces)]
+    some = [_choice("Heard by", wanted, "space", heard, wanted.space)] if len(spaces) > 1 else []
+    return [_choice("Asked first", wanted, "taught", by), *some]
 
 
 def _whose(wanted: QueueFilter, assigned: bool) -> list[Choice]:

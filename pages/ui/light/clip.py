@@ -61,7 +61,7 @@ def place_of(name: str, query: Mapping[str, str]) -> Place | None:
         return Place(None, params)
     if not worklist.is_number(name):
         return None
-    return Place(int(name), {key: value for key, value in params.items() if key not in worklist.PLACE})
+    return Place(int(name), {key: value for key, value in params.items() if key == "t" or key not in worklist.PLACE})
 
 
 def no_such_clip() -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from labeling.active.teaching import in_turn
 from labeling.errors import DataError
 from labeling.quality.scored_run import read_scored_run
 from labeling.review import second_looks
@@ -33,7 +34,7 @@ def places_json(asked: Asked) -> shapes.Places:
         scored = queue.current(connection, query.get("run", ""), query.get("scorer", ""))
         if scored:
             at = int(query[POSITION]) if worklist.is_number(query.get(POSITION, "")) else None
-            run = read_scored_run(connection, *scored, at)
+            run = in_turn(asked.workspace, connection, read_scored_run(connection, *scored, at), wanted)
             look_s = order.look_s_of(connection, run, asked.reviewer, utc_offset_min=offset_min)
             looks = worklist.looks_of(connection, run, wanted, asked.reviewer, look_s)
     todo = worklist.Worklist(scored, wanted, looks)

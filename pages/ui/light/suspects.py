@@ -14,7 +14,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from labeling.active.teaching import in_turn
 from labeling.collection import store
+from labeling.embeddings.space import list_spaces
 from labeling.people import roles
 from labeling.people.roles import Person
 from labeling.quality.scored_run import read_scored_run
@@ -57,14 +59,15 @@ def show(asked: Asked, given: Frame, person: Person) -> Response:
             wanted, classes=tuple(code for code in wanted.classes if code in names), reviewer=asked.reviewer
         )
         link = worklist.link_params(wanted, scored, every_scored[0])
-        run = read_scored_run(connection, *scored)
+        run = in_turn(asked.workspace, connection, read_scored_run(connection, *scored), wanted)
         look_s = order.look_s_of(connection, run, asked.reviewer)
         page, told = first_screen(
             connection, run, wanted, look_s, link=link, token=signing.api_token(asked.secret, asked.reviewer),
             may_decide=roles.may(person, "decide"),
         )  # fmt: skip
+    spaces = [facts.name for facts in list_spaces(asked.workspace)]
     given = replace(given, in_the_app=_address("queue", link))
-    above = _above(wanted, page, link, choices(wanted, page, names, scored, every_scored, assigned))
+    above = _above(wanted, page, link, choices(wanted, page, names, scored, every_scored, assigned, spaces))
     part = html.Part(ROWS.script_asset(), ROWS.style, script_asset())
     return html.page(given, "Queue", part, told, above)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
+from labeling.active.teaching import in_turn
 from labeling.collection import store
 from labeling.embeddings.search import most_alike
 from labeling.embeddings.space import Space
@@ -305,6 +306,7 @@ def area_json(asked: Asked) -> shapes.MapArea:
         }  # fmt: skip
         cells: list[tuple[int, str]] = []
         if run is not None:
+            run = in_turn(asked.workspace, connection, run, shown.wanted)
             index = listing.read_listing(connection, run, shown.wanted).places
             index = index[np.isin(run.ranking.clip_id[index], clip_ids)]
             told["cells"] = len(index)

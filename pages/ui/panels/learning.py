@@ -1,4 +1,4 @@
-"""Label quality: what a head on a space has learned from the decisions so far."""
+"""Label quality: what a head on a space has learned from the decisions so far, or would have in a replay."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import streamlit as st
 
 from labeling import journal
 from labeling.active.curve import LEAST_DRAWN, LearningCurve, learning_curve
+from labeling.active.orders import ORDERS
 from labeling.embeddings.space import list_spaces
+from labeling.replay.jobs import StoredReplay
 from pages.ui import session
-from pages.ui.figures.learning import learning_figure
+from pages.ui.figures.basic import CONFIG
+from pages.ui.figures.learning import learning_figure, replayed_learning
 
 
 def panel() -> None:
@@ -59,4 +62,43 @@ def draw(curve: LearningCurve) -> None:
         f"A linear head, measured on {drawn} that chance picked, which it never learns from, in {curve.classes:,} of "
         f"{curve.of_classes:,} classes: those that were found present in one. Whiskers: 95 % over these clips. "
         "It says how the head reads this collection, whose other clips it learned from, and not new recordists."
+    )
+
+
+def replayed(stored: StoredReplay) -> None:
+    """What a replay of hidden labels came to: a sentence, the curves, and the figures at two shares of the labels."""
+    facts, names = stored.facts, [ORDERS.get(curve["order"], curve["order"]) for curve in stored.curves]
+    last = [curve["macro_ap"][-1] for curve in stored.curves]
+    best = max(range(len(last)), key=lambda place: sum(stored.curves[place]["macro_ap"]))
+    st.markdown(
+        f"“{names[best]}” makes the best model on the way: **{last[best]:.2f}** macro average precision "
+        f"after {stored.curves[best]['decisions'][-1]:,} decisions; {facts['all_true']:.2f} with all labels, as they "
+        "truly are."
+    )
+    st.plotly_chart(
+        replayed_learning(stored.curves, names, facts["all_true"], facts["all_imported"]), key="replay:learned",
+        config=CONFIG,
+    )  # fmt: skip
+    st.dataframe(
+        {
+            "order": names,
+            "at first": [curve["macro_ap"][0] for curve in stored.curves],
+            **{
+                f"{100 * float(share):g} % of labels": [curve["at"][share] for curve in stored.curves]
+                for share in stored.curves[0]["at"]
+            },
+            "at last": last,
+            "decisions": [curve["decisions"][-1] for curve in stored.curves],
+        },
+        hide_index=True,
+        placeholder="not reached",
+        column_config=dict.fromkeys(
+            ("at first", *(f"{100 * float(share):g} % of labels" for share in stored.curves[0]["at"]), "at last"),
+            st.column_config.NumberColumn(format="%.3f"),
+        ),
+    )
+    st.caption(
+        f"A linear head on {session.plain(stored.asked['space'])}, measured on {facts['held_out_clips']:,} clips that "
+        f"were held out. Of {facts['cells']:,} other labels {facts['kept']:,} were known at first; the others were "
+        "hidden, and a simulated reviewer told them as each order asked."
     )

@@ -14,7 +14,7 @@ from labeling.records import Run
 from labeling.replay import jobs
 from labeling.replay.jobs import StoredReplay
 from labeling.replay.reviewer import SimulatedReviewer
-from labeling.replay.simulation import USUAL_ORDERS, Plan
+from labeling.replay.simulation import REPLAYED, USUAL_ORDERS, Plan
 from labeling.replay.training import Retraining
 from labeling.suspects import queue
 from labeling.suspects.filter import ORDERS
@@ -23,6 +23,7 @@ from models.config import recipe_names
 from pages.ui import session
 from pages.ui.figures import basic
 from pages.ui.figures.replay import curve_name, replay_curves
+from pages.ui.panels import learning
 
 
 def panel() -> None:
@@ -71,7 +72,7 @@ def _form(truths: Sequence[Path], done_runs: Sequence[Run], scored: Sequence[tup
     run_id = right.selectbox("Suspects of", [run.id for run in done_runs], key="replay:run")
     known = [scorer for run, scorer, _ in scored if run == run_id]
     orders = left.multiselect(
-        "Orders", list(ORDERS), default=list(USUAL_ORDERS), format_func=ORDERS.__getitem__, key="replay:orders"
+        "Orders", REPLAYED, default=list(USUAL_ORDERS), format_func=ORDERS.__getitem__, key="replay:orders"
     )
     scorers = right.multiselect(
         "Scorers", sorted({*known, *SCORERS.names()}), default=known or [DEFAULT_SCORER],
@@ -132,10 +133,13 @@ def _show(finished: Sequence[StoredReplay]) -> None:
     by_name = {stored.name: stored for stored in finished}
     words = {stored.name: _words(stored) for stored in finished}
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    name = left.selectbox("Replay", list(by_name), format_func=words.__getitem__, key="replay:shown")
+    stored = by_name[left.selectbox("Replay", list(by_name), format_func=words.__getitem__, key="replay:shown")]
+    if stored.learns:
+        learning.replayed(stored)
+        _download(stored)
+        return
     axis = right.segmented_control("Against", ["Decisions", "Hours"], default="Decisions", required=True,
                                    key="replay:axis")  # fmt: skip
-    stored = by_name[name]
     errors = int(stored.facts["errors"])
     st.markdown(session.plain(verdict(stored)))
     st.plotly_chart(replay_curves(stored.curves, errors, axis == "Hours"), key="replay:chart", config=basic.CONFIG)
@@ -150,9 +154,13 @@ def _show(finished: Sequence[StoredReplay]) -> None:
         f"{int(stored.facts['catches']):,} of the {_wrong_labels(errors)}; hours are estimated from what there is to "
         "hear."
     )
-    csv = jobs.csv_of(session.workspace(), name)
+    _download(stored)
+
+
+def _download(stored: StoredReplay) -> None:
+    csv = jobs.csv_of(session.workspace(), stored.name)
     if csv:
-        st.download_button("Curves as CSV", csv, f"replay_{name}.csv", "text/csv", icon=":material/download:")
+        st.download_button("Curves as CSV", csv, f"replay_{stored.name}.csv", "text/csv", icon=":material/download:")
 
 
 def verdict(stored: StoredReplay) -> str:
@@ -207,7 +215,8 @@ def table(stored: StoredReplay) -> pd.DataFrame:
 
 
 def _words(stored: StoredReplay) -> str:
-    """A replay in a line: number, day, run, the reviewer's mistakes."""
+    """A replay in a line: number, day, run or space, the reviewer's mistakes."""
     reviewer = stored.asked["reviewer"]
     mistakes = f"{100 * max(reviewer['miss'], reviewer['false_alarm']):g} % wrong answers"
-    return f"{stored.name}: {stored.facts['run_id']}, {mistakes}, {stored.created_at[:16].replace('T', ' ')}"
+    of = f"next to label on {stored.asked['space']}" if stored.learns else stored.facts["run_id"]
+    return f"{stored.name}: {of}, {mistakes}, {stored.created_at[:16].replace('T', ' ')}"

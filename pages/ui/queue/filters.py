@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labeling.collection import store
+from labeling.embeddings.space import list_spaces
 from labeling.journal.new_classes import new_classes
 from labeling.quality.scored_run import ScoredRun
 from labeling.reviewer import marks
@@ -32,7 +33,7 @@ KINDS = {
 @dataclass(frozen=True)
 class Choices:
     """What there is to choose from; the scored run on show, as this visit's orders were drawn with it (drawn.read).
-    ``assigned``: something is, to who looks."""
+    ``assigned``: something is, to who looks. ``spaces`` are those that can be learned on."""
 
     run: ScoredRun
     look_s: float
@@ -42,6 +43,7 @@ class Choices:
     columns: tuple[str, ...]
     folds: tuple[int, ...]
     assigned: bool = False
+    spaces: tuple[str, ...] = ()
 
     @property
     def scored(self) -> tuple[str, str]:
@@ -71,6 +73,7 @@ def choices() -> Choices | None:
             tuple(store.metadata_columns(connection)),
             tuple(queue.folds(run)),
             bool(assignments.of_reviewer(connection, session.reviewer())),
+            tuple(facts.name for facts in list_spaces(session.workspace())),
         )
 
 
@@ -130,11 +133,12 @@ def filters(
         )  # fmt: skip
         if beside is not None:
             with beside:
-                wanted = sorting.order(saved, wanted)
+                wanted = sorting.order(saved, wanted, here.spaces)
         else:
             wanted = replace(
-                wanted, order=saved.order, rarity=saved.rarity, variety=saved.variety, batches=saved.batches
-            )
+                wanted, order=saved.order, rarity=saved.rarity, variety=saved.variety, batches=saved.batches,
+                space=saved.space, taught=saved.taught,
+            )  # fmt: skip
         wanted = _more(here, saved, wanted)
     params = worklist.params_of(wanted)
     if here.scored != here.every_scored[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labeling.quality.scored_run import ScoredRun
 from labeling.suspects.bulk import cells_and_clips
 from labeling.suspects.filter import QueueFilter
 from labeling.suspects.queue import QueuePage
@@ -46,6 +47,15 @@ def soon(page: QueuePage) -> str:
     interval = f"likely {estimate.low} to {estimate.high}" if estimate.low < estimate.high else f"likely {estimate.low}"
     guess = " :gray[· a guess, before enough verdicts of this kind]" if estimate.guess else ""
     return f"{among} about **{number}** {verb} wrong ({interval}){guess}"
+
+
+def of_run(run: ScoredRun) -> str:
+    """Whose suspects these are, and what their order goes by where a space has a part in it."""
+    said = f"Run {run.run_id}, scored by {run.scorer}."
+    if run.turns is None:
+        return said
+    last = f" {run.turns.missing:,} that it does not hold come last." if run.turns.missing else ""
+    return f"{said} In the order of what would teach a model on the space {run.turns.space} most.{last}"
 
 
 def progress_label(page: QueuePage, wanted: QueueFilter) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import streamlit as st
 from sqlalchemy.engine import Connection
 
+from labeling.active.teaching import in_turn
 from labeling.errors import DataError
 from labeling.quality import audit
 from labeling.quality.scored_run import ScoredRun
@@ -130,6 +131,7 @@ def start(wanted: QueueFilter, clip_id: int | None = None) -> Worklist:
         with session.workspace().read() as connection:
             run, look_s = drawn.read(connection, scored)
             position = run.position
+            run = in_turn(session.workspace(), connection, run, wanted)
             looks = looks_of(connection, run, wanted, reviewer, look_s)
     todo = Worklist(scored, wanted, looks, position=position)
     if clip_id is not None:
@@ -231,6 +233,8 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             batches=params.get("batches") == "1",
             mine=params.get("mine") == "1",
             chosen=params.get("chosen", "")[:40],
+            space=params.get("space", "")[:80],
+            taught=params.get("taught", "hybrid"),
         )
     except DataError:
         return QueueFilter(min_p_wrong=WORTH_HEARING)
@@ -255,6 +259,8 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "batches": "1" if wanted.batches else "",
         "mine": "1" if wanted.mine else "",
         "chosen": wanted.chosen,
+        "space": wanted.space,
+        "taught": "" if wanted.taught == "hybrid" else wanted.taught,
     }
     return {key: value for key, value in params.items() if value}
 
@@ -270,6 +276,16 @@ def moment_of(text: str) -> float | None:
     except ValueError:
         return None
     return seconds if 0 <= seconds < 1e7 else None
+
+
+def place_of(clip_id: int, moment_s: float | None = None) -> dict[str, str]:
+    """The URL parameters of a clip, and of a moment in it.
+
+    >>> place_of(3), place_of(3, 57.0)
+    ({'clip': '3'}, {'clip': '3', 't': '57'})
+    """
+    clip = {"clip": str(clip_id)}
+    return clip if moment_s is None else clip | {"t": f"{moment_s:.3f}".rstrip("0").rstrip(".")}
 
 
 def is_number(text: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
+from labeling.active.teaching import in_turn
 from labeling.errors import DataError
 from labeling.journal.open_cells import open_to
 from labeling.quality.scored_run import ScoredRun, read_scored_run
@@ -88,6 +89,7 @@ def queue_json(asked: Asked) -> shapes.QueueRows:
         run = read_scored_run(
             connection, query.get("run", ""), query.get("scorer", ""), position if position >= 0 else None
         )
+        run = in_turn(asked.workspace, connection, run, wanted)
         kept = listing.read_listing(connection, run, wanted, query.get("version", ""), look_s=_look_s(query))
         rows = queue.rows_at(connection, run, kept.places[first : first + count], wanted.reviewer)
         shown = rows_json(connection, rows, wanted)

@@ -145,7 +145,7 @@ export function fillTile(tile, snippet, { index, count, order }) {
   else if (snippet.kind) parts.chips.append(chip(snippet.kind, WORDS[snippet.kind]));
   const where = snippet.reason ?? `${snippet.role || "unlisted"} · ${snippet.from_s.toFixed(1)} s`;
   parts.chips.append(el("span", { class: "where", text: where, title: snippet.reason ?? "" }));
-  parts.open.href = `review?clip=${snippet.clip_id}`;
+  parts.open.href = `review?clip=${snippet.clip_id}${snippet.of_stretch ? `&t=${snippet.onset_s}` : ""}`;
   const percent = (/** @type {number} */ time) => 100 * Math.min(1, Math.max(0, (time - snippet.from_s) / (snippet.to_s - snippet.from_s)));
   parts.stretch.style.left = `${percent(snippet.onset_s)}%`;
   parts.stretch.style.width = `${percent(snippet.offset_s) - percent(snippet.onset_s)}%`;

@@ -282,7 +282,8 @@ class Wall {
 
   /** @param {number} index */
   opened(index) {
-    if (this.shown[index]) this.trigger("open", this.shown[index].clip_id);
+    const snippet = this.shown[index];
+    if (snippet) this.trigger("open", snippet.of_stretch ? [snippet.clip_id, snippet.onset_s] : snippet.clip_id);
   }
 
   // ---------------------------------------------------------------- controls

@@ -7,12 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labeling import runs
 from labeling.__main__ import main
 from labeling.active.orders import ORDERS
-from labeling.errors import DataError
-from labeling.replay.learning import LearningCurve, LearningPlan, at_share, learning_csv, replay_learning
+from labeling.errors import DataError, UnknownName
+from labeling.replay import jobs
+from labeling.replay.learning import (
+    LearningCurve,
+    LearningPlan,
+    at_share,
+    learning_csv,
+    learning_plan_of,
+    replay_learning,
+)
 from labeling.replay.reviewer import SimulatedReviewer
 from labeling.workspace import Workspace
+from models import worker
 from tests.support.workspaces.several_sounds import plant_sounds, write_truth
 
 PERFECT = SimulatedReviewer(0, 0)
@@ -40,6 +50,28 @@ def test_all_orders_end_where_all_labels_are_and_are_the_same_each_time(workspac
     assert learning_csv(other) != learning_csv(learned)
 
 
+def test_it_is_a_job_that_is_kept_as_others_are(workspace: Workspace, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, workspace, orders=("hybrid", "random"), decisions=60, every=20)
+    assert learning_plan_of(plan.as_json()) == plan
+    queued = jobs.enqueue(workspace, plan)
+    job = runs.claim(workspace, "w")
+    assert job is not None
+    assert (job.id, job.kind) == (queued.id, runs.REPLAY)
+    assert worker.run_job(workspace, job, "w").status == "done"
+    stored = jobs.get(workspace, "001")
+    assert stored is not None
+    learned = replay_learning(workspace, plan)
+    assert (stored.learns, stored.status, stored.facts["all_true"]) == (True, "done", learned.all_true)
+    assert stored.curves[0]["decisions"] == [0, 20, 40, 60]
+    assert stored.curves[0]["macro_ap"] == learned.curves[0].macro_ap.round(6).tolist()
+    assert stored.curves[1]["at"] == {"0.023": at_share(learned.curves[1], 147, 0.023), "0.08": pytest.approx(
+        at_share(learned.curves[1], 147, 0.08))}  # fmt: skip
+    assert jobs.csv_of(workspace, "001") == learning_csv(learned)
+    with pytest.raises(UnknownName):
+        jobs.enqueue(workspace, LearningPlan(plan.truth, "eyes"))
+    assert [one.name for one in jobs.kept(workspace)] == ["001"]
+
+
 def test_a_reviewer_who_errs_teaches_less(workspace: Workspace, tmp_path: Path) -> None:
     plan = plan_of(tmp_path, workspace, orders=("random",))
     careless = LearningPlan(**{**vars(plan), "reviewer": SimulatedReviewer(0.4, 0.4)})
@@ -63,6 +95,7 @@ def test_the_command_tells_the_curves_and_what_does_not_go_together(
     said = capsys.readouterr().out
     assert "on 21 clips that were held out; of 147 other labels 15 were known" in said
     assert (tmp_path / "c.csv").read_text().splitlines()[0].startswith("order,decisions,share_of_labels,macro_ap")
+    assert "kept as replay 001 in" in said
     for wrong, says in (
         (["--learn", "ears", "--order", "likely"], "order 'likely'"),
         (["--learn", "ears", "--hidden", "2"], "--hidden 2 is outside 0 to 1"),

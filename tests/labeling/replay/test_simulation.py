@@ -20,9 +20,8 @@ from labeling.journal import versions
 from labeling.records import KINDS
 from labeling.replay.curves import BEST, RANDOM, Curve, summarise
 from labeling.replay.reviewer import SimulatedReviewer
-from labeling.replay.simulation import Outcome, Plan, plan_of, read_world, replay
+from labeling.replay.simulation import REPLAYED, Outcome, Plan, plan_of, read_world, replay
 from labeling.suspects import queue
-from labeling.suspects.filter import ORDERS
 from labeling.workspace import Workspace
 from tests.support.workspaces.making import add_clips
 from tests.support.workspaces.ranked import RANKING, decide, finished_run, make_queue, store_ranking
@@ -99,8 +98,8 @@ def collection(
 
 def test_a_perfect_reviewer_finds_every_error_once_in_every_order(workspace: Workspace, tmp_path: Path) -> None:
     truth, wrong = collection(workspace, tmp_path)
-    outcome = replay(workspace, Plan(truth, orders=tuple(ORDERS), reviewer=PERFECT, every=60))
-    for order in ORDERS:
+    outcome = replay(workspace, Plan(truth, orders=REPLAYED, reviewer=PERFECT, every=60))
+    for order in REPLAYED:
         curve = curve_of(outcome, order)
         assert len(curve) == wrong.size
         assert set(np.diff(curve.corrections).tolist()) <= {0, 1}

@@ -18,6 +18,7 @@ from pages.ui import session, signin, signing
 from pages.ui.shared import shapes
 from tests.support.app.light_page import HOSTILE, SECRET, Page, light_client
 from tests.support.scripts.typescript import check
+from tests.support.workspaces.tiny_space import add_space
 
 
 @pytest.fixture
@@ -71,7 +72,24 @@ def test_a_link_keeps_its_filter_and_the_selects_show_it(client: TestClient) -> 
     assert chosen(several)[1] == "kind=missing%7Cfalse"
     assert {row["kind"] for row in several.given["rows"]["rows"]} == {"missing", "false"}
     orders = [str(one["value"]) for one in page.attributes if str(one.get("value", "")).startswith("order=")]
-    assert orders == [f"order={name}" for name in ORDERS if name != "likely"]
+    assert orders == [f"order={name}" for name in ORDERS if name not in ("likely", "next")]
+
+
+def test_what_would_teach_a_model_is_an_order_where_there_is_a_space(client: TestClient, workspace: Workspace) -> None:
+    add_space(workspace)
+    page = page_of(client, p="0", order="next")
+    assert chosen(page) == ["", "", "", "order=next", ""]
+    assert {"order=next", "taught=varied", "taught=uncertain"} <= {str(one.get("value")) for one in page.attributes}
+    first = page.given["rows"]
+    ranks = [row["rank"] for row in first["rows"]]
+    assert ranks != sorted(ranks)
+    heads = {"x-earmark": page.given["token"]}
+    asked = {**page.given["query"], "version": first["version"], "first": "20", "count": "10"}
+    assert client.get("/api/queue", params=asked, headers=heads).json()["rows"] == first["rows"][20:30]
+    clips = list(dict.fromkeys(row["clip_id"] for row in first["rows"]))
+    place = {**page.given["link"], "clip": str(clips[0])}
+    items = client.get("/api/list", params=place, headers=heads).json()["items"]
+    assert [item for item in items if isinstance(item, int)][: len(clips)] == clips
 
 
 def test_a_random_audit_is_begun_in_the_app_and_tells_nothing(client: TestClient) -> None:

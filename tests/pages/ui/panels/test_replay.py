@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from labeling import runs
 from labeling.replay import jobs
+from labeling.replay.learning import LearningPlan
 from labeling.replay.simulation import Plan
 from labeling.workspace import Workspace, open_workspace
 from models import worker
@@ -18,6 +20,7 @@ from pages.ui.panels import replay
 from tests.support import ROOT
 from tests.support.workspaces.ranked import RANKING, make_queue, store_ranking
 from tests.support.workspaces.replaying import PERFECT, truth_file
+from tests.support.workspaces.several_sounds import plant_sounds, write_truth
 
 SCRIPT = "from pages.ui.panels import replay\nreplay.panel()\n"
 
@@ -52,6 +55,32 @@ def work_off(workspace: Workspace) -> None:
     job = runs.claim(workspace, "w")
     assert job is not None
     worker.run_job(workspace, job, "w")
+
+
+def test_a_replay_of_what_to_label_next_is_shown_beside_the_others(six: Workspace, tmp_path: Path) -> None:
+    truth = with_truth(six)
+    jobs.enqueue(six, Plan(truth, orders=("rank",), reviewer=PERFECT))
+    work_off(six)
+    (tmp_path / "b").mkdir()
+    with closing(open_workspace(tmp_path / "b", create=True)) as other:
+        holds = plant_sounds(other, clips=40, labelled=40)
+        jobs.enqueue(other, LearningPlan(write_truth(tmp_path / "t.csv", holds), "ears", ("hybrid", "random"),
+                                         decisions=20, reviewer=PERFECT))  # fmt: skip
+        work_off(other)
+        for suffix in ("json", "csv"):
+            (six.root / jobs.FOLDER / f"002.{suffix}").write_bytes(
+                (other.root / jobs.FOLDER / f"001.{suffix}").read_bytes().replace(b'"name": "001"', b'"name": "002"')
+            )
+    app = drawn()
+    choice = app.selectbox(key="replay:shown")
+    assert [word.split(",")[0] for word in choice.options] == ["002: next to label on ears", "001: 001-demo"]
+    assert "makes the best model on the way" in app.markdown[0].value
+    assert list(app.dataframe[0].value["order"]) == ["Uncertain and varied", "At random"]
+    assert app.dataframe[0].value["decisions"].tolist() == [20, 20]
+    assert "were held out" in app.caption[-1].value
+    choice.set_value("001").run()
+    assert not app.exception
+    assert "find" in app.markdown[0].value
 
 
 def test_the_form_queues_what_was_chosen(six: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from labeling.records import KINDS, WORTH_HEARING
 from labeling.review.second_looks import Look
 from labeling.reviewer.marks import KINDS as MARKS
-from labeling.suspects.filter import ORDERS, STATUSES, QueueFilter
+from labeling.suspects.filter import ORDERS, STATUSES, TAUGHT, QueueFilter
 from pages.ui.queue.worklist import Worklist, filter_from, is_number, narrows, params_of
 
 PARAMS = ("kind", "class", "fold", "status", "p", "rating", "meta", "q", "rule", "order", "mark", "rare", "variety")
@@ -31,6 +31,9 @@ FILTERS = st.builds(
     rarity=st.integers(0, 20).map(lambda step: step / 20),
     variety=st.booleans(),
     batches=st.booleans(),
+    chosen=st.sampled_from(["", "0123456789abcdef"]),
+    space=TEXT,
+    taught=st.sampled_from(list(TAUGHT)),
 )
 
 
