@@ -10,7 +10,7 @@ evidence is worth that the scorer weighed by labels alone, so that they reorder 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from labeling.disagreement.stored_ranking import Ranking
 from labeling.quality.calibration_fit import BEND, KindFit, fit_kind
+from labeling.quality.found_beside import FoundWrong, found_wrong
 from labeling.quality.intervals import Share
 from labeling.quality.verdicts import Judged
 
@@ -33,10 +34,14 @@ TENTHS = 10
 
 @dataclass(frozen=True)
 class Calibration:
-    """How a ranking's p_wrong becomes the probability that a label is wrong, at a ``position`` of the journal."""
+    """How a ranking's p_wrong becomes the probability that a label is wrong, at a ``position`` of the journal.
+
+    ``found``: what was found wrong by then, of which the fits learned as a last covariate; None where they did not.
+    """
 
     position: int
     fits: Mapping[str, KindFit] = field(repr=False)
+    found: FoundWrong | None = field(default=None, repr=False)
 
     @cached_property
     def decided(self) -> Mapping[str, int]:
@@ -53,12 +58,23 @@ class Calibration:
         Of one class and kind it rises with p_wrong (beyond one in a million they are all alike), as far as the
         covariates are alike.
         """
-        given, class_id, p_wrong, covariates = _taken(ranking, index)
+        given, class_id, p_wrong, covariates = self.taken(ranking, index)
         out = np.empty(len(given), np.float32)
         for kind in KINDS:
             here = np.flatnonzero(given == (kind == "false"))
             out[here] = self.fits[kind].probability(p_wrong[here], class_id[here], covariates[here])
         return out
+
+    def taken(
+        self, ranking: Ranking, index: NDArray[Any] | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32], NDArray[np.float16]]:
+        """What the fits look at, of all suspects or at the places ``index``: given, class, p_wrong and covariates."""
+        columns = ranking.given, ranking.class_id, ranking.p_wrong, ranking.covariates, ranking.clip_id
+        given, class_id, p_wrong, covariates, clip_id = columns if index is None else (one[index] for one in columns)
+        given = np.asarray(given, bool)
+        if self.found is not None:
+            covariates = np.column_stack([covariates, self.found.beside(clip_id, given)])
+        return given, class_id, p_wrong, covariates
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,10 @@ def fit(
 
 def fit_judged(cells: Judged, position: int = 0) -> Calibration:
     """`fit` to verdicts as `verdicts.judged` gives them."""
-    return fit(cells.given, cells.class_id, cells.p_wrong, cells.wrong, cells.past, cells.covariates, position=position)
+    fitted = fit(
+        cells.given, cells.class_id, cells.p_wrong, cells.wrong, cells.past, cells.covariates, position=position
+    )
+    return replace(fitted, found=found_wrong(cells.clip_id, cells.given, cells.wrong))
 
 
 def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) -> NextYield:
@@ -139,7 +158,7 @@ def next_yield(calibration: Calibration, ranking: Ranking, index: NDArray[Any]) 
     of the posterior predictive distribution, the same each time. The more places, the fewer draws. A guess may be off
     to either side, the long one too, so that its interval leaves out as much below as above; else it is the shortest.
     """
-    given, class_id, p_wrong, covariates = _taken(ranking, index)
+    given, class_id, p_wrong, covariates = calibration.taken(ranking, index)
     expected = float(calibration.probability(ranking, index).sum(dtype=np.float64))
     draws = int(np.clip(DRAWN_NUMBERS // max(1, len(given)), LEAST_DRAWS, DRAWS))
     counts, guess = np.zeros(draws, np.int64), False
@@ -246,11 +265,3 @@ def sentence(every_bin: Sequence[Bin], kind: str = "") -> str:
     plural = f"{what}es" if what.endswith("s") else f"{what}s"
     number = "all" if wrong == of else f"{wrong:,}" if wrong else "none"
     return f"Of {of:,} {plural} that were called {called} % likely {how}, {number} {'was' if wrong == 1 else 'were'}."
-
-
-def _taken(
-    ranking: Ranking, index: NDArray[Any] | None
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float32], NDArray[np.float16]]:
-    columns = ranking.given, ranking.class_id, ranking.p_wrong, ranking.covariates
-    given, class_id, p_wrong, covariates = columns if index is None else (column[index] for column in columns)
-    return np.asarray(given, bool), class_id, p_wrong, covariates

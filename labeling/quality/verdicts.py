@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from labeling.cells import cell_keys, find_cells
 from labeling.disagreement.stored_ranking import Ranking
 from labeling.journal import verdict_entries
+from labeling.quality.found_beside import found_wrong
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Judged:
     """Cells of a ranking (n,), with those decided before it (``past``), and whether people found the label ``wrong``.
 
     ``given``: the label says present, so that the doubt is a false label; else it is a missing one. ``covariates``
-    (n, F) are the ranking's.
+    (n, F + 1) are the ranking's, and what was found wrong beside each before it (`found_beside`).
     """
 
     clip_id: NDArray[np.int64]
@@ -92,6 +93,8 @@ def judged(ranking: Ranking, verdicts: Verdicts) -> Judged:
         out[here], out[then] = now[place[here]], getattr(past, name)[place_then[then]]
         return out[ranked]
 
-    given = np.asarray(pick("given"), bool)
+    clip_id, given = pick("clip_id"), np.asarray(pick("given"), bool)
     wrong = verdicts.present[ranked] != given
-    return Judged(pick("clip_id"), given, pick("class_id"), pick("p_wrong"), wrong, then[ranked], pick("covariates"))
+    beside = found_wrong(clip_id, given, wrong).beside(clip_id, given, np.arange(len(given)))
+    covariates = np.column_stack([pick("covariates"), beside])
+    return Judged(clip_id, given, pick("class_id"), pick("p_wrong"), wrong, then[ranked], covariates)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score
 
 from benchmarks import label_errors
@@ -129,6 +129,20 @@ def test_few_verdicts_change_little() -> None:
         ranking.given[:5], ranking.class_id[:5], ranking.p_wrong[:5], wrong[:5], covariates=ranking.covariates[:5]
     )
     assert max(abs(known.fits[kind].weights).max() for kind in ("missing", "false")) < 0.1
+
+
+def test_where_labels_were_swapped_one_half_that_was_found_makes_the_other_likelier() -> None:
+    clips = np.repeat(np.arange(1, 31), 2)  # in each an unlisted class, then a listed one; in every second both wrong
+    given, wrong = np.tile([False, True], 30), np.repeat(np.arange(30) % 2 == 0, 2)
+    beside = np.where(given & wrong, 3, 0)[:, None].astype(np.float16)
+    p_wrong, none = np.full(60, 0.5, np.float32), np.zeros(60, bool)
+    known = calibration.fit_judged(Judged(clips, given, np.ones(60, int), p_wrong, wrong, none, beside))
+    ranking = ranking_of(np.array([2, 2, 2]), np.ones(3, bool), p_wrong[:3])
+    ranking = replace(ranking, clip_id=np.array([1, 2, 31]))  # a missing class was found in the first alone
+    first, second, third = known.probability(ranking).tolist()
+    assert second == third < 0.4 < 0.6 < first
+    assert logit(first) - logit(second) == pytest.approx(3 * known.fits["false"].weights[-1], abs=1e-4)
+    assert next_yield(known, ranking, np.array([0])).expected == pytest.approx(first)
 
 
 # ---- the next so many

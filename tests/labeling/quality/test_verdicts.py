@@ -168,6 +168,18 @@ def test_against_a_ranking_a_verdict_says_whether_the_doubted_label_was_wrong(an
     assert len(found.part(slice(1, 3))) == 2
 
 
+def test_what_was_found_wrong_beside_a_cell_before_it_is_its_last_covariate(workspace: Workspace) -> None:
+    make_queue(workspace)
+    say_asked(workspace, 1, "balori", "absent")  # a false label; nothing was known of the clip
+    say_asked(workspace, 1, "cangoo", "present")  # missing, beside a false one
+    say_asked(workspace, 1, "amecro", "absent")  # false, beside a missing one
+    say_asked(workspace, 4, "amecro", "absent")  # alone in its clip
+    with workspace.read() as connection:
+        found = verdicts.judged(read_ranking(connection, "001-demo", "earmark"), verdicts.counted(connection))
+    assert found.wrong.all()
+    assert found.covariates.tolist() == [[0], [3], [3], [0]]
+
+
 def test_cells_decided_before_the_scoring_count_by_what_is_said_of_them_now(workspace: Workspace) -> None:
     make_queue(workspace)
     with workspace.read() as connection:
