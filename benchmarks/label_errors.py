@@ -40,7 +40,6 @@ from labeling.predictions.oof import Oof, read_oof
 from labeling.workspace import open_workspace
 
 Badness = NDArray[np.float32]
-CLEANLAB = "cleanlab library, clipwise, adjusted"
 VERDICTS = (100, 300)
 
 

@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.training_throughput import Bench, make_clips, make_labels, settle
+from benchmarks.speed.training import Bench, make_clips, make_labels, settle
 from labeling.errors import ConfigError, EarmarkError
 from labeling.predictions.oof import read_oof
 from labeling.records import Clip, Labels
@@ -123,7 +123,7 @@ class Machine:
         return clips, make_labels(clips, n_classes)
 
     def bench(self, recipe: Recipe, n: int, seconds: float, steps: int) -> Bench:
-        """The trainer's clock of training_throughput: three stretches after the first steps."""
+        """The trainer's clock of speed.training: three stretches after the first steps."""
         clips, labels = self.collection(recipe, n, seconds, 8 if self.tiny else 264)
         warmup = 1 if self.tiny else 5
         return Bench(clips, labels, self.device, self.folder, warmup, max(1, steps // 3), 3)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.scoring_speed import make, make_labels
+from benchmarks.speed.scoring import make, make_labels
 from labeling.disagreement.assembly import assemble_evidence
 from labeling.disagreement.evidence import Evidence
 from labeling.disagreement.ranking import rank_suspects

@@ -159,11 +159,6 @@ def next_20(seed: int, scorer: str, verdicts: Sequence[int] = VERDICTS) -> list[
     return found
 
 
-def simulate_next_yield(seed: int, verdicts: int = 100, scorer: str = "timid") -> bool:
-    """Whether the 95 % interval for the next 20 held the truth in one collection."""
-    return held(*next_20(seed, scorer, [verdicts])[0])
-
-
 def held(found: NextYield, truth: int) -> bool:
     """Whether an interval holds the truth."""
     return found.low <= truth <= found.high

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LIKELY = 0.5
-COLUMNS = ("filename", "class", "kind", "given", "probability", "label_quality", "p_wrong", "onset_s", "offset_s")
 
 
 def find_label_issues(

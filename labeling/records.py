@@ -15,8 +15,6 @@ if TYPE_CHECKING:  # the command line reads names from here, and need not wait f
 
 Verdict = Literal["present", "absent", "unsure"]
 Kind = Literal["missing", "false", "swapped"]
-Role = Literal["primary", "secondary"]
-RunStatus = Literal["queued", "running", "done", "failed", "stopped"]
 
 VERDICTS: tuple[Verdict, ...] = ("present", "absent", "unsure")
 KINDS: tuple[Kind, ...] = ("missing", "false", "swapped")

@@ -18,8 +18,6 @@ from labeling.errors import ClusterError, ConfigError, Stopped
 from models.cluster.bridge import bridge
 from models.cluster.work import Connected, Died, Done, Failed, Lost, Piece, Told, Work
 
-VARIABLE = "EARMARK_CLUSTER"
-"""The variable that names a cluster where no flag does."""
 PROBE_S = 5.0
 AGAIN_S = 2.0
 PATIENCE_S = 900.0

@@ -34,7 +34,6 @@ ENOUGH_POSITIVES = 10  # a class with fewer in a fit, or fewer negatives, takes 
 MOST_CELLS = 500_000  # of the fit of all classes: beyond it, negatives are drawn and weighted up
 MIN_DECISIONS, MIN_OF_EACH = 50, 10
 SOURCE_PRECISION = 0.22
-SOURCE_STACK = (0.8991, 0.8997)  # with the flag, without
 
 
 def log_odds(probability: NDArray[Any]) -> Floats:
@@ -135,16 +134,6 @@ def cross_stack(
 # ------------------------------------------------------------------------------------------ wrong labels, learned
 
 
-NOISE_FEATURES = (
-    "noise model's log odds of wrong",
-    "log odds of clipwise",
-    "log odds of the highest frame",
-    "listed",
-    "log odds of clipwise where listed",
-    "log share of clips that list the class",
-)
-
-
 @dataclass(frozen=True)
 class NoiseClassifier:
     """A logistic model of "this label is wrong", learned from a person's verdicts.
@@ -176,7 +165,8 @@ class NoiseClassifier:
 
 
 def noise_features(evidence: Evidence, model: NoiseModel, given: Bools) -> Floats:
-    """What the classifier looks at, (6, N, C), in the order of NOISE_FEATURES."""
+    """What the classifier looks at, (6, N, C): log odds of wrong by the noise model, of clipwise, of the highest frame;
+    whether it is listed; log odds of clipwise where it is; the log of the share of clips that list the class."""
     scores, _, known = noise_model_input(evidence)
     share = ((evidence.given & known).sum(axis=0) + 0.5) / (known.sum(axis=0) + 1.0)
     clipwise = log_odds(evidence.clipwise)

@@ -17,9 +17,6 @@ from pages.ui.map import shapes
 from pages.ui.queue import drawn
 from pages.ui.queue import filters as queue_filters
 
-OWN = ("space", "by", "at", "filter")
-"""What the page keeps in its URL beside the queue's filter: the space, the colour, where one looks, whether the filter
-is on."""
 USUAL_BY = "class"
 
 

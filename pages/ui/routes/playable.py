@@ -17,7 +17,7 @@ from labeling.sound.decoding import AudioInfo
 from labeling.sound.files import file_name
 
 # What browsers play as it is and seek in to the sample, by format and coding. In MP3, AAC and Ogg Vorbis they land
-# elsewhere (benchmarks/sound_seek.py): the sound heard would not be the sound shown, so those are not among these.
+# elsewhere (benchmarks/speed/sound_seek.py): the sound heard would not be the sound shown, so those are left out.
 _PLAYABLE = {
     ("FLAC", "PCM_S8"): "audio/flac", ("FLAC", "PCM_16"): "audio/flac", ("FLAC", "PCM_24"): "audio/flac",
     ("OGG", "OPUS"): "audio/ogg",

@@ -99,7 +99,7 @@ export function makeRow(columns) {
 }
 
 /** @param {QueueRow} row */
-export function classText({ class: code, name }) {
+function classText({ class: code, name }) {
   return name === code ? code : `${name} (${code})`;
 }
 

@@ -7,7 +7,7 @@
 
 // The stretches of snippets as an address writes examples: CLIP@FROM-TO, with a - before what is not alike.
 /** @param {Snippet[]} snippets @param {boolean} isLike */
-export function examplesOf(snippets, isLike) {
+function examplesOf(snippets, isLike) {
   const seconds = (/** @type {number} */ value) => String(Math.round(value * 1000) / 1000);
   return snippets.map((one) => `${isLike ? "" : "-"}${one.clip_id}@${seconds(one.onset_s)}-${seconds(one.offset_s)}`).join("|");
 }

@@ -15,7 +15,7 @@ from tests.support.examples import examples
 from tests.support.odd.sound_checks import check_sounds
 from tests.support.odd.sounds import OddSound, honest, odd_sounds
 
-TABLES, FILES = 10, 10  # the same each time; python -m benchmarks.header_fuzz tries others
+TABLES, FILES = 10, 10  # the same each time; python -m benchmarks.fuzz.header tries others
 SLOW_S = 5.0
 
 

@@ -12,7 +12,7 @@ from tests.support.examples import examples
 from tests.support.odd.table_checks import DECIDED, check_export, check_import, make_place
 from tests.support.odd.tables import OddTable, Said, odd_tables, told
 
-CASES = 100  # the same ones each time; python -m benchmarks.table_fuzz tries others
+CASES = 100  # the same ones each time; python -m benchmarks.fuzz.table tries others
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from labeling.workspace import Workspace
 from tests.support.odd import damaged
 
-CASES = 100  # the same ones each time; python -m benchmarks.damage_fuzz tries others
+CASES = 100  # the same ones each time; python -m benchmarks.fuzz.damage tries others
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import { isHiding } from "./flow.js";
  * @import { Refusal } from "../../shared/api.js"
  */
 
-export const ONLY_LOOK = "you may look and listen; to decide, ask an owner for the role reviewer";
+const ONLY_LOOK = "you may look and listen; to decide, ask an owner for the role reviewer";
 
 const NOTICED_MS = 700; // until a person can have seen that what stands on the screen is other now
 

@@ -16,7 +16,7 @@ from labeling.workspace import Workspace, open_workspace
 from pages.ui import signing
 from tests.support.odd.requests import SECRET, Asker, bodies, ends
 
-CASES = 100  # the same each time; python -m benchmarks.request_fuzz tries others
+CASES = 100  # the same each time; python -m benchmarks.fuzz.request tries others
 
 
 def _readable(workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from tests.support.examples import examples
 from tests.support.odd.sound_routes import changed, check_routes
 from tests.support.odd.sounds import OddSound, odd_sounds
 
-TABLES, FILES = 4, 10  # the same each time; python -m benchmarks.header_fuzz --routes tries others
+TABLES, FILES = 4, 10  # the same each time; python -m benchmarks.fuzz.header --routes tries others
 
 
 @examples(TABLES, derandomize=True)

@@ -1,6 +1,6 @@
 """How long the import of a large collection takes, of each kind of files.
 
-    python -m benchmarks.import_speed --clips 25000 [--kind table --kind raven --kind parquet]
+    python -m benchmarks.speed.importing --clips 25000 [--kind table --kind raven --kind parquet]
 
 Writes that many small, different sound files (half Ogg, the rest FLAC and WAV; one in a hundred is a copy of another,
 silent or cut short) in a temporary folder, with a BirdCLEF table, with a selection table of Raven each, or in Parquet

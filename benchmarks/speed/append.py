@@ -1,6 +1,6 @@
 """How long does a decision take to be on the disk while many people decide at once?
 
-    python -m benchmarks.append_latency [--writers 20] [--each 50] [--processes 1] [--postgres URL]
+    python -m benchmarks.speed.append [--writers 20] [--each 50] [--processes 1] [--postgres URL]
 
 Writers decide one cell after the other, each its own, as threads of one server, spread over ``--processes`` programs on
 the same workspace. Measured is the time of each append from the call to the commit. Budget: p99 2 s of 20 writers.

@@ -1,6 +1,6 @@
 """Time a page of the queue: a million suspects over ten thousand clips, under several filters and sorts.
 
-    python -m benchmarks.queue_speed [--suspects N] [--clips N] [--url postgresql+psycopg://…]
+    python -m benchmarks.speed.queue [--suspects N] [--clips N] [--url postgresql+psycopg://…]
 
 Each line is the median of the first 100 rows together with the counts by kind and by class, as the queue's screen asks
 for them, in milliseconds; the budget is 300. The first page after a start also reads the ranking from the database, and

@@ -1,6 +1,6 @@
 """Does training wait for its data? Steps of the real trainer, beside the same steps on data that are there already.
 
-    python -m benchmarks.training_throughput [--recipe sed_b0] [--device cuda] [--clips 256] [--seconds 60] [--json F]
+    python -m benchmarks.speed.training [--recipe sed_b0] [--device cuda] [--clips 256] [--seconds 60] [--json F]
 
 Makes its own sound files (``--format``, ``--file-rate``) and trains on them by ``models.train.FoldTrainer``, with each
 way to keep the sound: in memory, decoded from the files, and from the cache of decoded sound. ``resident`` runs the
@@ -318,7 +318,7 @@ def measure(bench: Bench, given: argparse.Namespace) -> dict[str, dict[str, Any]
 
 def augmentations(bench: Bench, recipe: Recipe, note: Callable[..., None]) -> None:
     """Each augmentation on every chunk of a batch."""
-    from benchmarks.augment_speed import steps
+    from benchmarks.speed.augment import steps
     from models.inputs.augment import Backgrounds
 
     n = round(recipe.data.chunk_s / (recipe.features.hop_length / recipe.features.sample_rate))

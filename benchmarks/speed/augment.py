@@ -1,6 +1,6 @@
 """Time of each augmentation, per chunk, beside the features of a chunk and librosa's pitch shift.
 
-    python -m benchmarks.augment_speed [--chunks 16] [--seconds 5] [--rate 32000] [--mels 64] [--repeat 7]
+    python -m benchmarks.speed.augment [--chunks 16] [--seconds 5] [--rate 32000] [--mels 64] [--repeat 7]
 
 Draws once with probability 1, then applies. Medians: of processor time on the CPU (``--threads`` threads), of wall
 time on a CUDA device where there is one. Beside each, its ratio to the time of the log-mel itself.

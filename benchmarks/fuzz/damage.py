@@ -1,6 +1,6 @@
 """Does a damaged file end in anything but an error that says why: a traceback, a hang, the memory filled?
 
-    python -m benchmarks.damage_fuzz --cases 2000 [--start 1000]
+    python -m benchmarks.fuzz.damage --cases 2000 [--start 1000]
 
 Arrays (.npz), tables (Parquet) and workspaces' databases with bytes, numbers and stretches changed, cut short, or
 claiming shapes and types that they do not have (tests/support/odd/damaged.py). Each is read as a user's would be; what

@@ -1,6 +1,6 @@
 """Are labels lost between a table and the workspace, or between a decision and the exported table?
 
-    python -m benchmarks.table_fuzz --cases 2000
+    python -m benchmarks.fuzz.table --cases 2000
 
 Draws tables as people's programs write them (tests/support/odd/tables.py): five layouts, lists printed in twenty ways,
 CSVs of four delimiters and four encodings, Parquet; files listed twice, names that lead nowhere, cells that nobody can

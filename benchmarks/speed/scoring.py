@@ -1,6 +1,6 @@
 """Time and memory of scoring a large collection, framewise included, beside cleanlab on the same arrays.
 
-    python -m benchmarks.scoring_speed [--clips 25000] [--classes 264 400] [--frames 190] [--repeat 3]
+    python -m benchmarks.speed.scoring [--clips 25000] [--classes 264 400] [--frames 190] [--repeat 3]
 
 Writes synthetic out-of-fold predictions to a temporary folder (``--dir`` to choose it), then measures each step in a
 process of its own: wall and processor time (of all threads) are medians, memory the highest resident size over the
@@ -159,7 +159,7 @@ def main() -> None:
                 command = [
                     sys.executable,
                     "-m",
-                    "benchmarks.scoring_speed",
+                    "benchmarks.speed.scoring",
                     "--repeat",
                     str(args.repeat),
                     "--measure",

@@ -1,8 +1,8 @@
 """Spaces: how fast a frozen model hears, and how soon a million stretches answer.
 
-    python -m benchmarks.embedding_speed --stretches 1000000
-    python -m benchmarks.embedding_speed --stretches 10000000 --size 64 --index
-    python -m benchmarks.embedding_speed --model aisfx --workspace W
+    python -m benchmarks.speed.embedding --stretches 1000000
+    python -m benchmarks.speed.embedding --stretches 10000000 --size 64 --index
+    python -m benchmarks.speed.embedding --model aisfx --workspace W
 
 Seconds are those of the processor, which a machine with other work to do says alike, and on the clock. With ``--index``
 the kept index is made and searched where it lies on the disk, and its recall is that against all products: of the 50

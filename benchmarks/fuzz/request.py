@@ -1,6 +1,6 @@
 """Does a request that no page of ours makes end in a traceback, a hang, or an answer without a reason?
 
-    python -m benchmarks.request_fuzz --cases 2000 [--start 1000] [--postgres URL]
+    python -m benchmarks.fuzz.request --cases 2000 [--start 1000] [--postgres URL]
 
 Bodies, parameters, paths, headers and methods of every route with a part of them changed: numbers out of bounds, NaN,
 NUL, half of a surrogate pair, other types, lists in lists, keys that come twice, bytes that are no JSON

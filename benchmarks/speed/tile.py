@@ -1,6 +1,6 @@
 """Tiles of recordings of a minute, an hour and twelve hours, from the real app, as a plot 1400 px wide asks for them.
 
-    python -m benchmarks.tile_speed [--hours 12] [--formats WAV FLAC OGG]
+    python -m benchmarks.speed.tile [--hours 12] [--formats WAV FLAC OGG]
 
 For each file: the tiles and waveform of the first 60 s, of the last 60 s, and of the whole recording (level 11), cold
 (nothing of the file in Earmark's cache) and cached; the first 60 s anew, in another setting, while the overview is

@@ -1,6 +1,6 @@
 """Is the sound that is heard the sound that was asked for? Measured in Chromium by the samples that come out.
 
-    python -m benchmarks.sound_seek [--seconds 30 300 1200 10800] [--places 6] [--folder KEPT]
+    python -m benchmarks.speed.sound_seek [--seconds 30 300 1200 10800] [--places 6] [--folder KEPT]
 
 Makes files of so many seconds in each format (noise whose level changes every three seconds, so that a variable bit
 rate varies; what is longer than five minutes repeats them), plays stretches of them with the player's own scripts, and

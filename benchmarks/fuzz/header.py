@@ -1,6 +1,6 @@
 """Does a damaged sound file end in a traceback, a hang, a wrong length, or a clip that nothing is said of?
 
-    python -m benchmarks.header_fuzz --cases 2000 [--routes]
+    python -m benchmarks.fuzz.header --cases 2000 [--routes]
 
 Draws small files of 23 kinds (WAV, RF64, AIFF, CAF, AU, FLAC, Vorbis, Opus, MP3) with damaged headers and bodies
 (tests/support/odd/sounds.py), imports them by tables of forty, and hears what is usable: the whole, a window in the

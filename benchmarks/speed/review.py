@@ -1,6 +1,6 @@
 """How long a reviewer waits, by a clock outside the product: keys, opens of links, the queue; and what each step costs.
 
-    python -m benchmarks.review_latency [--clips 320] [--seconds 60] [--presses 100] [--opens 10] [--load 0]
+    python -m benchmarks.speed.review [--clips 320] [--seconds 60] [--presses 100] [--opens 10] [--load 0]
                                         [--workspace W]
 
 Without ``--workspace`` a collection of so many clips is made on the spot (benchmarks/support/collection.py). One that
