@@ -213,8 +213,10 @@ def _aiff(handle: BinaryIO) -> Layout | None:
         parts += struct.pack(">4sIII", b"SSND", min(data + 8, 0xFFFFFFFF), 0, 0)
         return struct.pack(">4sI4s", b"FORM", min(len(parts) + 4 + data, 0xFFFFFFFF), kind) + parts
 
-    claimed = None if size >= _UNFINISHED else max(0, size - 8)
-    return Layout(at + 8, claimed, head)
+    handle.seek(at)
+    offset = int.from_bytes(handle.read(4), "big")  # of the first sample, after the 8 bytes that begin the chunk
+    claimed = None if size >= _UNFINISHED else max(0, size - 8 - offset)
+    return Layout(at + 8 + offset, claimed, head)
 
 
 def _caf(handle: BinaryIO) -> Layout | None:
