@@ -7,47 +7,59 @@ into the last page of a Vorbis it is elsewhere than it says, wherever the last p
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labeling.sound.headers import View
-from labeling.sound.packets import OPUS_RATE, last_page_of
+from labeling.sound.packets import OPUS_RATE
+from labeling.sound.streams import Ends
 
 _TOLERATED_S = 0.2  # an encoder's delay
 _DROPPED = 1 << 16  # samples of each channel that are decoded at once on the way to a place
 
 
+@dataclass(frozen=True)
+class Link:
+    """A stream of a file: its first byte, the byte after its last, and where its pages end."""
+
+    start: int
+    stop: int
+    ends: Ends | None
+
+    def seen(self, handle: BinaryIO) -> BinaryIO:
+        """That stream of the file alone, with pages that end where their packets end."""
+        patches = self.ends.patches if self.ends else None
+        return io.BufferedReader(View(handle, b"", self.start, end=self.stop, patches=patches))
+
+
 class OggSound:
     """A stream of an Ogg file as a ``soundfile.SoundFile``, with the length of its packets.
 
-    ``start`` is its first byte in the file ``path``, ``handle`` that stream alone, and ``source`` what libsndfile is
-    given of it. ``told_frames`` is the length that its last page gives, None where it gives none.
+    ``told_frames`` is the length that its last page gives, None where it gives none.
     """
 
-    def __init__(self, path: str, handle: BinaryIO, source: Any, stack: ExitStack, start: int = 0) -> None:
+    def __init__(self, source: Any, ends: Ends | None, stack: ExitStack) -> None:
         import soundfile
 
-        last = last_page_of(path, handle, start)
-        handle.seek(0)
-        if last is not None and last.mended:
-            source = io.BufferedReader(View(handle, b"", 0, end=last.at, tail=last.mended))
         self._sound = sound = stack.enter_context(soundfile.SoundFile(source))
         self._sound.seekable = lambda: False  # else soundfile seeks after each read
         self.samplerate, self.channels, self.frames = int(sound.samplerate), int(sound.channels), int(sound.frames)
         self.format, self.subtype = sound.format, sound.subtype
         self.told_frames: int | None = self.frames
         self.ends_elsewhere, self._last_seek = False, self.frames
-        if last is not None:
+        if ends is not None:
             scale = self.samplerate / OPUS_RATE if self.subtype == "OPUS" else 1.0
             # elsewhere than the sound ends the last page of what was cut out of a longer stream
-            self.ends_elsewhere = abs(last.position * scale - self.frames) > _TOLERATED_S * self.samplerate
-            if self.ends_elsewhere or last.mended:
-                self.told_frames = round(last.told * scale) if last.told >= 0 else None
+            self.ends_elsewhere = abs(ends.position * scale - self.frames) > _TOLERATED_S * self.samplerate
+            told = ends.told * scale if self.ends_elsewhere else self.frames + (ends.told - ends.position) * scale
+            self.told_frames = max(0, round(told)) if ends.told >= 0 else None
             if self.subtype == "VORBIS":
-                self._last_seek = max(0, self.frames - (last.position - last.before) - 1) if last.before else 0
+                self._last_seek = max(0, self.frames - (ends.position - ends.before) - 1) if ends.before else 0
 
     def seekable(self) -> bool:
         """Always."""
@@ -73,15 +85,12 @@ class ChainedSound:
     Not ``counted`` are streams whose headers do not tell their length: they are read from the start on, to their ends.
     """
 
-    def __init__(
-        self, path: str, handle: BinaryIO, links: list[tuple[int, int]], stack: ExitStack, counted: bool = True
-    ) -> None:
+    def __init__(self, handle: BinaryIO, links: Sequence[Link], stack: ExitStack, counted: bool = True) -> None:
         self._links: list[tuple[int, OggSound]] = []  # the number of its first frame, and the stream
         self.frames = 0
-        for start, end in links:
+        for part in links:
             try:
-                part = io.BufferedReader(View(handle, b"", start, end=end))
-                link = OggSound(path, part, part, stack, start)
+                link = OggSound(part.seen(handle), part.ends, stack)
             except RuntimeError:
                 continue  # what is no sound
             first = self._links[0][1] if self._links else link
@@ -94,7 +103,7 @@ class ChainedSound:
             raise RuntimeError("none of its streams is sound")
         first = self._links[0][1]
         self.samplerate, self.channels = first.samplerate, first.channels
-        self.format, self.subtype, self.first_frames = first.format, first.subtype, first.frames
+        self.format, self.subtype, self.first_frames = first.format, first.subtype, first.told_frames
         self._counted = counted
         self._at = 0  # the stream that is read
 

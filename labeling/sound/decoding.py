@@ -267,7 +267,8 @@ def _read(
         rate, channels = int(found.sound.samplerate), int(found.sound.channels)
         position = round(onset_s * rate)
         stop = None if offset_s is None else round(max(0.0, offset_s) * rate)
-        end = int(found.sound.frames) if stop is None else min(stop, int(found.sound.frames))
+        whole = int(found.sound.frames)
+        end = whole if stop is None else min(stop, whole)
         mendable = found.sound.format == "FLAC" and seeks and not found.to_count
         parts: list[NDArray[np.float32]] = []
         try:
@@ -281,6 +282,9 @@ def _read(
         parts += _after_damage(path, position + sum(map(len, parts)), end, rate)
     if problem is not None and not parts:
         raise problem
+    position += sum(map(len, parts))
+    if mendable and parts and position < end and _next_decodable(path, position, whole, rate) < whole:
+        parts.append(np.zeros((end - position, channels), np.float32))  # it ends in a damaged part
     blocks = [part if channel is None else mixed(part, channel) for part in parts]
     return blocks or [np.zeros((0, channels) if channel is None else (0,), np.float32)], rate
 

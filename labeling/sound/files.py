@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from labeling.errors import AudioError
 from labeling.sound import flac
-from labeling.sound.chains import ChainedSound, OggSound
+from labeling.sound.chains import ChainedSound, Link, OggSound
 from labeling.sound.headers import View, rebuilt
 from labeling.sound.mpeg import MpegSound, audio_start, frames_of
-from labeling.sound.ogg import Pages, pages_of
 from labeling.sound.ranges import RangeFile, copied, opened_by_range
+from labeling.sound.streams import ends_of, pages_of
 from labeling.storage.kept import Kept, file_key
 from labeling.storage.remote import is_url
 
@@ -103,13 +103,16 @@ def _tell(file: RangeFile) -> None:
 def _decoder(path: str, handle: BinaryIO, until_s: float | None, stack: ExitStack) -> Opened:
     import soundfile
 
-    part, pages = _part(path, handle)
+    start, end = _part(path, handle)
+    whole = start == 0 and end == handle.seek(0, os.SEEK_END)
+    handle.seek(start)
+    if handle.read(4) == b"OggS":
+        return _ogg(path, handle, start, until_s, stack)
+    handle.seek(0)
+    handle = handle if whole else io.BufferedReader(View(handle, b"", start, end=end))
     # A name is read without Python's help. But by these names libsndfile takes anything for sound without a header.
-    by_name = not (is_url(path) or part or path.lower().endswith(_GUESSED_BY_NAME))
-    handle = part or handle
+    by_name = whole and not (is_url(path) or path.lower().endswith(_GUESSED_BY_NAME))
     source: Any = path if by_name else handle
-    if pages is not None:
-        return _ogg(path, handle, source, pages, until_s, stack)
     try:
         sound = stack.enter_context(soundfile.SoundFile(source))
     except _problems() as error:
@@ -145,44 +148,46 @@ def _unreadable(path: str, error: BaseException) -> AudioError:
     return AudioError(f"{file_name(path)}: not readable as sound ({why(error)})")
 
 
-def _part(path: str, handle: BinaryIO) -> tuple[BinaryIO | None, Pages | None]:
-    """The part of a file that is sound, None for all of it; and the pages of an Ogg in it.
+def _part(path: str, handle: BinaryIO) -> tuple[int, int]:
+    """The first byte that is sound, and the byte after the last.
 
     Behind ID3 tags libsndfile does not take some formats (RF64, CAF, Ogg), and seeks beside the place in others (AU).
     """
-    start, end, pages = audio_start(handle), handle.seek(0, os.SEEK_END), None
+    start, end = audio_start(handle), handle.seek(0, os.SEEK_END)
     handle.seek(start)
     head = handle.read(4)
-    start = start if head in _STARTS else 0  # MPEG is known behind its tags
-    if head == b"OggS":
-        # to look through all of a file that is long and far is to fetch all of it
-        pages = Pages(0, torn=False) if _is_long_and_remote(handle) else pages_of(path, handle)
-        end = pages.end or end
-    elif head == b"fLaC" and not _is_long_and_remote(handle):
+    if head == b"fLaC" and not _is_long_and_remote(handle):
         end = flac.end_of(path, handle, start)
-    whole = start == 0 and end == handle.seek(0, os.SEEK_END)
-    handle.seek(0)
-    return None if whole else io.BufferedReader(View(handle, b"", start, end=end)), pages
+    return start if head in _STARTS else 0, end  # MPEG is known behind its tags
 
 
-def _ogg(path: str, handle: BinaryIO, source: Any, pages: Pages, until_s: float | None, stack: ExitStack) -> Opened:
+def _ogg(path: str, handle: BinaryIO, start: int, until_s: float | None, stack: ExitStack) -> Opened:
     """Several streams one after the other as one; what lacks pages is to be decoded from its start on."""
+    size, torn = handle.seek(0, os.SEEK_END), False
+    far = _is_long_and_remote(handle)  # to look through all of it is to fetch all of it
+    links = [Link(start, size, ends_of(path, handle) if far else None)]
+    if not far:
+        pages = pages_of(path, handle)
+        torn, end = pages.torn, pages.end or size
+        starts = [start, *(begin for begin, _ in pages.streams[1:]), end]
+        ends = [ends for _, ends in pages.streams] or [None]
+        links = [Link(*bounds, its) for bounds, its in zip(pairwise(starts), ends, strict=True)]
+    link = links[0]
+    as_it_is = (link.start, link.stop) == (0, size) and not (link.ends and link.ends.patches) and not is_url(path)
     try:
-        if len(pages.starts) > 1:
-            first, *starts = pages.starts
-            ends = [*(at - first for at in starts), handle.seek(0, os.SEEK_END)]
-            chain = ChainedSound(path, handle, list(pairwise([0, *ends])), stack, counted=not pages.torn)
-            return Opened(chain, chain.first_frames, to_count=pages.torn)
-        sound = OggSound(path, handle, source, stack)
+        if len(links) > 1:
+            chain = ChainedSound(handle, links, stack, counted=not torn)
+            return Opened(chain, chain.first_frames, to_count=torn)
+        sound = OggSound(path if as_it_is else link.seen(handle), link.ends, stack)
     except _problems() as error:
         raise _unreadable(path, error) from error
     unknown = sound.frames >= _UNKNOWN_FRAMES
-    if pages.torn:
+    if torn:
         sound.seekable = lambda: False  # type: ignore[method-assign]
     within = until_s is not None and until_s * sound.samplerate <= sound.frames
-    if sound.ends_elsewhere and not (pages.end or within):
-        return NEEDS_ALL  # all of it is looked through for more streams
-    return Opened(sound, None if unknown else sound.told_frames, to_count=pages.torn or unknown)
+    if sound.ends_elsewhere and far and not within:
+        return NEEDS_ALL  # it is looked through for more streams
+    return Opened(sound, None if unknown else sound.told_frames, to_count=torn or unknown)
 
 
 def _is_long_and_remote(handle: BinaryIO) -> bool:

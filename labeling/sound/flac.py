@@ -38,7 +38,7 @@ def _end(handle: BinaryIO, start: int, size: int) -> int:
         return size
     for base in range(start + 4, size, _BLOCK_BYTES):
         handle.seek(base)
-        data = handle.read(_BLOCK_BYTES + len(_STREAM) - 1)
+        data = handle.read(min(_BLOCK_BYTES + len(_STREAM) - 1, size - base))
         if places := [at for it in _STREAMS if (at := data.find(it)) >= 0]:
             return base + min(places)
     return size

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,9 +34,9 @@ class Layout:
 
 
 class View(io.RawIOBase):
-    """A file seen with other bytes, ``head``, before what begins at ``start``, and ``tail`` after what lies before
-    ``end``. What its own header gives as its length is ``told``, as a share of the true one, or ``told_frames``; both
-    None where it gives none."""
+    """A file seen with other bytes, ``head``, before what begins at ``start``, and with ``patches`` over it, by their
+    places in the file. What its own header gives as its length is ``told``, as a share of the true one, or
+    ``told_frames``; both None where it gives none."""
 
     def __init__(
         self,
@@ -45,11 +46,13 @@ class View(io.RawIOBase):
         told: float | None = None,
         told_frames: int | None = None,
         end: int | None = None,
-        tail: bytes = b"",
+        patches: Mapping[int, bytes] | None = None,
     ) -> None:
-        self._handle, self._head, self._start, self._tail = handle, head, start, tail
+        self._handle, self._head, self._start = handle, head, start
         self.told, self.told_frames = told, told_frames
-        self._tail_at = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
+        self._size = len(head) + (handle.seek(0, os.SEEK_END) if end is None else end) - start
+        self._patches, self._places = patches or {}, sorted(patches or {})
+        self._longest = max(map(len, self._patches.values()), default=0)
         self._position = 0
 
     def readable(self) -> bool:
@@ -66,8 +69,8 @@ class View(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a byte."""
-        size = self._tail_at + len(self._tail)
-        self._position = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: size}[whence] + offset)
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -81,14 +84,18 @@ class View(io.RawIOBase):
         return count
 
     def _read_on(self, size: int) -> bytes:
-        """What comes next, of one of the three parts."""
-        at = self._position
-        if at < len(self._head):
-            return self._head[at : at + size]
-        if at < self._tail_at:
-            self._handle.seek(self._start + at - len(self._head))
-            return self._handle.read(min(size, self._tail_at - at))
-        return self._tail[at - self._tail_at :][:size]
+        """What comes next, of the head or of the file."""
+        if self._position < len(self._head):
+            return self._head[self._position : self._position + size]
+        at = self._start + self._position - len(self._head)
+        self._handle.seek(at)
+        data = self._handle.read(max(0, min(size, self._size - self._position)))
+        stop = at + len(data)
+        for place in self._places[bisect_left(self._places, at - self._longest) : bisect_left(self._places, stop)]:
+            patch = self._patches[place][max(0, at - place) : max(0, stop - place)]
+            begin = max(0, place - at)
+            data = data[:begin] + patch + data[begin + len(patch) :]
+        return data
 
 
 def rebuilt(handle: BinaryIO) -> View | None:
@@ -206,8 +213,10 @@ def _aiff(handle: BinaryIO) -> Layout | None:
         parts += struct.pack(">4sIII", b"SSND", min(data + 8, 0xFFFFFFFF), 0, 0)
         return struct.pack(">4sI4s", b"FORM", min(len(parts) + 4 + data, 0xFFFFFFFF), kind) + parts
 
-    claimed = None if size >= _UNFINISHED else max(0, size - 8)
-    return Layout(at + 8, claimed, head)
+    handle.seek(at)
+    offset = int.from_bytes(handle.read(4), "big")  # of the first sample, after the 8 bytes that begin the chunk
+    claimed = None if size >= _UNFINISHED else max(0, size - 8 - offset)
+    return Layout(at + 8 + offset, claimed, head)
 
 
 def _caf(handle: BinaryIO) -> Layout | None:

@@ -1,22 +1,12 @@
-"""Where the last page of an Ogg stream ends, by its packets: what the page itself says of that may be wrong.
-
-The first bytes of a packet say how many samples it gives; nothing is decoded.
-"""
+"""The packets of an Ogg stream of Vorbis or Opus: their first bytes say how many samples each of them gives."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
 
-from labeling.sound.ogg import HEAD_BYTES, LARGEST_PAGE, checksum, pages_in, position_of
-from labeling.storage.kept import Kept, file_key
+from labeling.sound.ogg import HEAD_BYTES
 
 OPUS_RATE = 48_000  # in which its pages count, whatever the file's own
-_HEADER_BYTES = 1 << 20  # of a stream, at most; a picture may lie among its comments
-_TAIL_BYTES = 1 << 15  # in which the last two pages lie nearly always
 _MODE_BITS, _MOST_MODES = 41, 64
 _OPUS_MS = ((10, 20, 40, 60),) * 3 + ((10, 20, 10, 20),) + ((2.5, 5, 10, 20),) * 4  # of a frame, by a packet's start
 
@@ -24,75 +14,7 @@ Samples = Callable[[bytes, bytes], int]
 """How many samples a packet gives; the one before it comes first, b"" where there is none."""
 
 
-@dataclass(frozen=True)
-class LastPage:
-    """The last page of a stream on which a packet ends.
-
-    ``at`` is its first byte in the file, ``told`` the position that it tells, ``position`` where it ends by its packets
-    (as it tells, if it can be), ``before`` where the page before ends, 0 where there is none. Positions are in samples
-    of the stream, of Opus in `OPUS_RATE`. ``mended`` is the page with the true position, b"" where it has that.
-    """
-
-    at: int
-    told: int
-    position: int
-    before: int
-    mended: bytes
-
-
-_kept: Kept[LastPage | None] = Kept(1 << 16)
-
-
-def last_page_of(path: str, handle: BinaryIO, start: int = 0) -> LastPage | None:
-    """The last page of a stream of Vorbis or Opus, looked at once; None where there is none, or it cannot be told.
-
-    ``start`` says which stream of the file it is, where ``handle`` gives that one alone.
-    """
-    key = (start, file_key(path, handle.seek(0, os.SEEK_END)))
-    return _kept.get(key, lambda: _last_page(handle))
-
-
-def _last_page(handle: BinaryIO) -> LastPage | None:
-    serial, samples = _stream(handle)
-    if samples is None:
-        return None
-    size = handle.seek(0, os.SEEK_END)
-    for start in (max(0, size - _TAIL_BYTES), max(0, size - 2 * LARGEST_PAGE)):
-        found = _last_two(handle, start, serial)
-        if len(found) == 2:
-            break
-    if not found or (start and len(found) < 2):
-        return None
-    at, page, packets = found[-1]
-    before, earlier = (position_of(found[0][1]), found[0][2]) if len(found) == 2 else (0, [b""])
-    most = max(0, before) + sum(samples(one, other) for one, other in pairwise([earlier[-1], *packets]))
-    told = position_of(page)
-    # the last packet need not be used up; and a stream cut out of a longer one begins anywhere
-    position = told if max(0, before) <= told <= most or (told > 0 >= before) else most
-    mended = b"" if position == told else _retold(page, position)
-    return LastPage(at, told, position, max(0, before), mended)
-
-
-def _last_two(handle: BinaryIO, start: int, serial: bytes) -> list[tuple[int, bytes, list[bytes]]]:
-    """First byte, all bytes and packets of the last two pages of a stream on which packets end, of those from ``start``
-    on; the second of them alone where there are no two."""
-    found: list[tuple[int, bytes, list[bytes]]] = []
-    begun: bytes | None = None
-    for at, page in pages_in(handle, start, 2 * LARGEST_PAGE):
-        if page[14:18] == serial:
-            packets, begun = _packets(page, begun)
-            packets = [packet for packet in packets if not _is_header(packet)]
-            found = [*found[-1:], (at, page, packets)] if packets else found
-    return found
-
-
-def _retold(page: bytes, position: int) -> bytes:
-    """A page with another position."""
-    page = page[:6] + position.to_bytes(8, "little") + page[14:]
-    return page[:22] + checksum(page) + page[26:]
-
-
-def _packets(page: bytes, begun: bytes | None) -> tuple[list[bytes], bytes | None]:
+def packets_of(page: bytes, begun: bytes | None) -> tuple[list[bytes], bytes | None]:
     """The packets that end on a page, and the start of the one that goes on. ``begun`` is what came of the first one
     before, None where that is not known: then it is left out."""
     packets: list[bytes] = []
@@ -107,32 +29,24 @@ def _packets(page: bytes, begun: bytes | None) -> tuple[list[bytes], bytes | Non
     return packets, part
 
 
-def _is_header(packet: bytes) -> bool:
-    return packet[1:7] == b"vorbis" or packet.startswith((b"OpusHead", b"OpusTags"))
+def begins_sound(page: bytes) -> bool:
+    """Whether it is the first page of a stream of Vorbis or Opus."""
+    return page[28:35] == b"\x01vorbis" or page[28:36] == b"OpusHead"
 
 
-def _stream(handle: BinaryIO) -> tuple[bytes, Samples | None]:
-    """The serial number of the first stream of Vorbis or Opus, and how its packets are counted."""
-    serial, begun, headers = b"", None, list[bytes]()
-    for at, page in pages_in(handle, 0, LARGEST_PAGE):
-        if at > _HEADER_BYTES:
-            break
-        if not serial and page[28:35] != b"\x01vorbis" and page[28:36] != b"OpusHead":
-            continue
-        serial = serial or page[14:18]
-        if page[14:18] != serial:
-            continue
-        packets, begun = _packets(page, begun)
-        headers += packets
-        if headers[0].startswith(b"OpusHead"):
-            return serial, _opus_samples
-        if len(headers) >= 3:
-            return serial, _vorbis_samples(headers[0], headers[2])
-    return serial, None
+def headers_of(first: bytes) -> int:
+    """How many packets come before the sound, by the first of them."""
+    return 2 if first.startswith(b"OpusHead") else 3
 
 
-def _vorbis_samples(first: bytes, setup: bytes) -> Samples | None:
-    """By the sizes of blocks in a stream's first packet, and by its modes, which end its third one."""
+def counted_by(headers: Sequence[bytes]) -> Samples | None:
+    """How the packets of a stream are counted, by those before the sound; None where they do not tell.
+
+    Of Vorbis the sizes of blocks stand in the first of them, and the modes, which choose one, end the third.
+    """
+    first, setup = headers[0], headers[-1]
+    if first.startswith(b"OpusHead"):
+        return _opus_samples
     flags = _vorbis_modes(setup)
     if len(first) < 30 or not flags:
         return None

@@ -214,6 +214,8 @@ def test_after_a_damaged_part_of_a_flac_all_keeps_its_time(tmp_path: Path) -> No
         assert len(part) == round(1.5 * RATE)
         first = round((onset_s + 1.45) * RATE)
         np.testing.assert_allclose(part[-1600:], samples[first : first + 1600], atol=1e-4)
+    part, _ = decoding.read_window(str(tmp_path / "a.flac"), 2.5, 3.25)  # it ends within it
+    np.testing.assert_allclose(part, whole[round(2.5 * RATE) : round(3.25 * RATE)], atol=1e-4)
     with pytest.raises(AudioError, match=r"no sound can be decoded from 3\.20 s on"):
         decoding.read_window(str(tmp_path / "a.flac"), 3.2, 3.3)
 

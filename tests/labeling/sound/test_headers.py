@@ -142,6 +142,20 @@ def test_an_au_whose_samples_begin_within_its_header_is_one_sound(tmp_path: Path
     np.testing.assert_array_equal(read_window(path, 1.0, 1.5)[0], whole[RATE : round(1.5 * RATE)])
 
 
+def test_an_aiff_whose_samples_begin_later_in_their_chunk_is_one_sound(tmp_path: Path) -> None:
+    """Also where the chunk's own length is wrong."""
+    path = str(tmp_path / "a.aiff")
+    data = bytearray(file_of("AIFF", subtype="PCM_24"))
+    at = data.index(b"SSND")
+    struct.pack_into(">I", data, at + 8, 256)  # which is no multiple of a sample's three bytes
+    for size in (len(data) - at - 8, 10**6):
+        struct.pack_into(">I", data, at + 4, size)
+        Path(path).write_bytes(data)
+        whole, _ = read_window(path)
+        assert len(whole) == probe(path).frames == len(SAMPLES) - 86
+        np.testing.assert_array_equal(read_window(path, 1.0, 1.5)[0], whole[RATE : round(1.5 * RATE)])
+
+
 def test_an_opus_whose_pages_are_out_of_their_order_has_whole_windows(tmp_path: Path) -> None:
     """libsndfile stops soon after a seek in such a file."""
     data = honest("Opus", 2.0, 1, 8000)
