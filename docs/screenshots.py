@@ -13,14 +13,18 @@ import sys
 import tempfile
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import soundfile
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize
 
 from labeling import journal
 from labeling.collection import store
+from labeling.collection.importing import import_collection
 from labeling.quality.audit import waiting
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
@@ -28,6 +32,9 @@ from labeling.reviewer import preferences
 from labeling.storage import tables
 from labeling.suspects import queue
 from labeling.workspace import open_workspace
+from models import worker
+from models.prediction import jobs as prediction
+from models.prediction.jobs import PredictionRequest
 from tests.support import ROOT
 from tests.support.browser.chromium import chromium
 from tests.support.browser.server import serve
@@ -84,6 +91,43 @@ def second_opinion(root: Path, looks: int, of: str = "sam", reviewer: str = "kim
             )
             for number, decision in enumerate(heard)
         ])  # fmt: skip
+
+
+def record(root: Path, seconds: int = 40) -> None:
+    """Four days of two recorders in which the clips sound, most of them at dawn, and what run 001 predicts there."""
+    random = np.random.default_rng(0)
+    clips = sorted((root / "demo" / "train_audio").rglob("*.ogg"))
+    sounds = [soundfile.read(path, dtype="float32") for path in clips]
+    rate = sounds[0][1]
+    for site, day, hour in product(("meadow", "pond"), range(12, 16), range(4, 22, 2)):
+        sound = 0.002 * random.standard_normal(seconds * rate).astype(np.float32)
+        for _ in range(random.poisson(8 * np.exp(-abs(hour - 6) / 4))):
+            call, _ = sounds[random.integers(len(sounds) // (1 + (site == "pond")))]
+            begin = random.integers(0, len(sound) - min(len(call), len(sound) // 2))
+            part = call[: len(sound) - begin]
+            sound[begin : begin + len(part)] += part
+        path = root.parent / "field" / site / f"202406{day}_{hour:02d}0000.WAV"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.clip(sound, -1, 1), rate)
+    field = str(root.parent / "field")
+    with closing(open_workspace(root)) as workspace:
+        job = prediction.enqueue_prediction(workspace, PredictionRequest("001-demo", (field,)), worker="pictures")
+        worker.run_job(workspace, job, "pictures")
+        import_collection(workspace, field, format="recordings")
+
+
+def hear_an_hour(page: Page, url: str) -> None:
+    """The Activity page, with the loudest hour opened."""
+    page.set_viewport_size({**SIZE, "height": 1240})
+    page.goto(url + "/activity")
+    page.locator(".st-key-activity_map .points path").first.wait_for()
+    page.get_by_role("combobox", name=re.compile("^Listen to an hour")).click()
+    page.get_by_role("option").first.click()
+    page.get_by_test_id("wall-tile").first.wait_for()
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(4000)
+    save(page, "activity")
+    page.set_viewport_size(SIZE)
 
 
 def save(page: Page, name: str) -> None:
@@ -171,6 +215,9 @@ def shoot(workspace: Path, reviewer: str = "rita") -> None:
         picture("sweep-dark", "/sweep", "dark")
         picture("review-dark", seen, "dark")
         picture("review-narrow", seen, "light", 480)
+        record(workspace)
+        page = browser.new_page(viewport=SIZE, color_scheme="light")
+        hear_an_hour(page, server.url)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import streamlit as st
 from labeling import runs
 from labeling.errors import ArtefactError
 from labeling.quality.scored_run import read_scored_run
+from labeling.replay import jobs
 from labeling.runs import leaks
 from pages.ui import session
 from pages.ui.panels import learning, noise, quality, replay
@@ -26,6 +27,9 @@ if scored_run is None:
     )
     st.page_link("retrain.py", label="Train a run", icon=":material/arrow_forward:")
     learning.panel()
+    if jobs.kept(workspace):  # those of what to label next need no run
+        st.markdown("#### Which order finds most?")
+        replay.panel()
     st.stop()
 
 run = next(candidate for candidate in every_run if candidate.id == scored_run.run_id)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from labeling import journal
+from labeling import journal, runs
 from labeling.collection import store
 from labeling.disagreement.scoring import score_run
 from labeling.disagreement.stored_ranking import read_ranking
 from labeling.quality import audit
 from labeling.quality.scored_run import read_scored_run
 from labeling.records import Decision, Shown
+from labeling.replay import jobs
+from labeling.replay.learning import LearningPlan
 from labeling.suspects import queue
 from labeling.suspects.filter import QueueFilter
 from labeling.workspace import Workspace, open_workspace
 from tests.support.app.pages import errors, show
 from tests.support.workspaces.making import add_clips, copy_workspace
+from tests.support.workspaces.several_sounds import plant_sounds, write_truth
 
 
 def words(app) -> str:
@@ -70,6 +74,19 @@ def test_without_clips_and_without_a_run_it_says_what_to_do(tmp_path, monkeypatc
         assert errors(app) == ""
         assert "No run is scored yet" in words(app)
         assert metrics(app) == {}
+
+
+def test_a_replay_of_what_to_label_next_is_shown_before_any_run(tmp_path, monkeypatch):
+    with closing(open_workspace(tmp_path / "w", create=True)) as workspace:
+        truth = write_truth(tmp_path / "t.csv", plant_sounds(workspace, clips=40, labelled=40))
+        jobs.enqueue(workspace, LearningPlan(truth, "ears", ("random",), decisions=20))
+        job = runs.claim(workspace, "w")
+        assert job is not None
+        jobs.run_replay(workspace, job, "w")
+    app = show(tmp_path / "w", "quality", monkeypatch)
+    assert errors(app) == ""
+    assert "No run is scored yet" in words(app)
+    assert "“At random” makes the best model on the way" in words(app)
 
 
 def test_before_any_verdict_each_answer_says_how_to_know_it(scored, monkeypatch):

@@ -71,9 +71,9 @@ def hours_figure(rows: pd.DataFrame, measure: str, chosen: tuple[str, int] | Non
         "highest %{customdata[6]}<br>%{customdata[4]} min recorded, recorders: %{customdata[5]}<extra></extra>",
     )  # fmt: skip
     if chosen is not None and chosen[0] in column:
-        figure.add_scatter(
-            x=[chosen[0]], y=[chosen[1]], mode="markers", showlegend=False, hoverinfo="skip",
-            marker={"symbol": "square-open", "size": CELL_PX + 2, "color": "#e5484d", "line": {"width": 2.5}},
+        x, y = column[chosen[0]], chosen[1]  # a category's place is its number
+        figure.add_shape(
+            type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, line={"width": 2.5, "color": "#e5484d"}
         )  # fmt: skip
     ticks = list(range(0, 24, 3))
     figure.update_yaxes(

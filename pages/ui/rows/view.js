@@ -11,7 +11,7 @@ import { ROW_KEYS } from "./keys.js";
 // What each column is called, why it is there, and the room it takes.
 /** @type {Record<string, { text: string, title: string, wide: string, number?: boolean }>} */
 export const COLUMNS = {
-  rank: { text: "rank", title: "Place in the run's ranking", wide: "54px", number: true },
+  rank: { text: "rank", title: "Place in the run's ranking", wide: "76px", number: true },
   kind: { text: "kind", title: "What may be wrong with the label", wide: "92px" },
   class: { text: "class", title: "The class that is doubted", wide: "minmax(120px, 2fr)" },
   wrong: { text: "likely wrong", title: "How likely the label is wrong, learned from the verdicts so far", wide: "124px" },

@@ -19,7 +19,7 @@ ROWS = pd.DataFrame(
 
 def test_an_hour_that_was_not_recorded_is_blank_and_one_without_a_call_is_not() -> None:
     figure = hours_figure(ROWS, "share", ("2024-06-14", 5))
-    heat, points, outline = figure.data
+    heat, points = figure.data
     assert list(heat.x) == ["2024-06-12", "2024-06-13", "2024-06-14"], "a day without recordings has its place"
     grid = np.array(heat.z, float)
     assert grid.shape == (24, 3)
@@ -27,8 +27,9 @@ def test_an_hour_that_was_not_recorded_is_blank_and_one_without_a_call_is_not() 
     assert np.isnan(grid[5, 1])
     assert np.isfinite(grid).sum() == 2
     assert [list(one[:2]) for one in points.customdata] == [["2024-06-12", 5], ["2024-06-12", 6], ["2024-06-14", 5]]
-    assert (outline.x[0], outline.y[0]) == ("2024-06-14", 5)
-    assert len(hours_figure(ROWS, "above", ("2024-01-01", 5)).data) == 2
+    (outline,) = figure.layout.shapes
+    assert (outline.x0, outline.x1, outline.y0, outline.y1) == (1.5, 2.5, 4.5, 5.5)
+    assert not hours_figure(ROWS, "above", ("2024-01-01", 5)).layout.shapes
     assert hours_figure(ROWS, "highest").data[0].zmax == 1
 
 
