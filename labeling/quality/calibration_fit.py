@@ -39,11 +39,14 @@ SUREST = 1e-6  # rankings keep p_wrong as float32, which near 1 has steps of 6e-
 # real collection that was so of missing labels (called 0.85: 0.69 to 0.83 were), and hardly of false ones.
 BEND = {"missing": 3.0, "false": 6.0}
 KNOTS = np.arange(-14.0, 9.0)  # log odds; all guesses lie within
-# How far off the guess may be, in log odds, one standard deviation: everywhere alike, here more than there; and in
-# whatever collection ever more above even, and below it, by this much for each of its log odds. The two sides are
-# apart: where a scorer is over-sure of wrong labels tells nothing of those that it never hears.
+# How far off the guess may be, in log odds, one standard deviation: everywhere alike, and here more than there.
 LEVEL_WIDTH, CURVE_WIDTH = 0.3, 0.9
-SURE_WIDTH, SURE_RIGHT_WIDTH = 0.6, 0.15
+# In whatever collection evidence may be worth more or less than a scorer learned from labels, which hardly tell that.
+# So the guess is off by this much for each log odds that evidence moved it from those that the label has where evidence
+# is silent (a tenth of labels wrong). Above and below are apart: what verdicts show of cells that evidence speaks
+# against tells nothing of those that a scorer never hears. Above even it may be counted several times over, too.
+SILENT = -2.2
+STEEP_WIDTH, SURE_WIDTH = 0.3, 0.5
 CURVE_LENGTH = 3.0  # log odds over which verdicts speak for their neighbours
 WIDTHS = (0.25, 0.5, 1.0, 2.0)  # times the first two, tried: most guesses are better than feared, some far worse
 WIDTH_WEIGHTS = (0.25, 0.35, 0.3, 0.1)
@@ -362,8 +365,9 @@ def _laplace(
 def _precision(width: float, covariates: int) -> Floats:
     """The inverse of the prior's covariance of the curve at the knots, Matérn's of smoothness 3/2, of d, and of w."""
     apart = np.sqrt(3) * np.abs(KNOTS[:, None] - KNOTS) / CURVE_LENGTH
-    sure, sure_right = SURE_WIDTH * np.maximum(KNOTS, 0), SURE_RIGHT_WIDTH * np.maximum(-KNOTS, 0)
-    always = np.outer(sure, sure) + np.outer(sure_right, sure_right)
+    sides = np.maximum(KNOTS - SILENT, 0), np.maximum(SILENT - KNOTS, 0), np.maximum(KNOTS, 0)
+    widths = STEEP_WIDTH, STEEP_WIDTH, SURE_WIDTH
+    always = sum(wide**2 * np.outer(side, side) for wide, side in zip(widths, sides, strict=True))
     own = CURVE_WIDTH**2 * (1 + apart) * np.exp(-apart)
     covariance = WEIGHT_WIDTH**2 * np.eye(len(KNOTS) + 1 + covariates)
     covariance[: len(KNOTS), : len(KNOTS)] = width**2 * (LEVEL_WIDTH**2 + own) + always

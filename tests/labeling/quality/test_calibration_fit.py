@@ -42,7 +42,8 @@ def prior_covariance(width: float = 1.0) -> np.ndarray:
     """Of the curve at the knots, by scikit-learn, and of what decided before the scoring adds."""
     covariance = np.zeros((len(KNOTS) + 1,) * 2)
     covariance[:-1, :-1] = width**2 * (0.3**2 + 0.9**2 * Matern(3.0, nu=1.5)(KNOTS[:, None]))
-    for slope, side in ((0.6, np.maximum(KNOTS, 0)), (0.15, np.maximum(-KNOTS, 0))):
+    above, below, over_even = np.maximum(KNOTS + 2.2, 0), np.maximum(-2.2 - KNOTS, 0), np.maximum(KNOTS, 0)
+    for slope, side in ((0.3, above), (0.3, below), (0.5, over_even)):
         covariance[:-1, :-1] += slope**2 * np.outer(side, side)
     covariance[-1, -1] = np.log(2) ** 2
     return covariance
@@ -217,6 +218,7 @@ def test_counts_are_drawn_as_the_prior_has_it() -> None:
     weights, sizes = zip(*[(one.weight, (one.width, one.spread)) for one in fitted([], []).posteriors], strict=True)
     width, spread = np.array(sizes)[random.choice(len(sizes), 40_000, p=weights)].T
     moved = random.normal(0, np.sqrt(0.3**2 + 0.9**2), 40_000) * width + random.normal(0, 1, 40_000) * spread
+    moved += random.normal(0, 0.3 * 2.2, 40_000)  # how far even lies from where evidence is silent
     chance = expit(moved)
     expected = [np.mean((1 - chance) ** 2), np.mean(2 * chance * (1 - chance)), np.mean(chance**2)]
     assert np.bincount(counts) / 40_000 == pytest.approx(expected, abs=0.015)  # four standard errors and the slopes
@@ -248,7 +250,7 @@ def test_many_places_are_drawn_in_parts() -> None:
     assert counts.mean() == pytest.approx(said, rel=0.1)
 
 
-@pytest.mark.parametrize(("n", "apart", "lower"), [(8, 0.09, 0.5), (40, 0.06, 0.3)])
+@pytest.mark.parametrize(("n", "apart", "lower"), [(8, 0.1, 0.55), (40, 0.07, 0.3)])
 def test_counts_are_those_of_the_exact_posterior(n: int, apart: float, lower: float) -> None:
     """Beside the prior itself, drawn from and weighed by the likelihood: importance sampling knows no normal curve."""
     p, _, wrong = some_verdicts(n, seed=2, map=lambda x: 0.6 * x - 0.5)
