@@ -303,6 +303,10 @@ def page(window: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
         type(page).on(page, event, listener)
         told.append((event, listener))
 
+    # what Streamlit moves while it works is drawn by the processor, frame by frame, a sixth of what such a page takes;
+    # whether our own picture glides is looked at in the folders of the player
+    still = not {"player", "review"}.intersection(request.path.relative_to(ROOT).parts)
+    page.emulate_media(reduced_motion="reduce" if still else "no-preference")
     page.on = tell
     page.on("pageerror", lambda error: problems.append(f"{error.message}\n{error.stack}"))
     yield page
