@@ -192,8 +192,8 @@ def test_what_would_teach_a_model_on_a_space_comes_first_where_there_is_one(bird
     assert [row["rank"] for row in rows(app)] == [row.suspect.rank for row in expected[: len(rows(app))]]
     assert [row.suspect.rank for row in expected] != sorted(row.suspect.rank for row in expected)
     assert "would teach a model on the space toy most" in said(app)
-    app = show(order="next", taught="uncertain", space="toy")
-    assert url(app) == {"order": "next", "taught": "uncertain", "space": "toy"}
+    app = show(order="next", taught="uncertain", heard="toy")
+    assert url(app) == {"order": "next", "taught": "uncertain", "heard": "toy"}
     expected = taught(birds, taught="uncertain")
     assert [row["rank"] for row in rows(app)] == [row.suspect.rank for row in expected[: len(rows(app))]]
 

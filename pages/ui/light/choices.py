@@ -92,7 +92,7 @@ def _taught(wanted: QueueFilter, spaces: Sequence[str]) -> list[Choice]:
         return []
     by = [(replace(wanted, taught=key), text) for key, text in TAUGHT.items()]
     heard = [(replace(wanted, space=name if place else ""), name) for place, name in enumerate(spaces)]
-    some = [_choice("Heard by", wanted, "space", heard, wanted.space)] if len(spaces) > 1 else []
+    some = [_choice("Heard by", wanted, "heard", heard, wanted.space)] if len(spaces) > 1 else []
     return [_choice("Asked first", wanted, "taught", by), *some]
 
 

@@ -233,7 +233,7 @@ def filter_from(params: Mapping[str, str]) -> QueueFilter:
             batches=params.get("batches") == "1",
             mine=params.get("mine") == "1",
             chosen=params.get("chosen", "")[:40],
-            space=params.get("space", "")[:80],
+            space=params.get("heard", "")[:80],
             taught=params.get("taught", "hybrid"),
         )
     except DataError:
@@ -259,7 +259,7 @@ def params_of(wanted: QueueFilter) -> dict[str, str]:
         "batches": "1" if wanted.batches else "",
         "mine": "1" if wanted.mine else "",
         "chosen": wanted.chosen,
-        "space": wanted.space,
+        "heard": wanted.space,
         "taught": "" if wanted.taught == "hybrid" else wanted.taught,
     }
     return {key: value for key, value in params.items() if value}

@@ -179,8 +179,11 @@ def test_keys_that_come_in_bursts(page: Any, own_copy: Path) -> None:
         page.keyboard.press(key)
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 4} of")
     shown(page)
+    is_open = "({ dataset: { kind, verdict } }) => kind && !verdict"
+    suspects = page.locator(".lane").evaluate_all(f"lanes => lanes.filter({is_open}).length")
     press_at_once(page, ["1", "j"])  # the second while the verdict is on its way
     until(page, lambda: len(rows(own_copy, "select 1 from decisions")) == 1)
+    at += 1 if suspects == 1 else 0  # the last suspect of a clip leads on by itself
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at + 5} of")
     shown(page)  # answered and gone on: until then each of these would be refused
     with answered(page):
