@@ -24,6 +24,7 @@ def test_an_export_comes_down_and_predictions_go_up(app: Server, page: Any, own_
         labels = versions.labels_at(connection)
     journal.append(workspace, [Decision("e1", "rita", int(labels.clip_ids[0]), labels.classes[0], "unsure")])
     page.goto(f"{app.url}/versions")
+    rested(page)
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as coming:
         page.get_by_role("button", name=re.compile(r"Download \(")).click()
@@ -38,6 +39,7 @@ def test_an_export_comes_down_and_predictions_go_up(app: Server, page: Any, own_
     page.get_by_text("Bring your own predictions").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "theirs.csv")
     expect(page.get_by_text("theirs.csv").first).to_be_visible()
+    rested(page)
     page.get_by_role("button", name="Bring", exact=True).click()
     expect(page.get_by_text("48 of 48 clips, 1 classes")).to_be_visible()
     with workspace.read() as connection:
