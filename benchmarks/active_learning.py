@@ -17,7 +17,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.support.timing import timed
 from labeling.active.head import ClipStretches, blank, fit, sigmoid, stretches_of
 from labeling.active.orders import ORDERS, Cells, ask
 from labeling.embeddings.space import Space, SpaceFacts
@@ -163,17 +163,6 @@ def speed_at(
     )
     for order in ORDERS:
         print(f"  100 to ask, {order}: {timed(partial(ask, cells, order, 100), 3)}")
-
-
-def timed(work: Callable[[], object], times: int) -> str:
-    """The median on the clock, and of the processor in all threads."""
-    clock, cpu = [], []
-    for _ in range(times):
-        before, before_cpu = time.perf_counter(), time.process_time()
-        work()
-        clock.append(time.perf_counter() - before)
-        cpu.append(time.process_time() - before_cpu)
-    return f"{statistics.median(clock):.2f} s ({statistics.median(cpu):.2f} s of the processor)"
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ import json
 import shutil
 import statistics
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.support.timing import timed
 from labeling import journal
 from labeling.collection import classes, store
 from labeling.embeddings.space import ClipVectors, SpaceFacts, append, join_parts, open_space
@@ -222,17 +221,17 @@ def speed(count: int, size: int) -> None:
             with workspace.read() as connection:
                 more_like(workspace, connection, query)
 
-        print(f"first answer among {count:,}: {timed(ask, 1)}; then {timed(ask)}")
-        print(f"all products with 1: {timed(lambda: products(space.vectors, np.ones((1, size))))}")
-        print(f"all products with 8: {timed(lambda: products(space.vectors, np.ones((8, size))))}")
+        print(f"first answer among {count:,}: {timed(ask, 1)}; then {timed(ask, 5)}")
+        print(f"all products with 1: {timed(lambda: products(space.vectors, np.ones((1, size))), 5)}")
+        print(f"all products with 8: {timed(lambda: products(space.vectors, np.ones((8, size))), 5)}")
         journal.append(workspace, [
             Decision(journal.new_event_id(), "b", clip, "c0", "present" if clip % 3 else "absent")
             for clip in range(2, 202)
         ])  # fmt: skip
-        print(f"a search after 200 verdicts, head and forecast with it: {timed(ask)}")
+        print(f"a search after 200 verdicts, head and forecast with it: {timed(ask, 5)}")
         vectors = np.asarray(space.vectors[:900], np.float32)
         yes = np.arange(900) < 130
-        print(f"the head alone: {timed(lambda: fit(vectors, yes, np.ones(900), np.arange(900) < 200))}")
+        print(f"the head alone: {timed(lambda: fit(vectors, yes, np.ones(900), np.arange(900) < 200), 5)}")
 
 
 def add_clips(workspace: Workspace, count: int, duration_s: float) -> None:
@@ -251,17 +250,6 @@ def add_clips(workspace: Workspace, count: int, duration_s: float) -> None:
             connection, format="table", source="/x", audio_root="/x", options={}, table_name="t.csv",
             table_bytes=b"", clips=new, class_names={f"c{k}": f"c{k}" for k in range(20)},
         )  # fmt: skip
-
-
-def timed(work: Callable[[], object], times: int = 5) -> str:
-    """The median of some tries."""
-    clock, cpu = [], []
-    for _ in range(times):
-        before, before_cpu = time.perf_counter(), time.process_time()
-        work()
-        clock.append(time.perf_counter() - before)
-        cpu.append(time.process_time() - before_cpu)
-    return f"{statistics.median(clock):.3f} s ({statistics.median(cpu):.3f} s of the processor)"
 
 
 if __name__ == "__main__":

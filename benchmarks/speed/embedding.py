@@ -12,7 +12,6 @@ nearest of some vectors, which lie about many centres as those of sounds do, how
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.support.timing import timed
 from labeling.collection import store
 from labeling.embeddings.search import index_path, kept_index, make_index, most_alike
 from labeling.embeddings.space import ClipVectors, SpaceFacts, append, join_parts, open_space
@@ -99,17 +99,6 @@ def hear(root: str, reference: str, clips: int = 8) -> None:
     read = seconds(lambda: [list(windows_of(clip, model, hop_s)) for clip in some])
     print(f"{reference}: {sound_s / heard:.1f} s of sound a second of a core; reading alone {sound_s / read:.0f}")
     workspace.close()
-
-
-def timed(work: Callable[[], object], times: int = 1) -> str:
-    """The median of some tries, of the processor in all threads and on the clock."""
-    clock, cpu = [], []
-    for _ in range(times):
-        before, before_cpu = time.perf_counter(), time.process_time()
-        work()
-        clock.append(time.perf_counter() - before)
-        cpu.append(time.process_time() - before_cpu)
-    return f"{statistics.median(cpu):.3f} s of the processor ({statistics.median(clock):.3f} s on the clock)"
 
 
 def seconds(work: Callable[[], object]) -> float:
