@@ -12,8 +12,8 @@ from labeling.journal import versions
 from labeling.records import Decision
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import rested
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import rested
 
 pytestmark = pytest.mark.browser
 

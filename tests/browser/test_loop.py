@@ -16,8 +16,9 @@ from labeling.collection.birdsong import SPECIES
 from labeling.journal import versions
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, rested, shown
+from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, shown
 from tests.support.browser.server import Server, serve
+from tests.support.browser.widgets import choose, rested
 
 pytestmark = pytest.mark.browser
 
@@ -41,8 +42,7 @@ def decisions(workspace: Path) -> list[tuple[int, int, str, str]]:
 
 def queue_training(page: Any, settings: dict[str, str]) -> None:
     """On the retrain page: pick the demo recipe, change its settings, press the button."""
-    page.get_by_role("combobox", name=re.compile("Recipe")).click()
-    page.get_by_role("option", name=re.compile("^demo")).click()
+    choose(page.get_by_role("combobox", name=re.compile("Recipe")), re.compile("^demo"))
     expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
     rested(page)  # until then what opens may be drawn anew, and is closed
     page.get_by_text("Main settings").click()

@@ -14,6 +14,7 @@ from labeling.workspace import Workspace, open_workspace
 from tests.support.browser.chromium import expect
 from tests.support.browser.reviewing import press, shown
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import choose
 from tests.support.workspaces.tiny_space import add_space
 
 pytestmark = pytest.mark.browser
@@ -40,8 +41,7 @@ def walk(workspace: Workspace) -> list[str]:
 def test_from_the_queue_the_next_clip_is_what_teaches_most(page: Any, app: Server, workspace: Workspace) -> None:
     clips = walk(workspace)
     page.goto(f"{app.url}/queue?p=0.01")
-    page.get_by_role("combobox", name="Order").click()
-    page.get_by_role("option", name="Next to label").click()
+    choose(page.get_by_role("combobox", name="Order"), "Next to label")
     expect(page.get_by_text("would teach a model on the space toy most")).to_be_visible()
     page.get_by_role("button", name="Review these").click()
     expect(page.get_by_role("button", name="Review these")).to_have_count(0)

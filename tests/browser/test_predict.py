@@ -14,8 +14,8 @@ from labeling import runs
 from labeling.workspace import open_workspace
 from models.prediction import jobs
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import rested
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import choose, open_expander
 
 pytestmark = pytest.mark.browser
 
@@ -33,11 +33,6 @@ def field(own_copy: Path) -> Path:
     soundfile.write(folder / "dawn.wav", 0.7 * wave, rate)
     soundfile.write(folder / "night.flac", 0.01 * np.random.default_rng(0).standard_normal(3 * rate), rate)
     return folder
-
-
-def open_expander(page: Any, text: str) -> None:
-    rested(page)  # until then it may be drawn anew, and is closed
-    page.get_by_test_id("stExpander").get_by_text(text).first.click()
 
 
 def test_recordings_go_up_and_their_tables_come_down(
@@ -116,8 +111,7 @@ def test_the_noise_report_and_what_priors_would_change(app: Server, page: Any) -
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     page.goto(f"{app.url}/runs")
     open_expander(page, "Would priors help?")
-    page.locator(".st-key-priors-post").get_by_role("combobox").click()
-    page.get_by_role("option", name="Classes that are listed together").click()
+    choose(page.locator(".st-key-priors-post").get_by_role("combobox"), "Classes that are listed together")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Measure").click()
     expect(page.get_by_text("each clip is moved by the labels of clips in other folds")).to_be_visible()

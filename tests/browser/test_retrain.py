@@ -10,8 +10,8 @@ import pytest
 from labeling import runs
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect, resting_box
-from tests.support.browser.reviewing import rested
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import choose, rested
 
 pytestmark = pytest.mark.browser
 
@@ -29,8 +29,7 @@ def edit_cell(page: Any, row: int, value: str) -> None:
 
 def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, own_copy: Path) -> None:
     page.goto(f"{app.url}/retrain")
-    page.get_by_role("combobox", name=re.compile("Recipe")).click()
-    page.get_by_role("option", name=re.compile("^demo")).click()
+    choose(page.get_by_role("combobox", name=re.compile("Recipe")), re.compile("^demo"))
     expect(page.get_by_text("to see the whole loop at once")).to_be_visible()
     rested(page)
     page.get_by_text("All other settings").click()

@@ -16,8 +16,9 @@ from labeling.collection.importing import import_collection
 from labeling.embeddings.space import ClipVectors, SpaceFacts, append, sounds_now
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect, still_box
-from tests.support.browser.reviewing import LIGHT, open_review, rested, shown
+from tests.support.browser.reviewing import LIGHT, open_review, shown
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import choose, rested
 
 pytestmark = pytest.mark.browser
 FACTS = SpaceFacts("ears", "imported:ears", "CC0", "", 8000, 1.0, 0.5, 24)
@@ -116,9 +117,8 @@ def test_from_a_stretch_to_a_batch_of_verdicts_to_a_better_second_one(searchable
     as_before = tiles(page, 18)
     assert not set(as_before) & set(first)
 
-    page.get_by_role("combobox", name="Order").click()
     with page.expect_response(re.compile("/api/.*order=likely")):  # until then the order before stands there
-        page.get_by_role("option", name="Most likely").click()
+        choose(page.get_by_role("combobox", name="Order"), "Most likely")
     expect(page).to_have_url(re.compile("order=likely"))
     expect(page.get_by_test_id("wall-root")).to_have_attribute("data-loading", "false")
     learned = tiles(page, 18)
@@ -145,8 +145,7 @@ def test_from_a_search_to_a_new_class_to_a_run_that_finds_it(own_copy: Path, app
         expect(page.get_by_test_id("wall-notice")).to_contain_text(f"Saved: {'present' if verdict else 'absent'}")
 
     page.get_by_role("link", name="Retrain").click()
-    page.get_by_role("combobox", name=re.compile("Recipe")).click()
-    page.get_by_role("option", name=re.compile("^linear")).first.click()
+    choose(page.get_by_role("combobox", name=re.compile("Recipe")), re.compile("^linear"))
     rested(page)
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()
     page.get_by_text(re.compile("^002-linear done")).wait_for(timeout=600_000)

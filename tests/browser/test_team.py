@@ -17,8 +17,9 @@ from labeling.reviewer import preferences
 from labeling.team import leases
 from labeling.workspace import Workspace, open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import LIGHT, first_clip, open_review, press, rested, shown, until
+from tests.support.browser.reviewing import LIGHT, first_clip, open_review, press, shown, until
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import choose, rested
 
 pytestmark = pytest.mark.browser
 
@@ -183,10 +184,8 @@ def test_an_owner_says_how_many_looks_and_whose_work_is_what(
     rested(page)  # what is below is drawn anew until then, and an open list closes
     with behind.read() as connection:
         assert looks.needed(connection) == looks.Needed(missing=3)
-    page.get_by_label("Who").click()
-    page.get_by_role("option", name="rita").click()
-    page.get_by_role("combobox", name="What").click()
-    page.get_by_role("option", name="Share of all clips").click()
+    choose(page.get_by_label("Who"), "rita")
+    choose(page.get_by_role("combobox", name="What"), "Share of all clips")
     expect(page.get_by_label("Percent that nobody has yet")).to_be_visible()
     rested(page)
     page.get_by_label("Percent that nobody has yet").fill("40")

@@ -14,6 +14,7 @@ from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
 from tests.support.browser.reviewing import until
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import choose
 
 pytestmark = pytest.mark.browser
 LINK = "/sweep?class=ambfin1&unlikely=1"
@@ -255,8 +256,7 @@ def test_no_press_falls_on_the_snippets_of_another_class(app: Server, page: Any,
     tile(page, 2).click()
     expect(page.get_by_test_id("wall-absent")).to_contain_text("Absent: 1 clip")
     page.route(re.compile(r"/api/snippets\?"), lambda route: held.append(route))
-    page.get_by_role("combobox", name="Class, most to do first").click()
-    page.get_by_role("option", name=re.compile("Dusk Piper")).click()
+    choose(page.get_by_role("combobox", name="Class, most to do first"), re.compile("Dusk Piper"))
     expect(page.get_by_test_id("wall-empty")).to_be_visible()
     expect(page.get_by_test_id("wall-empty")).to_have_text("loading…")
     until(page, lambda: held)

@@ -29,8 +29,9 @@ from labeling.workspace import Workspace, open_workspace
 from pages.ui import session
 from tests.support import ROOT
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import rested, until
+from tests.support.browser.reviewing import until
 from tests.support.browser.server import Server
+from tests.support.browser.widgets import rested
 from tests.support.workspaces.tiny_space import add_space
 
 ODD = "<b>owls</b> *x* $y$ 🦉'; DROP"

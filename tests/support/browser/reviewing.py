@@ -87,12 +87,6 @@ def press_at_once(page: Any, keys: list[str]) -> None:
     page.evaluate(AT_ONCE, keys)
 
 
-def rested(page: Any) -> None:
-    """Wait until Streamlit has run to the end, after something has shown that it began: until then it may draw a part
-    of the page anew, and close what was opened in it."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-
-
 def another_browser(page: Any) -> None:
     """Make the tab as that of a browser that never was in the app."""
     page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
