@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from labeling.collection import allowed, store
+from labeling.embeddings.space import has_spaces
 from labeling.errors import EarmarkError
 from labeling.journal.new_classes import new_classes
 from labeling.people import roles
@@ -121,6 +122,8 @@ def warm_up(*makes: Callable[[], object]) -> None:
         for name in modules_of_pages():
             with suppress(ImportError):  # a name in a module, or what the page will say is missing
                 import_module(name)
+        if has_spaces(served.workspace()):  # the order "next to label" fits a head on one
+            import_module("scipy.optimize")
         for make in makes:
             make()
         with suppress(EarmarkError), served.workspace().read() as connection:
