@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.support.timing import timed
-from labeling.active.head import ClipStretches, blank, fit, sigmoid, stretches_of
+from labeling.active.head import ClipStretches, blank, fit, stretches_of
 from labeling.active.orders import ORDERS, Cells, ask
 from labeling.embeddings.space import Space, SpaceFacts
+from labeling.logistic import sigmoid
 from labeling.replay.learning import Learned, LearningPlan, at_share, replay_learning
 from labeling.replay.reviewer import SimulatedReviewer
 from labeling.search.products import unit

@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling.active.head import blank, fit, sigmoid, stretches_of
+from labeling.active.head import blank, fit, stretches_of
 from labeling.active.known import known_labels
 from labeling.disagreement import random_order
 from labeling.embeddings.space import open_space
 from labeling.journal import all_undone
+from labeling.logistic import sigmoid
 from labeling.records import MACHINE, Shown
 from labeling.storage import database as db
 from labeling.storage import tables

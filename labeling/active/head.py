@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.embeddings.space import Space
+from labeling.logistic import sigmoid, softplus
+from labeling.segments import reduced
 
 Floats = NDArray[np.float32]
 
@@ -51,8 +53,8 @@ class ClipStretches:
         for begin in range(0, len(self), 4096):
             end = min(begin + 4096, len(self))
             part = np.asarray(self.space.vectors[self.rows[self.first[begin] : self.first[end]]], np.float32)
-            starts = self.first[begin:end] - self.first[begin]
-            out[begin:end] = np.add.reduceat(part, starts, axis=0) / np.diff(self.first)[begin:end, None]
+            first = self.first[begin : end + 1] - self.first[begin]
+            out[begin:end] = reduced(np.add, part, first[:-1], first[1:]) / np.diff(first)[:, None]
         return out
 
 
@@ -154,8 +156,8 @@ def fit(
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         w, b = flat[: -size[1]].reshape(size), flat[-size[1] :]
         logit, share = _pooled(x @ w.astype(np.float32) + b.astype(np.float32), some.first)
-        value = float(np.sum((np.logaddexp(0, logit) - target * logit) * weight, dtype=np.float64))
-        value += float(ridge / 2 * np.sum(w**2) + PRIOR * np.sum(np.logaddexp(0, b) + np.logaddexp(0, -b)))
+        value = float(np.sum((softplus(logit) - target * logit) * weight, dtype=np.float64))
+        value += float(ridge / 2 * np.sum(w**2) + PRIOR * np.sum(softplus(b) + softplus(-b)))
         back = np.repeat((sigmoid(logit) - target) * weight, np.diff(some.first), axis=0) * share
         of_b = back.sum(axis=0, dtype=np.float64) + PRIOR * (2 * sigmoid(b) - 1)
         return value, np.concatenate([((x.T @ back).astype(np.float64) + ridge * w).ravel(), of_b])
@@ -166,24 +168,18 @@ def fit(
     return Head(found[: -size[1]].reshape(size), found[-size[1] :], begin.centre, begin.scale)
 
 
-def sigmoid(value: NDArray[np.floating]) -> NDArray[np.floating]:
-    """1 / (1 + exp(-value))."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(value, -60, 60))))
-
-
 def _pooled(logits: Floats, first: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Clips' logits (N, C) of their stretches' (n, C), and each stretch's share in its clip's (n, C)."""
-    starts, each = first[:-1], np.diff(first)
-    top = np.maximum.reduceat(logits, starts, axis=0)
+    each = np.diff(first)
+    top = reduced(np.maximum, logits, first[:-1], first[1:])
     power = np.exp(np.float32(SHARPNESS) * (logits - np.repeat(top, each, axis=0)))
-    total = np.add.reduceat(power, starts, axis=0)
+    total = reduced(np.add, power, first[:-1], first[1:])
     pooled = top + np.log(total / each[:, None]) / np.float32(SHARPNESS)
     return pooled.astype(np.float32), power / np.repeat(total, each, axis=0)
 
 
 def _first_highest(values: Floats, first: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of each clip and class the first row (N, C) whose value is the clip's highest."""
-    starts, each = first[:-1], np.diff(first)
-    top = np.repeat(np.maximum.reduceat(values, starts, axis=0), each, axis=0)
+    top = np.repeat(reduced(np.maximum, values, first[:-1], first[1:]), np.diff(first), axis=0)
     places = np.where(values >= top, np.arange(len(values))[:, None], len(values))
-    return np.asarray(np.minimum.reduceat(places, starts, axis=0))
+    return reduced(np.minimum, places, first[:-1], first[1:])

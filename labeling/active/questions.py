@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling.active.head import ClipStretches, Head, blank, fit, sigmoid, stretches_of
+from labeling.active.head import ClipStretches, Head, blank, fit, stretches_of
 from labeling.active.known import KnownLabels, known_labels
 from labeling.active.orders import ORDERS, Asked, Cells, ask
 from labeling.embeddings.space import Space, open_space
 from labeling.errors import DataError
+from labeling.logistic import sigmoid
 from labeling.registry import unknown_name
 from labeling.search.products import unit
 from labeling.storage.kept import Kept, engine_key

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from labeling.active.head import Head, blank, fit, sigmoid, stretches_of
+from labeling.active.head import Head, blank, fit, stretches_of
 from labeling.active.known import known_labels
 from labeling.active.orders import Cells, ask
 from labeling.active.questions import mean_vectors
@@ -26,6 +26,7 @@ from labeling.cells import SALT, cell_keys, mixed
 from labeling.disagreement.stored_ranking import Ranking
 from labeling.embeddings.space import Space, list_spaces, open_space
 from labeling.errors import DataError
+from labeling.logistic import sigmoid
 from labeling.quality.scored_run import ScoredRun, Turns
 from labeling.storage.kept import Kept
 from labeling.suspects.filter import QueueFilter

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.logistic import sigmoid, softplus
+
 SMALLEST = 1e-5
 """Scores are kept with five places: 1 means 0.99999 at least."""
 DROP = 1.920729410347062
@@ -33,13 +35,13 @@ class Curve:
 
     def chances(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """The chance (K, n) of windows with these scores (n,) by each curve."""
-        return _sigmoid(self.height[:, None] + self.slope[:, None] * (logit(scores) - self.centre)[None, :])
+        return sigmoid(self.height[:, None] + self.slope[:, None] * (logit(scores) - self.centre)[None, :])
 
     def score_at(self, chance: float) -> NDArray[np.float64]:
         """The score (K,) at which each curve reaches a chance: 0 where it is there everywhere, NaN where nowhere."""
         wanted = float(np.log(chance / (1 - chance)))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            at = _sigmoid(self.centre + (wanted - self.height) / self.slope)
+            at = sigmoid(self.centre + (wanted - self.height) / self.slope)
         flat = self.slope <= 1e-9
         return np.where(flat, np.where(self.height >= wanted, 0.0, np.nan), at)
 
@@ -88,17 +90,13 @@ def fit(scores: NDArray[np.floating], present: NDArray[np.bool_]) -> Curve:
     return Curve(centre, points[:, 0], np.maximum(points[:, 1], 0.0))
 
 
-def _sigmoid(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(value, -500, 500))))
-
-
 def _log_likelihood(
     x: NDArray[np.float64], present: NDArray[np.bool_], points: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Of points (k, 2), with Firth's penalty: half the log determinant of the information."""
     eta = points[:, :1] + points[:, 1:] * x
-    fitted = -np.logaddexp(0, np.where(present, -eta, eta)).sum(axis=1)
-    weight = _sigmoid(eta) * _sigmoid(-eta)
+    fitted = -softplus(np.where(present, -eta, eta)).sum(axis=1)
+    weight = sigmoid(eta) * sigmoid(-eta)
     flat, sloped, curved = weight.sum(axis=1), (weight * x).sum(axis=1), (weight * x * x).sum(axis=1)
     return np.asarray(fitted + 0.5 * np.log(np.maximum(flat * curved - sloped**2, 1e-300)))
 
@@ -117,7 +115,7 @@ def _likeliest(x: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np
 
 def _whitening(x: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
     """A matrix (2, 2) by which a circle becomes about as wide as the likely curves are."""
-    weight = np.maximum(_sigmoid(best[0] + best[1] * x) * _sigmoid(-best[0] - best[1] * x), 1e-9)
+    weight = np.maximum(sigmoid(best[0] + best[1] * x) * sigmoid(-best[0] - best[1] * x), 1e-9)
     sloped = (weight * x).sum()
     information = np.array([[weight.sum(), sloped], [sloped, (weight * x * x).sum() + 1e-9]])
     values, vectors = np.linalg.eigh(information)

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement.fit_cells import FitCells, chosen_cells
+from labeling.logistic import sigmoid
 
 _CHUNK_CELLS = 1 << 16  # so that a chunk's arrays stay in the processor's cache
 _MAX_STEP = 2.0  # largest move of a coefficient in one Newton step, in standard deviations of the evidence
@@ -57,7 +58,7 @@ class NoiseModel:
         """P(z = 1 | x), (N, C), before the given label is looked at. ``evidence`` holds F arrays (N, C)."""
         out = np.empty(evidence[0].shape, dtype=np.float32)
         for part in _chunks(out.shape):
-            out[part] = _sigmoid(_logit(self.coefficients, [values[part] for values in evidence]))
+            out[part] = sigmoid(_logit(self.coefficients, [values[part] for values in evidence]))
         return out
 
     def p_wrong(
@@ -77,7 +78,7 @@ class NoiseModel:
             logit += np.where(y, listed, unlisted)
             if shift is not None:
                 logit += shift[part]
-            out[part] = _sigmoid(np.where(y, -logit, logit))
+            out[part] = sigmoid(np.where(y, -logit, logit))
 
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(work, _chunks(given.shape)))
@@ -248,11 +249,11 @@ def _look(fit: _Fit, cells: FitCells) -> _Sums:
     logit = np.repeat(steep[cells.present, 0], cells.count)
     for j, values in enumerate(cells.values, start=1):
         logit += np.repeat(steep[cells.present, j], cells.count) * values
-    p = _sigmoid(logit)
+    p = sigmoid(logit)
     if rates is None:
         target, fits = y.astype(np.float32), np.where(y, p, 1 - p)
     else:
-        target = _sigmoid(logit + np.where(y, listed, unlisted))
+        target = sigmoid(logit + np.where(y, listed, unlisted))
         fits = np.where(y, p * (1 - miss) + (1 - p) * spurious, p * miss + (1 - p) * (1 - spurious))
     decided = cells.truth >= 0
     present = target * weight  # of decided cells too by evidence and label alone, as rates are counted by
@@ -359,10 +360,6 @@ def _logit(coefficients: NDArray[np.float32], values: Sequence[NDArray[np.float3
     for j, part in enumerate(values, start=1):
         logit += coefficients[:, j] * part
     return logit
-
-
-def _sigmoid(logit: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -80, 80))), dtype=np.float32)
 
 
 def _chunks(shape: tuple[int, ...]) -> list[slice]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from labeling.errors import FormatError
 from labeling.external.matching import Matcher
+from labeling.logistic import sigmoid
 from labeling.records import FrameGrid
 
 PROBABILITY, LOGIT, PERCENT = "probability", "logit", "percent"
@@ -62,7 +63,7 @@ class Values:
         """Probabilities of values that were looked at before."""
         values = np.asarray(values, dtype=np.float32)
         if self.unit == LOGIT:
-            values = 1 / (1 + np.exp(-np.clip(values, -80, 80)))  # float32's exp ends near 88
+            values = sigmoid(values)
         elif self.unit == PERCENT:
             values = values / 100
         return np.asarray(np.clip(values, 0, 1), dtype=np.float32)  # what is further out, `check` refuses

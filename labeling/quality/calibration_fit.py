@@ -31,6 +31,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.logistic import softplus
+
 Floats = NDArray[np.float64]
 
 SUREST = 1e-6  # rankings keep p_wrong as float32, which near 1 has steps of 6e-8: closer to 1 its odds are rounding
@@ -270,8 +272,8 @@ class _Data:
     def log_posterior(self, both: Floats, own: Floats, precision: Floats, spread: float) -> float:
         """Up to a constant that is the same for every width and spread."""
         logit = self.logit(both, own)
-        likelihood = float(self.wrong @ logit - np.sum(np.maximum(logit, 0) + np.log1p(np.exp(-np.abs(logit)))))
-        rising = -float(np.logaddexp(0, -_steepness(both)).sum())
+        likelihood = float(self.wrong @ logit - np.sum(softplus(logit)))
+        rising = -float(softplus(-_steepness(both)).sum())
         prior = -0.5 * float(both @ precision @ both) - 0.5 * float(np.sum((own / spread) ** 2))
         return likelihood + rising + prior - len(own) * float(np.log(spread))
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.journal.verdict_entries import Cell
+from labeling.logistic import sigmoid
 from labeling.quality.calibration import KINDS
 from labeling.quality.calibration_fit import KindFit, seen
 from labeling.quality.scored_run import ScoredRun
@@ -58,6 +59,6 @@ def held_out(fitted: KindFit, cells: Judged, here: NDArray[np.int64]) -> NDArray
         logit = at + design @ one.mode + reach * one.own[column]
         root = (design + reach[:, None] * one.follow[column]) @ one.root
         variance = (root**2).sum(axis=1) + reach**2 * one.apart[column]  # of the logit
-        p = 1 / (1 + np.exp(-logit))
+        p = sigmoid(logit)
         out += one.weight * (logit - variance * (cells.wrong[here] - p) / (1 - variance * p * (1 - p)))
-    return np.asarray(1 / (1 + np.exp(-out)))
+    return sigmoid(out)

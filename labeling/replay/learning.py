@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.active.head import ClipStretches, Head, blank, fit, sigmoid, stretches_of
+from labeling.active.head import ClipStretches, Head, blank, fit, stretches_of
 from labeling.active.orders import ORDERS, Cells, ask
 from labeling.collection import store
 from labeling.collection.truth import read_truth
 from labeling.embeddings.space import open_space
 from labeling.errors import DataError
 from labeling.journal import versions
+from labeling.logistic import sigmoid
 from labeling.predictions.metrics import macro_average_precision
 from labeling.registry import unknown_name
 from labeling.replay.reviewer import SimulatedReviewer

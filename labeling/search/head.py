@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labeling.logistic import sigmoid, softplus
+
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
 RIDGE = 0.1
@@ -49,7 +51,7 @@ class Head:
             raise ValueError("too few verdicts for a probability; ask `known` first")
         near = np.quantile(self.slope, np.linspace(0.05, 0.95, 19)), np.quantile(self.level, 0.5)
         slopes, level = near
-        return np.asarray(_sigmoid(np.asarray(logit, np.float64)[:, None] * slopes + level).mean(axis=1))
+        return np.asarray(sigmoid(np.asarray(logit, np.float64)[:, None] * slopes + level).mean(axis=1))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def outlook(head: Head, logit: Floats) -> Outlook | None:
     shown = np.asarray(logit, np.float64)[:NEXT]
     if head.slope is None or head.level is None or not len(shown):
         return None
-    chance = _sigmoid(shown[None, :] * head.slope[:, None] + head.level[:, None])
+    chance = sigmoid(shown[None, :] * head.slope[:, None] + head.level[:, None])
     counts = (np.random.default_rng(0).random(chance.shape) < chance).sum(axis=1)
     low, high = np.quantile(counts, (0.025, 0.975), method="inverted_cdf")
     return Outlook(float(chance.sum(axis=1).mean()), int(low), int(high), len(shown))
@@ -131,8 +133,8 @@ def _logistic(
 
     def loss(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margin = sign * (rows @ at[:-1].astype(np.float32) + at[-1])
-        push = (weights * sign * _sigmoid(margin)).astype(np.float32)
-        value = float(weights @ np.logaddexp(0, margin)) + RIDGE / 2 * float(at[:-1] @ at[:-1])
+        push = (weights * sign * sigmoid(margin)).astype(np.float32)
+        value = float(weights @ softplus(margin)) + RIDGE / 2 * float(at[:-1] @ at[:-1])
         return value, np.append((push @ rows).astype(np.float64) + RIDGE * at[:-1], float(push.sum()))
 
     begin = np.zeros(rows.shape[1] + 1)
@@ -150,7 +152,7 @@ def _unseen(
     if len(rows) < rows.shape[1]:  # as many numbers as rows say the same
         gram = (rows @ rows.T).astype(np.float64)
         rows = np.linalg.cholesky(gram + 1e-6 * np.eye(len(rows))).astype(np.float32)
-    p = _sigmoid(logit)
+    p = sigmoid(logit)
     bend = np.asarray(weight, np.float64) * np.maximum(p * (1 - p), 1e-9)
     design = np.column_stack([rows, np.ones(len(rows), np.float32)])
     curve = (design.T * bend.astype(np.float32)) @ design
@@ -177,7 +179,7 @@ def _scaled(
     at, target = mean.copy(), accepted.astype(np.float64)
     curve = np.eye(2)
     for _ in range(50):
-        p = _sigmoid(design @ at)
+        p = sigmoid(design @ at)
         curve = (design * (weight * p * (1 - p))[:, None]).T @ design + np.diag(precision)
         step = np.linalg.solve(curve, design.T @ (weight * (p - target)) + precision * (at - mean))
         at = at - step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
@@ -185,7 +187,3 @@ def _scaled(
             break
     drawn = np.random.default_rng(1).multivariate_normal(at, np.linalg.inv(curve), _DRAWS)
     return np.maximum(drawn[:, 0], 0.0), drawn[:, 1]
-
-
-def _sigmoid(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(value, -60, 60))))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError, DataError
+from labeling.segments import reduced
 from labeling.sound.frequency import AXES, Axis, row_bins
 
 Scale = Literal["db", "pcen"]
@@ -160,9 +161,9 @@ class Frames:
             ends = np.append(begins[1:], len(owner))
             if settings.scale == "pcen":
                 values, state = pcen(self._rows(power), self.sample_rate, self.hop_length, state)
-                largest = largest_of(values, begins, ends, axis=0)
+                largest = reduced(np.maximum, values, begins, ends, axis=0)
             else:
-                largest = self._rows(largest_of(power, begins, ends, axis=0))
+                largest = self._rows(reduced(np.maximum, power, begins, ends, axis=0))
             drawn[owner[begins]] = np.maximum(drawn[owner[begins]], largest)
         return drawn if settings.scale == "pcen" else decibels(drawn)
 
@@ -206,23 +207,7 @@ class Frames:
         own = self.settings
         assert own.n_fft is not None
         bins = row_bins(own.axis, own.low_hz, own.high_hz, own.height_px, own.n_fft, self.sample_rate)
-        return largest_of(power, *bins, axis=1)
-
-
-def largest_of(
-    values: NDArray[np.float32], first: NDArray[np.int64], stop: NDArray[np.int64], axis: int
-) -> NDArray[np.float32]:
-    """The largest of each stretch ``first`` to ``stop`` (exclusive, of one value or more) along an axis.
-
-    As np.maximum.reduceat, which takes five to twenty times as long where stretches are short.
-    """
-    lengths = stop - first
-    largest = np.take(values, first, axis)
-    for step in range(1, int(lengths.max())):
-        longer = np.flatnonzero(lengths > step)
-        at = longer if axis == 0 else (slice(None), longer)
-        largest[at] = np.maximum(largest[at], np.take(values, first[longer] + step, axis))
-    return largest
+        return reduced(np.maximum, power, *bins, axis=1)
 
 
 def settling_frames(settings: SpectrogramSettings, sample_rate: int, hop_length: int) -> int:

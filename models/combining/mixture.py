@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, DataError
+from labeling.logistic import sigmoid
 from labeling.predictions.oof import read_oof
 from labeling.records import FrameGrid, Run
 from labeling.runs import run_folder
@@ -57,7 +58,7 @@ class Mixture:
     def finish(self, total: Floats) -> Floats:
         """The combination's probabilities of a sum (n, C)."""
         if self.asked.kind == STACK:
-            return np.asarray(1 / (1 + np.exp(-np.clip(self.offset + total, -80, 80))), np.float32)
+            return sigmoid(self.offset + total).astype(np.float32)
         return np.clip(total, 0, 1).astype(np.float32, copy=False)
 
     @property

@@ -22,6 +22,7 @@ from labeling.disagreement.evidence import Evidence
 from labeling.disagreement.noise_model import NoiseModel, fit_noise_model
 from labeling.disagreement.scorers import noise_model_input
 from labeling.errors import DataError
+from labeling.logistic import sigmoid
 from labeling.predictions.aligned import align_labels
 from labeling.predictions.oof import Oof
 from labeling.records import Labels
@@ -56,7 +57,7 @@ class Stacker:
     def predict(self, features: Floats) -> Floats:
         """Probabilities (..., C) of features (F, ..., C)."""
         logit = self.intercept + np.einsum("f...c,fc->...c", features, self.coefficients)
-        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -80, 80))), np.float32)
+        return sigmoid(logit).astype(np.float32)
 
 
 def fit_stacker(features: Floats, present: Bools, known: Bools, *, per_class: bool = False, seed: int = 0) -> Stacker:
@@ -151,7 +152,7 @@ class NoiseClassifier:
         """P(wrong) (N, C) of labels ``given``, each clip by what was learned without its fold (N,)."""
         chosen = np.array([self.of_fold.get(k, self.coefficients) for k in fold.tolist()], np.float32)
         features = noise_features(evidence, self.model, given)
-        return _sigmoid(chosen[:, :1] + np.einsum("nf,fnc->nc", chosen[:, 1:], features))
+        return sigmoid(chosen[:, :1] + np.einsum("nf,fnc->nc", chosen[:, 1:], features))
 
     def is_noisy(self, evidence: Evidence, fold: NDArray[np.integer[Any]]) -> Floats:
         """P(wrong) of a cell whichever label it bears, (N, C): both labels, weighted by the clipwise probability.
@@ -252,7 +253,3 @@ def _report(predicted: NDArray[np.float64], wrong: Bools) -> dict[str, Any]:
         "share_wrong": float(wrong.mean()) if len(wrong) else None,
         "precision_of_the_source": SOURCE_PRECISION,
     }
-
-
-def _sigmoid(logit: NDArray[Any]) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -80, 80))), np.float32)

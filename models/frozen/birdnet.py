@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from labeling.errors import ConfigError
+from labeling.logistic import sigmoid
 from labeling.workspace import Workspace
 from models.frozen.catalogue import FROZEN, package_folder
 from models.frozen.contract import FloatArray, Heard, sha256_of
@@ -33,7 +34,7 @@ class BirdNet:
     def hear(self, waves: FloatArray) -> Heard:
         """Windows (B, 144000) -> vectors (B, 1024) and probabilities (B, 6522)."""
         vectors, logits = self.model.run(waves, [EMBEDDING, self.model.outputs[0]])
-        return Heard(vectors, 1 / (1 + np.exp(-np.clip(logits, -MOST, MOST))))
+        return Heard(vectors, sigmoid(np.clip(logits, -MOST, MOST)))
 
 
 def load(workspace: Workspace, what: str, device: str) -> BirdNet:

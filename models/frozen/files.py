@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ConfigError
+from labeling.logistic import sigmoid
 from labeling.workspace import Workspace
 from models.frozen.contract import FloatArray, Heard, sha256_of
 
@@ -34,7 +35,7 @@ NEEDED: dict[str, type] = {"model": str, "sample_rate": int, "window_s": float, 
 OPTIONAL: dict[str, type] = {"input": str, "batch": int, "classes": str, "probabilities": str, "squash": str}
 SQUASHES: dict[str, Callable[[FloatArray], NDArray[Any]]] = {
     "none": lambda x: x,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-np.clip(x, -80, 80))),
+    "sigmoid": sigmoid,
     "softmax": lambda x: (
         np.exp(x - x.max(1, keepdims=True)) / np.exp(x - x.max(1, keepdims=True)).sum(1, keepdims=True)
     ),

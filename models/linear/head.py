@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, Stopped
+from labeling.logistic import sigmoid, softplus
+from labeling.segments import reduced
 from models.linear.bags import Bags, Lesson
 
 Floats = NDArray[np.float32]
@@ -59,12 +61,12 @@ def pooled(logits: Floats, first: NDArray[np.int64], sharpness: float) -> tuple[
     if not len(there):
         return out, np.zeros_like(logits)
     if sharpness == 0:
-        out[there] = np.add.reduceat(logits, starts, axis=0) / each[:, None]
+        out[there] = reduced(np.add, logits, starts, starts + each) / each[:, None]
         equal = np.repeat(1 / each, each).astype(np.float32)[:, None]
         return out, np.broadcast_to(equal, logits.shape)
-    top = np.maximum.reduceat(logits, starts, axis=0)
+    top = reduced(np.maximum, logits, starts, starts + each)
     power = np.exp(np.float32(sharpness) * (logits - np.repeat(top, each, axis=0)))
-    total = np.add.reduceat(power, starts, axis=0)
+    total = reduced(np.add, power, starts, starts + each)
     out[there] = top + np.log(total / each[:, None]) / np.float32(sharpness)
     share: Floats = power / np.repeat(total, each, axis=0)
     return out, share
@@ -72,12 +74,12 @@ def pooled(logits: Floats, first: NDArray[np.int64], sharpness: float) -> tuple[
 
 def probability(logits: NDArray[Any]) -> Floats:
     """1 / (1 + exp(-logit))."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))), dtype=np.float32)
+    return sigmoid(logits).astype(np.float32)
 
 
 def log_loss(logits: NDArray[Any], targets: Floats, weight: Floats) -> NDArray[np.float64]:
     """Each class's mean loss (C,), weighted; 0 where nothing is known."""
-    cells = (np.logaddexp(0, logits) - targets * logits).astype(np.float64)
+    cells = (softplus(logits) - targets * logits).astype(np.float64)
     known = weight.sum(0, dtype=np.float64)
     return np.asarray(np.sum(cells * weight, axis=0) / np.maximum(known, 1e-12))
 
@@ -117,7 +119,7 @@ def fit_head(
     first = lesson.bags.first
     x = (vectors.astype(np.float32) - begin.centre) / np.float32(begin.scale)
     if sharpness == 0:  # the mean's logit is the logit of the mean vector
-        x = (np.add.reduceat(x, first[:-1], axis=0) / np.diff(first)[:, None]).astype(np.float32)
+        x = (reduced(np.add, x, first[:-1], first[1:]) / np.diff(first)[:, None]).astype(np.float32)
         first = np.arange(len(lesson) + 1)
     known = lesson.weight.sum(0, dtype=np.float64) + 2 * PRIOR
     weight = (lesson.weight / known).astype(np.float32)
@@ -131,13 +133,13 @@ def fit_head(
         stretch = x @ weights.astype(np.float32) + bias.astype(np.float32)
         logit, share = (stretch, None) if len(stretch) == len(first) - 1 else pooled(stretch, first, sharpness)
         p = probability(logit)
-        value = float(np.sum((np.logaddexp(0, logit) - lesson.targets * logit) * weight, dtype=np.float64))
+        value = float(np.sum((softplus(logit) - lesson.targets * logit) * weight, dtype=np.float64))
         value += float(strength / 2 * np.sum(weights**2))
-        value += float(np.sum(prior * (np.logaddexp(0, bias) + np.logaddexp(0, -bias))))
+        value += float(np.sum(prior * (softplus(bias) + softplus(-bias))))
         back = (p - lesson.targets) * weight
         if share is not None:
             back = np.repeat(back, np.diff(first), axis=0) * share
-        of_bias = back.sum(0, dtype=np.float64) + prior * (2 / (1 + np.exp(-np.clip(bias, -60, 60))) - 1)
+        of_bias = back.sum(0, dtype=np.float64) + prior * (2 * sigmoid(bias) - 1)
         of_weights = (x.T @ back).astype(np.float64) + strength * weights
         return value, np.concatenate([of_weights.ravel(), of_bias])
 

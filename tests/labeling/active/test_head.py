@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from labeling.active import head as heads
-from labeling.active.head import ClipStretches, blank, fit, sigmoid, stretches_of
+from labeling.active.head import ClipStretches, blank, fit, stretches_of
 from labeling.embeddings.space import Space, SpaceFacts
+from labeling.logistic import sigmoid
 
 
 def space_of(vectors: np.ndarray, clip_ids: np.ndarray) -> Space:

@@ -18,7 +18,6 @@ from labeling.sound.spectrogram import (
     SpectrogramSettings,
     decibels,
     denoised,
-    largest_of,
     levels_of,
     pcen,
     taps,
@@ -159,14 +158,3 @@ def test_what_does_not_fit_the_sound_says_so():
     with pytest.raises(ConfigError, match="hop_length 600 must be at most half of n_fft 1024"):
         SpectrogramSettings(hop_length=600).for_sample_rate(RATE)
     assert SpectrogramSettings(hop_length=512).for_sample_rate(RATE).hop_length == 512
-
-
-@pytest.mark.parametrize("axis", [0, 1])
-def test_the_largest_of_stretches_is_that_of_reduceat(axis):
-    values = np.random.default_rng(0).normal(size=(60, 60)).astype(np.float32)
-    first = np.array([0, 1, 5, 6, 20, 59])
-    stop = np.append(first[1:], 60)
-    np.testing.assert_array_equal(largest_of(values, first, stop, axis), np.maximum.reduceat(values, first, axis=axis))
-    overlapping = largest_of(values, np.array([0, 0, 2]), np.array([3, 1, 4]), axis=1)
-    np.testing.assert_array_equal(overlapping[:, 0], values[:, :3].max(axis=1))
-    np.testing.assert_array_equal(overlapping[:, 1:], np.stack([values[:, 0], values[:, 2:4].max(axis=1)], axis=1))
