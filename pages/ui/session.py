@@ -122,10 +122,11 @@ def warm_up(*makes: Callable[[], object]) -> None:
         for name in modules_of_pages():
             with suppress(ImportError):  # a name in a module, or what the page will say is missing
                 import_module(name)
-        if has_spaces(served.workspace()):  # the order "next to label" fits a head on one
-            import_module("scipy.optimize")
         for make in makes:
             make()
+        with suppress(EarmarkError):
+            if has_spaces(served.workspace()):  # the order "next to label" fits a head on one
+                import_module("scipy.optimize")
         with suppress(EarmarkError), served.workspace().read() as connection:
             scored = queue.current(connection)
             run = read_scored_run(connection, *scored) if scored else None
