@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterable
@@ -44,7 +45,7 @@ def write_atomically(path: Path, content: bytes) -> Path:
     beside = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -71,6 +72,16 @@ def write_atomically(path: Path, content: bytes) -> Path:
         if beside:
             Path(beside).unlink(missing_ok=True)
     return path
+
+
+def unfinished(path: Path) -> list[Path]:
+    """What `write_atomically` leaves beside a path of which a process was killed while it wrote; whoever knows that
+    nobody writes it now may remove it."""
+    return list(path.parent.glob(f"{glob.escape(_prefix(path))}*.part"))
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:60]}."
 
 
 def write_all(folder: Path, contents: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:

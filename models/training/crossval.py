@@ -40,6 +40,7 @@ from models.training.assembling import assemble
 from models.training.beginning import begin_folder, write_plan
 from models.training.fold import FoldTrainer
 from models.training.inputs import Context, Elsewhere, RunInputs, join_inputs
+from models.training.resume import remove_training
 
 
 def cross_validate(
@@ -265,7 +266,7 @@ def train_network(
     clip_ids = _clip_ids(data.store, task)
     predicted = finished(folder.checkpoints, task, clip_ids, folder.log)
     if predicted is not None:
-        resume_file(folder.checkpoints, task).unlink(missing_ok=True)  # killed before it was removed
+        remove_training(resume_file(folder.checkpoints, task))  # killed before it was removed
         progress.history[task.name] = predicted.history
         folder.log(f"{task.name}: finished before")
         if not lacks_neighbours(folder, recipe, task, data.store.clips):
@@ -301,7 +302,7 @@ def train_network(
             seed=recipe.train.seed,
         )
     write_finished(folder.checkpoints, task, FoldPredictions(clip_ids, clipwise, framewise, trainer.state.history))
-    trainer.resume_file.unlink(missing_ok=True)
+    remove_training(trainer.resume_file)
     progress.write_history()
     if lacks_neighbours(folder, recipe, task, data.store.clips):
         progress.say("predicting", progress.fraction(place, 0.99), fold=task.fold + 1)

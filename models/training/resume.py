@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from labeling.errors import ArtefactError
+from labeling.storage.files import unfinished
 from models.networks.averaging import MovingAverage
 from models.networks.checkpoints import load_tensors, save_tensors
 from models.networks.heads import Network
@@ -85,6 +86,13 @@ def load_training(path: Path) -> Saved:
             parts[part][rest] = value
     average_step = int(meta.pop("average_step"))
     return Saved(FoldState(**meta), average_step, parts, optimizer)
+
+
+def remove_training(path: Path) -> None:
+    """Remove a resume file that is not needed any more, and what a process that was killed had written of one."""
+    path.unlink(missing_ok=True)
+    for half in unfinished(path):
+        half.unlink(missing_ok=True)
 
 
 def cannot_resume(path: Path, error: Exception) -> ArtefactError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labeling.errors import WorkspaceFull, WorkspaceReadOnly
-from labeling.storage.files import write_atomically
+from labeling.storage.files import unfinished, write_atomically
 from tests.support import ROOT
 
 REFUSED = """
@@ -82,3 +83,22 @@ def test_a_long_name(tmp_path: Path) -> None:
     file = tmp_path / ("é" * 120 + ".csv")
     write_atomically(file, b"x")
     assert file.read_bytes() == b"x"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from labeling.storage import files
+os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+files.write_atomically(Path(sys.argv[1]), b"new")
+"""
+
+
+def test_what_a_killed_process_leaves_is_found_and_nothing_else_is(tmp_path: Path) -> None:
+    file, other = tmp_path / "fold[1].bin", tmp_path / "fold1.bin"
+    for path in (file, other):
+        path.write_bytes(b"old")
+        dead = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
+        assert dead.returncode == -signal.SIGKILL
+    (half,) = unfinished(file)
+    assert (half.read_bytes(), half.name[:13], file.read_bytes()) == (b"new", ".fold[1].bin.", b"old")

@@ -168,9 +168,12 @@ def test_kill_9_in_mid_training_resumes_to_the_same_whatever_ran_before(collecti
     assert process.wait() == -signal.SIGKILL
     process.stdout.close()
     assert not (folder / "oof.zarr").exists()
+    half = folder / "checkpoints" / ".fold0.m0.resume.safetensors.killed.part"
+    half.write_bytes(b"half of it")  # as one that dies while it writes leaves it
     moved = [replace(clip, path=str(audio / clip.filename)) for clip in collection[0]]
     run((moved, collection[1]), folder)
     assert "resumed after epoch" in (folder / "log.txt").read_text()
+    assert not list(half.parent.glob("*resume*"))
     assert_same_oof(folder, straight[0])
 
 
