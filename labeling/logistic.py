@@ -21,7 +21,10 @@ def sigmoid(log_odds: NDArray[Any]) -> NDArray[Any]:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).round(3).tolist()
     [0.0, 0.5, 1.0]
     """
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -MOST, MOST))))
+    out = np.asarray(np.clip(log_odds, -MOST, MOST))
+    np.exp(np.negative(out, out=out), out=out)  # in place: tables of cells are large
+    out += 1
+    return np.asarray(np.reciprocal(out, out=out))
 
 
 def softplus(log_odds: NDArray[Any]) -> NDArray[Any]:

@@ -73,14 +73,15 @@ def search(count: int, size: int, with_index: bool) -> None:
         size_gb = index_path(workspace, "x").stat().st_size / 1e9
         index = kept_index(workspace, space)
         wanted = unit(queries).astype(np.float16)
-        begun = timed(lambda: index.search(wanted[0], NEAREST))
-        each = timed(lambda: [index.search(one, NEAREST) for one in wanted[1:]])
+        found: list[NDArray[np.uint64]] = []
+        begun = timed(lambda: found.append(index.search(wanted[0], NEAREST).keys))
+        each = timed(lambda: found.extend(index.search(one, NEAREST).keys for one in wanted[1:]))
         print(f"{size_gb:.1f} GB on the disk; among {count:,} first {begun}, then {len(wanted) - 1} in {each}")
         shares = []
-        for one in wanted:
+        for one, keys in zip(wanted, found, strict=True):
             alike = products(space.vectors, one[None].astype(np.float32))[:, 0]
             exact = np.argpartition(-alike, NEAREST)[:NEAREST]
-            shares.append(np.isin(np.asarray(index.search(one, NEAREST).keys), exact).mean())
+            shares.append(np.isin(keys, exact).mean())
         missed = sum(share < 0.5 for share in shares)
         print(
             f"recall of the {NEAREST} nearest: {np.mean(shares):.3f} (least {np.min(shares):.2f}, {missed} below half)"

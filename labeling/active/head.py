@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from labeling.embeddings.space import Space
 from labeling.logistic import sigmoid, softplus
-from labeling.segments import reduced
+from labeling.segments import reduced, soft_highest
 
 Floats = NDArray[np.float32]
 
@@ -88,7 +88,7 @@ class Head:
             rows = stretches.rows[stretches.first[begin] : stretches.first[end]]
             first = stretches.first[begin : end + 1] - stretches.first[begin]
             values = self._of_vectors(np.asarray(stretches.space.vectors[rows], np.float32))
-            out[begin:end] = _pooled(values, first)[0]
+            out[begin:end] = soft_highest(values, first, SHARPNESS)[0]
             best[begin:end] = rows[_first_highest(values, first)]
             begin = end
         return out, best
@@ -155,7 +155,7 @@ def fit(
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         w, b = flat[: -size[1]].reshape(size), flat[-size[1] :]
-        logit, share = _pooled(x @ w.astype(np.float32) + b.astype(np.float32), some.first)
+        logit, share = soft_highest(x @ w.astype(np.float32) + b.astype(np.float32), some.first, SHARPNESS)
         value = float(np.sum((softplus(logit) - target * logit) * weight, dtype=np.float64))
         value += float(ridge / 2 * np.sum(w**2) + PRIOR * np.sum(softplus(b) + softplus(-b)))
         back = np.repeat((sigmoid(logit) - target) * weight, np.diff(some.first), axis=0) * share
@@ -166,16 +166,6 @@ def fit(
     options = {"maxiter": _STEPS, "ftol": 1e-4}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x.astype(np.float32)
     return Head(found[: -size[1]].reshape(size), found[-size[1] :], begin.centre, begin.scale)
-
-
-def _pooled(logits: Floats, first: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Clips' logits (N, C) of their stretches' (n, C), and each stretch's share in its clip's (n, C)."""
-    each = np.diff(first)
-    top = reduced(np.maximum, logits, first[:-1], first[1:])
-    power = np.exp(np.float32(SHARPNESS) * (logits - np.repeat(top, each, axis=0)))
-    total = reduced(np.add, power, first[:-1], first[1:])
-    pooled = top + np.log(total / each[:, None]) / np.float32(SHARPNESS)
-    return pooled.astype(np.float32), power / np.repeat(total, each, axis=0)
 
 
 def _first_highest(values: Floats, first: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, DataError
+from labeling.logistic import sigmoid
 from labeling.predictions.oof import FrameBlock, Oof, for_each_block
 
 BORROWED = 1.0  # a class borrows as much from the whole collection as this many clips of its own would say
@@ -175,8 +176,8 @@ def as_scores(quality: NDArray[np.floating[Any]]) -> Scores:
 
 def scores_of_evidence(present: NDArray[np.floating[Any]], given: NDArray[np.bool_]) -> Scores:
     """Scores of evidence on any scale, as log odds: the more speaks for a class, the better for those that list it."""
-    bounded = np.clip(np.nan_to_num(present), -80, 80)
-    return as_scores(1 / (1 + np.exp(np.where(given, -bounded, bounded))))
+    known = np.nan_to_num(present)
+    return as_scores(sigmoid(np.where(given, known, -known)))
 
 
 def log_odds(probability: NDArray[np.floating[Any]]) -> Floats:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labeling.disagreement.evidence import Evidence, Floats, Scores, known_mean, scores_of_evidence
 from labeling.predictions.training_evidence import RunEvidence
+from labeling.segments import reduced
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -63,10 +64,7 @@ class NeighbourShares:
             if not len(share):
                 continue
             begins = np.flatnonzero(np.diff(owner, prepend=-1))
-            turn = np.arange(len(owner)) - np.repeat(begins, np.diff(begins, append=len(owner)))  # of its clip's
-            for number in range(int(turn.max()) + 1):  # many times faster than maximum.reduceat along rows
-                at = turn == number
-                out[owner[at]] = np.fmax(out[owner[at]], share[at])
+            out[owner[begins]] = reduced(np.fmax, share, begins, np.append(begins[1:], len(owner)))
             peak = evidence.stretch_class[start:stop][heard]
             own = np.flatnonzero(peak >= 0)
             out[owner[own], peak[own]] = share[own, peak[own]]

@@ -153,7 +153,7 @@ class _Fit:
     def noise_rates(self) -> tuple[float, float] | None:
         if self.rates is None:
             return None
-        miss, spurious = (1 / (1 + np.exp(-self.rates))).tolist()
+        miss, spurious = sigmoid(self.rates).tolist()
         return miss, spurious
 
     def moved(self, step: NDArray[np.float64], own_step: NDArray[np.float64], share: float) -> _Fit:
@@ -337,7 +337,7 @@ def _rates_from(
     wrong, right = tally[[1, 2]], tally[[0, 3]]
     out = rates.copy()
     for _ in range(20):
-        share = 1 / (1 + np.exp(-out))
+        share = sigmoid(out)
         slope = wrong - (wrong + right) * share - (out - usual) / RATE_WIDTH**2
         curve = (wrong + right) * share * (1 - share) + 1 / RATE_WIDTH**2
         out += np.clip(slope / curve, -1, 1)

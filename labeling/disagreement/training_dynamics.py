@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeling.disagreement.evidence import BORROWED, Evidence, Floats, Scores, scores_of_evidence
+from labeling.logistic import sigmoid
 
 FARTHEST = 4.0  # standard deviations; one cell beyond says no more than one there
 USUAL_STEEPNESS = 1.0  # log odds a standard deviation, until the wrong labels of a collection say another
@@ -94,7 +95,7 @@ def fit_margin(surprise: Floats, held_out: Floats, p_wrong: Floats, *, listed: b
         squared = float(np.sum((1 - wrong) * apart**2 + wrong * (apart - step) ** 2))
         variance = (BORROWED_WRONG + squared) / (BORROWED_WRONG + len(s))  # a surprise's is about 1
         before = wrong
-        wrong = 1 / (1 + np.exp(-np.clip(odds + step * (apart - step / 2) / variance, -80, 80)))
+        wrong = sigmoid(odds + step * (apart - step / 2) / variance)
         if np.abs(wrong - before).max() < _ENOUGH:
             break
     count = float(wrong.sum())

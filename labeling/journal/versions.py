@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from labeling import journal
@@ -409,20 +408,12 @@ def _content_hash(labels: Labels, rule: LabelRule = BY_LATEST) -> str:
     for event in labels.events:
         regions[event.clip_index].append((labels.classes[event.class_index], event.present, event.region))
     absent = labels.reviewed & ~labels.present & ~labels.unsure
-    marked = [
-        (mark, _classes_of_rows(cells)) for mark, cells in (("+", labels.present), ("?", labels.unsure), ("-", absent))
-    ]
+    marked = defaultdict(list)
+    for mark, cells in (("+", labels.present), ("?", labels.unsure), ("-", absent)):
+        for row, column in np.argwhere(cells).tolist():
+            marked[row].append(mark + labels.classes[column])
     for row, filename in enumerate(labels.filenames):
-        words = [filename, labels.classes[labels.primary[row]] if labels.primary[row] >= 0 else ""]
-        words += [mark + labels.classes[column] for mark, columns in marked for column in columns.get(row, ())]
+        words = [filename, labels.classes[labels.primary[row]] if labels.primary[row] >= 0 else "", *marked[row]]
         words += sorted(repr(region) for region in regions[row])
         digest.update(json.dumps(words).encode() + b"\n")  # JSON: no label can pass for two
     return digest.hexdigest()
-
-
-def _classes_of_rows(cells: NDArray[np.bool_]) -> dict[int, list[int]]:
-    """The places of the classes that each row (of N) of a table (N, C) has, of the rows that have any."""
-    of_row: dict[int, list[int]] = defaultdict(list)
-    for row, column in zip(*(axis.tolist() for axis in np.nonzero(cells)), strict=True):
-        of_row[row].append(column)
-    return of_row

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.logistic import softplus
+from labeling.logistic import sigmoid, softplus
 
 Floats = NDArray[np.float64]
 
@@ -132,7 +132,7 @@ class KindFit:
             offset *= _reach(logit)
             curve = self.parameters[: len(KNOTS)]
             logit = np.interp(logit, KNOTS, _rising(KNOTS + curve)).astype(np.float32) + offset
-        return np.asarray(_sigmoid(logit), np.float32)
+        return np.asarray(sigmoid(logit), np.float32)
 
     def _offset_by_id(self, class_id: NDArray[np.int64]) -> NDArray[np.float32]:
         most = max(int(class_id.max(initial=0)), int(self.class_id.max(initial=0)))
@@ -167,7 +167,7 @@ class KindFit:
             if covariates is not None:
                 offset = offset + weights @ covariates[part].astype(np.float32).T
             logit += offset * _reach(at[part]).astype(np.float32)
-            counts += (random.random(logit.shape, np.float32) < _sigmoid(logit)).sum(axis=1)
+            counts += (random.random(logit.shape, np.float32) < sigmoid(logit)).sum(axis=1)
         return counts
 
     def _draw(
@@ -310,12 +310,12 @@ def seen(
 
 
 def _curvature(data: _Data, both: Floats, own: Floats, precision: Floats, spread: float) -> _Curvature:
-    p = _sigmoid(data.logit(both, own))
+    p = sigmoid(data.logit(both, own))
     residual = data.wrong - p
     weight = p * (1 - p)
     weighed = data.design * weight[:, None]
     between = np.add.reduceat(weighed * data.reach[:, None], data.first) if len(own) else np.zeros((0, len(both)))
-    falls = _sigmoid(-_steepness(both))
+    falls = sigmoid(-_steepness(both))
     whole, pull = data.design.T @ weighed + precision, data.design.T @ residual - precision @ both
     whole[: len(KNOTS), : len(KNOTS)] += _STEPS.T @ (_STEPS * (falls * (1 - falls) / SLOPE_WIDTH**2)[:, None])
     pull[: len(KNOTS)] += _STEPS.T @ falls / SLOPE_WIDTH
@@ -413,10 +413,3 @@ def _share_of(spread: float, spreads: Sequence[float]) -> float:
     at = spreads.index(spread)
     below, above = spreads[max(0, at - 1)], spreads[min(len(spreads) - 1, at + 1)]
     return (above - below) / 2
-
-
-def _sigmoid(logit: NDArray[Any]) -> NDArray[Any]:
-    out = np.clip(logit, -80, 80)
-    np.exp(np.negative(out, out=out), out=out)
-    out += 1
-    return np.asarray(np.reciprocal(out, out=out))

@@ -58,7 +58,7 @@ class Mixture:
     def finish(self, total: Floats) -> Floats:
         """The combination's probabilities of a sum (n, C)."""
         if self.asked.kind == STACK:
-            return sigmoid(self.offset + total).astype(np.float32)
+            return sigmoid(self.offset + total).astype(np.float32, copy=False)
         return np.clip(total, 0, 1).astype(np.float32, copy=False)
 
     @property

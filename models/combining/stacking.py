@@ -57,7 +57,7 @@ class Stacker:
     def predict(self, features: Floats) -> Floats:
         """Probabilities (..., C) of features (F, ..., C)."""
         logit = self.intercept + np.einsum("f...c,fc->...c", features, self.coefficients)
-        return sigmoid(logit).astype(np.float32)
+        return sigmoid(logit).astype(np.float32, copy=False)
 
 
 def fit_stacker(features: Floats, present: Bools, known: Bools, *, per_class: bool = False, seed: int = 0) -> Stacker:

@@ -23,6 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from labeling.logistic import sigmoid
+
 HELD_BYTES = 64 << 20
 """Logits wait on the device until they are so many: to fetch them makes the GPU wait, once in hundreds of steps."""
 LARGEST_LOGIT = 100.0
@@ -102,7 +104,7 @@ class DynamicsRecorder:
             at = np.flatnonzero(self._chunks)
             logit: NDArray[np.float64] = self._sum[at] / self._chunks[at, None]
             right = (logit >= 0) == self.present[at]
-            p: NDArray[np.float32] = (1 / (1 + np.exp(-logit))).astype(np.float32)  # as the mean is kept
+            p: NDArray[np.float32] = sigmoid(logit).astype(np.float32)  # as the mean is kept
             self.forgotten[at] += self.right[at] & ~right
             self.right[at] = right
             self.seen[at] += 1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from labeling.errors import ArtefactError, Stopped
 from labeling.logistic import sigmoid, softplus
-from labeling.segments import reduced
+from labeling.segments import reduced, soft_highest
 from models.linear.bags import Bags, Lesson
 
 Floats = NDArray[np.float32]
@@ -64,17 +64,13 @@ def pooled(logits: Floats, first: NDArray[np.int64], sharpness: float) -> tuple[
         out[there] = reduced(np.add, logits, starts, starts + each) / each[:, None]
         equal = np.repeat(1 / each, each).astype(np.float32)[:, None]
         return out, np.broadcast_to(equal, logits.shape)
-    top = reduced(np.maximum, logits, starts, starts + each)
-    power = np.exp(np.float32(sharpness) * (logits - np.repeat(top, each, axis=0)))
-    total = reduced(np.add, power, starts, starts + each)
-    out[there] = top + np.log(total / each[:, None]) / np.float32(sharpness)
-    share: Floats = power / np.repeat(total, each, axis=0)
+    out[there], share = soft_highest(logits, np.append(starts, len(logits)), sharpness)
     return out, share
 
 
 def probability(logits: NDArray[Any]) -> Floats:
     """1 / (1 + exp(-logit))."""
-    return sigmoid(logits).astype(np.float32)
+    return sigmoid(logits).astype(np.float32, copy=False)
 
 
 def log_loss(logits: NDArray[Any], targets: Floats, weight: Floats) -> NDArray[np.float64]:

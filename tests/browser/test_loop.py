@@ -224,7 +224,7 @@ def test_labels_are_data_on_every_screen(server: Server, tmp_path: Path, page: A
             expect(lanes).to_contain_text(name)
         else:
             expect(page.get_by_role("heading", name=title, exact=True, level=1)).to_be_visible()
-        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        rested(page)
         assert "owned" not in page.title()
         assert page.locator("img[src=x]").count() == 0
         expect(page.get_by_test_id("stException")).to_have_count(0)

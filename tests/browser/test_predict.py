@@ -15,7 +15,7 @@ from labeling.workspace import open_workspace
 from models.prediction import jobs
 from tests.support.browser.chromium import expect
 from tests.support.browser.server import Server
-from tests.support.browser.widgets import choose, open_expander
+from tests.support.browser.widgets import choose, open_expander, rested
 
 pytestmark = pytest.mark.browser
 
@@ -82,7 +82,7 @@ def test_a_folder_of_the_server_is_predicted_by_an_ensemble_with_weights_of_ones
     page.get_by_role("button", name="Combine", exact=True).click()
     expect(page.get_by_text("Run 003-ensemble is queued")).to_be_visible()
     page.goto(f"{app.url}/predict")
-    page.locator("[data-test-script-state=notRunning]").wait_for()
+    rested(page)
     for _ in range(LONG_MS // 1000):
         with closing(open_workspace(own_copy)) as workspace, workspace.read() as connection:
             if runs.get_run(connection, "003-ensemble").status == "done":
