@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 import re
@@ -133,6 +134,10 @@ def warm_up(*makes: Callable[[], object]) -> None:
             first = queue.rows(connection, run, QueueFilter(), limit=1) if run else []
             for row in first:
                 clip_view(served.workspace(), row.suspect.clip_id, scored, min_p_wrong=WORTH_HEARING, reviewer="")
+        # Streamlit has the garbage collector look at every object there is each time a page has run, while all other
+        # threads wait; what is loaded by now stays until the end, and need not be looked at
+        gc.collect()
+        gc.freeze()
 
     threading.Thread(target=work, daemon=True).start()
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
 import pytest
 from streamlit import config
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from labeling.collection import allowed
 from pages.ui import session
 from tests.support.browser.server import ROOT
+
+
+# each page that is run would read what every installed package says of itself, to find components in it: a third of what
+# such a page costs
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 def listen_here() -> None:
