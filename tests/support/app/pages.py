@@ -24,6 +24,7 @@ manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.sca
 def listen_here() -> None:
     """Let Streamlit in this process be on this machine's own address, as it reads no settings where a test stands."""
     config.set_option("server.address", "127.0.0.1")
+    config.set_option("runner.magicEnabled", False)
 
 
 def show(workspace: Path | None, page: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
