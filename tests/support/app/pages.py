@@ -15,9 +15,8 @@ from labeling.collection import allowed
 from pages.ui import session
 from tests.support.browser.server import ROOT
 
-
-# each page that is run would read what every installed package says of itself, to find components in it: a third of what
-# such a page costs
+# each page that is run would read what every installed package says of itself, to find components in it: a third of
+# what such a page costs
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
