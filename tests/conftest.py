@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import shutil
@@ -71,6 +72,7 @@ def pytest_collection_finish() -> None:
     """Thousands of tests, and all that they import, stay until the end: the garbage collector need not look at them."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)  # what is left then is freed, or libraries in C++ complain of it
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

@@ -134,8 +134,8 @@ def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(tab: Any, peopled: Serv
 
 def test_a_reviewer_neither_retrains_nor_exports(tab: Any, peopled: Server) -> None:
     with somebody(tab, peopled, "rita") as page:
-        expect(page.get_by_role("link", name="Queue")).to_be_visible()
-        expect(page.get_by_role("link", name="Retrain")).to_have_count(0)
+        expect(page.get_by_role("link", name="Queue", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name="Retrain", exact=True)).to_have_count(0)
         page.goto(f"{peopled.url}/retrain")
         expect(page.get_by_text("This needs the role owner, and rita is a reviewer; ask an owner.")).to_be_visible()
         expect(page.get_by_role("button", name="Retrain")).to_have_count(0)

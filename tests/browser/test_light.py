@@ -43,7 +43,7 @@ def test_from_the_light_page_into_the_app_and_back(page: Any, app: Server) -> No
     clip_id, at = shown(page), place(page)
     assert page.url == f"{app.url}/clip/{clip_id}?p=0.01"
     page.get_by_role("link", name="Open in the app").click()
-    expect(page.get_by_role("link", name="Versions")).to_be_visible()
+    expect(page.get_by_role("link", name="Versions", exact=True)).to_be_visible()
     assert shown(page) == clip_id
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at} of")
     page.keyboard.press("\\")
@@ -53,7 +53,7 @@ def test_from_the_light_page_into_the_app_and_back(page: Any, app: Server) -> No
     expect(page.get_by_role("link", name="Open in the app")).to_be_visible()
     assert shown(page) == clip_id
     expect(page.get_by_test_id("player-subtitle")).to_contain_text(f"{at} of")
-    page.get_by_role("link", name="Queue").click()
+    page.get_by_role("link", name="Queue", exact=True).click()
     expect(page.get_by_role("heading", name="Queue")).to_be_visible()
     page.go_back()
     assert shown(page) == clip_id
@@ -80,7 +80,7 @@ def test_the_queue_is_filtered_and_gone_through_clip_by_clip(page: Any, app: Ser
     expect(page.get_by_test_id("player-subtitle")).to_contain_text("1 of")
     page.keyboard.press("j")
     expect(page.get_by_test_id("player")).to_have_attribute("data-clip-id", clips[1])
-    page.get_by_role("link", name="Queue").click()
+    page.get_by_role("link", name="Queue", exact=True).click()
     expect(page).to_have_url(f"{app.url}/suspects?kind=missing&p=0.01&order=class")
     page.get_by_role("link", name="Open in the app").click()
     expect(page).to_have_url(f"{app.url}/queue?kind=missing&p=0.01&order=class")

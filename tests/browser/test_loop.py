@@ -102,7 +102,7 @@ def test_from_queue_to_export_by_keyboard(app: Server, page: Any, own_copy: Path
     expect(page.get_by_test_id("player-history-row").first).to_contain_text("rita")
 
     # export
-    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Versions", exact=True).click()
     page.get_by_role("button", name="Freeze a version").click()
     expect(page.get_by_text("version 2").first).to_be_visible()
     page.wait_for_function(  # the older version's form has gone
@@ -170,7 +170,7 @@ def test_a_kill_loses_no_acknowledged_decision_and_no_training(
     server.show(own_copy)
     page.goto(server.url + "/retrain")
     expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible(timeout=600_000)
-    page.get_by_role("link", name="Runs").click()
+    page.get_by_role("link", name="Runs", exact=True).click()
     expect(page.get_by_text("Decisions between label version 1 and 2")).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
     subprocess.run(["pkill", "-f", str(own_copy)], check=False)

@@ -41,9 +41,9 @@ def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, o
     expect(retrain).to_be_disabled()
     edit_cell(page, 0, "48000")
     expect(page.get_by_text("32000 → 48000")).to_be_visible()
-    page.get_by_role("link", name="Runs").click()
+    page.get_by_role("link", name="Runs", exact=True).click()
     expect(page.get_by_text("This run")).to_be_visible()
-    page.get_by_role("link", name="Retrain").click()
+    page.get_by_role("link", name="Retrain", exact=True).click()
     expect(page.get_by_text("32000 → 48000")).to_be_visible()  # kept while another page was on show
     with closing(open_workspace(own_copy)) as workspace:
         runs.worker_seen(workspace, "elsewhere:1", "CPU")  # the run waits for a worker of another machine

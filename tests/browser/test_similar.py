@@ -144,7 +144,7 @@ def test_from_a_search_to_a_new_class_to_a_run_that_finds_it(own_copy: Path, app
         page.keyboard.press(key)
         expect(page.get_by_test_id("wall-notice")).to_contain_text(f"Saved: {'present' if verdict else 'absent'}")
 
-    page.get_by_role("link", name="Retrain").click()
+    page.get_by_role("link", name="Retrain", exact=True).click()
     choose(page.get_by_role("combobox", name=re.compile("Recipe")), re.compile("^linear"))
     rested(page)
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Retrain").click()

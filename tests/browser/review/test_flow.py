@@ -22,7 +22,7 @@ def page(page: Any, app: Server, request: pytest.FixtureRequest) -> Any:
 
 
 def leave_and_come_back(page: Any) -> None:
-    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Versions", exact=True).click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     page.get_by_role("link", name="Review", exact=True).click()
     shown(page)
@@ -58,7 +58,7 @@ def test_an_answer_that_comes_after_the_page_was_left_moves_nothing(page: Any, o
     with page.expect_request("**/api/decisions"):
         page.keyboard.press("4")
     until(page, lambda: held)
-    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Versions", exact=True).click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     with page.expect_response("**/api/decisions"):
         held[0].continue_()

@@ -232,7 +232,7 @@ def test_the_place_is_kept_and_the_address_is_a_link(page: Any) -> None:
         page.keyboard.press("j")
     shown(page)
     clip_id, at = shown(page), place(page)
-    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Versions", exact=True).click()
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     page.get_by_role("link", name="Review", exact=True).click()
     assert shown(page) == clip_id
