@@ -21,7 +21,8 @@ manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.sca
 
 
 def listen_here() -> None:
-    """Let Streamlit in this process be on this machine's own address, as it reads no settings where a test stands."""
+    """Let Streamlit in this process be on this machine's own address, and take pages as they stand: where a test stands
+    it reads no settings."""
     config.set_option("server.address", "127.0.0.1")
     config.set_option("runner.magicEnabled", False)
 
