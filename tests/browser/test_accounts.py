@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,27 +33,18 @@ def peopled(app: Server, own_copy: Path) -> Server:
     return app
 
 
-@pytest.fixture
-def tab(page: Any) -> Any:
-    """The tab that somebody signs in to; a test's own name for what it shows is ``page``."""
-    return page
-
-
 def sign_in(page: Any, name: str, password: str = PASSWORD) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 
 
-@contextmanager
-def somebody(page: Any, app: Server, name: str, path: str = "/") -> Iterator[Any]:
-    """A tab in which somebody is signed in, on the page that was wanted, and nobody afterwards."""
+def come_in(page: Any, app: Server, name: str, path: str = "/") -> None:
+    """Sign in as somebody, on the page that was wanted; whoever was signed in in the tab is not any more."""
+    page.context.clear_cookies()
     page.goto(app.url + path)
     sign_in(page, name)
     page.wait_for_url(lambda url: urlsplit(url).path != "/signin")
-    yield page
-    page.goto("about:blank")
-    page.context.clear_cookies()
 
 
 def test_one_signs_in_to_the_page_that_was_wanted_and_all_that_was_given_ends_with_the_sign_in(
@@ -82,72 +72,73 @@ def test_one_signs_in_to_the_page_that_was_wanted_and_all_that_was_given_ends_wi
     assert httpx.get(url, headers=token, cookies=cookies).status_code == 403, "to whoever has a copy of it, too"
 
 
-def test_a_viewer_looks_and_listens_and_decides_nothing(tab: Any, peopled: Server, own_copy: Path) -> None:
-    with somebody(tab, peopled, "vera", "/clip/1?p=0.01") as page:
-        shown(page)
-        token = {"x-earmark": json.loads(page.locator("#given").text_content())["visit"]["token"]}
-        expect(page.get_by_test_id("player-only-look")).to_be_visible()
-        expect(page.get_by_test_id("player-present")).to_be_hidden()
-        for key in ("1", "2", "f", "z"):
+def test_a_viewer_looks_and_listens_and_decides_nothing(page: Any, peopled: Server, own_copy: Path) -> None:
+    come_in(page, peopled, "vera", "/clip/1?p=0.01")
+    shown(page)
+    token = {"x-earmark": json.loads(page.locator("#given").text_content())["visit"]["token"]}
+    expect(page.get_by_test_id("player-only-look")).to_be_visible()
+    expect(page.get_by_test_id("player-present")).to_be_hidden()
+    for key in ("1", "2", "f", "z"):
+        page.keyboard.press(key)
+        expect(page.get_by_test_id("player-notice")).to_contain_text("you may look and listen")
+    event = {"event_id": "forged", "clip_id": 1, "class": "ambfin1", "verdict": "present"}
+    answer = page.request.post(f"{peopled.url}/api/decisions", headers=token, data={"events": [event]})
+    assert (answer.status, answer.json()["error"]) == (
+        403, "this needs the role reviewer, and vera is a viewer; ask an owner"
+    )  # fmt: skip
+    assert rows(own_copy, "select count(*) from decisions") == [(0,)]
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(page: Any, peopled: Server, own_copy: Path) -> None:
+    come_in(page, peopled, "vera", "/suspects?p=0.01")
+    for path in ("/suspects?p=0.01", "/queue?p=0.01"):
+        page.goto(peopled.url + path)
+        expect(page.get_by_test_id("rows-said")).to_have_text("Click a row to open its clip.")
+        listed = page.get_by_test_id("row").and_(page.locator("[data-here=true]:not([hidden])"))
+        first = listed.first
+        expect(first).to_be_visible()
+        for hidden in ("rows-open", "rows-decide", "rows-every"):
+            expect(page.get_by_test_id(hidden)).to_be_hidden()
+        expect(first.locator(".tick")).to_be_hidden()
+        expect(page.get_by_role("button", name="Decide")).to_have_count(0)
+        for key in ("Space", "Shift+ArrowDown", "Control+a", "d"):
             page.keyboard.press(key)
-            expect(page.get_by_test_id("player-notice")).to_contain_text("you may look and listen")
-        event = {"event_id": "forged", "clip_id": 1, "class": "ambfin1", "verdict": "present"}
-        answer = page.request.post(f"{peopled.url}/api/decisions", headers=token, data={"events": [event]})
-        assert (answer.status, answer.json()["error"]) == (
-            403, "this needs the role reviewer, and vera is a viewer; ask an owner"
-        )  # fmt: skip
-        assert rows(own_copy, "select count(*) from decisions") == [(0,)]
-        page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_label("Password")).to_be_visible()
+        expect(page.get_by_test_id("rows-root")).to_have_attribute("data-ticked", "0")
+        expect(page.get_by_test_id("rows-deciding")).to_be_hidden()
+    page.goto(f"{peopled.url}/suspects?p=0.01")
+    given = json.loads(page.locator("#given").text_content())
+    (row, *_) = given["rows"]["rows"]
+    body = {"cells": [[row["clip_id"], row["class"]]], "choice": "suggested", "version": given["rows"]["version"],
+            "batch": "forged", "query": given["query"]}  # fmt: skip
+    answer = page.request.post(f"{peopled.url}/api/cells", headers={"x-earmark": given["token"]}, data=body)
+    assert (answer.status, answer.json()["error"]) == (
+        403, "this needs the role reviewer, and vera is a viewer; ask an owner"
+    )  # fmt: skip
+    assert rows(own_copy, "select count(*) from decisions") == [(0,)]
+    listed.first.click()
+    shown(page)
+    assert urlsplit(page.url).path == f"/clip/{row['clip_id']}"
 
 
-def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(tab: Any, peopled: Server, own_copy: Path) -> None:
-    with somebody(tab, peopled, "vera", "/suspects?p=0.01") as page:
-        for path in ("/suspects?p=0.01", "/queue?p=0.01"):
-            page.goto(peopled.url + path)
-            expect(page.get_by_test_id("rows-said")).to_have_text("Click a row to open its clip.")
-            listed = page.get_by_test_id("row").and_(page.locator("[data-here=true]:not([hidden])"))
-            first = listed.first
-            expect(first).to_be_visible()
-            for hidden in ("rows-open", "rows-decide", "rows-every"):
-                expect(page.get_by_test_id(hidden)).to_be_hidden()
-            expect(first.locator(".tick")).to_be_hidden()
-            expect(page.get_by_role("button", name="Decide")).to_have_count(0)
-            for key in ("Space", "Shift+ArrowDown", "Control+a", "d"):
-                page.keyboard.press(key)
-            expect(page.get_by_test_id("rows-root")).to_have_attribute("data-ticked", "0")
-            expect(page.get_by_test_id("rows-deciding")).to_be_hidden()
-        page.goto(f"{peopled.url}/suspects?p=0.01")
-        given = json.loads(page.locator("#given").text_content())
-        (row, *_) = given["rows"]["rows"]
-        body = {"cells": [[row["clip_id"], row["class"]]], "choice": "suggested", "version": given["rows"]["version"],
-                "batch": "forged", "query": given["query"]}  # fmt: skip
-        answer = page.request.post(f"{peopled.url}/api/cells", headers={"x-earmark": given["token"]}, data=body)
-        assert (answer.status, answer.json()["error"]) == (
-            403, "this needs the role reviewer, and vera is a viewer; ask an owner"
-        )  # fmt: skip
-        assert rows(own_copy, "select count(*) from decisions") == [(0,)]
-        listed.first.click()
-        shown(page)
-        assert urlsplit(page.url).path == f"/clip/{row['clip_id']}"
+def test_a_reviewer_neither_retrains_nor_exports(page: Any, peopled: Server) -> None:
+    come_in(page, peopled, "rita")
+    expect(page.get_by_role("link", name="Queue", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Retrain", exact=True)).to_have_count(0)
+    page.goto(f"{peopled.url}/retrain")
+    expect(page.get_by_text("This needs the role owner, and rita is a reviewer; ask an owner.")).to_be_visible()
+    expect(page.get_by_role("button", name="Retrain")).to_have_count(0)
+    page.goto(f"{peopled.url}/versions")
+    expect(page.get_by_text("Export: this needs the role owner")).to_be_visible()
+    expect(page.get_by_role("button", name="Export")).to_have_count(0)
+    come_in(page, peopled, "olga", "/retrain")
+    expect(page.get_by_role("button", name="Retrain", exact=True)).to_be_visible()
 
 
-def test_a_reviewer_neither_retrains_nor_exports(tab: Any, peopled: Server) -> None:
-    with somebody(tab, peopled, "rita") as page:
-        expect(page.get_by_role("link", name="Queue", exact=True)).to_be_visible()
-        expect(page.get_by_role("link", name="Retrain", exact=True)).to_have_count(0)
-        page.goto(f"{peopled.url}/retrain")
-        expect(page.get_by_text("This needs the role owner, and rita is a reviewer; ask an owner.")).to_be_visible()
-        expect(page.get_by_role("button", name="Retrain")).to_have_count(0)
-        page.goto(f"{peopled.url}/versions")
-        expect(page.get_by_text("Export: this needs the role owner")).to_be_visible()
-        expect(page.get_by_role("button", name="Export")).to_have_count(0)
-    with somebody(tab, peopled, "olga", "/retrain") as page:
-        expect(page.get_by_role("button", name="Retrain", exact=True)).to_be_visible()
-
-
-def test_one_who_is_taken_out_is_out_at_once(tab: Any, peopled: Server, own_copy: Path) -> None:
-    with closing(open_workspace(own_copy)) as workspace, somebody(tab, peopled, "rita", "/review?p=0.01") as page:
+def test_one_who_is_taken_out_is_out_at_once(page: Any, peopled: Server, own_copy: Path) -> None:
+    with closing(open_workspace(own_copy)) as workspace:
+        come_in(page, peopled, "rita", "/review?p=0.01")
         shown(page)
         with workspace.write() as connection:
             token = tokens.make(connection, "rita")
