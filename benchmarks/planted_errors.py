@@ -156,7 +156,9 @@ def call(*words: str) -> None:
 
 def prepare(args: argparse.Namespace, seed: int) -> tuple[Path, Path]:
     """The workspace of a seed, its collection imported, and the folder of its truth."""
-    workspace = args.workspace / f"seed-{seed}"
+    workspace, sounds = args.workspace / f"seed-{seed}", args.workspace / "seed-0"
+    if seed and not args.demo and not (sounds / "earmark.db").exists():
+        sys.exit(f"{sounds} is no workspace; its spaces serve all seeds, so import {args.data} there and embed it first")
     if args.demo:
         truth = workspace / "demo" / "truth"
         if not (workspace / "earmark.db").exists():
@@ -170,7 +172,7 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple[Path, Path]:
         else:
             where = [str(args.data)]
         call("labeling", "import", *where, "--workspace", str(workspace))
-    first = open_workspace(str(args.workspace / "seed-0"))
+    first = open_workspace(str(sounds))
     own = open_workspace(str(workspace))
     for facts in list_spaces(first) if seed else ():
         if facts in list_spaces(own):
