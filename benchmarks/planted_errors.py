@@ -1,22 +1,25 @@
 """What recipes find alone and together where the same sounds carry other errors, beside cleanlab on the same runs.
 
     python -m benchmarks.planted_errors --data FOLDER --workspace W [--seeds 0 1 2 3 4] [--out results.jsonl]
+    python -m benchmarks.planted_errors --data FOLDER --workspace W --errors few [--seeds 1 2] [--out results.jsonl]
     python -m benchmarks.planted_errors --demo 160 --workspace W [--seeds 0 1 2 3 4] [--out results.jsonl]
     python -m benchmarks.planted_errors --out results.jsonl --table
 
 FOLDER is a collection in BirdCLEF layout with its truth in ``truth/``: ``truth_labels.csv``, ``truth_noise.csv`` (with
 its kind) and, where there is one, ``truth_events.csv`` (filename, label, snr_db). Seed 0 is the collection as it is;
 every other seed moves each of its errors to another clip: a missing label to one in which that class is heard about as
-faintly, a spurious one and a swap to one of the same true primary class. With ``--demo CLIPS`` each seed is another
-synthesised collection.
+faintly, a spurious one and a swap to one of the same true primary class. With ``--errors`` few, mixed, missing or
+false they are planted over the truth by chance alone, in the shares that interval_coverage.py has for these words. With
+``--demo CLIPS`` each seed is another synthesised collection.
 
 Each seed has a workspace of its own in W. The sounds are the same for all seeds of one folder, so that they are
 embedded once: where a model asks for its licence, do so yourself before (``--seeds 0 --recipe linear``, then
 ``python -m models embed birdnet --accept-licence -w W/seed-0``). ``--recipe`` (repeatable; linear and linear_birdnet)
 names what is trained; together they are what the queue shows that lies on the last one. Seeds that are in the results
 already are not run again. Average precision (AP) of finding the errors, R@N, and decisions to 50, 80 and 90 % of them
-in units of N, their number, as in label_errors.py; cleanlab is its best variant on the same predictions (of several
-runs their mean), chosen for each kind with knowledge of the truth. Minutes are those of one core's work.
+in units of N, their number (beside it how many the default scorer expects), as in label_errors.py;
+cleanlab is its best variant on the same predictions (of several runs their mean), chosen for each kind with knowledge
+of the truth. Minutes are those of one core's work.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import label_errors
+from benchmarks.interval_coverage import PLANTED, planted
 from labeling import runs
 from labeling.collection.tabular.lists import ListStyle, parse_list
 from labeling.collection.truth import read_labels
@@ -108,6 +112,21 @@ def replanted(
     return clips
 
 
+def planted_by_chance(truth: Mapping[str, Sequence[str]], errors: str, seed: int) -> dict[str, Planted]:
+    """Labels with ``errors`` (one of PLANTED) anywhere over ``truth``; a clip left without any keeps its own."""
+    classes = sorted({code for labels in truth.values() for code in labels})
+    present = np.array([[code in labels for code in classes] for labels in truth.values()])
+    given = planted(present, errors, seed)
+    given[~given.any(axis=1)] = present[~given.any(axis=1)]
+    clips = {}
+    for (name, labels), row, true in zip(truth.items(), given, present, strict=True):
+        kept = [code for code in labels if row[classes.index(code)]]
+        added = [classes[column] for column in np.flatnonzero(row & ~true)]
+        wrong = {code: "missing" for code in labels if code not in kept} | dict.fromkeys(added, "spurious")
+        clips[name] = Planted(list(labels), kept + added, wrong)
+    return clips
+
+
 def rows_of(path: Path) -> Rows:
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
@@ -121,8 +140,9 @@ def write_rows(path: Path, rows: Rows) -> None:
         writer.writerows(rows)
 
 
-def write_planted(data: Path, folder: Path, seed: int) -> None:
-    """The table of ``data`` with errors of this seed, and its truth, into ``folder``."""
+def write_planted(data: Path, folder: Path, seed: int, errors: str = "") -> None:
+    """The table of ``data`` with errors of this seed, and its truth, into ``folder``. ``errors``: one of PLANTED;
+    without, the collection's own at other places."""
     table, style = rows_of(data / "train_metadata.csv"), ListStyle()
     truth = {
         row["filename"]: [row["primary_label"], *(parse_list(row["secondary_labels"]) or ())]
@@ -133,7 +153,10 @@ def write_planted(data: Path, folder: Path, seed: int) -> None:
     for row in rows_of(events) if events.exists() else []:
         if row.get("snr_db"):
             loudness[row["filename"], row["label"]] = float(row["snr_db"])
-    clips = replanted(truth, rows_of(data / "truth" / "truth_noise.csv"), loudness, seed)
+    if errors:
+        clips = planted_by_chance(truth, errors, seed)
+    else:
+        clips = replanted(truth, rows_of(data / "truth" / "truth_noise.csv"), loudness, seed)
     for row in table:
         given = clips[row["filename"]].given
         row |= {"primary_label": given[0], "secondary_labels": style.write(given[1:])}
@@ -156,32 +179,35 @@ def call(*words: str) -> None:
 
 def prepare(args: argparse.Namespace, seed: int) -> tuple[Path, Path]:
     """The workspace of a seed, its collection imported, and the folder of its truth."""
-    workspace, sounds = args.workspace / f"seed-{seed}", args.workspace / "seed-0"
-    if seed and not args.demo and not (sounds / "earmark.db").exists():
-        sys.exit(f"{sounds} is no workspace; its spaces serve all seeds, so import {args.data} there and embed it first")
+    workspace, sounds = args.workspace / f"{args.errors or 'seed'}-{seed}", args.workspace / "seed-0"
+    other = bool(seed or args.errors)
+    if other and not args.demo and not (sounds / "earmark.db").exists():
+        sys.exit(
+            f"{sounds} is no workspace; its spaces serve all seeds, so import {args.data} there and embed it first"
+        )
     if args.demo:
         truth = workspace / "demo" / "truth"
         if not (workspace / "earmark.db").exists():
             call("labeling", "demo", "--workspace", str(workspace), "--clips", str(args.demo), "--seed", str(seed))
         return workspace, truth
-    planted = workspace / "planted"
+    folder = workspace / "planted"
     if not (workspace / "earmark.db").exists():
-        if seed:
-            write_planted(args.data, planted, seed)
-            where = [str(planted), "--audio", str(args.data / "train_audio")]
+        if other:
+            write_planted(args.data, folder, seed, args.errors)
+            where = [str(folder), "--audio", str(args.data / "train_audio")]
         else:
             where = [str(args.data)]
         call("labeling", "import", *where, "--workspace", str(workspace))
     first = open_workspace(str(sounds))
     own = open_workspace(str(workspace))
-    for facts in list_spaces(first) if seed else ():
+    for facts in list_spaces(first) if other else ():
         if facts in list_spaces(own):
             remove_space(own, facts.name)  # of links: the space may have grown since
         link_space(first, own, facts.name)
     compared, here = (sorted(first.runs.glob(f"*/{COPIES_FILE}")), own.root / CACHE / COPIES_FILE)
-    if seed and compared and not here.exists():  # which clips are copies of which does not depend on labels either
+    if other and compared and not here.exists():  # which clips are copies of which does not depend on labels either
         shutil.copyfile(compared[0], here)
-    return workspace, (planted if seed else args.data) / "truth"
+    return workspace, (folder if other else args.data) / "truth"
 
 
 def trained(workspace: Path, recipe: str, before: float) -> tuple[str, float]:
@@ -202,11 +228,12 @@ def trained(workspace: Path, recipe: str, before: float) -> tuple[str, float]:
 
 
 def measured(
-    workspace: Path, truth: Path, seed: int, recipes: Sequence[str], before: Sequence[Mapping[str, Any]]
+    workspace: Path, truth: Path, about: Mapping[str, Any], recipes: Sequence[str], before: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """A line for each recipe alone, and one for all of them together. ``before``: lines of earlier runs."""
+    """A line for each recipe alone, and one for all of them together, with what is said ``about`` the errors.
+    ``before``: lines of earlier runs of these."""
     lines = []
-    minutes = {line["recipes"]: float(line["minutes"]) for line in before if line["seed"] == seed}
+    minutes = {line["recipes"]: float(line["minutes"]) for line in before}
     found = {recipe: trained(workspace, recipe, minutes.get(recipe, float("nan"))) for recipe in recipes}
     groups = [[recipe] for recipe in recipes] + ([list(recipes)] if len(recipes) > 1 else [])
     for group in groups:
@@ -222,11 +249,14 @@ def measured(
         ranked = {DEFAULT_SCORER: SCORERS.get(DEFAULT_SCORER)(case.together).p_wrong, **theirs}
         lines.append(
             {
-                "seed": seed,
+                **about,
                 "recipes": "+".join(group),
                 "minutes": sum(found[recipe][1] for recipe in group),
                 "macro_ap": macro_ap(truth, case, p),
                 "errors": {kind: int((case.wrong & cells).sum()) for kind, cells in label_errors.kinds(case).items()},
+                "expected": {
+                    kind: float(ranked[DEFAULT_SCORER][cells].sum()) for kind, cells in label_errors.kinds(case).items()
+                },
                 "found": {
                     name: {
                         kind: asdict(label_errors.found(badness, case.wrong, cells))
@@ -251,9 +281,10 @@ def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """Markdown: mean and standard deviation over the seeds, a line for each group of recipes and kind of errors."""
     groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for line in lines:
-        groups[line["recipes"]].append(line)
+        groups[" ".join([line.get("planted", ""), line["recipes"]]).strip()].append(line)
     out = [
-        "| runs | macro-AP | min | errors | N | AP | cleanlab | times | R@N | 50 % | 80 % | 90 % | cleanlab 90 % |",
+        "| runs | macro-AP | min | errors | N, expected "
+        "| AP | cleanlab | times | R@N | 50 % | 80 % | 90 % | cleanlab 90 % |",
         "| --- | ---: | ---: | --- |" + " ---: |" * 9,
     ]
     for recipes, some in groups.items():
@@ -274,6 +305,8 @@ def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
                 minutes = f"{np.nanmean([line['minutes'] for line in some]):.1f}"
                 head = [recipes, label_errors.spread([line["macro_ap"] for line in some]), minutes]
             count = f"{np.mean([line['errors'][kind] for line in some]):.0f}"
+            if all("expected" in line for line in some):
+                count += f", {np.mean([line['expected'][kind] for line in some]):.0f}"
             out.append("| " + " | ".join([*head, kind, count, *cells]) + " |")
     return out
 
@@ -286,25 +319,30 @@ def main() -> int:
     parser.add_argument("--workspace", type=Path, help="the folder that holds a workspace for each seed")
     parser.add_argument("--recipe", action="append", default=[])
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--errors", default="", choices=list(PLANTED), help="planted over the truth by chance")
     parser.add_argument("--out", type=Path, help="where the figures go, a line a seed and group of runs (JSON)")
     parser.add_argument("--table", action="store_true", help="only print what is in --out")
     args = parser.parse_args()
     lines = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out and args.out.exists() else []
     if not args.table:
+        if args.errors and not args.data:
+            parser.error("--errors are planted over the truth of a collection; name it with --data")
         if not args.workspace or not (args.data or args.demo):
             parser.error("--workspace, and --data or --demo, say where; --table alone prints what is in --out")
         recipes = args.recipe or list(RECIPES)
         for seed in args.seeds:
-            had = {line["recipes"] for line in lines if line["seed"] == seed}
+            about = {"seed": seed, "planted": args.errors}
+            same = [line for line in lines if line["seed"] == seed and line.get("planted", "") == args.errors]
+            had = {line["recipes"] for line in same}
             if "+".join(recipes) in had:
                 continue
             started = time.monotonic()
-            new = [one for one in measured(*prepare(args, seed), seed, recipes, lines) if one["recipes"] not in had]
+            new = [one for one in measured(*prepare(args, seed), about, recipes, same) if one["recipes"] not in had]
             lines += new
             if args.out:
                 with args.out.open("a", encoding="utf-8") as stream:
                     stream.writelines(json.dumps(line) + "\n" for line in new)
-            print(f"seed {seed}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+            print(f"{args.errors or 'seed'} {seed}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     print("\n".join(table(lines)))
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benchmarks.planted_errors import NEAR, Rows, replanted
+from benchmarks.planted_errors import NEAR, Rows, planted_by_chance, replanted
 
 CLASSES = ("owl", "wren", "rook")
 
@@ -52,3 +52,14 @@ def test_a_faint_sound_that_was_missed_is_one_again() -> None:
         level = loudness[missing[0]["filename"], missing[0]["label"]]
         nearer = sum(abs(one - level) < abs(loudness[name, missing[0]["label"]] - level) for one in loudness.values())
         assert nearer < NEAR
+
+
+def test_errors_lie_anywhere_in_about_the_shares_that_their_name_stands_for() -> None:
+    truth, _ = collection()
+    clips = planted_by_chance(truth, "missing", 1)
+    assert all(clip.given and clip.true == truth[name] for name, clip in clips.items())
+    assert all(set(clip.wrong) == set(clip.true) ^ set(clip.given) for clip in clips.values())
+    kinds = Counter(kind for clip in clips.values() for kind in clip.wrong.values())
+    # of 180 labels 40 % are to go; of the two of a clip both may, one time in six, and then they stay
+    assert 25 <= kinds["missing"] <= 60
+    assert 1 <= kinds["spurious"] <= 15
