@@ -78,8 +78,9 @@ def _watch(run_id: str, every_run: list[Run]) -> None:
         rows = run_folder.history(folder)
         if rows:
             st.plotly_chart(basic.history_figure(pd.DataFrame(rows)), key=f"curves:{run.id}", config=basic.CONFIG)
-        with st.expander("Log", icon=":material/article:"):
-            st.code(run_folder.log_tail(folder) or "nothing yet", language=None, height=260)
+        with st.expander("Log", icon=":material/article:", key=f"log:{run.id}", on_change="rerun") as log:
+            if log.open:  # what shows it is a script of 1.5 MB, which a browser need not fetch before
+                st.code(run_folder.log_tail(folder) or "nothing yet", language=None, height=260)
 
 
 def _queue(choice: recipe_form.Choice, *folds: str) -> None:

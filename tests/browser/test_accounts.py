@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from tests.support.browser.server import Server, serve
 pytestmark = pytest.mark.browser
 
 PASSWORD = "correct horse"
+HASHED = cache(passwords.hashed)  # made to take long: once is enough
 PEOPLE = {"olga": "owner", "rita": "reviewer", "vera": "viewer"}
 
 
@@ -28,7 +30,7 @@ def peopled(app: Server, own_copy: Path) -> Server:
     """The app on a workspace of one's own, with an owner, a reviewer and a viewer."""
     with closing(open_workspace(own_copy)) as workspace, workspace.write() as connection:
         for name, role in PEOPLE.items():
-            users.add_user(connection, name, role, passwords.hashed(PASSWORD))
+            users.add_user(connection, name, role, HASHED(PASSWORD))
     app.show(own_copy)
     return app
 
@@ -91,23 +93,29 @@ def test_a_viewer_looks_and_listens_and_decides_nothing(page: Any, peopled: Serv
     expect(page.get_by_label("Password")).to_be_visible()
 
 
+def none_can_be_ticked(page: Any) -> Any:
+    """Look at the rows as a viewer; returns them."""
+    expect(page.get_by_test_id("rows-said")).to_have_text("Click a row to open its clip.")
+    listed = page.get_by_test_id("row").and_(page.locator("[data-here=true]:not([hidden])"))
+    first = listed.first
+    expect(first).to_be_visible()
+    for hidden in ("rows-open", "rows-decide", "rows-every"):
+        expect(page.get_by_test_id(hidden)).to_be_hidden()
+    expect(first.locator(".tick")).to_be_hidden()
+    expect(page.get_by_role("button", name="Decide")).to_have_count(0)
+    for key in ("Space", "Shift+ArrowDown", "Control+a", "d"):
+        page.keyboard.press(key)
+    expect(page.get_by_test_id("rows-root")).to_have_attribute("data-ticked", "0")
+    expect(page.get_by_test_id("rows-deciding")).to_be_hidden()
+    return listed
+
+
 def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(page: Any, peopled: Server, own_copy: Path) -> None:
-    come_in(page, peopled, "vera", "/suspects?p=0.01")
-    for path in ("/suspects?p=0.01", "/queue?p=0.01"):
-        page.goto(peopled.url + path)
-        expect(page.get_by_test_id("rows-said")).to_have_text("Click a row to open its clip.")
-        listed = page.get_by_test_id("row").and_(page.locator("[data-here=true]:not([hidden])"))
-        first = listed.first
-        expect(first).to_be_visible()
-        for hidden in ("rows-open", "rows-decide", "rows-every"):
-            expect(page.get_by_test_id(hidden)).to_be_hidden()
-        expect(first.locator(".tick")).to_be_hidden()
-        expect(page.get_by_role("button", name="Decide")).to_have_count(0)
-        for key in ("Space", "Shift+ArrowDown", "Control+a", "d"):
-            page.keyboard.press(key)
-        expect(page.get_by_test_id("rows-root")).to_have_attribute("data-ticked", "0")
-        expect(page.get_by_test_id("rows-deciding")).to_be_hidden()
-    page.goto(f"{peopled.url}/suspects?p=0.01")
+    come_in(page, peopled, "vera", "/queue?p=0.01")
+    none_can_be_ticked(page)
+    page.get_by_role("link", name="Light page").click()
+    page.wait_for_url("**/suspects?p=0.01")
+    listed = none_can_be_ticked(page)
     given = json.loads(page.locator("#given").text_content())
     (row, *_) = given["rows"]["rows"]
     body = {"cells": [[row["clip_id"], row["class"]]], "choice": "suggested", "version": given["rows"]["version"],
@@ -123,13 +131,12 @@ def test_a_viewer_opens_rows_of_the_queue_and_ticks_none(page: Any, peopled: Ser
 
 
 def test_a_reviewer_neither_retrains_nor_exports(page: Any, peopled: Server) -> None:
-    come_in(page, peopled, "rita")
-    expect(page.get_by_role("link", name="Queue", exact=True)).to_be_visible()
-    expect(page.get_by_role("link", name="Retrain", exact=True)).to_have_count(0)
-    page.goto(f"{peopled.url}/retrain")
+    come_in(page, peopled, "rita", "/retrain")
     expect(page.get_by_text("This needs the role owner, and rita is a reviewer; ask an owner.")).to_be_visible()
     expect(page.get_by_role("button", name="Retrain")).to_have_count(0)
-    page.goto(f"{peopled.url}/versions")
+    expect(page.get_by_role("link", name="Queue", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Retrain", exact=True)).to_have_count(0)
+    page.get_by_role("link", name="Versions", exact=True).click()
     expect(page.get_by_text("Export: this needs the role owner")).to_be_visible()
     expect(page.get_by_role("button", name="Export")).to_have_count(0)
     come_in(page, peopled, "olga", "/retrain")

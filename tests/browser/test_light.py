@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,19 @@ PAINTED = """() => {
 
 
 @pytest.fixture
-def page(page: Any, app: Server) -> Any:
-    """A tab with the first clip of the list."""
-    open_review(page, app, LIGHT)
-    shown(page)
+def page(page: Any, app: Server, request: pytest.FixtureRequest) -> Any:
+    """A tab with the first clip of the list, or with what a test asks for."""
+    if path := getattr(request, "param", ""):
+        page.goto(app.url + path)
+    else:
+        open_review(page, app, LIGHT)
+        shown(page)
     return page
+
+
+def begins_at(path: str) -> pytest.MarkDecorator:
+    """A test whose tab begins with that page."""
+    return pytest.mark.parametrize("page", [path], indirect=True, ids=["queue"])
 
 
 def test_from_the_light_page_into_the_app_and_back(page: Any, app: Server) -> None:
@@ -59,8 +68,8 @@ def test_from_the_light_page_into_the_app_and_back(page: Any, app: Server) -> No
     assert shown(page) == clip_id
 
 
+@begins_at("/suspects?p=0.01&status=open")
 def test_the_queue_is_filtered_and_gone_through_clip_by_clip(page: Any, app: Server) -> None:
-    page.goto(f"{app.url}/suspects?p=0.01&status=open")
     listed = page.get_by_test_id("row").and_(page.locator("[data-here=true]:not([hidden])"))
     expect(page).to_have_url(f"{app.url}/suspects?p=0.01")
     page.get_by_label("Kind").select_option("missing")
@@ -93,8 +102,8 @@ def test_the_queue_is_filtered_and_gone_through_clip_by_clip(page: Any, app: Ser
     shown(page)
 
 
+@begins_at("/suspects?p=0")
 def test_several_rows_are_decided_and_undone_on_the_queues_page(page: Any, app: Server, own_copy: Path) -> None:
-    page.goto(f"{app.url}/suspects?p=0")
     grid, said = page.get_by_test_id("rows"), page.get_by_test_id("rows-said")
     count = int(grid.get_attribute("aria-rowcount"))
     expect(page.get_by_role("button", name=f"Decide all {count - 1}…")).to_be_enabled()
@@ -121,10 +130,17 @@ def test_several_rows_are_decided_and_undone_on_the_queues_page(page: Any, app: 
     expect(page).to_have_url(re.compile("kind=false"))
 
 
-def test_the_queue_fits_on_every_screen(page: Any, app: Server) -> None:
+def on_every_screen(page: Any) -> Iterator[int]:
+    """Load the page anew on screens of several sizes; gives how wide each is."""
     for width, height in ((390, 844), (768, 844), (1400, 1000), (2560, 1000)):
         page.set_viewport_size({"width": width, "height": height})
-        page.goto(f"{app.url}/suspects?p=0")
+        page.reload()
+        yield width
+
+
+@begins_at("/suspects?p=0")
+def test_the_queue_fits_on_every_screen(page: Any) -> None:
+    for width in on_every_screen(page):
         expect(page.get_by_test_id("row").first).to_have_attribute("data-here", "true")
         page.wait_for_function(FITS_ACROSS)
         if width >= 1400:  # nothing to scroll for but the rows
@@ -223,9 +239,7 @@ def test_what_comes_from_a_collection_runs_nowhere(page: Any, own_copy: Path) ->
 
 
 def test_it_fits_on_every_screen(page: Any) -> None:
-    for width, height in ((390, 844), (768, 844), (1400, 1000), (2560, 1000)):
-        page.set_viewport_size({"width": width, "height": height})
-        page.reload()
+    for width in on_every_screen(page):
         shown(page)
         for name in ("present", "absent", "unsure"):
             expect(page.get_by_test_id(f"player-{name}")).to_be_in_viewport(ratio=1)

@@ -14,8 +14,9 @@ from labeling import runs
 from labeling.workspace import open_workspace
 from models.prediction import jobs
 from tests.support.browser.chromium import expect
+from tests.support.browser.reviewing import rows, until
 from tests.support.browser.server import Server
-from tests.support.browser.widgets import choose, open_expander, rested
+from tests.support.browser.widgets import choose, open_expander
 
 pytestmark = pytest.mark.browser
 
@@ -81,14 +82,8 @@ def test_a_folder_of_the_server_is_predicted_by_an_ensemble_with_weights_of_ones
     expect(page.get_by_text("002-demo 25%, 001-demo 75%")).to_be_visible()
     page.get_by_role("button", name="Combine", exact=True).click()
     expect(page.get_by_text("Run 003-ensemble is queued")).to_be_visible()
-    page.goto(f"{app.url}/predict")
-    rested(page)
-    for _ in range(LONG_MS // 1000):
-        with closing(open_workspace(own_copy)) as workspace, workspace.read() as connection:
-            if runs.get_run(connection, "003-ensemble").status == "done":
-                break
-        page.wait_for_timeout(1000)
-    page.reload()
+    until(page, lambda: rows(own_copy, "select 1 from runs where id = '003-ensemble' and status = 'done'"), LONG_MS)
+    page.get_by_role("link", name="Predict", exact=True).click()
     expect(page.get_by_label("Run", exact=True)).to_have_value("003-ensemble: weighted average of 002-demo + 001-demo")
     path = page.get_by_label("… or a file or folder on the server")
     path.fill("/etc")
@@ -109,7 +104,8 @@ def test_the_noise_report_and_what_priors_would_change(app: Server, page: Any) -
     open_expander(page, "The noise report")
     expect(page.get_by_text("No classifier of wrong labels yet")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
-    page.goto(f"{app.url}/runs")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
     open_expander(page, "Would priors help?")
     choose(page.locator(".st-key-priors-post").get_by_role("combobox"), "Classes that are listed together")
     page.keyboard.press("Escape")

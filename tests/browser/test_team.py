@@ -158,7 +158,7 @@ def test_who_owes_a_look_sees_nothing_of_what_another_said_until_they_have_given
     with behind.write() as connection:
         for kind in looks.KINDS:
             looks.set_needed(connection, kind, 2)
-    open_review(page, app)
+    open_review(page, app, LIGHT)
     shown(page)
     clip_id, code = lane_of(page)
     say(behind, clip_id, code)
@@ -195,6 +195,6 @@ def test_an_owner_says_how_many_looks_and_whose_work_is_what(
     page.get_by_text("Show my work").click()
     expect(page).to_have_url(re.compile("mine=1"))
     expect(page.get_by_test_id("row").first).to_be_visible()
-    page.goto(app.url + "/team")
+    page.get_by_role("link", name="Team", exact=True).click()
     page.get_by_role("button", name="End").click()
     expect(page.get_by_text("Nothing is assigned to anybody")).to_be_visible()

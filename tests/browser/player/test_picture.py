@@ -41,9 +41,10 @@ def app(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     folder = tmp_path_factory.mktemp("sounds")
     soundfile.write(folder / "tone.wav", tone(4000, 2, 3, 6, 32_000), 32_000)
     soundfile.write(folder / "bat.wav", tone(45_000, 1, 1.5, 2, 384_000), 384_000)
+    minute = tone(1000, 10, 12, 60, 8000)
     with soundfile.SoundFile(folder / "long.wav", "w", 8000, 1, "PCM_16") as file:
         for _ in range(60):  # an hour
-            file.write(tone(1000, 10, 12, 60, 8000))
+            file.write(minute)
     burst = tone(4000, 50.003, 50.006, 100, 32_000) + tone(500, 70, 90, 100, 32_000)
     soundfile.write(folder / "burst.wav", burst, 32_000)
     soundfile.write(folder / "steady.wav", tone(1000, 0, 100, 100, 32_000), 32_000)

@@ -100,9 +100,9 @@ def fetched_ahead(page: Any) -> None:
     expect(page.get_by_test_id("player")).to_have_attribute("data-ahead", "3")
 
 
-def until(page: Any, true: Callable[[], object]) -> None:
+def until(page: Any, true: Callable[[], object], wait_ms: int = WAIT_MS) -> None:
     """Wait for what the page does not show; its requests are handled meanwhile."""
-    deadline = time.monotonic() + WAIT_MS / 1000
+    deadline = time.monotonic() + wait_ms / 1000
     while not true():
         assert time.monotonic() < deadline, "it does not happen"
         page.wait_for_timeout(50)
