@@ -49,6 +49,8 @@ def test_a_setting_edited_in_the_table_is_the_runs_own(app: Server, page: Any, o
         runs.worker_seen(workspace, "elsewhere:1", "CPU")  # the run waits for a worker of another machine
     retrain.click()
     expect(page.get_by_text("002-demo").first).to_be_visible()
+    page.get_by_text("Log", exact=True).click()
+    expect(page.get_by_text("nothing yet")).to_be_visible()
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()
     page.get_by_text(re.compile("^002-demo (stopped|done)")).click(timeout=600_000)
     expect(page.get_by_text("Changed: features.sample_rate 48000")).to_be_visible()
