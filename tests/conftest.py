@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -30,6 +32,14 @@ from tests.support.servers.s3 import KEY, s3_server
 from tests.support.workspaces.making import QUICK_TRAINING, add_clips, copy_workspace, without_waiting
 
 register_profiles()
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder for one test. pytest's own looks for a free number among the folders of all tests before it."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{next(_NUMBERS)}-{name}", numbered=False)
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +78,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-def pytest_collection_finish() -> None:
-    """Thousands of tests, and all that they import, stay until the end: the garbage collector need not look at them."""
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # what is left then is freed, or libraries in C++ complain of it
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests, and all that they import, stay until the end: the garbage collector need not look at them,
+    neither while they are collected nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # what is left then is freed, or libraries in C++ complain of it
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
