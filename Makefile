@@ -78,12 +78,14 @@ clean: ## remove the installed packages and the demo
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(AISFX)
 	@touch $@
 
-# every test's module, and what librosa has numba compile, the first time: each of the test processes would do it, at the
-# same moment
+# every test's module, and what librosa and UMAP have numba compile, the first time: each of the test processes would do
+# it, at the same moment, while one core is idle here beside the types
 .venv/compiled: .venv/dev
 	@$(BIN)/python -m pytest --collect-only -qq > /dev/null || true
 	@$(BIN)/python -c "import numpy, librosa; sound = numpy.ones(4096); \
 		librosa.effects.pitch_shift(sound, sr=8000, n_steps=1); librosa.feature.melspectrogram(y=sound, sr=8000)"
+	@$(BIN)/python -c "import numpy; from models.mapping.jobs import MapRequest; from models.mapping.making import laid_out; \
+		laid_out(numpy.eye(32, dtype=numpy.float32), MapRequest('space'))"
 	@touch $@
 
 .venv/dev: .venv/bin/uv requirements.txt requirements-dev.txt pages/ui/package.json pages/ui/package-lock.json

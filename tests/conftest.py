@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
+import logging
 import os
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -30,6 +33,14 @@ from tests.support.servers.s3 import KEY, s3_server
 from tests.support.workspaces.making import QUICK_TRAINING, add_clips, copy_workspace, without_waiting
 
 register_profiles()
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder for one test. pytest's own looks for a free number among the folders of all tests before it."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{next(_NUMBERS)}-{name}", numbered=False)
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +79,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-def pytest_collection_finish() -> None:
-    """Thousands of tests, and all that they import, stay until the end: the garbage collector need not look at them."""
-    gc.collect()
-    gc.freeze()
-    atexit.register(gc.unfreeze)  # what is left then is freed, or libraries in C++ complain of it
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests, and all that they import, stay until the end: the garbage collector need not look at them,
+    neither while they are collected nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # what is left then is freed, or libraries in C++ complain of it
+
+
+class Logged(logging.Handler):
+    """What is logged in a test, for whoever reads why it failed; what cannot be written down fails it. One for all
+    tests: pytest's own goes through all loggers before and after each, of which PyTorch alone has a hundred."""
+
+    lines: ClassVar[list[str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+def pytest_configure() -> None:
+    logging.getLogger().addHandler(Logged())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: Any = yield
+    if report.failed and Logged.lines:
+        report.sections.append((f"Logged until {call.when}", "\n".join(Logged.lines)))
+    if call.when == "teardown":
+        Logged.lines.clear()
+    return report
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

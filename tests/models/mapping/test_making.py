@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from labeling import runs
 from labeling.embeddings.space import open_space
@@ -24,7 +23,10 @@ from tests.support.workspaces.planted import plant
 
 @pytest.fixture(autouse=True)
 def _threads() -> Iterator[None]:
-    """UMAP's loops change how many threads PyTorch takes, where both are in one process, as here alone."""
+    """UMAP's loops change how many threads PyTorch takes, where both are in one process, as here alone. The process of
+    a map, which imports this module, does without PyTorch."""
+    import torch
+
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

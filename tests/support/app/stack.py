@@ -168,7 +168,7 @@ def install(folder: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(image)], check=True)
     (wheel,) = folder.glob("*.whl")
     into = ["--python", str(image / "bin/python"), str(wheel)]
-    subprocess.run([uv, "pip", "install", "--quiet", "--offline", "--no-deps", *into], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--compile-bytecode", *into], check=True)
     packages = next((image / "lib").iterdir()) / "site-packages"
     (packages / "needed.pth").write_text(next(path for path in sys.path if path.endswith("site-packages")))
     return image / "bin/earmark"

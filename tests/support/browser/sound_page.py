@@ -20,8 +20,8 @@ from pages.ui.shared.scripts import join_scripts
 ENTRY = "player/sound/sound.js"
 RATE = 44_100  # headless Chromium's own, so that samples come out as they went in
 CLIP_S = 10.0
-# What tests of sound measure with. `await recorder(node)` keeps what a node gives: `.samples` or `.at(frame)` (first
-# channel).
+# What tests of sound measure with. `await recorder(node)` keeps what a node gives: `.samples`, `.between(frame, frame)`
+# or `.at(frame)` (first channel).
 TOOLS = """
 import { buildBand, buildSoundChain } from "./chain.js";
 import { SoundStore } from "./store.js";
@@ -42,6 +42,11 @@ async function recorder(node) {
       const found = blocks.find(([first, block]) => frame >= first && frame < first + block.length);
       return found && found[1][frame - found[0]];
     },
+    between(first, last) { // the blocks that lie within these frames of the context's clock
+      const within = blocks.filter(([frame, block]) => frame >= first && frame + block.length <= last);
+      return within.flatMap(([, block]) => Array.from(block));
+    },
+    get last() { return blocks.length ? blocks[blocks.length - 1][0] : 0; },
   };
 }
 const until = async (condition, ms = 60000) => {
