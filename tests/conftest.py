@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import gc
 import itertools
-import logging
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -90,30 +89,6 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
         gc.freeze()
         atexit.register(gc.unfreeze)  # what is left then is freed, or libraries in C++ complain of it
-
-
-class Logged(logging.Handler):
-    """What is logged in a test, for whoever reads why it failed; what cannot be written down fails it. One for all
-    tests: pytest's own goes through all loggers before and after each, of which PyTorch alone has a hundred."""
-
-    lines: ClassVar[list[str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
-
-
-def pytest_configure() -> None:
-    logging.getLogger().addHandler(Logged())
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Iterator[None]:
-    report: Any = yield
-    if report.failed and Logged.lines:
-        report.sections.append((f"Logged until {call.when}", "\n".join(Logged.lines)))
-    if call.when == "teardown":
-        Logged.lines.clear()
-    return report
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
