@@ -140,6 +140,13 @@ def write_rows(path: Path, rows: Rows) -> None:
         writer.writerows(rows)
 
 
+def loudness_of(data: Path) -> dict[tuple[str, str], float]:
+    """How far (filename, class) stands over the rest of its clip in dB, where ``data`` tells that."""
+    events = data / "truth" / "truth_events.csv"
+    told = [row for row in rows_of(events) if row.get("snr_db")] if events.exists() else []
+    return {(row["filename"], row["label"]): float(row["snr_db"]) for row in told}
+
+
 def write_planted(data: Path, folder: Path, seed: int, errors: str = "") -> None:
     """The table of ``data`` with errors of this seed, and its truth, into ``folder``. ``errors``: one of PLANTED;
     without, the collection's own at other places."""
@@ -148,15 +155,10 @@ def write_planted(data: Path, folder: Path, seed: int, errors: str = "") -> None
         row["filename"]: [row["primary_label"], *(parse_list(row["secondary_labels"]) or ())]
         for row in rows_of(data / "truth" / "truth_labels.csv")
     }
-    loudness: dict[tuple[str, str], float] = {}
-    events = data / "truth" / "truth_events.csv"
-    for row in rows_of(events) if events.exists() else []:
-        if row.get("snr_db"):
-            loudness[row["filename"], row["label"]] = float(row["snr_db"])
     if errors:
         clips = planted_by_chance(truth, errors, seed)
     else:
-        clips = replanted(truth, rows_of(data / "truth" / "truth_noise.csv"), loudness, seed)
+        clips = replanted(truth, rows_of(data / "truth" / "truth_noise.csv"), loudness_of(data), seed)
     for row in table:
         given = clips[row["filename"]].given
         row |= {"primary_label": given[0], "secondary_labels": style.write(given[1:])}
@@ -179,18 +181,17 @@ def call(*words: str) -> None:
 
 def prepare(args: argparse.Namespace, seed: int) -> tuple[Path, Path]:
     """The workspace of a seed, its collection imported, and the folder of its truth."""
-    workspace, sounds = args.workspace / f"{args.errors or 'seed'}-{seed}", args.workspace / "seed-0"
-    other = bool(seed or args.errors)
-    if other and not args.demo and not (sounds / "earmark.db").exists():
-        sys.exit(
-            f"{sounds} is no workspace; its spaces serve all seeds, so import {args.data} there and embed it first"
-        )
+    workspace = args.workspace / f"{args.errors or 'seed'}-{seed}"
     if args.demo:
         truth = workspace / "demo" / "truth"
         if not (workspace / "earmark.db").exists():
             call("labeling", "demo", "--workspace", str(workspace), "--clips", str(args.demo), "--seed", str(seed))
         return workspace, truth
-    folder = workspace / "planted"
+    folder, sounds, other = workspace / "planted", args.workspace / "seed-0", bool(seed or args.errors)
+    if other and not (sounds / "earmark.db").exists():
+        sys.exit(
+            f"{sounds} is no workspace; its spaces serve all seeds, so import {args.data} there and embed it first"
+        )
     if not (workspace / "earmark.db").exists():
         if other:
             write_planted(args.data, folder, seed, args.errors)
@@ -246,6 +247,7 @@ def measured(
                                  if frames else p, adjust=adjust)
             for frames in (False, True) for adjust in (False, True)
         }  # fmt: skip
+        kinds = label_errors.kinds(case)
         ranked = {DEFAULT_SCORER: SCORERS.get(DEFAULT_SCORER)(case.together).p_wrong, **theirs}
         lines.append(
             {
@@ -253,14 +255,11 @@ def measured(
                 "recipes": "+".join(group),
                 "minutes": sum(found[recipe][1] for recipe in group),
                 "macro_ap": macro_ap(truth, case, p),
-                "errors": {kind: int((case.wrong & cells).sum()) for kind, cells in label_errors.kinds(case).items()},
-                "expected": {
-                    kind: float(ranked[DEFAULT_SCORER][cells].sum()) for kind, cells in label_errors.kinds(case).items()
-                },
+                "errors": {kind: int((case.wrong & cells).sum()) for kind, cells in kinds.items()},
+                "expected": {kind: float(ranked[DEFAULT_SCORER][cells].sum()) for kind, cells in kinds.items()},
                 "found": {
                     name: {
-                        kind: asdict(label_errors.found(badness, case.wrong, cells))
-                        for kind, cells in label_errors.kinds(case).items()
+                        kind: asdict(label_errors.found(badness, case.wrong, cells)) for kind, cells in kinds.items()
                     }
                     for name, badness in ranked.items()
                 },

@@ -16,7 +16,7 @@ from labeling.collection.birdsong import SPECIES
 from labeling.journal import versions
 from labeling.workspace import open_workspace
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, rows, shown, until
+from tests.support.browser.reviewing import LIGHT, answered, first_clip, open_review, place, press, shown, until_done
 from tests.support.browser.server import Server, serve
 from tests.support.browser.widgets import choose, rested
 
@@ -167,8 +167,7 @@ def test_a_kill_loses_no_acknowledged_decision_and_no_training(
         ((status,),) = connection.execute("select status from runs where id = '002-demo'").fetchall()
     assert status in ("queued", "running")
 
-    ended = "select 1 from runs where id = '002-demo' and status = 'done'"
-    until(page, lambda: rows(own_copy, ended), wait_ms=600_000)  # with no app, and no page that asks for it
+    until_done(page, own_copy, "002-demo")  # with no app
     server.show(own_copy)
     page.goto(server.url + "/retrain")
     expect(page.get_by_text(re.compile("^002-demo done"))).to_be_visible()

@@ -14,7 +14,7 @@ from labeling import runs
 from labeling.workspace import open_workspace
 from models.prediction import jobs
 from tests.support.browser.chromium import expect
-from tests.support.browser.reviewing import rows, until
+from tests.support.browser.reviewing import until_done
 from tests.support.browser.server import Server
 from tests.support.browser.widgets import choose, open_expander, rested
 
@@ -83,7 +83,7 @@ def test_a_folder_of_the_server_is_predicted_by_an_ensemble_with_weights_of_ones
     expect(page.get_by_text("002-demo 25%, 001-demo 75%")).to_be_visible()
     page.get_by_role("button", name="Combine", exact=True).click()
     expect(page.get_by_text("Run 003-ensemble is queued")).to_be_visible()
-    until(page, lambda: rows(own_copy, "select 1 from runs where id = '003-ensemble' and status = 'done'"), LONG_MS)
+    until_done(page, own_copy, "003-ensemble")
     page.get_by_role("link", name="Predict", exact=True).click()
     expect(page.get_by_label("Run", exact=True)).to_have_value("003-ensemble: weighted average of 002-demo + 001-demo")
     path = page.get_by_label("… or a file or folder on the server")

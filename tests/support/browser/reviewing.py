@@ -108,6 +108,12 @@ def until(page: Any, true: Callable[[], object], wait_ms: int = WAIT_MS) -> None
         page.wait_for_timeout(50)
 
 
+def until_done(page: Any, workspace: Path, run_id: str) -> None:
+    """Wait for a run to end well, without a page that asks for it."""
+    ended = f"select 1 from runs where id = '{run_id}' and status = 'done'"
+    until(page, lambda: rows(workspace, ended), wait_ms=600_000)
+
+
 @contextmanager
 def answered(page: Any, least: int = 1) -> Iterator[list[Any]]:
     """The answers to decisions, as they come. Waits at the end until there are ``least`` of them or more, and nothing
